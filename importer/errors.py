@@ -1,0 +1,96 @@
+"""Why a run stops.
+
+A record that is wrong is a value (`model.Rejection`); these are for what stops the run::
+
+    ImporterError                 exit code
+    ├── UsageError                2    a wrong option, or a difference that needs a decision
+    │   ├── MappingError          2    columns and fields that don't fit each other
+    │   └── ResultsError          2    a results file that can't be used as asked
+    ├── SourceError               2    a file that can't be read
+    ├── TooManyErrors             3    --max-errors was reached
+    ├── RefusedError              4    credentials, configuration or destination refused
+    ├── DeliveryError             5    network or server gave out: resume
+    ├── StorageError              5    the results file can't be written (disk full): resume
+    ├── ReconciliationError       6    the counts don't add up
+    └── Interrupted               130  Ctrl-C or SIGTERM: resume
+
+Each has a message (what was found), a remedy (what to do) and an exit code. ``cli`` alone turns them into
+text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ImporterError(Exception):
+    """The base of all of them.
+
+    Attributes:
+        exit_code: What the process ends with.
+        message: What was found and what was expected; names file, row and line where there are any.
+        remedy: What to do next; a command where there is one.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(ImporterError):
+    """A wrong option, or a difference that a person must decide."""
+
+    exit_code = 2
+
+
+class MappingError(UsageError):
+    """The columns of the source and the fields of an event don't fit."""
+
+
+class ResultsError(UsageError):
+    """A results file or manifest that can't be used as asked."""
+
+
+class SourceError(ImporterError):
+    """A source that can't be read: missing, a directory, truncated, of no known form."""
+
+    exit_code = 2
+
+
+class TooManyErrors(ImporterError):  # noqa: N818 - it counts errors, it is none itself
+    """``--max-errors`` was reached."""
+
+    exit_code = 3
+
+
+class RefusedError(ImporterError):
+    """Credentials, configuration or destination are missing, wrong or refused by the server."""
+
+    exit_code = 4
+
+
+class DeliveryError(ImporterError):
+    """The network or the server gave out after all retries."""
+
+    exit_code = 5
+
+
+class StorageError(ImporterError):
+    """The results file or the manifest can't be written."""
+
+    exit_code = 5
+
+
+class ReconciliationError(ImporterError):
+    """Records in scope and outcomes don't add up."""
+
+    exit_code = 6
+
+
+class Interrupted(ImporterError):  # noqa: N818 - named as KeyboardInterrupt is
+    """A person or the system asked the run to stop."""
+
+    exit_code = 130

@@ -1,0 +1,294 @@
+"""The words of the importer: what its wings hand each other.
+
+Everything here is immutable. What exists once per record is a named tuple (a million of them are made
+in a run, and a tuple costs a quarter of a frozen dataclass); what exists once per run is a frozen
+dataclass. Nothing here reads a file, a clock or the network.
+
+The way of a record::
+
+    Source ──Record──▶ Mapper ──Event──▶ Batch ──▶ Delivery ──Verdict──▶ Outcome ──▶ results file
+       └────Rejection────┴──────Rejection──┘ (rides along in its batch, in order, and is never sent)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
+"""A value of JSON, as orjson reads it."""
+
+Field = Literal["event", "distinct_id", "time", "ip", "insert_id", "properties"]
+"""What a column can be mapped to."""
+
+ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "skip"]
+"""What the cells of a column are; ``skip`` leaves the column out of the event."""
+
+
+class Status(StrEnum):
+    """The one outcome of a record (column ``status`` of the results file)."""
+
+    IMPORTED = "imported"  # Mixpanel said that it took this event
+    ACCEPTED = "accepted"  # /track took the request; it confirms no single event
+    REJECTED = "rejected"  # Mixpanel refused this event: mend the data
+    INVALID = "invalid"  # refused before sending: mend the data or the mapping
+    FAILED = "failed"  # not delivered, or not known: safe to rerun as it is
+    VALID = "valid"  # dry run: would be sent
+
+    @property
+    def success(self) -> bool:
+        """True where nothing is left to do for the record."""
+        return self in (Status.IMPORTED, Status.ACCEPTED, Status.VALID)
+
+
+# ── source → events ──────────────────────────────────────────────────────────────────────────────
+
+
+class Record(NamedTuple):
+    """One CSV record or one JSONL line.
+
+    Attributes:
+        row: Number of the record in the source, from 1; the header and blank lines are not counted.
+        line: Physical line on which it starts, from 1; every line is counted.
+        values: The cells in the order of the columns (CSV), or the object of the line (JSONL).
+        note: What reading could not keep exactly, else empty.
+    """
+
+    row: int
+    line: int
+    values: Sequence[str] | Mapping[str, Any]
+    note: str = ""
+
+
+class Rejection(NamedTuple):
+    """Why a record can't become an event: a value, not an exception.
+
+    Attributes:
+        row: As in `Record`.
+        line: As in `Record`.
+        error: The field, what was found and what is expected; one line for people.
+        event: Name of the event, as far as it is known.
+        distinct_id: User of the event, as far as it is known.
+        insert_id: ``$insert_id`` of the event, as far as it is known.
+        note: As in `Event`.
+    """
+
+    row: int
+    line: int
+    error: str
+    event: str = ""
+    distinct_id: str = ""
+    insert_id: str = ""
+    note: str = ""
+
+
+# ── events → delivery ────────────────────────────────────────────────────────────────────────────
+
+
+class Event(NamedTuple):
+    """What Mixpanel gets for a record.
+
+    Attributes:
+        row: As in `Record`.
+        line: As in `Record`.
+        event: Name of the event.
+        distinct_id: User of the event; empty where there is none.
+        insert_id: ``$insert_id``, the same each time that the record is read.
+        time: Milliseconds since the epoch, UTC.
+        body: The event as JSON in UTF-8, encoded once: no newline, no token.
+        note: What was changed, or what Mixpanel will change, without being an error.
+    """
+
+    row: int
+    line: int
+    event: str
+    distinct_id: str
+    insert_id: str
+    time: int
+    body: bytes
+    note: str = ""
+
+
+class Batch(NamedTuple):
+    """Consecutive records of the source and the one request that they become.
+
+    Attributes:
+        items: Events and rejections in the order of the source.
+        events: The events among them, in the same order: the request. May be empty.
+    """
+
+    items: Sequence[Event | Rejection]
+    events: Sequence[Event]
+
+
+class Verdict(NamedTuple):
+    """What became of one event that was handed to delivery.
+
+    Attributes:
+        status: `IMPORTED`, `ACCEPTED`, `REJECTED`, `INVALID` (too old for /track when its turn came)
+            or `FAILED`.
+        status_code: HTTP status of the last answer; None where there was none.
+        error: The server's words or the transport's, on one line; empty on success.
+    """
+
+    status: Status
+    status_code: int | None = None
+    error: str = ""
+
+
+class Delivered(NamedTuple):
+    """A batch with a verdict for each of its events, in the order of ``batch.events``."""
+
+    batch: Batch
+    verdicts: Sequence[Verdict]
+
+
+# ── delivery → results ───────────────────────────────────────────────────────────────────────────
+
+
+class Outcome(NamedTuple):
+    """One line of the results file."""
+
+    row: int
+    line: int
+    status: Status
+    status_code: int | None
+    event: str
+    distinct_id: str
+    insert_id: str
+    error: str
+    note: str
+
+
+# ── once per run ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a source was when it was read: enough to know it again.
+
+    Attributes:
+        size: Bytes on disk.
+        mtime_ns: Time of the last change, nanoseconds since the epoch.
+        digest: XXH3-128 of the bytes on disk, in hexadecimal.
+    """
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the bytes of a source become records.
+
+    Attributes:
+        format: ``csv`` or ``jsonl``.
+        compression: ``""``, ``gzip``, ``zstd``, ``bz2`` or ``xz``: by what the file is, not by its name.
+        encoding: A Python codec name, ``utf-8`` unless said otherwise (CSV; JSON is UTF-8 by RFC 8259).
+        delimiter: One character (CSV).
+        header: True if the first record names the columns (CSV).
+    """
+
+    format: Literal["csv", "jsonl"]
+    compression: str = ""
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    header: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a source becomes events. Inferred or declared, then fixed in the manifest.
+
+    Two runs with equal readings make the same events, bytes and ids out of the same source.
+
+    Attributes:
+        dialect: How bytes become records.
+        columns: CSV: the header (``1``, ``2``, … without one). JSONL: the keys seen when the mapping
+            was made.
+        fields: Which column each mapped field comes from. JSONL: dotted paths are allowed.
+        names: Property name of a column, where it isn't the column's own.
+        types: Type of each column that has one. CSV: every column.
+        constants: ``--set``: value of a field or property that holds for every record.
+        timezone: IANA zone of times without one; empty if there is none.
+        time_format: strptime format of the time column; empty for ISO 8601 and epochs.
+        local_epochs: Epochs were made from local time: read them through ``timezone``.
+        missing_time: None if a record without time is invalid, else the milliseconds that it gets.
+        null: Texts that mean "no value" beside the empty cell (CSV).
+        insert_id: ``content`` or ``row``: what the hash covers where no column is mapped.
+        source_name: Base name of the source, part of the hash of ``row``.
+        geoip: ``off`` sends ``"ip": 0`` where a record has no ip; ``request`` leaves it out.
+        tag: Value of the property ``import_tag``; empty for none.
+    """
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    fields: Mapping[Field, str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    constants: Mapping[str, JSON] = field(default_factory=dict)
+    timezone: str = ""
+    time_format: str = ""
+    local_epochs: bool = False
+    missing_time: int | None = None
+    null: tuple[str, ...] = ()
+    insert_id: Literal["content", "row"] = "content"
+    source_name: str = ""
+    geoip: Literal["off", "request"] = "off"
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who asks Mixpanel. Its text never shows what it holds.
+
+    Attributes:
+        kind: ``token``, ``service-account`` or ``secret``.
+        username: User of HTTP basic auth: the token, the service account's name or the API secret.
+        password: Password of HTTP basic auth; empty but for a service account.
+        project_id: For a service account, else empty.
+    """
+
+    kind: Literal["token", "service-account", "secret"]
+    username: str = field(repr=False)
+    password: str = field(default="", repr=False)
+    project_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where events go.
+
+    Attributes:
+        endpoint: ``import`` or ``track``.
+        base_url: Scheme, host and port, without a slash at the end.
+        kind: ``real`` or ``sandbox``.
+    """
+
+    endpoint: Literal["import", "track"]
+    base_url: str
+    kind: Literal["real", "sandbox"] = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How hard and how fast to send.
+
+    Attributes:
+        batch_size: Most events in one request (1 to 2,000).
+        batch_bytes: Most bytes of uncompressed JSON in one request.
+        concurrency: Batches in flight at most; None lets it find itself.
+        max_retries: Tries after the first before a batch is given up.
+        retry_wait: Seconds of the first backoff; its cap is 30 times, its jitter 0.5 to 2.5 times that.
+        timeout: Seconds to connect, to write and to read.
+    """
+
+    batch_size: int = 50
+    batch_bytes: int = 2_000_000
+    concurrency: int | None = None
+    max_retries: int = 8
+    retry_wait: float = 2.0
+    timeout: float = 30.0
