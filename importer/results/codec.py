@@ -1,0 +1,108 @@
+"""Frozen dataclasses to JSON and back, exactly, with every value checked on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from importer.model import JSON
+from importer.results.storage import shown
+
+T = TypeVar("T")
+
+
+class DecodeError(ValueError):
+    """A value of JSON that is not what its place asks for; the message says where and what."""
+
+
+def encode(value: Any) -> Any:
+    """Turn a dataclass, and what is in it, into what JSON can hold."""
+    if is_dataclass(value):
+        return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [encode(each) for each in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def decode(kind: type[T], value: Any, where: str = "") -> T:
+    """Make a dataclass of JSON; the opposite of `encode`.
+
+    Args:
+        kind: The dataclass. A key may be missing where it has a default.
+        value: What JSON holds.
+        where: Path to the value, for messages.
+
+    Raises:
+        DecodeError: A key is missing or unknown, or a value is of another type.
+    """
+    found = _expect(value, dict, where, "an object")
+    hints = get_type_hints(kind)
+    needed = {each.name for each in fields(kind) if _is_needed(each)}  # type: ignore[arg-type]  # any dataclass
+    if unknown := found.keys() - hints.keys():
+        raise DecodeError(f"{_at(where, min(unknown))} is not known")
+    if missing := needed - found.keys():
+        raise DecodeError(f"{_at(where, min(missing))} is missing")
+    return kind(**{name: _decode(hints[name], each, _at(where, name)) for name, each in found.items()})
+
+
+def _is_needed(each: Any) -> bool:
+    return each.default is MISSING and each.default_factory is MISSING
+
+
+def _decode(hint: Any, value: Any, where: str) -> Any:
+    """Check one value against one annotation of the forms that `model` uses."""
+    if hint == JSON or hint is Any:
+        return value
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return _one_of(arguments, value, where)
+    if origin in (Union, UnionType):
+        (inner,) = (each for each in arguments if each is not NoneType)
+        return None if value is None else _decode(inner, value, where)
+    if origin is tuple:
+        items = _expect(value, list, where, "a list")
+        return tuple(_decode(arguments[0], each, f"{where}[{i}]") for i, each in enumerate(items))
+    if origin is Mapping:
+        return _decode_mapping(arguments, value, where)
+    if is_dataclass(hint):
+        return decode(hint, value, where)  # type: ignore[arg-type]  # a class, since it is an annotation
+    if issubclass(hint, StrEnum):
+        return hint(_one_of(tuple(each.value for each in hint), value, where))
+    return _decode_scalar(hint, value, where)
+
+
+def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
+    keys, values = arguments
+    return {
+        _decode(keys, key, f"{where}: a name"): _decode(values, each, _at(where, key))
+        for key, each in _expect(value, dict, where, "an object").items()
+    }
+
+
+def _decode_scalar(hint: type, value: Any, where: str) -> Any:
+    if hint is float and type(value) is int:  # JSON may write 2.0 as 2
+        return float(value)
+    names = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
+    return _expect(value, hint, where, names[hint])
+
+
+def _expect(value: Any, kind: type, where: str, name: str) -> Any:
+    if type(value) is not kind:  # exactly: True is an int by isinstance
+        raise DecodeError(f"{where or 'the whole'} is {shown(value)}, expected {name}")
+    return value
+
+
+def _one_of(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
+    if type(value) is not str or value not in allowed:
+        raise DecodeError(f"{where} is {shown(value)}, expected one of {', '.join(allowed)}")
+    return value
+
+
+def _at(where: str, name: str) -> str:
+    step = name if name.isidentifier() else shown(name)
+    return f"{where}.{step}" if where else step

@@ -1,0 +1,75 @@
+"""How many records have which outcome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from importer.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Records by their one outcome. A record without an outcome is in none of them.
+
+    Attributes:
+        imported: Mixpanel said that it took the event.
+        accepted: ``/track`` took the request.
+        rejected: Mixpanel refused the event.
+        invalid: Refused before sending.
+        failed: Not delivered, or not known.
+        valid: Dry run: would be sent.
+    """
+
+    imported: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    invalid: int = 0
+    failed: int = 0
+    valid: int = 0
+
+    @classmethod
+    def of(cls, statuses: Iterable[Status]) -> Self:
+        """Count statuses, one for each record."""
+        return cls.from_tally(Counter(statuses))
+
+    @classmethod
+    def from_tally(cls, tally: Mapping[Status, int]) -> Self:
+        """Take over numbers that were counted elsewhere; a status that is not there counts 0."""
+        return cls(**{status.value: tally.get(status, 0) for status in Status})
+
+    @property
+    def total(self) -> int:
+        """Records that have an outcome."""
+        return sum(self[status] for status in Status)
+
+    @property
+    def succeeded(self) -> int:
+        """Records for which nothing is left to do."""
+        return sum(self[status] for status in Status if status.success)
+
+    @property
+    def unsuccessful(self) -> int:
+        """Records that a retry would take up."""
+        return self.total - self.succeeded
+
+    @property
+    def landed(self) -> int:
+        """Records that Mixpanel has, or may have: `failed` means that nobody knows."""
+        return self.imported + self.accepted + self.failed
+
+    def plus(self, other: Counts) -> Counts:
+        """Add two sets of counts, status by status."""
+        return Counts.from_tally({status: self[status] + other[status] for status in Status})
+
+    def minus(self, other: Counts) -> Counts:
+        """Take one set of counts from another, status by status."""
+        return Counts.from_tally({status: self[status] - other[status] for status in Status})
+
+    def __getitem__(self, status: Status) -> int:
+        count: int = getattr(self, status.value)
+        return count

@@ -1,0 +1,99 @@
+"""One run at a time on one results file."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from importer.errors import ResultsError, StorageError
+from importer.results.storage import PRIVATE, storage_error
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Lock:
+    """Holds a results file for one run. A context manager; not reentrant.
+
+    The lock lies on a file of its own, ``<results>.lock``: on Windows a locked file can't be read by
+    others, and ``status`` must work while a run goes on. The operating system drops the lock when the
+    process dies in whatever way, so a ``.lock`` file that was left behind locks nothing.
+
+    Attributes:
+        path: The lock file.
+    """
+
+    def __init__(self, results: Path) -> None:
+        """Name the results file; nothing is opened yet."""
+        self._results = results
+        # Two names of one file must meet in one lock.
+        self.path = Path(f"{os.path.realpath(results)}.lock")
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            ResultsError: Another run has it.
+            StorageError: The lock file can't be made, or the file system has no locks.
+        """
+        while self._handle is None:
+            try:
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE)
+            except OSError as error:
+                raise storage_error(self.path, error) from error
+            try:
+                self._lock(handle)
+                # Its last owner may have removed it between our open and our lock.
+                if _is_still(self.path, handle):
+                    self._handle = handle
+            finally:
+                if self._handle is None:
+                    os.close(handle)
+
+    def release(self) -> None:
+        """Give the lock back and remove its file."""
+        if self._handle is None:
+            return
+        with suppress(OSError):  # Windows removes no open file: it stays, and locks nothing
+            self.path.unlink()
+        os.close(self._handle)
+        self._handle = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _lock(self, handle: int) -> None:
+        import portalocker  # noqa: PLC0415  costs 65 ms, and --help needs none of it
+
+        try:
+            portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.AlreadyLocked:
+            raise ResultsError(
+                f"Another run is writing to {self._results}.",
+                "Wait for it to end, or give this run another file with --results.",
+            ) from None
+        except portalocker.LockException as error:
+            raise StorageError(
+                f"{self.path} can't be locked: {error.strerror or error}.",
+                "Put the results on a local disk with --results.",
+            ) from error
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    """Tell whether an open file is still what its name stands for."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

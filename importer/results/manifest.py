@@ -1,0 +1,228 @@
+"""What a run was: a JSON file beside its results, so that it can be continued, retried and explained."""
+
+# No postponed annotations: the codec reads the types of the fields below at run time.
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from importer.errors import ResultsError
+from importer.model import (
+    JSON,
+    Credentials,
+    DeliverySettings,
+    Fingerprint,
+    Reading,
+    Status,
+)
+from importer.results.codec import DecodeError, decode, encode
+from importer.results.counts import Counts
+from importer.results.paths import manifest_path
+from importer.results.storage import BINARY, PRIVATE, shown, storage_error, sync_directory
+
+VERSION = 1
+"""Goes up when a manifest of an older importer would be read wrongly."""
+
+_VERSION_KEY = "manifest_version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a run was.
+
+    Attributes:
+        kind: Whether Mixpanel, nobody or the sandbox got the events.
+        source: Path of the source as it was given.
+        fingerprint: The source as it was when the run began.
+        reading: How the source was read.
+        endpoint: ``import`` or ``track``.
+        base_url: Scheme, host and port that events went to.
+        project_id: Project, where the credentials name one.
+        credentials_kind: ``token``, ``service-account`` or ``secret``; empty without credentials.
+        credential_salt: What the digest is salted with.
+        credential_digest: From `credential_digest`: tells a credential again without holding it.
+        settings: How delivery was set. Not part of the reading: a resume may change it.
+        limit: ``--limit``; a resume may change it.
+        importer_version: Version of the importer.
+        started: Start, ISO 8601 in UTC.
+        ended: End, ISO 8601 in UTC; None while it runs and after a crash.
+        parent: For a retry, the results that it takes up: see `link`.
+        statuses: For a retry, the ``--status`` that chose its records; None for all without success.
+        error_contains: For a retry, the text in ``error`` that chose its records.
+        retried_by: The results of the retry of this run: see `link`.
+        scope: Records in scope, as soon as it is known.
+        counts: Outcomes, once the run has ended.
+        unattempted: Records without an outcome, once the run has ended.
+        reconciled: Whether outcomes and unattempted records add up to the scope.
+        exit_code: What the process ended with.
+        audit: What a dry run saw in the file as a whole.
+    """
+
+    kind: Literal["real", "dry-run", "sandbox"]
+    source: str
+    fingerprint: Fingerprint
+    reading: Reading
+    endpoint: Literal["import", "track"]
+    base_url: str
+    importer_version: str
+    started: str
+    project_id: str = ""
+    credentials_kind: Literal["", "token", "service-account", "secret"] = ""
+    credential_salt: str = ""
+    credential_digest: str = ""
+    settings: DeliverySettings = field(default_factory=DeliverySettings)
+    limit: int | None = None
+    ended: str | None = None
+    parent: str | None = None
+    statuses: tuple[Status, ...] | None = None
+    error_contains: str | None = None
+    retried_by: str | None = None
+    scope: int | None = None
+    counts: Counts = field(default_factory=Counts)
+    unattempted: int | None = None
+    reconciled: bool | None = None
+    exit_code: int | None = None
+    audit: Mapping[str, JSON] | None = None
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Write a manifest as JSON, in ASCII: safe to show, and exact for any name of a file.
+
+    A path that is not UTF-8 holds lone surrogates, which no UTF-8 can; JSON's escapes can.
+    """
+    document = {_VERSION_KEY: VERSION, **encode(manifest)}
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Put a manifest on disk, whole or not at all: write, fsync, rename, fsync of the folder.
+
+    Args:
+        path: From `manifest_path`. A file that is there is replaced.
+        manifest: What to write; mode 0600.
+
+    Raises:
+        StorageError: The disk would not take it. What was there stays as it was.
+    """
+    draft = path.with_name(f"{path.name}.tmp")
+    try:
+        draft.unlink(missing_ok=True)  # of a run that died here
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, PRIVATE)
+        with os.fdopen(handle, "wb") as file:
+            file.write(manifest_text(manifest).encode("ascii"))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise storage_error(path, error) from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Args:
+        path: From `manifest_path`.
+
+    Raises:
+        ResultsError: It is missing, cut short, edited, or of a newer importer.
+    """
+    try:
+        document: Any = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ResultsError(
+            f"{path} is missing: nothing says how these results were made.",
+            "Put it back beside the results, or begin anew with --results and another name.",
+        ) from None
+    except OSError as error:
+        raise ResultsError(
+            f"{path} can't be read: {error.strerror or error}.", "Make it readable."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable(path, "it is cut short or not JSON") from error
+    if not isinstance(document, dict) or _VERSION_KEY not in document:
+        raise _unusable(path, f"{_VERSION_KEY} is missing")
+    version = document.pop(_VERSION_KEY)
+    if type(version) is int and version > VERSION:
+        raise ResultsError(
+            f"{path} was written by a newer mixpanel-importer ({_VERSION_KEY} {shown(version)}, "
+            f"this one knows {VERSION}).",
+            "Update mixpanel-importer.",
+        )
+    if version != VERSION:
+        raise _unusable(path, f"{_VERSION_KEY} is {shown(version)}, expected {VERSION}")
+    try:
+        return decode(Manifest, document)
+    except DecodeError as error:
+        raise _unusable(path, str(error)) from error
+
+
+def _unusable(path: Path, why: str) -> ResultsError:
+    return ResultsError(
+        f"{path} is not the manifest of a run: {why}.",
+        "Put it back as it was written, or begin anew with --results and another name.",
+    )
+
+
+# ── lineage ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def link(results: Path, to: Path) -> str:
+    """Say where other results lie, seen from the folder of these: the pair can be moved together.
+
+    Args:
+        results: The results whose manifest holds the link.
+        to: The results that it points at.
+
+    Returns:
+        A relative path; absolute where there is no way between them (another drive).
+    """
+    try:
+        return os.path.relpath(to.resolve(), results.resolve().parent)
+    except ValueError:
+        return str(to.resolve())
+
+
+def follow(results: Path, target: str) -> Path:
+    """Find what a `link` in the manifest of these results points at."""
+    return Path(os.path.normpath(results.parent / target))
+
+
+# ── credentials ──────────────────────────────────────────────────────────────────────────────────
+
+
+def credential_digest(salt: str, credentials: Credentials) -> str:
+    """Know a credential again without holding it.
+
+    The password of a service account is left out: who changes it still writes to the same project.
+
+    Args:
+        salt: From `salt_for`.
+        credentials: The credentials.
+
+    Returns:
+        128 bits in hexadecimal.
+    """
+    known_by = json.dumps([credentials.kind, credentials.username, credentials.project_id])
+    key = salt.encode()[: hashlib.blake2b.MAX_KEY_SIZE]
+    return hashlib.blake2b(known_by.encode(), key=key, digest_size=16).hexdigest()
+
+
+def salt_for(results: Path, fresh: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
+    """Choose the salt of a run's digest: that of the results that are there, so that they compare.
+
+    Args:
+        results: The results file that the run will write.
+        fresh: Makes a salt of 16 bytes, in hexadecimal, where there is none yet.
+    """
+    try:
+        return read_manifest(manifest_path(results)).credential_salt or fresh()
+    except ResultsError:
+        return fresh()

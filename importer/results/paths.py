@@ -1,0 +1,49 @@
+"""Where results go when nobody says so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["real", "dry-run", "sandbox"]
+"""What a run was: only a real one reached Mixpanel."""
+
+_NAMES: dict[Kind, str] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
+_COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
+_DATA = {".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt"}
+_RETRY = re.compile(r"\.retry-([1-9][0-9]*)$")
+
+
+def results_path(source: Path | None, kind: Kind, directory: Path = Path()) -> Path:
+    """Name the results file of a source: ``in/events.csv.gz`` → ``events.results.csv``.
+
+    Args:
+        source: The source; None is standard input.
+        kind: ``events.results.csv``, ``events.dry-run.csv`` or ``events.sandbox.csv``.
+        directory: The folder it lies in, unless said otherwise the working directory.
+    """
+    name = "stdin" if source is None else _without(_without(source.name, _COMPRESSED), _DATA)
+    return directory / f"{name}.{_NAMES[kind]}.csv"
+
+
+def retry_path(results: Path) -> Path:
+    """Name the results file of a retry, beside what it retries.
+
+    ``events.results.csv`` → ``events.results.retry-1.csv`` → ``events.results.retry-2.csv``.
+    """
+    found = _RETRY.search(results.stem)
+    stem = results.stem[: found.start()] if found else results.stem
+    number = int(found[1]) + 1 if found else 1
+    return results.with_name(f"{stem}.retry-{number}{results.suffix}")
+
+
+def manifest_path(results: Path) -> Path:
+    """Name the manifest of a results file: ``<results>.run.json``."""
+    return results.with_name(f"{results.name}.run.json")
+
+
+def _without(name: str, suffixes: set[str]) -> str:
+    """Drop one ending of a name, unless nothing would be left."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if stem and f"{dot}{ending}".lower() in suffixes else name

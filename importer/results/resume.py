@@ -1,0 +1,145 @@
+"""What an existing results file holds, and its repair after a crash."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO, TYPE_CHECKING
+
+from importer.errors import ResultsError
+from importer.results.counts import Counts
+from importer.results.lines import Format, Line, format_of
+from importer.results.storage import shown, storage_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from importer.model import Status
+
+_LONGEST_LINE = 1 << 26  # bytes; a 2 MB field with every character escaped still fits
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a results file goes.
+
+    Attributes:
+        records: Outcomes in it.
+        last_row: The record that the last of them is for; 0 if there is none.
+        counts: The outcomes by status.
+        valid_bytes: Length of what is whole: the header and every complete line.
+        torn: True if something unfinished follows that.
+    """
+
+    records: int = 0
+    last_row: int = 0
+    counts: Counts = field(default_factory=Counts)
+    valid_bytes: int = 0
+    torn: bool = False
+
+
+def repair(path: Path) -> Standing:
+    """Cut what a crash left unfinished off the end of a results file.
+
+    Args:
+        path: The results file; it need not exist.
+
+    Returns:
+        What the file holds now. ``torn`` says whether something was cut off.
+
+    Raises:
+        ResultsError: As for `inspect`.
+        StorageError: The file can't be cut.
+    """
+    standing = inspect(path)
+    if standing.torn:
+        try:
+            with path.open("r+b") as file:
+                file.truncate(standing.valid_bytes)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise storage_error(path, error) from error
+    return standing
+
+
+def inspect(path: Path) -> Standing:
+    """Read a results file to its end, in bounded memory, and change nothing.
+
+    What counts is the longest beginning of whole lines. An unfinished line at the end is what a crash
+    leaves. So is a block of NUL bytes, which we never write: it is where a disk lost power, and what
+    follows it is not trusted either; it is sent again.
+
+    Args:
+        path: The results file; nothing there is as good as an empty file.
+
+    Raises:
+        ResultsError: The file is not ours or was edited: a wrong header, or a line that is not
+            well-formed or out of order with others after it.
+    """
+    try:
+        with path.open("rb") as file:
+            form = format_of(path)
+            return _scan_lines(path, file, form) if _begins(path, file, form) else _torn(file)
+    except FileNotFoundError:
+        return Standing()
+    except OSError as error:
+        raise ResultsError(
+            f"{path} can't be read: {error.strerror or error}.",
+            "Name a results file that you may read.",
+        ) from error
+
+
+def _begins(path: Path, file: IO[bytes], form: Format) -> bool:
+    """Read the header; False if it was cut short, or nothing is there."""
+    found = file.read(len(form.header) or len(form.start))
+    if not form.header:
+        file.seek(0)
+    if found.startswith(form.header or form.start):
+        return True
+    if (form.header or form.start).startswith(found.rstrip(b"\0")):
+        return False
+    raise ResultsError(
+        f"{path} is not a results file: it begins with {shown(found[:40])}, expected {shown(form.start)}.",
+        "Name another file with --results, or move this one away.",
+    )
+
+
+def _torn(file: IO[bytes]) -> Standing:
+    """Stand at nothing, with or without bytes of a header that was cut short."""
+    return Standing(torn=os.fstat(file.fileno()).st_size > 0)
+
+
+def _scan_lines(path: Path, file: IO[bytes], form: Format) -> Standing:
+    """Check the lines after the header, up to the end or to where a crash tore the file."""
+    parse = form.parse
+    tally: dict[Status, int] = {}
+    valid, last_row = len(form.header), 0
+    lines = iter(partial(file.readline, _LONGEST_LINE), b"")
+    for number, line in enumerate(lines, start=2 if form.header else 1):
+        found = parse(line)
+        if found is None or found.row <= last_row:
+            if b"\0" in line or not file.read(1):
+                return _standing(tally, last_row, valid, torn=True)
+            raise _edited(path, number, line, found, last_row)
+        last_row = found.row
+        tally[found.status] = tally.get(found.status, 0) + 1
+        valid += len(line)
+    return _standing(tally, last_row, valid, torn=False)
+
+
+def _standing(tally: dict[Status, int], last_row: int, valid: int, *, torn: bool) -> Standing:
+    counts = Counts.from_tally(tally)
+    return Standing(counts.total, last_row, counts, valid, torn)
+
+
+def _edited(path: Path, number: int, line: bytes, found: Line | None, last_row: int) -> ResultsError:
+    what = (
+        f"{shown(line[:40])} is no outcome"
+        if found is None
+        else f"row {found.row} comes after row {last_row}"
+    )
+    return ResultsError(
+        f"{path}, line {number}: {what}. The file was edited or is not a results file.",
+        "Put the file back as it was written, or begin a new one with --results.",
+    )

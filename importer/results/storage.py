@@ -1,0 +1,63 @@
+"""What makes a write last, and what is said when it can't."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from importer.errors import StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRIVATE = 0o600
+"""Mode of every file made here: results hold the ids of people."""
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Without it Windows turns each newline into two bytes."""
+
+_RESUME = "then give the same command with --resume: what is written so far is kept."
+_ELSEWHERE = "Name another place with --results: a file in a folder that is there and may be written to."
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), f"Free some space, {_RESUME}"),
+    **dict.fromkeys(
+        (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS),
+        _ELSEWHERE,
+    ),
+}
+_SHOWN = 60
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say that a file can't be written, and what to do.
+
+    Args:
+        path: The file.
+        error: What the operating system said.
+    """
+    return StorageError(
+        f"{path} can't be written: {error.strerror or error}.",
+        _REMEDIES.get(error.errno or 0, f"See that the disk is well, {_RESUME}"),
+    )
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names of a directory last: a new or renamed file is not safe before that.
+
+    Raises:
+        OSError: The directory can't be opened or flushed.
+    """
+    if os.name == "nt":  # Windows has no handle for this; NTFS journals names by itself
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def shown(value: object) -> str:
+    """Make an untrusted value fit for a message: escaped, at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

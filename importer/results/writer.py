@@ -1,0 +1,250 @@
+"""The results file while it is written: by one thread, in whole lines, in the order of the source."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from contextlib import suppress
+from operator import attrgetter
+from typing import TYPE_CHECKING, Self
+
+from importer.errors import ResultsError, StorageError
+from importer.results.counts import Counts
+from importer.results.lines import format_of
+from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from importer.model import Outcome, Status
+    from importer.results.resume import Standing
+
+_SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
+_status_of = attrgetter("status")
+
+
+class ResultsWriter:
+    """Appends outcomes to a results file: CSV, or JSONL where its name ends in ``.jsonl``.
+
+    Use it as a context manager: leaving it makes everything last. After a `StorageError` it takes
+    nothing more, since a line after a torn one would make the file unreadable.
+
+    Attributes:
+        path: The results file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        handle: int,
+        before: Counts,
+        clock: Callable[[], float],
+        fsync: Callable[[int], None],
+    ) -> None:
+        """Take over an open file. `create` and `resume` are the ways in."""
+        self.path = path
+        self._handle = handle
+        self._size = os.fstat(handle).st_size
+        self._format = format_of(path)
+        self._before = before
+        self._tally: Counter[Status] = Counter()
+        self._clock = clock
+        self._fsync = fsync
+        self._synced = clock()
+        self._dirty = False
+        self._failure: StorageError | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        overwrite: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> Self:
+        """Make a new results file, mode 0600, with its header.
+
+        To replace a file, do this before the new manifest is written: a crash between the two then
+        leaves no old outcomes under a new reading.
+
+        Args:
+            path: Where; its folder must exist.
+            overwrite: Empty a file that is there (`check_overwrite` says whether it may be).
+            clock: Seconds that only go up.
+            fsync: Makes what was written to a file last.
+
+        Raises:
+            ResultsError: There is a file already, and ``overwrite`` is False.
+            StorageError: The file can't be made or written.
+        """
+        try:
+            handle = _open(path, os.O_TRUNC if overwrite else os.O_EXCL)
+        except FileExistsError:
+            raise ResultsError(
+                f"{path} exists already.",
+                "Give --resume to go on with it, --overwrite to replace it, or another file with --results.",
+            ) from None
+        writer = cls(path, handle, Counts(), clock, fsync)
+        writer._begin()
+        return writer
+
+    @classmethod
+    def resume(
+        cls,
+        path: Path,
+        standing: Standing,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> Self:
+        """Go on with a results file that was repaired, or begin it where there is nothing.
+
+        Args:
+            path: The results file.
+            standing: What `repair` found in it.
+            clock: Seconds that only go up.
+            fsync: Makes what was written to a file last.
+
+        Raises:
+            ResultsError: The file is not as long as the repair left it.
+            StorageError: The file can't be opened or written.
+        """
+        writer = cls(path, _open(path, 0), standing.counts, clock, fsync)
+        if writer._size == standing.valid_bytes:
+            if not standing.valid_bytes:
+                writer._begin()
+            return writer
+        os.close(writer._handle)
+        raise ResultsError(
+            f"{path} changed after it was checked: it has {writer._size:,} bytes, "
+            f"expected {standing.valid_bytes:,}.",
+            "Let nothing else write to it, then give the same command again.",
+        )
+
+    @property
+    def counts(self) -> Counts:
+        """Outcomes in the file by status, those from before a resume included."""
+        return self._before.plus(Counts.from_tally(self._tally))
+
+    @property
+    def rows(self) -> int:
+        """Outcomes in the file, those from before a resume included."""
+        return self._before.total + self._tally.total()
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Append outcomes, with one system call, and make them last once a second.
+
+        Args:
+            outcomes: In the order of the source, after those that were written before.
+
+        Raises:
+            StorageError: The disk is full or broken. The lines that fitted in stay and are counted;
+                a partly written one is taken back.
+        """
+        self._raise_failure()
+        data = self._format.encode(outcomes)
+        kept = self._append(data)
+        fitted = outcomes if kept == len(data) else outcomes[: data.count(b"\n", 0, kept)]
+        self._tally.update(map(_status_of, fitted))
+        self._raise_failure()
+        if self._clock() - self._synced >= _SYNC_EVERY:
+            self.sync()
+
+    def sync(self) -> None:
+        """Make what was written last through a power cut.
+
+        Raises:
+            StorageError: The disk would not take it.
+        """
+        self._synced = self._clock()
+        if not self._dirty:
+            return
+        try:
+            self._fsync(self._handle)
+        except OSError as error:
+            self._failure = storage_error(self.path, error)
+            raise self._failure from error
+        self._dirty = False
+
+    def close(self) -> None:
+        """Make everything last and let go of the file.
+
+        Raises:
+            StorageError: The disk would not take it.
+        """
+        try:
+            if self._failure is None:
+                self.sync()
+        finally:
+            os.close(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """Write the header, and make the file's name last with it."""
+        try:
+            self._append(self._format.header)
+            self._raise_failure()
+            self.sync()
+            sync_directory(self.path.parent)
+        except OSError as error:
+            os.close(self._handle)
+            raise storage_error(self.path, error) from error
+        except StorageError:
+            os.close(self._handle)
+            raise
+
+    def _append(self, data: bytes) -> int:
+        """Write whole lines at the end; if the disk ends before them, set `_failure`.
+
+        Returns:
+            How many bytes are in the file: all of them, or as many as make whole lines.
+        """
+        done = 0
+        try:
+            while done < len(data):  # once, unless the disk is nearly full
+                done += os.write(self._handle, data[done:] if done else data)
+        except OSError as error:
+            done = data.rfind(b"\n", 0, done) + 1
+            self._failure = storage_error(self.path, error)
+            self._failure.__cause__ = error
+            with suppress(OSError):  # if the disk refuses even this, `repair` does it on resume
+                os.ftruncate(self._handle, self._size + done)
+        self._size += done
+        self._dirty = True
+        return done
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open a results file to append to it, and make it if need be.
+
+    Raises:
+        FileExistsError: It is there, and ``flags`` say that it must not be.
+        StorageError: It can't be opened.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | BINARY | flags, PRIVATE)
+        if flags & os.O_TRUNC:
+            path.chmod(PRIVATE)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return handle

@@ -1,0 +1,282 @@
+"""The manifest: exact, whole or not at all, and free of secrets."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from results_helpers import manifest, write_results
+
+from importer.errors import ResultsError, StorageError
+from importer.model import Credentials, DeliverySettings, Dialect, Fingerprint, Reading, Status
+from importer.results import (
+    Counts,
+    Manifest,
+    credential_digest,
+    follow,
+    link,
+    manifest_path,
+    manifest_text,
+    read_manifest,
+    salt_for,
+    write_manifest,
+)
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=12)  # as names of files may be
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | any_text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
+    max_leaves=6,
+)
+any_field = st.sampled_from(["event", "distinct_id", "time", "ip", "insert_id", "properties"])
+any_type = st.sampled_from(["string", "integer", "number", "boolean", "json", "time", "skip"])
+any_count = st.integers(0, 2**40)
+
+any_dialect = st.builds(
+    Dialect,
+    format=st.sampled_from(["csv", "jsonl"]),
+    compression=any_text,
+    encoding=any_text,
+    delimiter=any_text,
+    header=st.booleans(),
+)
+any_reading = st.builds(
+    Reading,
+    dialect=any_dialect,
+    columns=st.lists(any_text, max_size=3).map(tuple),
+    fields=st.dictionaries(any_field, any_text),
+    names=st.dictionaries(any_text, any_text, max_size=3),
+    types=st.dictionaries(any_text, any_type, max_size=3),
+    constants=st.dictionaries(any_text, any_json, max_size=3),
+    timezone=any_text,
+    time_format=any_text,
+    local_epochs=st.booleans(),
+    missing_time=st.none() | st.integers(),
+    null=st.lists(any_text, max_size=3).map(tuple),
+    insert_id=st.sampled_from(["content", "row"]),
+    source_name=any_text,
+    geoip=st.sampled_from(["off", "request"]),
+    tag=any_text,
+)
+any_settings = st.builds(
+    DeliverySettings,
+    batch_size=st.integers(1, 2000),
+    batch_bytes=any_count,
+    concurrency=st.none() | any_count,
+    max_retries=any_count,
+    retry_wait=st.floats(0, 100),
+    timeout=st.floats(0, 100),
+)
+any_manifest = st.builds(
+    Manifest,
+    kind=st.sampled_from(["real", "dry-run", "sandbox"]),
+    source=any_text,
+    fingerprint=st.builds(Fingerprint, size=any_count, mtime_ns=st.integers(), digest=any_text),
+    reading=any_reading,
+    endpoint=st.sampled_from(["import", "track"]),
+    base_url=any_text,
+    importer_version=any_text,
+    started=any_text,
+    project_id=any_text,
+    credentials_kind=st.sampled_from(["", "token", "service-account", "secret"]),
+    credential_salt=any_text,
+    credential_digest=any_text,
+    settings=any_settings,
+    limit=st.none() | any_count,
+    ended=st.none() | any_text,
+    parent=st.none() | any_text,
+    statuses=st.none() | st.lists(st.sampled_from(Status), max_size=3).map(tuple),
+    error_contains=st.none() | any_text,
+    retried_by=st.none() | any_text,
+    scope=st.none() | any_count,
+    counts=st.builds(Counts, *[any_count] * 6),
+    unattempted=st.none() | any_count,
+    reconciled=st.none() | st.booleans(),
+    exit_code=st.none() | st.integers(0, 130),
+    audit=st.none() | st.dictionaries(any_text, any_json, max_size=3),
+)
+
+
+@given(any_manifest)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_a_manifest_is_read_back_exactly(tmp_path, written):
+    path = tmp_path / "r.csv.run.json"
+    write_manifest(path, written)
+    found = read_manifest(path)
+    assert found == written
+    assert repr(found) == repr(written)  # 1, 1.0 and True are equal to Python
+
+
+def test_a_manifest_is_ascii_json_with_its_version(tmp_path):
+    text = manifest_text(manifest(source="caf\udce9.csv", base_url="\u202e"))
+    assert text.isascii()
+    assert json.loads(text)["manifest_version"] == 1
+
+
+def test_a_manifest_is_private_and_leaves_no_draft(tmp_path):
+    path = tmp_path / "r.csv.run.json"
+    write_manifest(path, manifest())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_draft_that_a_crash_left_is_neither_read_nor_in_the_way(tmp_path):
+    path = tmp_path / "r.csv.run.json"
+    write_manifest(path, manifest(scope=1))
+    draft = tmp_path / "r.csv.run.json.tmp"
+    draft.write_text('{"manifest_ver')
+    assert read_manifest(path).scope == 1
+    write_manifest(path, manifest(scope=2))
+    assert read_manifest(path).scope == 2
+    assert not draft.exists()
+
+
+def test_a_draft_that_is_a_link_is_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "r.csv.run.json.tmp").symlink_to(victim)
+    write_manifest(tmp_path / "r.csv.run.json", manifest())
+    assert victim.read_text() == "precious"
+
+
+def test_a_manifest_that_can_not_be_written_is_a_clear_error_and_keeps_the_old_one(tmp_path):
+    path = tmp_path / "r.csv.run.json"
+    write_manifest(path, manifest(scope=1))
+    (tmp_path / "r.csv.run.json.tmp").mkdir()
+    with pytest.raises(StorageError, match=r"run\.json can't be written"):
+        write_manifest(path, manifest(scope=2))
+    assert read_manifest(path).scope == 1
+
+
+def test_a_missing_manifest_is_a_clear_error(tmp_path):
+    with pytest.raises(ResultsError, match="is missing: nothing says how") as caught:
+        read_manifest(tmp_path / "r.csv.run.json")
+    assert caught.value.remedy
+
+
+def test_a_folder_in_place_of_a_manifest_is_a_clear_error(tmp_path):
+    with pytest.raises(ResultsError, match="can't be read"):
+        read_manifest(tmp_path)
+
+
+def test_a_manifest_cut_at_any_byte_is_a_clear_error(tmp_path):
+    path = tmp_path / "r.csv.run.json"
+    whole = manifest_text(manifest()).rstrip().encode()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ResultsError, match="cut short or not JSON"):
+            read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"manifest_version": 2}, "newer mixpanel-importer"),
+        ({"manifest_version": 0}, "manifest_version is 0, expected 1"),
+        ({"manifest_version": "1"}, "manifest_version is '1', expected 1"),
+        ({"colour": "red"}, "colour is not known"),
+        ({"kind": "rehearsal"}, "kind is 'rehearsal', expected one of real, dry-run, sandbox"),
+        ({"source": None}, "source is None, expected text"),
+        ({"scope": "many"}, "scope is 'many', expected an integer"),
+        ({"scope": True}, "scope is True, expected an integer"),
+        ({"reconciled": 1}, "reconciled is 1, expected true or false"),
+        ({"statuses": ["done"]}, r"statuses\[0\] is 'done', expected one of imported"),
+        ({"statuses": "failed"}, "statuses is 'failed', expected a list"),
+        ({"fingerprint": []}, r"fingerprint is \[\], expected an object"),
+        ({"fingerprint": {"size": 1, "mtime_ns": 1}}, "fingerprint.digest is missing"),
+        ({"settings": {"timeout": "x"}}, "settings.timeout is 'x', expected a number"),
+        ({"audit": 7}, "audit is 7, expected an object"),
+    ],
+)
+def test_an_edited_manifest_is_a_clear_error(tmp_path, change, said):
+    path = tmp_path / "r.csv.run.json"
+    path.write_text(json.dumps({**json.loads(manifest_text(manifest())), **change}))
+    with pytest.raises(ResultsError, match=said) as caught:
+        read_manifest(path)
+    assert caught.value.remedy
+
+
+def test_an_unknown_type_of_a_column_names_the_column(tmp_path):
+    document = json.loads(manifest_text(manifest()))
+    document["reading"]["types"] = {"zip code": "postcode"}
+    path = tmp_path / "r.csv.run.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ResultsError, match=r"reading\.types\.'zip code' is 'postcode'"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{}", '"x"', "[" * 100_000])
+def test_other_json_is_no_manifest(tmp_path, content):
+    path = tmp_path / "r.csv.run.json"
+    path.write_text(content)
+    with pytest.raises(ResultsError, match="is not the manifest of a run"):
+        read_manifest(path)
+
+
+def test_a_missing_key_with_a_default_takes_it(tmp_path):
+    document = json.loads(manifest_text(manifest()))
+    del document["audit"]
+    path = tmp_path / "r.csv.run.json"
+    path.write_text(json.dumps(document))
+    assert read_manifest(path) == manifest()
+
+
+# ── lineage ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_link_survives_a_move_of_both_files(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    target = link(old / "r.csv", old / "r.retry-1.csv")
+    old.rename(new)
+    assert target == "r.retry-1.csv"
+    assert follow(new / "r.csv", target) == new / "r.retry-1.csv"
+
+
+def test_a_link_to_another_folder_leads_there(tmp_path):
+    target = link(tmp_path / "a" / "r.csv", tmp_path / "b" / "c.csv")
+    assert follow(tmp_path / "a" / "r.csv", target) == tmp_path / "b" / "c.csv"
+
+
+# ── credentials ──────────────────────────────────────────────────────────────────────────────────
+
+
+TOKEN = Credentials("token", "0123456789abcdef0123456789abcdef")
+
+
+def test_a_digest_knows_a_credential_again_and_no_other():
+    other = Credentials("token", "f" * 32)
+    assert credential_digest("aa", TOKEN) == credential_digest("aa", TOKEN)
+    assert credential_digest("aa", TOKEN) != credential_digest("aa", other)
+    assert credential_digest("aa", TOKEN) != credential_digest("aa", Credentials("secret", TOKEN.username))
+    assert credential_digest("aa", TOKEN) != credential_digest("bb", TOKEN)
+
+
+def test_a_new_password_of_a_service_account_is_the_same_destination():
+    old, new = (Credentials("service-account", "robot", password, "77") for password in ("a", "b"))
+    assert credential_digest("aa", old) == credential_digest("aa", new)
+
+
+def test_no_manifest_holds_a_credential():
+    account = Credentials("service-account", "robot.user", "pass-phrase", "77")
+    for each in (TOKEN, account):
+        text = manifest_text(manifest(credential_salt="aa", credential_digest=credential_digest("aa", each)))
+        assert each.username not in text
+        assert not each.password or each.password not in text
+
+
+def test_a_salt_is_that_of_the_results_that_are_there(tmp_path):
+    path = write_results(tmp_path / "r.csv", [], credential_salt="old")
+    assert salt_for(path, fresh=lambda: "new") == "old"
+
+
+@pytest.mark.parametrize("beside", [None, "{", manifest_text(manifest())])
+def test_a_salt_is_new_where_there_is_none(tmp_path, beside):
+    path = tmp_path / "r.csv"
+    if beside is not None:
+        manifest_path(path).write_text(beside)
+    assert salt_for(path, fresh=lambda: "new") == "new"
+    assert salt_for(path) != salt_for(path)

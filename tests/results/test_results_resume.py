@@ -1,0 +1,191 @@
+"""What a crash can leave of a results file, each case by name."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from results_helpers import outcome, outcomes
+
+from importer.errors import ResultsError, StorageError
+from importer.model import Status
+from importer.results import Counts, ResultsWriter, Standing, inspect, repair
+from importer.results.lines import CSV, JSONL
+
+MIXED = [
+    outcome(1),
+    outcome(2, Status.INVALID, error='time: found "x", expected a time', event="Kauf, groß"),
+    outcome(5, Status.FAILED, note="=1"),
+]
+
+
+def written(tmp_path, name="r.csv", lines=MIXED):
+    path = tmp_path / name
+    with ResultsWriter.create(path) as writer:
+        writer.write(lines)
+    return path
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+def test_a_whole_file_stays_as_it_is(tmp_path, name):
+    path = written(tmp_path, name)
+    before = path.read_bytes()
+    assert repair(path) == Standing(3, 5, Counts(imported=1, invalid=1, failed=1), len(before), torn=False)
+    assert path.read_bytes() == before
+
+
+def test_no_file_stands_at_nothing(tmp_path):
+    assert repair(tmp_path / "r.csv") == Standing()
+    assert not (tmp_path / "r.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+def test_an_empty_file_stands_at_nothing(tmp_path, name):
+    (tmp_path / name).touch()
+    assert repair(tmp_path / name) == Standing()
+
+
+def test_a_header_alone_holds_no_records(tmp_path):
+    path = written(tmp_path, lines=[])
+    assert repair(path) == Standing(valid_bytes=len(CSV.header))
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+def test_cut_at_any_byte_a_file_is_repaired_to_a_true_beginning(tmp_path, name):
+    path = written(tmp_path, name)
+    whole = path.read_bytes()
+    form = JSONL if name == "r.jsonl" else CSV
+    ends = [0, *([len(form.header)] if form.header else [])]
+    ends += [len(form.header + form.encode(MIXED[:n])) for n in range(1, 4)]
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        standing = repair(path)
+        expected = max(end for end in ends if end <= length)
+        assert path.read_bytes() == whole[:expected]
+        assert standing.valid_bytes == expected
+        assert standing.torn == (expected != length)
+        assert standing.counts == Counts.of(each.status for each in MIXED[: standing.records])
+        assert repair(path).torn is False
+
+
+def test_a_repaired_file_can_be_continued_from_any_cut(tmp_path):
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        standing = repair(path)
+        with ResultsWriter.resume(path, standing) as writer:
+            writer.write(MIXED[standing.records :])
+        assert path.read_bytes() == whole
+
+
+def test_a_torn_header_is_as_good_as_nothing(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_bytes(CSV.header[:17])
+    assert repair(path) == Standing(torn=True)
+    assert path.read_bytes() == b""
+
+
+def test_a_last_line_that_makes_no_sense_is_cut_off(tmp_path):
+    path = written(tmp_path)
+    length = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"6,7,true,imp\n")
+    assert repair(path).torn
+    assert path.stat().st_size == length
+
+
+def test_a_last_line_out_of_order_is_cut_off(tmp_path):
+    path = written(tmp_path, lines=[outcome(1), outcome(2), outcome(2)])
+    assert repair(path).records == 2
+
+
+def test_a_block_that_lost_power_ends_what_is_trusted(tmp_path):
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode([outcome(90)]))
+    assert repair(path) == Standing(3, 5, Counts(imported=1, invalid=1, failed=1), len(whole), torn=True)
+    assert path.read_bytes() == whole
+
+
+def test_a_file_of_nothing_but_lost_blocks_stands_at_nothing(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_bytes(b"\0" * 4096)
+    assert repair(path) == Standing(torn=True)
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+def test_an_edited_line_in_the_middle_stops_and_is_named(tmp_path, name):
+    path = written(tmp_path, name)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[-2] = b"whatever\x1b[31m\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(ResultsError) as caught:
+        repair(path)
+    assert f"line {len(lines) - 1}:" in caught.value.message
+    assert "'whatever\\x1b[31m" in caught.value.message.replace("b'", "'")
+    assert caught.value.remedy
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_lines_that_were_sorted_otherwise_stop(tmp_path):
+    path = written(tmp_path, lines=[outcome(1), outcome(3), outcome(2), outcome(4)])
+    with pytest.raises(ResultsError, match="line 4: row 2 comes after row 3"):
+        repair(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name,age\nbob,7\n",
+        b"\xef\xbb\xbf" + CSV.header,  # saved by a spreadsheet
+        CSV.header.replace(b"\n", b"\r\n"),
+        b"PK\x03\x04",
+        b"x",
+    ],
+)
+def test_a_file_that_is_not_ours_is_never_touched(tmp_path, content):
+    path = tmp_path / "r.csv"
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="is not a results file"):
+        repair(path)
+    assert path.read_bytes() == content
+
+
+def test_a_jsonl_file_that_is_not_ours_is_never_touched(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(b'{"event": "a"}')
+    with pytest.raises(ResultsError, match="is not a results file"):
+        repair(path)
+    assert path.read_bytes() == b'{"event": "a"}'
+
+
+def test_a_folder_is_a_clear_error(tmp_path):
+    with pytest.raises(ResultsError, match="can't be read"):
+        repair(tmp_path)
+
+
+def test_looking_changes_nothing(tmp_path):
+    path = written(tmp_path)
+    torn = path.read_bytes()[:-3]
+    path.write_bytes(torn)
+    assert inspect(path).torn
+    assert path.read_bytes() == torn
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anything")
+def test_a_torn_file_that_can_not_be_cut_is_a_clear_error(tmp_path):
+    path = written(tmp_path)
+    path.write_bytes(path.read_bytes()[:-3])
+    path.chmod(0o400)
+    with pytest.raises(StorageError, match="can't be written"):
+        repair(path)
+
+
+def test_counts_add_up():
+    counts = Counts.of([*Status, Status.IMPORTED])
+    assert counts == Counts(2, 1, 1, 1, 1, 1)
+    assert (counts.total, counts.succeeded, counts.unsuccessful, counts.landed) == (7, 4, 3, 4)
+    assert counts.plus(counts).minus(counts) == counts
+    assert [each.status for each in outcomes(Status)] == list(Status)

@@ -1,0 +1,66 @@
+"""Outcomes, manifests and results files, as small as they can be."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from importer.model import Dialect, Fingerprint, Outcome, Reading, Status
+from importer.results import Manifest, ResultsWriter, manifest_path, write_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+
+def outcome(row: int, status: Status = Status.IMPORTED, **changes: Any) -> Outcome:
+    usual = Outcome(
+        row=row,
+        line=row + 1,
+        status=status,
+        status_code=200 if status is Status.IMPORTED else None,
+        event="Purchase",
+        distinct_id=f"user-{row}",
+        insert_id=f"{row:032x}",
+        error="" if status.success else f"{status} for a reason",
+        note="",
+    )
+    return usual._replace(**changes)
+
+
+def outcomes(statuses: Iterable[Status], first_row: int = 1) -> list[Outcome]:
+    return [outcome(row, status) for row, status in enumerate(statuses, first_row)]
+
+
+def manifest(**changes: Any) -> Manifest:
+    usual = Manifest(
+        kind="real",
+        source="events.csv",
+        fingerprint=Fingerprint(size=120, mtime_ns=1, digest="ab" * 16),
+        reading=Reading(Dialect("csv"), ("event", "time"), {"event": "event", "time": "time"}),
+        endpoint="import",
+        base_url="https://api.mixpanel.com",
+        importer_version="1.0",
+        started="2026-01-01T00:00:00Z",
+    )
+    return replace(usual, **changes)
+
+
+def write_results(path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
+    """Write a results file and a manifest that fits it."""
+    with ResultsWriter.create(path) as writer:
+        writer.write(lines)
+    changes = {"scope": len(lines), "ended": "2026-01-01T00:01:00Z", **changes}
+    counts = changes.pop("counts", writer.counts)
+    unattempted = max(0, (changes["scope"] or 0) - len(lines))
+    write_manifest(manifest_path(path), manifest(counts=counts, unattempted=unattempted, **changes))
+    return path
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        if path.suffix == ".jsonl":
+            return [json.loads(line) for line in file]
+        return list(csv.DictReader(file))
