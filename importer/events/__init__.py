@@ -1,0 +1,1 @@
+"""Records become events: mapping, types, times, ids and Mixpanel's rules."""

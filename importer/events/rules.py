@@ -1,0 +1,407 @@
+"""Every rule that Mixpanel documents for an event, in one place: pure, no clock, no file.
+
+The mapping step asks them once per record, the dry run trusts them, the sandbox answers with them.
+Sources are pages of Mixpanel's documentation: "Import Events" (what is valid), "400 Bad Request"
+(how a refusal reads), "Server-side events with no logged-in user" (the ids that are refused),
+"Track Events" (the age limit), and the OpenAPI description of the ingestion API (the shape).
+
+Where a page leaves room, the reading is the strict one that a well-formed event never meets:
+
+- "smaller than 1MB" is under 1,000,000 bytes, not 1,048,576.
+- "fewer than 255 properties" counts every key of ``properties``, ``time`` and the ids among them.
+- "max nesting depth is 3" counts objects: the object that is a property's value is the first level,
+  an object in an array is one level below what holds the array, an array itself is no level.
+- The refused ids are refused as they are spelled on the page; ``Anonymous`` is not ``anonymous``.
+
+Every ``MAX_…`` is the largest value that is allowed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from importer.model import JSON
+
+MAX_EVENTS_PER_REQUEST = 2_000
+"""Most events in one request ("Import Events", "Track Events")."""
+
+MAX_REQUEST_BYTES = 2_097_152
+"""Most bytes of uncompressed JSON in one request: the documented 413's, the lower of two figures."""
+
+MAX_EVENT_BYTES = 999_999
+"""Most bytes of one event as uncompressed JSON ("smaller than 1MB")."""
+
+MAX_PROPERTIES = 254
+"""Most keys of ``properties`` ("fewer than 255 properties")."""
+
+MAX_NESTED_KEYS = 254
+"""Most keys of an object inside ``properties`` ("fewer than 255 keys")."""
+
+MAX_ARRAY_ELEMENTS = 254
+"""Most elements of an array ("fewer than 255 elements")."""
+
+MAX_NESTING = 3
+"""Most objects inside one another below ``properties`` ("max nesting depth is 3")."""
+
+MAX_STRING_CHARACTERS = 255
+"""What Mixpanel keeps of a longer text ("we truncate all strings down to 255 characters")."""
+
+MAX_INSERT_ID_BYTES = 36
+"""Longest ``$insert_id``."""
+
+MIN_TIME_MS = 31_536_000_000
+"""1971-01-01T00:00:00Z, the first moment that Mixpanel takes, in milliseconds."""
+
+MAX_AHEAD_MS = 3_600_000
+"""How far ahead of the server's clock a time may be; up to there it is rewritten to now."""
+
+TRACK_MAX_AGE_MS = 432_000_000
+"""What /track takes: five days. Older events are dropped in silence ("Track Events")."""
+
+TRACK_MARGIN_MS = 3_600_000
+"""What the importer keeps clear of `TRACK_MAX_AGE_MS`, for clocks that differ and for queues."""
+
+REFUSED_IDS = frozenset(
+    {
+        "00000000-0000-0000-0000-000000000000",
+        "anon",
+        "anonymous",
+        "nil",
+        "none",
+        "null",
+        "n/a",
+        "na",
+        "undefined",
+        "unknown",
+        "<nil>",
+        "0",
+        "-1",
+        "true",
+        "false",
+        "[]",
+        "{}",
+    }
+)
+"""Values refused as ``distinct_id`` and as ``$insert_id``: each is a usual mistake, not a user."""
+
+_CONTAINERS = frozenset({dict, list})
+_REQUIRED = ("time", "distinct_id", "$insert_id")
+_SHOWN_CHARACTERS = 60
+_SHOWN_NAMES = 5
+
+
+class Violation(NamedTuple):
+    """A rule that an event breaks.
+
+    Attributes:
+        field: What breaks it, as Mixpanel names it: ``event``, ``properties.time``, …
+        message: What was found and what is allowed, on one line.
+    """
+
+    field: str
+    message: str
+
+
+# ── one field ────────────────────────────────────────────────────────────────────────────────────
+
+
+def check_event_name(name: object) -> Violation | None:
+    """Judge an event's name: a string that is not empty."""
+    if type(name) is str and name:
+        return None
+    return _violation("event", f"must be a text that is not empty, found {describe(name)}")
+
+
+def check_distinct_id(value: object) -> Violation | None:
+    """Judge a ``distinct_id``: a string, none of `REFUSED_IDS`; empty means no user."""
+    if type(value) is not str:
+        return _violation("properties.distinct_id", f"must be a text, found {describe(value)}")
+    if value in REFUSED_IDS:
+        return _violation(
+            "properties.distinct_id",
+            f"{value!r} is a placeholder that Mixpanel refuses; "
+            "an event without a user has an empty distinct_id",
+        )
+    return None
+
+
+def check_insert_id(value: object) -> Violation | None:
+    """Judge an ``$insert_id``: 1 to 36 of ``A-Z a-z 0-9 -``, none of `REFUSED_IDS`."""
+    if (
+        type(value) is str
+        and len(value) <= MAX_INSERT_ID_BYTES
+        and value.isascii()
+        and value.replace("-", "0").isalnum()  # a hyphen counts as a digit, so that "-" alone passes
+        and value not in REFUSED_IDS
+    ):
+        return None
+    if type(value) is str and value in REFUSED_IDS:
+        return _violation(
+            "properties.$insert_id", f"{value!r} is a placeholder that Mixpanel refuses as an id"
+        )
+    return _violation(
+        "properties.$insert_id",
+        f"must be 1 to {MAX_INSERT_ID_BYTES} letters, digits or hyphens (ASCII), found {describe(value)}",
+    )
+
+
+def to_milliseconds(value: int) -> int:
+    """Read an epoch as Mixpanel does: seconds or milliseconds, by magnitude.
+
+    Valid milliseconds begin where seconds would lie beyond the year 2969, so none has two readings.
+    """
+    return value * 1000 if value < MIN_TIME_MS else value
+
+
+def check_time(value: object, now_ms: int) -> Violation | None:
+    """Judge a ``time`` as Mixpanel does.
+
+    Args:
+        value: Integer seconds or milliseconds since the epoch.
+        now_ms: The clock that counts as the server's, in milliseconds since the epoch.
+
+    Returns:
+        None from 1971-01-01 up to one hour ahead of the clock, both included.
+    """
+    if type(value) is not int:  # isinstance would take true for 1
+        return _violation(
+            "properties.time",
+            f"must be an integer, seconds or milliseconds since the epoch, found {describe(value)}",
+        )
+    milliseconds = to_milliseconds(value)
+    if milliseconds < MIN_TIME_MS:
+        return _violation("properties.time", f"must not be before 1971-01-01 (UTC), found {describe(value)}")
+    if milliseconds > now_ms + MAX_AHEAD_MS:
+        return _violation(
+            "properties.time",
+            f"must not be more than 1 hour in the future, found {describe(value)}",
+        )
+    return None
+
+
+def check_properties(properties: Mapping[str, JSON]) -> Violation | None:
+    """Judge how many properties there are, and how large and deep the nested ones are."""
+    if len(properties) > MAX_PROPERTIES:
+        return _violation(
+            "properties", f"must be at most {MAX_PROPERTIES} properties, found {len(properties)}"
+        )
+    if _CONTAINERS.isdisjoint(map(type, properties.values())):
+        return None
+    for name, value in properties.items():
+        if type(value) in _CONTAINERS:
+            problem = _nested_problem(value)
+            if problem:
+                return _violation(f"properties.{shown_name(name)}", problem)
+    return None
+
+
+def _nested_problem(value: JSON) -> str:
+    """What is wrong with a property's value as an object or array; empty if nothing is.
+
+    It keeps its own stack: JSON of a thousand levels is a wrong event, not a crash.
+    """
+    stack: list[tuple[Any, int]] = [(value, 0)]
+    while stack:
+        item, objects_above = stack.pop()
+        kind = type(item)
+        if kind is dict:
+            if objects_above == MAX_NESTING:
+                return f"objects must be nested at most {MAX_NESTING} deep, found more"
+            if len(item) > MAX_NESTED_KEYS:
+                return f"an object must have at most {MAX_NESTED_KEYS} keys, found {len(item)}"
+            stack += [(child, objects_above + 1) for child in item.values() if type(child) in _CONTAINERS]
+        elif kind is list:
+            if len(item) > MAX_ARRAY_ELEMENTS:
+                return f"an array must have at most {MAX_ARRAY_ELEMENTS} elements, found {len(item)}"
+            stack += [(child, objects_above) for child in item if type(child) in _CONTAINERS]
+    return ""
+
+
+def check_encoding(event: object) -> Violation | None:
+    """Find a text that can't be written as UTF-8 (half of a surrogate pair, a stray byte).
+
+    Readers of UTF-8 never let one pass, so this is for what a lenient decoder has let through.
+    """
+    if not isinstance(event, dict):
+        return None
+    if not _is_utf8(event.get("event")):
+        return _violation("event", "string should be valid utf8")
+    properties = event.get("properties")
+    for name, value in properties.items() if isinstance(properties, dict) else ():
+        if not (_is_utf8(name) and _is_utf8(value)):
+            return _violation(f"properties.{shown_name(name)}", "string should be valid utf8")
+    return None
+
+
+# ── the whole event ──────────────────────────────────────────────────────────────────────────────
+
+
+def check_event(event: object, size: int, now_ms: int) -> Violation | None:
+    """Give Mixpanel's verdict on one event of a strict import.
+
+    Args:
+        event: The event as decoded JSON.
+        size: Its length as uncompressed JSON, in bytes.
+        now_ms: The clock that counts as the server's, in milliseconds since the epoch.
+
+    Returns:
+        The first rule that it breaks, or None for an event that is taken.
+    """
+    if size > MAX_EVENT_BYTES:
+        return _violation(
+            "event",
+            f"must be smaller than 1 MB of JSON ({MAX_EVENT_BYTES + 1} bytes), found {size}",
+        )
+    violation = _check_shape(event)
+    if violation or not isinstance(event, dict):
+        return violation
+    properties = event["properties"]
+    return (
+        check_event_name(event["event"])
+        or check_time(properties["time"], now_ms)
+        or check_distinct_id(properties["distinct_id"])
+        or check_insert_id(properties["$insert_id"])
+        or check_properties(properties)
+    )
+
+
+def _check_shape(event: object) -> Violation | None:
+    """Judge which keys there are (OpenAPI: ``event`` and ``properties``, and no others)."""
+    if not isinstance(event, dict):
+        return _violation("event", f"must be a JSON object, found {describe(event)}")
+    if "event" not in event:
+        return _violation("event", "is required")
+    properties = event.get("properties")
+    if not isinstance(properties, dict):
+        found = f"must be a JSON object, found {describe(properties)}"
+        return _violation("properties", found if "properties" in event else "is required")
+    if len(event) > len(("event", "properties")):
+        other = next(key for key in event if key not in ("event", "properties"))
+        return _violation(shown_name(other), "an event has the keys event and properties, no others")
+    for name in _REQUIRED:
+        if name not in properties:
+            return _violation(f"properties.{name}", "is required")
+    return None
+
+
+# ── what Mixpanel changes ────────────────────────────────────────────────────────────────────────
+
+
+def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
+    """Say what Mixpanel would change in an event without refusing it.
+
+    Args:
+        properties: The event's properties, ``time`` and the ids among them.
+        event: The event's name.
+
+    Returns:
+        At most one sentence per kind of change: texts cut to 255 characters, names that Mixpanel
+        reserves. Usually nothing.
+    """
+    notes = []
+    long = ["the event's name"] if len(event) > MAX_STRING_CHARACTERS else []
+    for name, value in properties.items():
+        kind = type(value)
+        if kind is str:
+            if len(value) > MAX_STRING_CHARACTERS:  # type: ignore[arg-type]  # kind says: a string
+                long.append(shown_name(name))
+        elif kind in _CONTAINERS and holds_long_text(value):
+            long.append(shown_name(name))
+    if long:
+        notes.append(
+            f"Mixpanel keeps {MAX_STRING_CHARACTERS} characters of a text and will cut {_listed(long)}"
+        )
+    reserved = _reserved_names(tuple(properties))
+    if reserved:
+        notes.append(f"Mixpanel gives reserved names its own meaning: {_listed(reserved)}")
+    return notes
+
+
+@lru_cache(maxsize=256)  # a source has few sets of names, and one set for a million records is usual
+def _reserved_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that begin with ``$`` or ``mp_``, as they are shown; not the ``$insert_id`` we set."""
+    return tuple(shown_name(name) for name in names if name.startswith(("$", "mp_")) and name != "$insert_id")
+
+
+def holds_long_text(value: JSON) -> bool:
+    """True if a text anywhere inside is longer than Mixpanel keeps."""
+    stack: list[Any] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if len(item) > MAX_STRING_CHARACTERS:
+                return True
+        elif isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return False
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe(value: object) -> str:
+    """Show a value of an event in a message: what it is and, if it is short enough, which."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _quoted(value)
+        case int() | float():
+            return f"the number {str(value)[:_SHOWN_CHARACTERS]}"
+        case dict():
+            return f"an object of {len(value)} keys"
+        case list():
+            return f"an array of {len(value)} elements"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def shown_name(name: str) -> str:
+    """Show a name from a file in a message: as it is, or escaped and cut where it must be."""
+    if len(name) <= _SHOWN_CHARACTERS and name.isprintable():
+        return name
+    return _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """Escape a text, cut to what fits in a message, with its length where it was cut."""
+    quoted = repr(text[:_SHOWN_CHARACTERS])
+    if len(text) <= _SHOWN_CHARACTERS and len(quoted) <= _SHOWN_CHARACTERS + 2:
+        return quoted
+    return f"{quoted[: _SHOWN_CHARACTERS - 2]}…{quoted[0]} ({len(text)} characters)"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names for a sentence, the first few of many."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_utf8(value: object) -> bool:
+    """True if every text inside can be written as UTF-8."""
+    stack: list[Any] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            # Only surrogates can't be encoded, and they all lie in this one block.
+            if any("\ud800" <= character <= "\udfff" for character in item):
+                return False
+        elif isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return True
+
+
+def _violation(field: str, problem: str) -> Violation:
+    """Word a refusal as Mixpanel's examples do ("'properties.time' is invalid: …")."""
+    return Violation(field, f"'{field}' is invalid: {problem}")

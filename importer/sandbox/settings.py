@@ -1,0 +1,44 @@
+"""How a sandbox behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from importer.events.rules import MAX_REQUEST_BYTES
+
+
+class ServiceAccount(NamedTuple):
+    """A service account and the project that it may write to."""
+
+    username: str
+    secret: str
+    project_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """How a sandbox behaves. Its text never shows a credential.
+
+    With no credential named, any that is well formed is taken; with one or more, only those.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 for a free one.
+        db: File that keeps what landed; None for a temporary one that goes with the sandbox.
+        token: The one project token that is taken.
+        secret: The one legacy API secret that is taken.
+        service_account: The one service account that is taken.
+        events_per_minute: Events taken in any rolling minute, before 429; None for no limit.
+        max_request_bytes: Most bytes of uncompressed JSON in a request, before 413.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    db: Path | None = None
+    token: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    service_account: ServiceAccount | None = field(default=None, repr=False)
+    events_per_minute: int | None = None
+    max_request_bytes: int = MAX_REQUEST_BYTES
