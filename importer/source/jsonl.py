@@ -1,0 +1,124 @@
+"""JSONL: lines of bytes → records, by orjson."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import BinaryIO, Final
+
+import orjson
+
+from importer.model import Record, Rejection
+from importer.source.exact import explain, suspicious
+from importer.source.text import ignore, short
+
+LIMIT: Final = 8 * 1024 * 1024
+"""Most bytes of one line, its end included."""
+
+BOM: Final = b"\xef\xbb\xbf"
+
+_KINDS: Final = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
+_SLIPS: Final = (
+    ("NaN", "NaN is no JSON: leave the key out or write null"),
+    ("Infinity", "Infinity is no JSON: leave the key out or write null"),
+    ("None", "None is Python: write null"),
+    ("True", "True is Python: write true"),
+    ("False", "False is Python: write false"),
+    ("undefined", "undefined is JavaScript: leave the key out or write null"),
+    ("'", "keys and strings are written in double quotes"),
+)
+
+
+_TOO_LONG: Final = b"\0too long"  # told from a line of the file by identity
+
+
+class JsonlReader:
+    """Records and rejections of lines of JSON, in order; to be iterated once.
+
+    Args:
+        binary: The decompressed bytes.
+        keep: Gets a line longer than `LIMIT` in pieces, each with the record's row.
+
+    Attributes:
+        row: Number of the last item.
+        lines: The line of the last item until the next is asked for; none if it was too long.
+        bom: True if a byte order mark was taken off the first line.
+    """
+
+    def __init__(self, binary: BinaryIO, *, keep: Callable[[int, bytes], object] = ignore) -> None:
+        self.row = 0
+        self.lines: list[bytes] = []
+        self.bom = False
+        self._binary = binary
+        self._readline = partial(binary.readline, LIMIT + 1)
+        self._keep = keep
+
+    def __iter__(self) -> Iterator[Record | Rejection]:
+        lines, loads = self.lines, orjson.loads
+        for number, line in enumerate(self._physical(), 1):
+            lines[:] = (line,)
+            try:
+                value = loads(line)
+            except orjson.JSONDecodeError as error:
+                if line is _TOO_LONG:
+                    lines.clear()
+                elif line.isspace():
+                    continue
+                self.row += 1
+                yield Rejection(self.row, number, _fault(line, error))
+                continue
+            self.row += 1
+            if type(value) is not dict:
+                found = f"expected a JSON object, found {_KINDS[type(value)]}"
+                yield Rejection(self.row, number, found)
+            elif suspicious(line, value):
+                wrong, note = explain(line)
+                if wrong:
+                    yield Rejection(self.row, number, wrong)
+                else:
+                    yield Record(self.row, number, value, note)
+            else:
+                yield Record(self.row, number, value)
+
+    def _physical(self) -> Iterator[bytes]:
+        """Lines without the byte order mark; of one that is too long, a stand-in that is no JSON."""
+        first = self._binary.readline(LIMIT + 1 + len(BOM))
+        self.bom = first.startswith(BOM)
+        first = first.removeprefix(BOM)
+        for line in chain(filter(None, (first,)), iter(self._readline, b"")):
+            if len(line) > LIMIT:
+                self._skip(line)
+                yield _TOO_LONG
+            else:
+                yield line
+
+    def _skip(self, piece: bytes) -> None:
+        """Read a line to its end and hold none of it."""
+        self._keep(self.row + 1, piece)
+        while not piece.endswith(b"\n") and (piece := self._readline()):
+            self._keep(self.row + 1, piece)
+
+
+def _fault(line: bytes, error: orjson.JSONDecodeError) -> str:
+    """Why a line is no JSON."""
+    if line is _TOO_LONG:
+        return f"the line is longer than {LIMIT:,} bytes"
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as bad:
+        return (
+            f"byte 0x{line[bad.start]:02X} at position {bad.start + 1} of the line is not UTF-8, as "
+            "JSON must be; if the file is in another encoding, convert it first (iconv -t utf-8)"
+        )
+    near = text[error.pos : error.pos + 20].rstrip()
+    slip = next((f"; {meaning}" for word, meaning in _SLIPS if near.startswith(word)), "")
+    where = f", near {short(near)}" if near else ""
+    return f"no JSON at column {error.colno}: {error.msg}{where}{slip}"

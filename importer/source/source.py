@@ -1,0 +1,158 @@
+"""A source: its records in order, and how far it has been read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from importer.errors import SourceError
+from importer.model import Dialect, Record, Rejection
+from importer.source.columns import column_names
+from importer.source.csv import CsvReader
+from importer.source.jsonl import JsonlReader
+from importer.source.open import cannot_read, open_binary
+from importer.source.text import BOM, cut, ignore, known_encoding, open_text
+
+CHUNK: Final = 500
+"""Items in a chunk: more at once cost time, since they wake the garbage collector."""
+
+
+class Source:
+    """A file that is being read; a context manager, to be iterated once.
+
+    Args:
+        path: The file.
+        dialect: How its bytes become records.
+        columns: The names that its header has to give (CSV).
+        keep: Gets a record that is too long to hold in pieces (text for CSV, bytes for JSONL), each
+            with the record's row.
+
+    Attributes:
+        size: Bytes on disk.
+        header: The text of the header as it stands in the file (CSV).
+
+    Raises:
+        SourceError: It can't be read, or its header names other columns.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dialect: Dialect,
+        columns: tuple[str, ...],
+        *,
+        keep: Callable[[int, Any], object] = ignore,
+    ) -> None:
+        self._path = path
+        encoding = known_encoding(dialect.encoding)
+        binary, self._disk = open_binary(path, dialect.compression)
+        self._file: io.BufferedReader | io.TextIOWrapper = binary
+        self._reader: CsvReader | JsonlReader
+        if dialect.format == "jsonl":
+            self._reader = JsonlReader(binary, keep=keep)
+        else:
+            self._file = text = open_text(binary, encoding)
+            width, header = len(columns), dialect.header
+            self._reader = CsvReader(text, dialect.delimiter, width, header=header, keep=keep)
+        self.size = self._disk.size
+        self.header = ""
+        self._at_end = False
+        self._items = self._translated()
+        if dialect.format == "csv" and dialect.header:
+            self._read_header(columns)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def lines(self) -> Sequence[str] | Sequence[bytes]:
+        """The physical lines of the last item, until the next is read; none if it was too long."""
+        return self._reader.lines
+
+    def position(self) -> int:
+        """Bytes on disk read so far; never less than before, `size` at the end."""
+        return self.size if self._at_end else min(self._disk.position(), self.size)
+
+    def items(self) -> Iterator[Record | Rejection]:
+        """Records and rejections, one by one.
+
+        Raises:
+            SourceError: The file can't be read on.
+        """
+        return self._items
+
+    def chunks(self) -> Iterator[list[Record | Rejection]]:
+        """Records and rejections in lists of up to `CHUNK`; what was read before an error comes first.
+
+        Raises:
+            SourceError: The file can't be read on.
+        """
+        while True:
+            chunk: list[Record | Rejection] = []
+            try:
+                chunk.extend(islice(self._items, CHUNK))
+            except SourceError:
+                if chunk:
+                    yield chunk
+                raise
+            if not chunk:
+                return
+            yield chunk
+
+    def _translated(self) -> Iterator[Record | Rejection]:
+        try:
+            yield from self._reader
+        except (SourceError, UnicodeError) as error:
+            cause = error if isinstance(error, SourceError) else cannot_read(self._path, error)
+            row = max(self._reader.row, 0)
+            raise SourceError(f"{cause.message} {row:,} records were read before.", cause.remedy) from error
+        self._at_end = True
+
+    def _read_header(self, columns: tuple[str, ...]) -> None:
+        """Take the header off, and make sure that it is the one that the reading was made for."""
+        try:
+            item = next(self._items, None)
+            cells = item.values if isinstance(item, Record) else ()
+            found = column_names(self._path, tuple(cells))
+        except SourceError:
+            self.close()
+            raise
+        if found != columns:
+            self.close()
+            raise SourceError(
+                f"{self._path}: the header doesn't name the expected {len(columns)} columns "
+                f"({cut(', '.join(columns))}).",
+                "Give the file that these columns were taken from.",
+            )
+        mark = BOM if self._reader.bom else ""
+        self.header = mark + "".join(map(str, self._reader.lines))
+
+
+def open_source(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Source:
+    """A source that is ready to be read.
+
+    Args:
+        path: The file.
+        dialect: As `detect` found it or the manifest holds it.
+        columns: Likewise.
+
+    Raises:
+        SourceError: It can't be read, or its header names other columns.
+    """
+    return Source(path, dialect, columns)
