@@ -9,8 +9,8 @@ from typing import BinaryIO, Final
 
 import orjson
 
+from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
-from importer.source.exact import explain, suspicious
 from importer.source.text import ignore, short
 
 LIMIT: Final = 8 * 1024 * 1024
@@ -80,11 +80,10 @@ class JsonlReader:
                 found = f"expected a JSON object, found {_KINDS[type(value)]}"
                 yield Rejection(self.row, number, found)
             elif suspicious(line, value):
-                wrong, note = explain(line)
-                if wrong:
-                    yield Rejection(self.row, number, wrong)
-                else:
-                    yield Record(self.row, number, value, note)
+                try:
+                    yield Record(self.row, number, value, explain(line))
+                except BadJSON as wrong:
+                    yield Rejection(self.row, number, str(wrong))
             else:
                 yield Record(self.row, number, value)
 

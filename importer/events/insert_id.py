@@ -1,0 +1,41 @@
+"""``$insert_id``: the same fact gives the same id, on every machine, in every version.
+
+Mixpanel takes two events for one when name, time, distinct_id and ``$insert_id`` agree; it looks at nothing
+else (reference/event-deduplication). So an id that is not the source's own must cover the whole fact, and a
+form that was once used may never change: an event that is sent again would be counted twice.
+"""
+
+from __future__ import annotations
+
+import orjson
+from xxhash import xxh3_128_hexdigest
+
+
+def of_content(
+    event: bytes,
+    distinct_id: bytes,
+    instant: int,
+    properties: bytes,
+    row: tuple[str, int] | None = None,
+) -> str:
+    """Return the id of a fact: 32 hexadecimal digits, XXH3-128 of its canonical form.
+
+    Args:
+        event: Its name, as a JSON string.
+        distinct_id: Its user, as a JSON string.
+        instant: Its time, in nanoseconds since the epoch: as fine as the file has it.
+        properties: Its other properties, as a JSON object with sorted keys and canonical numbers.
+        row: Base name of the source and number of the record, where records that are identical in
+            everything are distinct facts.
+    """
+    fact = b"%b\n%b\n%d\n%b" % (event, distinct_id, instant, properties)
+    if row is not None:
+        name, number = row
+        # A file's name may hold bytes that are not UTF-8.
+        fact += b"\n" + orjson.dumps((name.encode("utf-8", "backslashreplace").decode(), number))
+    return xxh3_128_hexdigest(fact)
+
+
+def of_text(text: str) -> str:
+    """Return a legal id for a source's own id that Mixpanel would refuse: XXH3-128 of its UTF-8."""
+    return xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,306 @@
+"""Mapping files: how to read a source, in TOML, for a team to keep.
+
+::
+
+    timezone = "Europe/Berlin"      # the same words as the options of the command line
+
+    [fields]                        # which column is which field
+    event = "action"
+    time = "when"
+
+    [types]                         # a type for a column; "skip" leaves it out
+    zip = "string"
+
+    [names]                         # a property name for a column
+    "Zip Code" = "zip"
+
+    [set]                           # a field or property for every record
+    source = "legacy shop"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, time
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal
+
+from importer.errors import MappingError
+from importer.events.mapping import FIELDS, nearest
+from importer.events.types import COLUMN_TYPES, ColumnProfile, shown
+from importer.exact_json import MAX_INTEGER, MIN_INTEGER
+from importer.model import JSON, ColumnType, Field, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a person said about the reading of a source; None or empty where nothing was said.
+
+    Attributes:
+        fields: Column of a field; an empty column means that the field has none.
+        names: Property name of a column.
+        types: Type of a column, or of a ``--set`` value.
+        constants: ``--set``, typed.
+        null: Texts that mean "no value".
+        missing_time: ``reject`` or ``now``.
+        timezone: As in `model.Reading`, and so are those below.
+    """
+
+    fields: Mapping[Field, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    constants: Mapping[str, JSON] = field(default_factory=dict)
+    null: tuple[str, ...] = ()
+    missing_time: Literal["reject", "now"] | None = None
+    timezone: str | None = None
+    time_format: str | None = None
+    local_epochs: bool | None = None
+    insert_id: Literal["content", "row"] | None = None
+    geoip: Literal["off", "request"] | None = None
+    tag: str | None = None
+    format: Literal["csv", "jsonl"] | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+
+    def over(self, base: Declared) -> Declared:
+        """Return ``base`` with all that is said here on top: tables by key, the rest whole."""
+        changes: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Mapping):
+                changes[each.name] = {**getattr(base, each.name), **value}
+            elif value is not None and value != ():
+                changes[each.name] = value
+        return replace(base, **changes)
+
+
+_TABLES = ("fields", "names", "types", "set")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "missing_time": ("reject", "now"),
+    "insert_id": ("content", "row"),
+    "geoip": ("off", "request"),
+    "format": ("csv", "jsonl"),
+}
+_TEXTS = ("timezone", "time_format", "tag", "delimiter", "encoding")
+_FLAGS = ("local_epochs", "header")
+_KEYS = (*_CHOICES, *_TEXTS, *_FLAGS, "null", *_TABLES)
+
+
+def load(path: Path) -> Declared:
+    """Read a mapping file.
+
+    Raises:
+        MappingError: It can't be read or says something unknown; names the key and its line.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise MappingError(f"{path}: can't be read: {error.strerror}", "Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MappingError(f"{path}: not TOML: {error}", "Mend that line.") from None
+    return _Checker(path, text).declared(data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    path: Path
+    text: str
+
+    def declared(self, data: Mapping[str, Any]) -> Declared:
+        values: dict[str, Any] = {}
+        for key, value in data.items():
+            if key not in _KEYS:
+                raise self._error(
+                    (key,), f"unknown key{nearest(key, _KEYS)}", f"Known are: {', '.join(_KEYS)}"
+                )
+            if key in _TABLES:
+                values["constants" if key == "set" else key] = self._table(key, value)
+            else:
+                values[key] = self._scalar(key, value)
+        return Declared(**values)
+
+    def _scalar(self, key: str, value: Any) -> Any:
+        if key in _CHOICES and value not in _CHOICES[key]:
+            raise self._error((key,), f"found {shown(value)}", f"Use {' or '.join(_CHOICES[key])}.")
+        if key in _FLAGS and not isinstance(value, bool):
+            raise self._error((key,), f"found {shown(value)}", "Use true or false.")
+        if key == "null":
+            texts = [value] if isinstance(value, str) else value
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                raise self._error((key,), f"found {shown(value)}", 'Use a list of texts: ["NULL", "\\\\N"].')
+            return tuple(texts)
+        if key in _TEXTS and not isinstance(value, str):
+            raise self._error((key,), f"found {shown(value)}", "Use a text, in quotes.")
+        return value
+
+    def _table(self, table: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._error((table,), f"found {shown(value)}", f"Write a table: [{table}]")
+        for key, item in value.items():
+            where = (table, key)
+            if table == "fields" and key not in FIELDS:
+                raise self._error(
+                    where, f"unknown field{nearest(key, FIELDS)}", f"Fields are: {', '.join(FIELDS)}"
+                )
+            if table == "types" and item not in COLUMN_TYPES:
+                raise self._error(
+                    where,
+                    f"unknown type {shown(item)}{nearest(str(item), COLUMN_TYPES)}",
+                    f"Types are: {', '.join(COLUMN_TYPES)}",
+                )
+            if table in ("fields", "names") and not isinstance(item, str):
+                raise self._error(where, f"found {shown(item)}", "Use a text, in quotes.")
+            if table == "names" and not item:
+                raise self._error(
+                    where, "found an empty name", f'To leave the column out: [types] {key} = "skip"'
+                )
+            if table == "set":
+                self._check_constant(where, item)
+        return value
+
+    def _check_constant(self, where: tuple[str, ...], value: Any) -> None:
+        """Refuse what TOML can say and JSON can't."""
+        remedy = "Use a text, in quotes."
+        if isinstance(value, date | time):
+            raise self._error(where, "found a TOML date", remedy)
+        if isinstance(value, float) and not isfinite(value):
+            raise self._error(where, f"found {value}, which JSON can't hold", remedy)
+        if type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
+            raise self._error(where, f"found {shown(value)}, which does not fit 64 bits", remedy)
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            self._check_constant(where, item)
+
+    def _error(self, key: tuple[str, ...], found: str, remedy: str) -> MappingError:
+        line = _line_of(self.text, key)
+        return MappingError(f"{self.path}, line {line}: {'.'.join(key)}: {found}", remedy)
+
+
+def _line_of(text: str, key: tuple[str, ...]) -> int:
+    """Return the line on which a key stands; of its table where the key itself is written otherwise."""
+    table, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*\"?([^]\"]+)\"?\s*\]", line)
+        if header:
+            table = header[1]
+            if table == key[0]:
+                found = number
+                if len(key) == 1:
+                    return number
+        name = re.match(r"\s*[\"']?(.*?)[\"']?\s*=", line)
+        if (
+            name
+            and name[1] in (key[-1], ".".join(key))
+            and table == ("" if name[1] == ".".join(key) else key[0])
+        ):
+            return number
+        if name and not table and len(key) > 1 and name[1] == key[0]:
+            found = number
+    return found
+
+
+def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: str = "") -> str:
+    """Return the mapping file that reads a source in just this way.
+
+    Args:
+        reading: What to freeze.
+        profiles: What a scan saw of the columns: their examples become comments.
+        existing: A mapping file to bring up to date; its comments and order are kept.
+    """
+    import tomlkit  # noqa: PLC0415 - 40 ms that only this function needs
+
+    document = tomlkit.parse(existing) if existing else tomlkit.document()
+    if not existing:
+        document.add(tomlkit.comment("How to read a source, for mixpanel-importer --mapping"))
+    _update(document, _settings(reading), keep=_TABLES)
+    examples = {p.name: ", ".join(map(shown, p.examples)) for p in profiles}
+    constants, constant_types = _as_toml(reading.constants)
+    tables: dict[str, Mapping[str, Any]] = {
+        "fields": _all_fields(reading),
+        "types": {**_property_types(reading), **constant_types},
+        "names": reading.names,
+        "set": constants,
+    }
+    for name, table in tables.items():
+        if name not in document:
+            if not table:
+                continue
+            document[name] = tomlkit.table()
+        section: Any = document[name]
+        for key in _update(section, table):
+            column = str(table[key]) if name == "fields" else key
+            if examples.get(column) and name in ("fields", "types"):
+                section[key].comment(_comment(examples[column]))
+    return tomlkit.dumps(document)
+
+
+def _update(section: Any, values: Mapping[str, Any], keep: Iterable[str] = ()) -> list[str]:
+    """Make a table of a TOML document hold just ``values``; return the keys that are new or changed.
+
+    What is as it should be is left alone, and so are its comments.
+    """
+    from tomlkit import inline_table  # noqa: PLC0415 - see `render`
+
+    old = section.unwrap()
+    for key in old.keys() - values.keys() - set(keep):
+        del section[key]
+    changed = [key for key, value in values.items() if key not in old or repr(old[key]) != repr(value)]
+    for key in changed:
+        value = values[key]
+        section[key] = inline_table() | value if isinstance(value, dict) else value
+    return changed
+
+
+def _as_toml(constants: Mapping[str, JSON]) -> tuple[dict[str, Any], dict[str, ColumnType]]:
+    """Return constants as TOML can say them, and the types that make them what they were.
+
+    TOML has no null: what holds one is written as the text of its JSON.
+    """
+    said: dict[str, Any] = {}
+    types: dict[str, ColumnType] = {}
+    for name, value in constants.items():
+        said[name] = json.dumps(value) if _holds_null(value) else value
+        if said[name] is not value:
+            types[name] = "json"
+    return said, types
+
+
+def _holds_null(value: JSON) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_holds_null, value.values() if isinstance(value, dict) else value))
+    return value is None
+
+
+def _all_fields(reading: Reading) -> dict[str, str]:
+    """Return the column of each field, empty where it has none: so none is looked for again."""
+    return {field: reading.fields.get(field, "") for field in FIELDS}
+
+
+def _comment(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _settings(reading: Reading) -> dict[str, Any]:
+    """Return what a reading says beside its tables, without what holds anyway."""
+    dialect = reading.dialect
+    said: dict[str, Any] = {"format": dialect.format}
+    if dialect.format == "csv":
+        said |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
+        if reading.null:
+            said["null"] = list(reading.null)
+    optional = ("timezone", "time_format", "local_epochs", "tag")
+    said |= {key: getattr(reading, key) for key in optional if getattr(reading, key)}
+    if reading.missing_time is not None:
+        said["missing_time"] = "now"
+    return said | {"insert_id": reading.insert_id, "geoip": reading.geoip}
+
+
+def _property_types(reading: Reading) -> dict[str, ColumnType]:
+    mapped = set(reading.fields.values())
+    return {column: kind for column, kind in reading.types.items() if column not in mapped}
