@@ -1,0 +1,367 @@
+"""Over real sockets: what breaks off, drips, hangs, lies or listens in."""
+
+import random
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+from delivery_helpers import CREDENTIALS, NOW, batch, many, senders, settings, until
+from delivery_server import Server, answer
+
+from importer.delivery import deliver
+from importer.delivery.mixpanel import clients
+from importer.delivery.replies import NoReply
+from importer.errors import DeliveryError, RefusedError
+from importer.model import Destination, Status
+
+BODIES = [event.body for event in batch(1, 2).events]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_over():
+    yield
+    assert until(lambda: not senders())
+
+
+def go(server, batches, endpoint="import", **changes):
+    return deliver(
+        batches,
+        Destination(endpoint, server.url, "sandbox"),
+        CREDENTIALS,
+        settings(**{"retry_wait": 0.002, **changes}),
+        stop=threading.Event(),
+        now=lambda: NOW,
+    )
+
+
+def take(request, connection):
+    connection.take(request)
+
+
+def statuses(delivered):
+    return [verdict.status for each in delivered for verdict in each.verdicts]
+
+
+def one(server, timeout=5.0, endpoint="import"):
+    """Post two events by one client; what came back."""
+    client = clients(Destination(endpoint, server.url), CREDENTIALS, timeout)()
+    try:
+        return client.post(BODIES)
+    finally:
+        client.close()
+
+
+def test_events_arrive_and_a_sender_keeps_its_connection():
+    with Server(take) as server:
+        out = list(go(server, many(30), concurrency=2))
+    assert statuses(out) == [Status.IMPORTED] * 150
+    assert sorted(n for request in server.requests for n in request.numbers()) == list(range(150))
+    assert {request.target for request in server.requests} == {"/import?strict=1"}
+    assert server.connections == 2
+
+
+def test_track_takes_its_array():
+    with Server(lambda _, connection: connection.reply(200, b"1")) as server:
+        assert statuses(go(server, many(3), "track")) == [Status.ACCEPTED] * 15
+    assert server.requests[0].events()[0]["properties"]["token"] == CREDENTIALS.username
+
+
+def test_whatever_breaks_nothing_is_lost_and_every_event_is_taken():
+    dice, lock, landed = random.Random(11), threading.Lock(), set()
+
+    def break_something(request, connection):
+        with lock:
+            fault = dice.choice(
+                ["none"] * 6 + ["reset before", "reset after", "cut", "html", "503", "late", "nothing"]
+            )
+        if fault == "reset before":
+            connection.reset()
+        if fault == "503":
+            connection.reply(503, b"busy", Retry_After="0")
+            return
+        if fault == "html":
+            connection.reply(200, b"<html>Log in to the guest network</html>")
+            return
+        landed.update(request.numbers())
+        if fault == "reset after":
+            connection.reset()
+        elif fault == "cut":
+            connection.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")
+            connection.leave()
+        elif fault == "nothing":
+            connection.leave()
+        else:
+            if fault == "late":
+                time.sleep(0.005)
+            connection.take(request)
+
+    with Server(break_something) as server:
+        out = list(go(server, many(150), max_retries=30, concurrency=6))
+    assert statuses(out) == [Status.IMPORTED] * 750
+    assert [each.batch.events[0].row for each in out] == list(range(1, 751, 5))
+    assert landed == set(range(750))
+
+
+def test_a_large_answer_that_rejects_everything_is_read_whole():
+    def reject(request, connection):
+        sent = request.events()
+        failed = ",".join(
+            f'{{"index":{i},"insert_id":"{e["properties"]["$insert_id"]}","field":"f","message":"{"m" * 200}"}}'
+            for i, e in enumerate(sent)
+        )
+        connection.reply(400, f'{{"code":400,"num_records_imported":0,"failed_records":[{failed}]}}'.encode())
+
+    with Server(reject) as server:
+        assert statuses(go(server, [batch(*range(2000))])) == [Status.REJECTED] * 2000
+
+
+def test_an_answer_that_is_announced_as_a_gigabyte_is_given_up():
+    def flood(_, connection):
+        connection.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            connection.sock.sendall(b" " * 1_000_000)
+
+    with Server(flood) as server:
+        reply = one(server)
+    assert isinstance(reply, NoReply)
+    assert "8,000,000 bytes" in reply.words
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"\x00" * 200_000,
+    ],
+)
+def test_what_is_no_http_is_a_lost_answer(sent):
+    def speak(_, connection):
+        connection.sock.sendall(sent)
+        connection.leave()
+
+    with Server(speak) as server:
+        reply = one(server)
+    assert isinstance(reply, NoReply)
+    assert not reply.final
+
+
+def test_a_port_where_nobody_listens_stops_the_run():
+    with Server(take) as server:
+        pass
+    with pytest.raises(DeliveryError, match=r"no connection: .*refused"):
+        list(go(server, many(3), max_retries=1))
+
+
+def test_silence_is_a_lost_answer_after_the_time_out():
+    with Server(lambda _, connection: connection.hang()) as server:
+        reply = one(server, timeout=0.05)
+    assert isinstance(reply, NoReply)
+    assert "no answer in time" in reply.words
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_an_answer_that_drips_is_broken_off_in_the_end_and_sent_again(part):
+    def drip(request, connection):
+        if len(server.requests) > 1:
+            connection.take(request)
+            return
+        data = answer(200, b'{"num_records_imported":5}' + b" " * 10_000)
+        if part == "body":
+            head, data = data[: data.index(b"{")], data[data.index(b"{") :]
+            connection.sock.sendall(head)
+        connection.drip(data, 0.01)
+
+    with Server(drip) as server:
+        out = list(go(server, many(1), timeout=0.04, concurrency=1))
+    assert statuses(out) == [Status.IMPORTED] * 5
+    assert len(server.requests) == 2
+
+
+def first_passes_others_hang(request, connection):
+    if request.numbers()[0] == 0:
+        connection.take(request)
+    else:
+        connection.hang()
+
+
+def test_closing_breaks_off_what_hangs():
+    with Server(first_passes_others_hang) as server:
+        generator = go(server, many(1000), timeout=30.0)
+        assert statuses([next(generator)]) == [Status.IMPORTED] * 5
+        assert server.hanging.acquire(timeout=5)
+        generator.close()
+        assert until(lambda: not senders())
+        assert server.left.acquire(timeout=5)
+
+
+def test_after_a_stop_what_hangs_has_the_time_out_and_no_more():
+    stop = threading.Event()
+    with Server(first_passes_others_hang) as server:
+        destination = Destination("import", server.url)
+        out = deliver(many(50), destination, CREDENTIALS, settings(timeout=0.2), stop=stop)
+        assert statuses([next(out)]) == [Status.IMPORTED] * 5
+        assert server.hanging.acquire(timeout=5)
+        stop.set()
+        assert list(out) == []
+
+
+def test_a_client_that_is_aborted_while_it_hangs_returns_at_once():
+    with Server(lambda _, connection: connection.hang()) as server:
+        client = clients(Destination("import", server.url), CREDENTIALS, 30.0)()
+        replies = []
+        poster = threading.Thread(target=lambda: replies.append(client.post(BODIES)))
+        poster.start()
+        assert server.hanging.acquire(timeout=5)
+        client.abort()
+        poster.join(5)
+        assert isinstance(replies[0], NoReply)
+        client.close()
+        assert server.left.acquire(timeout=5)
+
+
+def test_an_aborted_client_sends_nothing_more():
+    with Server(take) as server:
+        client = clients(Destination("import", server.url), CREDENTIALS, 5.0)()
+        client.abort()
+        assert isinstance(client.post(BODIES), NoReply)
+        client.close()
+    assert server.requests == []
+
+
+def test_a_redirect_is_refused_and_not_followed():
+    with (
+        Server(lambda _, connection: connection.reply(302, b"", Location="/elsewhere")) as server,
+        pytest.raises(RefusedError, match="redirects to /elsewhere"),
+    ):
+        list(go(server, many(1)))
+    assert [request.target for request in server.requests] == ["/import?strict=1"]
+
+
+# ── proxies ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    def through(url):
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+        monkeypatch.setenv("HTTP_PROXY", url)
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        monkeypatch.setenv("ALL_PROXY", url)
+
+    return through
+
+
+def test_this_machine_is_never_reached_through_a_proxy(proxied):
+    with Server(take) as server, Server(take) as proxy:
+        proxied(proxy.url)
+        assert statuses(go(server, many(2))) == [Status.IMPORTED] * 10
+    assert proxy.requests == []
+
+
+def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxied):
+    def refuse(_, connection):
+        connection.reply(407, b"")
+
+    with Server(refuse) as proxy:
+        proxied(proxy.url)
+        client = clients(Destination("import", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0)()
+        reply = client.post(BODIES)
+        client.close()
+    assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "api.mixpanel.invalid:443")]
+    assert reply.final
+    assert "407" in reply.words
+
+
+# ── TLS ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    return key, cert
+
+
+def tls(certificate):
+    key, cert = certificate
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def test_a_certificate_that_this_system_does_not_trust_stops_the_run(certificate):
+    with (
+        Server(take, tls(certificate)) as server,
+        pytest.raises(RefusedError, match="certificate is not valid") as caught,
+    ):
+        list(go(server, many(3)))
+    assert caught.value.exit_code == 4
+    assert server.requests == []
+
+
+def test_a_certificate_that_this_system_trusts_is_good(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    with Server(take, tls(certificate)) as server:
+        assert statuses(go(server, many(3))) == [Status.IMPORTED] * 15
+
+
+def test_a_hanging_tls_connection_is_broken_off_at_once_too(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    with Server(lambda _, connection: connection.hang(), tls(certificate)) as server:
+        client = clients(Destination("import", server.url), CREDENTIALS, 30.0)()
+        replies = []
+        poster = threading.Thread(target=lambda: replies.append(client.post(BODIES)))
+        poster.start()
+        assert server.hanging.acquire(timeout=5)
+        client.abort()
+        poster.join(5)
+        assert isinstance(replies[0], NoReply)
+        client.close()
+
+
+def test_plain_http_where_tls_is_expected_is_a_network_error_not_a_refusal():
+    def greet(listener):
+        sock, _ = listener.accept()
+        with sock:
+            sock.recv(4096)
+            sock.sendall(answer(400, b"plain"))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=greet, args=(listener,))
+        server.start()
+        port = listener.getsockname()[1]
+        client = clients(Destination("import", f"https://127.0.0.1:{port}"), CREDENTIALS, 5.0)()
+        reply = client.post(BODIES)
+        client.close()
+        server.join(5)
+    assert isinstance(reply, NoReply)
+    assert "no connection: [SSL" in reply.words
+    assert not reply.final

@@ -1,0 +1,200 @@
+"""What the tests of delivery share: events, a clock that jumps, and a Mixpanel in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from importer.delivery.engine import deliver
+from importer.delivery.replies import NoReply, Reply
+from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination, Event, Rejection
+
+NOW = 1_800_000_000_000
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+CREDENTIALS = Credentials("token", TOKEN)
+IMPORT = Destination("import", "http://127.0.0.1:9", "sandbox")
+TRACK = Destination("track", "http://127.0.0.1:9", "sandbox")
+
+
+def event(number: int, time: int = NOW - 3_600_000, size: int = 0) -> Event:
+    insert_id = f"id-{number}"
+    body = orjson.dumps(
+        {
+            "event": "Bought",
+            "properties": {
+                "time": time,
+                "distinct_id": "u",
+                "$insert_id": insert_id,
+                "n": number,
+                "x": "x" * size,
+            },
+        }
+    )
+    return Event(number + 1, number + 2, "Bought", "u", insert_id, time, body)
+
+
+def rejection(number: int) -> Rejection:
+    return Rejection(number + 1, number + 2, "time: is empty")
+
+
+def batch(*numbers: int, time: int = NOW - 3_600_000) -> Batch:
+    events = [event(number, time) for number in numbers]
+    return Batch(events, events)
+
+
+def many(count: int, size: int = 5) -> list[Batch]:
+    return [batch(*range(i * size, (i + 1) * size)) for i in range(count)]
+
+
+def settings(**changes: object) -> DeliverySettings:
+    return DeliverySettings(**{"concurrency": 4, "max_retries": 3, "timeout": 5.0, **changes})  # type: ignore[arg-type]
+
+
+def taken(count: int) -> Reply:
+    return Reply(200, orjson.dumps({"code": 200, "num_records_imported": count, "status": "OK"}))
+
+
+def partly(sent: int, failed: dict[int, str], ids: Sequence[str] = ()) -> Reply:
+    records = [
+        {"index": i, "insert_id": ids[i] if ids else "", "field": "properties.time", "message": message}
+        for i, message in failed.items()
+    ]
+    return Reply(
+        400,
+        orjson.dumps({"code": 400, "num_records_imported": sent - len(failed), "failed_records": records}),
+    )
+
+
+def error(status: int, words: str = "no", **more: str) -> Reply:
+    return Reply(status, orjson.dumps({"code": status, "error": words}), **more)
+
+
+def numbers(bodies: Sequence[bytes]) -> list[int]:
+    """Which events a request holds."""
+    return [orjson.loads(body)["properties"]["n"] for body in bodies]
+
+
+Handler = Callable[[list[int]], Reply | NoReply]
+
+
+@dataclass
+class Memory:
+    """A Mixpanel in memory: makes clients whose requests a handler answers, given the events' numbers."""
+
+    handler: Handler
+    requests: list[list[int]] = field(default_factory=list)
+    most_at_once: int = 0
+    open_clients: int = 0
+    _now: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self) -> MemoryClient:
+        with self._lock:
+            self.open_clients += 1
+        return MemoryClient(self)
+
+    def answer(self, bodies: Sequence[bytes]) -> Reply | NoReply:
+        sent = numbers(bodies)
+        with self._lock:
+            self.requests.append(sent)
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            return self.handler(sent)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+    def tries_of(self, number: int) -> int:
+        return sum(number in sent for sent in self.requests)
+
+
+@dataclass
+class MemoryClient:
+    server: Memory
+    aborted: bool = False
+
+    def post(self, bodies: Sequence[bytes]) -> Reply | NoReply:
+        return self.server.answer(bodies)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def close(self) -> None:
+        with self.server._lock:
+            self.server.open_clients -= 1
+
+
+class JumpingClock:
+    """Time that passes at once where somebody waits for it, unless something happens before."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def wait(self, condition: threading.Condition, seconds: float | None) -> None:
+        if seconds is None:
+            condition.wait()
+            return
+        until = self.time + seconds
+        if not condition.wait(0.002):
+            self.time = max(self.time, until)
+
+
+@dataclass
+class Listener:
+    """An observer that remembers."""
+
+    heard: list[tuple[str, float] | str] = field(default_factory=list)
+
+    def waiting(self, reason: str, until: float) -> None:
+        self.heard.append((reason, until))
+
+    def resumed(self) -> None:
+        self.heard.append("resumed")
+
+
+def send(
+    batches: Sequence[Batch] | Iterator[Batch],
+    server: Callable[[], MemoryClient],
+    *,
+    destination: Destination = IMPORT,
+    stop: threading.Event | None = None,
+    clock: JumpingClock | None = None,
+    observer: Listener | None = None,
+    now: Callable[[], int] = lambda: NOW,
+    **changes: object,
+) -> Iterator[Delivered]:
+    """`deliver` to a Mixpanel in memory, on a clock that jumps."""
+    return deliver(
+        batches,
+        destination,
+        CREDENTIALS,
+        settings(**changes),
+        stop=stop or threading.Event(),
+        observer=observer or Listener(),
+        now=now,
+        clock=clock or JumpingClock(),
+        chance=lambda: 0.5,
+        client_factory=server,
+    )
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Wait for something that another thread does."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.005)):
+        if condition():
+            return True
+        pause.wait(0.005)
+    return condition()
+
+
+def senders() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("mixpanel-sender")]
