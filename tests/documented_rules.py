@@ -72,6 +72,17 @@ CASES = [
         "event",
     ),
     Case("no name", b'{"properties":{"time":1700000000,"distinct_id":"u1","$insert_id":"a1"}}', "event"),
+    Case(
+        "an array for a name",
+        b'{"event":["a"],"properties":{"time":1700000000,"distinct_id":"u1","$insert_id":"a1"}}',
+        "event",
+    ),
+    Case(
+        "a name of 256 characters",
+        b'{"event":"%b","properties":{"time":1700000000,"distinct_id":"u1","$insert_id":"a1"}}'
+        % (b"x" * 256),
+        TAKEN,
+    ),
     # shape
     Case("no properties", b'{"event":"Sign up"}', "properties"),
     Case("properties in an array", b'{"event":"Sign up","properties":[]}', "properties"),
@@ -98,6 +109,7 @@ CASES = [
     Case("a negative time", _time("-1700000000"), "properties.time"),
     Case("a decimal", _time("1700000000.5"), "properties.time"),
     Case("a decimal without a fraction", _time("1700000000.0"), "properties.time"),
+    Case("an exponent", _time("17e8"), "properties.time"),
     Case("a text", _time('"1700000000"'), "properties.time"),
     Case("a boolean", _time("true"), "properties.time"),
     Case("null", _time("null"), "properties.time"),
@@ -107,6 +119,8 @@ CASES = [
     Case("an empty distinct_id", _user('""'), TAKEN),
     Case("a number for a distinct_id", _user("7"), "properties.distinct_id"),
     Case("null for a distinct_id", _user("null"), "properties.distinct_id"),
+    Case("a boolean for a distinct_id", _user("true"), "properties.distinct_id"),
+    Case("an array for a distinct_id", _user('["u1"]'), "properties.distinct_id"),
     Case("a distinct_id of one space", _user('" "'), TAKEN),
     Case(
         "distinct_id 00000000-0000-0000-0000-000000000001",
@@ -184,6 +198,8 @@ CASES = [
     Case("an array of 254", _more('"a":[' + ",".join(["0"] * 254) + "]"), TAKEN),
     Case("an array of 255", _more('"a":[' + ",".join(["0"] * 255) + "]"), "properties.a"),
     Case("an array of 255 in an object", _more('"a":{"b":[' + ",".join(["0"] * 255) + "]}"), "properties.a"),
+    Case("an array of 255 in an array", _more('"a":[1,[' + ",".join(["0"] * 255) + "]]"), "properties.a"),
+    Case("arrays 5 deep", _more('"a":[[[[[1]]]]]'), TAKEN),
     Case("objects 3 deep", _more('"o":{"a":{"b":{"c":1}}}'), TAKEN),
     Case("objects 4 deep", _more('"o":{"a":{"b":{"c":{"d":1}}}}'), "properties.o"),
     Case("objects 3 deep, empty inside", _more('"o":{"a":{"b":{}}}'), TAKEN),
@@ -204,5 +220,6 @@ BAD_UTF8 = [
     Case("a stray byte in a property", _more('"x":"?"').replace(b"?", b"\xff"), "properties.x"),
     Case("half a surrogate pair in a property", _more('"x":"\\ud800"'), "properties.x"),
     Case("half a surrogate pair inside", _more('"x":[{"y":"\\udc00"}]'), "properties.x"),
+    Case("half a surrogate pair in a name", _more('"\\ud800":1'), "properties.'\\ud800'"),
     Case("a stray byte in the name", _time("1700000000").replace(b"Sign up", b"Sign\xc0up"), "event"),
 ]

@@ -14,11 +14,11 @@ Faults: a status from 400 to 599 (the batch isn't taken), and
     unaccounted   the batch was taken, the answer counts one event too few
     slow          the answer takes --delay seconds longer
     hang          no answer at all, the batch isn't taken
-    hold          the batch was taken, the answer comes after POST /faults/mend
+    hold          the batch was taken, the answer comes after GET /faults/mend
 
-``--at 3=hold,5+=503`` says what a certain request meets, from 1, and everything from one on. ``--poison TEXT``
-answers 503 to every request that holds this text. ``--minute 2`` makes the rolling minute of
---events-per-minute so many seconds long. POST /faults/mend ends all faults.
+``--at 3=hold,5+=503`` says what a certain request meets, from 1, and everything from one on. ``--poison 503:TEXT``
+is what every request meets that holds this text. ``--minute 2`` makes the rolling minute of
+--events-per-minute so many seconds long. GET /faults/mend ends all faults.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Plan:
     retry_after: str = ""
     delay: float = 0.3
     schedule: list[tuple[range, str]] = field(default_factory=list)
-    poison: bytes = b""
+    poison: str = ""
     limit: RollingLimit = field(default_factory=lambda: RollingLimit(None, time.monotonic))
     seen: Counter[str] = field(default_factory=Counter)
     mended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -138,8 +138,9 @@ class Plan:
         for requests, fault in self.schedule:
             if number + 1 in requests:
                 return fault
-        if self.poison and self.poison in request.unpacked():
-            return "503"
+        fault, _, text = self.poison.partition(":")
+        if text and text.encode() in request.unpacked():
+            return fault
         if not self.limit.admits(len(request.unpacked().splitlines())):
             return "429"
         return drawn(self.shares, self.seed, number)
@@ -147,7 +148,7 @@ class Plan:
     async def mend(self) -> None:
         """End all faults; returns when the answers that were held are on their way."""
         self.mended.set()
-        while self.held:
+        while self.held:  # noqa: ASYNC110 - each of several answers takes itself out
             await asyncio.sleep(0.001)
 
 
@@ -211,7 +212,8 @@ class FaultServer:
         if fault.isdigit():
             writer.write(_refusal(int(fault), self._plan.retry_after))
             return True
-        answer = await self._forward(_with_refusals(request, self._plan.refuse_every))
+        every = 0 if self._plan.mended.is_set() else self._plan.refuse_every
+        answer = await self._forward(_with_refusals(request, every))
         return await self._spoil(fault, answer, writer)
 
     async def _spoil(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:
@@ -321,7 +323,7 @@ def main() -> None:
     parser.add_argument("--events-per-minute", type=int)
     parser.add_argument("--minute", type=float, default=60)
     parser.add_argument("--at", type=parsed_schedule, default=[])
-    parser.add_argument("--poison", type=str.encode, default=b"")
+    parser.add_argument("--poison", default="")
     parser.add_argument("--max-request-bytes", type=int, default=SandboxSettings().max_request_bytes)
     given = parser.parse_args()
     minutes = RollingLimit(given.events_per_minute, lambda: time.monotonic() * 60 / given.minute)

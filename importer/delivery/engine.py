@@ -15,6 +15,10 @@ from importer.delivery.window import Window
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
 
 
+def _nothing() -> None:
+    """Do nothing while nothing is finished."""
+
+
 def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
     batches: Iterable[Batch],
     destination: Destination,
@@ -23,6 +27,7 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
     *,
     stop: threading.Event,
     observer: Observer = SILENT,
+    idle: Callable[[], None] = _nothing,
     now: Callable[[], int] = wall_ms,
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
@@ -39,6 +44,7 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
         stop: Set it, and no further request goes out; those on the wire get ``settings.timeout`` seconds.
             What is finished by then is yielded, and the generator ends.
         observer: Who is told that the run waits, and until when.
+        idle: Called by the calling thread now and then while nothing is finished.
         now: Milliseconds since the epoch; /track drops what is older than 5 days.
         clock: Monotonic time and waiting in it.
         chance: Random numbers from 0 to 1, for jitter.
@@ -75,10 +81,12 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
         wall=now,
         clock=clock or SystemClock(),
     )
-    return _flow(batches, window)
+    return _flow(batches, window, idle)
 
 
-def _flow(batches: Iterable[Batch], window: Window) -> Generator[Delivered, None, None]:
+def _flow(
+    batches: Iterable[Batch], window: Window, idle: Callable[[], None]
+) -> Generator[Delivered, None, None]:
     """Put batches into the window, and take out what is finished, until both are at their end."""
     source, unreadable = iter(batches), None
     try:
@@ -94,9 +102,11 @@ def _flow(batches: Iterable[Batch], window: Window) -> Generator[Delivered, None
             yield from window.finished()
             while window.full() and not window.halted:
                 window.wait()
+                idle()
                 yield from window.finished()
         while window.unfinished():
             window.wait()
+            idle()
             yield from window.finished()
     finally:
         window.close()

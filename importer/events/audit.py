@@ -9,7 +9,8 @@ fingerprints of 40 bytes wait in temporary files, by their first bits, and are c
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from struct import Struct
@@ -17,6 +18,7 @@ from typing import IO, Any, Final, Self
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
+from importer.errors import StorageError
 from importer.model import Event
 
 _DAY_MS: Final = 86_400_000
@@ -83,10 +85,15 @@ class Audit:
     def close(self) -> None:
         """Let go of the temporary files."""
         for part in self._parts:
-            part.close()
+            with suppress(OSError):  # of no room for what will not be read any more
+                part.close()
 
     def add(self, events: Iterable[Event]) -> None:
-        """Take the fingerprints of some events."""
+        """Take the fingerprints of some events.
+
+        Raises:
+            StorageError: They can't be kept.
+        """
         held, pack = self._held, _FINGERPRINT.pack
         for event in events:
             name, user, own, time = event.event, event.distinct_id, event.insert_id, event.time
@@ -99,19 +106,26 @@ class Audit:
     def _spill(self) -> None:
         import numpy as np  # noqa: PLC0415 - 0.1 s that only an audit needs
 
-        if not self._parts:
-            self._parts = [tempfile.TemporaryFile() for _ in range(_PARTS)]  # noqa: SIM115 - closed by __exit__
         table = np.frombuffer(bytes(self._held), np.uint64).reshape(-1, _WIDTH)
         where = (table[:, 0] % np.uint64(_PARTS)).astype(np.int64)
         order = np.argsort(where, kind="stable")
         ends = np.searchsorted(where[order], np.arange(_PARTS + 1))
-        for part, (start, end) in enumerate(pairwise(ends)):
-            self._parts[part].write(table[order[start:end]].tobytes())
+        try:
+            if not self._parts:
+                self._parts = [tempfile.TemporaryFile() for _ in range(_PARTS)]  # noqa: SIM115 - see __exit__
+            for part, (start, end) in enumerate(pairwise(ends)):
+                self._parts[part].write(table[order[start:end]].tobytes())
+        except OSError as error:
+            raise _no_room(error) from error
         self._count += len(table)
         self._held.clear()
 
     def result(self) -> Collisions:
-        """Return what was found. Nothing can be added afterwards."""
+        """Return what was found. Nothing can be added afterwards.
+
+        Raises:
+            StorageError: The fingerprints can't be kept, or can't be read again.
+        """
         if self._parts and self._held:
             self._spill()
         found = [_compare(block) for block in self._blocks()]
@@ -128,8 +142,20 @@ class Audit:
         if not self._parts:
             yield bytes(self._held)
         for part in self._parts:
-            part.seek(0)
-            yield part.read()
+            try:
+                part.seek(0)
+                block = part.read()
+            except OSError as error:  # the end of what was written may only now reach the disk
+                raise _no_room(error) from error
+            yield block
+
+
+def _no_room(error: OSError) -> StorageError:
+    return StorageError(
+        f"the temporary files that ids are compared by can't be used: {error.strerror}",
+        "Set TMPDIR to a folder with room for them (40 bytes for each event), or leave the comparison out:"
+        " --no-audit",
+    )
 
 
 def _earliest(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -161,5 +187,7 @@ def _compare(block: bytes) -> Collisions:
 
 
 def _pairs(pairs: Any) -> tuple[tuple[int, int], ...]:
-    ordered: Sequence[tuple[int, int]] = [(int(min(a, b)), int(max(a, b))) for a, b in pairs[:100_000]]
-    return _earliest(ordered)
+    import numpy as np  # noqa: PLC0415 - as above
+
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    return tuple((int(low[at]), int(high[at])) for at in np.lexsort((low, high))[:_NAMED])

@@ -44,11 +44,12 @@ _WELL_KNOWN: Final[Mapping[Field, tuple[str, ...]]] = {
     "properties": ("properties", "event_properties"),
 }
 _NEEDED: Final[tuple[Field, ...]] = ("event", "time")
+_MEANING: Final[Mapping[Field, str]] = {"event": "the event's name", "time": "the time"}
 _HINTS: Final[Mapping[Field, tuple[str, ...]]] = {
     "event": ("event", "action", "name", "type", "activity"),
     "time": ("time", "date", "when", "stamp"),
 }
-_FIELD_CALLED: Final[Mapping[str, Field]] = {name: field for field, name in PROPERTY_OF.items()}
+FIELD_CALLED: Final[Mapping[str, Field]] = {name: field for field, name in PROPERTY_OF.items()}
 
 
 def _plain(name: str) -> str:
@@ -104,6 +105,7 @@ def choose(
     nested: Sequence[str] = (),
     *,
     paths: bool = False,
+    times: str = "",
 ) -> dict[Field, str]:
     """Return the column of each field.
 
@@ -113,12 +115,13 @@ def choose(
         constants: Names that ``--set`` gives; a field among them needs no column and may have none.
         nested: Dotted paths inside the ``properties`` column that are known (JSONL).
         paths: True if a column may be a dotted path (JSONL).
+        times: A column that holds times, for the example in a message; empty if none is known.
 
     Raises:
         MappingError: A column does not exist, or ``event`` or ``time`` has none, or a field could be meant
             by two columns, or is both mapped and set.
     """
-    fixed = {_FIELD_CALLED.get(name, name) for name in constants}
+    fixed = {FIELD_CALLED.get(name, name) for name in constants}
     if "token" in fixed:
         raise MappingError("--set token=…: a token is never part of an event", "Leave it out.")
     fields: dict[Field, str] = {}
@@ -143,7 +146,7 @@ def choose(
             )
     missing = [field for field in _NEEDED if field not in fields and field not in fixed]
     if missing:
-        raise _missing(missing[0], [*columns, *nested], said)
+        raise _missing(missing, [*columns, *nested], [*said.values(), *fields.values()], times)
     return fields
 
 
@@ -173,12 +176,20 @@ def _ambiguous(field: Field, found: Sequence[str], columns: Sequence[str]) -> Ma
     return MappingError(f"{names} could each be the {field}", "\n".join([*lines, _list(columns)]))
 
 
-def _missing(field: Field, columns: Sequence[str], said: Mapping[Field, str]) -> MappingError:
-    likely = _likely(field, [c for c in columns if c not in said.values()])
-    remedy = f"Say which: --map {shlex.quote(f'{field}={likely}')}"
-    if field == "event":
-        remedy += "\n       or: --set event='Name Of All Events'"
-    return MappingError(f"no column is known to be the {field} of an event", f"{remedy}\n{_list(columns)}")
+def _missing(
+    missing: Sequence[Field], columns: Sequence[str], taken: Sequence[str], times: str
+) -> MappingError:
+    free = [column for column in columns if column not in taken]
+    chosen: dict[Field, str] = {}
+    for field in reversed(missing):  # a column that holds times is easier to know than one that holds names
+        left = [column for column in free if column not in chosen.values()]
+        chosen[field] = times if field == "time" and times in left else _likely(field, left)
+    words = " ".join(f"--map {shlex.quote(f'{field}={chosen[field]}')}" for field in missing)
+    remedy = f"Say which, for example: {words}"
+    if "event" in missing:
+        remedy += "\nor, if all are of one kind: --set event='Name Of All Events'"
+    names = " and ".join(_MEANING[field] for field in missing)
+    return MappingError(f"no column is known to hold {names}", f"{remedy}\n{_list(columns)}")
 
 
 def _likely(field: Field, columns: Sequence[str]) -> str:

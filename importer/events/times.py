@@ -34,7 +34,8 @@ _ISO = re.compile(
 _TO_SECOND, _TO_MINUTE, _TO_DAY = map(len, ("2024-05-01T10:00:00", "2024-05-01T10:00", "2024-05-01"))
 _EPOCH = re.compile(r"(-?[0-9]{1,20})(?:\.([0-9]{1,9})0*)?").fullmatch
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on wall clocks, zone applied after
-_UNITS = (("s", 1), ("ms", 10**3), ("µs", 10**6), ("ns", 10**9))
+_UNITS = (("epoch s", 1), ("epoch ms", 10**3), ("epoch µs", 10**6), ("epoch ns", 10**9))
+_WITH_OFFSET, _WITHOUT_ZONE, _DATE = "ISO 8601 with offset", "ISO 8601 without zone", "date only"
 _EXPECTED = "ISO 8601 with an offset, or an epoch in s, ms, µs or ns"
 _ONE_SECOND = timedelta(seconds=1)
 
@@ -66,6 +67,9 @@ class TimeReader:
         time_format: strptime format; empty for ISO 8601 and epochs.
         local_epochs: Epochs count from midnight of 1970-01-01 in ``timezone``, not UTC, as in exports of
             old Mixpanel projects.
+
+    Attributes:
+        form: The form in which the last time was written, for people, such as ``epoch ms``.
     """
 
     def __init__(self, timezone: str = "", time_format: str = "", *, local_epochs: bool = False) -> None:
@@ -73,9 +77,10 @@ class TimeReader:
         self._zone_name = timezone
         self._format = _checked_format(time_format)
         self._local_epochs = local_epochs
+        self.form = ""
 
     def read(self, value: object) -> int:
-        """Return the instant of ``value``: nanoseconds since the epoch, UTC.
+        """Return the instant of ``value``: nanoseconds since the epoch, UTC. Afterwards `form` says its form.
 
         Raises:
             BadValue: It is no time, has no zone, or falls where clocks change.
@@ -106,6 +111,7 @@ class TimeReader:
             wall = datetime.fromisoformat(text[: _TO_SECOND if second else _TO_MINUTE if clock else _TO_DAY])
         except ValueError as error:
             raise BadValue(f"{shown(text)} is no time: {error}") from None
+        self.form = _WITH_OFFSET if zone else _WITHOUT_ZONE if clock else _DATE
         since = wall - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
         seconds -= _offset(zone) if zone else self._local_offset(wall, text)
@@ -113,7 +119,7 @@ class TimeReader:
 
     def _by_epoch(self, text: str, whole: str, frac: str | None) -> int:
         number = int(whole)
-        for _, per_second in _UNITS:
+        for self.form, per_second in _UNITS:
             if EARLIEST * per_second <= number < _LATEST * per_second:
                 break
         else:
@@ -132,6 +138,7 @@ class TimeReader:
         return instant - self._local_offset(wall, text) * NS_PER_S
 
     def _by_format(self, text: str) -> int:
+        self.form = "as --time-format says"
         # strptime takes digits of any script; a file that has them has something else in mind.
         plain = (
             text if text.isascii() else "".join("x" if c.isdecimal() and not c.isascii() else c for c in text)
@@ -222,22 +229,6 @@ def _offsets(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
     assert early is not None
     assert late is not None
     return early // _ONE_SECOND, late // _ONE_SECOND
-
-
-def form_of(value: object) -> str:
-    """Return the form in which a time was written, for people, such as ``epoch ms``."""
-    text = str(value).strip() if type(value) is str else _plain_number(value)
-    iso = _ISO(text)
-    if iso:
-        if not iso[1]:
-            return "date only"
-        return "ISO 8601 with offset" if iso[4] else "ISO 8601 without zone"
-    epoch = _EPOCH(text)
-    if epoch:
-        for unit, per_second in _UNITS:
-            if EARLIEST * per_second <= int(epoch[1]) < _LATEST * per_second:
-                return f"epoch {unit}"
-    return "other"
 
 
 def iso_utc(instant: int) -> str:

@@ -177,14 +177,17 @@ class _Column:
     because: str = ""
 
     def add(self, cells: Sequence[str], null: frozenset[str]) -> None:
-        values = [cell for cell in cells if cell and cell not in null]
+        if not self.candidates and len(self.examples) == _EXAMPLES and not null:
+            self.filled += len(cells) - cells.count("")
+            return
+        values = [cell for cell in cells if cell and cell not in null] if null else list(filter(None, cells))
         if not values:
             return
         self.filled += len(values)
         if len(self.examples) < _EXAMPLES:
             self.examples = tuple(dict.fromkeys([*self.examples, *values]))[:_EXAMPLES]
         if self.candidates:
-            left = tuple(kind for kind in self.candidates if _FITS[kind](values))
+            left = _still_fit(self.candidates, values)
             if not left and self.narrowed:
                 last = self.candidates[-1]
                 self.because = next(value for value in values if not _FITS[last]([value]))
@@ -195,6 +198,14 @@ class _Column:
     def profile(self) -> ColumnProfile:
         kind = self.candidates[0] if self.candidates and self.filled else "string"
         return ColumnProfile(self.name, kind, self.filled, self.examples, self.because)
+
+
+def _still_fit(candidates: tuple[ColumnType, ...], values: Sequence[str]) -> tuple[ColumnType, ...]:
+    """Return the candidates that fit some further values; what is an integer is a number, too."""
+    for at, kind in enumerate(candidates):
+        if _FITS[kind](values):
+            return candidates[at:] if kind == "integer" else (kind,)
+    return ()
 
 
 def _are_integers(values: Sequence[str]) -> bool:
@@ -214,9 +225,10 @@ def _all_numbers(values: Sequence[str]) -> bool:
     if joined.count("\n") != len(values) or not _are_numbers(joined):
         return False
     floats = list(map(float, values))
-    if max(floats) == float("inf") or min(floats) == float("-inf"):
+    largest = max(*map(abs, floats), 0.0)
+    if largest == float("inf"):
         return False
-    return all(
+    return largest < MAX_INTEGER or all(
         abs(value) < MAX_INTEGER or not text.lstrip("-").isdigit() or abs(int(text)) <= MAX_INTEGER
         for value, text in zip(floats, values, strict=True)
     )

@@ -138,6 +138,8 @@ def frames(run: Run) -> Iterator[pd.DataFrame]:
 
 
 def _blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
+    if start >= end:  # perhaps of a run that died before it made its results
+        return
     with path.open("rb") as file:
         file.seek(start)
         while start < end and (block := file.read(min(_BLOCK, end - start))):

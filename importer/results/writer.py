@@ -151,6 +151,14 @@ class ResultsWriter:
         fitted = outcomes if kept == len(data) else outcomes[: data.count(b"\n", 0, kept)]
         self._tally.update(map(_status_of, fitted))
         self._raise_failure()
+        self.tick()
+
+    def tick(self) -> None:
+        """Make what was written last, if the last time is a second ago; for whoever waits to write more.
+
+        Raises:
+            StorageError: The disk would not take it.
+        """
         if self._clock() - self._synced >= _SYNC_EVERY:
             self.sync()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 
 import pytest
 
@@ -72,8 +73,8 @@ def test_an_empty_column_means_that_the_field_has_none():
 
 def options(error: MappingError) -> list[str]:
     """Return what follows each ``--map`` of a remedy, as a shell would read it."""
-    lines = [line.split("--map ", 1)[1] for line in error.remedy.splitlines() if "--map " in line]
-    return [shlex.split(line)[0] for line in lines]
+    lines = [shlex.split(line) for line in error.remedy.splitlines() if "--map " in line]
+    return [after for words in lines for before, after in pairwise(words) if before == "--map"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_two_candidates_stop_and_each_suggestion_would_do(
     ],
 )
 def test_nothing_found_stops_with_a_suggestion_that_would_do(columns: list[str], suggestion: str):
-    with pytest.raises(MappingError, match="no column is known to be the") as caught:
+    with pytest.raises(MappingError, match="no column is known to hold the") as caught:
         choose(columns, {}, ())
     assert options(caught.value) == [suggestion]
     assert "The columns are: " in caught.value.remedy
@@ -121,8 +122,14 @@ def test_nothing_alike_is_no_reason_to_suggest_a_wrong_column():
     assert options(caught.value) == ["time=COLUMN"]
 
 
+def test_a_column_that_holds_times_is_the_one_suggested():
+    with pytest.raises(MappingError, match="to hold the event's name and the time") as caught:
+        choose(["Aktion", "Datum", "PLZ"], {}, (), times="Datum")
+    assert options(caught.value) == ["event=COLUMN", "time=Datum"]
+
+
 def test_a_missing_event_may_also_be_set():
-    with pytest.raises(MappingError, match="no column is known to be the event") as caught:
+    with pytest.raises(MappingError, match="no column is known to hold the event's name") as caught:
         choose(["time", "x"], {}, ())
     assert "--set event=" in caught.value.remedy
     assert choose(["time", "x"], {}, ["event"]) == {"time": "time"}

@@ -1,0 +1,122 @@
+"""Values of cells and of JSON, by their types; shared by what reads CSV and what reads JSONL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from importer import exact_json
+from importer.events.times import TimeReader, iso_utc
+from importer.events.types import (
+    BadValue,
+    canonical,
+    rounding,
+    shown,
+    to_boolean,
+    to_integer,
+    to_number,
+)
+from importer.model import ColumnType, Reading
+
+Convert = Callable[[str], Any]
+"""Makes a value out of the text of a cell that is not empty; raises `BadValue` or `exact_json.BadJSON`."""
+
+
+class Values:
+    """Reads values, and notes what could not be kept of the record at hand.
+
+    Args:
+        reading: Whose times without a zone are read through its zone.
+        in_form: Numbers come out canonical, for properties that nothing else will bring into that form.
+
+    Attributes:
+        notes: Notes on the record at hand; cleared by whoever goes on to the next.
+    """
+
+    def __init__(self, reading: Reading, *, in_form: bool) -> None:
+        self.notes: list[str] = []
+        self._times = TimeReader(reading.timezone)
+        self.converters: dict[ColumnType, Convert | None] = {
+            "string": None,
+            "integer": to_integer,
+            "number": self._canonical_number if in_form else self._number,
+            "boolean": to_boolean,
+            "json": self._json,
+            "time": self._time,
+        }
+
+    def declared(self, column: str, kind: ColumnType, value: Any) -> Any:
+        """Return a value of JSON as what its column was declared to be.
+
+        Raises:
+            BadValue: It is something else; names the column.
+        """
+        if value is None:
+            return None
+        try:
+            return self._declared(kind, value)
+        except ValueError as error:
+            raise BadValue(f"{column}: {error}") from None
+
+    def _declared(self, kind: ColumnType, value: Any) -> Any:
+        if kind == "time":
+            return self._time(value)
+        if kind == "json":
+            return self._json(value) if type(value) is str else value
+        if type(value) is str:
+            convert = self.converters[kind]
+            return value if convert is None else convert(value)
+        if kind == "string" and type(value) is int:
+            return str(value)
+        if type(value) in _JSON_TYPES[kind]:
+            return value
+        raise BadValue(f"expected {kind}, found {shown(value)}")
+
+    def object(self, value: Any) -> dict[str, Any]:
+        """Return the object that the properties column holds, as JSON text or as such.
+
+        Raises:
+            BadValue: It holds something else.
+        """
+        if type(value) is str:
+            try:
+                value = self._json(value)
+            except ValueError as error:
+                raise BadValue(f"properties: expected a JSON object; {error}") from None
+        if type(value) is not dict:
+            raise BadValue(f"properties: expected a JSON object, found {shown(value)}")
+        return value
+
+    def _number(self, text: str) -> Any:
+        value = to_number(text)
+        rounded = rounding(text)
+        if rounded:
+            self.notes.append(rounded)
+        return value
+
+    def _canonical_number(self, text: str) -> Any:
+        return canonical(self._number(text))
+
+    def _json(self, text: str) -> Any:
+        value, note = exact_json.loads(text.encode("utf-8", "surrogateescape"))
+        if note:
+            self.notes.append(note)
+        return value
+
+    def _time(self, value: Any) -> str:
+        return iso_utc(self._times.read(value))
+
+
+_JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
+def clash(old: Any, new: Any) -> bool:
+    """Return whether a value is there and is not the same in JSON, where 1 is 1.0 but not true."""
+    if old is None or old == "":
+        return False
+    return bool(old != new) or (type(old) is bool) != (type(new) is bool)

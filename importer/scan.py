@@ -1,0 +1,179 @@
+"""One look at every record before anything is sent: types, names, times.
+
+It joins the source to the events wing, and no more: what a column is, is decided in ``events/types.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from importer.events.audit import Audit, Collisions
+from importer.events.facts import Facts
+from importer.events.mapper import Mapper
+from importer.events.mapping import path_to
+from importer.events.times import ClockChange, TimeReader
+from importer.events.types import BadValue, ColumnProfile, TypeScan
+from importer.model import Dialect, Event, Reading, Record, Rejection
+from importer.source import open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass over some sources saw.
+
+    Attributes:
+        profiles: Each column, its type and examples (CSV).
+        facts: Names and times over all the sources.
+        records: Records in each source.
+        whole: False if only the beginning of the sources was looked at.
+        collisions: What an audit of the ids found, if there was one.
+    """
+
+    profiles: tuple[ColumnProfile, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+    records: tuple[int, ...] = ()
+    whole: bool = True
+    collisions: Collisions | None = None
+
+
+def scan(
+    paths: Sequence[Path],
+    reading: Reading,
+    *,
+    limit: int | None = None,
+    watch: Callable[[int], None] = lambda _: None,
+    dialects: Sequence[Dialect] = (),
+) -> Scan:
+    """Read sources once, to the end or to a number of records.
+
+    Args:
+        paths: Sources of the same columns.
+        reading: Their dialect, columns, fields and times; its types are not looked at.
+        limit: Most records to look at in each source; None for all.
+        watch: Told how many bytes on disk have been read.
+        dialects: The dialect of each source, where they differ; else the reading's.
+
+    Raises:
+        SourceError: A source can't be read to its end.
+    """
+    types = TypeScan(reading.columns, reading.null) if reading.dialect.format == "csv" else None
+    facts = Facts()
+    look = _Look(reading, facts)
+    counted: list[int] = []
+    done = 0
+    for at, path in enumerate(paths):
+        records = 0
+        with open_source(path, dialects[at] if dialects else reading.dialect, reading.columns) as source:
+            for chunk in source.chunks():
+                part = chunk if limit is None else chunk[: limit - records]
+                records += len(part)
+                readable = [item for item in part if isinstance(item, Record)]
+                facts.unreadable += len(part) - len(readable)
+                if types:
+                    types.add(readable)
+                look.add(readable)
+                watch(done + source.position())
+                if records == limit:
+                    break
+            done += source.size
+        counted.append(records)
+    facts.records = sum(counted)
+    return Scan(types.profiles() if types else (), facts, tuple(counted))
+
+
+def audit(
+    paths: Sequence[Path],
+    readings: Sequence[Reading],
+    now: Callable[[], int],
+    *,
+    limit: int | None = None,
+    watch: Callable[[int], None] = lambda _: None,
+) -> Collisions:
+    """Return which events of some sources Mixpanel would take for one another.
+
+    Args:
+        paths: The sources.
+        readings: The reading of each.
+        now: Milliseconds since the epoch.
+        limit: Most records to look at in each source; None for all.
+        watch: Told how many bytes on disk have been read.
+    """
+    done = 0
+    with Audit() as found:
+        for path, reading in zip(paths, readings, strict=True):
+            mapper, records = Mapper(reading, now), 0
+            with open_source(path, reading.dialect, reading.columns) as source:
+                for chunk in source.chunks():
+                    part = chunk if limit is None else chunk[: limit - records]
+                    records += len(part)
+                    found.add(item for item in mapper.map(part) if isinstance(item, Event))
+                    watch(done + source.position())
+                    if records == limit:
+                        break
+                done += source.size
+        return found.result()
+
+
+def look_at(sample: Iterable[Record | Rejection], reading: Reading) -> Scan:
+    """Return what can be said of a source from its first records alone."""
+    facts = Facts()
+    records = [item for item in sample if isinstance(item, Record)]
+    _Look(reading, facts).add(records)
+    facts.records = len(records)
+    return Scan((), facts, (len(records),), whole=False)
+
+
+class _Look:
+    """Finds the name and the time of each record, to count them."""
+
+    def __init__(self, reading: Reading, facts: Facts) -> None:
+        self._facts = facts
+        self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
+        self._event = _getter(reading, "event")
+        self._time = _getter(reading, "time")
+
+    def add(self, records: Sequence[Record]) -> None:
+        facts = self._facts
+        names = map(self._event, records)
+        facts.add_names([name for name in names if isinstance(name, str) and name])
+        instants: list[int] = []
+        forms: list[str] = []
+        times, read = self._times, self._times.read
+        for value in map(self._time, records):
+            if value is None or value == "":
+                facts.no_time += 1
+                continue
+            try:
+                instants.append(read(value))
+            except BadValue as error:
+                facts.no_time += 1
+                facts.clock_changes += isinstance(error, ClockChange)
+            else:
+                forms.append(times.form)
+        facts.add_instants(instants)
+        facts.forms.update(forms)
+
+
+def _getter(reading: Reading, field: Any) -> Callable[[Record], Any]:
+    """Return a function that finds the raw value of a field in a record."""
+    if field in reading.constants:
+        constant = reading.constants[field]
+        return lambda _: constant
+    column = reading.fields.get(field)
+    if column is None:
+        return lambda _: None
+    if reading.dialect.format == "csv":
+        index = reading.columns.index(column)
+        return lambda record: record.values[index]  # type: ignore[index]
+    path = path_to(column, reading.columns)
+
+    def follow(record: Record) -> Any:
+        value: Any = record.values
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    return follow
