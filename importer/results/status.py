@@ -117,11 +117,12 @@ def _add_up(runs: Sequence[Run]) -> tuple[Counts, bool]:
 def _reconciles(run: Run) -> bool:
     """Check a run against its own manifest; what has not ended has only not to be too long."""
     unattempted, manifest = run.unattempted, run.manifest
-    if unattempted is None or unattempted < 0:
+    if unattempted is not None and unattempted < 0:
         return False
     if manifest.ended is None:
         return True
-    return manifest.counts == run.standing.counts and (manifest.unattempted or 0) == unattempted
+    # Both are None where a run stopped before it had seen the end of a source of unknown length.
+    return manifest.counts == run.standing.counts and manifest.unattempted == unattempted
 
 
 def _next_command(runs: Sequence[Run], counts: Counts) -> str:
@@ -143,11 +144,15 @@ def _resume_run(run: Run) -> str:
         words += _HOSTS.get(manifest.base_url, ["--base-url", manifest.base_url])
     if run.results != results_path(source, manifest.kind):
         words += ["--results", str(run.results)]
+    if source is None and manifest.kind == "real":
+        words.append("--yes")  # with standard input there is nobody to ask
     return shlex.join([*words, "--resume"])
 
 
 def _resume_retry(parent: Run, run: Run) -> str:
     words = [_PROGRAM, "retry", str(parent.results)]
+    if run.manifest.endpoint != parent.manifest.endpoint:
+        words += ["--endpoint", run.manifest.endpoint]
     if run.results != retry_path(parent.results):
         words += ["--results", str(run.results)]
     return shlex.join([*words, "--resume"])

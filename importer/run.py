@@ -1,0 +1,341 @@
+"""The main job: records in, events out, an outcome for every record."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from importer.delivery import batches, deliver
+from importer.errors import ImporterError, Interrupted, ReconciliationError, ResultsError, TooManyErrors
+from importer.events.audit import Audit, Collisions
+from importer.events.facts import Facts
+from importer.events.mapper import Mapper
+from importer.model import Batch, Delivered, Event, Outcome, Record, Rejection, Status, Verdict
+from importer.prepare import Job, now_iso
+from importer.progress import Progress, Shown
+from importer.results import (
+    Counts,
+    Lock,
+    Manifest,
+    ResultsWriter,
+    Standing,
+    check_overwrite,
+    follow,
+    inspect,
+    link,
+    manifest_path,
+    read_manifest,
+    repair,
+    write_manifest,
+)
+from importer.source import Source, open_source, unchanged
+
+_VALID = Verdict(Status.VALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended.
+
+    Attributes:
+        job: What was to be done.
+        manifest: What was written beside the results at the end.
+        error: What stopped it, or None if it finished.
+        seconds: How long it took.
+        notes: Records with a note.
+        collisions: What the audit of a dry run found.
+    """
+
+    job: Job
+    manifest: Manifest
+    error: ImporterError | None
+    seconds: float
+    notes: int = 0
+    collisions: Collisions | None = None
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been read, whatever became of it."""
+
+    records: int = 0  # in scope, those of a resumed run's first part included
+    finished: bool = False  # the source was read to the end of the scope
+    notes: int = 0
+    facts: Facts = field(default_factory=Facts)
+    audit: Audit | None = None
+    collisions: Collisions | None = None
+
+
+def run(
+    job: Job,
+    progress: Progress,
+    stop: threading.Event,
+    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+) -> Report:
+    """Do a job.
+
+    Args:
+        job: From `prepare` or `prepare_retry`.
+        progress: Told how far the run is.
+        stop: Set it to end the run in good order.
+        now: Milliseconds since the epoch.
+
+    Returns:
+        The report. What stopped the run is in it: whatever happens, the manifest says how it ended.
+
+    Raises:
+        ResultsError: The results are in use by another run, or can't be used.
+        StorageError: Not even the manifest could be written.
+    """
+    began = time.monotonic()
+    with Lock(job.results):
+        standing = _standing(job)
+        job = replace(job, standing=standing)
+        if job.options.overwrite:
+            # Old outcomes must never stand under the new manifest, wherever the power goes.
+            ResultsWriter.create(job.results, overwrite=True).close()
+        write_manifest(manifest_path(job.results), _starting(job))
+        if job.parent is not None:
+            _link(job.parent, job.results)
+        tally = _Tally(audit=_audit_for(job))
+        error: ImporterError | None = None
+        counts = standing.counts
+        with _writer(job) as results:
+            try:
+                _transfer(job, results, tally, progress, stop, now)
+            except ImporterError as stopped:
+                error = stopped
+            counts = results.counts
+        if tally.audit is not None:
+            tally.audit.close()
+        error = error or _verify(job, tally, counts)
+        manifest = _ended(job, tally, counts, error)
+        write_manifest(manifest_path(job.results), manifest)
+    return Report(job, manifest, error, time.monotonic() - began, tally.notes, tally.collisions)
+
+
+def _transfer(
+    job: Job, results: ResultsWriter, tally: _Tally, progress: Progress, stop: threading.Event,
+    now: Callable[[], int],
+) -> None:  # fmt: skip
+    """Bring every record in scope from the source to its line in the results."""
+    reading = job.manifest.reading
+    title = "Checking" if job.manifest.kind == "dry-run" else "Importing"
+    with (
+        open_source(job.path, reading.dialect, reading.columns) as source,
+        Shown(progress, title, source.size),
+    ):
+        records = _in_scope(source, job, tally)
+        items = _mapped(records, job, tally, now)
+        cut = batches(items, job.options.delivery.batch_size, job.options.delivery.batch_bytes)
+        with closing(_send(job, cut, progress, stop, now, results.tick)) as delivered:
+            for each in delivered:
+                results.write(outcomes(each))
+                wrong = results.counts.unsuccessful
+                progress.update(source.position(), results.rows, wrong)
+                _check_max_errors(job, wrong, results.rows)
+        if stop.is_set() and not (tally.finished and results.rows == tally.records):
+            raise Interrupted("stopped on request", "Everything that was answered is in the results.")
+        _check_max_errors(job, results.counts.unsuccessful, results.rows, at_end=True)
+
+
+def _send(
+    job: Job,
+    cut: Iterable[Batch],
+    progress: Progress,
+    stop: threading.Event,
+    now: Callable[[], int],
+    idle: Callable[[], None],
+) -> Generator[Delivered, None, None]:
+    if job.manifest.kind == "dry-run":
+        return _judged(cut, stop)
+    assert job.target.credentials is not None
+    return deliver(
+        cut,
+        job.target.destination,
+        job.target.credentials,
+        job.options.delivery,
+        stop=stop,
+        observer=progress,
+        idle=idle,
+        now=now,
+    )
+
+
+def _judged(cut: Iterable[Batch], stop: threading.Event) -> Generator[Delivered, None, None]:
+    """Deliver nothing: in a dry run, an event that could be made is valid."""
+    for batch in cut:
+        if stop.is_set():
+            return
+        yield Delivered(batch, [_VALID] * len(batch.events))
+
+
+def outcomes(delivered: Delivered) -> list[Outcome]:
+    """Return the line of each record of a batch, in order."""
+    verdicts = iter(delivered.verdicts)
+    lines = []
+    for item in delivered.batch.items:
+        if isinstance(item, Event):
+            status, code, error = next(verdicts)
+            row, line, name, user, insert_id, _, _, note = item
+            lines.append(Outcome(row, line, status, code, name, user, insert_id, error, note))
+        else:
+            row, line, error, name, user, insert_id, note = item
+            lines.append(Outcome(row, line, Status.INVALID, None, name, user, insert_id, error, note))
+    return lines
+
+
+# ── from the source ──────────────────────────────────────────────────────────────────────────────
+
+
+def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[list[Record | Rejection]]:
+    """Yield the records that the run is for and that have no outcome yet, in chunks."""
+    limit, done = job.options.limit, job.standing.records
+    for chunk in source.chunks():
+        part = chunk if job.redo is None else job.redo.pick(chunk)
+        if limit is not None:
+            part = part[: max(0, limit - tally.records)]
+        before = tally.records
+        tally.records += len(part)
+        fresh = part[max(0, done - before) :]
+        if before < done <= tally.records and part[done - before - 1].row != job.standing.last_row:
+            raise ResultsError(
+                f"{job.results} ends with row {job.standing.last_row:,}, but outcome {done:,} of this source"
+                f" is row {part[done - before - 1].row:,}",
+                "The results are not of this source. Begin anew with another --results.",
+            )
+        if fresh:
+            yield fresh
+        if tally.records == limit:
+            break
+    if tally.records < done:
+        raise ResultsError(
+            f"{job.results} has {done:,} outcomes, but only {tally.records:,} records are in scope",
+            "Begin anew with another --results.",
+        )
+    tally.finished = True
+
+
+def _mapped(
+    chunks: Iterable[list[Record | Rejection]], job: Job, tally: _Tally, now: Callable[[], int]
+) -> Iterator[Event | Rejection]:
+    """Yield an event or a rejection for each record, and count what the plan wants to know."""
+    mapper = job.redo or Mapper(job.manifest.reading, now)
+    collect = job.manifest.kind == "dry-run" and not job.scan.whole
+    audit = tally.audit
+    for chunk in chunks:
+        items = mapper.map(chunk)
+        for item in items:
+            if item.note:
+                tally.notes += 1
+        if collect:
+            events = [item for item in items if isinstance(item, Event)]
+            tally.facts.add_names([event.event for event in events])
+            tally.facts.add_instants([event.time * 1_000_000 for event in events])
+        if audit is not None:
+            audit.add(item for item in items if isinstance(item, Event))
+        yield from items
+    if audit is not None:
+        tally.collisions = audit.result()
+
+
+def _audit_for(job: Job) -> Audit | None:
+    """Return the audit that goes along with a dry run of a whole source."""
+    whole = job.options.limit is None and not job.standing.records
+    return Audit() if job.manifest.kind == "dry-run" and job.options.audit and whole else None
+
+
+# ── to the results ───────────────────────────────────────────────────────────────────────────────
+
+
+def _standing(job: Job) -> Standing:
+    """Return what the results hold, if nothing else wrote them since this run was prepared."""
+    if job.options.overwrite:
+        check_overwrite(job.results, job.manifest)
+        return Standing()
+    standing = repair(job.results) if job.options.resume else inspect(job.results)
+    if standing != job.standing:
+        raise ResultsError(
+            f"{job.results} was written by another run meanwhile",
+            f"To see where it stands: mixpanel-importer status {job.results}",
+        )
+    return standing
+
+
+def _writer(job: Job) -> ResultsWriter:
+    if job.options.resume:
+        return ResultsWriter.resume(job.results, job.standing)
+    return ResultsWriter.create(job.results, overwrite=job.options.overwrite)
+
+
+def _check_max_errors(job: Job, wrong: int, total: int, *, at_end: bool = False) -> None:
+    limit = job.options.max_errors
+    if limit is not None and limit.reached(wrong, total, at_end=at_end):
+        raise TooManyErrors(
+            f"{wrong:,} of {total:,} records were not taken: more than --max-errors allows",
+            "The error column of the results says why.",
+        )
+
+
+def _starting(job: Job) -> Manifest:
+    """Return the manifest that must be on disk before the first request."""
+    return replace(job.manifest, scope=job.records, ended=None)
+
+
+def _link(parent: Path, child: Path) -> None:
+    """Note in the manifest of a run that it is being retried, so that nobody retries it twice."""
+    with Lock(parent):
+        manifest = read_manifest(manifest_path(parent))
+        to = link(parent, child)
+        other = manifest.retried_by and follow(parent, manifest.retried_by)
+        if other and manifest.retried_by != to and other.exists():
+            raise ResultsError(
+                f"{parent} is being retried by {other} already",
+                f"See where that stands: mixpanel-importer status {other}",
+            )
+        if manifest.retried_by != to:
+            write_manifest(manifest_path(parent), replace(manifest, retried_by=to))
+
+
+def _verify(job: Job, tally: _Tally, counts: Counts) -> ImporterError | None:
+    """Return why a finished run can't be trusted, if it can't."""
+    if tally.records != counts.total:
+        return ReconciliationError(
+            f"{tally.records:,} records were read, but {counts.total:,} have an outcome",
+            f"Please report this, with {manifest_path(job.results)}.",
+        )
+    if not unchanged(job.path, job.manifest.fingerprint):
+        return ResultsError(
+            f"{job.path} changed while it was read: the results may not be those of the file that is there",
+            "Put the file back and check it with --dry-run and another --results.",
+        )
+    return None
+
+
+def _ended(job: Job, tally: _Tally, counts: Counts, error: ImporterError | None) -> Manifest:
+    scope = tally.records if tally.finished else job.records
+    audit: Any = job.manifest.audit
+    if job.manifest.kind == "dry-run" and tally.finished and error is None:
+        facts = job.scan.facts if job.scan.whole else tally.facts
+        facts.records = facts.records or tally.records
+        whole = job.scan.whole or (job.options.limit is None and not job.standing.records)
+        audit = {"facts": facts.to_json(), "whole": whole, "notes": tally.notes, "counts": asdict(counts)}
+        if tally.collisions is not None:
+            audit["collisions"] = tally.collisions.to_json()
+    return replace(
+        job.manifest,
+        ended=now_iso(),
+        scope=scope,
+        counts=counts,
+        unattempted=None if scope is None else scope - counts.total,
+        reconciled=None
+        if scope is None
+        else scope == counts.total or (error is not None and scope > counts.total),
+        exit_code=error.exit_code if error else int(counts.unsuccessful > 0),
+        audit=audit,
+    )

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from importer.console import Console, escaped
+from importer.errors import (
+    DeliveryError,
+    ImporterError,
+    Interrupted,
+    MappingError,
+    ReconciliationError,
+    RefusedError,
+    ResultsError,
+    SourceError,
+    StorageError,
+    TooManyErrors,
+    UsageError,
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_a_terminal_would_act_on_is_written_out() -> None:
+    assert escaped("a\x1b[31mb\r\x00\u202ec\nd é 杯") == "a\\x1b[31mb\\r\\x00\\u202ec\nd é 杯"
+
+
+def test_no_message_reaches_the_terminal_raw() -> None:
+    out = io.StringIO()
+    console = Console(stream=out)
+    console.say("\x1b[2J")
+    console.lines([("Source", "\x1b]0;title\x07")])
+    console.next("run '\x1b[31m.csv'")
+    console.fail(UsageError("bad \x1b[5m", "mend \x9b31m"))
+    assert "\x1b" not in out.getvalue()
+    assert "\x9b" not in out.getvalue()
+
+
+def test_quiet_keeps_errors_and_what_comes_next() -> None:
+    out = io.StringIO()
+    console = Console(quiet=True, stream=out)
+    console.say("hello")
+    console.lines([("Source", "x")])
+    console.fail(UsageError("wrong", "mend it"))
+    console.next("mixpanel-importer run x --resume")
+    assert out.getvalue() == "Stopped: wrong\nmend it\nNext: mixpanel-importer run x --resume\n"
+
+
+def test_labels_are_styled_on_a_terminal_unless_no_color_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen = Terminal()
+    Console(stream=screen).lines([("Source", "x")])
+    assert screen.getvalue().startswith("\x1b[1mSource")
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = Terminal()
+    Console(stream=plain).lines([("Source", "x")])
+    assert "\x1b" not in plain.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("answer", "meant"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)]
+)
+def test_only_a_yes_is_a_yes(answer: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    out = io.StringIO()
+    assert Console(stream=out).ask("Send?") is meant
+    assert out.getvalue() == "Send? [y/N] "
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (UsageError, 2),
+        (MappingError, 2),
+        (ResultsError, 2),
+        (SourceError, 2),
+        (TooManyErrors, 3),
+        (RefusedError, 4),
+        (DeliveryError, 5),
+        (StorageError, 5),
+        (ReconciliationError, 6),
+        (Interrupted, 130),
+    ],
+)
+def test_every_error_has_the_documented_exit_code(kind: type[ImporterError], code: int) -> None:
+    error = kind("what", "how")
+    assert (error.exit_code, error.message, error.remedy, str(error)) == (code, "what", "how", "what")
+
+
+def test_no_error_is_missing_from_the_table() -> None:
+    def below(kind: type[ImporterError]) -> set[type[ImporterError]]:
+        return {kind}.union(*map(below, kind.__subclasses__()))
+
+    pairs = test_every_error_has_the_documented_exit_code.pytestmark[0].args[1]
+    assert below(ImporterError) - {ImporterError} == {kind for kind, _ in pairs}

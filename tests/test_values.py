@@ -1,0 +1,90 @@
+"""docs/values.md is checked row by row: what the tables say is what would be sent."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def rows_of(title: str) -> list[list[str]]:
+    """Return the cells of the table under a heading of docs/values.md."""
+    section = (ROOT / "docs/values.md").read_text("utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def cells(text: str) -> list[str]:
+    return [
+        cell.strip()[1:-1] if cell.strip().startswith("`") else cell.strip() for cell in text.split(" · ")
+    ]
+
+
+@pytest.mark.parametrize("row", rows_of("Cells of a CSV column"), ids=lambda row: row[0])
+def test_cells_of_a_column_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, kind, expected = row
+    source = tmp_path / "cells.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["event", "user_id", "time", "value"])
+        for number, cell in enumerate(cells(found)):
+            writer.writerow(["E", f"u{number}", "2024-05-01T10:00:00Z", "" if cell == "∅" else cell])
+    bodies, _, mapping = previewed(source, tmp_path, "")
+    assert mapping["types"]["value"] == kind
+    for body, value in zip(bodies, expected.split(" · "), strict=True):
+        properties = json.loads(body)["properties"]
+        if value.strip() == "absent":
+            assert "value" not in properties
+        else:
+            wanted = json.loads(value.strip()[1:-1])
+            assert (properties["value"], type(properties["value"])) == (wanted, type(wanted))
+
+
+@pytest.mark.parametrize("row", rows_of("Times"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_times_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, options, expected = row
+    source = tmp_path / "times.csv"
+    source.write_text(f"event,user_id,time\nE,u1,{found[1:-1]}\n", "utf-8")
+    words = options[1:-1].replace("%d/%m/%Y %H:%M", "'%d/%m/%Y %H:%M'")
+    check(source, tmp_path, words, expected, "time")
+
+
+@pytest.mark.parametrize("row", rows_of("Values of JSONL"), ids=lambda row: row[0])
+def test_values_of_jsonl_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, expected = row
+    source = tmp_path / "values.jsonl"
+    head = '{"event": "E", "distinct_id": "u", "time": 1714557600'
+    source.write_text(f'{head}}}\n{head}, "value": {found[1:-1]}}}\n', "utf-8")
+    check(source, tmp_path, "", expected, "value", last=True)
+
+
+def check(source: Path, folder: Path, options: str, expected: str, name: str, *, last: bool = False) -> None:
+    bodies, notes, _ = previewed(source, folder, options)
+    body = bodies[-1 if last else 0]
+    if expected.startswith("invalid: "):
+        assert "would not be sent" in body
+        assert expected.removeprefix("invalid: ") in body
+    else:
+        assert json.loads(body)["properties"][name] == json.loads(expected.removesuffix(" noted").strip("`"))
+    assert bool(notes) == expected.endswith(" noted")
+
+
+def previewed(source: Path, folder: Path, options: str) -> tuple[list[str], list[str], dict[str, Any]]:
+    """Return the first events and their notes as the preview shows them, and the mapping file that it saves."""
+    command = [sys.executable, "-m", "importer", "preview", str(source), "--save", str(folder / "m.toml")]
+    done = subprocess.run(
+        [*command, *shlex.split(options)], capture_output=True, text=True, check=True, cwd=folder
+    )
+    shown = done.stdout.split("as they would be sent:\n")[1].split("\n\n")[0].splitlines()
+    bodies = [line for line in shown if line.startswith(("{", "row "))]
+    notes = [line for line in shown if line.startswith("  note: ")]
+    return bodies, notes, tomllib.loads((folder / "m.toml").read_text("utf-8"))
