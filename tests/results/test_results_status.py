@@ -246,7 +246,7 @@ def stopped(path, **changes):
             {"source": "my events.csv"},
             "run 'my events.csv' --results events.results.csv --resume",
         ),
-        ("stdin.results.csv", {"source": "-"}, "run - --resume"),
+        ("stdin.results.csv", {"source": "-"}, "run - --yes --resume"),
         ("events.dry-run.csv", {"kind": "dry-run"}, "run events.csv --dry-run --resume"),
         (
             "events.sandbox.csv",

@@ -1,0 +1,248 @@
+"""The plan: what would be sent where, for a person to say yes to, and the preview of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from importer.events.mapper import Mapper
+from importer.events.mapping import FIELDS
+from importer.events.times import iso_utc
+from importer.events.types import shown
+from importer.model import Destination, Event, Reading, Record, Rejection
+from importer.prepare import Job, collision_text
+from importer.scan import Scan
+
+EVENTS_PER_SECOND: Final = 30_000
+"""What Mixpanel takes of one project (reference/import-events, rate limits)."""
+
+_NS: Final = 10**9
+_SHOWN_NAMES: Final = 8
+_SHOWN_COLUMNS: Final = 30
+_BARS: Final = " ▁▂▃▄▅▆▇█"
+_DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_KINDS: Final = {
+    "token": "the project token",
+    "service-account": "a service account",
+    "secret": "the API secret",
+}
+
+
+class Line(NamedTuple):
+    """One line of a plan: a label and what it says."""
+
+    label: str
+    text: str
+
+
+def plan(jobs: Sequence[Job], now_ns: int) -> Iterator[Line]:
+    """Yield what a run is about to do.
+
+    Args:
+        jobs: Its sources.
+        now_ns: The time, nanoseconds since the epoch.
+    """
+    first = jobs[0]
+    reading, seen = first.manifest.reading, first.scan
+    for job in jobs:
+        yield Line("Source", _source(job))
+    yield from describe(reading, seen, now_ns)
+    if seen.collisions is not None and seen.collisions.found:
+        yield Line("Attention", f"{collision_text(seen.collisions)}: Mixpanel keeps one of each")
+    if first.manifest.kind == "dry-run":
+        yield Line("Destination", "none: a dry run sends nothing")
+        return
+    credentials = first.target.credentials
+    who = f", with {_KINDS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
+    yield Line("Destination", _destination(first.target.destination, first.manifest.kind) + who)
+    total = sum(job.records or 0 for job in jobs)
+    if total and all(job.records is not None for job in jobs) and first.manifest.kind == "real":
+        seconds = total / EVENTS_PER_SECOND
+        yield Line(
+            "Volume", f"{total:,} events; at the 30,000 a second that Mixpanel takes, {_at_least(seconds)}"
+        )
+
+
+def describe(reading: Reading, seen: Scan, now_ns: int) -> Iterator[Line]:
+    """Yield how a source is read, and what is in it as far as it was looked at."""
+    yield Line("Fields", " · ".join(_fields(reading)))
+    properties = list(_properties(reading))
+    if properties:
+        more = f" and {len(properties) - _SHOWN_COLUMNS} more" if len(properties) > _SHOWN_COLUMNS else ""
+        yield Line("Properties", " · ".join(properties[:_SHOWN_COLUMNS]) + more)
+    facts = seen.facts
+    about = "" if seen.whole else f"  (in the first {facts.records:,} records)"
+    if facts.names:
+        yield Line("Events", _names(facts.names.most_common(_SHOWN_NAMES), len(facts.names)) + about)
+    yield from _times(reading, seen, now_ns, about)
+
+
+def _times(reading: Reading, seen: Scan, now_ns: int, about: str) -> Iterator[Line]:
+    facts = seen.facts
+    if facts.first is not None and facts.last is not None:
+        yield Line("Time", f"{iso_utc(facts.first)} to {iso_utc(facts.last)} (UTC){about}")
+        if reading.timezone:
+            local = [_local(moment, reading.timezone) for moment in (facts.first, facts.last)]
+            yield Line("", f"{local[0]} to {local[1]} ({reading.timezone})")
+        if facts.forms:
+            forms = " · ".join(f"{form} {count:,}" for form, count in facts.forms.most_common())
+            yield Line("", f"written as: {forms}")
+        zone = reading.timezone
+        yield Line("By hour", f"00h {_spark(facts.by_hour(zone))} 23h ({zone or 'UTC'})")
+        days = facts.by_day(zone)
+        busiest = max(days, key=lambda day: days[day])
+        span = "1 day" if len(days) == 1 else f"{len(days):,} days"
+        yield Line("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
+    if facts.no_time:
+        yield Line(
+            "Attention", f"{facts.no_time:,} records have no time that can be read{_clock(seen)}{about}"
+        )
+    if facts.unreadable:
+        yield Line("Attention", f"{facts.unreadable:,} records can't be read: they will be invalid{about}")
+    ahead = facts.ahead(now_ns)
+    if ahead:
+        yield Line("Attention", f"{ahead:,} events lie ahead of the clock: they will be invalid{about}")
+    old = facts.older_than_180_days(now_ns)
+    if old:
+        yield Line(
+            "Attention", f"{old:,} events are older than 180 days: Mixpanel's UI can't delete those{about}"
+        )
+
+
+def _clock(seen: Scan) -> str:
+    changes = seen.facts.clock_changes
+    return f" ({changes:,} where clocks were changed)" if changes else ""
+
+
+def _source(job: Job) -> str:
+    dialect = job.manifest.reading.dialect
+    name = "standard input" if job.manifest.source == "-" else job.manifest.source
+    parts = [name, dialect_text(job.manifest.reading), f"{job.manifest.fingerprint.size:,} bytes"]
+    if dialect.compression:
+        parts[-1] += f" of {dialect.compression}"
+    if job.records is not None:
+        parts.append(f"{job.records:,} records")
+    if job.standing.records:
+        parts.append(f"{job.standing.records:,} of them done")
+    return " · ".join(parts)
+
+
+def dialect_text(reading: Reading) -> str:
+    """Return how the bytes of a source are read, for people."""
+    dialect = reading.dialect
+    if dialect.format == "jsonl":
+        return "JSONL"
+    delimiter = _DELIMITERS.get(dialect.delimiter, shown(dialect.delimiter))
+    return f"CSV, {delimiter}, {dialect.encoding}" + ("" if dialect.header else ", no header")
+
+
+def _fields(reading: Reading) -> Iterator[str]:
+    for name in FIELDS:
+        column = reading.fields.get(name)
+        if name in reading.constants:
+            yield f"{name} = {shown(reading.constants[name])}"
+        elif column is not None:
+            yield f"{name} ← {column if column.isprintable() else shown(column)}"
+        elif name == "distinct_id":
+            yield "distinct_id: none (events without a user)"
+        elif name == "insert_id":
+            yield "$insert_id: a hash of the " + ("row" if reading.insert_id == "row" else "whole event")
+        elif name == "ip" and reading.geoip == "off":
+            yield "ip: none (no place is looked up)"
+
+
+def _properties(reading: Reading) -> Iterator[str]:
+    mapped = set(reading.fields.values())
+    for column in reading.columns:
+        kind = reading.types.get(column, "as it is" if reading.dialect.format == "jsonl" else "string")
+        if column in mapped or kind == "skip":
+            continue
+        name = reading.names.get(column, column)
+        label = name if name.isprintable() else shown(name)
+        yield label if kind == "as it is" else f"{label} {kind}"
+    for name, value in reading.constants.items():
+        yield f"{name} = {shown(value)}"
+    if reading.tag:
+        yield f"import_tag = {shown(reading.tag)}"
+
+
+def _names(common: Iterable[tuple[str, int]], total: int) -> str:
+    parts = [f"{name if name.isprintable() else shown(name)} {count:,}" for name, count in common]
+    return " · ".join(parts) + (f" and {total - len(parts):,} more names" if total > len(parts) else "")
+
+
+def _destination(destination: Destination, kind: str) -> str:
+    where = f"{destination.base_url}/{destination.endpoint}"
+    return f"the sandbox, {where} (nothing reaches Mixpanel)" if kind == "sandbox" else where
+
+
+def _at_least(seconds: float) -> str:
+    if seconds < 90:  # noqa: PLR2004 - below that, minutes tell less
+        return f"at least {max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"at least {minutes} min" if minutes < 90 else f"at least {minutes / 60:.1f} h"  # noqa: PLR2004
+
+
+def _spark(counts: Sequence[int]) -> str:
+    top = max(counts) or 1
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // top)] for count in counts)
+
+
+def _local(instant: int, zone: str) -> str:
+    return datetime.fromtimestamp(instant // _NS, UTC).astimezone(ZoneInfo(zone)).isoformat()
+
+
+# ── preview ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def column_table(reading: Reading, seen: Scan) -> str:
+    """Return the columns of a source with their types and examples, tabulated."""
+    import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
+
+    by_column = {column: field for field, column in reading.fields.items()}
+    rows = [
+        {
+            "column": shown_plain(profile.name),
+            "becomes": by_column.get(profile.name)
+            or (
+                "-"
+                if reading.types.get(profile.name) == "skip"
+                else reading.names.get(profile.name, "property")
+            ),
+            "type": "text" if profile.name in by_column else reading.types.get(profile.name, profile.type),
+            "filled": f"{profile.filled:,}",
+            "examples": ", ".join(_example(example) for example in profile.examples)
+            + (f"  (text because of {_example(profile.because)})" if profile.because else ""),
+        }
+        for profile in seen.profiles
+    ]
+    table = pd.DataFrame(rows, columns=["column", "becomes", "type", "filled", "examples"])
+    for name in ("column", "becomes", "type", "examples"):
+        table[name] = table[name].str.ljust(max(map(len, table[name]), default=0))
+    return "\n".join(line.rstrip() for line in table.to_string(index=False, justify="left").splitlines())
+
+
+def shown_plain(text: str) -> str:
+    """Return a text for a table: as it is where that is safe and short, else escaped."""
+    return text if text.isprintable() and len(text) <= 40 else shown(text)  # noqa: PLR2004
+
+
+def _example(text: str) -> str:
+    short = text if len(text) <= 24 else f"{text[:23]}…"  # noqa: PLR2004
+    return short if short.isprintable() else repr(short)
+
+
+def first_events(chunks: Iterable[list[Record | Rejection]], mapper: Mapper, count: int = 3) -> list[str]:
+    """Return the first records as they would be sent, or why they would not be."""
+    items = (item for chunk in chunks for item in mapper.map(chunk))
+    return [_event_text(item) for item in islice(items, count)]
+
+
+def _event_text(item: Event | Rejection) -> str:
+    if isinstance(item, Rejection):
+        return f"row {item.row} (line {item.line}) would not be sent: {item.error}"
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in item.body.decode())
+    return text + (f"\n  note: {item.note}" if item.note else "")

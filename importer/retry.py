@@ -1,0 +1,239 @@
+"""The records that failed, and only those: chosen from the results, read again from the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from importer.delivery import check_destination
+from importer.errors import ResultsError
+from importer.events.mapper import Mapper
+from importer.model import Event, Fingerprint, Reading, Record, Rejection, Status
+from importer.prepare import (
+    Job,
+    Options,
+    Target,
+    check_outputs,
+    identity,
+    now_iso,
+    redeclared,
+    spool_path,
+)
+from importer.results import (
+    Choice,
+    Manifest,
+    Selection,
+    check_retriable,
+    differences,
+    inspect,
+    link,
+    manifest_path,
+    read_manifest,
+    retry_path,
+    select,
+    successes,
+)
+from importer.scan import Scan
+from importer.source import fingerprint, open_source, unchanged
+from importer.version import __version__
+
+
+def prepare_retry(
+    results: Path,
+    options: Options,
+    target: Target,
+    now: Callable[[], int],
+    *,
+    statuses: Collection[Status] | None = None,
+    error_contains: str | None = None,
+    source_changed: bool = False,
+) -> Job:
+    """Return the job that retries what failed in a results file.
+
+    Args:
+        results: The results of a run or of a retry.
+        options: What was asked for; what it says of the reading replaces what the run was read with.
+        target: Where events go: it must be where the run sent them.
+        now: Milliseconds since the epoch.
+        statuses: Only records that ended so.
+        error_contains: Only records whose error holds this text.
+        source_changed: The source is another file now; it is checked against what was sent.
+
+    Raises:
+        ResultsError: The results can't be retried so; the remedy is the command that does it right.
+    """
+    check_destination(target.destination)
+    parent = read_manifest(manifest_path(results))
+    if parent.kind == "dry-run":
+        raise ResultsError(
+            f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
+            f"Mend what is invalid, then: mixpanel-importer run {parent.source}",
+        )
+    child = options.results or retry_path(results)
+    before = _standing_child(child, options)
+    if before is None:
+        check_retriable(results)
+    else:
+        statuses, error_contains = before.statuses, before.error_contains
+    selection = select(results, statuses, error_contains)
+    path = spool_path(selection.runs[0].results) if parent.source == "-" else Path(parent.source)
+    check_outputs([path], [*(run.results for run in selection.runs), child], options.failed_rows)
+    reading = redeclared(before.reading if before else parent.reading, options.declared, now())
+    manifest = Manifest(
+        kind=parent.kind,
+        source=parent.source,
+        fingerprint=parent.fingerprint,
+        reading=reading,
+        importer_version=__version__,
+        started=before.started if before else now_iso(),
+        settings=options.delivery,
+        parent=link(child, results),
+        retried_by=before.retried_by if before else None,
+        statuses=None if statuses is None else tuple(statuses),
+        error_contains=error_contains,
+        **identity(target, results),
+    )
+    if manifest.kind == "sandbox":
+        manifest = replace(manifest, base_url=parent.base_url)
+    # What /track would drop, /import takes; it is the same project, so what landed is known again by its id.
+    _check_same(results, replace(parent, endpoint=manifest.endpoint), manifest, reading)
+    if before is not None:
+        _check_same(child, before, manifest, before.reading)
+    seen_as = (
+        _checked_source(path, parent, selection, now, changed=source_changed)
+        if before is None
+        else _as_at_its_start(path, before)
+    )
+    manifest = replace(manifest, fingerprint=seen_as)
+    readings = [run.manifest.reading for run in reversed(selection.runs)]
+    return Job(
+        path, child, manifest, target, options, Scan(whole=False), len(selection),
+        standing=inspect(child), parent=results, redo=Again(selection, readings, reading, now),
+    )  # fmt: skip
+
+
+def _standing_child(child: Path, options: Options) -> Manifest | None:
+    """Return the manifest of the retry that is to be finished, or None for a new one."""
+    if options.resume and (child.exists() or manifest_path(child).exists()):
+        return read_manifest(manifest_path(child))
+    if child.exists() and not options.overwrite:
+        raise ResultsError(
+            f"{child} is there already, from an earlier retry", "To go on where it stopped: --resume"
+        )
+    return None
+
+
+def _check_same(results: Path, old: Manifest, new: Manifest, reading: Reading) -> None:
+    differ = differences(replace(old, reading=reading, fingerprint=new.fingerprint), new)
+    if differ:
+        raise ResultsError(
+            f"{results} went elsewhere: " + "; ".join(differ),
+            "A retry sends to where the run sent. Give the same credentials and region.",
+        )
+
+
+def _checked_source(
+    path: Path, parent: Manifest, selection: Selection, now: Callable[[], int], *, changed: bool
+) -> Fingerprint:
+    """Return what the source is now; it must be what it was, or hold the same records where they landed."""
+    if unchanged(path, parent.fingerprint):
+        return parent.fingerprint
+    if not changed:
+        raise ResultsError(
+            f"{path} is not the file that was imported: it has changed since",
+            "Put the old file back. If it was only mended, --source-changed checks what was imported"
+            " against it\nrecord by record, and then retries from the new file.",
+        )
+    for run in selection.runs:
+        _check_landed(path, run.manifest.reading, run.results, now)
+    return fingerprint(path)
+
+
+def _as_at_its_start(path: Path, stopped: Manifest) -> Fingerprint:
+    """Return what the source was when a stopped retry began: it must be that still."""
+    if not unchanged(path, stopped.fingerprint):
+        raise ResultsError(
+            f"{path} has changed since this retry began", "Put the file back as it was then, and resume."
+        )
+    return stopped.fingerprint
+
+
+def _check_landed(path: Path, reading: Reading, results: Path, now: Callable[[], int]) -> None:
+    """Stop at the first record that was imported and would make another event today."""
+    landed = successes(results)
+    wanted = next(landed, None)
+    mapper = Mapper(reading, now)
+    with open_source(path, reading.dialect, reading.columns) as source:
+        for chunk in source.chunks():
+            for item in mapper.map(chunk):
+                if wanted is None:
+                    return
+                if item.row == wanted[0]:
+                    if item.insert_id != wanted[1]:
+                        raise ResultsError(
+                            f"{path}, row {item.row:,} (line {item.line:,}): this record was imported, and it"
+                            " reads differently now",
+                            "Put the old file back, or import the mended records as a file of their own.",
+                        )
+                    wanted = next(landed, None)
+    if wanted is not None:
+        raise ResultsError(
+            f"{path} ends before row {wanted[0]:,}, which was imported", "Put the old file back."
+        )
+
+
+class Again:
+    """Chooses the records of a retry and makes their events.
+
+    A record that failed may have landed, so it must become the very same event as before: it is read as it
+    was read then. One that was invalid or rejected never landed, so a new reading may cure it.
+
+    Args:
+        selection: The records to retry, in the order of the source.
+        readings: How the runs before read the source, the last run first.
+        reading: How it is to be read now.
+        now: Milliseconds since the epoch.
+    """
+
+    def __init__(
+        self, selection: Selection, readings: Sequence[Reading], reading: Reading, now: Callable[[], int]
+    ) -> None:
+        self._choices: Iterator[Choice] = iter(selection)
+        self._next = next(self._choices, None)
+        self._picked: list[Choice] = []
+        self._before = [Mapper(each, now) for each in readings]
+        self._mapper = Mapper(reading, now)
+
+    def pick(self, chunk: Sequence[Record | Rejection]) -> list[Record | Rejection]:
+        """As in `prepare.Redo`."""
+        picked: list[Record | Rejection] = []
+        self._picked = []
+        for item in chunk:
+            if self._next is None:
+                break
+            if item.row == self._next.row:
+                picked.append(item)
+                self._picked.append(self._next)
+                self._next = next(self._choices, None)
+        return picked
+
+    def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
+        """As in `prepare.Redo`."""
+        # After a resume, the first of those that were picked are done already.
+        choices = self._picked[len(self._picked) - len(chunk) :]
+        return [
+            self._same(item, choice) if choice.status is Status.FAILED else self._mapper.map([item])[0]
+            for item, choice in zip(chunk, choices, strict=True)
+        ]
+
+    def _same(self, item: Record | Rejection, choice: Choice) -> Event | Rejection:
+        for mapper in self._before:
+            made = mapper.map([item])[0]
+            if isinstance(made, Event) and made.insert_id == choice.insert_id:
+                return made
+        raise ResultsError(
+            f"row {item.row:,} (line {item.line:,}) may have landed as {choice.insert_id}, but reading the"
+            " source again does not make that id",
+            "The source or the results were changed. Put them back as they were.",
+        )

@@ -1,0 +1,133 @@
+"""Credentials and destination: from the environment, ``.env`` or a file; never from a flag's value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from importer.errors import RefusedError
+from importer.model import Credentials, Destination
+
+Region = Literal["us", "eu", "in"]
+CredentialsKind = Literal["token", "service-account", "secret"]
+
+HOSTS: Final[Mapping[Region, str]] = {
+    "us": "https://api.mixpanel.com",
+    "eu": "https://api-eu.mixpanel.com",
+    "in": "https://api-in.mixpanel.com",
+}
+"""Mixpanel's ingestion hosts by data residency (reference/import-events)."""
+
+TOKEN: Final = "MIXPANEL_PROJECT_TOKEN"  # noqa: S105 - the name of a variable
+BASE_URL: Final = "MIXPANEL_BASE_URL"
+_KINDS: Final[Mapping[CredentialsKind, tuple[str, ...]]] = {
+    "token": (TOKEN,),
+    "service-account": (
+        "MIXPANEL_SERVICE_ACCOUNT_USERNAME",
+        "MIXPANEL_SERVICE_ACCOUNT_SECRET",
+        "MIXPANEL_PROJECT_ID",
+    ),
+    "secret": ("MIXPANEL_API_SECRET",),
+}
+SANDBOX_CREDENTIALS: Final = Credentials("token", "sandbox")
+"""What a rehearsal signs with: no account is needed, and none is shown to the sandbox."""
+
+
+def find_credentials(
+    environ: Mapping[str, str],
+    *,
+    kind: CredentialsKind | None = None,
+    token_file: Path | None = None,
+    dotenv: Path = Path(".env"),
+) -> Credentials:
+    """Return the credentials to use.
+
+    Args:
+        environ: The process environment.
+        kind: The kind to use where there are several.
+        token_file: A file that holds a project token and nothing else; it comes first.
+        dotenv: Read only where the environment has none of the variables: sets are never mixed.
+
+    Raises:
+        RefusedError: There are none, a set is incomplete, or there are two kinds and ``kind`` is None.
+    """
+    if token_file is not None:
+        return Credentials("token", _clean(_read(token_file), str(token_file)))
+    for source, values in (("the environment", environ), (str(dotenv), _dotenv(dotenv))):
+        present = {name for names in _KINDS.values() for name in names if values.get(name, "").strip()}
+        if present:
+            return _choose(present, values, kind, source)
+    raise RefusedError(
+        "no credentials: the environment and .env have none",
+        f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),\n"
+        "or rehearse without an account: --sandbox",
+    )
+
+
+def _choose(
+    present: set[str], values: Mapping[str, str], kind: CredentialsKind | None, source: str
+) -> Credentials:
+    kinds = [each for each, names in _KINDS.items() if present.intersection(names)]
+    if kind is not None:
+        kinds = [kind]
+    if len(kinds) > 1:
+        raise RefusedError(
+            f"{source} has credentials of {len(kinds)} kinds: {', '.join(kinds)}",
+            f"Say which: --credentials {' or --credentials '.join(kinds)}",
+        )
+    chosen = kinds[0]
+    missing = [name for name in _KINDS[chosen] if name not in present]
+    if missing:
+        raise RefusedError(
+            f"{source} lacks {' and '.join(missing)} for credentials of the kind {chosen}",
+            f"Set {' and '.join(missing)}.",
+        )
+    first, *rest = (_clean(values[name], name) for name in _KINDS[chosen])
+    return Credentials(chosen, first, *rest)
+
+
+def _clean(text: str, where: str) -> str:
+    """Return a secret without the white space around it; its text is never part of an error."""
+    secret = text.strip()
+    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise RefusedError(
+            f"{where} does not hold one credential: expected one word of ASCII characters",
+            "Copy it again from Mixpanel's project settings.",
+        )
+    return secret
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise RefusedError(f"--token-file {path}: can't be read: {reason}", "Check the path.") from None
+
+
+def _dotenv(path: Path) -> Mapping[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - most runs have no .env
+
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+
+
+def find_destination(
+    environ: Mapping[str, str],
+    *,
+    endpoint: Literal["import", "track"] = "import",
+    region: Region | None = None,
+    base_url: str | None = None,
+) -> Destination:
+    """Return where events go: ``--base-url``, else ``MIXPANEL_BASE_URL``, else the region's host.
+
+    Raises:
+        RefusedError: A region and another URL are both given.
+    """
+    url = base_url or environ.get(BASE_URL, "").strip()
+    if url and region:
+        origin = "--base-url" if base_url else BASE_URL
+        raise RefusedError(f"--region {region} and {origin} both say where to send", "Leave one of them out.")
+    return Destination(endpoint, url.rstrip("/") or HOSTS[region or "us"])
