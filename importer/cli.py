@@ -274,12 +274,12 @@ def run(
 
     Shows a plan, asks once, sends, and writes a results file with one row for every record of the source.
     """
-    from importer import commands  # noqa: PLC0415 - what --help doesn't need it doesn't load
+    from importer import asked, commands  # noqa: PLC0415 - what --help doesn't need it doesn't load
 
-    kind = commands.kind_of(dry_run=dry_run, sandbox=sandbox)
-    options = commands.options_from(reading, delivery, output, kind)
-    options = commands.with_scope(options, limit, audit=not no_audit, allow_collisions=allow_collisions)
-    return commands.run_sources(sources, options, commands.Wishes.of(delivery, output))
+    kind = asked.kind_of(dry_run=dry_run, sandbox=sandbox)
+    options = asked.options_from(reading, delivery, output, kind)
+    options = asked.with_scope(options, limit, audit=not no_audit, allow_collisions=allow_collisions)
+    return commands.run_sources(sources, options, asked.Wishes.of(delivery, output))
 
 
 @_command(app)
@@ -309,11 +309,11 @@ def retry(
 
     Writes results of its own, events.results.retry-1.csv, with just those records.
     """
-    from importer import commands  # noqa: PLC0415 - see run
+    from importer import asked, commands  # noqa: PLC0415 - see run
 
-    options = commands.options_from(reading, delivery, output, "real")
-    chosen = commands.Chosen.of(status, error, source_changed=source_changed)
-    return commands.retry_results(parent, options, commands.Wishes.of(delivery, output), chosen)
+    options = asked.options_from(reading, delivery, output, "real")
+    chosen = asked.Chosen.of(status, error, source_changed=source_changed)
+    return commands.retry_results(parent, options, asked.Wishes.of(delivery, output), chosen)
 
 
 @_command(app)
@@ -339,9 +339,9 @@ def preview(
     reading: ReadingOptions,
 ) -> int:
     """Show columns, types, mapping, times, and the first events as they would be sent. Sends nothing."""
-    from importer import commands  # noqa: PLC0415 - see run
+    from importer import asked, commands  # noqa: PLC0415 - see run
 
-    return commands.preview_source(source, commands.declared_from(reading), save)
+    return commands.preview_source(source, asked.declared_from(reading), save)
 
 
 @_command(app)

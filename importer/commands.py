@@ -11,220 +11,32 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, get_args
+from typing import Any
 
 from importer import exact_json
+from importer.asked import Chosen, Kind, Wishes
 from importer.console import Console
 from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapper import Mapper
-from importer.events.mapping import nearest
 from importer.events.mapping_file import Declared
 from importer.events.types import shown
-from importer.model import ColumnType, DeliverySettings, Destination, Field, Status
-from importer.plan import Line, column_table, describe, dialect_text, first_events, plan
-from importer.prepare import (
-    Given,
-    Job,
-    MaxErrors,
-    Options,
-    Target,
-    collision_text,
-    detect_with,
-    make_reading,
-    place,
-    prepare,
-    with_types,
-)
+from importer.job import Job, Options, Target
+from importer.model import Destination, Status
+from importer.places import Given, place
+from importer.plan import Line, column_table, describe, dialect_text, first_events, plan, shown_plain
+from importer.prepare import prepare
 from importer.progress import Progress, progress_for
-from importer.results import (
-    Manifest,
-    manifest_path,
-    manifest_text,
-    read_manifest,
-    select,
-    status_of,
-    unsuccessful,
-)
+from importer.reading import detect_with, make_reading, with_types
+from importer.results import Manifest, manifest_path, manifest_text, read_manifest, status_of
 from importer.retry import prepare_retry
-from importer.run import Report, run
+from importer.run import run
 from importer.scan import scan
-from importer.settings import (
-    HOSTS,
-    SANDBOX_CREDENTIALS,
-    CredentialsKind,
-    Region,
-    find_credentials,
-    find_destination,
-)
-from importer.source import copy_records, open_source, spool
-
-Kind = Literal["real", "dry-run", "sandbox"]
-_FIELDS: tuple[str, ...] = get_args(Field)
-_TYPES: tuple[str, ...] = get_args(ColumnType)
-_FIRST_ERRORS, _MORE_ERRORS = 5, 100
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was asked for that is no part of a job.
-
-    Attributes:
-        endpoint: ``import`` or ``track``; None for what holds otherwise.
-        region: Data residency; None for what holds otherwise.
-        base_url: Another server; None for what holds otherwise.
-        credentials: The kind to use.
-        token_file: A file that holds the token.
-        failed_rows: Where rejected and invalid records are copied.
-        yes: Send without asking.
-        json: Print the manifest to standard output.
-        quiet: Say nothing but what went wrong.
-        verbose: Name the first records that were not taken.
-    """
-
-    endpoint: Literal["import", "track"] | None = None
-    region: Region | None = None
-    base_url: str | None = None
-    credentials: CredentialsKind | None = None
-    token_file: Path | None = None
-    failed_rows: Path | None = None
-    yes: bool = False
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-
-    @classmethod
-    def of(cls, delivery: Any, output: Any) -> Wishes:
-        """Gather them from the options of the command line."""
-        return cls(
-            delivery.endpoint, delivery.region, delivery.base_url, delivery.credentials, delivery.token_file,
-            output.failed_rows, output.yes, output.json, output.quiet, output.verbose,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which records a retry takes up.
-
-    Attributes:
-        statuses: Only records that ended so; None for all without success.
-        error: Only records whose error holds this text.
-        source_changed: The source is another file now.
-    """
-
-    statuses: frozenset[Status] | None
-    error: str | None
-    source_changed: bool
-
-    @classmethod
-    def of(cls, statuses: str | None, error: str | None, *, source_changed: bool) -> Chosen:
-        """Read them from the options of the command line."""
-        if statuses is None:
-            return cls(None, error, source_changed)
-        names = [name.strip() for name in statuses.split(",")]
-        allowed = [status.value for status in Status if not status.success]
-        for name in names:
-            if name not in allowed:
-                raise UsageError(
-                    f"--status {name}: unknown{nearest(name, allowed)}", f"Choose from {', '.join(allowed)}."
-                )
-        return cls(frozenset(map(Status, names)), error, source_changed)
-
-
-# ── options ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def kind_of(*, dry_run: bool, sandbox: bool) -> Kind:
-    """Return what a run is for."""
-    if dry_run and sandbox:
-        raise UsageError("--dry-run sends nothing and --sandbox sends to a stand-in", "Choose one of them.")
-    return "dry-run" if dry_run else "sandbox" if sandbox else "real"
-
-
-def options_from(reading: Any, delivery: Any, output: Any, kind: Kind) -> Options:
-    """Return the options of a run or a retry as the jobs want them."""
-    return Options(
-        declared=declared_from(reading),
-        kind=kind,
-        results=output.results,
-        resume=output.resume,
-        overwrite=output.overwrite,
-        failed_rows=output.failed_rows,
-        delivery=DeliverySettings(
-            batch_size=delivery.batch_size,
-            concurrency=delivery.concurrency,
-            max_retries=delivery.max_retries,
-            retry_wait=delivery.retry_wait,
-            timeout=delivery.timeout,
-        ),
-        max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
-    )
-
-
-def with_scope(options: Options, limit: int | None, *, audit: bool, allow_collisions: bool) -> Options:
-    """Return options with what only a run has."""
-    return replace(options, limit=limit, audit=audit, allow_collisions=allow_collisions)
-
-
-def _max_errors(text: str) -> MaxErrors:
-    percent = text.endswith("%")
-    try:
-        limit = float(text[:-1]) if percent else int(text)
-    except ValueError:
-        limit = -1
-    if limit < 0 or (percent and limit > 100):  # noqa: PLR2004
-        raise UsageError(f"--max-errors {text}: expected a number or a percentage", "For example 100, or 1%.")
-    return MaxErrors(limit, percent)
-
-
-def declared_from(reading: Any) -> Declared:
-    """Return what was said of the reading: the mapping file, and the options over it."""
-    types = dict(_pairs("--type", reading.type or ()))
-    for column, kind in types.items():
-        if kind not in _TYPES:
-            raise UsageError(
-                f"--type {column}={kind}: unknown type{nearest(kind, _TYPES)}",
-                f"Types are: {', '.join(_TYPES)}",
-            )
-    fields = dict(_pairs("--map", reading.map or (), empty=True))
-    for field in fields:
-        if field not in _FIELDS:
-            raise UsageError(
-                f"--map {field}=…: unknown field{nearest(field, _FIELDS)}",
-                f"Fields are: {', '.join(_FIELDS)}. Other columns become properties under their own names.",
-            )
-    said = Declared(
-        fields=fields,  # type: ignore[arg-type]
-        types=types,  # type: ignore[arg-type]
-        constants=dict(_pairs("--set", reading.set or (), empty=True)),
-        null=tuple(reading.null or ()),
-        missing_time=reading.missing_time,
-        timezone=reading.timezone,
-        time_format=reading.time_format,
-        local_epochs=reading.local_epochs or None,
-        insert_id=reading.insert_id,
-        geoip=reading.geoip,
-        tag=reading.tag,
-        format=reading.format,
-        delimiter=reading.delimiter,
-        header=False if reading.no_header else None,
-        encoding=reading.encoding,
-    )
-    return said.over(mapping_file.load(reading.mapping)) if reading.mapping else said
-
-
-def _pairs(option: str, texts: Sequence[str], *, empty: bool = False) -> Iterator[tuple[str, str]]:
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals or (not value and not empty):
-            raise UsageError(
-                f"{option} {shown(text)}: expected NAME=VALUE", f"For example {option} time=created_at"
-            )
-        yield name, value
-
+from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
+from importer.source import open_source, spool
+from importer.told import tell, tell_landed, tell_next, typed_again
 
 # ── run and retry ────────────────────────────────────────────────────────────────────────────────
 
@@ -340,10 +152,10 @@ def _do(jobs: Sequence[Job], console: Console, progress: Progress, wishes: Wishe
     for job in jobs:
         with _signals(console) as stop:
             report = run(job, progress, stop, _now_ms)
-        _tell(report, console, wishes)
+        tell(report, console, wishes)
         if target.sandbox is not None:
-            _tell_landed(target.sandbox, console)
-        _tell_next(report, console)
+            tell_landed(target.sandbox, console)
+        tell_next(report, console)
         if wishes.json:
             sys.stdout.write(manifest_text(report.manifest))
         code = max(code, report.manifest.exit_code or 0)
@@ -370,145 +182,6 @@ def _signals(console: Console) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# ── what came of it ──────────────────────────────────────────────────────────────────────────────
-
-
-def _tell(report: Report, console: Console, wishes: Wishes) -> None:
-    manifest, job = report.manifest, report.job
-    counts = manifest.counts
-    parts = [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
-    if manifest.unattempted:
-        parts.append(f"{manifest.unattempted:,} unattempted")
-    scope = "?" if manifest.scope is None else f"{manifest.scope:,}"
-    checked = "  ✓ adds up" if manifest.reconciled else ""
-    console.lines(
-        [
-            Line("Result", f"{scope} records = {' + '.join(parts) or '0'}{checked}"),
-            Line("Took", _took(report.seconds, counts.total - job.standing.records)),
-            Line("Results", str(job.results)),
-        ]
-    )
-    if report.collisions is not None:
-        console.lines(_about_ids(report))
-    if report.notes:
-        console.lines([Line("Notes", f"on {report.notes:,} of the records: what was, or will be, changed")])
-    if counts.unsuccessful and not wishes.quiet:
-        shown_first = _MORE_ERRORS if wishes.verbose else _FIRST_ERRORS
-        _name_first(job, console, shown_first, counts.unsuccessful)
-    if wishes.failed_rows is not None:
-        _copy_failed(report, wishes, wishes.failed_rows, console)
-    if report.error is not None:
-        console.fail(report.error)
-    if manifest.source == "-" and report.error is None and not status_of(job.results).next_command:
-        job.path.unlink(missing_ok=True)  # no record is left that would be read from it
-
-
-def _about_ids(report: Report) -> Iterator[Line]:
-    """Yield what the audit of a dry run found out about ids."""
-    found = report.collisions
-    assert found is not None
-    hashed = "insert_id" not in report.manifest.reading.fields
-    if found.identical:
-        rows = ", ".join(f"{first:,} and {second:,}" for first, second in found.first_identical)
-        advice = "; --insert-id row keeps all" if hashed else ""
-        yield Line(
-            "Attention",
-            f"{found.identical:,} events are identical to an earlier one (rows {rows}):"
-            f" Mixpanel keeps one of each{advice}",
-        )
-    if found.found:
-        yield Line("Attention", f"{collision_text(found)}: a run will stop there")
-
-
-def _took(seconds: float, records: int) -> str:
-    rate = f", {records / seconds:,.0f} records a second" if seconds > 1 else ""
-    return f"{seconds:.1f} s{rate}"
-
-
-def _tell_next(report: Report, console: Console) -> None:
-    command = status_of(report.job.results).next_command
-    counts = report.manifest.counts
-    if not command and report.error is None and report.manifest.kind != "real":
-        command = _typed_again(
-            "run", without=("--dry-run", "--sandbox", "--resume", "--overwrite"), drop="--results"
-        )
-    if not command:
-        return
-    if report.error is None and counts.unsuccessful and not counts.failed:
-        console.say("Mend the data or the mapping: the error column of the results says what is wrong.")
-    console.next(command)
-
-
-def _typed_again(
-    command: str, *, without: Sequence[str] = (), drop: str = "", add: Sequence[str] = ()
-) -> str:
-    """Return the command line that was typed, as another command: its options hold there too."""
-    words = iter(sys.argv[2:])
-    kept = []
-    for word in words:
-        if word == drop:
-            next(words, None)
-        elif word not in without and not (drop and word.startswith(f"{drop}=")):
-            kept.append(word)
-    return shlex.join(["mixpanel-importer", command, *kept, *add])
-
-
-def _name_first(job: Job, console: Console, count: int, total: int) -> None:
-    """Show the first records that were not taken, as the results have them."""
-    for line in islice(unsuccessful(job.results), count):
-        console.say(f"  row {line.row:,} (line {line.line:,}) {line.status}: {line.error}")
-    if total > count:
-        console.say(f"  and {total - count:,} more, in the results")
-
-
-def _copy_failed(report: Report, wishes: Wishes, path: Path, console: Console) -> None:
-    """Copy the records that need mending, and freeze beside them how they are to be read."""
-    reading = report.manifest.reading
-    chosen = select(report.job.results, {Status.REJECTED, Status.INVALID})
-    with path.open("wb") as out:
-        os.fchmod(out.fileno(), 0o600) if hasattr(os, "fchmod") else None
-        count = copy_records(
-            report.job.path, reading.dialect, reading.columns, (choice.row for choice in chosen), out
-        )
-    frozen = path.with_name(f"{path.name}.toml")
-    frozen.write_text(mapping_file.render(reading), "utf-8")
-    console.lines([Line("Failed rows", f"{count:,} records to mend: {path}")])
-    words = ["run", str(path), "--mapping", str(frozen), *_where(report.manifest, wishes)]
-    console.say(f"Mend them, then: {shlex.join(['mixpanel-importer', *words])}")
-
-
-def _where(manifest: Manifest, wishes: Wishes) -> list[str]:
-    """Return the options that send to where a run sent, in the same name."""
-    if manifest.kind != "real":
-        return [f"--{manifest.kind}"]
-    words = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
-    region = next((name for name, host in HOSTS.items() if host == manifest.base_url), None)
-    if region is None:
-        words += ["--base-url", manifest.base_url]
-    elif region != "us":
-        words += ["--region", region]
-    if wishes.credentials is not None:
-        words += ["--credentials", wishes.credentials]
-    if wishes.token_file is not None:
-        words += ["--token-file", str(wishes.token_file)]
-    return words
-
-
-def _tell_landed(sandbox: Any, console: Console) -> None:
-    counts = sandbox.store.counts_by_event_and_day()
-    total = sandbox.store.count()
-    console.say(f"\nLanded in the sandbox: {total:,} events (a stand-in made from Mixpanel's documentation)")
-    by_event: dict[str, int] = {}
-    days: set[str] = set()
-    for event, day, number in counts:
-        by_event[event] = by_event.get(event, 0) + number
-        days.add(day)
-    for event, number in sorted(by_event.items(), key=lambda item: -item[1])[:10]:
-        console.say(f"  {number:>9,}  {event}")
-    if days:
-        console.say(f"  between {min(days)} and {max(days)} (UTC)")
 
 
 # ── the other commands ───────────────────────────────────────────────────────────────────────────
@@ -569,7 +242,7 @@ def preview_source(source: str, declared: Declared, save: Path | None) -> int:
             "Make the folder, or name another file.",
         )
     console.lines(
-        [Line("Source", f"{source}"), Line("Columns", ", ".join(map(shown_name, detected.columns)))]
+        [Line("Source", f"{source}"), Line("Columns", ", ".join(map(shown_plain, detected.columns)))]
     )
     reading = make_reading(detected, declared, path.name, now_ms)
     progress = progress_for(quiet=not sys.stderr.isatty())
@@ -591,13 +264,8 @@ def preview_source(source: str, declared: Declared, save: Path | None) -> int:
         console.next(shlex.join(["mixpanel-importer", "run", source, "--mapping", str(save), "--dry-run"]))
     else:
         console.say()
-        console.next(_typed_again("run", add=["--dry-run"]))
+        console.next(typed_again("run", add=["--dry-run"]))
     return 0
-
-
-def shown_name(name: str) -> str:
-    """Return a column's name as it can be listed."""
-    return name if name.isprintable() and len(name) <= 40 else shown(name)  # noqa: PLR2004
 
 
 def track_event(

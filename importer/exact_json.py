@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -128,7 +128,15 @@ def _integer(text: str) -> int | _Lost:
 
 def _decimal(text: str) -> float | _Lost:
     number = float(text)
-    return number if Decimal(repr(number)) == Decimal(text) else _Lost(text, number)
+    return number if is_exact(text, number) else _Lost(text, number)
+
+
+def is_exact(text: str, number: float) -> bool:
+    """Return True if a number of JSON's grammar and the double that it is read as are the same."""
+    try:
+        return Decimal(repr(number)) == Decimal(text)
+    except InvalidOperation:  # an exponent of 19 digits or more: only a zero may have it
+        return not text.lower().partition("e")[0].strip("-0.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from importer.events.mapper import Mapper
 from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.events.types import shown
+from importer.job import Job
 from importer.model import Destination, Event, Reading, Record, Rejection
-from importer.prepare import Job, collision_text
+from importer.prepare import collision_text
 from importer.scan import Scan
 
 EVENTS_PER_SECOND: Final = 30_000

@@ -9,17 +9,11 @@ from pathlib import Path
 from importer.delivery import check_destination
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
+from importer.job import Job, Options, Target, now_iso
 from importer.model import Event, Fingerprint, Reading, Record, Rejection, Status
-from importer.prepare import (
-    Job,
-    Options,
-    Target,
-    check_outputs,
-    identity,
-    now_iso,
-    redeclared,
-    spool_path,
-)
+from importer.places import check_outputs, spool_path
+from importer.prepare import identity
+from importer.reading import redeclared
 from importer.results import (
     Choice,
     Manifest,
@@ -78,7 +72,7 @@ def prepare_retry(
         statuses, error_contains = before.statuses, before.error_contains
     selection = select(results, statuses, error_contains)
     path = spool_path(selection.runs[0].results) if parent.source == "-" else Path(parent.source)
-    check_outputs([path], [*(run.results for run in selection.runs), child], options.failed_rows)
+    check_outputs([path], [*(run.results for run in selection.runs), child], options)
     reading = redeclared(before.reading if before else parent.reading, options.declared, now())
     manifest = Manifest(
         kind=parent.kind,

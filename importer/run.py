@@ -15,8 +15,8 @@ from importer.errors import ImporterError, Interrupted, ReconciliationError, Res
 from importer.events.audit import Audit, Collisions
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
+from importer.job import Job, now_iso
 from importer.model import Batch, Delivered, Event, Outcome, Record, Rejection, Status, Verdict
-from importer.prepare import Job, now_iso
 from importer.progress import Progress, Shown
 from importer.results import (
     Counts,

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
 
+from importer.exact_json import is_exact
 from importer.model import ColumnType, Record
 
 COLUMN_TYPES: tuple[ColumnType, ...] = (
@@ -128,8 +128,8 @@ def rounding(text: str) -> str:
     """
     if len(text) <= _SAFE_DIGITS and "e" not in text and "E" not in text:
         return ""
-    nearest = repr(float(text))
-    return "" if Decimal(nearest) == Decimal(text) else f"{shown(text)[1:-1]} is sent as {nearest}"
+    nearest = float(text)
+    return "" if is_exact(text, nearest) else f"{shown(text)[1:-1]} is sent as {nearest!r}"
 
 
 def to_boolean(text: str) -> bool:

@@ -1,0 +1,163 @@
+"""What came of a run, in words, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from importer.asked import Wishes
+from importer.console import Console
+from importer.events import mapping_file
+from importer.job import Job
+from importer.model import Status
+from importer.places import frozen_mapping
+from importer.plan import Line
+from importer.prepare import collision_text
+from importer.results import Manifest, select, status_of, unsuccessful
+from importer.run import Report
+from importer.settings import HOSTS
+from importer.source import copy_records
+
+_FIRST_ERRORS, _MORE_ERRORS = 5, 100
+
+
+def tell(report: Report, console: Console, wishes: Wishes) -> None:
+    """Say how a run ended: counts, the first records that were not taken, what stopped it."""
+    manifest, job = report.manifest, report.job
+    counts = manifest.counts
+    parts = [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
+    if manifest.unattempted:
+        parts.append(f"{manifest.unattempted:,} unattempted")
+    scope = "?" if manifest.scope is None else f"{manifest.scope:,}"
+    checked = "  ✓ adds up" if manifest.reconciled else ""
+    console.lines(
+        [
+            Line("Result", f"{scope} records = {' + '.join(parts) or '0'}{checked}"),
+            Line("Took", _took(report.seconds, counts.total - job.standing.records)),
+            Line("Results", str(job.results)),
+        ]
+    )
+    if report.collisions is not None:
+        console.lines(_about_ids(report))
+    if report.notes:
+        console.lines([Line("Notes", f"on {report.notes:,} of the records: what was, or will be, changed")])
+    if counts.unsuccessful and not wishes.quiet:
+        shown_first = _MORE_ERRORS if wishes.verbose else _FIRST_ERRORS
+        _name_first(job, console, shown_first, counts.unsuccessful)
+    if wishes.failed_rows is not None:
+        _copy_failed(report, wishes, wishes.failed_rows, console)
+    if report.error is not None:
+        console.fail(report.error)
+    if manifest.source == "-" and report.error is None and not status_of(job.results).next_command:
+        job.path.unlink(missing_ok=True)  # no record is left that would be read from it
+
+
+def _about_ids(report: Report) -> Iterator[Line]:
+    """Yield what the audit of a dry run found out about ids."""
+    found = report.collisions
+    assert found is not None
+    hashed = "insert_id" not in report.manifest.reading.fields
+    if found.identical:
+        rows = ", ".join(f"{first:,} and {second:,}" for first, second in found.first_identical)
+        advice = "; --insert-id row keeps all" if hashed else ""
+        yield Line(
+            "Attention",
+            f"{found.identical:,} events are identical to an earlier one (rows {rows}):"
+            f" Mixpanel keeps one of each{advice}",
+        )
+    if found.found:
+        yield Line("Attention", f"{collision_text(found)}: a run will stop there")
+
+
+def _took(seconds: float, records: int) -> str:
+    rate = f", {records / seconds:,.0f} records a second" if seconds > 1 else ""
+    return f"{seconds:.1f} s{rate}"
+
+
+def tell_next(report: Report, console: Console) -> None:
+    """Say what to type next, as the last line, if anything is left to do."""
+    command = status_of(report.job.results).next_command
+    counts = report.manifest.counts
+    if not command and report.error is None and report.manifest.kind != "real":
+        command = typed_again(
+            "run", without=("--dry-run", "--sandbox", "--resume", "--overwrite"), drop="--results"
+        )
+    if not command:
+        return
+    if report.error is None and counts.unsuccessful and not counts.failed:
+        console.say("Mend the data or the mapping: the error column of the results says what is wrong.")
+    console.next(command)
+
+
+def typed_again(command: str, *, without: Sequence[str] = (), drop: str = "", add: Sequence[str] = ()) -> str:
+    """Return the command line that was typed, as another command: its options hold there too."""
+    words = iter(sys.argv[2:])
+    kept = []
+    for word in words:
+        if word == drop:
+            next(words, None)
+        elif word not in without and not (drop and word.startswith(f"{drop}=")):
+            kept.append(word)
+    return shlex.join(["mixpanel-importer", command, *kept, *add])
+
+
+def _name_first(job: Job, console: Console, count: int, total: int) -> None:
+    """Show the first records that were not taken, as the results have them."""
+    for line in islice(unsuccessful(job.results), count):
+        console.say(f"  row {line.row:,} (line {line.line:,}) {line.status}: {line.error}")
+    if total > count:
+        console.say(f"  and {total - count:,} more, in the results")
+
+
+def _copy_failed(report: Report, wishes: Wishes, path: Path, console: Console) -> None:
+    """Copy the records that need mending, and freeze beside them how they are to be read."""
+    reading = report.manifest.reading
+    chosen = select(report.job.results, {Status.REJECTED, Status.INVALID})
+    with path.open("wb") as out:
+        os.fchmod(out.fileno(), 0o600) if hasattr(os, "fchmod") else None
+        count = copy_records(
+            report.job.path, reading.dialect, reading.columns, (choice.row for choice in chosen), out
+        )
+    frozen = frozen_mapping(path)
+    frozen.write_text(mapping_file.render(reading), "utf-8")
+    console.lines([Line("Failed rows", f"{count:,} records to mend: {path}")])
+    words = ["run", str(path), "--mapping", str(frozen), *_where(report.manifest, wishes)]
+    console.say(f"Mend them, then: {shlex.join(['mixpanel-importer', *words])}")
+
+
+def _where(manifest: Manifest, wishes: Wishes) -> list[str]:
+    """Return the options that send to where a run sent, in the same name."""
+    if manifest.kind != "real":
+        return [f"--{manifest.kind}"]
+    words = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
+    region = next((name for name, host in HOSTS.items() if host == manifest.base_url), None)
+    if region is None:
+        words += ["--base-url", manifest.base_url]
+    elif region != "us":
+        words += ["--region", region]
+    if wishes.credentials is not None:
+        words += ["--credentials", wishes.credentials]
+    if wishes.token_file is not None:
+        words += ["--token-file", str(wishes.token_file)]
+    return words
+
+
+def tell_landed(sandbox: Any, console: Console) -> None:
+    """Say what is in the sandbox of this run."""
+    counts = sandbox.store.counts_by_event_and_day()
+    total = sandbox.store.count()
+    console.say(f"\nLanded in the sandbox: {total:,} events (a stand-in made from Mixpanel's documentation)")
+    by_event: dict[str, int] = {}
+    days: set[str] = set()
+    for event, day, number in counts:
+        by_event[event] = by_event.get(event, 0) + number
+        days.add(day)
+    for event, number in sorted(by_event.items(), key=lambda item: -item[1])[:10]:
+        console.say(f"  {number:>9,}  {event}")
+    if days:
+        console.say(f"  between {min(days)} and {max(days)} (UTC)")

@@ -1,0 +1,306 @@
+"""The command as people use it: a process of its own, in a folder of its own, against a server of its own."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+PATIENCE = 60.0
+"""Seconds after which something that must happen has not happened."""
+
+TOKEN = "token-0123456789abcdef"
+SECRETS = (TOKEN, "account-secret-4711", "api-secret-0815", base64.b64encode(f"{TOKEN}:".encode()).decode())
+
+Row = dict[str, Any]
+
+
+class Said(NamedTuple):
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        return self.err.rstrip("\n").rpartition("\n")[2]
+
+    @property
+    def next_command(self) -> str:
+        """The command that it told to type next; empty if it told none."""
+        lines = [line for line in (self.err + self.out).splitlines() if line.startswith("Next: ")]
+        return lines[-1].removeprefix("Next: ") if lines else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A folder to type commands in, with no environment but what is said.
+
+    Attributes:
+        folder: Working directory and home.
+        environ: Variables that every command gets.
+    """
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def with_environ(self, **variables: str) -> Shell:
+        return Shell(self.folder, {**self.environ, **variables})
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a command: none of this process's own, and a proxy that leads nowhere.
+
+        So even a command that is wrong about where to send can't reach Mixpanel.
+        """
+        kept = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PATH"))}
+        own = {"HOME": str(self.folder), "LANG": "C.UTF-8", "HTTPS_PROXY": "http://127.0.0.1:9"}
+        return {**kept, **own, **self.environ}
+
+    def type(self, *words: str | Path, stdin: str | bytes | None = None) -> Said:
+        """Type a command off a terminal and wait for its end."""
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            command(words),
+            cwd=self.folder,
+            env=self.environment(),
+            timeout=PATIENCE,
+            check=False,
+            capture_output=True,
+            **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
+        )
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def type_line(self, line: str, *more: str) -> Said:
+        """Type a command that the importer printed, word for word."""
+        program, *words = shlex.split(line)
+        assert program == "mixpanel-importer"
+        return self.type(*words, *more)
+
+    @contextmanager
+    def started(self, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
+        """Start a command and go on beside it."""
+        with subprocess.Popen(
+            command(words),
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def results(self, name: str) -> list[Row]:
+        return read_results(self.folder / name)
+
+    def manifest(self, results: str) -> dict[str, Any]:
+        return json.loads((self.folder / f"{results}.run.json").read_bytes())
+
+    def everything_on_disk(self) -> str:
+        """The bytes of all the files in the folder, for what must be in none of them."""
+        return "\n".join(p.read_bytes().decode("latin-1") for p in self.folder.rglob("*") if p.is_file())
+
+
+def command(words: Sequence[str | Path]) -> list[str]:
+    return [sys.executable, "-m", "importer", *map(str, words)]
+
+
+def read_results(path: Path) -> list[Row]:
+    """The lines of a results file as texts, whatever its form."""
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def statuses(rows: Iterable[Row]) -> list[str]:
+    return [row["status"] for row in rows]
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def simple_csv(rows: int, *, broken: Mapping[int, str] | None = None) -> str:
+    """A CSV of so many records, of which some are replaced by a line that is broken."""
+    lines = ["event,user_id,time,n"]
+    for n in range(1, rows + 1):
+        good = f"Page View,user-{n % 9},2024-03-01T{n // 3600 % 24:02}:{n // 60 % 60:02}:{n % 60:02}Z,{n}"
+        lines.append((broken or {}).get(n, good))
+    return "\n".join(lines) + "\n"
+
+
+def simple_event(n: int) -> Row:
+    """What record ``n`` of `simple_csv` is at the server, without its id."""
+    time_ = datetime.fromisoformat(f"2024-03-01T{n // 3600 % 24:02}:{n // 60 % 60:02}:{n % 60:02}+00:00")
+    return {
+        "event": "Page View",
+        "properties": {
+            "distinct_id": f"user-{n % 9}",
+            "time": int(time_.timestamp() * 1000),
+            "ip": 0,
+            "n": n,
+        },
+    }
+
+
+def exact(value: Any) -> Any:
+    """A value of JSON with its type, numbers by value: what ``==`` takes for equal must be equal."""
+    if isinstance(value, dict):
+        return {key: exact(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Decimal(str(value))
+    return (type(value).__name__, value)
+
+
+def without_id(event: Row) -> Row:
+    properties = {name: value for name, value in event["properties"].items() if name != "$insert_id"}
+    return {**event, "properties": properties}
+
+
+# ── servers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A sandbox that listens, and what it says of itself."""
+
+    url: str
+
+    def events(self) -> list[Row]:
+        """What landed, as Mixpanel would show it."""
+        text = httpx.get(f"{self.url}/sandbox/events").text
+        return [json.loads(line) for line in text.split("\n") if line]
+
+    def numbers(self) -> list[int]:
+        """Property ``n`` of what landed, sorted."""
+        return sorted(event["properties"]["n"] for event in self.events())
+
+    def counts(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/sandbox/counts").json()
+
+    def requests(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/sandbox/requests").json()
+
+    def reset(self) -> None:
+        httpx.post(f"{self.url}/sandbox/reset")
+
+
+@contextmanager
+def sandbox(*options: str, folder: Path) -> Iterator[Server]:
+    """Run ``mixpanel-importer sandbox`` as a process of its own."""
+    words = command(["sandbox", "--port", "0", *options])
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+        assert process.stdout is not None
+        try:
+            yield Server(process.stdout.readline().split()[-1])
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
+
+
+class Asked(NamedTuple):
+    """A request as it reached a `Recorder`."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def basic_auth(self) -> tuple[str, str]:
+        """User and password."""
+        scheme, _, encoded = self.headers["authorization"].partition(" ")
+        assert scheme == "Basic"
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        return user, password
+
+
+class Recorder:
+    """A server that writes down what it is asked and gives the answer that it was told to give.
+
+    Attributes:
+        url: Where it listens.
+        asked: The requests so far.
+    """
+
+    def __init__(self, answer: Callable[[Asked], tuple[int, bytes]]) -> None:
+        asked: list[Asked] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                parts = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers["content-length"]))
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked.append(Asked(parts.path, query, headers, body))
+                status, content = answer(asked[-1])
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.asked = asked
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def refused_url() -> str:
+    """An address of this machine where nobody listens."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.server_close()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def wait_until(what: Callable[[], Any], why: str) -> Any:
+    """Wait for something to be true, and return it."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if found := what():
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"it did not happen: {why}")
