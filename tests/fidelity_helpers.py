@@ -1,0 +1,149 @@
+"""What the tests of fidelity share: files, what the importer makes of them, and what lands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from sandbox_helpers import NOW, Rehearsal
+
+from importer.delivery.bodies import ndjson
+from importer.events.mapper import Mapper
+from importer.events.mapping_file import Declared
+from importer.job import Options, Target
+from importer.model import Destination, Event, Reading, Rejection
+from importer.places import place
+from importer.prepare import prepare
+from importer.progress import Silent
+from importer.reading import detect_with, make_reading, with_types
+from importer.run import Report, run
+from importer.sandbox.server import Sandbox
+from importer.scan import scan
+from importer.settings import SANDBOX_CREDENTIALS
+from importer.source import open_source
+
+NOW_MS = int(NOW * 1000)
+"""2024-06-01T00:00:00Z: what the clock shows, here and in the rehearsal."""
+
+CSV = Declared(format="csv", delimiter=",")
+JSONL = Declared(format="jsonl")
+PER_REQUEST = 500
+
+unhurried = settings(deadline=None)
+"""Examples may take their time: a machine that is busy with other things is no defect."""
+
+Json = Any
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def jsonl_text(records: Iterable[Json]) -> bytes:
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
+
+
+def written(folder: Path, content: bytes, name: str = "events.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+# ── what the importer makes of them ──────────────────────────────────────────────────────────────
+
+
+def reading_of(path: Path, declared: Declared) -> Reading:
+    """The reading that a run would fix: fields by name or by what is said, types by a scan."""
+    reading = make_reading(detect_with(path, declared), declared, path.name, NOW_MS)
+    return with_types(reading, scan([path], reading))
+
+
+def items_of(path: Path, declared: Declared, now_ms: int = NOW_MS) -> list[Event | Rejection]:
+    """An event or a rejection for each record of a file."""
+    reading = reading_of(path, declared)
+    mapper = Mapper(reading, lambda: now_ms)
+    with open_source(path, reading.dialect, reading.columns) as source:
+        return [item for chunk in source.chunks() for item in mapper.map(chunk)]
+
+
+def events_of(path: Path, declared: Declared) -> list[Event]:
+    """The events of a file of which every record becomes one."""
+    items = items_of(path, declared)
+    assert [item for item in items if isinstance(item, Rejection)] == []
+    return [item for item in items if isinstance(item, Event)]
+
+
+def sent(events: Sequence[Event], to: Rehearsal) -> None:
+    """Send events as a run does; all of them are taken."""
+    for start in range(0, len(events), PER_REQUEST):
+        bodies = [event.body for event in events[start : start + PER_REQUEST]]
+        answer = to.import_(ndjson(bodies), content_type="application/x-ndjson", content_encoding="gzip")
+        assert (answer.status_code, answer.json()["num_records_imported"]) == (200, len(bodies)), answer.text
+
+
+def landed(path: Path, declared: Declared) -> tuple[list[Json], list[Rejection]]:
+    """What a file is at the server, in order and without repetitions, and what of it is not sent."""
+    items = items_of(path, declared)
+    rehearsal = Rehearsal()
+    sent([item for item in items if isinstance(item, Event)], rehearsal)
+    found = [exactly(json.loads(body)) for body in rehearsal.store.bodies()]
+    rehearsal.store.close()
+    return found, [item for item in items if isinstance(item, Rejection)]
+
+
+def imported(path: Path, sandbox: Sandbox, results: Path, declared: Declared, **options: Any) -> Report:
+    """Do a whole run in this process, into a sandbox, as the command does it."""
+    asked = Options(declared=declared, kind="sandbox", results=results, **options)
+    asked = replace(asked, delivery=replace(asked.delivery, batch_size=PER_REQUEST))
+    target = Target(Destination("import", sandbox.url, "sandbox"), SANDBOX_CREDENTIALS)
+    jobs = prepare(place([str(path)], asked), asked, target, now_ms=NOW_MS, watch=lambda *_: lambda _: None)
+    return run(jobs[0], Silent(), threading.Event())
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def exactly(value: Json) -> Json:
+    """A value of JSON that equals another just if they are the same in JSON: 1 is 1.0 and not true."""
+    if isinstance(value, dict):
+        return {key: exactly(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [exactly(item) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Decimal(int(value) if value == int(value) else repr(value)).normalize() + 0  # no signed zero
+    return (type(value).__name__, value)
+
+
+def as_text(value: Json) -> str:
+    """A result of `exactly` in a form that sorts and counts."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def cut(value: Json) -> Json:
+    """A value as Mixpanel keeps it: every text has 255 characters at most."""
+    if isinstance(value, dict):
+        return {key: cut(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [cut(item) for item in value]
+    return value[:255] if isinstance(value, str) else value
+
+
+def without_id(event: Json) -> Json:
+    """An event of `landed` without its ``$insert_id``."""
+    properties = {key: value for key, value in event["properties"].items() if key != "$insert_id"}
+    return {**event, "properties": properties}
