@@ -8,13 +8,15 @@ from itertools import islice
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from importer.events.audit import Collisions
 from importer.events.mapper import Mapper
 from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.events.types import shown
 from importer.job import Job
 from importer.model import Destination, Event, Reading, Record, Rejection
-from importer.prepare import collision_text
+from importer.prepare import collision_text, rows_text
+from importer.results import Manifest
 from importer.scan import Scan
 
 EVENTS_PER_SECOND: Final = 30_000
@@ -51,8 +53,8 @@ def plan(jobs: Sequence[Job], now_ns: int) -> Iterator[Line]:
     for job in jobs:
         yield Line("Source", _source(job))
     yield from describe(reading, seen, now_ns)
-    if seen.collisions is not None and seen.collisions.found:
-        yield Line("Attention", f"{collision_text(seen.collisions)}: Mixpanel keeps one of each")
+    if seen.collisions is not None:
+        yield from about_ids(seen.collisions, first.manifest, len(jobs))
     if first.manifest.kind == "dry-run":
         yield Line("Destination", "none: a dry run sends nothing")
         return
@@ -65,6 +67,18 @@ def plan(jobs: Sequence[Job], now_ns: int) -> Iterator[Line]:
         yield Line(
             "Volume", f"{total:,} events; at the 30,000 a second that Mixpanel takes, {_at_least(seconds)}"
         )
+
+
+def about_ids(found: Collisions, manifest: Manifest, sources: int = 1) -> Iterator[Line]:
+    """Yield what an audit found out about ids."""
+    if found.identical:
+        advice = "" if "insert_id" in manifest.reading.fields else "; --insert-id row keeps all"
+        what = f"{found.identical:,} events are identical to an earlier one"
+        rows = rows_text(found.first_identical, sources)
+        yield Line("Attention", f"{what}{rows}: Mixpanel keeps one of each{advice}")
+    if found.found:
+        after = "a run will stop there" if manifest.kind == "dry-run" else "Mixpanel keeps one of each"
+        yield Line("Attention", f"{collision_text(found, sources)}: {after}")
 
 
 def describe(reading: Reading, seen: Scan, now_ns: int) -> Iterator[Line]:

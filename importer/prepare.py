@@ -94,7 +94,10 @@ def _audited(
     Raises:
         UsageError: Records that differ share what Mixpanel takes for the identity of an event.
     """
-    if not options.audit or options.kind == "dry-run" or "insert_id" not in jobs[0].manifest.reading.fields:
+    rehearsed = options.kind == "dry-run"
+    # A dry run of one source compares its events as it makes them.
+    wanted = len(jobs) > 1 if rehearsed else "insert_id" in jobs[0].manifest.reading.fields
+    if not options.audit or not wanted:
         return jobs
     found = jobs[0].scan.collisions if len(jobs) == 1 and options.limit is None else None
     if found is None:
@@ -102,13 +105,14 @@ def _audited(
             [job.path for job in jobs],
             [job.manifest.reading for job in jobs],
             lambda: now_ms,
+            folder=jobs[0].results.parent,
             limit=options.limit,
             watch=watch("Comparing ids", sum(job.manifest.fingerprint.size for job in jobs)),
         )
-    if found.found and not options.allow_collisions:
+    if found.found and not options.allow_collisions and not rehearsed:
         column = jobs[0].manifest.reading.fields["insert_id"]
         raise UsageError(
-            f"{shown(column)} does not tell events apart: {collision_text(found)}",
+            f"{shown(column)} does not tell events apart: {collision_text(found, len(jobs))}",
             "Mixpanel would keep one of each. Name the column that is unique for each event:"
             " --map insert_id=COLUMN\n"
             "or let a hash of the whole event tell them apart:  --map insert_id=\n"
@@ -117,15 +121,20 @@ def _audited(
     return [replace(job, scan=replace(job.scan, collisions=found)) for job in jobs]
 
 
-def collision_text(found: Collisions) -> str:
-    """Return what an audit found, for people."""
+def collision_text(found: Collisions, sources: int) -> str:
+    """Return what an audit found, for people; rows have a meaning only where there is one source."""
     parts = []
     if found.lost:
         parts.append(f"{found.lost:,} events differ from another with the same name, user, time and id")
     if found.lost_by_day:
-        parts.append(f"{found.lost_by_day:,} from another with the same name, user, day and id")
-    rows = ", ".join(f"{first:,} and {second:,}" for first, second in found.first)
-    return f"{'; '.join(parts)} (rows {rows})"
+        parts.append(f"{found.lost_by_day:,} from another with the same name, user, day (UTC) and id")
+    return "; ".join(parts) + rows_text(found.first, sources)
+
+
+def rows_text(pairs: Sequence[tuple[int, int]], sources: int) -> str:
+    """Return pairs of rows in brackets, as an addition to a sentence."""
+    rows = ", ".join(f"{first:,} and {second:,}" for first, second in pairs)
+    return f" (rows {rows})" if sources == 1 else " (over all sources together)"
 
 
 def _check_alike(

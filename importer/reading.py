@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from importer.errors import MappingError, UsageError
+from importer.errors import MappingError, SourceError, UsageError
 from importer.events.mapping import FIELDS, PROPERTY_OF, choose, nearest, nested_columns, well_known
 from importer.events.mapping_file import Declared
 from importer.events.times import TimeReader
@@ -34,8 +34,14 @@ def make_reading(detected: Detected, declared: Declared, source_name: str, now_m
 
     Raises:
         MappingError: The columns don't fit what was said, or a field has no column or two.
+        SourceError: JSONL without a line that could be read.
     """
     columns, jsonl = detected.columns, detected.dialect.format == "jsonl"
+    if jsonl and not columns:
+        raise SourceError(
+            "no line at the beginning of the file is a JSON object with keys: no event can be found",
+            "JSONL is one object on each line. If the file is CSV: --format csv",
+        )
     types = dict(declared.types)
     constants = {name: _constant(name, value, types) for name, value in declared.constants.items()}
     if not jsonl:

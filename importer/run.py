@@ -246,8 +246,9 @@ def _mapped(
 
 def _audit_for(job: Job) -> Audit | None:
     """Return the audit that goes along with a dry run of a whole source."""
-    whole = job.options.limit is None and not job.standing.records
-    return Audit() if job.manifest.kind == "dry-run" and job.options.audit and whole else None
+    whole = job.options.limit is None and not job.standing.records and job.scan.collisions is None
+    wanted = job.manifest.kind == "dry-run" and job.options.audit and whole
+    return Audit(job.results.parent) if wanted else None
 
 
 # ── to the results ───────────────────────────────────────────────────────────────────────────────

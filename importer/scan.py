@@ -89,6 +89,7 @@ def audit(
     readings: Sequence[Reading],
     now: Callable[[], int],
     *,
+    folder: Path,
     limit: int | None = None,
     watch: Callable[[int], None] = lambda _: None,
 ) -> Collisions:
@@ -98,11 +99,12 @@ def audit(
         paths: The sources.
         readings: The reading of each.
         now: Milliseconds since the epoch.
+        folder: Where temporary files may go.
         limit: Most records to look at in each source; None for all.
         watch: Told how many bytes on disk have been read.
     """
     done = 0
-    with Audit() as found:
+    with Audit(folder) as found:
         for path, reading in zip(paths, readings, strict=True):
             mapper, records = Mapper(reading, now), 0
             with open_source(path, reading.dialect, reading.columns) as source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from importer.events import mapping_file
 from importer.job import Job
 from importer.model import Status
 from importer.places import frozen_mapping
-from importer.plan import Line
-from importer.prepare import collision_text
+from importer.plan import Line, about_ids
 from importer.results import Manifest, select, status_of, unsuccessful
 from importer.run import Report
 from importer.settings import HOSTS
@@ -43,7 +42,7 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
         ]
     )
     if report.collisions is not None:
-        console.lines(_about_ids(report))
+        console.lines(about_ids(report.collisions, manifest))
     if report.notes:
         console.lines([Line("Notes", f"on {report.notes:,} of the records: what was, or will be, changed")])
     if counts.unsuccessful and not wishes.quiet:
@@ -55,23 +54,6 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
         console.fail(report.error)
     if manifest.source == "-" and report.error is None and not status_of(job.results).next_command:
         job.path.unlink(missing_ok=True)  # no record is left that would be read from it
-
-
-def _about_ids(report: Report) -> Iterator[Line]:
-    """Yield what the audit of a dry run found out about ids."""
-    found = report.collisions
-    assert found is not None
-    hashed = "insert_id" not in report.manifest.reading.fields
-    if found.identical:
-        rows = ", ".join(f"{first:,} and {second:,}" for first, second in found.first_identical)
-        advice = "; --insert-id row keeps all" if hashed else ""
-        yield Line(
-            "Attention",
-            f"{found.identical:,} events are identical to an earlier one (rows {rows}):"
-            f" Mixpanel keeps one of each{advice}",
-        )
-    if found.found:
-        yield Line("Attention", f"{collision_text(found)}: a run will stop there")
 
 
 def _took(seconds: float, records: int) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from pathlib import Path
 from struct import Struct
 from typing import IO, Any, Final, Self
 
@@ -69,9 +70,14 @@ class Audit:
     """Compares the events of a run by what Mixpanel compares, and by all that they hold.
 
     Use it as a context: its temporary files go with it.
+
+    Args:
+        folder: Where its temporary files go, if there must be any; None for the system's folder for them,
+            which may be in memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._held = bytearray()
         self._parts: list[IO[bytes]] = []
         self._count = 0
@@ -112,7 +118,7 @@ class Audit:
         ends = np.searchsorted(where[order], np.arange(_PARTS + 1))
         try:
             if not self._parts:
-                self._parts = [tempfile.TemporaryFile() for _ in range(_PARTS)]  # noqa: SIM115 - see __exit__
+                self._parts = [tempfile.TemporaryFile(dir=self._folder) for _ in range(_PARTS)]  # noqa: SIM115 - see __exit__
             for part, (start, end) in enumerate(pairwise(ends)):
                 self._parts[part].write(table[order[start:end]].tobytes())
         except OSError as error:
@@ -153,8 +159,7 @@ class Audit:
 def _no_room(error: OSError) -> StorageError:
     return StorageError(
         f"the temporary files that ids are compared by can't be used: {error.strerror}",
-        "Set TMPDIR to a folder with room for them (40 bytes for each event), or leave the comparison out:"
-        " --no-audit",
+        "Make room beside the results (40 bytes for each event), or leave the comparison out: --no-audit",
     )
 
 

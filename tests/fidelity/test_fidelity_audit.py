@@ -156,7 +156,7 @@ def test_temporary_files_that_can_not_be_written_are_a_clear_error():
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("5 the temporary files")
-    assert "TMPDIR" in done.stdout
+    assert "beside the results" in done.stdout
     assert done.stderr == ""
 
 
@@ -256,3 +256,16 @@ def test_a_dry_run_counts_and_names_identical_rows_and_says_how_to_keep_them(tmp
     assert "identical" not in kept.err
     silent = shell.type("run", "events.csv", "--dry-run", "--overwrite", "--no-audit")
     assert "identical" not in silent.err
+
+
+def test_a_dry_run_of_several_sources_compares_them_with_each_other(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    rows = [DIFFERENT[0], DIFFERENT[1]]
+    for name, row in zip(("a.csv", "b.csv"), rows, strict=True):
+        written(tmp_path, csv_text(COLUMNS, [row]), name)
+    dry = shell.type("run", "a.csv", "b.csv", "--dry-run", "--map", "insert_id=order_id")
+    assert "1 events differ from another" in dry.err
+    assert "(over all sources together): a run will stop there" in dry.err
+    assert shell.type("run", "a.csv", "b.csv", "--sandbox", "--map", "insert_id=order_id").code == 2
+    alone = shell.type("run", "a.csv", "--sandbox", "--map", "insert_id=order_id")
+    assert alone.code == 0, alone.err

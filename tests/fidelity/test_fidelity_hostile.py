@@ -110,7 +110,7 @@ FILES = [
     Hostile("a line of 10 MB in JSONL", "e.jsonl", (LINES[0] + LINE.format('"' + "x" * LONG + '"') + LINES[2]).encode(),
             "longer than", "viv"),
     Hostile("nothing but a line of 10 MB", "e.csv", b"x" * LONG, "column|longer"),
-    Hostile("nothing but 10 MB of {", "e.jsonl", b"{" * LONG, "column|longer|no JSON|several lines"),
+    Hostile("nothing but 10 MB of {", "e.jsonl", b"{" * LONG, "JSON"),
     Hostile("a quote that never closes", "e.csv", csv_of(*good(1, 2), 'Click,1714557600,"u,3\n', *good(*range(4, 2_001))),
             "quote that opens", ""),
     Hostile("quotes that never close", "e.csv", csv_of(*good(1), *['Click,"1714557600,u,3\n'] * 2_000), "quote", ""),
@@ -122,7 +122,7 @@ FILES = [
             "properties", "i"),
     Hostile("an integer of a million digits", "e.jsonl", (LINES[0] + LINE.format("9" * 1_000_000)).encode(), "", "vi"),
     Hostile("a number of a million digits in CSV", "e.csv", csv_of(*good(1), GOOD.format("9" * 1_000_000)), "", "vi"),
-    Hostile("another format than it says", "e.jsonl", csv_of(*good(1)), "no column", STOPPED, ["--format", "jsonl"]),
+    Hostile("another format than it says", "e.jsonl", csv_of(*good(1)), "no line at the beginning", STOPPED, ["--format", "jsonl"]),
     Hostile("an encoding that is none", "e.csv", csv_of(*good(1)), "not an encoding", STOPPED, ["--encoding", "zip"]),
 ]  # fmt: skip
 
