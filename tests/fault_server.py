@@ -28,6 +28,7 @@ import asyncio
 import contextlib
 import gzip
 import random
+import re
 import signal
 import socket
 import struct
@@ -238,7 +239,7 @@ class FaultServer:
         answer = await reader.read()
         writer.close()
         # The sandbox's connection ends here, the client's goes on.
-        return answer.replace(b"connection: close\r\n", b"", 1)
+        return re.sub(rb"(?i)\r\nconnection: close(?=\r\n)", b"", answer, count=1)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:
