@@ -53,6 +53,9 @@ def plan(jobs: Sequence[Job], now_ns: int) -> Iterator[Line]:
     for job in jobs:
         yield Line("Source", _source(job))
     yield from describe(reading, seen, now_ns)
+    if seen.judged is not None:
+        notes = f", notes on {seen.noted:,} of them" if seen.noted else ""
+        yield Line("Dry run", f"found {seen.judged.valid:,} valid and {seen.judged.invalid:,} invalid{notes}")
     if seen.collisions is not None:
         yield from about_ids(seen.collisions, first.manifest, len(jobs))
     if first.manifest.kind == "dry-run":

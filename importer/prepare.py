@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from importer.delivery import check_destination
-from importer.errors import ResultsError, UsageError
+from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.events.audit import Collisions
 from importer.events.facts import Facts
 from importer.events.types import shown
@@ -83,7 +83,21 @@ def prepare(
             given, found, prints, seen.records if seen.whole else [None] * len(given), strict=True
         )
     ]  # fmt: skip
+    _check_judged(jobs, options)
     return _audited(jobs, options, now_ms, watch)
+
+
+def _check_judged(jobs: Sequence[Job], options: Options) -> None:
+    """Stop, with nothing sent, where a dry run found more invalid records than ``--max-errors`` allows."""
+    judged = jobs[0].scan.judged
+    if judged is None or options.max_errors is None or options.limit is not None or options.kind == "dry-run":
+        return
+    if options.max_errors.reached(judged.invalid, judged.total, at_end=True):
+        raise TooManyErrors(
+            f"the dry run found {judged.invalid:,} of {judged.total:,} records invalid: more than"
+            " --max-errors allows, so nothing was sent",
+            "Mend them, or allow more.",
+        )
 
 
 def _audited(
@@ -201,12 +215,15 @@ def _from_dry_run(given: Given, seen: Fingerprint, reading: Reading) -> tuple[Re
         return None
     whole = bool(old.audit.get("whole"))
     collisions: Any = old.audit.get("collisions")
+    notes = old.audit.get("notes")
     known = Scan(
         (),
         Facts.from_json(facts),
         (facts["records"],),
         whole=whole,
         collisions=None if collisions is None else Collisions.from_json(collisions),
+        judged=old.counts if old.limit is None else None,
+        noted=notes if isinstance(notes, int) and old.limit is None else 0,
     )
     return replace(candidate, missing_time=reading.missing_time), known
 
@@ -220,7 +237,10 @@ def _fresh(
     seen: Scan,
     records: int | None,
 ) -> Job:
-    manifest = _manifest(given, options, target, reading, seen_as)
+    manifest = replace(
+        _manifest(given, options, target, reading, seen_as),
+        audit={"facts": seen.facts.to_json(), "whole": seen.whole},
+    )
     if options.overwrite and given.results.exists():
         check_overwrite(given.results, manifest)
     in_scope = records if options.limit is None or records is None else min(records, options.limit)

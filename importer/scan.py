@@ -17,6 +17,7 @@ from importer.events.mapping import path_to
 from importer.events.times import ClockChange, TimeReader
 from importer.events.types import BadValue, ColumnProfile, TypeScan
 from importer.model import Dialect, Event, Reading, Record, Rejection
+from importer.results import Counts
 from importer.source import open_source
 
 
@@ -30,6 +31,8 @@ class Scan:
         records: Records in each source.
         whole: False if only the beginning of the sources was looked at.
         collisions: What an audit of the ids found, if there was one.
+        judged: Records by outcome in a dry run of the same source and reading, if there was one.
+        noted: Records with a note in that dry run.
     """
 
     profiles: tuple[ColumnProfile, ...] = ()
@@ -37,6 +40,8 @@ class Scan:
     records: tuple[int, ...] = ()
     whole: bool = True
     collisions: Collisions | None = None
+    judged: Counts | None = None
+    noted: int = 0
 
 
 def scan(
