@@ -96,6 +96,8 @@ def kind_of(*, dry_run: bool, sandbox: bool) -> Kind:
 
 def options_from(reading: Any, delivery: Any, output: Any, kind: Kind) -> Options:
     """Return the options of a run or a retry as the jobs want them."""
+    if output.resume and output.overwrite:
+        raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
     return Options(
         declared=declared_from(reading),
         kind=kind,

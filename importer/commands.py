@@ -26,7 +26,16 @@ from importer.events.types import shown
 from importer.job import Job, Options, Target
 from importer.model import Destination, Status
 from importer.places import Given, place
-from importer.plan import Line, column_table, describe, dialect_text, first_events, plan, shown_plain
+from importer.plan import (
+    Line,
+    column_table,
+    describe,
+    dialect_text,
+    events_to_send,
+    first_events,
+    plan,
+    shown_plain,
+)
 from importer.prepare import prepare
 from importer.progress import Progress, progress_for
 from importer.reading import detect_with, make_reading, with_types
@@ -36,7 +45,8 @@ from importer.run import run
 from importer.scan import scan
 from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
 from importer.source import open_source, spool
-from importer.told import tell, tell_landed, tell_next, typed_again
+from importer.told import needs_decision, tell, tell_landed, tell_next, typed_again
+from importer.wording import counted
 
 # ── run and retry ────────────────────────────────────────────────────────────────────────────────
 
@@ -71,9 +81,10 @@ def retry_results(results: Path, options: Options, wishes: Wishes, chosen: Chose
             statuses=chosen.statuses, error_contains=chosen.error, source_changed=chosen.source_changed,
         )  # fmt: skip
         if not job.records and not job.standing.records:
-            console.say(f"Nothing to retry: no such record in {results}.")
+            console.say(f"Nothing to retry: {results} has no such record.")
             return 0
-        console.say(f"Retrying {job.records:,} records of {results}; results go to {job.results}")
+        what = counted(job.records or 0, "record")
+        console.say(f"Retrying {what} of {results}; results go to {job.results}")
         _check_consent_possible([], parent.kind, wishes)
         if not _consents(console, [job], wishes):
             console.say("Nothing was sent.")
@@ -142,25 +153,28 @@ def _check_consent_possible(sources: Sequence[str], kind: Kind, wishes: Wishes) 
 def _consents(console: Console, jobs: Sequence[Job], wishes: Wishes) -> bool:
     if jobs[0].manifest.kind != "real" or wishes.yes:
         return True
-    known = [job.records for job in jobs if job.records is not None]
-    what = f"{sum(known):,} records" if len(known) == len(jobs) else "these records"
+    known = all(job.records is not None for job in jobs)
+    what = counted(events_to_send(jobs), "event") if known else "all of it"
     return console.ask(f"Events can't be corrected once they are in Mixpanel. Send {what}?")
 
 
 def _do(jobs: Sequence[Job], console: Console, progress: Progress, wishes: Wishes, target: _Reached) -> int:
     code = 0
+    manifests: list[Manifest] = []
     for job in jobs:
         with _signals(console) as stop:
             report = run(job, progress, stop, _now_ms)
         tell(report, console, wishes)
         if target.sandbox is not None:
             tell_landed(target.sandbox, console)
-        tell_next(report, console)
-        if wishes.json:
-            sys.stdout.write(manifest_text(report.manifest))
-        code = max(code, report.manifest.exit_code or 0)
+        tell_next(report, console, wishes)
+        manifests.append(report.manifest)
+        code = max(code, report.manifest.exit_code or 0, 2 * needs_decision(report))
         if report.error is not None:
             break
+    if wishes.json:
+        texts = [manifest_text(manifest).rstrip() for manifest in manifests]
+        sys.stdout.write(f"{texts[0]}\n" if len(jobs) == 1 else f"[{', '.join(texts)}]\n")
     return code
 
 
@@ -249,7 +263,7 @@ def preview_source(source: str, declared: Declared, save: Path | None) -> int:
     seen = scan([path], reading, watch=_watcher(progress)("Looking at every value", path.stat().st_size))
     progress.end()
     reading = with_types(reading, seen)
-    console.lines([Line("Read as", f"{dialect_text(reading)} · {seen.records[0]:,} records")])
+    console.lines([Line("Read as", f"{dialect_text(reading)} · {counted(seen.records[0], 'record')}")])
     console.lines(describe(reading, seen, time.time_ns()))
     if seen.profiles:
         console.say("\n" + column_table(reading, seen))

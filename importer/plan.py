@@ -18,6 +18,7 @@ from importer.model import Destination, Event, Reading, Record, Rejection
 from importer.prepare import collision_text, rows_text
 from importer.results import Manifest
 from importer.scan import Scan
+from importer.wording import counted
 
 EVENTS_PER_SECOND: Final = 30_000
 """What Mixpanel takes of one project (reference/import-events, rate limits)."""
@@ -52,6 +53,9 @@ def plan(jobs: Sequence[Job], now_ns: int) -> Iterator[Line]:
     reading, seen = first.manifest.reading, first.scan
     for job in jobs:
         yield Line("Source", _source(job))
+    if first.options.limit is not None:
+        what = counted(first.options.limit, "record")
+        yield Line("Limit", f"only the first {what}; what follows is of the whole source")
     yield from describe(reading, seen, now_ns)
     if seen.judged is not None:
         notes = f", notes on {seen.noted:,} of them" if seen.noted else ""
@@ -64,12 +68,19 @@ def plan(jobs: Sequence[Job], now_ns: int) -> Iterator[Line]:
     credentials = first.target.credentials
     who = f", with {_KINDS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
     yield Line("Destination", _destination(first.target.destination, first.manifest.kind) + who)
-    total = sum(job.records or 0 for job in jobs)
+    total = events_to_send(jobs)
     if total and all(job.records is not None for job in jobs) and first.manifest.kind == "real":
         seconds = total / EVENTS_PER_SECOND
-        yield Line(
-            "Volume", f"{total:,} events; at the 30,000 a second that Mixpanel takes, {_at_least(seconds)}"
-        )
+        what = counted(total, "event")
+        yield Line("Volume", f"{what}; at the 30,000 a second that Mixpanel takes, {_at_least(seconds)}")
+
+
+def events_to_send(jobs: Sequence[Job]) -> int:
+    """Return how many events there are at most, or exactly after a dry run of the same source."""
+    judged = jobs[0].scan.judged
+    if judged is not None and jobs[0].options.limit is None:
+        return judged.valid
+    return sum(job.records or 0 for job in jobs)
 
 
 def about_ids(found: Collisions, manifest: Manifest, sources: int = 1) -> Iterator[Line]:
@@ -92,7 +103,7 @@ def describe(reading: Reading, seen: Scan, now_ns: int) -> Iterator[Line]:
         more = f" and {len(properties) - _SHOWN_COLUMNS} more" if len(properties) > _SHOWN_COLUMNS else ""
         yield Line("Properties", " · ".join(properties[:_SHOWN_COLUMNS]) + more)
     facts = seen.facts
-    about = "" if seen.whole else f"  (in the first {facts.records:,} records)"
+    about = "" if seen.whole else f"  (in the first {counted(facts.records, 'record')})"
     if facts.names:
         yield Line("Events", _names(facts.names.most_common(_SHOWN_NAMES), len(facts.names)) + about)
     yield from _times(reading, seen, now_ns, about)
@@ -114,19 +125,25 @@ def _times(reading: Reading, seen: Scan, now_ns: int, about: str) -> Iterator[Li
         busiest = max(days, key=lambda day: days[day])
         span = "1 day" if len(days) == 1 else f"{len(days):,} days"
         yield Line("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
-    if facts.no_time:
+    yield from _attention(reading, seen, now_ns, about)
+
+
+def _attention(reading: Reading, seen: Scan, now_ns: int, about: str) -> Iterator[Line]:
+    """Yield what a person should know before anything is sent."""
+    facts = seen.facts
+    ahead, old = facts.ahead(now_ns), facts.older_than_180_days(now_ns)
+    for count, noun, one, several, what in (
+        (facts.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
+        (facts.no_time, "record", "has", "have", f"no time that can be read{_clock(seen)}: invalid"),
+        (facts.unreadable, "record", "is", "are", "broken and can't be read: invalid"),
+        (ahead, "event", "lies", "lie", "ahead of the clock: invalid"),
+        (old, "event", "is", "are", "older than 180 days: Mixpanel's UI can't delete those"),
+    ):
+        if count:
+            yield Line("Attention", f"{counted(count, noun)} {one if count == 1 else several} {what}{about}")
+    if not {"distinct_id", "properties"} & {*reading.fields, *reading.constants}:
         yield Line(
-            "Attention", f"{facts.no_time:,} records have no time that can be read{_clock(seen)}{about}"
-        )
-    if facts.unreadable:
-        yield Line("Attention", f"{facts.unreadable:,} records can't be read: they will be invalid{about}")
-    ahead = facts.ahead(now_ns)
-    if ahead:
-        yield Line("Attention", f"{ahead:,} events lie ahead of the clock: they will be invalid{about}")
-    old = facts.older_than_180_days(now_ns)
-    if old:
-        yield Line(
-            "Attention", f"{old:,} events are older than 180 days: Mixpanel's UI can't delete those{about}"
+            "Attention", "no column is the user: all events are sent without one (--map distinct_id=COLUMN)"
         )
 
 
@@ -142,7 +159,7 @@ def _source(job: Job) -> str:
     if dialect.compression:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
-        parts.append(f"{job.records:,} records")
+        parts.append(counted(job.records, "record"))
     if job.standing.records:
         parts.append(f"{job.standing.records:,} of them done")
     return " · ".join(parts)

@@ -36,6 +36,11 @@ from importer.scan import Scan, audit, look_at, scan
 from importer.source import Detected, fingerprint, unchanged
 from importer.version import __version__
 
+COLLISION_REMEDY = (
+    "Name the column that is unique for each event:     --map insert_id=COLUMN\n"
+    "or let a hash of the whole event tell them apart:  --map insert_id=\n"
+    "or, if one of them is to replace the others:       --allow-collisions"
+)
 _SMALL = 16_000_000
 """Bytes up to which JSONL, which needs no scan for its types, is looked at whole for the plan's sake."""
 
@@ -127,10 +132,7 @@ def _audited(
         column = jobs[0].manifest.reading.fields["insert_id"]
         raise UsageError(
             f"{shown(column)} does not tell events apart: {collision_text(found, len(jobs))}",
-            "Mixpanel would keep one of each. Name the column that is unique for each event:"
-            " --map insert_id=COLUMN\n"
-            "or let a hash of the whole event tell them apart:  --map insert_id=\n"
-            "or, if one of them is to replace the others:       --allow-collisions",
+            COLLISION_REMEDY,
         )
     return [replace(job, scan=replace(job.scan, collisions=found)) for job in jobs]
 

@@ -23,6 +23,7 @@ from importer.results import (
     inspect,
     link,
     manifest_path,
+    origins,
     read_manifest,
     retry_path,
     select,
@@ -100,11 +101,25 @@ def prepare_retry(
         else _as_at_its_start(path, before)
     )
     manifest = replace(manifest, fingerprint=seen_as)
-    readings = [run.manifest.reading for run in reversed(selection.runs)]
+    _check_failed(selection, reading, parent, changed=seen_as.digest != parent.fingerprint.digest)
     return Job(
         path, child, manifest, target, options, Scan(whole=False), len(selection),
-        standing=inspect(child), parent=results, redo=Again(selection, readings, reading, now),
+        standing=inspect(child), parent=results, redo=Again(selection, reading, now),
     )  # fmt: skip
+
+
+def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, changed: bool) -> None:
+    """Stop where records that may have landed could not be known to become the same events again."""
+    if not selection.counts.failed:
+        return
+    first = "Retry those first, as the source was then: --status failed"
+    if reading.dialect != parent.reading.dialect:
+        raise ResultsError("records that failed may have landed, and would be read in another way", first)
+    if changed and "insert_id" in parent.reading.fields:
+        raise ResultsError(
+            "records that failed may have landed, and ids from a column don't show whether they were changed",
+            first,
+        )
 
 
 def _standing_child(child: Path, options: Options) -> Manifest | None:
@@ -113,7 +128,8 @@ def _standing_child(child: Path, options: Options) -> Manifest | None:
         return read_manifest(manifest_path(child))
     if child.exists() and not options.overwrite:
         raise ResultsError(
-            f"{child} is there already, from an earlier retry", "To go on where it stopped: --resume"
+            f"{child} is there already, from an earlier retry",
+            f"To go on where it stopped: --resume\nTo see where it stands: mixpanel-importer status {child}",
         )
     return None
 
@@ -139,8 +155,9 @@ def _checked_source(
             "Put the old file back. If it was only mended, --source-changed checks what was imported"
             " against it\nrecord by record, and then retries from the new file.",
         )
+    readings = list({repr(run.manifest.reading): run.manifest.reading for run in selection.runs}.values())
     for run in selection.runs:
-        _check_landed(path, run.manifest.reading, run.results, now)
+        _check_landed(path, readings, run.results, now)
     return fingerprint(path)
 
 
@@ -153,18 +170,18 @@ def _as_at_its_start(path: Path, stopped: Manifest) -> Fingerprint:
     return stopped.fingerprint
 
 
-def _check_landed(path: Path, reading: Reading, results: Path, now: Callable[[], int]) -> None:
-    """Stop at the first record that was imported and would make another event today."""
+def _check_landed(path: Path, readings: Sequence[Reading], results: Path, now: Callable[[], int]) -> None:
+    """Stop at the first record that was imported and makes another event today, by any reading of before."""
     landed = successes(results)
     wanted = next(landed, None)
-    mapper = Mapper(reading, now)
-    with open_source(path, reading.dialect, reading.columns) as source:
+    mappers = [Mapper(reading, now) for reading in readings]
+    with open_source(path, readings[0].dialect, readings[0].columns) as source:
         for chunk in source.chunks():
-            for item in mapper.map(chunk):
+            for item, *others in zip(*(mapper.map(chunk) for mapper in mappers), strict=True):
                 if wanted is None:
                     return
                 if item.row == wanted[0]:
-                    if item.insert_id != wanted[1]:
+                    if wanted[1] not in (item.insert_id, *(other.insert_id for other in others)):
                         raise ResultsError(
                             f"{path}, row {item.row:,} (line {item.line:,}): this record was imported, and it"
                             " reads differently now",
@@ -185,18 +202,16 @@ class Again:
 
     Args:
         selection: The records to retry, in the order of the source.
-        readings: How the runs before read the source, the last run first.
         reading: How it is to be read now.
         now: Milliseconds since the epoch.
     """
 
-    def __init__(
-        self, selection: Selection, readings: Sequence[Reading], reading: Reading, now: Callable[[], int]
-    ) -> None:
+    def __init__(self, selection: Selection, reading: Reading, now: Callable[[], int]) -> None:
         self._choices: Iterator[Choice] = iter(selection)
         self._next = next(self._choices, None)
         self._picked: list[Choice] = []
-        self._before = [Mapper(each, now) for each in readings]
+        self._before = [Mapper(run.manifest.reading, now) for run in selection.runs]
+        self._origins = origins(selection.runs) if len(selection.runs) > 1 else {}
         self._mapper = Mapper(reading, now)
 
     def pick(self, chunk: Sequence[Record | Rejection]) -> list[Record | Rejection]:
@@ -222,10 +237,9 @@ class Again:
         ]
 
     def _same(self, item: Record | Rejection, choice: Choice) -> Event | Rejection:
-        for mapper in self._before:
-            made = mapper.map([item])[0]
-            if isinstance(made, Event) and made.insert_id == choice.insert_id:
-                return made
+        made = self._before[self._origins.get(choice.row, 0)].map([item])[0]
+        if isinstance(made, Event) and made.insert_id == choice.insert_id:
+            return made
         raise ResultsError(
             f"row {item.row:,} (line {item.line:,}) may have landed as {choice.insert_id}, but reading the"
             " source again does not make that id",

@@ -140,7 +140,7 @@ def _transfer(
                 progress.update(source.position(), results.rows, wrong)
                 _check_max_errors(job, wrong, results.rows)
         if stop.is_set() and not (tally.finished and results.rows == tally.records):
-            raise Interrupted("stopped on request", "Everything that was answered is in the results.")
+            raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
         _check_max_errors(job, results.counts.unsuccessful, results.rows, at_end=True)
 
 

@@ -14,7 +14,7 @@ from importer.events.audit import Audit, Collisions
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
-from importer.events.times import ClockChange, TimeReader
+from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.events.types import BadValue, ColumnProfile, TypeScan
 from importer.model import Dialect, Event, Reading, Record, Rejection
 from importer.results import Counts
@@ -155,6 +155,8 @@ class _Look:
                 continue
             try:
                 instants.append(read(value))
+            except NoZone:
+                facts.no_zone += 1
             except BadValue as error:
                 facts.no_time += 1
                 facts.clock_changes += isinstance(error, ClockChange)

@@ -12,17 +12,21 @@ from typing import Any
 
 from importer.asked import Wishes
 from importer.console import Console
+from importer.errors import TooManyErrors
 from importer.events import mapping_file
 from importer.job import Job
 from importer.model import Status
 from importer.places import frozen_mapping
 from importer.plan import Line, about_ids
+from importer.prepare import COLLISION_REMEDY
 from importer.results import Manifest, select, status_of, unsuccessful
 from importer.run import Report
 from importer.settings import HOSTS
 from importer.source import copy_records
+from importer.wording import counted
 
 _FIRST_ERRORS, _MORE_ERRORS = 5, 100
+_ONLY_REHEARSED = ("--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q")
 
 
 def tell(report: Report, console: Console, wishes: Wishes) -> None:
@@ -32,11 +36,10 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
     parts = [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
     if manifest.unattempted:
         parts.append(f"{manifest.unattempted:,} unattempted")
-    scope = "?" if manifest.scope is None else f"{manifest.scope:,}"
     checked = "  ✓ adds up" if manifest.reconciled else ""
     console.lines(
         [
-            Line("Result", f"{scope} records = {' + '.join(parts) or '0'}{checked}"),
+            Line("Result", f"{_records(manifest.scope)} = {' + '.join(parts) or '0'}{checked}"),
             Line("Took", _took(report.seconds, counts.total - job.standing.records)),
             Line("Results", str(job.results)),
         ]
@@ -56,24 +59,55 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
         job.path.unlink(missing_ok=True)  # no record is left that would be read from it
 
 
+def _records(number: int | None) -> str:
+    return "? records" if number is None else counted(number, "record")
+
+
 def _took(seconds: float, records: int) -> str:
     rate = f", {records / seconds:,.0f} records a second" if seconds > 1 else ""
     return f"{seconds:.1f} s{rate}"
 
 
-def tell_next(report: Report, console: Console) -> None:
+def tell_next(report: Report, console: Console, wishes: Wishes) -> None:
     """Say what to type next, as the last line, if anything is left to do."""
+    manifest, counts = report.manifest, report.manifest.counts
     command = status_of(report.job.results).next_command
-    counts = report.manifest.counts
-    if not command and report.error is None and report.manifest.kind != "real":
-        command = typed_again(
-            "run", without=("--dry-run", "--sandbox", "--resume", "--overwrite"), drop="--results"
-        )
+    if command:
+        command += "".join(f" {shlex.quote(word)}" for word in _as_now(report, wishes))
+    elif report.error is None and manifest.kind != "real" and not needs_decision(report):
+        command = typed_again("run", without=_ONLY_REHEARSED, drop="--results")
+        if manifest.source == "-":
+            command = f"… | {command} --yes"
+    if needs_decision(report):
+        console.say(COLLISION_REMEDY)
     if not command:
         return
     if report.error is None and counts.unsuccessful and not counts.failed:
-        console.say("Mend the data or the mapping: the error column of the results says what is wrong.")
+        console.say(
+            "Mend the data (--failed-rows FILE copies those records), or read it otherwise"
+            " (--timezone, --type, --map, …):"
+        )
     console.next(command)
+
+
+def needs_decision(report: Report) -> bool:
+    """Return whether a dry run found what will stop a run."""
+    found = report.collisions
+    return found is not None and found.found and not report.job.options.allow_collisions
+
+
+def _as_now(report: Report, wishes: Wishes) -> list[str]:
+    """Return the options that a resume or a retry wants again, because no manifest may hold or keep them."""
+    words = []
+    limit = report.job.options.max_errors
+    # Whoever was stopped by it must decide anew; whoever was stopped otherwise still wants it.
+    if limit is not None and report.error is not None and not isinstance(report.error, TooManyErrors):
+        words += ["--max-errors", f"{limit.limit:g}{'%' if limit.percent else ''}"]
+    if wishes.credentials is not None:
+        words += ["--credentials", wishes.credentials]
+    if wishes.token_file is not None:
+        words += ["--token-file", str(wishes.token_file)]
+    return words
 
 
 def typed_again(command: str, *, without: Sequence[str] = (), drop: str = "", add: Sequence[str] = ()) -> str:
@@ -107,7 +141,7 @@ def _copy_failed(report: Report, wishes: Wishes, path: Path, console: Console) -
         )
     frozen = frozen_mapping(path)
     frozen.write_text(mapping_file.render(reading), "utf-8")
-    console.lines([Line("Failed rows", f"{count:,} records to mend: {path}")])
+    console.lines([Line("Failed rows", f"{counted(count, 'record')} to mend: {path}")])
     words = ["run", str(path), "--mapping", str(frozen), *_where(report.manifest, wishes)]
     console.say(f"Mend them, then: {shlex.join(['mixpanel-importer', *words])}")
 
@@ -133,7 +167,9 @@ def tell_landed(sandbox: Any, console: Console) -> None:
     """Say what is in the sandbox of this run."""
     counts = sandbox.store.counts_by_event_and_day()
     total = sandbox.store.count()
-    console.say(f"\nLanded in the sandbox: {total:,} events (a stand-in made from Mixpanel's documentation)")
+    console.say(
+        f"\nLanded in the sandbox: {counted(total, 'event')} (a stand-in made from Mixpanel's documentation)"
+    )
     by_event: dict[str, int] = {}
     days: set[str] = set()
     for event, day, number in counts:

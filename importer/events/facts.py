@@ -30,6 +30,7 @@ class Facts:
         names: Events by name.
         other_names: Events whose names came after `MAX_NAMES` others.
         no_time: Records without a time that could be read.
+        no_zone: Records whose time says no zone, where none was given.
         clock_changes: Records whose local time does not exist or exists twice.
         forms: How the times are written, and how often.
         first: Earliest instant, nanoseconds since the epoch; None while there is none.
@@ -42,6 +43,7 @@ class Facts:
     names: Counter[str] = field(default_factory=Counter)
     other_names: int = 0
     no_time: int = 0
+    no_zone: int = 0
     clock_changes: int = 0
     forms: Counter[str] = field(default_factory=Counter)
     first: int | None = None
@@ -109,6 +111,7 @@ class Facts:
             "names": dict(self.names.most_common()),
             "other_names": self.other_names,
             "no_time": self.no_time,
+            "no_zone": self.no_zone,
             "clock_changes": self.clock_changes,
             "forms": dict(self.forms),
             "first": self.first,

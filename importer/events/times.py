@@ -40,6 +40,10 @@ _EXPECTED = "ISO 8601 with an offset, or an epoch in s, ms, µs or ns"
 _ONE_SECOND = timedelta(seconds=1)
 
 
+class NoZone(BadValue):
+    """A time that says no zone, where none was given for those."""
+
+
 class ClockChange(BadValue):
     """A local time that a change of clocks skipped or repeated."""
 
@@ -159,7 +163,7 @@ class TimeReader:
     def _local_offset(self, wall: datetime, text: str) -> int:
         """Return the seconds that the zone was ahead of UTC when its clocks showed ``wall``."""
         if self._zone is None:
-            raise BadValue(
+            raise NoZone(
                 f"{shown(text)} has no time zone: say --timezone ZONE (the zone in which it was written)"
             )
         early, late = _offsets(self._zone, wall.replace(second=0))

@@ -17,7 +17,7 @@ from importer.results.manifest import (
 )
 from importer.results.paths import Kind, manifest_path, results_path, retry_path
 from importer.results.resume import Standing, inspect, repair
-from importer.results.selection import Choice, Selection, select, successes
+from importer.results.selection import Choice, Selection, origins, select, successes
 from importer.results.status import ChainStatus, check_retriable, status_of
 from importer.results.writer import ResultsWriter
 
@@ -42,6 +42,7 @@ __all__ = [
     "link",
     "manifest_path",
     "manifest_text",
+    "origins",
     "read_manifest",
     "reading_differences",
     "repair",

@@ -12,7 +12,7 @@ from importer.results.chain import Run, chain_to, frames, is_among, rows_of
 from importer.results.counts import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -104,6 +104,29 @@ def select(
         for frame in blocks:
             counts = counts.plus(count(frame))
     return Selection(wanted, error_contains, counts, runs)
+
+
+def origins(runs: Sequence[Run]) -> dict[int, int]:
+    """Say in which run each record that failed was sent first, of those tries that may have landed.
+
+    A retry sends a failed record as the very event that it was, so all tries since then were equal.
+
+    Args:
+        runs: A run and its retries, in order.
+
+    Returns:
+        The index of that run by the number of the record, for records whose last outcome is `failed`.
+    """
+    first: dict[int, int] = {}
+    for index, run in enumerate(runs):
+        for frame in frames(run):
+            failed = frame["status"] == Status.FAILED.value
+            for row in frame["row"][failed].tolist():
+                first.setdefault(row, index)
+            if index:
+                for row in frame["row"][~failed].tolist():
+                    first.pop(row, None)
+    return first
 
 
 def successes(results: Path) -> Iterator[tuple[int, str]]:

@@ -144,6 +144,8 @@ def _resume_run(run: Run) -> str:
         words += _HOSTS.get(manifest.base_url, ["--base-url", manifest.base_url])
     if run.results != results_path(source, manifest.kind):
         words += ["--results", str(run.results)]
+    if manifest.limit is not None:
+        words += ["--limit", str(manifest.limit)]
     if source is None and manifest.kind == "real":
         words.append("--yes")  # with standard input there is nobody to ask
     return shlex.join([*words, "--resume"])

@@ -369,3 +369,52 @@ def test_a_retry_replaces_no_results_that_hold_other_imports(tmp_path: Path):
         assert (ended.code, "they would double" in ended.said) == (2, True), ended.said
         assert scene.path("other.csv").read_bytes() == kept
         assert manifest(scene, RESULTS)["retried_by"] is None
+
+
+def own_ids(path: Path, times: dict[int, str]) -> None:
+    """Write records with ids of their own and times that say no zone."""
+    lines = ["event,distinct_id,time,insert_id,n"]
+    lines += [f"E,u{n},{times.get(n, f'2024-03-01T10:00:{n:02}')},own-{n},{n}" for n in range(1, 11)]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def failed_with_own_ids(scene: Scene) -> None:
+    """Run to an end at which record 3 landed though nobody heard so, and record 7 had no time."""
+    own_ids(scene.path("events.csv"), {7: "never"})
+    done = scene.ended(
+        "run", "events.csv", "--timezone", "Europe/Berlin", "--batch-size", "1", "--max-retries", "1"
+    )
+    assert done.code == 1, done.said
+    counts = scene.standing().counts
+    assert (counts.failed, counts.invalid) == (1, 1)
+    scene.mend()
+
+
+def test_a_record_that_failed_is_sent_as_it_was_first_read_whatever_was_said_since(tmp_path: Path):
+    with server(tmp_path, "--poison", 'reset_after:"n":3}') as scene:
+        failed_with_own_ids(scene)
+        assert scene.ended("retry", RESULTS, "--status", "invalid", "--timezone", "UTC").code == 1
+        assert scene.ended("retry", RETRY, "--status", "failed").code == 0
+        times = [event["time"] for event in scene.landed() if event["n"] == 3]
+    assert times == [1709283603000], "10:00:03 in Berlin, once"
+
+
+def test_failed_records_with_ids_of_their_own_are_not_sent_from_a_changed_source(tmp_path: Path):
+    with server(tmp_path, "--poison", 'reset_after:"n":3}') as scene:
+        failed_with_own_ids(scene)
+        own_ids(scene.path("events.csv"), {3: "2024-03-05T10:00:00"})
+        refused = scene.ended("retry", RESULTS, "--source-changed")
+        assert refused.code == 2
+        assert "--status failed" in refused.said
+        mended = scene.ended("retry", RESULTS, "--source-changed", "--status", "invalid")
+        assert mended.code == 0, mended.said
+        assert len([event for event in scene.landed() if event["n"] == 3]) == 1
+
+
+def test_resume_and_overwrite_together_are_refused_and_nothing_is_touched(tmp_path: Path):
+    with server(tmp_path) as scene:
+        write_source(scene.path("events.csv"), 5)
+        assert scene.ended("run", "events.csv").code == 0
+        before = scene.path(RESULTS).read_bytes()
+        assert scene.ended("run", "events.csv", "--resume", "--overwrite").code == 2
+        assert scene.path(RESULTS).read_bytes() == before

@@ -230,7 +230,8 @@ def test_a_dry_run_tells_that_a_run_will_stop_and_the_run_does(tmp_path: Path):
     shell = Shell(tmp_path)
     written(tmp_path, csv_text(COLUMNS, DIFFERENT))
     dry = shell.type("run", "events.csv", "--dry-run", "--map", "insert_id=order_id")
-    assert dry.code == 0
+    assert dry.code == 2
+    assert dry.err.endswith("--allow-collisions\n")
     assert "(rows 1 and 2, 4 and 5): a run will stop there" in dry.err
     said = shell.manifest("events.dry-run.csv")["audit"]["collisions"]
     assert (said["events"], said["lost"], said["lost_by_day"]) == (len(DIFFERENT), 1, 1)
