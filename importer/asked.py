@@ -162,6 +162,7 @@ def declared_from(reading: Any) -> Declared:
         tag=reading.tag,
         format=reading.format,
         delimiter=reading.delimiter,
+        quote=reading.quote,
         header=False if reading.no_header else None,
         encoding=reading.encoding,
     )

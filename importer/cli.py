@@ -102,6 +102,10 @@ class ReadingOptions:
         str | None,
         option("--delimiter", metavar="CHAR", help="Delimiter of a CSV file.  [default: as found]"),
     ] = None
+    quote: Annotated[
+        str | None,
+        option("--quote", metavar="CHAR|none", help='What encloses a cell of a CSV file.  [default: "]'),
+    ] = None
     no_header: Annotated[
         bool, option("--no-header", help="The first record is data; the columns are called 1, 2, 3…")
     ] = False

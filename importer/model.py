@@ -189,6 +189,7 @@ class Dialect:
         compression: ``""``, ``gzip``, ``zstd``, ``bz2`` or ``xz``: by what the file is, not by its name.
         encoding: A Python codec name, ``utf-8`` unless said otherwise (CSV; JSON is UTF-8 by RFC 8259).
         delimiter: One character (CSV).
+        quote: What encloses a cell, one character; empty where nothing does (CSV).
         header: True if the first record names the columns (CSV).
     """
 
@@ -197,6 +198,7 @@ class Dialect:
     encoding: str = "utf-8"
     delimiter: str = ","
     header: bool = True
+    quote: str = '"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,11 @@ def dialect_text(reading: Reading) -> str:
     if dialect.format == "jsonl":
         return "JSONL"
     delimiter = _DELIMITERS.get(dialect.delimiter, shown(dialect.delimiter))
-    return f"CSV, {delimiter}, {dialect.encoding}" + ("" if dialect.header else ", no header")
+    return (
+        f"CSV, {delimiter}, {dialect.encoding}"
+        + ("" if dialect.header else ", no header")
+        + ("" if dialect.quote == '"' else f", quote {dialect.quote or 'none'}")
+    )
 
 
 def _fields(reading: Reading) -> Iterator[str]:

@@ -25,6 +25,7 @@ def detect_with(path: Path, declared: Declared) -> Detected:
         format=declared.format,
         encoding=declared.encoding,
         delimiter=declared.delimiter,
+        quote=declared.quote,
         header=True if declared.header is None else declared.header,
     )
 
@@ -165,7 +166,7 @@ def redeclared(reading: Reading, declared: Declared, now_ms: int) -> Reading:
     }
     parts = {
         name: value
-        for name in ("format", "encoding", "delimiter", "header")
+        for name in ("format", "encoding", "delimiter", "header", "quote")
         if (value := getattr(declared, name)) is not None
     }
     if declared.null:
@@ -176,7 +177,7 @@ def redeclared(reading: Reading, declared: Declared, now_ms: int) -> Reading:
         said["missing_time"] = now_ms
     return replace(
         reading,
-        dialect=replace(reading.dialect, **parts),
+        dialect=replace(reading.dialect, **parts | ({"quote": ""} if declared.quote == "none" else {})),
         fields={field: column for field, column in fields.items() if column},
         types=types,
         names={**reading.names, **declared.names},

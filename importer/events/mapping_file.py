@@ -65,6 +65,7 @@ class Declared:
     tag: str | None = None
     format: Literal["csv", "jsonl"] | None = None
     delimiter: str | None = None
+    quote: str | None = None
     header: bool | None = None
     encoding: str | None = None
 
@@ -87,7 +88,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "geoip": ("off", "request"),
     "format": ("csv", "jsonl"),
 }
-_TEXTS = ("timezone", "time_format", "tag", "delimiter", "encoding")
+_TEXTS = ("timezone", "time_format", "tag", "delimiter", "quote", "encoding")
 _FLAGS = ("local_epochs", "header")
 _KEYS = (*_CHOICES, *_TEXTS, *_FLAGS, "null", *_TABLES)
 
@@ -292,6 +293,8 @@ def _settings(reading: Reading) -> dict[str, Any]:
     said: dict[str, Any] = {"format": dialect.format}
     if dialect.format == "csv":
         said |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
+        if dialect.quote != '"':
+            said["quote"] = dialect.quote or "none"
         if reading.null:
             said["null"] = list(reading.null)
     optional = ("timezone", "time_format", "local_epochs", "tag")

@@ -25,7 +25,7 @@ LIMIT: Final = 2_000_000
 DELIMITERS: Final = (",", ";", "\t", "|")
 """Those that are looked for where none is given."""
 
-_DOUBLED: Final = 'a quote inside a cell is doubled ("")'
+_DOUBLED: Final = "a quote inside a cell is doubled"
 _STRAY: Final = f"a cell goes on after its closing quote; {_DOUBLED}"
 _TAIL: Final = f"an odd number of quotes, below a line whose quote is never closed; {_DOUBLED}"
 _NUL: Final = "the record holds a NUL character, which text never does: damaged or binary data"
@@ -34,13 +34,15 @@ _NUL: Final = "the record holds a NUL character, which text never does: damaged 
 csv.field_size_limit(max(csv.field_size_limit(), LIMIT))
 
 
-def parse(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+def parse(lines: Iterable[str], delimiter: str, quote: str = '"') -> Iterator[list[str]]:
     """The cells of each record; none for a blank line.
 
     Raises:
         csv.Error: A cell goes on after its closing quote, or the lines end inside a quoted cell.
     """
-    return csv.reader(lines, delimiter=delimiter, strict=True)
+    if not quote:
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
 
 
 class CsvReader:
@@ -49,6 +51,7 @@ class CsvReader:
     Args:
         text: As `text.open_text` opens it.
         delimiter: One character.
+        quote: What encloses a cell: one character, or nothing.
         width: Number of cells of a record.
         header: True if the first record is a header: it gets the row 0.
         keep: Gets a line longer than `LIMIT` in pieces, each with the record's row.
@@ -65,6 +68,7 @@ class CsvReader:
         delimiter: str,
         width: int,
         *,
+        quote: str = '"',
         header: bool = False,
         keep: Callable[[int, str], object] = ignore,
     ) -> None:
@@ -74,6 +78,7 @@ class CsvReader:
         self._text = text
         self._readline = partial(text.readline, LIMIT + 1)
         self._delimiter = delimiter
+        self._quote = quote
         self._width = width
         self._keep = keep
         self._line = 1  # number of the physical line on which the next item starts
@@ -112,7 +117,7 @@ class CsvReader:
         lines, width = self.lines, self._width
         self._why = ""
         try:
-            for values in parse(self._feed(), self._delimiter):
+            for values in parse(self._feed(), self._delimiter, self._quote):
                 line = lines[0]
                 if len(values) == width and len(lines) == 1 and line.isascii() and "\0" not in line:
                     self.row += 1
@@ -141,12 +146,12 @@ class CsvReader:
         yield self._reject(self._why)
         self._line += 1
         for left, line in zip(range(len(others) - 1, -1, -1), others, strict=True):
-            values, error = ([], "") if len(line) > LIMIT else _alone(line, self._delimiter)
+            values, error = ([], "") if len(line) > LIMIT else _alone(line, self._delimiter, self._quote)
             if not left and (error == _NEEDS_MORE or len(line) > LIMIT):
                 self._ahead = [line]
                 break
             self.lines[:] = [line]
-            if error or line.count('"') % 2:
+            if error or (self._quote and line.count(self._quote) % 2):
                 yield self._reject(error or _TAIL)
             elif values:
                 yield self._item(values)
@@ -204,16 +209,16 @@ class CsvReader:
         others = [d for d in DELIMITERS if d != self._delimiter and line.count(d) == self._width - 1]
         if found == 1 and others:
             return f"; its delimiter looks like {others[0]!r}, the file's is {self._delimiter!r}"
-        if found > self._width and '"' not in line:
+        if found > self._width and self._quote and self._quote not in line:
             return f"; a cell that holds {self._delimiter!r} must be quoted"
         return ""
 
 
-def _alone(line: str, delimiter: str) -> tuple[list[str], str]:
+def _alone(line: str, delimiter: str, quote: str) -> tuple[list[str], str]:
     """The cells of a line read by itself, and what is wrong with it."""
     lines = iter((line, ""))
     try:
-        return next(parse(lines, delimiter)), ""
+        return next(parse(lines, delimiter, quote)), ""
     except csv.Error:
         return [], _STRAY if next(lines, None) == "" else _NEEDS_MORE
 

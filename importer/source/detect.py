@@ -61,6 +61,7 @@ def detect(
     format: str | None = None,  # noqa: A002  (the option's own name)
     encoding: str | None = None,
     delimiter: str | None = None,
+    quote: str | None = None,
     header: bool = True,
 ) -> Detected:
     r"""Find out what a file is; what is given is taken as it is.
@@ -70,6 +71,7 @@ def detect(
         format: ``csv`` or ``jsonl``; by the content where None.
         encoding: Of CSV; by the byte order mark where None, else UTF-8.
         delimiter: Of CSV: one character, ``tab`` or ``\t``; the most consistent one where None.
+        quote: Of CSV: one character, or ``none`` where nothing encloses a cell; ``"`` where None.
         header: True if the first record of CSV names the columns.
 
     Raises:
@@ -80,6 +82,7 @@ def detect(
         raise UsageError(f"{short(format or '')} is no format.", "Formats are csv and jsonl.")
     named = known_encoding(encoding) if encoding is not None else None
     separator = _one_character(delimiter) if delimiter is not None else None
+    enclosing = _quote(quote) if quote is not None else '"'
     compression = compression_of(head_of(path, _MAGIC))
     with open_binary(path, compression)[0] as binary:
         head = binary.read(_HEAD)
@@ -92,7 +95,9 @@ def detect(
     if (format or _format(path, text)) == "jsonl":
         refuse_other_json(path, text, compression, written_in)
         return _with_sample(path, Dialect("jsonl", compression), ())
-    dialect = Dialect("csv", compression, written_in, separator or _likely_delimiter(text), header)
+    dialect = Dialect(
+        "csv", compression, written_in, separator or _likely_delimiter(text, enclosing), header, enclosing
+    )
     return _with_sample(path, dialect, _columns(path, text, dialect))
 
 
@@ -123,6 +128,18 @@ def _one_character(delimiter: str) -> str:
     return found
 
 
+def _quote(quote: str) -> str:
+    """The quote that was asked for."""
+    if quote == "none":
+        return ""
+    if len(quote) != 1 or quote in "\r\n\0 ,;\t|":
+        raise UsageError(
+            f"{short(quote)} is no quote.",
+            'It is one character, for example --quote "\'", or the word none.',
+        )
+    return quote
+
+
 def _decoded(path: Path, head: bytes, encoding: str) -> str:
     """The first bytes as text; a character that the cut went through is left out."""
     decoder = codecs.getincrementaldecoder(encoding)(handler(encoding))
@@ -146,11 +163,11 @@ def _format(path: Path, text: str) -> Literal["csv", "jsonl"]:
     return "csv"
 
 
-def _likely_delimiter(text: str) -> str:
+def _likely_delimiter(text: str, quote: str) -> str:
     """The delimiter by which most records have as many cells as the first; a comma if none splits it."""
 
     def merit(delimiter: str) -> tuple[float, int]:
-        widths = [len(row) for row in _rows(text, delimiter)]
+        widths = [len(row) for row in _rows(text, delimiter, quote)]
         if not widths or widths[0] == 1:
             return 0.0, 0
         return widths.count(widths[0]) / len(widths), widths[0]
@@ -158,17 +175,17 @@ def _likely_delimiter(text: str) -> str:
     return max(DELIMITERS, key=merit)  # the first of equals
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
+def _rows(text: str, delimiter: str, quote: str) -> list[list[str]]:
     """The first records, as far as they can be read."""
     rows: list[list[str]] = []
     with suppress(csv.Error):
-        rows.extend(islice(filter(None, parse(io.StringIO(text, ""), delimiter)), _ROWS))
+        rows.extend(islice(filter(None, parse(io.StringIO(text, ""), delimiter, quote)), _ROWS))
     return rows
 
 
 def _columns(path: Path, text: str, dialect: Dialect) -> tuple[str, ...]:
     """The names that the first record gives, or its cells' numbers."""
-    rows = _rows(text, dialect.delimiter)
+    rows = _rows(text, dialect.delimiter, dialect.quote)
     if not rows:
         raise SourceError(
             f"{path}: the first record can't be read as CSV: a quote in it is never closed, or a cell "

@@ -57,7 +57,9 @@ class Source:
         else:
             self._file = text = open_text(binary, encoding)
             width, header = len(columns), dialect.header
-            self._reader = CsvReader(text, dialect.delimiter, width, header=header, keep=keep)
+            self._reader = CsvReader(
+                text, dialect.delimiter, width, quote=dialect.quote, header=header, keep=keep
+            )
         self.size = self._disk.size
         self.header = ""
         self._at_end = False

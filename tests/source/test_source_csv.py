@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from source_helpers import only_rejection, places, read_csv, read_file, unhurried, write
 
+from importer.errors import UsageError
 from importer.model import Record
+from importer.source import detect, open_source
 from importer.source.csv import LIMIT, CsvReader
 
 cells = st.text(
@@ -169,3 +171,26 @@ def test_the_header_has_no_row_but_a_line(tmp_path):
 def test_a_header_over_two_lines_is_skipped_whole(tmp_path):
     path = write(tmp_path, '"na\nme",time\na,1\n')
     assert read_file(path) == [Record(1, 3, ["a", "1"])]
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "cells"),
+    [
+        ("'", "a,b\n'x, \"y\"','it''s'\n", ['x, "y"', "it's"]),
+        ("none", 'a,b\n5" pipe,"half\n', ['5" pipe', '"half']),
+    ],
+)
+def test_a_file_may_enclose_its_cells_otherwise(tmp_path, quote, text, cells):
+    path = tmp_path / "events.csv"
+    path.write_text(text)
+    found = detect(path, quote=quote)
+    with open_source(path, found.dialect, found.columns) as source:
+        assert [item.values for item in source.items()] == [cells]
+
+
+@pytest.mark.parametrize("quote", ["", "ab", ",", "\n"])
+def test_what_is_no_quote_is_refused(tmp_path, quote):
+    path = tmp_path / "events.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError, match="is no quote"):
+        detect(path, quote=quote)
