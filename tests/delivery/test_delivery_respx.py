@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import threading
-from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import pytest
@@ -133,33 +133,31 @@ def test_a_broken_connection_is_tried_again_and_then_stops_the_run(error: type[h
 @pytest.mark.parametrize(
     "answer",
     [
-        httpx.Response(200, text="<html>Welcome to the hotel's network</html>"),
-        httpx.Response(200, json={"code": 200, "num_records_imported": 1, "status": "OK"}),
-        httpx.Response(200, json=[]),
-        httpx.Response(204),
+        {"status_code": 200, "text": "<html>Welcome to the hotel's network</html>"},
+        {"status_code": 200, "json": {"code": 200, "num_records_imported": 1, "status": "OK"}},
+        {"status_code": 200, "json": []},
+        {"status_code": 204},
     ],
     ids=["html", "another count", "no object", "empty"],
 )
 @respx.mock
-def test_a_200_that_does_not_account_for_every_event_is_no_success(answer: httpx.Response) -> None:
-    respx.post(f"{URL}/import").mock(return_value=answer)
+def test_a_200_that_does_not_account_for_every_event_is_no_success(answer: dict[str, Any]) -> None:
+    respx.post(f"{URL}/import").respond(**answer)
     with pytest.raises(ImporterError):
         verdicts(2)
 
 
 @pytest.mark.parametrize(
-    ("answers", "status_code", "error"),
+    ("answer", "status_code", "error"),
     [
-        ([httpx.Response(200, text="1")], 200, None),
-        ([httpx.Response(200, text="0")], 400, "Mixpanel returned error: 0"),
-        ([httpx.Response(503, text="busy")], 503, "HTTP error 503: busy"),
+        ({"status_code": 200, "text": "1"}, 200, None),
+        ({"status_code": 200, "text": "0"}, 400, "Mixpanel returned error: 0"),
+        ({"status_code": 503, "text": "busy"}, 503, "HTTP error 503: busy"),
     ],
 )
 @respx.mock
-def test_one_event_is_one_request(
-    answers: Sequence[httpx.Response], status_code: int, error: str | None
-) -> None:
-    route = respx.post(f"{URL}/track").mock(side_effect=answers)
+def test_one_event_is_one_request(answer: dict[str, Any], status_code: int, error: str | None) -> None:
+    route = respx.post(f"{URL}/track").respond(**answer)
     (event,) = events(1)
     now = 1_800_000_000_000
     reply = post_one(event.body, now, Destination("track", URL), TOKEN, timeout=5, now=lambda: now)
