@@ -1,0 +1,35 @@
+"""What holds across the house and that no wing can see by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from importer.delivery.job import TRACK_AGE_MS
+from importer.events import rules
+
+HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
+
+
+def test_delivery_and_the_rules_agree_on_how_old_an_event_for_track_may_be() -> None:
+    assert TRACK_AGE_MS == rules.TRACK_MAX_AGE_MS - rules.TRACK_MARGIN_MS
+
+
+def test_help_loads_nothing_that_only_a_run_needs() -> None:
+    script = (
+        "import sys\n"
+        "sys.argv = ['mixpanel-importer', '--help']\n"
+        "from importer.__main__ import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    print('LOADED', *sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split("LOADED", 1)[1].split())
+    assert not loaded & HEAVY
+
+
+def test_the_version_is_said() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "importer", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("mixpanel-importer 0.")
