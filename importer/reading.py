@@ -15,7 +15,7 @@ from importer.events.types import BadValue, shown, to_boolean, to_integer, to_nu
 from importer.exact_json import loads
 from importer.model import ColumnType, Reading
 from importer.scan import Scan
-from importer.source import Detected, detect
+from importer.source import Detected, as_said, detect
 
 
 def detect_with(path: Path, declared: Declared) -> Detected:
@@ -164,11 +164,11 @@ def redeclared(reading: Reading, declared: Declared, now_ms: int) -> Reading:
         for name in ("timezone", "time_format", "local_epochs", "insert_id", "geoip", "tag")
         if (value := getattr(declared, name)) is not None
     }
-    parts = {
-        name: value
-        for name in ("format", "encoding", "delimiter", "header", "quote")
-        if (value := getattr(declared, name)) is not None
-    }
+    dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
+    if reading.dialect.format == "csv":  # JSONL has no such parts, whatever was said of them
+        dialect |= as_said(declared.encoding, declared.delimiter, declared.quote)
+        if declared.header is not None:
+            dialect["header"] = declared.header
     if declared.null:
         said["null"] = declared.null
     if declared.missing_time == "reject":
@@ -177,7 +177,7 @@ def redeclared(reading: Reading, declared: Declared, now_ms: int) -> Reading:
         said["missing_time"] = now_ms
     return replace(
         reading,
-        dialect=replace(reading.dialect, **parts | ({"quote": ""} if declared.quote == "none" else {})),
+        dialect=replace(reading.dialect, **dialect),
         fields={field: column for field, column in fields.items() if column},
         types=types,
         names={**reading.names, **declared.names},

@@ -5,7 +5,7 @@ that can't be read is a `SourceError`.
 """
 
 from importer.source.copy import copy_records
-from importer.source.detect import Detected, detect
+from importer.source.detect import Detected, as_said, detect
 from importer.source.fingerprint import fingerprint, unchanged
 from importer.source.source import Source, open_source
 from importer.source.spool import spool
@@ -13,6 +13,7 @@ from importer.source.spool import spool
 __all__ = [
     "Detected",
     "Source",
+    "as_said",
     "copy_records",
     "detect",
     "fingerprint",

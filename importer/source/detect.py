@@ -80,14 +80,13 @@ def detect(
     """
     if format not in (None, "csv", "jsonl"):
         raise UsageError(f"{short(format or '')} is no format.", "Formats are csv and jsonl.")
-    named = known_encoding(encoding) if encoding is not None else None
-    separator = _one_character(delimiter) if delimiter is not None else None
-    enclosing = _quote(quote) if quote is not None else '"'
+    said = as_said(encoding, delimiter, quote)
+    enclosing = said.get("quote", '"')
     compression = compression_of(head_of(path, _MAGIC))
     with open_binary(path, compression)[0] as binary:
         head = binary.read(_HEAD)
     by_mark = next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
-    written_in = named or by_mark
+    written_in = said.get("encoding", by_mark)
     refuse_other_kinds(path, head, wide=written_in.startswith(("utf-16", "utf-32")))
     text = _decoded(path, head, written_in)
     if not text.strip():
@@ -95,9 +94,8 @@ def detect(
     if (format or _format(path, text)) == "jsonl":
         refuse_other_json(path, text, compression, written_in)
         return _with_sample(path, Dialect("jsonl", compression), ())
-    dialect = Dialect(
-        "csv", compression, written_in, separator or _likely_delimiter(text, enclosing), header, enclosing
-    )
+    separator = said.get("delimiter") or _likely_delimiter(text, enclosing)
+    dialect = Dialect("csv", compression, written_in, separator, header, enclosing)
     return _with_sample(path, dialect, _columns(path, text, dialect))
 
 
@@ -115,6 +113,22 @@ def _with_sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Dete
     if dialect.format == "jsonl":
         columns = tuple(dict.fromkeys(key for record in records for key in record.values))
     return Detected(dialect, columns, tuple(records))
+
+
+def as_said(encoding: str | None, delimiter: str | None, quote: str | None) -> dict[str, str]:
+    """Return the parts of a CSV dialect that were said, in the one form that a `Dialect` holds.
+
+    Raises:
+        UsageError: One of them is none that can be used.
+    """
+    said: dict[str, str] = {}
+    if encoding is not None:
+        said["encoding"] = known_encoding(encoding)
+    if delimiter is not None:
+        said["delimiter"] = _one_character(delimiter)
+    if quote is not None:
+        said["quote"] = _quote(quote)
+    return said
 
 
 def _one_character(delimiter: str) -> str:

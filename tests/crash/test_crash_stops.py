@@ -383,3 +383,16 @@ def test_answers_in_any_order_make_results_in_the_order_of_the_source(tmp_path: 
 def test_no_word_of_the_token_is_left_by_a_run_that_died(stopped: Scene):
     for path in stopped.folder.iterdir():
         assert SECRET.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "said", [("--delimiter", "tab"), ("--delimiter", "\\t"), ("--encoding", "UTF8"), ("--quote", "none")]
+)
+def test_a_run_is_resumed_by_the_very_command_that_began_it(tmp_path: Path, said: tuple[str, str]):
+    with server(tmp_path) as scene:
+        write_source(scene.path("events.csv"), 20)
+        text = scene.path("events.csv").read_text().replace('"pro, yearly"', "pro").replace(",", "\t")
+        scene.path("events.csv").write_text(text)
+        assert scene.ended("run", "events.csv", *said).code == 0
+        again = scene.ended("run", "events.csv", *said, "--resume")
+        assert again.code == 0, again.said
