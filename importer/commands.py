@@ -45,7 +45,7 @@ from importer.run import run
 from importer.scan import scan
 from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
 from importer.source import open_source, spool
-from importer.told import needs_decision, tell, tell_landed, tell_next, typed_again
+from importer.told import counts_text, needs_decision, tell, tell_landed, tell_next, typed_again
 from importer.wording import counted
 
 # ── run and retry ────────────────────────────────────────────────────────────────────────────────
@@ -222,11 +222,10 @@ def show_status(results: Path, *, as_json: bool) -> int:
         first = standing.runs[0].manifest
         console.lines([Line("Source", first.source), Line("Kind", first.kind)])
         for each in standing.runs:
-            own = each.standing.counts
-            parts = " · ".join(f"{own[status]:,} {status.value}" for status in Status if own[status])
+            parts = " · ".join(counts_text(each.standing.counts))
             ended = each.manifest.ended or "not ended"
             console.lines([Line("Run", f"{each.results}  {each.manifest.started} to {ended}  {parts}")])
-        stands = [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
+        stands = counts_text(counts)
         left = "?" if standing.unattempted is None else f"{standing.unattempted:,}"
         scope = "?" if standing.scope is None else f"{standing.scope:,}"
         holds = "adds up" if standing.reconciles else "DOES NOT ADD UP"

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,7 @@ def run(
     """
     began = time.monotonic()
     with Lock(job.results):
-        standing = _standing(job)
-        job = replace(job, standing=standing)
+        job = replace(job, standing=_standing(job))
         if job.options.overwrite:
             # Old outcomes must never stand under the new manifest, wherever the power goes.
             ResultsWriter.create(job.results, overwrite=True).close()
@@ -104,7 +103,6 @@ def run(
             _link(job.parent, job.results)
         tally = _Tally(audit=_audit_for(job))
         error: ImporterError | None = None
-        counts = standing.counts
         with _writer(job) as results:
             try:
                 _transfer(job, results, tally, progress, stop, now)
@@ -325,7 +323,7 @@ def _ended(job: Job, tally: _Tally, counts: Counts, error: ImporterError | None)
         facts = job.scan.facts if job.scan.whole else tally.facts
         facts.records = facts.records or tally.records
         whole = job.scan.whole or (job.options.limit is None and not job.standing.records)
-        audit = {"facts": facts.to_json(), "whole": whole, "notes": tally.notes, "counts": asdict(counts)}
+        audit = {"facts": facts.to_json(), "whole": whole, "notes": tally.notes}
         if tally.collisions is not None:
             audit["collisions"] = tally.collisions.to_json()
     return replace(

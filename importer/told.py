@@ -19,7 +19,7 @@ from importer.model import Status
 from importer.places import frozen_mapping
 from importer.plan import Line, about_ids
 from importer.prepare import COLLISION_REMEDY
-from importer.results import Manifest, select, status_of, unsuccessful
+from importer.results import Counts, Manifest, select, status_of, unsuccessful
 from importer.run import Report
 from importer.settings import HOSTS
 from importer.source import copy_records
@@ -33,7 +33,7 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
     """Say how a run ended: counts, the first records that were not taken, what stopped it."""
     manifest, job = report.manifest, report.job
     counts = manifest.counts
-    parts = [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
+    parts = counts_text(counts)
     if manifest.unattempted:
         parts.append(f"{manifest.unattempted:,} unattempted")
     checked = "  ✓ adds up" if manifest.reconciled else ""
@@ -57,6 +57,11 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
         console.fail(report.error)
     if manifest.source == "-" and report.error is None and not status_of(job.results).next_command:
         job.path.unlink(missing_ok=True)  # no record is left that would be read from it
+
+
+def counts_text(counts: Counts) -> list[str]:
+    """Return how many records ended in which way, a text for each way that occurs."""
+    return [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
 
 
 def _records(number: int | None) -> str:
@@ -103,11 +108,7 @@ def _as_now(report: Report, wishes: Wishes) -> list[str]:
     # Whoever was stopped by it must decide anew; whoever was stopped otherwise still wants it.
     if limit is not None and report.error is not None and not isinstance(report.error, TooManyErrors):
         words += ["--max-errors", f"{limit.limit:g}{'%' if limit.percent else ''}"]
-    if wishes.credentials is not None:
-        words += ["--credentials", wishes.credentials]
-    if wishes.token_file is not None:
-        words += ["--token-file", str(wishes.token_file)]
-    return words
+    return words + _signed(wishes)
 
 
 def typed_again(command: str, *, without: Sequence[str] = (), drop: str = "", add: Sequence[str] = ()) -> str:
@@ -156,6 +157,12 @@ def _where(manifest: Manifest, wishes: Wishes) -> list[str]:
         words += ["--base-url", manifest.base_url]
     elif region != "us":
         words += ["--region", region]
+    return words + _signed(wishes)
+
+
+def _signed(wishes: Wishes) -> list[str]:
+    """Return the options that say where credentials are."""
+    words = []
     if wishes.credentials is not None:
         words += ["--credentials", wishes.credentials]
     if wishes.token_file is not None:
