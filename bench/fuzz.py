@@ -45,7 +45,7 @@ from importer.reading import detect_with, make_reading, with_types
 from importer.scan import scan
 from importer.source import open_source
 from importer.source.open import open_binary
-from importer.source.text import open_text
+from importer.source.text import handler
 
 NOW_MS = 1_790_000_000_000
 BEYOND_THE_HEAD = 1_200_000
@@ -331,7 +331,9 @@ def check_lines(path: Path, reading: Reading) -> None:
     dialect = reading.dialect
     with open_binary(path, dialect.compression)[0] as binary:
         jsonl = dialect.format == "jsonl"
-        physical: list[Any] = list(binary if jsonl else open_text(binary, dialect.encoding))
+        errors = handler(dialect.encoding)
+        text = binary if jsonl else io.TextIOWrapper(binary, dialect.encoding, errors, newline="")
+        physical: list[Any] = list(text)
     with open_source(path, dialect, reading.columns) as source:
         for item in source.items():
             if source.lines and not physical[item.line - 1].endswith(source.lines[0]):  # a mark is taken off

@@ -14,9 +14,11 @@ from importer.events.audit import Audit, Collisions
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
+from importer.events.time_columns import TimeColumns
 from importer.events.times import ClockChange, NoZone, TimeReader
-from importer.events.types import BadValue, ColumnProfile, TypeScan
-from importer.model import Dialect, Event, Reading, Record, Rejection
+from importer.events.type_scan import ColumnProfile, TypeScan
+from importer.events.types import BadValue
+from importer.model import Dialect, Event, Field, Reading, Record, Rejection
 from importer.results import Counts
 from importer.source import open_source
 
@@ -77,8 +79,8 @@ def scan(
                 records += len(part)
                 readable = [item for item in part if isinstance(item, Record)]
                 facts.unreadable += len(part) - len(readable)
-                if types:
-                    types.add(readable)
+                if types and readable:
+                    types.add(zip(*[record.values for record in readable], strict=True))
                 look.add(readable)
                 watch(done + source.position())
                 if records == limit:
@@ -138,51 +140,56 @@ class _Look:
 
     def __init__(self, reading: Reading, facts: Facts) -> None:
         self._facts = facts
-        self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
+        self._reader = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
+        self._times = TimeColumns(self._reader)
         self._event = _getter(reading, "event")
         self._time = _getter(reading, "time")
 
     def add(self, records: Sequence[Record]) -> None:
         facts = self._facts
-        names = map(self._event, records)
+        names = self._event(records)
         facts.add_names([name for name in names if isinstance(name, str) and name])
-        instants: list[int] = []
-        forms: list[str] = []
-        times, read = self._times, self._times.read
-        for value in map(self._time, records):
-            if value is None or value == "":
-                facts.no_time += 1
-                continue
-            try:
-                instants.append(read(value))
-            except NoZone:
-                facts.no_zone += 1
-            except BadValue as error:
-                facts.no_time += 1
-                facts.clock_changes += isinstance(error, ClockChange)
-            else:
-                forms.append(times.form)
-        facts.add_instants(instants)
-        facts.forms.update(forms)
+        written = [value for value in self._time(records) if value is not None and value != ""]
+        facts.no_time += len(records) - len(written)
+        if not written:
+            return
+        instants = self._times.read(written)
+        facts.add_instants([instant for instant in instants if instant is not None])
+        facts.forms.update(self._times.forms)
+        if None in instants:
+            for value, instant in zip(written, instants, strict=True):
+                if instant is None:
+                    self._explain(value)
+
+    def _explain(self, value: Any) -> None:
+        """Count why a time could not be read."""
+        facts = self._facts
+        try:
+            self._reader.read(value)
+        except NoZone:
+            facts.no_zone += 1
+        except BadValue as error:
+            facts.no_time += 1
+            facts.clock_changes += isinstance(error, ClockChange)
 
 
-def _getter(reading: Reading, field: Any) -> Callable[[Record], Any]:
-    """Return a function that finds the raw value of a field in a record."""
+def _getter(reading: Reading, field: Field) -> Callable[[Sequence[Record]], Sequence[Any]]:
+    """Return a function that finds the raw values of a field in some records."""
     if field in reading.constants:
         constant = reading.constants[field]
-        return lambda _: constant
+        return lambda records: [constant] * len(records)
     column = reading.fields.get(field)
     if column is None:
-        return lambda _: None
+        return lambda records: [None] * len(records)
     if reading.dialect.format == "csv":
         index = reading.columns.index(column)
-        return lambda record: record.values[index]  # type: ignore[index]
+        return lambda records: [record.values[index] for record in records]  # type: ignore[index]
     path = path_to(column, reading.columns)
 
-    def follow(record: Record) -> Any:
-        value: Any = record.values
+    def follow(records: Sequence[Record]) -> Sequence[Any]:
+        values: list[Any] = [record.values for record in records]
         for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
+            values = [value.get(key) if isinstance(value, dict) else None for value in values]
+        return values
 
     return follow

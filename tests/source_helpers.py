@@ -6,7 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import zstandard
@@ -14,9 +14,11 @@ from hypothesis import settings
 
 from importer.model import Dialect, Record, Rejection
 from importer.source import detect, open_source
-from importer.source.csv import CsvReader
+from importer.source.blocks import in_blocks
+from importer.source.csv import LIMIT, CsvReader
+from importer.source.jsonl import LIMIT as LINE_LIMIT
 from importer.source.jsonl import JsonlReader
-from importer.source.text import open_text
+from importer.source.lines import ByteLines, TextLines
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -37,18 +39,49 @@ def write(folder: Path, content: bytes | str, name: str = "events.csv") -> Path:
     return path
 
 
+class Handed(io.BufferedIOBase):
+    """A file that is handed over in certain pieces and may break behind the last."""
+
+    def __init__(self, pieces: Iterable[bytes], error: Exception | None = None) -> None:
+        self._pieces = iter(pieces)
+        self._error = error
+
+    def read1(self, _: int = -1) -> bytes:
+        piece = next(self._pieces, b"")
+        if self._error and not piece:
+            raise self._error
+        return piece
+
+
 def read_csv(
     content: bytes | str, width: int, *, delimiter: str = ",", encoding: str = "utf-8"
 ) -> list[Record | Rejection]:
-    """All items of CSV without a header."""
+    """All items of CSV without a header, read one by one and in blocks."""
     data = content.encode(encoding) if isinstance(content, str) else content
-    with open_text(io.BytesIO(data), encoding) as text:
-        return list(CsvReader(text, delimiter, width))
+
+    def reader() -> CsvReader:
+        return CsvReader(TextLines(io.BytesIO(data), encoding, LIMIT), delimiter, width)
+
+    items = list(reader())
+    assert in_one_list(reader()) == items
+    return items
 
 
 def read_jsonl(content: bytes | str) -> list[Record | Rejection]:
+    """All items of lines of JSON, read one by one and in blocks."""
     data = content.encode() if isinstance(content, str) else content
-    return list(JsonlReader(io.BytesIO(data)))
+
+    def reader() -> JsonlReader:
+        return JsonlReader(ByteLines(io.BytesIO(data), LINE_LIMIT))
+
+    items = list(reader())
+    assert in_one_list(reader()) == items
+    return items
+
+
+def in_one_list(reader: CsvReader | JsonlReader) -> list[Record | Rejection]:
+    """What a reader gives in blocks."""
+    return [item for block, _ in in_blocks(reader, iter(reader)) for item in block]
 
 
 def read_file(

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from importer import exact_json
@@ -101,3 +102,137 @@ def test_a_number_is_kept_or_noted_or_refused(text: str):
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))  # fmt: skip
 def test_what_a_program_wrote_is_read_as_it_was(value: object):
     assert exact_json.loads(json.dumps(value).encode()) == (value, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"a":1,"a":2}', ""),
+        ('{"a" : 1, "a" : 2}', ""),
+        ('{"a"\t:1,"a"\n:2}', ""),
+        ('{"a" :1,"a":{"a":3}}', ""),
+        ('{"smile":":)","a" : 1,"a" : 2}', ""),
+        ('{"quoted":"\\":","a":1,"a":2}', ""),
+        ('{"slash\\\\":1,"a":1,"a":2}', ""),
+        ('{"slash\\\\" :{"quoted":"\\":"},"a":1,"a":2}', ""),
+        ('[{"b": [{"a" : 1, "a" : 2}]}]', "[0].b[0]: "),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_however_it_is_spaced(text: str, where: str):
+    assert exact_json.loads(text.encode()) == (
+        json.loads(text),
+        f"{where}key a stands twice: its last value counts",
+    )
+
+
+# Pieces that texts are put together of: well-formed often enough, and each a trap.
+spaces = st.sampled_from(["", "", "", " ", "\t", "\n", "\r\n ", "  "])
+keys = st.sampled_from(['"a"', '"b"', '"a"', '"b\\\\"', '"\\""', '":"', '"é"', '"\\u00e9"', '"e-1"'])
+strings = st.sampled_from(
+    [
+        '"x"',
+        '":)"',
+        '"\\":"',
+        '"\\" :"',
+        '"say \\"a\\": b"',
+        '"\\\\"',
+        '"12345678901234567"',
+        '" 1e-400"',
+        '"1 : 2"',
+    ]
+)
+parts = st.recursive(
+    strings
+    | numbers
+    | st.sampled_from(["0", "-0", "1.0", "1e5", "1e-400", "1E-0324", "18446744073709551616", "-9223372036854775809", "null"]),
+    lambda inner: st.lists(st.tuples(spaces, inner, spaces).map("".join), max_size=3).map(lambda x: f"[{','.join(x)}]")
+    | st.lists(st.tuples(spaces, keys, spaces, st.just(":"), spaces, inner, spaces).map("".join), max_size=3).map(
+        lambda x: "{" + ",".join(x) + "}"
+    ),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def told(text: bytes) -> bool:
+    """True if there is something to tell of a text, by the exact look that everything else saves."""
+    try:
+        return bool(exact_json.explain(text))
+    except exact_json.BadJSON:
+        return True
+
+
+def values_of(texts: list[bytes]) -> list[object]:
+    try:
+        return [orjson.loads(text) for text in texts]
+    except orjson.JSONDecodeError:
+        reject()
+
+
+@settings(deadline=None, max_examples=400)
+@given(parts.map(str.encode))
+def test_nothing_is_kept_silent_of_one_text(text: bytes):
+    (value,) = values_of([text])
+    if told(text):
+        assert exact_json.suspicious(text, value)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(parts.map(str.encode), max_size=6))
+def test_nothing_is_kept_silent_of_many_texts(texts: list[bytes]):
+    if exact_json.plain(texts, values_of(texts)):
+        assert not any(map(told, texts))
+
+
+def test_texts_of_every_kind_can_be_asked_together():
+    texts = [b'{"a":":)"}', b'"{{"', b"[]", b"1", b"null", b'{"b":{"c":[{"d":1}]}}', b'[[{"e":{}}]]']
+    assert exact_json.plain(texts, values_of(texts))
+
+
+words = st.text(st.characters(exclude_characters=':"\\', codec="utf-8"))
+
+
+@given(st.lists(st.dictionaries(words, st.none() | st.integers(-(2**63), 2**64 - 1) | words), max_size=6))
+def test_what_programs_write_is_plain(values: list[object]):
+    texts = [json.dumps(value, indent=1).encode() for value in values]
+    assert exact_json.plain(texts, values)
+    assert exact_json.plain([orjson.dumps(value) for value in values], values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": {"b": [{"c": 1}, {"c": 2}]}}',
+        '{"said": "\\"a\\": 1"}',
+        '{"embedded": "{\\"a\\":{\\"b\\":1}}", "\\u00e9": 1}',
+        '{"p": 0.30000000000000004, "\\u00e9": 7e1}',
+        '{"id": "12345678901234567890", "uuid": "550e8400-e29b-41d4-a716-4466550e-000", "\\u00e9": 7e1}',
+        '{"at": 1700000000000000, "n": 1700000000000000000, "\\u00e9": 7e1}',
+        '"12345678901234567"',
+        "-12345678901234567",
+        "[]",
+    ],
+)
+def test_what_only_looks_odd_is_plain(text: str):
+    data = text.encode()
+    assert not exact_json.suspicious(data, orjson.loads(data))
+    assert exact_json.plain([b"{}", data, b"1"], [{}, orjson.loads(data), 1])
+
+
+def test_one_odd_text_among_many_is_found():
+    texts = [b'{"a": 1, "b": "x"}'] * 500
+    for odd in (b'{"a" : 1, "a" : 2}', b'{"a": 0.12345678901234567890}', b"1e-400", b"-9223372036854775809"):
+        for at in (0, 250, 500):
+            mixed = [*texts[:at], odd, *texts[at:]]
+            assert not exact_json.plain(mixed, [orjson.loads(text) for text in mixed])
+
+
+def test_numbers_of_neighbouring_texts_are_not_taken_for_one():
+    assert exact_json.plain([b"1234567890"] * 3, [1234567890] * 3)
+
+
+def test_texts_nested_too_deep_to_be_written_again_are_looked_at_one_by_one():
+    deep = b'{"a" : 1, "b": ' + b"[" * 400 + b'":)"' + b"]" * 400 + b"}"
+    twice = deep.replace(b'"b"', b'"a"')
+    assert not exact_json.plain([twice], [orjson.loads(twice)])
+    assert exact_json.suspicious(twice, orjson.loads(twice))
+    assert exact_json.loads(deep)[1] == ""

@@ -100,12 +100,25 @@ class Audit:
         Raises:
             StorageError: They can't be kept.
         """
-        held, pack = self._held, _FINGERPRINT.pack
-        for event in events:
-            name, user, own, time = event.event, event.distinct_id, event.insert_id, event.time
-            # NUL parts the fields: it is legal in none of an id's characters, and lengths fix the rest.
-            key = f"{len(name)}\0{len(user)}\0{time // _DAY_MS}\0{own}\0{name}{user}"
-            held += pack(xxh3_128_digest(key.encode()), xxh3_64_intdigest(event.body), time, event.row)
+        columns = tuple(zip(*events, strict=True))
+        if not columns:
+            return
+        rows, _, names, users, own, times, bodies, _ = columns
+        # NUL parts the fields: it is legal in none of an id's characters, and the length fixes the rest.
+        keys = [
+            f"{own_id}\0{time // _DAY_MS}\0{len(name)}\0{name}{user}".encode()
+            for own_id, time, name, user in zip(own, times, names, users, strict=True)
+        ]
+        held = self._held
+        held += b"".join(
+            map(
+                _FINGERPRINT.pack,
+                map(xxh3_128_digest, keys),
+                map(xxh3_64_intdigest, bodies),
+                times,
+                rows,
+            )
+        )
         if len(held) >= _IN_MEMORY * _FINGERPRINT.size:
             self._spill()
 

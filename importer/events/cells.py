@@ -7,8 +7,8 @@ from typing import Any
 
 from importer.errors import MappingError
 from importer.events.types import BadValue, shown
-from importer.events.values import Convert, Values, clash
-from importer.model import Field, Reading
+from importer.events.values import Values, clash
+from importer.model import ColumnType, Field, Reading
 
 
 class Cells:
@@ -22,7 +22,9 @@ class Cells:
         self._values = values
         self._null = frozenset(reading.null)
         self._fields = tuple((field, reading.columns.index(c)) for field, c in reading.fields.items())
-        self._columns = _plan(reading, values)
+        self._columns = tuple(
+            (index, name, column, values.converters[kind]) for index, name, column, kind in plan(reading)
+        )
 
     def __call__(self, cells: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the cells hold, sorted by name, and put the fields into ``known``."""
@@ -51,15 +53,19 @@ class Cells:
         return properties
 
 
-def _plan(reading: Reading, values: Values) -> tuple[tuple[int, str, str, Convert | None], ...]:
-    """Return where each property is found, its name, its column and how it is read; sorted by name."""
+def plan(reading: Reading) -> tuple[tuple[int, str, str, ColumnType], ...]:
+    """Return where each property is found, its name, its column and its type; sorted by name.
+
+    Raises:
+        MappingError: Two columns would be one property.
+    """
     mapped = set(reading.fields.values())
     planned = []
     for index, column in enumerate(reading.columns):
         kind = reading.types.get(column, "string")
         if column not in mapped and kind != "skip":
             name = reading.names.get(column, column)
-            planned.append((index, name, column, values.converters[kind]))
+            planned.append((index, name, column, kind))
     planned.sort(key=lambda plan: plan[1])
     for one, next_ in pairwise(planned):
         if one[1] == next_[1]:

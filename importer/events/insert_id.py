@@ -7,8 +7,13 @@ form that was once used may never change: an event that is sent again would be c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 import orjson
 from xxhash import xxh3_128_hexdigest
+
+_FACT: Final = b"%b\n%b\n%d\n%b"
 
 
 def of_content(
@@ -28,12 +33,17 @@ def of_content(
         row: Base name of the source and number of the record, where records that are identical in
             everything are distinct facts.
     """
-    fact = b"%b\n%b\n%d\n%b" % (event, distinct_id, instant, properties)
+    fact = _FACT % (event, distinct_id, instant, properties)
     if row is not None:
         name, number = row
         # A file's name may hold bytes that are not UTF-8.
         fact += b"\n" + orjson.dumps((name.encode("utf-8", "backslashreplace").decode(), number))
     return xxh3_128_hexdigest(fact)
+
+
+def of_contents(facts: Iterable[tuple[bytes, bytes, int, bytes]]) -> list[str]:
+    """Return what `of_content` gives for each of many facts, which need no row."""
+    return list(map(xxh3_128_hexdigest, map(_FACT.__mod__, facts)))
 
 
 def of_text(text: str) -> str:

@@ -6,24 +6,24 @@ code point), so that the same bytes are sent and hashed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
 
 from importer import exact_json
 from importer.events import insert_id, rules
+from importer.events.bulk import Bulk
 from importer.events.cells import Cells
+from importer.events.found import ROOM
 from importer.events.mapping import PROPERTY_OF
 from importer.events.objects import Objects
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
 from importer.events.types import BadValue, canonical, shown
 from importer.events.values import Values, clash
+from importer.events.written import BODY, FINER, IP_OFF, NO_USER, TAG, tag_member
 from importer.model import Event, Field, Reading, Record, Rejection
 
-_NO_USER: Final = "no distinct_id: sent as an event without a user"
-_TAG: Final = "import_tag"
-_ROOM: Final = rules.MAX_PROPERTIES - 5  # time, distinct_id, $insert_id, ip and the tag may be added
 _NAMED: Final = tuple(PROPERTY_OF.items())
 
 
@@ -33,6 +33,9 @@ class Mapper:
     Args:
         reading: How the source is read.
         now: Milliseconds since the epoch, asked once per chunk.
+
+    Attributes:
+        bulk: Makes the events of records that need no care, many at once.
     """
 
     def __init__(self, reading: Reading, now: Callable[[], int]) -> None:
@@ -40,7 +43,7 @@ class Mapper:
         self._now = now
         self._clock = 0
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
-        self._tag = b',"import_tag":' + orjson.dumps(reading.tag) if reading.tag else b""
+        self._tag = tag_member(reading.tag)
         self._constants = dict(reading.constants)
         self._fixed: dict[Field, Any] = {
             field: self._constants.pop(name)
@@ -49,20 +52,29 @@ class Mapper:
             if name in self._constants
         }
         self._by_row = reading.insert_id == "row"
-        by_cells = reading.dialect.format == "csv"
-        merged = bool(self._constants) or "properties" in reading.fields
-        flat = by_cells and not merged and "json" not in reading.types.values()
-        self._values = Values(reading, in_form=flat)
-        self._properties_of = (Cells if by_cells else Objects)(reading, self._values)
-        # Cells come out sorted and canonical where nothing is merged into them or nested in them.
-        has_ip = "ip" in (*reading.fields, *reading.columns, *reading.names.values())
-        self._in_form = flat and not has_ip
+        self._values = Values(reading)
+        self._properties_of: Cells | Objects
+        if reading.dialect.format == "csv":
+            self._properties_of, objects = Cells(reading, self._values), None
+        else:
+            self._properties_of = objects = Objects(reading, self._values)
+        self.bulk = Bulk(reading, self._times, self._fixed, self._constants, objects)
 
-    def map(self, chunk: Iterable[Record | Rejection]) -> list[Event | Rejection]:
+    def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
         """Return an event or a rejection for each record, in order; rejections pass through."""
         self._clock = self._now()
-        one = self._event
-        return [one(item) if isinstance(item, Record) else item for item in chunk]
+        made = self.bulk.map(chunk, self._clock)
+        if None not in made:
+            return made  # type: ignore[return-value]  # None was looked for
+        return [
+            event if event is not None else self._event(item) if isinstance(item, Record) else item
+            for event, item in zip(made, chunk, strict=True)
+        ]
+
+    def map_one(self, record: Record) -> Event | Rejection:
+        """Return what `map` makes of a record, without the help of others."""
+        self._clock = self._now()
+        return self._event(record)
 
     # ── one record ───────────────────────────────────────────────────────────────────────────
 
@@ -94,8 +106,7 @@ class Mapper:
         if ip is not None:
             properties["ip"] = _ip(ip)
         self._check(properties)
-        if not self._in_form:
-            properties = _canonical(properties)
+        properties = _canonical(properties)
         event_json, user_json = _json_string(event, "event"), _json_string(distinct_id, "distinct_id")
         body = self._encoded(properties)
         if "insert_id" in known:
@@ -103,14 +114,14 @@ class Mapper:
         else:
             row = (self._reading.source_name, record.row) if self._by_row else None
             identity = insert_id.of_content(event_json, user_json, instant, body, row)
-        tail = b',"ip":0' if ip is None and self._reading.geoip == "off" else b""
+        tail = IP_OFF if ip is None and self._reading.geoip == "off" else b""
         if self._tag:
             tail += self._tag
-            if _TAG in properties:
-                self._values.notes.append(f"{_TAG}: --tag replaces {shown(properties.pop(_TAG))}")
+            if TAG in properties:
+                self._values.notes.append(f"{TAG}: --tag replaces {shown(properties.pop(TAG))}")
                 body = self._encoded(properties)
         milliseconds = instant // NS_PER_MS
-        whole = b'{"event":%b,"properties":{"time":%d,"distinct_id":%b,"$insert_id":"%b"%b%b%b}}' % (
+        whole = BODY % (
             event_json,
             milliseconds,
             user_json,
@@ -132,25 +143,25 @@ class Mapper:
             properties = {**properties, "distinct_id": distinct_id}
         notes = self._values.notes + rules.notes_on(properties, event)
         if instant % NS_PER_MS:
-            notes.append("time is sent in milliseconds; the file has it finer")
+            notes.append(FINER)
         return "; ".join(notes) if notes else ""
 
     def _encoded(self, properties: dict[str, Any]) -> bytes:
         try:
-            return orjson.dumps(properties, option=None if self._in_form else orjson.OPT_SORT_KEYS)
+            return orjson.dumps(properties, option=orjson.OPT_SORT_KEYS)
         except (orjson.JSONEncodeError, RecursionError) as error:
             raise BadValue(f"properties: can't be written as JSON: {error}") from None
 
     def _check(self, properties: dict[str, Any]) -> None:
         """Ask the rules about the properties, with those that are added when the event is written."""
-        if len(properties) <= _ROOM:
+        if len(properties) <= ROOM:
             _obey(rules.check_properties(properties))
             return
         added = dict.fromkeys(("time", "distinct_id", "$insert_id"), "")
         if "ip" not in properties and self._reading.geoip == "off":
             added["ip"] = ""
         if self._tag:
-            added[_TAG] = ""
+            added[TAG] = ""
         _obey(rules.check_properties({**properties, **added}))
 
     # ── fields ───────────────────────────────────────────────────────────────────────────────
@@ -211,7 +222,7 @@ class Mapper:
 
     def _distinct_id(self, value: Any) -> str:
         if value is None or value == "":
-            self._values.notes.append(_NO_USER)
+            self._values.notes.append(NO_USER)
             return ""
         user = self._id_text("distinct_id", value)
         _obey(rules.check_distinct_id(user))

@@ -32,7 +32,8 @@ from typing import Any, Literal
 
 from importer.errors import MappingError
 from importer.events.mapping import FIELDS, nearest
-from importer.events.types import COLUMN_TYPES, ColumnProfile, shown
+from importer.events.type_scan import ColumnProfile
+from importer.events.types import COLUMN_TYPES, shown
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.model import JSON, ColumnType, Field, Reading
 

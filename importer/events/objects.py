@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 from importer.events.mapping import FIELD_CALLED, path_to, well_known
@@ -10,29 +10,33 @@ from importer.events.types import BadValue
 from importer.events.values import Values, clash
 from importer.model import Field, Reading
 
-_Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
+Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
 
 
 class Objects:
-    """Reads the objects of records, by one reading."""
+    """Reads the objects of records, by one reading.
+
+    Attributes:
+        outer: The paths of fields outside of the properties column.
+        inner: Those inside of it, from there.
+    """
 
     def __init__(self, reading: Reading, values: Values) -> None:
         self._reading = reading
         self._values = values
-        self._outer, self._inner = _paths_by_place(reading)
+        self.outer, self.inner = _paths_by_place(reading)
         self._known_keys = {*reading.columns, *reading.types, *reading.names}
         self._given = {*reading.fields, *(FIELD_CALLED.get(name, name) for name in reading.constants)}
 
     def __call__(self, values: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the object holds, and put the fields into ``known``."""
         left: dict[str, Any] = dict(values)
-        _take_all(left, self._outer, known)
+        _take_all(left, self.outer, known)
         bag = known.pop("properties", None)
         properties: dict[str, Any] = {} if bag is None else dict(self._values.object(bag))
-        _take_all(properties, self._inner, known)
+        _take_all(properties, self.inner, known)
         reading = self._reading
-        if not left.keys() <= self._known_keys:
-            self._check_surprise(left)
+        self.check_surprise(left.keys())
         for column, found in left.items():
             kind = reading.types.get(column)
             if kind == "skip":
@@ -47,9 +51,15 @@ class Objects:
             properties[name] = value
         return properties
 
-    def _check_surprise(self, left: Mapping[str, Any]) -> None:
-        """Refuse a record with a key that would have been mapped, had it been in the first records."""
-        for key in sorted(left.keys() - self._known_keys):
+    def check_surprise(self, keys: Collection[str]) -> None:
+        """Refuse a record with a key that would have been mapped, had it been in the first records.
+
+        Raises:
+            BadValue: There is one.
+        """
+        if self._known_keys.issuperset(keys):
+            return
+        for key in sorted({*keys} - self._known_keys):
             field = well_known(key)
             if field and field not in self._given:
                 raise BadValue(
@@ -58,7 +68,7 @@ class Objects:
                 )
 
 
-def _paths_by_place(reading: Reading) -> tuple[_Paths, _Paths]:
+def _paths_by_place(reading: Reading) -> tuple[Paths, Paths]:
     """Return the paths of mapped fields outside of the properties column and those inside of it.
 
     The latter are followed once that is an object of its own; they start there.
@@ -75,7 +85,7 @@ def _paths_by_place(reading: Reading) -> tuple[_Paths, _Paths]:
     )
 
 
-def _take_all(left: dict[str, Any], paths: _Paths, known: dict[Field, Any]) -> None:
+def _take_all(left: dict[str, Any], paths: Paths, known: dict[Field, Any]) -> None:
     for path, fields in paths:
         value = left.pop(path[0], None) if len(path) == 1 else _take(left, path)
         if value is not None and value != "":

@@ -21,8 +21,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from importer.model import JSON
 
@@ -90,6 +92,8 @@ REFUSED_IDS = frozenset(
 
 _CONTAINERS = frozenset({dict, list})
 _REQUIRED = ("time", "distinct_id", "$insert_id")
+_HARMLESS_BYTES = min(MAX_STRING_CHARACTERS, MAX_ARRAY_ELEMENTS, MAX_NESTED_KEYS)
+"""In JSON of so many bytes there is room for no text that is too long, nor for too many elements or keys."""
 _SHOWN_CHARACTERS = 60
 _SHOWN_NAMES = 5
 
@@ -237,6 +241,47 @@ def check_encoding(event: object) -> Violation | None:
     return None
 
 
+# ── many at once: what the checks above would find nothing in ────────────────────────────────────
+
+
+def are_ids(values: Iterable[str]) -> bool:
+    """True if `check_distinct_id` finds nothing in any of these texts."""
+    return REFUSED_IDS.isdisjoint(values)
+
+
+def are_insert_ids(values: Sequence[str]) -> bool:
+    """True if `check_insert_id` finds nothing in any of these texts, which may be none."""
+    joined = "".join(values)
+    return (
+        all(values)
+        and are_short(values, MAX_INSERT_ID_BYTES)
+        and joined.isascii()
+        and (not values or joined.replace("-", "0").isalnum())
+        and REFUSED_IDS.isdisjoint(values)
+    )
+
+
+def are_short(texts: Iterable[str], most: int = MAX_STRING_CHARACTERS) -> bool:
+    """True if no text has more characters than that; by default, than Mixpanel keeps."""
+    return max(map(len, texts), default=0) <= most
+
+
+def is_plain(value: JSON) -> bool:
+    """True if neither `check_properties` nor `notes_on` has a word to say of a property with this value."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_STRING_CHARACTERS  # type: ignore[arg-type]  # kind says: a string
+    if kind not in _CONTAINERS:
+        return True
+    try:
+        written = orjson.dumps(value)
+    except orjson.JSONEncodeError:  # nested deeper than orjson goes
+        return False
+    if len(written) <= _HARMLESS_BYTES and written.count(b"{") <= MAX_NESTING:
+        return True
+    return not (_nested_problem(value) or holds_long_text(value))
+
+
 # ── the whole event ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -315,16 +360,18 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
         notes.append(
             f"Mixpanel keeps {MAX_STRING_CHARACTERS} characters of a text and will cut {_listed(long)}"
         )
-    reserved = _reserved_names(tuple(properties))
-    if reserved:
-        notes.append(f"Mixpanel gives reserved names its own meaning: {_listed(reserved)}")
-    return notes
+    reserved = note_on_names(tuple(properties))
+    return [*notes, reserved] if reserved else notes
 
 
-@lru_cache(maxsize=256)  # a source has few sets of names, and one set for a million records is usual
-def _reserved_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those that begin with ``$`` or ``mp_``, as they are shown; not the ``$insert_id`` we set."""
-    return tuple(shown_name(name) for name in names if name.startswith(("$", "mp_")) and name != "$insert_id")
+@lru_cache(maxsize=4096)  # a source has few sets of names, and one set for a million records is usual
+def note_on_names(names: tuple[str, ...]) -> str:
+    """The part of `notes_on` that names alone give: those that Mixpanel reserves; empty if there are none.
+
+    They begin with ``$`` or ``mp_``; the ``$insert_id`` that we set is none of them.
+    """
+    reserved = [shown_name(name) for name in names if name.startswith(("$", "mp_")) and name != "$insert_id"]
+    return f"Mixpanel gives reserved names its own meaning: {_listed(reserved)}" if reserved else ""
 
 
 def holds_long_text(value: JSON) -> bool:

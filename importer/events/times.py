@@ -35,7 +35,11 @@ _TO_SECOND, _TO_MINUTE, _TO_DAY = map(len, ("2024-05-01T10:00:00", "2024-05-01T1
 _EPOCH = re.compile(r"(-?[0-9]{1,20})(?:\.([0-9]{1,9})0*)?").fullmatch
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on wall clocks, zone applied after
 _UNITS = (("epoch s", 1), ("epoch ms", 10**3), ("epoch µs", 10**6), ("epoch ns", 10**9))
-_WITH_OFFSET, _WITHOUT_ZONE, _DATE = "ISO 8601 with offset", "ISO 8601 without zone", "date only"
+WITH_OFFSET: Final = "ISO 8601 with offset"
+"""A form in which the zone is written beside each time."""
+WITHOUT_ZONE: Final = "ISO 8601 without zone"
+"""A form in which it is not."""
+_DATE = "date only"
 _EXPECTED = "ISO 8601 with an offset, or an epoch in s, ms, µs or ns"
 _ONE_SECOND = timedelta(seconds=1)
 
@@ -74,13 +78,16 @@ class TimeReader:
 
     Attributes:
         form: The form in which the last time was written, for people, such as ``epoch ms``.
+        free: True if forms are told apart value by value: no ``time_format`` was given.
+        local_epochs: As given.
     """
 
     def __init__(self, timezone: str = "", time_format: str = "", *, local_epochs: bool = False) -> None:
         self._zone = zone_named(timezone) if timezone else None
         self._zone_name = timezone
         self._format = _checked_format(time_format)
-        self._local_epochs = local_epochs
+        self.local_epochs = local_epochs
+        self.free = not time_format
         self.form = ""
 
     def read(self, value: object) -> int:
@@ -115,7 +122,7 @@ class TimeReader:
             wall = datetime.fromisoformat(text[: _TO_SECOND if second else _TO_MINUTE if clock else _TO_DAY])
         except ValueError as error:
             raise BadValue(f"{shown(text)} is no time: {error}") from None
-        self.form = _WITH_OFFSET if zone else _WITHOUT_ZONE if clock else _DATE
+        self.form = WITH_OFFSET if zone else WITHOUT_ZONE if clock else _DATE
         since = wall - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
         seconds -= _offset(zone) if zone else self._local_offset(wall, text)
@@ -123,19 +130,17 @@ class TimeReader:
 
     def _by_epoch(self, text: str, whole: str, frac: str | None) -> int:
         number = int(whole)
-        for self.form, per_second in _UNITS:
-            if EARLIEST * per_second <= number < _LATEST * per_second:
-                break
-        else:
+        unit = epoch_unit(number, number)
+        if unit is None:
             raise BadValue(f"{shown(text)} is no epoch in s, ms, µs or ns between 1971 and 2100")
-        scale = NS_PER_S // per_second
+        self.form, scale = unit
         instant = number * scale
         if frac:
             part = int(frac.ljust(9, "0")) * scale
             if part % NS_PER_S:
                 raise BadValue(f"{shown(text)} is finer than a nanosecond")
             instant += part // NS_PER_S
-        return self._from_local(instant, text) if self._local_epochs else instant
+        return self._from_local(instant, text) if self.local_epochs else instant
 
     def _from_local(self, instant: int, text: str) -> int:
         wall = _EPOCH_NAIVE + (instant // NS_PER_S) * _ONE_SECOND
@@ -175,6 +180,14 @@ class TimeReader:
         raise ClockChange(
             f"{shown(text)} {what} in {self._zone_name}: clocks were changed there; give it an offset"
         )
+
+
+def epoch_unit(smallest: int, largest: int) -> tuple[str, int] | None:
+    """Return the form of all epochs in a range, and their unit in nanoseconds; None where they share none."""
+    for form, per_second in _UNITS:
+        if EARLIEST * per_second <= smallest and largest < _LATEST * per_second:
+            return form, NS_PER_S // per_second
+    return None
 
 
 def _checked(seconds: int, text: str) -> int:

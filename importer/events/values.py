@@ -9,7 +9,6 @@ from importer import exact_json
 from importer.events.times import TimeReader, iso_utc
 from importer.events.types import (
     BadValue,
-    canonical,
     rounding,
     shown,
     to_boolean,
@@ -27,19 +26,18 @@ class Values:
 
     Args:
         reading: Whose times without a zone are read through its zone.
-        in_form: Numbers come out canonical, for properties that nothing else will bring into that form.
 
     Attributes:
         notes: Notes on the record at hand; cleared by whoever goes on to the next.
     """
 
-    def __init__(self, reading: Reading, *, in_form: bool) -> None:
+    def __init__(self, reading: Reading) -> None:
         self.notes: list[str] = []
         self._times = TimeReader(reading.timezone)
         self.converters: dict[ColumnType, Convert | None] = {
             "string": None,
             "integer": to_integer,
-            "number": self._canonical_number if in_form else self._number,
+            "number": self._number,
             "boolean": to_boolean,
             "json": self._json,
             "time": self._time,
@@ -93,9 +91,6 @@ class Values:
         if rounded:
             self.notes.append(rounded)
         return value
-
-    def _canonical_number(self, text: str) -> Any:
-        return canonical(self._number(text))
 
     def _json(self, text: str) -> Any:
         value, note = exact_json.loads(text.encode("utf-8", "surrogateescape"))

@@ -13,11 +13,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
-from typing import Final, TextIO
+from itertools import chain, compress
+from typing import TYPE_CHECKING, Final
 
 from importer.model import Record, Rejection
+from importer.source.blocks import NOTHING, Proven, records
+from importer.source.lines import TextLines
 from importer.source.text import BOM, bad_byte, ignore
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 LIMIT: Final = 2_000_000
 """Most characters of one record, its line ends included."""
@@ -34,7 +39,7 @@ _NUL: Final = "the record holds a NUL character, which text never does: damaged 
 csv.field_size_limit(max(csv.field_size_limit(), LIMIT))
 
 
-def parse(lines: Iterable[str], delimiter: str, quote: str = '"') -> Iterator[list[str]]:
+def parse(lines: Iterable[str], delimiter: str, quote: str = '"') -> Reader:
     """The cells of each record; none for a blank line.
 
     Raises:
@@ -49,7 +54,7 @@ class CsvReader:
     """Records and rejections of a text, in order; to be iterated once.
 
     Args:
-        text: As `text.open_text` opens it.
+        source: The lines of the text.
         delimiter: One character.
         quote: What encloses a cell: one character, or nothing.
         width: Number of cells of a record.
@@ -60,11 +65,13 @@ class CsvReader:
         row: Number of the last item.
         lines: Physical lines of the last item until the next is asked for; none if it was too long.
         bom: True if a byte order mark was taken off the first line.
+        line: Number of the physical line on which the last item starts.
+        between: True if the line below the last item begins a record, whatever stands above it.
     """
 
     def __init__(
         self,
-        text: TextIO,
+        source: TextLines,
         delimiter: str,
         width: int,
         *,
@@ -75,28 +82,67 @@ class CsvReader:
         self.row = -1 if header else 0
         self.lines: list[str] = []
         self.bom = False
-        self._text = text
-        self._readline = partial(text.readline, LIMIT + 1)
+        self.line = 1
+        self.between = False
+        self.source = source
+        self._readline = partial(source.readline, LIMIT + 1)
         self._delimiter = delimiter
         self._quote = quote
         self._width = width
         self._keep = keep
-        self._line = 1  # number of the physical line on which the next item starts
         self._ahead: list[str] = []  # a line that was read and not taken; at most one
         self._why = ""  # what broke the record in `lines`
 
     def __iter__(self) -> Iterator[Record | Rejection]:
-        first = self._text.readline(LIMIT + 2)  # one more, for the mark
+        first = self.source.readline(LIMIT + 2)  # one more, for the mark
         self.bom = first.startswith(BOM)
         self._ahead = [first.removeprefix(BOM)]
         while True:
+            self.between = True
             yield from self._whole()
+            self.between = False
             if self.lines:
                 yield from self._broken()
             elif self._ahead:
                 yield self._too_long()
             else:
                 return
+
+    def prove(self, lines: list[str], size: int) -> Proven:
+        """The records of the next lines, as far as they need no care.
+
+        Args:
+            lines: To be asked for `between` two records alone.
+            size: Of all lines.
+        """
+        if size > LIMIT or not self.source.clean:
+            return NOTHING
+        rows: list[list[str]] = []
+        ends = [0]  # how many lines were read when each was whole
+        reader = parse(lines, self._delimiter, self._quote)
+        stuck = False
+        try:
+            for values in reader:
+                rows.append(values)
+                ends.append(reader.line_num)
+        except csv.Error as error:  # what stands above is read as it would be without
+            stuck = str(error) != "unexpected end of data"
+        widths = set(map(len, rows))
+        if not widths <= {0, self._width}:
+            sound = next(n for n, values in enumerate(rows) if len(values) not in (0, self._width))
+            del rows[sound:], ends[sound + 1 :]
+            stuck = True
+        above = self.line + len(self.lines)  # the last item's are counted when the next is asked for
+        starts: Iterable[int] = map(above.__add__, ends)
+        if 0 in widths:  # blank lines
+            starts = compress(starts, rows)
+            rows = list(filter(None, rows))
+        return Proven(records(rows, self.row + 1, starts), ends[-1], stuck)
+
+    def skip(self, items: int, lines: int) -> None:
+        """Go on below records that were proven."""
+        self.row += items
+        self.line += lines
 
     def _feed(self) -> Iterator[str]:
         """Physical lines; stops ahead of the one that would make the record too long."""
@@ -121,7 +167,7 @@ class CsvReader:
                 line = lines[0]
                 if len(values) == width and len(lines) == 1 and line.isascii() and "\0" not in line:
                     self.row += 1
-                    yield Record(self.row, self._line, values)
+                    yield Record(self.row, self.line, values)
                 elif values:
                     if len(values) != width and len(lines) > 1:
                         self._why = _unclosed(
@@ -130,11 +176,11 @@ class CsvReader:
                         )
                         return
                     yield self._item(values)
-                self._line += len(lines)
+                self.line += len(lines)
                 lines.clear()
         except csv.Error:
             if not self._why:
-                last = self._line + len(lines) - 1
+                last = self.line + len(lines) - 1
                 self._why = _STRAY if len(lines) == 1 else _unclosed(f"line {last} breaks it off")
 
     def _broken(self) -> Iterator[Record | Rejection]:
@@ -144,7 +190,7 @@ class CsvReader:
         self._ahead = []
         self.lines[:] = [first]
         yield self._reject(self._why)
-        self._line += 1
+        self.line += 1
         for left, line in zip(range(len(others) - 1, -1, -1), others, strict=True):
             values, error = ([], "") if len(line) > LIMIT else _alone(line, self._delimiter, self._quote)
             if not left and (error == _NEEDS_MORE or len(line) > LIMIT):
@@ -155,7 +201,7 @@ class CsvReader:
                 yield self._reject(error or _TAIL)
             elif values:
                 yield self._item(values)
-            self._line += 1
+            self.line += 1
         self.lines.clear()
 
     def _too_long(self) -> Rejection:
@@ -172,7 +218,7 @@ class CsvReader:
             else:
                 self._ahead = [following]
         rejection = self._reject(f"the line is longer than {LIMIT:,} characters")
-        self._line += 1
+        self.line += 1
         return rejection
 
     def _item(self, values: list[str]) -> Record | Rejection:
@@ -181,19 +227,19 @@ class CsvReader:
         if error:
             return self._reject(error)
         self.row += 1
-        return Record(self.row, self._line, values)
+        return Record(self.row, self.line, values)
 
     def _reject(self, error: str) -> Rejection:
         self.row += 1
-        return Rejection(self.row, self._line, error)
+        return Rejection(self.row, self.line, error)
 
     def _fault(self, values: list[str]) -> str:
         """Why a whole record is none, else empty."""
         if bad := bad_byte(self.lines):
             index, position, byte = bad
             return (
-                f"byte 0x{byte:02X} at character {position} of line {self._line + index} is not "
-                f"{self._text.encoding}; if the file is in another encoding, name it with --encoding "
+                f"byte 0x{byte:02X} at character {position} of line {self.line + index} is not "
+                f"{self.source.encoding}; if the file is in another encoding, name it with --encoding "
                 "(often cp1252 or latin-1)"
             )
         if any("\0" in line for line in self.lines):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import BinaryIO, Final
+from typing import Any, Final
 
 import orjson
 
-from importer.exact_json import BadJSON, explain, suspicious
+from importer.exact_json import BadJSON, explain, plain, suspicious
 from importer.model import Record, Rejection
+from importer.source.blocks import NOTHING, Proven, records
+from importer.source.lines import ByteLines
 from importer.source.text import ignore, short
 
 LIMIT: Final = 8 * 1024 * 1024
@@ -44,26 +47,31 @@ class JsonlReader:
     """Records and rejections of lines of JSON, in order; to be iterated once.
 
     Args:
-        binary: The decompressed bytes.
+        source: The lines of bytes.
         keep: Gets a line longer than `LIMIT` in pieces, each with the record's row.
 
     Attributes:
         row: Number of the last item.
         lines: The line of the last item until the next is asked for; none if it was too long.
         bom: True if a byte order mark was taken off the first line.
+        line: Number of the last line that was read.
+        between: True once the byte order mark can't come any more.
     """
 
-    def __init__(self, binary: BinaryIO, *, keep: Callable[[int, bytes], object] = ignore) -> None:
+    def __init__(self, source: ByteLines, *, keep: Callable[[int, bytes], object] = ignore) -> None:
         self.row = 0
+        self.line = 0
         self.lines: list[bytes] = []
         self.bom = False
-        self._binary = binary
-        self._readline = partial(binary.readline, LIMIT + 1)
+        self.between = False
+        self.source = source
+        self._readline = partial(source.readline, LIMIT + 1)
         self._keep = keep
 
     def __iter__(self) -> Iterator[Record | Rejection]:
         lines, loads = self.lines, orjson.loads
-        for number, line in enumerate(self._physical(), 1):
+        for line in self._physical():
+            self.line += 1
             lines[:] = (line,)
             try:
                 value = loads(line)
@@ -73,23 +81,47 @@ class JsonlReader:
                 elif line.isspace():
                     continue
                 self.row += 1
-                yield Rejection(self.row, number, _fault(line, error))
+                yield Rejection(self.row, self.line, _fault(line, error))
                 continue
             self.row += 1
             if type(value) is not dict:
                 found = f"expected a JSON object, found {_KINDS[type(value)]}"
-                yield Rejection(self.row, number, found)
+                yield Rejection(self.row, self.line, found)
             elif suspicious(line, value):
                 try:
-                    yield Record(self.row, number, value, explain(line))
+                    yield Record(self.row, self.line, value, explain(line))
                 except BadJSON as wrong:
-                    yield Rejection(self.row, number, str(wrong))
+                    yield Rejection(self.row, self.line, str(wrong))
             else:
-                yield Record(self.row, number, value)
+                yield Record(self.row, self.line, value)
+
+    def prove(self, lines: list[bytes], size: int) -> Proven:
+        """The records of the next lines, as far as they need no care.
+
+        Args:
+            lines: To be asked for `between` two records alone.
+            size: Of all lines.
+        """
+        if size > LIMIT:
+            return NOTHING
+        values: list[Any] = []
+        with suppress(orjson.JSONDecodeError):  # what stands above is read as it would be without
+            values.extend(map(orjson.loads, lines))
+        sound = len(values)
+        if set(map(type, values)) != {dict} or not plain(lines[:sound], values):
+            return NOTHING
+        numbers = range(self.line + 1, self.line + 1 + sound)
+        return Proven(records(values, self.row + 1, numbers), sound, sound < len(lines))
+
+    def skip(self, items: int, lines: int) -> None:
+        """Go on below records that were proven."""
+        self.row += items
+        self.line += lines
 
     def _physical(self) -> Iterator[bytes]:
         """Lines without the byte order mark; of one that is too long, a stand-in that is no JSON."""
-        first = self._binary.readline(LIMIT + 1 + len(BOM))
+        first = self.source.readline(LIMIT + 1 + len(BOM))
+        self.between = True
         self.bom = first.startswith(BOM)
         first = first.removeprefix(BOM)
         for line in chain(filter(None, (first,)), iter(self._readline, b"")):

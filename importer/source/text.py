@@ -9,9 +9,8 @@ of this module, because ``surrogateescape`` refuses bytes below 0x80, which UTF-
 from __future__ import annotations
 
 import codecs
-import io
 from collections.abc import Sequence
-from typing import IO, Final
+from typing import Final
 
 from importer.errors import UsageError
 
@@ -69,13 +68,8 @@ def known_encoding(name: str) -> str:
     return "utf-8" if found == "utf-8-sig" else found
 
 
-def open_text(binary: IO[bytes], encoding: str) -> io.TextIOWrapper:
-    """Text whose lines end in LF, CRLF or CR and keep their ends; closing it closes ``binary``."""
-    return io.TextIOWrapper(binary, encoding, handler(encoding), newline="")
-
-
 def encoder(encoding: str) -> codecs.IncrementalEncoder:
-    """What turns text back into the bytes that `open_text` made it of."""
+    """What turns text back into the bytes that `lines.TextLines` made it of."""
     return codecs.getincrementalencoder(encoding)(handler(encoding))
 
 

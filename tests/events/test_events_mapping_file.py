@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError
 from importer.events.mapping_file import Declared, load, render
-from importer.events.types import ColumnProfile
+from importer.events.type_scan import ColumnProfile
 from importer.model import Dialect, Reading
 
 WHOLE = """\

@@ -13,6 +13,7 @@ from importer.errors import UsageError
 from importer.model import Record
 from importer.source import detect, open_source
 from importer.source.csv import LIMIT, CsvReader
+from importer.source.lines import TextLines
 
 cells = st.text(
     st.one_of(
@@ -52,7 +53,7 @@ def test_encodings_of_several_bytes_are_decoded_before_lines_are_split(table, en
 @unhurried
 @given(st.text(st.sampled_from('ab",\n\r'), max_size=40))
 def test_every_line_with_something_on_it_belongs_to_one_item_in_order(text):
-    reader = CsvReader(io.StringIO(text, newline=""), ",", 2)
+    reader = CsvReader(TextLines(io.BytesIO(text.encode()), "utf-8", LIMIT), ",", 2)
     seen, rows, line = "", [], 0
     for item in reader:
         seen += "".join(reader.lines)

@@ -1,0 +1,143 @@
+"""One type for a whole column of CSV: the narrowest that holds for every value of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from importer.events.columns import integers, short_numbers
+from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER
+from importer.model import ColumnType
+
+_are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
+_EXAMPLES = 3
+
+
+class ColumnProfile(NamedTuple):
+    """What the scan saw of one column.
+
+    Attributes:
+        name: Name of the column.
+        type: The narrowest type that holds for every value.
+        filled: Records in which it has a value.
+        examples: Its first distinct values, at most three.
+        because: The value that made a column of numbers or booleans text; empty if none did.
+    """
+
+    name: str
+    type: ColumnType
+    filled: int
+    examples: tuple[str, ...]
+    because: str
+
+
+@dataclass(slots=True)
+class _Column:
+    name: str
+    candidates: tuple[ColumnType, ...] = ("boolean", "integer", "number")
+    filled: int = 0
+    examples: tuple[str, ...] = ()
+    narrowed: bool = False
+    because: str = ""
+
+    def add(self, cells: Sequence[str], null: frozenset[str]) -> None:
+        if null and null.isdisjoint(cells):
+            null = frozenset()
+        if not self.candidates and len(self.examples) == _EXAMPLES and not null:
+            self.filled += len(cells) - cells.count("")
+            return
+        values = [cell for cell in cells if cell and cell not in null] if null else list(filter(None, cells))
+        if not values:
+            return
+        self.filled += len(values)
+        if len(self.examples) < _EXAMPLES:
+            self.examples = tuple(dict.fromkeys([*self.examples, *values]))[:_EXAMPLES]
+        if self.candidates:
+            left = _still_fit(self.candidates, values)
+            if not left and self.narrowed:
+                last = self.candidates[-1]
+                self.because = next(value for value in values if not _FITS[last]([value]))
+            elif not left and len(values) > 1:
+                self.because = _odd_one_out(values)
+            self.candidates, self.narrowed = left, bool(left)
+
+    def profile(self) -> ColumnProfile:
+        kind = self.candidates[0] if self.candidates and self.filled else "string"
+        return ColumnProfile(self.name, kind, self.filled, self.examples, self.because)
+
+
+def _still_fit(candidates: tuple[ColumnType, ...], values: Sequence[str]) -> tuple[ColumnType, ...]:
+    """Return the candidates that fit some further values; what is an integer is a number, too."""
+    for at, kind in enumerate(candidates):
+        if _FITS[kind](values):
+            return candidates[at:] if kind == "integer" else (kind,)
+    return ()
+
+
+def _are_integers(values: Sequence[str]) -> bool:
+    if integers(values) is not None:
+        return True
+    try:
+        numbers = list(map(int, values))
+    except ValueError:
+        return False
+    if min(numbers) < -MAX_INTEGER or max(numbers) > MAX_INTEGER:
+        return False
+    return list(map(str, numbers)) == values or all(
+        str(number) == text or text == "-0" for number, text in zip(numbers, values, strict=True)
+    )
+
+
+def _all_numbers(values: Sequence[str]) -> bool:
+    if short_numbers(values) is not None:
+        return True
+    joined = "\n".join(values) + "\n"
+    if joined.count("\n") != len(values) or not _are_numbers(joined):
+        return False
+    floats = list(map(float, values))
+    largest = max(*map(abs, floats), 0.0)
+    if largest == float("inf"):
+        return False
+    return largest < MAX_INTEGER or all(
+        abs(value) < MAX_INTEGER or not text.lstrip("-").isdigit() or abs(int(text)) <= MAX_INTEGER
+        for value, text in zip(floats, values, strict=True)
+    )
+
+
+def _are_booleans(values: Sequence[str]) -> bool:
+    return all(value.isascii() and value.lower() in BOOLEANS for value in set(values))
+
+
+_FITS: dict[str, Callable[[Sequence[str]], bool]] = {
+    "boolean": _are_booleans,
+    "integer": _are_integers,
+    "number": _all_numbers,
+}
+
+
+def _odd_one_out(values: Sequence[str]) -> str:
+    """Return the first value that is no number in a column whose other values mostly are."""
+    odd = [value for value in values if not _all_numbers([value])]
+    return odd[0] if len(odd) * 10 <= len(values) else ""
+
+
+class TypeScan:
+    """Infers one type for each column by looking at every value.
+
+    Memory does not grow with the file: a column keeps its candidates and three examples.
+    """
+
+    def __init__(self, columns: Iterable[str], null: Iterable[str] = ()) -> None:
+        self._columns = [_Column(name) for name in columns]
+        self._null = frozenset(null)
+
+    def add(self, columns: Iterable[Sequence[str]]) -> None:
+        """Look at the cells of some records, by columns."""
+        for column, cells in zip(self._columns, columns, strict=True):
+            column.add(cells, self._null)
+
+    def profiles(self) -> tuple[ColumnProfile, ...]:
+        """Return what is known of each column, in their order."""
+        return tuple(column.profile() for column in self._columns)

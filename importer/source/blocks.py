@@ -1,0 +1,135 @@
+"""Records by the block: a short way for lines that need no care, and the long way for the others.
+
+A reader takes items one by one and looks at each. Nearly all need no look of their own: of a block of lines
+it can be proven at once that they are whole and sound, and then their records are those that the reader
+would give. A block that isn't proven goes to the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import count, repeat
+from typing import Any, Final, NamedTuple, Protocol
+
+from importer.model import Record, Rejection
+from importer.source.lines import Lines
+
+Block = tuple[Sequence[Record | Rejection], int]
+"""Items, and the size of the lines that they were read from, in characters or bytes."""
+
+MOST: Final = 500
+"""Items in a list: of more at once, the first have left the processor's cache before they are used."""
+
+MOST_SIZE: Final = 1 << 22
+"""Size of their lines, in characters or bytes, that is enough however few they are."""
+
+_record: Final = partial(tuple.__new__, Record)  # as its constructor, at half the cost
+
+
+class Proven(NamedTuple):
+    """What is proven of a block.
+
+    Attributes:
+        records: Those of its first lines.
+        lines: How many lines these are.
+        stuck: True if what stands below them needs care, whatever follows it.
+    """
+
+    records: Sequence[Record]
+    lines: int
+    stuck: bool
+
+
+NOTHING: Final = Proven([], 0, stuck=True)
+
+
+class Reader(Protocol):
+    """What reads items one by one, and proves blocks."""
+
+    source: Any  # its `Lines`, of text or of bytes, as all lines here
+    between: bool
+
+    @property
+    def lines(self) -> Sequence[Any]:
+        """The lines of the last item."""
+
+    def prove(self, lines: list[Any], size: int) -> Proven:
+        """The records of the next lines, as far as they need no care."""
+
+    def skip(self, items: int, lines: int) -> None:
+        """Go on below records that were proven."""
+
+
+def records(rows: Iterable[Any], row: int, lines: Iterable[int]) -> list[Record]:
+    """Records without notes.
+
+    Args:
+        rows: The values of each.
+        row: Number of the first.
+        lines: The line on which each starts.
+    """
+    return list(map(_record, zip(count(row), lines, rows, repeat(""))))
+
+
+def in_blocks(reader: Reader, items: Iterator[Record | Rejection]) -> Iterator[Block]:
+    """All that is left of a source.
+
+    Args:
+        reader: What reads it.
+        items: What the reader gives one by one, from where it is.
+
+    Raises:
+        SourceError: The file can't be read on.
+        UnicodeError: Its encoding can't be told.
+    """
+    more = True
+    while more:
+        if reader.between:
+            yield from _at_once(reader)
+        more = yield from _one_by_one(reader, items)
+
+
+def _at_once(reader: Reader) -> Iterator[Block]:
+    """Blocks while they can be proven; the lines of the first that can't be are given back."""
+    source: Lines[Any] = reader.source
+    rest: list[Any] = []
+    while lines := source.block(rest):
+        size = sum(map(len, lines))
+        proven = reader.prove(lines, size)
+        rest = lines[proven.lines :]
+        if proven.lines:
+            reader.skip(len(proven.records), proven.lines)
+            yield proven.records, size
+        if proven.stuck or not proven.lines:
+            source.give_back(rest)
+            return
+
+
+def _one_by_one(reader: Reader, items: Iterator[Record | Rejection]) -> Generator[Block, None, bool]:
+    """Items of the lines that are held, and of what follows as far as the last of these goes on there.
+
+    Returns:
+        False at the end of the file.
+    """
+    source: Lines[Any] = reader.source
+    pieces = source.pieces
+    found: list[Record | Rejection] = []
+    size = 0
+    try:
+        for item in items:
+            found.append(item)
+            size += sum(map(len, reader.lines))
+            done = reader.between and (source.pieces > pieces or not source.holds_some)
+            if done or len(found) >= MOST or size >= MOST_SIZE:
+                yield found, size
+                found, size = [], 0
+            if done:
+                return True
+    except Exception:  # what was read before it comes first
+        if found:
+            yield found, size
+        raise
+    if found:
+        yield found, size
+    return False

@@ -1,0 +1,363 @@
+"""Many records at once come out as each would by itself: to the byte, to the note, to the error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from events_helpers import CSV, FIELDS, JSONL, NOW_MS, TIME
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from importer.events.mapper import Mapper
+from importer.events.time_columns import TimeColumns
+from importer.events.times import TimeReader
+from importer.events.types import BadValue
+from importer.model import Event, Reading, Record, Rejection
+
+LONG = "x" * 256
+TIMES = [
+    TIME, "2024-05-01T10:59:59.5+02:00", "2024-05-01T10:59:59.123456789Z", "2024-05-01T10:00:60Z", "2024-05-01",
+    "2024-05-01 10:00:00", "2024-03-31T02:30:00", "2024-10-27 02:30:00", "2024-05-01T10:00Z", " 2024-05-01T10:00:00Z",
+    "2024-05-01T10:00:00,25+0530", "2024-05-01T10-00-00Z", "1714557600", "1714557600000", "1714557600.5", "12", "",
+    "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "1970-12-31T23:59:59.999Z", "2024-05-01T1٣:00:00Z", "soon",
+]  # fmt: skip
+USERS = ["u1", "", "anonymous", "0", 'quo"te', 'ends",', '","', LONG, "é", "NULL", "a\\", "\x00"]
+NAMES = ["Purchase", "View", "", LONG, 'na"me', "é"]
+IPS = ["203.0.113.42", "", "x", LONG]
+OWN_IDS = ["id-1", "", "-", "not legal!", "é", "0", "x" * 36, "x" * 37, "NULL"]
+CELLS: dict[str, list[str]] = {
+    "string": ["a", "", "NULL", LONG, '"', "é☕", "line\nbreak", "02134"],
+    "integer": ["1", "-5", "0", "-0", "", "01", "9007199254740993", "1,2", " 1", "1e3", "null", "NULL", "n"],
+    "number": [
+        "1", "1.50", "10.0", "-0.0", "0.00001", "1e-05", "1e400", "", "0.1234567890123456789", "1,2", "[1", "1]",
+        "NULL", "null", "123456789012345.0", "-", ".5", "5.", "\uff11",
+        "1e-05", "1E5", "2.5e+7", "1e99", "-3e-99", "1.2345678901e-5", "1e-320", "4.9e-324", "1e-999", "1e999", "e5", "1e", "+1",
+    ],
+    "boolean": ["true", "FALSE", "True", "tRuE", "", "NULL", "1", "yes"],
+    "json": ["1", "{}", '{"a":[1.0,2.5]}', "null", "", "bad", '{"a":1,"a":2}', '"' + LONG + '"', "[[1e400]]"],
+    "time": [TIME, "", "no", "2024-05-01T10:00:00"],
+    "skip": ["a", ""],
+}  # fmt: skip
+BAGS = [
+    "", "{}", '{"plan":"pro"}', '{"plan":"pro","n":1.0}', '{"n":2.50,"big":1e22,"tiny":1e-7}', '{"a":{"b":{"c":{"d":1}}}}',
+    '{"a":{"b":{"c":1}}}', '{"a string":"clash"}', '{"string":"clash"}', '{"string":null}', '{"$city":"Berlin","mp_x":1}', '{"token":"t"}',
+    '{"distinct_id":"other"}', '{"import_tag":"x"}', '{"n":12345678901234567890123}', '{"n":0.1234567890123456789}',
+    '{"a":1,"a":2}', '{"a" : 1, "a" : 2}', "[1]", "null", "bad", '{"t":"' + LONG + '"}', '{"l":[' + "1," * 254 + "1]}",
+    '{"l":[' + "1," * 199 + "1]}", '{"z":null,"y":true,"x":[{"b":2,"a":1.0}]}', '{"\\u0001":"\\ud83d\\ude00"}',
+]  # fmt: skip
+NUMBERED = {f"k{n}": n for n in range(260)}
+VALUES: list[Any] = [
+    "a", "", LONG, 1, 1.0, 2.5, 1e-7, 1e300, True, None, [], [1.0], [[]], {}, {"b": 1, "a": 2.0}, 2**64 - 1, -(2**63),
+    {"a": {"b": {"c": {"d": 1}}}}, {"t": [LONG]}, list(range(255)), NUMBERED, "é☕", float(2**60),
+]  # fmt: skip
+
+
+def both(reading: Reading, chunk: list[Record | Rejection]) -> tuple[list[Any], list[Any]]:
+    mapper = Mapper(reading, lambda: NOW_MS)
+    alone = [mapper.map_one(item) if isinstance(item, Record) else item for item in chunk]
+    return mapper.map(chunk), alone
+
+
+def records(values: list[Any]) -> list[Record | Rejection]:
+    return [Record(n, 2 * n, value) for n, value in enumerate(values, 1)]
+
+
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "null": st.just(("NULL",)),
+        "tag": st.sampled_from(["june", 'quo"ted']),
+        "geoip": st.just("request"),
+        "insert_id": st.just("row"),
+        "source_name": st.just("a.csv"),
+        "timezone": st.sampled_from(["Europe/Berlin", "UTC"]),
+        "local_epochs": st.just(value=True),
+        "missing_time": st.just(1_700_000_000_000),
+        "constants": st.sampled_from(
+            [{"source": "x"}, {"$city": "x"}, {"string": "x"}, {"plan": 1.0}, {"event": "Set"}, {"ip": "1.2.3.4"},
+             {"l": [LONG]}, {"distinct_id": "set"}]
+        ),
+    },
+)  # fmt: skip
+
+
+@st.composite
+def csv_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
+    kinds = draw(st.lists(st.sampled_from(sorted(CELLS)), max_size=4))
+    pools: dict[str, list[str]] = {"event": NAMES, "time": TIMES, "user": USERS}
+    fields: dict[Any, str] = dict(FIELDS)
+    for field, pool in (("ip", IPS), ("insert_id", OWN_IDS), ("properties", BAGS)):
+        if draw(st.booleans()):
+            fields[field] = field
+            pools[field] = pool
+    types: dict[str, Any] = {}
+    for kind in kinds:
+        name = draw(st.sampled_from([kind, f"{kind}2", "$os", "mp_lib", "é"]))
+        if name not in pools:
+            pools[name] = CELLS[kind]
+            types[name] = kind
+    # Mostly the first, so that most chunks have records that need no care.
+    odd = draw(st.sampled_from([0.0, 0.02, 0.1, 0.5]))
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    rows = [
+        [chance.choice(pool) if chance.random() < odd else pool[0] for pool in pools.values()]
+        for _ in range(draw(st.integers(1, 12)))
+    ]
+    reading = Reading(CSV, tuple(pools), fields, types=types, **draw(options))
+    return reading, records(rows)
+
+
+@given(csv_chunks())
+@settings(max_examples=600, deadline=None)
+def test_cells_come_out_the_same_at_once_and_one_by_one(given_: tuple[Reading, list[Record | Rejection]]):
+    at_once, alone = both(*given_)
+    assert at_once == alone
+
+
+json_objects = st.dictionaries(
+    st.sampled_from(["a", "b", "$city", "mp_x", "token", "plan", "uuid", "é", "source"]),
+    st.sampled_from(VALUES),
+    max_size=4,
+)
+
+
+@st.composite
+def jsonl_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
+    nested = draw(st.booleans())
+    odd = draw(st.sampled_from([0.0, 0.02, 0.1, 0.5]))
+    chance = random.Random(draw(st.integers(0, 2**32)))
+
+    def pick(*usual: Any, other: list[Any]) -> Any:
+        return chance.choice(other) if chance.random() < odd else chance.choice(usual)
+
+    values = []
+    for _ in range(draw(st.integers(1, 10))):
+        more = draw(json_objects)
+        named = {
+            "time": pick(TIME, other=[*TIMES, 1714557600, 1714557600123, 1.5, None, True, [1], "x"]),
+            "user": pick("u1", "u2", other=[*USERS, None, 7, 7.5, True, {}]),
+            "ip": pick("1.2.3.4", other=[*IPS, None, 0, 5]),
+            "id": pick("id-1", "id-2", other=[*OWN_IDS, None, 5, True]),
+        }
+        if odd:
+            named = {key: value for key, value in named.items() if chance.random() > 0.1}
+        event = pick("Purchase", other=[*NAMES, None, 5, ["x"]])
+        if nested:
+            left = draw(json_objects) if odd else {}
+            bag = pick({**named, **more}, other=[None, "{}", '{"a":1.0}', [], {**more}])
+            values.append({"event": event, "properties": bag, **left})
+        else:
+            values.append({"event": event, **named, **more})
+    place = "properties." if nested else ""
+    fields: dict[Any, str] = {
+        "event": "event",
+        "time": f"{place}time",
+        "distinct_id": f"{place}user",
+        "ip": f"{place}ip",
+        "insert_id": f"{place}id",
+    }
+    if nested:
+        fields["properties"] = "properties"
+    for field in draw(st.sets(st.sampled_from(["ip", "insert_id", "distinct_id"]))):
+        del fields[field]
+    columns = ("event", "properties") if nested else ("event", "time", "user", "ip", "id", "a", "b")
+    more_options = draw(options) | draw(
+        st.sampled_from(
+            [{}, {}, {}, {"types": {"a": "string"}}, {"names": {"a": "z"}}, {"types": {"b": "skip"}}]
+        )
+    )
+    return Reading(JSONL, columns, fields, **more_options), records(values)
+
+
+@given(jsonl_chunks())
+@settings(max_examples=600, deadline=None)
+def test_objects_come_out_the_same_at_once_and_one_by_one(given_: tuple[Reading, list[Record | Rejection]]):
+    reading, chunk = given_
+    before = orjson.dumps([item.values for item in chunk if isinstance(item, Record)])
+    at_once, alone = both(reading, chunk)
+    assert at_once == alone
+    assert orjson.dumps([item.values for item in chunk if isinstance(item, Record)]) == before
+
+
+PLAIN = {
+    "event": "Purchase", "time": TIME, "user": "u1", "ip": "1.2.3.4", "insert_id": "id-1", "properties": BAGS[2],
+    **{f"a {kind}": cells[0] for kind, cells in CELLS.items()},
+}  # fmt: skip
+POOLS = {
+    "event": NAMES, "time": TIMES, "user": USERS, "ip": IPS, "insert_id": OWN_IDS, "properties": BAGS,
+    **{f"a {kind}": cells for kind, cells in CELLS.items()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "cell"), [(name, cell) for name, pool in POOLS.items() for cell in pool])
+def test_one_odd_cell_comes_out_the_same_among_plain_records(column: str, cell: str):
+    fields: dict[Any, str] = FIELDS | {name: name for name in ("ip", "insert_id", "properties")}
+    types: dict[str, Any] = {f"a {kind}": kind for kind in CELLS}
+    rows = [list((PLAIN | {column: cell} if n == 2 else PLAIN).values()) for n in range(5)]
+    for left_out in ({}, {"insert_id"}, {"properties"}):
+        given_fields = {f: c for f, c in fields.items() if f not in left_out}
+        reading = Reading(CSV, tuple(PLAIN), given_fields, types=types, null=("NULL",))
+        at_once, alone = both(reading, records(rows))
+        assert at_once == alone
+
+
+def odd_objects() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """What is left, and what is in the bag, of one odd record."""
+    for value in VALUES:
+        yield {}, {"a": value}
+        yield {"a": value}, {}
+        yield {"a": value}, {"a": 1}
+    for key in ("token", "ip", "$insert_id", "import_tag", "uuid", "$city", "source"):
+        yield {}, {key: "x"}
+        yield {key: "x"}, {}
+    for key, pool in (
+        ("time", [*TIMES, None, 1.5, 1714557600, True, []]),
+        ("user", [*USERS, None, 7, 7.5, True, {}]),
+    ):
+        for value in pool:
+            yield {}, {key: value}
+    yield NUMBERED, {}
+    yield {}, NUMBERED
+    yield {f"a{n}": n for n in range(125)}, {f"b{n}": n for n in range(125)}
+    yield {}, {f"l{n}": ["y" * 255] * 250 for n in range(20)}
+    yield {"properties": "{}"}, {}
+    yield {"properties": None}, {}
+    yield {"properties": []}, {}
+    yield {"event": None}, {}
+    yield {"event": ["x"]}, {}
+
+
+@pytest.mark.parametrize(("left", "bag"), list(odd_objects()))
+def test_one_odd_object_comes_out_the_same_among_plain_records(left: dict[str, Any], bag: dict[str, Any]):
+    fields: dict[Any, str] = {
+        "event": "event", "time": "properties.time", "distinct_id": "properties.user", "properties": "properties",
+    }  # fmt: skip
+    plain = {"event": "Purchase", "properties": {"time": TIME, "user": "u1", "plan": "pro"}, "kept": 1}
+    odd = {**plain, "properties": {**plain["properties"], **bag}, **left}  # type: ignore[dict-item]
+    reading = Reading(JSONL, ("event", "properties", "kept", "a"), fields, constants={"source": "x"})
+    at_once, alone = both(reading, records([plain, plain, odd, plain]))
+    assert at_once == alone
+    flat = {"event": "Purchase", "time": TIME, "user": "u1", "a": "x"}
+    fields = {"event": "event", "time": "time", "distinct_id": "user"}
+    reading = Reading(JSONL, tuple(flat), fields, tag="june")
+    at_once, alone = both(reading, records([flat, {**flat, **left, **bag}, flat]))
+    assert at_once == alone
+
+
+@pytest.mark.parametrize(
+    "kind", ["plain cells", "cells of all sorts", "flat objects", "objects in Mixpanel's shape"]
+)
+def test_plain_records_need_no_care_of_their_own(kind: str):
+    """What most files hold must not fall to the slow way in silence."""
+    csv_fields: dict[Any, str] = FIELDS | {"ip": "ip", "properties": "properties"}
+    rows = [[*PLAIN.values()] for _ in range(3)]
+    if kind == "cells of all sorts":
+        gaps = (
+            PLAIN
+            | dict.fromkeys([f"a {kind}" for kind in CELLS], "")
+            | {"user": "", "ip": "", "properties": ""}
+        )
+        rows += [
+            [*gaps.values()],
+            [*(PLAIN | {"a number": "1e-05", "time": "2024-05-01T10:00:00.123456Z"}).values()],
+        ]
+    csv = Reading(CSV, tuple(PLAIN), csv_fields, types={f"a {kind}": kind for kind in CELLS})
+    flat = [
+        {"event": "a", "time": TIME, "user": "u", "x": 1.0, "y": None, "z": [1.5, {"k": "v"}], "$os": "x"}
+    ] * 3
+    shape = [
+        {"event": "a", "properties": {"time": 1714557600, "distinct_id": "u", "$insert_id": "i", "x": 1}}
+    ] * 3
+    shape_fields: dict[Any, str] = {
+        "event": "event", "time": "properties.time", "distinct_id": "properties.distinct_id",
+        "insert_id": "properties.$insert_id", "properties": "properties",
+    }  # fmt: skip
+    reading, values = {
+        "plain cells": (csv, rows),
+        "cells of all sorts": (csv, rows),
+        "flat objects": (Reading(JSONL, tuple(flat[0]), FIELDS), flat),
+        "objects in Mixpanel's shape": (Reading(JSONL, ("event", "properties"), shape_fields), shape),
+    }[kind]
+    chunk = records([*values])
+    bulk = Mapper(reading, lambda: NOW_MS).bulk
+    assert None not in bulk.map(chunk, NOW_MS)
+
+
+MOMENTS = [
+    *TIMES, "9999-12-31T23:40:00-00:30", "9999-12-31T23:10:00-00:30", "2024-05-01T10:00:00.5", "2024-05-01T10:00:00+1",
+    "2024-05-01T10:00:00.12Z", "2024-05-01T10:00:00x12Z", "2024-05-01T10:00:00,12Z", "2024-05-01T10:00:00.1\u0663Z",
+    "2024-05-01T10:00:00.1xZ", "2024-05-01T10:00:00+01:00", "2024-05-01T10:00:00.123456", "2024-05-01T10:61:00Z",
+    "2024-05-01T10:00x00Z", "2024-05-01T10x00:00Z", "2024-03-31T01:59:59", "2024-03-31T03:00:00", "2024-02-30T10:00:00Z",
+    "1883-11-18T12:03:57", "1972-01-07T00:20:00", 1714557600, 1714557600000, 5, 2**63, 1.5, 1714557600.25, None, True, [],
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.sampled_from(MOMENTS), min_size=1, max_size=8).flatmap(lambda few: st.permutations(few * 2)),
+    st.sampled_from(["", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia"]),
+    st.sampled_from(["", "%Y-%m-%dT%H:%M:%S%z"]),
+    st.booleans(),
+)
+@settings(max_examples=600, deadline=None)
+def test_times_are_read_the_same_at_once_and_one_by_one(values: list[Any], zone: str, form: str, local: bool):
+    if local and not zone:
+        zone = "UTC"
+    reader = TimeReader(zone, form, local_epochs=local)
+    at_once = TimeColumns(reader)
+    for _ in range(2):  # what is remembered from the first time must not change the second
+        forms: dict[str, int] = {}
+        alone: list[int | None] = []
+        for value in values:
+            try:
+                alone.append(reader.read(value))
+            except BadValue:
+                alone.append(None)
+            else:
+                forms[reader.form] = forms.get(reader.form, 0) + 1
+        assert at_once.read(values) == alone
+        assert at_once.forms == forms
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
+def test_no_time_changes_how_its_neighbour_is_read(zone: str):
+    reader = TimeReader(zone)
+    alone = [TimeColumns(reader).read([value])[0] for value in MOMENTS]
+    for first, instant in zip(MOMENTS, alone, strict=True):
+        for second, other in zip(MOMENTS, alone, strict=True):
+            assert TimeColumns(reader).read([first, second]) == [instant, other], (first, second)
+
+
+def test_rejections_and_noted_records_keep_their_place():
+    reading = Reading(CSV, ("event", "time", "user"), FIELDS)
+    chunk: list[Record | Rejection] = [
+        Record(1, 2, ["a", TIME, "u"]),
+        Rejection(2, 3, "unreadable"),
+        Record(3, 4, ["b", TIME, "u"], "a note"),
+        Record(4, 5, ["", TIME, "u"]),
+        Record(5, 6, ["c", TIME, "u"]),
+    ]
+    at_once, alone = both(reading, chunk)
+    assert at_once == alone
+    assert [item.row for item in at_once] == [1, 2, 3, 4, 5]
+    assert [type(item) for item in at_once] == [Event, Rejection, Event, Rejection, Event]
+    assert at_once[2].note == "a note"
+
+
+def test_a_text_that_is_not_utf8_spoils_no_other_record():
+    reading = Reading(CSV, ("event", "time", "user", "x"), FIELDS)
+    chunk = records([["a", TIME, "u", "fine"], ["a", TIME, "u", "bad \udcff"], ["a", TIME, "\udcff", ""]])
+    at_once, alone = both(reading, chunk)
+    assert at_once == alone
+    assert [type(item) for item in at_once] == [Event, Rejection, Rejection]
+
+
+@pytest.mark.parametrize("user", ['ends",', '","', 'a","b', '\\",', "\\", '"'])
+def test_users_that_look_like_the_seams_of_json_stay_apart(user: str):
+    reading = Reading(CSV, ("event", "time", "user"), FIELDS)
+    at_once, alone = both(reading, records([["a", TIME, user], ["a", TIME, "next"], ["a", TIME, user]]))
+    assert at_once == alone
+    assert [orjson.loads(item.body)["properties"]["distinct_id"] for item in at_once] == [user, "next", user]

@@ -1,0 +1,301 @@
+"""Reading by the block gives what reading one by one gives, wherever a file's pieces end."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import itertools
+import lzma
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from source_helpers import Handed, in_one_list, places, unhurried, write
+
+from importer.errors import SourceError
+from importer.model import Dialect, Record, Rejection
+from importer.source import open_source
+from importer.source.blocks import MOST, in_blocks
+from importer.source.csv import LIMIT, CsvReader
+from importer.source.jsonl import LIMIT as LINE_LIMIT
+from importer.source.jsonl import JsonlReader
+from importer.source.lines import ByteLines, TextLines
+from importer.source.text import handler
+
+ENCODINGS = ["utf-8", "cp1252", "utf-16", "utf-16-le", "utf-32", "gb18030", "shift_jis", "utf-7"]
+NASTY_CSV = [
+    *(b"a,b\n", b'1,"x"\r\n', b'"say ""no""",2\n', b'"two\nlines",3\n', b'"two\r\nlines",\xc3\xa9\n', b",\n"),
+    *(b"\n", b"\r\n", b"\r", b"\n\n\n", b'"', b'""', b'"\n', b'","', b",", b"a", b"'", b"'a\nb',c\n"),
+    *(b"short\n", b"a,b,long\n", b'"a\nb",c,d\n', b'"a"b,c\n', b'1,"open\n', b'5" pipe,x\n'),
+    *(
+        b"\0",
+        b"a\0,b\n",
+        b"a,\xff\n",
+        b"\xff",
+        b"\xe9,\xc3\n",
+        b"\xed\xa0\x80",
+        b"\xf0\x9f",
+        b"\x98\x80",
+        b"\xef\xbb\xbf",
+    ),
+    *("\u2028,\x85\n".encode(), "é,😀\n".encode(), b"\x0b\x0c\x1c,\x1d\x1e\n", b"x" * 60 + b",y\n"),
+]
+NASTY_JSON = [
+    *(b'{"a":1}\n', b'{"a":"\xc3\xa9"}\n', b'{"a":{"b":[1,{"c":2}]}}\r\n', b"{}\n", b'{"a" : 1, "b"\t:2}\n'),
+    *(b"\n", b" \t\r\n", b"\r", b"[1]\n", b"null\n", b"12\n", b'{"a":', b"1}\n", b"}\n", b'"', b"\0"),
+    *(b'{"a":1,"a":2}\n', b'{"a" : 1, "a" : 2}\n', b'{"a":[{"b" :1,"b":2}]}\n', b'{"a":"\\":"}\n'),
+    *(b'{"a":":)"}\n', b'{"a":0.12345678901234567890}\n', b'{"a":1e-400}\n', b'{"a":18446744073709551616}\n'),
+    *(b'{"id":"12345678901234567890"}\n', b"\xff", b"\xef\xbb\xbf", b'{"a":NaN}\n', b'{"a":1} {"b":2}\n'),
+]
+
+
+def pieces(parts: list[bytes]) -> st.SearchStrategy[tuple[list[bytes], bool]]:
+    """Some content in pieces that end anywhere, and whether the file breaks behind them."""
+    lines = st.lists(st.sampled_from(parts), max_size=30).map(b"".join)
+
+    def cut(data: bytes) -> st.SearchStrategy[list[bytes]]:
+        return st.lists(st.integers(0, len(data)), max_size=8).map(
+            lambda at: [data[a:b] for a, b in itertools.pairwise([0, *sorted(set(at) - {0}), len(data)])]
+        )
+
+    return st.tuples(lines.flatmap(cut).map(lambda found: list(filter(None, found))), st.booleans())
+
+
+def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int]:
+    """Items up to the end or an error, and the count that the error is told with."""
+    items: list[Record | Rejection] = []
+    try:
+        if blocks:
+            for block, _ in in_blocks(reader, iter(reader)):
+                items += block
+        else:
+            items.extend(reader)
+    except OSError:
+        return items, reader.row
+    return items, -1
+
+
+@unhurried
+@given(
+    given_=pieces(NASTY_CSV),
+    width=st.sampled_from([2, 2, 2, 1, 3]),
+    quote=st.sampled_from(['"', '"', '"', "'", ""]),
+    header=st.booleans(),
+)
+@example(given_=([b"a,b\n", b"c,d\n", b"\n1,2\n", b'"', b"x\n", b'y",2\n3,4\n'], False), width=2, quote='"', header=False)  # fmt: skip
+@example(given_=([b'a,b\na,b\n"a"b,c\n'], True), width=2, quote='"', header=False)
+@example(given_=([b"a,b\na,b\na\0,b\n"], False), width=2, quote='"', header=False)
+def test_blocks_of_csv_give_what_reading_one_by_one_gives(given_, width, quote, header):
+    parts, breaks = given_
+    error = OSError("gone") if breaks else None
+
+    def reader() -> CsvReader:
+        lines = TextLines(Handed(parts, error), "utf-8", LIMIT)
+        return CsvReader(lines, ",", width, quote=quote, header=header)
+
+    assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
+
+
+@unhurried
+@given(given_=pieces(NASTY_CSV), width=st.sampled_from([2, 1]), encoding=st.sampled_from(ENCODINGS))
+@example(given_=([b"a,b\n1,\x81\n", b"a,b\n"], False), width=2, encoding="cp1252")
+@example(given_=([b"a,b\n1,\0\n", b"a,b\n"], False), width=2, encoding="cp1252")
+def test_blocks_give_what_a_reader_of_pythons_own_text_gives(given_, width, encoding):
+    parts, _ = given_
+    text = io.TextIOWrapper(io.BytesIO(b"".join(parts)), encoding, handler(encoding), newline="")
+    try:
+        expected = list(CsvReader(text, ",", width))
+    except UnicodeError:
+        with pytest.raises(UnicodeError):
+            in_one_list(CsvReader(TextLines(Handed(parts), encoding, LIMIT), ",", width))
+        return
+    assert in_one_list(CsvReader(TextLines(Handed(parts), encoding, LIMIT), ",", width)) == expected
+
+
+@unhurried
+@given(given_=pieces(NASTY_JSON))
+def test_blocks_of_json_give_what_reading_one_by_one_gives(given_):
+    parts, breaks = given_
+    error = OSError("gone") if breaks else None
+
+    def reader() -> JsonlReader:
+        return JsonlReader(ByteLines(Handed(parts, error), LINE_LIMIT))
+
+    assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
+
+
+@unhurried
+@given(given_=pieces(NASTY_CSV), limits=st.lists(st.integers(1, 9), min_size=1), most=st.integers(1, 9))
+def test_lines_are_cut_as_pythons_own_are(given_, limits, most):
+    parts, _ = given_
+    data = b"".join(parts)
+    expected = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
+    text = TextLines(Handed(parts), "utf-8", most)
+    lines, binary = io.BytesIO(data), ByteLines(Handed(parts), most)
+    for limit in itertools.chain(limits, itertools.repeat(3, len(data))):
+        assert text.readline(limit) == expected.readline(limit)
+        assert binary.readline(limit) == lines.readline(limit)
+    assert text.readline(1) == ""
+
+
+@unhurried
+@given(given_=pieces(NASTY_CSV), turns=st.lists(st.sampled_from(["take", "wait", "give back"]), max_size=20))
+def test_blocks_hold_each_line_once_and_again_if_given_back(given_, turns):
+    parts, _ = given_
+    data = b"".join(parts)
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
+    for lines, expected in (
+        (TextLines(Handed(parts), "utf-8", LIMIT), list(text)),
+        (ByteLines(Handed(parts), LIMIT), io.BytesIO(data).readlines()),
+    ):
+        found, rest = [], []
+        for turn in [*turns, *["take"] * len(parts), "take"]:
+            block = lines.block(rest)
+            assert block[: len(rest)] == rest
+            rest = block[1:] if turn != "take" else []
+            found += block[: len(block) - len(rest)]
+            if turn == "give back":
+                lines.give_back(rest)
+                rest = []
+        assert found == expected
+        assert lines.block([]) == []
+
+
+def table(count: int, odd: dict[int, str] | None = None) -> str:
+    return "".join(
+        (odd or {}).get(n, f'{n},"é, ""{n}""\n{n}"\n' if n % 7 == 0 else f"{n},x\n") for n in range(count)
+    )
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("odd", [{}, {20: "short\n"}, {30_000: '30000,"open\n'}, {50_000: "\udcff,x\n"}])
+def test_damage_behind_any_records_is_told_the_same_way(tmp_path, compress, share, odd):
+    data = compress(table(80_000, odd).encode("utf-8", "surrogateescape"))
+    path = write(tmp_path, data[: int(len(data) * share)])
+    dialect = Dialect("csv", {b"\x1f": "gzip", b"B": "bz2", b"\xfd": "xz"}[data[:1]], header=False)
+
+    def read(what: str) -> tuple[list[Record | Rejection], str]:
+        items: list[Record | Rejection] = []
+        with open_source(path, dialect, ("1", "2")) as source:
+            found = source.items() if what == "items" else itertools.chain.from_iterable(source.chunks())
+            with pytest.raises(SourceError) as caught:
+                items.extend(found)
+        return items, caught.value.message
+
+    items, message = read("items")
+    assert read("chunks") == (items, message)
+    assert f"{len(items):,} records were read before" in message
+
+
+def test_chunks_go_on_where_items_stopped(tmp_path):
+    path = write(tmp_path, table(5_000, {700: "short\n"}))
+    with open_source(path, Dialect("csv", header=False), ("1", "2")) as source:
+        expected = list(source.items())
+    for taken in (0, 1, 699, 700, 701, 702, 4_999, 5_000):
+        with open_source(path, Dialect("csv", header=False), ("1", "2")) as source:
+            items = list(itertools.islice(source.items(), taken))
+            assert items + [item for chunk in source.chunks() for item in chunk] == expected
+
+
+def test_a_chunk_holds_a_certain_number_of_items(tmp_path):
+    path = write(tmp_path, table(3_333, dict.fromkeys(range(0, 2_000, 50), "short\n")))
+    with open_source(path, Dialect("csv", header=False), ("1", "2")) as source:
+        sizes = [len(chunk) for chunk in source.chunks()]
+    assert sizes == [MOST] * (3_333 // MOST) + [3_333 % MOST]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+def test_a_chunk_of_long_lines_holds_few(tmp_path, name):
+    wide = "x" * 1_000_000
+    line = f"1,{wide}\n" if name == "x.csv" else f'{{"a":"{wide}"}}\n'
+    path = write(tmp_path, line * 40, name)
+    with open_source(
+        path, Dialect("csv" if name == "x.csv" else "jsonl", header=False), ("1", "2")
+    ) as source:
+        sizes = [len(chunk) for chunk in source.chunks()]
+    assert sum(sizes) == 40
+    assert max(sizes) <= 6
+
+
+def test_a_long_line_without_an_end_is_not_held_whole():
+    taken = itertools.count()
+
+    def endless():
+        for _ in range(3_000):
+            next(taken)
+            yield b"x" * 10_000
+        yield b"\n1,2\n"
+
+    lines = TextLines(Handed(endless()), "utf-8", LIMIT)
+    assert lines.block([]) == []
+    assert next(taken) * 10_000 < LIMIT + 20_000
+    reader = CsvReader(lines, ",", 2)
+    assert places(in_one_list(reader)) == [("Rejection", 1, 1), ("Record", 2, 2)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_record_of_many_lines_may_be_as_long_as_the_limit(end):
+    for more in (0, 1):
+        text = '1,"' + ("x" * (1000 - len(end)) + end) * (LIMIT // 1000 - 1)
+        text += "y" * (LIMIT - len(text) - len('"\n') + more) + '"\n'
+        data = f"0,0\n{text}2,2\n".encode()
+        one, blocks = (CsvReader(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2) for _ in "ab")
+        items = list(one)
+        assert in_one_list(blocks) == items
+        assert any(isinstance(item, Rejection) for item in items) is (more == 1)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_line_as_long_as_the_limit_is_read_in_blocks_too(more):
+    data = b"0,0\n1," + b"x" * (LIMIT - len("1,\n") + more) + b"\n2,2\n"
+    reader = CsvReader(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2)
+    middle = "Rejection" if more else "Record"
+    assert places(in_one_list(reader)) == [("Record", 1, 1), (middle, 2, 2), ("Record", 3, 3)]
+    data = b'{}\n{"a":"' + b"x" * (LINE_LIMIT - len('{"a":""}\n') + more) + b'"}\n{}\n'
+    json_reader = JsonlReader(ByteLines(io.BytesIO(data), LINE_LIMIT))
+    assert places(in_one_list(json_reader)) == [("Record", 1, 1), (middle, 2, 2), ("Record", 3, 3)]
+
+
+@pytest.mark.parametrize("line", ["short", "a\0,b", '"a"b,c', 'x,"open', 'a,"b\nc",d'])
+@pytest.mark.parametrize("every", [2, 10, 100])
+def test_no_line_is_tried_often_whatever_stands_between_sound_ones(line, every):
+    class Counted(CsvReader):
+        tried = 0
+
+        def prove(self, lines, size):
+            self.tried += len(lines)
+            return super().prove(lines, size)
+
+    data = "".join(f"{line}\n" if n % every == 0 else f"{n},x\n" for n in range(40_000)).encode()
+    reader = Counted(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2)
+    assert len(in_one_list(reader)) >= 20_000
+    assert reader.tried < 2 * data.count(b"\n")
+
+
+def test_what_is_proven_at_once_is_most_of_a_file():
+    """Else nothing would be gained: the reader that takes one by one is not asked for sound records."""
+
+    class Counted(CsvReader):
+        asked = 0
+
+        def __iter__(self):
+            for item in super().__iter__():
+                self.asked += 1
+                yield item
+
+    data = table(20_000, {9_000: "short\n", 15_000: '15000,"a"b\n'}).encode()
+    reader = Counted(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2)
+    assert len(in_one_list(reader)) == 20_000
+    assert reader.asked < 20_000 * 0.4
+
+
+def test_json_with_spaces_and_objects_inside_is_proven_at_once():
+    lines = [
+        orjson.dumps({"event": "é", "properties": {"n": n, "list": [{"a": 1}]}}) + b"\n" for n in range(50)
+    ]
+    lines += [b'{"a" : 1 , "b" :{ "c": "x" } }\r\n'] * 50
+    reader = JsonlReader(ByteLines(io.BytesIO(b"".join(lines)), LINE_LIMIT))
+    assert len(reader.prove(lines, sum(map(len, lines))).records) == 100
