@@ -58,8 +58,10 @@ class CellsAtOnce:
         reserved = self._reserved
         properties: list[dict[str, Any]]
         if "properties" in known:
-            properties = self._parsed(known.pop("properties"), odd)
-            reserved = self._bags.settle(properties, odd) or reserved
+            texts = [cell.encode() if cell else b"{}" for cell in known.pop("properties")]
+            properties = self._parsed(texts, odd)
+            harmless = all(map(rules.is_harmless, texts))
+            reserved = self._bags.settle(properties, odd, harmless=harmless) or reserved
             if max(map(len, properties)) + len(self._names) > ROOM:
                 odd.update(range(len(records)))
         else:
@@ -107,9 +109,8 @@ class CellsAtOnce:
             return None
         return None if notes or not rules.is_plain(value) else value
 
-    def _parsed(self, cells: Sequence[str], odd: set[int]) -> list[dict[str, Any]]:
-        """Return the objects of the properties column; an empty one for each cell that needs care."""
-        texts = [cell.encode() if cell else b"{}" for cell in cells]
+    def _parsed(self, texts: Sequence[bytes], odd: set[int]) -> list[dict[str, Any]]:
+        """Return the objects of the properties column; an empty one for each text that needs care."""
         try:
             found = list(map(orjson.loads, texts))
         except orjson.JSONDecodeError:

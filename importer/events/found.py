@@ -66,12 +66,13 @@ class Shapes:
         self._fits = fits
         self._known: dict[tuple[str, ...], tuple[bool, bool]] = {}
 
-    def settle(self, objects: Sequence[dict[str, Any]], odd: set[int]) -> bool:
+    def settle(self, objects: Sequence[dict[str, Any]], odd: set[int], *, harmless: bool = False) -> bool:
         """Bring the values of objects into canonical form, and name those that need care.
 
         Args:
             objects: They are changed.
             odd: Gets the positions of objects whose keys or values need care.
+            harmless: True if it is known that no value breaks a rule (`rules.is_harmless`).
 
         Returns:
             True if a key of one of them may be reserved.
@@ -91,7 +92,7 @@ class Shapes:
             elif len(members) < _FEW:
                 rest += members
             else:
-                _settle_alike(shape, [objects[at] for at in members], members, odd)
+                _settle_alike(shape, [objects[at] for at in members], members, odd, harmless=harmless)
         if rest:
             _settle_each([objects[at] for at in rest], rest, odd)
         return reserved
@@ -106,14 +107,19 @@ class Shapes:
 
 
 def _settle_alike(
-    shape: tuple[str, ...], objects: Sequence[dict[str, Any]], at: Sequence[int], odd: set[int]
+    shape: tuple[str, ...],
+    objects: Sequence[dict[str, Any]],
+    at: Sequence[int],
+    odd: set[int],
+    *,
+    harmless: bool,
 ) -> None:
     """Settle objects of one shape, key by key."""
     for key, values in zip(shape, zip(*map(dict.values, objects), strict=True), strict=False):
         kinds = set(map(type, values))
-        if kinds <= _SCALARS or (kinds == {str} and rules.are_short(values)):
+        if kinds <= _SCALARS or (kinds == {str} and (harmless or rules.are_short(values))):
             continue
-        if not kinds.isdisjoint(_MAY_BREAK):
+        if not harmless and not kinds.isdisjoint(_MAY_BREAK):
             odd.update(i for i, value in zip(at, values, strict=True) if not rules.is_plain(value))
         if kinds <= _NUMBERS:
             put(canonical_numbers(values), key, objects)

@@ -277,9 +277,17 @@ def is_plain(value: JSON) -> bool:
         written = orjson.dumps(value)
     except orjson.JSONEncodeError:  # nested deeper than orjson goes
         return False
-    if len(written) <= _HARMLESS_BYTES and written.count(b"{") <= MAX_NESTING:
-        return True
-    return not (_nested_problem(value) or holds_long_text(value))
+    return is_harmless(written, MAX_NESTING) or not (_nested_problem(value) or holds_long_text(value))
+
+
+def is_harmless(text: bytes, objects: int = MAX_NESTING + 1) -> bool:
+    """True if JSON is so short that no text, array or object in it can be too long, and none nested too deep.
+
+    Args:
+        text: The properties of an event, or some of them, as a JSON object.
+        objects: How many objects may be in it, itself among them.
+    """
+    return len(text) <= _HARMLESS_BYTES and text.count(b"{") <= objects
 
 
 # ── the whole event ──────────────────────────────────────────────────────────────────────────────

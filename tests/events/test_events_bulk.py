@@ -44,7 +44,7 @@ CELLS: dict[str, list[str]] = {
 }  # fmt: skip
 BAGS = [
     "", "{}", '{"plan":"pro"}', '{"plan":"pro","n":1.0}', '{"n":2.50,"big":1e22,"tiny":1e-7}', '{"a":{"b":{"c":{"d":1}}}}',
-    '{"a":{"b":{"c":1}}}', '{"a string":"clash"}', '{"string":"clash"}', '{"string":null}', '{"$city":"Berlin","mp_x":1}', '{"token":"t"}',
+    '{"a":{"b":{"c":1}}}', '{"a":{"b":{"c":{"d":{"e":1}}}}}', '{"a string":"clash"}', '{"string":"clash"}', '{"string":null}', '{"$city":"Berlin","mp_x":1}', '{"token":"t"}',
     '{"distinct_id":"other"}', '{"import_tag":"x"}', '{"n":12345678901234567890123}', '{"n":0.1234567890123456789}',
     '{"a":1,"a":2}', '{"a" : 1, "a" : 2}', "[1]", "null", "bad", '{"t":"' + LONG + '"}', '{"l":[' + "1," * 254 + "1]}",
     '{"l":[' + "1," * 199 + "1]}", '{"z":null,"y":true,"x":[{"b":2,"a":1.0}]}', '{"\\u0001":"\\ud83d\\ude00"}',
@@ -105,7 +105,7 @@ def csv_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
     chance = random.Random(draw(st.integers(0, 2**32)))
     rows = [
         [chance.choice(pool) if chance.random() < odd else pool[0] for pool in pools.values()]
-        for _ in range(draw(st.integers(1, 12)))
+        for _ in range(draw(st.integers(1, 40)))
     ]
     reading = Reading(CSV, tuple(pools), fields, types=types, **draw(options))
     return reading, records(rows)
@@ -197,7 +197,7 @@ POOLS = {
 def test_one_odd_cell_comes_out_the_same_among_plain_records(column: str, cell: str):
     fields: dict[Any, str] = FIELDS | {name: name for name in ("ip", "insert_id", "properties")}
     types: dict[str, Any] = {f"a {kind}": kind for kind in CELLS}
-    rows = [list((PLAIN | {column: cell} if n == 2 else PLAIN).values()) for n in range(5)]
+    rows = [list((PLAIN | {column: cell} if n in (2, *range(20, 40)) else PLAIN).values()) for n in range(50)]
     for left_out in ({}, {"insert_id"}, {"properties"}):
         given_fields = {f: c for f, c in fields.items() if f not in left_out}
         reading = Reading(CSV, tuple(PLAIN), given_fields, types=types, null=("NULL",))
@@ -238,14 +238,20 @@ def test_one_odd_object_comes_out_the_same_among_plain_records(left: dict[str, A
     }  # fmt: skip
     plain = {"event": "Purchase", "properties": {"time": TIME, "user": "u1", "plan": "pro"}, "kept": 1}
     odd = {**plain, "properties": {**plain["properties"], **bag}, **left}  # type: ignore[dict-item]
+    like = {**odd, **dict.fromkeys(left, "x"), "event": "View"}  # a plain one with the keys of the odd one
+    like["properties"] = {**plain["properties"], **dict.fromkeys(bag, "x"), "time": TIME, "user": "u1"}
     reading = Reading(JSONL, ("event", "properties", "kept", "a"), fields, constants={"source": "x"})
-    at_once, alone = both(reading, records([plain, plain, odd, plain]))
-    assert at_once == alone
+    for chunk in ([plain, odd, plain], [plain] * 20 + [odd] * 20, [like] * 20 + [odd] + [like] * 20):
+        at_once, alone = both(reading, records(chunk))
+        assert at_once == alone
     flat = {"event": "Purchase", "time": TIME, "user": "u1", "a": "x"}
     fields = {"event": "event", "time": "time", "distinct_id": "user"}
     reading = Reading(JSONL, tuple(flat), fields, tag="june")
-    at_once, alone = both(reading, records([flat, {**flat, **left, **bag}, flat]))
-    assert at_once == alone
+    odd = {**flat, **left, **bag}
+    like = {**odd, **dict.fromkeys({**left, **bag}, "x"), "event": "View", "time": TIME, "user": "u1"}
+    for chunk in ([flat, odd, flat], [flat] * 20 + [odd] * 20, [like] * 20 + [odd] + [like] * 20):
+        at_once, alone = both(reading, records(chunk))
+        assert at_once == alone
 
 
 @pytest.mark.parametrize(
@@ -288,7 +294,7 @@ def test_plain_records_need_no_care_of_their_own(kind: str):
 
 
 MOMENTS = [
-    *TIMES, "9999-12-31T23:40:00-00:30", "9999-12-31T23:10:00-00:30", "2024-05-01T10:00:00.5", "2024-05-01T10:00:00+1",
+    *TIMES, "9999-12-31T23:40:00-00:30", "9999-12-31T23:10:00-00:30", "2024-05-01T10:00:00.5", "2024-05-01T10:00:00.12345", "2024-05-01T10:00:00+1",
     "2024-05-01T10:00:00.12Z", "2024-05-01T10:00:00x12Z", "2024-05-01T10:00:00,12Z", "2024-05-01T10:00:00.1\u0663Z",
     "2024-05-01T10:00:00.1xZ", "2024-05-01T10:00:00+01:00", "2024-05-01T10:00:00.123456", "2024-05-01T10:61:00Z",
     "2024-05-01T10:00x00Z", "2024-05-01T10x00:00Z", "2024-03-31T01:59:59", "2024-03-31T03:00:00", "2024-02-30T10:00:00Z",
@@ -325,10 +331,15 @@ def test_times_are_read_the_same_at_once_and_one_by_one(values: list[Any], zone:
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
 def test_no_time_changes_how_its_neighbour_is_read(zone: str):
     reader = TimeReader(zone)
-    alone = [TimeColumns(reader).read([value])[0] for value in MOMENTS]
-    for first, instant in zip(MOMENTS, alone, strict=True):
-        for second, other in zip(MOMENTS, alone, strict=True):
-            assert TimeColumns(reader).read([first, second]) == [instant, other], (first, second)
+    alone = []
+    for value in MOMENTS:
+        columns = TimeColumns(reader)
+        alone.append((value, columns.read([value])[0], columns.forms))
+    for first, instant, form in alone:
+        for second, other, other_form in alone:
+            columns = TimeColumns(reader)
+            found = columns.read([first, second])
+            assert (found, columns.forms) == ([instant, other], form + other_form), (first, second)
 
 
 def test_rejections_and_noted_records_keep_their_place():
