@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from importer.collector import patient
 from importer.delivery import batches, deliver
 from importer.errors import ImporterError, Interrupted, ReconciliationError, ResultsError, TooManyErrors
 from importer.events.audit import Audit, Collisions
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
 from importer.job import Job, now_iso
-from importer.model import Batch, Delivered, Event, Outcome, Record, Rejection, Status, Verdict
+from importer.model import Batch, Delivered, Event, Record, Rejection, Status, Verdict
 from importer.progress import Progress, Shown
 from importer.results import (
     Counts,
     Lock,
     Manifest,
+    Outcomes,
     ResultsWriter,
     Standing,
     check_overwrite,
     follow,
+    holds,
     inspect,
     link,
     manifest_path,
@@ -35,7 +40,12 @@ from importer.results import (
 )
 from importer.source import Source, open_source, unchanged
 
+_AT_ONCE = 500
+"""Outcomes that are written at once: so many stay in the processor's nearest memory."""
+
 _VALID = Verdict(Status.VALID)
+_note_of = attrgetter("note")
+_COLUMNS = tuple(map(attrgetter, ("row", "line", "event", "distinct_id", "insert_id", "note")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class Report:
         error: What stopped it, or None if it finished.
         seconds: How long it took.
         notes: Records with a note.
+        standing: How far the results go, if they are as they were written; None if they must be looked at.
         collisions: What the audit of a dry run found.
     """
 
@@ -56,6 +67,7 @@ class Report:
     error: ImporterError | None
     seconds: float
     notes: int = 0
+    standing: Standing | None = None
     collisions: Collisions | None = None
 
 
@@ -93,7 +105,7 @@ def run(
         StorageError: Not even the manifest could be written.
     """
     began = time.monotonic()
-    with Lock(job.results):
+    with Lock(job.results), patient():
         job = replace(job, standing=_standing(job))
         if job.options.overwrite:
             # Old outcomes must never stand under the new manifest, wherever the power goes.
@@ -108,13 +120,15 @@ def run(
                 _transfer(job, results, tally, progress, stop, now)
             except ImporterError as stopped:
                 error = stopped
-            counts = results.counts
+        standing = results.standing
         if tally.audit is not None:
             tally.audit.close()
-        error = error or _verify(job, tally, counts)
-        manifest = _ended(job, tally, counts, error)
+        as_written = standing if holds(job.results, standing) else None
+        error = error or _verify(job, tally, standing.counts, as_written)
+        manifest = _ended(job, tally, standing.counts, error)
         write_manifest(manifest_path(job.results), manifest)
-    return Report(job, manifest, error, time.monotonic() - began, tally.notes, tally.collisions)
+    seconds = time.monotonic() - began
+    return Report(job, manifest, error, seconds, tally.notes, as_written, tally.collisions)
 
 
 def _transfer(
@@ -129,17 +143,24 @@ def _transfer(
         Shown(progress, title, source.size),
     ):
         records = _in_scope(source, job, tally)
-        items = _mapped(records, job, tally, now)
-        cut = batches(items, job.options.delivery.batch_size, job.options.delivery.batch_bytes)
+        chunks = _mapped(records, job, tally, now)
+        cut = batches(chunks, *_bounds(job))
         with closing(_send(job, cut, progress, stop, now, results.tick)) as delivered:
             for each in delivered:
-                results.write(outcomes(each))
-                wrong = results.counts.unsuccessful
-                progress.update(source.position(), results.rows, wrong)
-                _check_max_errors(job, wrong, results.rows)
+                for part in outcomes(each):
+                    results.write(part)
+                progress.update(source.position(), results.rows, results.unsuccessful)
+                _check_max_errors(job, results.unsuccessful, results.rows)
         if stop.is_set() and not (tally.finished and results.rows == tally.records):
             raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
-        _check_max_errors(job, results.counts.unsuccessful, results.rows, at_end=True)
+        _check_max_errors(job, results.unsuccessful, results.rows, at_end=True)
+
+
+def _bounds(job: Job) -> tuple[int, int]:
+    """Return the most events and bytes of a batch. In a dry run it becomes no request: what is quickest."""
+    if job.manifest.kind == "dry-run":
+        return _AT_ONCE, sys.maxsize
+    return job.options.delivery.batch_size, job.options.delivery.batch_bytes
 
 
 def _send(
@@ -173,19 +194,24 @@ def _judged(cut: Iterable[Batch], stop: threading.Event) -> Generator[Delivered,
         yield Delivered(batch, [_VALID] * len(batch.events))
 
 
-def outcomes(delivered: Delivered) -> list[Outcome]:
-    """Return the line of each record of a batch, in order."""
-    verdicts = iter(delivered.verdicts)
-    lines = []
-    for item in delivered.batch.items:
-        if isinstance(item, Event):
-            status, code, error = next(verdicts)
-            row, line, name, user, insert_id, _, _, note = item
-            lines.append(Outcome(row, line, status, code, name, user, insert_id, error, note))
+def outcomes(delivered: Delivered) -> Iterator[Outcomes]:
+    """Yield what became of each record of a batch, in order."""
+    (items, events), verdicts = delivered
+    if len(events) < len(items):
+        given = iter(verdicts)
+        verdicts = [next(given) if isinstance(item, Event) else _invalid(item) for item in items]
+    for start in range(0, len(items), _AT_ONCE):
+        end = start + _AT_ONCE
+        if len(events) == len(items):
+            rows, lines, names, users, insert_ids, _, _, notes = zip(*events[start:end], strict=True)
+            yield Outcomes(rows, lines, names, users, insert_ids, notes, verdicts[start:end])
         else:
-            row, line, error, name, user, insert_id, note = item
-            lines.append(Outcome(row, line, Status.INVALID, None, name, user, insert_id, error, note))
-    return lines
+            columns = [list(map(column, items[start:end])) for column in _COLUMNS]
+            yield Outcomes._make([*columns, verdicts[start:end]])
+
+
+def _invalid(rejection: Rejection) -> Verdict:
+    return Verdict(Status.INVALID, None, rejection.error)
 
 
 # ── from the source ──────────────────────────────────────────────────────────────────────────────
@@ -221,23 +247,21 @@ def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[list[Record |
 
 def _mapped(
     chunks: Iterable[list[Record | Rejection]], job: Job, tally: _Tally, now: Callable[[], int]
-) -> Iterator[Event | Rejection]:
-    """Yield an event or a rejection for each record, and count what the plan wants to know."""
+) -> Iterator[list[Event | Rejection]]:
+    """Yield an event or a rejection for each record, in chunks, and count what the plan wants to know."""
     mapper = job.redo or Mapper(job.manifest.reading, now)
     collect = job.manifest.kind == "dry-run" and not job.scan.whole
     audit = tally.audit
     for chunk in chunks:
         items = mapper.map(chunk)
-        for item in items:
-            if item.note:
-                tally.notes += 1
+        tally.notes += len(items) - list(map(_note_of, items)).count("")
+        events = [item for item in items if isinstance(item, Event)] if collect or audit is not None else []
         if collect:
-            events = [item for item in items if isinstance(item, Event)]
             tally.facts.add_names([event.event for event in events])
             tally.facts.add_instants([event.time * 1_000_000 for event in events])
         if audit is not None:
-            audit.add(item for item in items if isinstance(item, Event))
-        yield from items
+            audit.add(events)
+        yield items
     if audit is not None:
         tally.collisions = audit.result()
 
@@ -301,8 +325,14 @@ def _link(parent: Path, child: Path) -> None:
             write_manifest(manifest_path(parent), replace(manifest, retried_by=to))
 
 
-def _verify(job: Job, tally: _Tally, counts: Counts) -> ImporterError | None:
+def _verify(job: Job, tally: _Tally, counts: Counts, as_written: Standing | None) -> ImporterError | None:
     """Return why a finished run can't be trusted, if it can't."""
+    if as_written is None:
+        return ReconciliationError(
+            f"{job.results} does not hold what was written to it: {counts.total:,} outcomes",
+            "Let nothing else write to it, and see that the disk is sound. Then begin anew with another"
+            " --results: nothing is doubled.",
+        )
     if tally.records != counts.total:
         return ReconciliationError(
             f"{tally.records:,} records were read, but {counts.total:,} have an outcome",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from importer.collector import patient
 from importer.events.audit import Audit, Collisions
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
@@ -66,6 +67,17 @@ def scan(
     Raises:
         SourceError: A source can't be read to its end.
     """
+    with patient():
+        return _scan(paths, reading, limit, watch, dialects)
+
+
+def _scan(
+    paths: Sequence[Path],
+    reading: Reading,
+    limit: int | None,
+    watch: Callable[[int], None],
+    dialects: Sequence[Dialect],
+) -> Scan:
     types = TypeScan(reading.columns, reading.null) if reading.dialect.format == "csv" else None
     facts = Facts()
     look = _Look(reading, facts)
@@ -111,7 +123,7 @@ def audit(
         watch: Told how many bytes on disk have been read.
     """
     done = 0
-    with Audit(folder) as found:
+    with patient(), Audit(folder) as found:
         for path, reading in zip(paths, readings, strict=True):
             mapper, records = Mapper(reading, now), 0
             with open_source(path, reading.dialect, reading.columns) as source:

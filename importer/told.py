@@ -55,7 +55,7 @@ def tell(report: Report, console: Console, wishes: Wishes) -> None:
         _copy_failed(report, wishes, wishes.failed_rows, console)
     if report.error is not None:
         console.fail(report.error)
-    if manifest.source == "-" and report.error is None and not status_of(job.results).next_command:
+    if manifest.source == "-" and report.error is None and not _left_to_do(report):
         job.path.unlink(missing_ok=True)  # no record is left that would be read from it
 
 
@@ -76,7 +76,7 @@ def _took(seconds: float, records: int) -> str:
 def tell_next(report: Report, console: Console, wishes: Wishes) -> None:
     """Say what to type next, as the last line, if anything is left to do."""
     manifest, counts = report.manifest, report.manifest.counts
-    command = status_of(report.job.results).next_command
+    command = _left_to_do(report)
     if command:
         command += "".join(f" {shlex.quote(word)}" for word in _as_now(report, wishes))
     elif report.error is None and manifest.kind != "real" and not needs_decision(report):
@@ -93,6 +93,11 @@ def tell_next(report: Report, console: Console, wishes: Wishes) -> None:
             " (--timezone, --type, --map, …):"
         )
     console.next(command)
+
+
+def _left_to_do(report: Report) -> str:
+    """Return the command that goes on with these results, or an empty text."""
+    return status_of(report.job.results, report.standing).next_command
 
 
 def needs_decision(report: Report) -> bool:
@@ -125,7 +130,7 @@ def typed_again(command: str, *, without: Sequence[str] = (), drop: str = "", ad
 
 def _name_first(job: Job, console: Console, count: int, total: int) -> None:
     """Show the first records that were not taken, as the results have them."""
-    for line in islice(unsuccessful(job.results), count):
+    for line in islice(unsuccessful(job.results), min(count, total)):
         console.say(f"  row {line.row:,} (line {line.line:,}) {line.status}: {line.error}")
     if total > count:
         console.say(f"  and {total - count:,} more, in the results")

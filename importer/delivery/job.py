@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, NoReturn, assert_never
+from operator import attrgetter
+from typing import Final, NoReturn, assert_never, cast
 
 from importer.delivery.backoff import backoff
 from importer.delivery.destination import host_of, not_mixpanel, refusal
@@ -37,6 +38,8 @@ from importer.model import (
 
 TRACK_AGE_MS: Final = (5 * 24 - 1) * 3_600_000
 """How old an event for /track may be: older than 5 days, Mixpanel drops it in silence. One hour of margin."""
+
+_body_of = attrgetter("body")
 
 
 @dataclass(slots=True)
@@ -92,10 +95,12 @@ class Job:
     Attributes:
         index: Number of the batch in the run, from 0.
         batch: The batch.
+        size: Bytes of its events.
     """
 
     index: int
     batch: Batch
+    size: int = field(init=False)
     _verdicts: list[Verdict | None] = field(init=False)
     _pieces: list[_Piece] = field(init=False)
     _bisected: bool = field(init=False, default=False)
@@ -103,6 +108,7 @@ class Job:
 
     def __post_init__(self) -> None:
         count = len(self.batch.events)
+        self.size = sum(map(len, map(_body_of, self.batch.events)))
         self._verdicts = [None] * count
         self._pieces = [_Piece(range(count))] if count else []
 
@@ -113,9 +119,10 @@ class Job:
 
     def delivered(self) -> Delivered:
         """The batch and its verdicts, once it is done."""
-        verdicts = [verdict for verdict in self._verdicts if verdict is not None]
-        assert len(verdicts) == len(self.batch.events), "an event is without a verdict"
-        return Delivered(self.batch, verdicts)
+        # A verdict is a tuple that isn't empty, so it is true.
+        whole = len(self._verdicts) == len(self.batch.events) and all(self._verdicts)
+        assert whole, "an event is without a verdict"
+        return Delivered(self.batch, cast("list[Verdict]", self._verdicts))
 
     # ── what to send ─────────────────────────────────────────────────────────────────────────────
 

@@ -1,25 +1,27 @@
 """The wire: one connection to Mixpanel. The only module that knows httpx.
 
-Whatever httpx raises becomes a `NoReply` here, by the table `FAILURES`; nothing that the network or the
-server does leaves this module as an exception. Credentials don't leave it either: an answer that repeats
-them is masked before anybody reads it.
+httpx opens the connection with the first request; `http1` sends those that follow on it. Whatever goes wrong
+becomes a `NoReply` here, by the table `FAILURES`; nothing that the network or the server does leaves this
+module as an exception. Credentials don't leave it either: an answer that repeats them is masked before
+anybody reads it.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
-from importer.delivery.bodies import ndjson, token_array, token_suffix
+from importer.delivery import http1
 from importer.delivery.destination import is_loopback
 from importer.delivery.replies import NoReply, Reply
+from importer.delivery.request import Form, form
 from importer.delivery.words import one_line, short
 from importer.errors import RefusedError
 from importer.model import Credentials, Destination
@@ -28,9 +30,6 @@ MAX_ANSWER: Final = 8_000_000
 """Most bytes of an answer that are read: 2,000 failed records are less than one megabyte."""
 
 MASK: Final = b"***"
-_MIN_SECRET: Final = 6  # masking something shorter would tear ordinary words apart
-
-_USER_AGENT: Final = "mixpanel-importer"
 
 
 class Failure(NamedTuple):
@@ -78,6 +77,14 @@ FAILURES: Final[dict[type[Exception], Failure]] = {
 }
 
 
+BROKE: Final[dict[str, type[Exception]]] = {
+    "write time": httpx.WriteTimeout,
+    "read time": httpx.ReadTimeout,
+    "connection": httpx.ReadError,
+    "protocol": httpx.RemoteProtocolError,
+}
+"""What httpx calls that which ended an exchange of `http1`."""
+
 _BUSY: Final = frozenset({"408", "425", "429"})  # of all 4xx, those that pass by themselves
 
 
@@ -107,15 +114,13 @@ class Wire(NamedTuple):
 
     Attributes:
         url: Address of the endpoint, with its query.
-        headers: Of every request, credentials among them.
-        body: Makes the body of a request.
-        secrets: What no answer may repeat.
+        form: What requests consist of.
+        head: Their head as it stands on the wire, up to the length of the body.
     """
 
     url: httpx.URL
-    headers: dict[str, str]
-    body: Callable[[Sequence[bytes]], bytes]
-    secrets: tuple[bytes, ...]
+    form: Form
+    head: bytes
 
     def __repr__(self) -> str:
         return f"Wire({short(str(self.url))})"
@@ -127,35 +132,18 @@ def wire(destination: Destination, credentials: Credentials) -> Wire:
     Raises:
         RefusedError: The base URL can't be used.
     """
-    pair = base64.b64encode(f"{credentials.username}:{credentials.password}".encode())
-    headers = {"accept": "application/json", "user-agent": _USER_AGENT, "accept-encoding": "identity"}
-    body: Callable[[Sequence[bytes]], bytes]
-    if destination.endpoint == "import":
-        path = "/import?strict=1"
-        if credentials.kind == "service-account":
-            path += f"&project_id={quote(credentials.project_id, safe='')}"
-        headers |= {
-            "content-type": "application/x-ndjson",
-            "content-encoding": "gzip",
-            "authorization": f"Basic {pair.decode()}",
-        }
-        body = ndjson
-    else:
-        path, suffix = "/track", token_suffix(credentials.username)
-        headers["content-type"] = "application/json"
-
-        def body(bodies: Sequence[bytes]) -> bytes:
-            return token_array(bodies, suffix)
-
+    each = form(destination, credentials)
     try:
-        url = httpx.URL(destination.base_url.rstrip("/") + path)
+        url = httpx.URL(destination.base_url.rstrip("/") + each.path)
     except (httpx.InvalidURL, ValueError) as error:
         raise RefusedError(
             f"The base URL {short(destination.base_url)} can't be used: {one_line(str(error))}",
             "Give scheme and host, as in --base-url https://api-eu.mixpanel.com.",
         ) from None
-    secrets = (credentials.username.encode(), credentials.password.encode(), pair)
-    return Wire(url, headers, body, tuple(s for s in secrets if len(s) >= _MIN_SECRET))
+    # As httpx writes it, who adds what HTTP itself wants to have.
+    raw = httpx.Request("POST", url, headers=each.headers, content=b"").headers.raw
+    lines = [b"%s: %s\r\n" % pair for pair in raw if pair[0].lower() != b"content-length"]
+    return Wire(url, each, b"POST %s HTTP/1.1\r\n%sContent-Length: " % (url.raw_path, b"".join(lines)))
 
 
 def clients(
@@ -179,6 +167,8 @@ def clients(
     prepared = wire(destination, credentials)
     parts = urlsplit(destination.base_url)
     local = is_loopback(parts.hostname or "")
+    # As httpx asks. Through a proxy, TLS may lie within TLS: that is better left to httpx.
+    direct = local or not any(map(getproxies().get, ("http", "https", "all")))
 
     def make() -> Mixpanel:
         try:
@@ -195,7 +185,7 @@ def clients(
                 "A proxy variable of the environment can't be used.",
                 "Set HTTPS_PROXY to http://host:port, or unset it (and ALL_PROXY).",
             ) from None
-        return Mixpanel(client, prepared, timeout)
+        return Mixpanel(client, prepared, timeout, direct=direct)
 
     return make
 
@@ -216,15 +206,17 @@ def _trust(scheme: str) -> ssl.SSLContext:
 class Mixpanel:
     """One sender's connection (a `ports.Client`)."""
 
-    def __init__(self, client: httpx.Client, prepared: Wire, timeout: float) -> None:
+    def __init__(self, client: httpx.Client, prepared: Wire, timeout: float, *, direct: bool) -> None:
         """Take over an httpx client.
 
         Args:
             client: It is closed with this object.
             prepared: What every request needs.
             timeout: Seconds to connect, to write and to read.
+            direct: No proxy stands between.
         """
         self._client, self._wire = client, prepared
+        self._direct, self._line = direct, http1.Line()
         self._extensions = {"timeout": httpx.Timeout(timeout).as_dict(), "trace": self._trace}
         # While hands are shaken, a socket belongs to the TLS library: it can't be broken off from outside.
         self._ready = ".start_tls.complete" if prepared.url.scheme == "https" else ".connect_tcp.complete"
@@ -240,15 +232,11 @@ class Mixpanel:
         Returns:
             What came back. Nothing that the network or the server does raises.
         """
-        request = httpx.Request(
-            "POST",
-            self._wire.url,
-            headers=self._wire.headers,
-            content=self._wire.body(bodies),
-            extensions=self._extensions,
-        )
+        content = self._wire.form.body(bodies)
         try:
-            return self._read(self._client.send(request, stream=True))
+            if self._line.is_open():
+                return self._send_on_the_line(content)
+            return self._send_by_httpx(content)
         except tuple(FAILURES) as error:
             reply = no_reply(error)
             return reply._replace(words=self._mask(reply.words.encode()).decode(errors="replace"))
@@ -258,6 +246,30 @@ class Mixpanel:
             if self._aborted:  # a socket that is shut under httpx's feet may fail in any way
                 return NoReply(f"broken off: {one_line(str(error))}")
             raise
+
+    def _send_by_httpx(self, content: bytes) -> Reply | NoReply:
+        request = httpx.Request(
+            "POST",
+            self._wire.url,
+            headers=self._wire.form.headers,
+            content=content,
+            extensions=self._extensions,
+        )
+        response = self._client.send(request, stream=True)
+        reply = self._read(response)
+        if self._direct:
+            self._line.keep(response.extensions.get("network_stream"))
+        return reply
+
+    def _send_on_the_line(self, content: bytes) -> Reply | NoReply:
+        request = b"%s%d\r\n\r\n%s" % (self._wire.head, len(content), content)
+        try:
+            answer = self._line.exchange(request, MAX_ANSWER)
+        except http1.Broke as broke:
+            raise BROKE[broke.by](str(broke)) from broke
+        if answer.headers is None:
+            return Reply(answer.status, self._mask(b"".join(answer.parts)))
+        return self._read(httpx.Response(answer.status, headers=answer.headers, content=iter(answer.parts)))
 
     def _read(self, response: httpx.Response) -> Reply | NoReply:
         """Read an answer to its end."""
@@ -283,7 +295,7 @@ class Mixpanel:
         )
 
     def _mask(self, text: bytes) -> bytes:
-        for secret in self._wire.secrets:
+        for secret in self._wire.form.secrets:
             text = text.replace(secret, MASK)
         return text
 

@@ -21,12 +21,15 @@ PAYS: Final = 1.1
 REST: Final = 20
 """Rounds to stay before a growth is tried again."""
 
+SURE: Final = 0.05
+"""Seconds that answers are counted for at least, before their rate says anything."""
+
 
 class Concurrency:
     """How many requests at a time are worth having.
 
-    A round is two times ``limit`` answers; the second half is timed, when all that is in flight set out under
-    the present limit. After each round:
+    A round is two times ``limit`` answers or more; what comes after the first half is timed, when all that is
+    in flight set out under the present limit. After each round:
 
     - climbing back after a cut: one more;
     - just grown: kept, and grown again, if throughput rose by a tenth, else back to where it was;
@@ -56,8 +59,8 @@ class Concurrency:
         self._answers += 1
         if self._answers == self.limit:
             self._halfway = now
-        elif self._answers >= 2 * self.limit:
-            rate = self.limit / max(now - self._halfway, 1e-6)
+        elif self._answers >= 2 * self.limit and now - self._halfway >= SURE:
+            rate = (self._answers - self.limit) / (now - self._halfway)
             self._answers = 0
             self._judge(rate)
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from importer.delivery.job import Common, Job
@@ -33,11 +34,16 @@ from its start are always held, however large they are."""
 POLL: Final = 0.05
 """Seconds between two looks at the stop signal while the run's thread waits."""
 
+PLENTY: Final = 200
+"""Batches that wait for a sender: with so many, what is finished can wait for the next look."""
+
 OVERALL: Final = 10
 """Time-outs that one request may take in all; each read by itself has one."""
 
 JOIN: Final = 1.0
 """Seconds to wait at the end for threads whose sockets are shut already."""
+
+_body_of, _insert_id_of = attrgetter("body"), attrgetter("insert_id")
 
 
 class _OnWire(NamedTuple):
@@ -101,7 +107,7 @@ class Window:
         with self._lock:
             self._jobs.append(job)
             self._items += len(batch.items)
-            self._bytes += _size(batch.events)
+            self._bytes += job.size
             if not job.done:
                 heapq.heappush(self._ready, (job.index, job))
                 self._rouse()
@@ -114,7 +120,7 @@ class Window:
                     return
                 job = self._jobs.popleft()
                 self._items -= len(job.batch.items)
-                self._bytes -= _size(job.batch.events)
+                self._bytes -= job.size
             yield job.delivered()
 
     def full(self) -> bool:
@@ -179,8 +185,8 @@ class Window:
             endpoint = self._common.destination.endpoint
             while (work := self._take(client)) is not None:
                 job, ticket, events = work
-                reply = client.post([event.body for event in events])
-                answer = read(reply, endpoint, [event.insert_id for event in events], self._wall())
+                reply = client.post(list(map(_body_of, events)))
+                answer = read(reply, endpoint, list(map(_insert_id_of, events)), self._wall())
                 overdue = self._settle(job, ticket, answer)
                 if overdue:
                     client.close()
@@ -272,7 +278,16 @@ class Window:
                 self._observer.resumed()
 
     def _tell_if_head(self, job: Job) -> None:
-        if self._jobs and job is self._jobs[0] and (job.done or self.halted):
+        """Wake the run's thread, if there is something for it; not while the senders have plenty to do.
+
+        It looks by itself before long, and takes much at once. To be woken for each of many small batches
+        would cost more than all else that it does for them.
+        """
+        if not self._jobs:
+            return
+        head = self._jobs[0]
+        scarce = len(self._ready) < PLENTY
+        if (head.done and scarce) or (head is job and self.halted):
             self._head_done.notify()
 
     def _fail(self, error: BaseException, client: Client | None) -> None:
@@ -284,7 +299,3 @@ class Window:
                 self.error = error
             self._work.notify_all()
             self._head_done.notify()
-
-
-def _size(events: Sequence[Event]) -> int:
-    return sum(len(event.body) for event in events)

@@ -15,8 +15,9 @@ from importer.results.manifest import (
     salt_for,
     write_manifest,
 )
+from importer.results.outcomes import Outcomes
 from importer.results.paths import Kind, manifest_path, results_path, retry_path
-from importer.results.resume import Standing, inspect, repair
+from importer.results.resume import Standing, holds, inspect, repair
 from importer.results.selection import Choice, Selection, origins, select, successes
 from importer.results.status import ChainStatus, check_retriable, status_of
 from importer.results.writer import ResultsWriter
@@ -30,6 +31,7 @@ __all__ = [
     "Kind",
     "Lock",
     "Manifest",
+    "Outcomes",
     "ResultsWriter",
     "Selection",
     "Standing",
@@ -38,6 +40,7 @@ __all__ = [
     "credential_digest",
     "differences",
     "follow",
+    "holds",
     "inspect",
     "link",
     "manifest_path",

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from importer.errors import ResultsError
-from importer.results.lines import COLUMNS, FORMULA_STARTS, format_of
+from importer.results.cells import FORMULA_STARTS
+from importer.results.lines import COLUMNS, format_of
 from importer.results.manifest import follow, read_manifest
 from importer.results.paths import manifest_path
 from importer.results.resume import inspect
@@ -57,27 +58,35 @@ class Run:
         return None if scope is None else scope - self.standing.records
 
 
-def chain_to(results: Path) -> list[Run]:
+def chain_to(results: Path, standing: Standing | None = None) -> list[Run]:
     """Find the runs that these results go back to: the first run, its retries, these results.
+
+    Args:
+        results: The results.
+        standing: How far they go, if that is known; else they are read.
 
     Raises:
         ResultsError: Results or a manifest on the way are missing or can't be used.
     """
-    runs = [_run(results)]
+    runs = [_run(results, standing)]
     while (parent := runs[0].manifest.parent) is not None:
         runs.insert(0, _next(runs, follow(runs[0].results, parent)))
     return runs
 
 
-def chain_through(results: Path) -> list[Run]:
+def chain_through(results: Path, standing: Standing | None = None) -> list[Run]:
     """Find the whole chain that these results are part of, up to the last retry.
 
     A retry of which nothing is left counts as one that never was.
 
+    Args:
+        results: The results.
+        standing: As for `chain_to`.
+
     Raises:
         ResultsError: As for `chain_to`.
     """
-    runs = chain_to(results)
+    runs = chain_to(results, standing)
     while (child := runs[-1].manifest.retried_by) is not None:
         path = follow(runs[-1].results, child)
         if not (path.exists() or manifest_path(path).exists()):
@@ -86,8 +95,9 @@ def chain_through(results: Path) -> list[Run]:
     return runs
 
 
-def _run(results: Path) -> Run:
-    return Run(results, read_manifest(manifest_path(results)), inspect(results))
+def _run(results: Path, standing: Standing | None = None) -> Run:
+    manifest = read_manifest(manifest_path(results))
+    return Run(results, manifest, inspect(results) if standing is None else standing)
 
 
 def _next(runs: Sequence[Run], results: Path) -> Run:

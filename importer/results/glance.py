@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 import orjson
 
+from importer.results.lines import format_of
+
+_BLOCK = 1 << 20
+
 
 class Glance(NamedTuple):
     """What a person wants to know of a record that was not taken.
@@ -32,14 +36,22 @@ def unsuccessful(results: Path) -> Iterator[Glance]:
     Args:
         results: A results file of ours that ends in a whole line.
     """
-    if results.suffix == ".jsonl":
-        with results.open("rb") as lines:
-            for line in lines:
-                record = orjson.loads(line)
-                if not record["success"]:
-                    yield Glance(record["row"], record["line"], record["status"], record["error"])
-        return
-    with results.open(encoding="utf-8", newline="") as file:
-        for cells in csv.DictReader(file):
-            if cells["success"] == "false":
-                yield Glance(int(cells["row"]), int(cells["line"]), cells["status"], cells["error"])
+    if format_of(results).header:
+        for line in _lines_with(b",false,", results):
+            (cells,) = csv.reader([line.decode()])
+            row, number, success, status, *_, error, _ = cells
+            if success == "false":
+                yield Glance(int(row), int(number), status, error)
+    else:
+        for line in _lines_with(b'"success":false', results):
+            record = orjson.loads(line)  # in a text, the quotes of the mark would be escaped
+            yield Glance(record["row"], record["line"], record["status"], record["error"])
+
+
+def _lines_with(mark: bytes, results: Path) -> Iterator[bytes]:
+    """Yield the lines that hold some bytes; blocks without them are passed over at once."""
+    with results.open("rb") as file:
+        while block := file.read(_BLOCK):
+            block += file.readline()
+            if mark in block:
+                yield from (line for line in block.split(b"\n") if mark in line)

@@ -1,24 +1,26 @@
 r"""What a line of a results file looks like: from an outcome to bytes and back.
 
 Every outcome is one physical line, so a file can be split at ``\n`` without a parser, and a line that
-was cut short is known by its missing end. For that, a CSV cell never holds a control character: it
-holds the escape (``\n``, ``\x1b``, ``\u2028``). In JSONL, JSON's own escapes do this, and the values
-stay as they are.
+was cut short is known by its missing end. For that, a CSV cell never holds a control character
+(`cells`). In JSONL, JSON's own escapes do this, and the values stay as they are.
 """
 
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from importer.model import Outcome, Status
+from importer.results import cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from importer.results.outcomes import Outcomes
 
 COLUMNS = (
     "row",
@@ -36,9 +38,6 @@ COLUMNS = (
 
 LONGEST_ERROR = 300
 """Characters of an ``error``, the ellipsis included."""
-
-FORMULA_STARTS = ("=", "+", "-", "@")
-"""A spreadsheet takes a cell that begins so for a formula and runs it."""
 
 _COMMAS = len(COLUMNS) - 1
 
@@ -61,7 +60,7 @@ class Format(NamedTuple):
     """
 
     header: bytes
-    encode: Callable[[Sequence[Outcome]], bytes]
+    encode: Callable[[Outcomes], bytes]
     parse: Callable[[bytes], Line | None]
     start: bytes
 
@@ -71,97 +70,60 @@ def format_of(path: Path) -> Format:
     return JSONL if path.suffix.lower() == ".jsonl" else CSV
 
 
-# ── escapes ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _escapes() -> dict[int, str]:
-    """Map each character that must not stand in a cell to its escape."""
-    controls = [*range(0x20), *range(0x7F, 0xA0)]
-    breaks_and_bidi = [0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-    table = {code: f"\\x{code:02x}" for code in controls}
-    table |= {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
-    table |= {code: f"\\u{code:04x}" for code in breaks_and_bidi}
-    return table | _surrogates()
-
-
-def _surrogates() -> dict[int, str]:
-    r"""Map lone surrogates: a byte that was not UTF-8 to ``\xNN``, any other to ``\uNNNN``."""
-    undecoded = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
-    return {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)} | undecoded
-
-
-_SURROGATES = _surrogates()
-_ESCAPES = _escapes()
-
-
 def _cut(error: str) -> str:
     return error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 1]}…"
 
 
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
 
-_MIDDLES = {status: f",{str(status.success).lower()},{status.value}," for status in Status}
 _STATUSES = {(b"true" if status.success else b"false", status.value.encode()): status for status in Status}
+_FRAME = b"," * _COMMAS + b"\n"  # what a line is without its cells
 
 
-def _csv_encode(outcomes: Sequence[Outcome]) -> bytes:
+def _csv_encode(outcomes: Outcomes) -> bytes:
     """Write outcomes as CSV.
 
-    Nearly every line needs no care at all. That is asked once for all of them, by a few searches at
-    C speed; only where the answer is no is it asked line by line.
+    Nearly no cell needs quotes, escapes or an apostrophe. That is asked once for all lines; only where the
+    answer is no is it asked of each column, and then of the values of those columns that hold one.
     """
-    if not outcomes:
-        return b""
-    middles = _MIDDLES
+    middles, errors = _ends(outcomes, _cut, _csv_middle)
+    text = _csv_lines(outcomes, middles, outcomes.texts(errors))
+    data = cells.plain(text, _FRAME * len(errors))
+    if data is None:
+        middles, errors = _ends(outcomes, _escaped_and_cut, _csv_middle)
+        text = _csv_lines(outcomes, middles, list(map(cells.guarded, outcomes.texts(errors))))
+        data = text.encode()
+    return data
+
+
+def _csv_lines(outcomes: Outcomes, middles: Sequence[str], texts: Sequence[Sequence[str]]) -> str:
+    columns = zip(outcomes.rows, outcomes.lines, middles, *texts, strict=True)
     lines = [
-        f"{row},{line}{middles[status]}{'' if code is None else code},{event},{distinct_id},"
-        f"{insert_id},{error and _cut(error)},{note}"
-        for row, line, status, code, event, distinct_id, insert_id, error, note in outcomes
+        f"{row},{line}{middle}{event},{distinct_id},{insert_id},{error},{note}\n"
+        for row, line, middle, event, distinct_id, insert_id, error, note in columns
     ]
-    if not _is_plain("".join(lines), len(lines)):
-        lines = [
-            line if _is_plain(line, 1) else _careful(outcome)
-            for line, outcome in zip(lines, outcomes, strict=True)
-        ]
-    lines.append("")
-    return "\n".join(lines).encode()
+    return "".join(lines)
 
 
-def _is_plain(text: str, lines: int) -> bool:
-    """Tell whether lines, joined by nothing, need neither quotes nor escapes nor apostrophes."""
-    return (
-        text.count(",") == _COMMAS * lines
-        and '"' not in text
-        and ",=" not in text
-        and ",-" not in text
-        and ",+" not in text
-        and ",@" not in text
-        and text.isprintable()
-    )
+def _ends(
+    outcomes: Outcomes, error_of: Callable[[str], str], middle: Callable[[Status, int | None], str]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Give for each line what stands from success to status_code, and the error."""
+    alike, verdicts = outcomes.alike, outcomes.verdicts
+    if alike is not None:
+        count = len(verdicts)
+        return [middle(alike.status, alike.status_code)] * count, [error_of(alike.error)] * count
+    middles = [middle(status, code) for status, code, _ in verdicts]
+    return middles, [error and error_of(error) for _, _, error in verdicts]
 
 
-def _careful(outcome: Outcome) -> str:
-    """Write one outcome cell by cell."""
-    row, line, status, code, event, distinct_id, insert_id, error, note = outcome
-    return (
-        f"{row},{line}{_MIDDLES[status]}{'' if code is None else code},{_cell(event)},"
-        f"{_cell(distinct_id)},{_cell(insert_id)},"
-        f"{error and _cell(_cut(error.translate(_ESCAPES)))},{_note_cell(note)}"
-    )
+@cache
+def _csv_middle(status: Status, code: int | None) -> str:
+    return f",{str(status.success).lower()},{status.value},{'' if code is None else code},"
 
 
-def _cell(text: str) -> str:
-    """Escape, guard and quote one value, in this order."""
-    if not text.isprintable():
-        text = text.translate(_ESCAPES)
-    if text.startswith(FORMULA_STARTS):
-        text = f"'{text}"
-    if "," in text or '"' in text:
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
-_note_cell = lru_cache(maxsize=1024)(_cell)  # notes are few; names and ids may be many and long
+def _escaped_and_cut(error: str) -> str:
+    return _cut(cells.escaped(error))  # the escapes count toward its length
 
 
 def _csv_parse(line: bytes) -> Line | None:
@@ -190,8 +152,29 @@ def _is_utf8(line: bytes) -> bool:
 # ── JSONL ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _jsonl_encode(outcomes: Sequence[Outcome]) -> bytes:
-    return "".join([f"{_json(outcome)}\n" for outcome in outcomes]).encode()
+_JSON_HARMLESS = cells.all_but(*b'"\\')
+_JSON_FRAME = b'"' * 2 * (len(COLUMNS) + 6) + b"\n"  # quotes of the names, the status and five texts
+
+
+def _jsonl_encode(outcomes: Outcomes) -> bytes:
+    """Write outcomes as JSONL; as with CSV, all lines are asked at once whether any letter needs care."""
+    middles, errors = _ends(outcomes, _cut, _json_middle)
+    columns = zip(outcomes.rows, outcomes.lines, middles, *outcomes.texts(errors), strict=True)
+    lines = [
+        f'{{"row":{row},"line":{line},{middle},"event":"{event}","distinct_id":"{distinct_id}",'
+        f'"insert_id":"{insert_id}","error":"{error}","note":"{note}"}}\n'
+        for row, line, middle, event, distinct_id, insert_id, error, note in columns
+    ]
+    data = cells.printable("".join(lines))
+    if data is not None and data.translate(None, _JSON_HARMLESS) == _JSON_FRAME * len(lines):
+        return data
+    return "".join([f"{_json(outcome)}\n" for outcome in outcomes.each()]).encode()
+
+
+@cache
+def _json_middle(status: Status, code: int | None) -> str:
+    values = {"success": status.success, "status": status.value, "status_code": code}
+    return orjson.dumps(values).decode()[1:-1]
 
 
 def _json(outcome: Outcome) -> str:
@@ -201,7 +184,7 @@ def _json(outcome: Outcome) -> str:
     try:
         text = orjson.dumps(dict(zip(COLUMNS, values, strict=True))).decode()
     except orjson.JSONEncodeError:  # a lone surrogate: no JSON can hold it
-        clean = [text.translate(_SURROGATES) for text in texts]
+        clean = [text.translate(cells.SURROGATES) for text in texts]
         return _json(Outcome(row, line, status, code, *clean))
     if text.isprintable():
         return text

@@ -16,6 +16,8 @@ from importer.results.selection import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from importer.results.resume import Standing
+
 _PROGRAM = "mixpanel-importer"
 _HOSTS = {
     "https://api.mixpanel.com": [],
@@ -48,16 +50,17 @@ class ChainStatus:
     next_command: str
 
 
-def status_of(results: Path) -> ChainStatus:
+def status_of(results: Path, standing: Standing | None = None) -> ChainStatus:
     """Add up a run and all of its retries: for each record its last outcome.
 
     Args:
         results: Any results file of the chain. It may be written to meanwhile.
+        standing: How far it goes, if that is known to whoever wrote it; else it is read.
 
     Raises:
         ResultsError: Results or a manifest of the chain are missing or can't be used.
     """
-    runs = chain_through(results)
+    runs = chain_through(results, standing)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
     return ChainStatus(

@@ -6,24 +6,23 @@ import os
 import time
 from collections import Counter
 from contextlib import suppress
-from operator import attrgetter
 from typing import TYPE_CHECKING, Self
 
 from importer.errors import ResultsError, StorageError
+from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.lines import format_of
+from importer.results.resume import Standing
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
-    from importer.model import Outcome, Status
-    from importer.results.resume import Standing
+    from importer.results.outcomes import Outcomes
 
 _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
-_status_of = attrgetter("status")
 
 
 class ResultsWriter:
@@ -34,13 +33,15 @@ class ResultsWriter:
 
     Attributes:
         path: The results file.
+        rows: Outcomes in it, those from before a resume included.
+        unsuccessful: Those of them without success.
     """
 
     def __init__(
         self,
         path: Path,
         handle: int,
-        before: Counts,
+        before: Standing,
         clock: Callable[[], float],
         fsync: Callable[[int], None],
     ) -> None:
@@ -49,8 +50,10 @@ class ResultsWriter:
         self._handle = handle
         self._size = os.fstat(handle).st_size
         self._format = format_of(path)
-        self._before = before
-        self._tally: Counter[Status] = Counter()
+        self._tally = {status: before.counts[status] for status in Status}
+        self._last_row = before.last_row
+        self.rows = before.records
+        self.unsuccessful = before.counts.unsuccessful
         self._clock = clock
         self._fsync = fsync
         self._synced = clock()
@@ -88,7 +91,7 @@ class ResultsWriter:
                 f"{path} exists already.",
                 "Give --resume to go on with it, --overwrite to replace it, or another file with --results.",
             ) from None
-        writer = cls(path, handle, Counts(), clock, fsync)
+        writer = cls(path, handle, Standing(), clock, fsync)
         writer._begin()
         return writer
 
@@ -113,7 +116,7 @@ class ResultsWriter:
             ResultsError: The file is not as long as the repair left it.
             StorageError: The file can't be opened or written.
         """
-        writer = cls(path, _open(path, 0), standing.counts, clock, fsync)
+        writer = cls(path, _open(path, 0), standing, clock, fsync)
         if writer._size == standing.valid_bytes:
             if not standing.valid_bytes:
                 writer._begin()
@@ -128,14 +131,14 @@ class ResultsWriter:
     @property
     def counts(self) -> Counts:
         """Outcomes in the file by status, those from before a resume included."""
-        return self._before.plus(Counts.from_tally(self._tally))
+        return Counts.from_tally(self._tally)
 
     @property
-    def rows(self) -> int:
-        """Outcomes in the file, those from before a resume included."""
-        return self._before.total + self._tally.total()
+    def standing(self) -> Standing:
+        """How far the file goes, as far as this writer knows."""
+        return Standing(self.rows, self._last_row, self.counts, self._size)
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Outcomes) -> None:
         """Append outcomes, with one system call, and make them last once a second.
 
         Args:
@@ -148,10 +151,24 @@ class ResultsWriter:
         self._raise_failure()
         data = self._format.encode(outcomes)
         kept = self._append(data)
-        fitted = outcomes if kept == len(data) else outcomes[: data.count(b"\n", 0, kept)]
-        self._tally.update(map(_status_of, fitted))
+        whole = kept == len(data)
+        self._count(outcomes if whole else outcomes.first(data.count(b"\n", 0, kept)))
         self._raise_failure()
         self.tick()
+
+    def _count(self, outcomes: Outcomes) -> None:
+        if not outcomes.rows:
+            return
+        self._last_row = outcomes.rows[-1]
+        alike = outcomes.alike
+        if alike is not None:
+            tally = {alike.status: len(outcomes.verdicts)}
+        else:
+            tally = Counter(verdict.status for verdict in outcomes.verdicts)
+        for status, number in tally.items():
+            self._tally[status] += number
+            self.rows += number
+            self.unsuccessful += 0 if status.success else number
 
     def tick(self) -> None:
         """Make what was written last, if the last time is a second ago; for whoever waits to write more.

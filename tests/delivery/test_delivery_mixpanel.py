@@ -6,13 +6,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
 from delivery_helpers import CREDENTIALS, IMPORT, TOKEN, TRACK, batch, settings
+from delivery_server import Server
 
 from importer.delivery import deliver
-from importer.delivery.mixpanel import FAILURES, MAX_ANSWER, clients, no_reply, wire
+from importer.delivery.http1 import By
+from importer.delivery.mixpanel import BROKE, FAILURES, MAX_ANSWER, clients, no_reply, wire
 from importer.delivery.replies import NoReply, Reply
 from importer.errors import RefusedError
 from importer.model import Credentials, Destination
@@ -150,6 +153,35 @@ def test_no_answer_is_kept_in_memory_until_the_garbage_collector_comes_by():
         made.close()
 
 
+def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
+    """For it comes by seldom during a run; however a request goes, on a connection or without one."""
+    failed = b'{"code":400,"error":"some failed","failed_records":[]}'
+
+    def handler(request, connection):
+        connection.reply(*((400, failed) if len(server.requests) % 3 else (200, b"{}")))
+        if len(server.requests) % 5 == 0:
+            connection.leave()
+
+    with Server(handler) as server, Server(handler) as gone:
+        pass
+    with Server(handler) as server:
+        there = clients(Destination("import", server.url), CREDENTIALS, 5.0)()
+        nowhere = clients(Destination("import", gone.url), CREDENTIALS, 5.0)()
+        for made in (there, nowhere):
+            made.post(BODIES)
+        gc.collect()
+        gc.disable()
+        try:
+            for made in (there, nowhere):
+                replies = [made.post(BODIES) for _ in range(30)]
+            assert all(isinstance(reply, NoReply) for reply in replies)
+            assert gc.collect() <= 30
+        finally:
+            gc.enable()
+            there.close()
+            nowhere.close()
+
+
 # ── what httpx raises ────────────────────────────────────────────────────────────────────────────
 
 
@@ -183,6 +215,11 @@ def test_httpx_still_has_the_exceptions_that_the_walk_must_meet():
 def test_every_exception_of_httpx_has_its_meaning(kind):
     assert kind in FAILURES
     assert FAILURES[kind].words
+
+
+def test_whatever_ends_an_exchange_early_has_its_meaning_too():
+    assert set(BROKE) == set(get_args(By))
+    assert set(BROKE.values()) <= set(FAILURES)
 
 
 def make(kind):

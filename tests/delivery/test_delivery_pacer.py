@@ -1,6 +1,6 @@
 import pytest
 
-from importer.delivery.pacer import CEILING, REST, START, Concurrency, Pacer
+from importer.delivery.pacer import CEILING, REST, START, SURE, Concurrency, Pacer
 
 
 def run_round(found, seconds_each):
@@ -70,10 +70,24 @@ def test_a_pinned_concurrency_never_changes():
     assert found.limit == 3
 
 
-def test_answers_at_one_instant_are_no_division_by_zero():
+def test_answers_of_an_instant_say_nothing_until_they_were_counted_for_a_while():
     found = Concurrency()
     run_round(found, 0.0)
+    run_round(found, SURE / 5)
+    assert found.limit == START
+    run_round.now += SURE
+    found.answered(run_round.now)
     assert found.limit > START
+
+
+def test_a_server_so_near_that_more_at_once_bring_nothing_is_left_at_the_start():
+    found, now, limits = Concurrency(), 0.0, []
+    for number in range(200_000):
+        now += 0.000_1 + 0.000_4 * (number % 7 == 0)  # uneven, as a busy machine is
+        found.answered(now)
+        limits.append(found.limit)
+    assert sum(limit > START for limit in limits) < len(limits) / 10
+    assert max(limits) <= START + START // 2
 
 
 def test_at_a_tenth_of_a_second_latency_it_passes_ten_thousand_events_a_second_within_two_seconds():

@@ -31,7 +31,7 @@ def events(count: int) -> list[Event]:
 
 def verdicts(count: int, credentials: Credentials = TOKEN, url: str = URL) -> list[Verdict]:
     sent = deliver(
-        batches(events(count), QUICK.batch_size, QUICK.batch_bytes),
+        batches([events(count)], QUICK.batch_size, QUICK.batch_bytes),
         Destination("import", url),
         credentials,
         QUICK,

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from delivery_helpers import CREDENTIALS, NOW, batch, many, senders, settings, until
+from delivery_helpers import CREDENTIALS, NOW, batch, event, many, senders, settings, until
 from delivery_server import Server, answer
 
 from importer.delivery import deliver
@@ -214,27 +214,56 @@ def test_after_a_stop_what_hangs_has_the_time_out_and_no_more():
         assert list(out) == []
 
 
-def test_a_client_that_is_aborted_while_it_hangs_returns_at_once():
-    with Server(lambda _, connection: connection.hang()) as server:
-        client = clients(Destination("import", server.url), CREDENTIALS, 30.0)()
-        replies = []
-        poster = threading.Thread(target=lambda: replies.append(client.post(BODIES)))
-        poster.start()
-        assert server.hanging.acquire(timeout=5)
-        client.abort()
-        poster.join(5)
-        assert isinstance(replies[0], NoReply)
-        client.close()
+def hangs_after(passed):
+    """A handler that takes so many requests and then hangs."""
+
+    def handler(request, connection):
+        if passed:
+            passed.pop()
+            connection.take(request)
+        else:
+            connection.hang()
+
+    return handler
+
+
+FIRST_OR_LATER = pytest.mark.parametrize("before", [0, 3], ids=["first request", "later request"])
+
+
+def hang_and_abort(server, before):
+    """Post, and abort what hangs; what came back of it."""
+    client = clients(Destination("import", server.url), CREDENTIALS, 30.0)()
+    for _ in range(before):
+        assert client.post(BODIES).status == 200
+    replies = []
+    poster = threading.Thread(target=lambda: replies.append(client.post(BODIES)))
+    poster.start()
+    assert server.hanging.acquire(timeout=5)
+    client.abort()
+    poster.join(5)
+    client.close()
+    return replies[0]
+
+
+@FIRST_OR_LATER
+def test_a_client_that_is_aborted_while_it_hangs_returns_at_once(before):
+    with Server(hangs_after([1] * before)) as server:
+        assert isinstance(hang_and_abort(server, before), NoReply)
         assert server.left.acquire(timeout=5)
+    assert server.connections == 1
 
 
-def test_an_aborted_client_sends_nothing_more():
+@FIRST_OR_LATER
+def test_an_aborted_client_sends_nothing_more(before):
     with Server(take) as server:
         client = clients(Destination("import", server.url), CREDENTIALS, 5.0)()
+        for _ in range(before):
+            assert client.post(BODIES).status == 200
         client.abort()
         assert isinstance(client.post(BODIES), NoReply)
+        assert isinstance(client.post(BODIES), NoReply)
         client.close()
-    assert server.requests == []
+    assert len(server.requests) == before
 
 
 def test_a_redirect_is_refused_and_not_followed():
@@ -305,7 +334,14 @@ def certificate(tmp_path_factory):
         "-subj",
         "/CN=localhost",
     ]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    command += [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:api.mixpanel.invalid",
+        "-keyout",
+        str(key),
+        "-out",
+        str(cert),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return key, cert
 
@@ -333,18 +369,83 @@ def test_a_certificate_that_this_system_trusts_is_good(certificate, monkeypatch)
         assert statuses(go(server, many(3))) == [Status.IMPORTED] * 15
 
 
-def test_a_hanging_tls_connection_is_broken_off_at_once_too(certificate, monkeypatch):
+@FIRST_OR_LATER
+def test_a_hanging_tls_connection_is_broken_off_at_once_too(certificate, monkeypatch, before):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
-    with Server(lambda _, connection: connection.hang(), tls(certificate)) as server:
-        client = clients(Destination("import", server.url), CREDENTIALS, 30.0)()
-        replies = []
-        poster = threading.Thread(target=lambda: replies.append(client.post(BODIES)))
-        poster.start()
-        assert server.hanging.acquire(timeout=5)
-        client.abort()
-        poster.join(5)
-        assert isinstance(replies[0], NoReply)
+    with Server(hangs_after([1] * before), tls(certificate)) as server:
+        assert isinstance(hang_and_abort(server, before), NoReply)
+    assert server.connections == 1
+
+
+def test_later_requests_are_spoken_within_tls(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    big = [event(1, size=3_000_000).body]
+    with Server(take, tls(certificate)) as server:
+        client = clients(Destination("track", server.url), CREDENTIALS, 5.0)()
+        statuses = [client.post(bodies).status for bodies in (BODIES, BODIES, big, BODIES)]
         client.close()
+    assert statuses == [200] * 4
+    assert server.connections == 1
+    assert [len(request.events()) for request in server.requests] == [2, 2, 1, 2]
+    assert len(server.requests[2].body) > 3_000_000
+
+
+class Within:
+    """The server's end of TLS within TLS."""
+
+    def __init__(self, outer, context):
+        self._outer, self._in, self._out = outer, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
+        self._do(self._tls.do_handshake)
+
+    def _do(self, step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self._outer.sendall(self._out.read())
+                self._in.write(self._outer.recv(65_536) or self._in.write_eof() or b"")
+            finally:
+                self._outer.sendall(self._out.read())
+
+    def recv(self):
+        return self._do(lambda: self._tls.read(65_536))
+
+    def sendall(self, data):
+        self._do(lambda: self._tls.write(data))
+
+
+def test_behind_a_proxy_that_is_reached_by_tls_requests_are_spoken_within_both(
+    certificate, proxied, monkeypatch
+):
+    """What httpx calls the socket is the proxy's there: nothing may be written to it past httpx."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    heads, seen = [], []
+
+    def serve(listener):
+        sock, _ = listener.accept()
+        with tls(certificate).wrap_socket(sock, server_side=True) as outer:
+            heads.append(outer.recv(65_536))
+            outer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            inner = Within(outer, tls(certificate))
+            for _ in range(3):
+                request = b""
+                while b"\r\n\r\n[" not in request or not request.endswith(b"]"):
+                    request += inner.recv()
+                seen.append(request)
+                inner.sendall(answer(200, b"1"))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,), daemon=True)
+        server.start()
+        proxied(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        client = clients(Destination("track", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0)()
+        replies = [client.post(BODIES) for _ in range(3)]
+        client.close()
+        server.join(5)
+    assert [reply.status for reply in replies] == [200] * 3
+    assert [head.split(b"\r\n")[0] for head in heads] == [b"CONNECT api.mixpanel.invalid:443 HTTP/1.1"]
+    assert [request.split(b"\r\n")[0] for request in seen] == [b"POST /track HTTP/1.1"] * 3
 
 
 def test_plain_http_where_tls_is_expected_is_a_network_error_not_a_refusal():

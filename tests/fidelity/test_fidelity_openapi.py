@@ -84,7 +84,7 @@ def deliver_all(
 ) -> None:
     """Send events as a run does; each of them is taken."""
     delivered = deliver(
-        batches(events, 7, 2_000_000),
+        batches([events], 7, 2_000_000),
         Destination(endpoint, url),
         credentials,
         DeliverySettings(concurrency=2),

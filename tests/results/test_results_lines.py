@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
+from functools import partial
 
 import orjson
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from results_helpers import outcome
 
 from importer.model import Outcome, Status
-from importer.results.lines import COLUMNS, CSV, JSONL, LONGEST_ERROR
+from importer.results import Outcomes
+from importer.results.lines import COLUMNS, CSV, JSONL, LONGEST_ERROR, Format
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)  # lone surrogates as well
 any_outcome = st.builds(
@@ -30,12 +33,19 @@ any_outcome = st.builds(
 )
 
 
+def as_lines(form: Format, written: Sequence[Outcome]) -> bytes:
+    return form.encode(Outcomes.of(written))
+
+
+as_csv, as_jsonl = partial(as_lines, CSV), partial(as_lines, JSONL)
+
+
 def csv_cells(*written: Outcome) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(CSV.encode(written).decode(), newline=""), strict=True))
+    return list(csv.reader(io.StringIO(as_csv(written).decode(), newline=""), strict=True))
 
 
 def test_a_csv_line_holds_the_columns_in_order():
-    assert CSV.encode([outcome(7, Status.REJECTED, status_code=400, error="time: too old", note="n")]) == (
+    assert as_csv([outcome(7, Status.REJECTED, status_code=400, error="time: too old", note="n")]) == (
         b"7,8,false,rejected,400,Purchase,user-7,00000000000000000000000000000007,time: too old,n\n"
     )
 
@@ -95,15 +105,15 @@ def test_a_csv_cell_is_safe_to_show_and_to_open(value, cell, column):
 
 
 def test_one_odd_outcome_leaves_its_neighbours_as_they_are():
-    lines = CSV.encode([outcome(1), outcome(2, note="a,b"), outcome(3)]).splitlines(keepends=True)
-    assert lines[0] == CSV.encode([outcome(1)])
+    lines = as_csv([outcome(1), outcome(2, note="a,b"), outcome(3)]).splitlines(keepends=True)
+    assert lines[0] == as_csv([outcome(1)])
     assert lines[1].endswith(b',,"a,b"\n')
-    assert lines[2] == CSV.encode([outcome(3)])
+    assert lines[2] == as_csv([outcome(3)])
 
 
 @pytest.mark.parametrize("form", [CSV, JSONL])
 def test_a_long_error_is_cut_with_an_ellipsis(form):
-    data = form.encode([outcome(1, Status.REJECTED, error="x" * 301)]).decode()
+    data = as_lines(form, [outcome(1, Status.REJECTED, error="x" * 301)]).decode()
     assert "x" * (LONGEST_ERROR - 1) + "…" in data or "x" * (LONGEST_ERROR - 1) + r"\u2026" in data
     assert "x" * LONGEST_ERROR not in data
 
@@ -117,12 +127,12 @@ def test_escapes_count_toward_the_length_of_an_error():
 
 
 def test_no_outcomes_are_no_bytes():
-    assert CSV.encode([]) == JSONL.encode([]) == b""
+    assert as_csv([]) == as_jsonl([]) == b""
 
 
 @given(st.lists(any_outcome, max_size=5))
 def test_every_outcome_is_one_whole_csv_line_that_is_read_back(written):
-    data = CSV.encode(written)
+    data = as_csv(written)
     lines = data.decode().splitlines(keepends=True)
     assert [CSV.parse(line.encode()) for line in lines] == [(each.row, each.status) for each in written]
     assert [len(cells) for cells in csv_cells(*written)] == [len(COLUMNS)] * len(written)
@@ -130,7 +140,7 @@ def test_every_outcome_is_one_whole_csv_line_that_is_read_back(written):
 
 @given(any_outcome, st.lists(any_outcome, max_size=3))
 def test_a_line_does_not_depend_on_the_lines_it_is_written_with(first, others):
-    assert CSV.encode([first, *others]) == CSV.encode([first]) + CSV.encode(others)
+    assert as_csv([first, *others]) == as_csv([first]) + as_csv(others)
 
 
 @given(any_outcome)
@@ -140,13 +150,13 @@ def test_a_csv_cell_never_begins_as_a_formula(written):
 
 @given(st.lists(any_outcome, max_size=5))
 def test_every_outcome_is_one_whole_jsonl_line_that_is_read_back(written):
-    lines = JSONL.encode(written).decode().splitlines(keepends=True)
+    lines = as_jsonl(written).decode().splitlines(keepends=True)
     assert [JSONL.parse(line.encode()) for line in lines] == [(each.row, each.status) for each in written]
 
 
 @given(any_outcome.filter(lambda each: len(each.error) <= LONGEST_ERROR))
 def test_jsonl_holds_values_unchanged(written):
-    found = json.loads(JSONL.encode([written]))
+    found = json.loads(as_jsonl([written]))
     assert tuple(found) == COLUMNS
     for name in ("event", "distinct_id", "insert_id", "error", "note"):
         value = getattr(written, name)
@@ -157,15 +167,15 @@ def test_jsonl_holds_values_unchanged(written):
 
 
 def test_jsonl_writes_a_byte_that_was_not_utf8_as_an_escape():
-    assert orjson.loads(JSONL.encode([outcome(1, event="caf\udce9")]))["event"] == r"caf\xe9"
+    assert orjson.loads(as_jsonl([outcome(1, event="caf\udce9")]))["event"] == r"caf\xe9"
 
 
 def test_jsonl_shows_no_control_characters_to_a_terminal():
-    assert JSONL.encode([outcome(1, note="\x9b31m\u202e")]).decode().strip("\n").isprintable()
+    assert as_jsonl([outcome(1, note="\x9b31m\u202e")]).decode().strip("\n").isprintable()
 
 
-GOOD_CSV = CSV.encode([outcome(1, note="a,b")])
-GOOD_JSONL = JSONL.encode([outcome(1)])
+GOOD_CSV = as_csv([outcome(1, note="a,b")])
+GOOD_JSONL = as_jsonl([outcome(1)])
 
 
 @pytest.mark.parametrize(

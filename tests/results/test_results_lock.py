@@ -14,7 +14,7 @@ import pytest
 from results_helpers import outcome
 
 from importer.errors import ResultsError, StorageError
-from importer.results import Lock, ResultsWriter
+from importer.results import Lock, Outcomes, ResultsWriter
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ def test_overwrite_keeps_the_lock(tmp_path):
     path.write_text("old")
     with Lock(path):
         with ResultsWriter.create(path, overwrite=True) as writer:
-            writer.write([outcome(1)])
+            writer.write(Outcomes.of([outcome(1)]))
         with pytest.raises(ResultsError):
             Lock(path).acquire()
 

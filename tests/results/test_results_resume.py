@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from results_helpers import outcome, outcomes
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
-from importer.results import Counts, ResultsWriter, Standing, inspect, repair
+from importer.results import Counts, Outcomes, ResultsWriter, Standing, holds, inspect, repair
 from importer.results.lines import CSV, JSONL
 
 MIXED = [
@@ -22,7 +23,7 @@ MIXED = [
 def written(tmp_path, name="r.csv", lines=MIXED):
     path = tmp_path / name
     with ResultsWriter.create(path) as writer:
-        writer.write(lines)
+        writer.write(Outcomes.of(lines))
     return path
 
 
@@ -56,7 +57,7 @@ def test_cut_at_any_byte_a_file_is_repaired_to_a_true_beginning(tmp_path, name):
     whole = path.read_bytes()
     form = JSONL if name == "r.jsonl" else CSV
     ends = [0, *([len(form.header)] if form.header else [])]
-    ends += [len(form.header + form.encode(MIXED[:n])) for n in range(1, 4)]
+    ends += [len(form.header + form.encode(Outcomes.of(MIXED[:n]))) for n in range(1, 4)]
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
         standing = repair(path)
@@ -75,7 +76,7 @@ def test_a_repaired_file_can_be_continued_from_any_cut(tmp_path):
         path.write_bytes(whole[:length])
         standing = repair(path)
         with ResultsWriter.resume(path, standing) as writer:
-            writer.write(MIXED[standing.records :])
+            writer.write(Outcomes.of(MIXED[standing.records :]))
         assert path.read_bytes() == whole
 
 
@@ -103,7 +104,7 @@ def test_a_last_line_out_of_order_is_cut_off(tmp_path):
 def test_a_block_that_lost_power_ends_what_is_trusted(tmp_path):
     path = written(tmp_path)
     whole = path.read_bytes()
-    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode([outcome(90)]))
+    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode(Outcomes.of([outcome(90)])))
     assert repair(path) == Standing(3, 5, Counts(imported=1, invalid=1, failed=1), len(whole), torn=True)
     assert path.read_bytes() == whole
 
@@ -181,6 +182,33 @@ def test_a_torn_file_that_can_not_be_cut_is_a_clear_error(tmp_path):
     path.chmod(0o400)
     with pytest.raises(StorageError, match="can't be written"):
         repair(path)
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+@pytest.mark.parametrize("lines", [MIXED, []])
+def test_a_file_holds_what_was_counted_as_long_as_nobody_touches_it(tmp_path, name, lines):
+    path = written(tmp_path, name, lines)
+    known = inspect(path)
+    assert holds(path, known)
+    whole = path.read_bytes()
+    for other in (whole + b"\n", whole + b"x"):
+        path.write_bytes(other)
+        assert not holds(path, known)
+    if lines:
+        path.write_bytes(whole[:-1])
+        assert not holds(path, known)
+        path.write_bytes(whole.replace(b"Kauf", b"Ka\nf"))  # as long as before, but for a line
+        assert not holds(path, known)
+    path.unlink()
+    assert not holds(path, known)
+
+
+def test_a_file_of_many_blocks_is_counted_whole(tmp_path):
+    path = written(tmp_path, lines=[outcome(row, note="n" * 200) for row in range(1, 9_001)])
+    known = inspect(path)
+    assert path.stat().st_size > 1 << 21
+    assert holds(path, known)
+    assert not holds(path, replace(known, records=8_999))
 
 
 def test_counts_add_up():

@@ -1,0 +1,45 @@
+"""The cycle collector during a run."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from importer.collector import patient
+
+
+def test_the_collector_is_patient_for_a_while_and_then_as_it_was() -> None:
+    before = gc.get_threshold()
+    with patient():
+        assert gc.get_threshold()[0] >= 10 * before[0]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+def test_the_collector_is_as_it_was_after_an_error_too() -> None:
+    before = gc.get_threshold()
+    with pytest.raises(ZeroDivisionError), patient():
+        raise ZeroDivisionError
+    assert gc.get_threshold() == before
+
+
+def test_cycles_are_still_found() -> None:
+    class Node:
+        alive = 0
+
+        def __init__(self) -> None:
+            self.own = self
+            Node.alive += 1
+
+        def __del__(self) -> None:
+            Node.alive -= 1
+
+    with patient():
+        for _ in range(300_000):
+            Node()
+        assert Node.alive < 200_000
+    gc.collect()
+    assert Node.alive == 0
