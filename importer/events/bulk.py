@@ -74,11 +74,7 @@ class Bulk:
         rows, lines, values, _ = zip(*records, strict=True)
         try:
             events = self._events(rows, lines, self._find(values), clock)
-        except (
-            orjson.JSONEncodeError,
-            UnicodeEncodeError,
-            RecursionError,
-        ):  # something among them can't be written
+        except (UnicodeEncodeError, RecursionError):  # something among them can't be written
             return [None] * len(chunk)
         if len(events) == len(chunk):
             return events
