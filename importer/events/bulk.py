@@ -9,6 +9,7 @@ there is no user, that a time is cut to milliseconds, and which names Mixpanel r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import repeat
 from typing import Any, Final
@@ -124,8 +125,10 @@ class Bulk:
         if len(known) > _MOST_NAMES:
             known.clear()
         for name in set(names) - known.keys():
-            plain = rules.check_event_name(name) is None and rules.are_short((name,))
-            known[name] = orjson.dumps(name) if plain else None
+            known[name] = None
+            if rules.check_event_name(name) is None and rules.are_short((name,)):
+                with suppress(orjson.JSONEncodeError):  # it isn't UTF-8
+                    known[name] = orjson.dumps(name)
         found = [known[name] for name in names]
         if None in found:
             odd.update(at for at, name in enumerate(found) if name is None)

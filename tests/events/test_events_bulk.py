@@ -360,10 +360,17 @@ def test_rejections_and_noted_records_keep_their_place():
 
 def test_a_text_that_is_not_utf8_spoils_no_other_record():
     reading = Reading(CSV, ("event", "time", "user", "x"), FIELDS)
-    chunk = records([["a", TIME, "u", "fine"], ["a", TIME, "u", "bad \udcff"], ["a", TIME, "\udcff", ""]])
+    chunk = records(
+        [
+            ["a", TIME, "u", "fine"],
+            ["a", TIME, "u", "bad \udcff"],
+            ["a", TIME, "\udcff", ""],
+            ["\udcff", TIME, "u", ""],
+        ]
+    )
     at_once, alone = both(reading, chunk)
     assert at_once == alone
-    assert [type(item) for item in at_once] == [Event, Rejection, Rejection]
+    assert [type(item) for item in at_once] == [Event, Rejection, Rejection, Rejection]
 
 
 @pytest.mark.parametrize("user", ['ends",', '","', 'a","b', '\\",', "\\", '"'])
