@@ -5,8 +5,8 @@ It joins the source to the events wing, and no more: what a column is, is decide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,24 +81,15 @@ def _scan(
     types = TypeScan(reading.columns, reading.null) if reading.dialect.format == "csv" else None
     facts = Facts()
     look = _Look(reading, facts)
-    counted: list[int] = []
-    done = 0
-    for at, path in enumerate(paths):
-        records = 0
-        with open_source(path, dialects[at] if dialects else reading.dialect, reading.columns) as source:
-            for chunk in source.chunks():
-                part = chunk if limit is None else chunk[: limit - records]
-                records += len(part)
-                readable = [item for item in part if isinstance(item, Record)]
-                facts.unreadable += len(part) - len(readable)
-                if types and readable:
-                    types.add(zip(*[record.values for record in readable], strict=True))
-                look.add(readable)
-                watch(done + source.position())
-                if records == limit:
-                    break
-            done += source.size
-        counted.append(records)
+    counted = [0] * len(paths)
+    readings = [replace(reading, dialect=dialect) for dialect in dialects] or [reading] * len(paths)
+    for at, part in _parts(paths, readings, limit, watch):
+        counted[at] += len(part)
+        readable = [item for item in part if isinstance(item, Record)]
+        facts.unreadable += len(part) - len(readable)
+        if types and readable:
+            types.add(zip(*[record.values for record in readable], strict=True))
+        look.add(readable)
     facts.records = sum(counted)
     return Scan(types.profiles() if types else (), facts, tuple(counted))
 
@@ -122,20 +113,29 @@ def audit(
         limit: Most records to look at in each source; None for all.
         watch: Told how many bytes on disk have been read.
     """
-    done = 0
+    mappers = [Mapper(reading, now) for reading in readings]
     with patient(), Audit(folder) as found:
-        for path, reading in zip(paths, readings, strict=True):
-            mapper, records = Mapper(reading, now), 0
-            with open_source(path, reading.dialect, reading.columns) as source:
-                for chunk in source.chunks():
-                    part = chunk if limit is None else chunk[: limit - records]
-                    records += len(part)
-                    found.add(item for item in mapper.map(part) if isinstance(item, Event))
-                    watch(done + source.position())
-                    if records == limit:
-                        break
-                done += source.size
+        for at, part in _parts(paths, readings, limit, watch):
+            found.add(item for item in mappers[at].map(part) if isinstance(item, Event))
         return found.result()
+
+
+def _parts(
+    paths: Sequence[Path], readings: Sequence[Reading], limit: int | None, watch: Callable[[int], None]
+) -> Iterator[tuple[int, list[Record | Rejection]]]:
+    """Yield the records of some sources in chunks, each with the place of its source among them."""
+    done = 0
+    for at, (path, reading) in enumerate(zip(paths, readings, strict=True)):
+        records = 0
+        with open_source(path, reading.dialect, reading.columns) as source:
+            for chunk in source.chunks():
+                part = chunk if limit is None else chunk[: limit - records]
+                records += len(part)
+                yield at, part
+                watch(done + source.position())
+                if records == limit:
+                    break
+            done += source.size
 
 
 def look_at(sample: Iterable[Record | Rejection], reading: Reading) -> Scan:

@@ -19,10 +19,11 @@ import orjson
 from importer.events import insert_id, rules
 from importer.events.bulk_cells import CellsAtOnce
 from importer.events.bulk_objects import ObjectsAtOnce
-from importer.events.found import Found, put
+from importer.events.found import ROOM, Found, are_own, put
 from importer.events.objects import Objects
 from importer.events.time_columns import TimeColumns
 from importer.events.times import NS_PER_MS, TimeReader
+from importer.events.types import canonical
 from importer.events.written import BODY, FINER, IP_OFF, NO_USER, json_strings, tag_member
 from importer.model import Event, Field, Reading, Record, Rejection
 
@@ -54,10 +55,18 @@ class Bulk:
         self._reading = reading
         self._times = TimeColumns(times)
         self._fixed = fixed
+        self._constants = canonical(dict(constants))
+        self._reserved = bool(rules.note_on_names((*constants,)))
         self._find = (
             CellsAtOnce(reading, constants) if objects is None else ObjectsAtOnce(reading, constants, objects)
         )
-        self._plain = self._find.plain and fixed.keys().isdisjoint({*reading.fields, "ip"})
+        self._plain = (
+            self._find.plain
+            and fixed.keys().isdisjoint({*reading.fields, "ip"})
+            and are_own((*constants,))
+            and rules.check_properties(constants) is None
+            and all(map(rules.is_plain, constants.values()))
+        )
         self._names: dict[Any, bytes | None] = {}
         tag = tag_member(reading.tag)
         self._tails = (IP_OFF + tag if reading.geoip == "off" else tag, tag)
@@ -85,10 +94,15 @@ class Bulk:
     def _events(
         self, rows: Sequence[int], lines: Sequence[int], found: Found, clock: int
     ) -> list[Event | None]:
-        known, properties, odd, _ = found
+        known, properties, odd, reserved = found
         count = len(rows)
         for field, value in self._fixed.items():
             known[field] = [value] * count
+        if self._constants:
+            for own in properties:
+                own.update(self._constants)
+        if max(map(len, properties)) > ROOM:
+            odd.update(at for at, own in enumerate(properties) if len(own) > ROOM)
         names = _as_texts(known.get("event") or [None] * count)
         name_json = self._event_names(names, odd)
         if len(odd) == count:
@@ -97,19 +111,19 @@ class Bulk:
         users = _users(known.get("distinct_id") or [None] * count, odd)
         tails = self._with_ip(known.get("ip"), properties, odd)
         try:
-            own, user_json = list(map(_dumps, properties)), json_strings(users)
+            written, user_json = list(map(_dumps, properties)), json_strings(users)
         except orjson.JSONEncodeError:
             return [None] * count
-        ids = self._ids(known.get("insert_id"), rows, name_json, user_json, instants, own, odd)
+        ids = self._ids(known.get("insert_id"), rows, name_json, user_json, instants, written, odd)
         times = [instant // NS_PER_MS for instant in instants]
         odd.update(_outside(times, clock))
-        inner = [members[1:-1] for members in own]
+        inner = [members[1:-1] for members in written]
         commas = [b"," if members else b"" for members in inner]
         parts = zip(name_json, times, user_json, map(str.encode, ids), tails, commas, inner, strict=True)
         bodies = list(map(BODY.__mod__, parts))
         if max(map(len, bodies)) > rules.MAX_EVENT_BYTES:
             odd.update(at for at, body in enumerate(bodies) if len(body) > rules.MAX_EVENT_BYTES)
-        notes = _notes(users, instants, found)
+        notes = _notes(users, instants, properties if reserved or self._reserved else ())
         events: list[Any] = list(
             map(_event, zip(rows, lines, names, users, ids, times, bodies, notes, strict=False))
         )
@@ -219,13 +233,15 @@ def _outside(times: Sequence[int], clock: int) -> Collection[int]:
     return [at for at, time in enumerate(times) if not rules.MIN_TIME_MS <= time <= clock]
 
 
-def _notes(users: Sequence[str], instants: Sequence[int], found: Found) -> Iterable[str]:
-    """Return what there is to say of each record."""
+def _notes(
+    users: Sequence[str], instants: Sequence[int], named: Sequence[Mapping[str, Any]]
+) -> Iterable[str]:
+    """Return what there is to say of each record; ``named`` are its properties if a name may be reserved."""
     parts: list[list[str]] = []
     if "" in users:
         parts.append(["" if user else NO_USER for user in users])
-    if found.reserved:
-        parts.append([rules.note_on_names(tuple(own)) for own in found.properties])
+    if named:
+        parts.append([rules.note_on_names(tuple(own)) for own in named])
     if any(instant % NS_PER_MS for instant in instants):
         parts.append([FINER if instant % NS_PER_MS else "" for instant in instants])
     if not parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ from importer import exact_json
 from importer.events import rules
 from importer.events.cells import plan
 from importer.events.columns import READERS, is_short_number
-from importer.events.found import ROOM, Found, Shapes, are_own
+from importer.events.found import Found, Shapes, are_own
 from importer.events.types import canonical
 from importer.events.values import Values
 from importer.model import Field, Reading
@@ -22,28 +22,22 @@ class CellsAtOnce:
 
     Args:
         reading: How the source is read.
-        constants: Properties that ``--set`` gives.
+        constants: Names of the properties that ``--set`` gives.
 
     Attributes:
         plain: False if no record of this reading can go without care.
     """
 
-    def __init__(self, reading: Reading, constants: Mapping[str, Any]) -> None:
+    def __init__(self, reading: Reading, constants: Collection[str]) -> None:
         self._null = frozenset(reading.null)
         self._fields = tuple((field, reading.columns.index(c)) for field, c in reading.fields.items())
         self._values = Values(reading)
         self._columns = plan(reading)
         self._names = tuple(name for _, name, _, _ in self._columns)
-        self._constants = canonical(dict(constants))
         taken = frozenset({*self._names, *constants})
-        self._reserved = bool(rules.note_on_names((*self._names, *constants)))
+        self._reserved = bool(rules.note_on_names(self._names))
         self._bags = Shapes(taken.isdisjoint)
-        self.plain = (
-            len(taken) == len(self._names) + len(constants) <= ROOM
-            and are_own((*taken,))
-            and rules.check_properties(constants) is None
-            and all(map(rules.is_plain, constants.values()))
-        )
+        self.plain = len(taken) == len(self._names) + len(constants) and are_own(self._names)
 
     def __call__(self, records: Sequence[Sequence[str]]) -> Found:
         """Return what some records hold; at least one, each as wide as the columns."""
@@ -62,8 +56,6 @@ class CellsAtOnce:
             properties = self._parsed(texts, odd)
             harmless = all(map(rules.is_harmless, texts))
             reserved = self._bags.settle(properties, odd, harmless=harmless) or reserved
-            if max(map(len, properties)) + len(self._names) > ROOM:
-                odd.update(range(len(records)))
         else:
             properties = [{} for _ in records]
         names = self._names
@@ -72,9 +64,6 @@ class CellsAtOnce:
             for name, value in zip(names, row, strict=True):
                 if value is not None:
                     own[name] = value
-        if self._constants:
-            for own in properties:
-                own.update(self._constants)
         return Found(known, properties, odd, reserved)
 
     def _read(self, cells: Sequence[str], kind: Any, odd: set[int]) -> Sequence[Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from importer.events import rules
-from importer.events.found import ROOM, Found, Shapes, are_own
+from importer.events.found import Found, Shapes
 from importer.events.objects import Objects, Paths
-from importer.events.types import BadValue, canonical
+from importer.events.types import BadValue
 from importer.model import Field, Reading
 
 
@@ -17,27 +16,20 @@ class ObjectsAtOnce:
 
     Args:
         reading: How the source is read.
-        constants: Properties that ``--set`` gives.
+        constants: Names of the properties that ``--set`` gives.
         objects: Reads the object of one record.
 
     Attributes:
         plain: False if no record of this reading can go without care.
     """
 
-    def __init__(self, reading: Reading, constants: Mapping[str, Any], objects: Objects) -> None:
+    def __init__(self, reading: Reading, constants: Collection[str], objects: Objects) -> None:
         self._objects = objects
         self._outer, self._inner = objects.outer, objects.inner
-        self._constants = canonical(dict(constants))
-        self._changed = frozenset({*reading.types, *reading.names})
+        self._taken = frozenset({*reading.types, *reading.names, *constants})
         self._left = Shapes(self._fits)
         self._bags = Shapes(frozenset(constants).isdisjoint)
-        self._reserved = bool(rules.note_on_names((*constants,)))
-        self.plain = (
-            all(len(path) == 1 for path, _ in (*self._outer, *self._inner))
-            and are_own((*constants,))
-            and rules.check_properties(constants) is None
-            and all(map(rules.is_plain, constants.values()))
-        )
+        self.plain = all(len(path) == 1 for path, _ in (*self._outer, *self._inner))
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> Found:
         """Return what some records hold; at least one."""
@@ -45,7 +37,7 @@ class ObjectsAtOnce:
         known: dict[Field, Sequence[Any]] = {}
         left = list(map(dict, records))
         _take(left, self._outer, known)
-        reserved = self._left.settle(left, odd) or self._reserved
+        reserved = self._left.settle(left, odd)
         properties = left
         bags = known.pop("properties", None)
         if bags is not None:
@@ -57,14 +49,11 @@ class ObjectsAtOnce:
             if any(left):
                 properties = [{**bag, **own} for bag, own in zip(inside, left, strict=True)]
                 sizes = zip(map(len, properties), map(len, inside), map(len, left), strict=True)
-                odd.update(at for at, (both, a, b) in enumerate(sizes) if both != a + b or both > ROOM)
-        if self._constants:
-            for own in properties:
-                own.update(self._constants)
+                odd.update(at for at, (both, a, b) in enumerate(sizes) if both != a + b)
         return Found(known, properties, odd, reserved)
 
     def _fits(self, shape: tuple[str, ...]) -> bool:
-        if not self._changed.isdisjoint(shape) or not self._constants.keys().isdisjoint(shape):
+        if not self._taken.isdisjoint(shape):
             return False
         try:
             self._objects.check_surprise(shape)

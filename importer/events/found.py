@@ -101,7 +101,7 @@ class Shapes:
         if shape not in self._known:
             if len(self._known) >= _MOST_SHAPES:
                 self._known.clear()
-            fits = len(shape) <= ROOM and are_own(shape) and self._fits(shape)
+            fits = are_own(shape) and self._fits(shape)
             self._known[shape] = fits, bool(rules.note_on_names(shape))
         return self._known[shape]
 

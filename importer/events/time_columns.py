@@ -107,7 +107,7 @@ class TimeColumns:
             read = iter(self._sums(list(compress(texts, plain)), whole, within, end))
             self.forms[form] += sum(plain)
             return [
-                next(read) if at_once else self._alone(text)
+                next(read) if at_once else self._each([text])[0]
                 for text, at_once in zip(texts, plain, strict=True)
             ]
         self.forms[form] += len(texts)
@@ -161,12 +161,6 @@ class TimeColumns:
             if instant is not None:
                 self.forms[form] += 1
         return found
-
-    def _alone(self, value: Any) -> int | None:
-        instant, form = self._one(value)
-        if instant is not None:
-            self.forms[form] += 1
-        return instant
 
     def _one(self, value: Any) -> tuple[int | None, str]:
         try:

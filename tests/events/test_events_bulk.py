@@ -373,6 +373,20 @@ def test_a_text_that_is_not_utf8_spoils_no_other_record():
     assert [type(item) for item in at_once] == [Event, Rejection, Rejection, Rejection]
 
 
+@pytest.mark.parametrize("own", [225, 226, 227, 230, 231, 232, 240])
+def test_set_properties_count_towards_the_most_that_mixpanel_takes(own: int):
+    constants = {f"set{n}": n for n in range(20)}
+    bag = {f"own{n}": n for n in range(own)}
+    fields: dict[Any, str] = FIELDS | {"properties": "properties"}
+    columns = ("event", "time", "user", "properties", "x")
+    csv = Reading(CSV, columns, fields, constants=constants)
+    at_once, alone = both(csv, records([["a", TIME, "u", orjson.dumps(bag).decode(), "x"]]))
+    assert at_once == alone
+    flat = {"event": "a", "time": TIME, "user": "u", **bag}
+    at_once, alone = both(Reading(JSONL, tuple(flat), FIELDS, constants=constants), records([flat]))
+    assert at_once == alone
+
+
 @pytest.mark.parametrize("user", ['ends",', '","', 'a","b', '\\",', "\\", '"'])
 def test_users_that_look_like_the_seams_of_json_stay_apart(user: str):
     reading = Reading(CSV, ("event", "time", "user"), FIELDS)
