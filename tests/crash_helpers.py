@@ -10,20 +10,22 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import fault_server
+import waiting
 
 from importer.results import ChainStatus, status_of
 
 PATIENCE = 30.0
+wait_until = partial(waiting.wait_until, patience=PATIENCE)
 """Seconds after which something that must happen has not happened."""
 
 NAMES = ("Sign Up", "Page View", "Purchase")
@@ -37,16 +39,6 @@ class Ended(NamedTuple):
     code: int
     said: str  # standard error
     data: str  # standard output
-
-
-def wait_until(what: Callable[[], Any], why: str) -> Any:
-    """Wait for something to be true, and return it."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.002)
-    raise AssertionError(f"it did not happen: {why}")
 
 
 class Importer:

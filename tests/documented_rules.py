@@ -12,6 +12,28 @@ NOW_MS = 1717200000000
 TAKEN = ""
 
 
+REFUSED_IDS = (
+    "00000000-0000-0000-0000-000000000000",
+    "anon",
+    "anonymous",
+    "nil",
+    "none",
+    "null",
+    "n/a",
+    "na",
+    "undefined",
+    "unknown",
+    "<nil>",
+    "0",
+    "-1",
+    "true",
+    "false",
+    "[]",
+    "{}",
+)
+"""Values that the documentation refuses as a user and as an ``$insert_id``, as its page spells them."""
+
+
 class Case(NamedTuple):
     name: str
     body: bytes  # the event as it is posted
@@ -130,28 +152,7 @@ CASES = [
     Case("distinct_id 00", _user('"00"'), TAKEN),
     Case("distinct_id 1", _user('"1"'), TAKEN),
     Case("distinct_id Anonymous, spelled otherwise", _user('"Anonymous"'), TAKEN),
-    *(
-        Case(f"distinct_id {value}", _user(f'"{value}"'), "properties.distinct_id")
-        for value in (
-            "00000000-0000-0000-0000-000000000000",
-            "anon",
-            "anonymous",
-            "nil",
-            "none",
-            "null",
-            "n/a",
-            "na",
-            "undefined",
-            "unknown",
-            "<nil>",
-            "0",
-            "-1",
-            "true",
-            "false",
-            "[]",
-            "{}",
-        )
-    ),
+    *(Case(f"distinct_id {value}", _user(f'"{value}"'), "properties.distinct_id") for value in REFUSED_IDS),
     # $insert_id
     Case("no $insert_id", _with('"time":1700000000,"distinct_id":"u1"'), "properties.$insert_id"),
     Case("an empty $insert_id", _id('""'), "properties.$insert_id"),
@@ -167,28 +168,7 @@ CASES = [
     Case("a number for an $insert_id", _id("1"), "properties.$insert_id"),
     Case("null for an $insert_id", _id("null"), "properties.$insert_id"),
     Case("$insert_id 1", _id('"1"'), TAKEN),
-    *(
-        Case(f"$insert_id {value}", _id(f'"{value}"'), "properties.$insert_id")
-        for value in (
-            "00000000-0000-0000-0000-000000000000",
-            "anon",
-            "anonymous",
-            "nil",
-            "none",
-            "null",
-            "n/a",
-            "na",
-            "undefined",
-            "unknown",
-            "<nil>",
-            "0",
-            "-1",
-            "true",
-            "false",
-            "[]",
-            "{}",
-        )
-    ),
+    *(Case(f"$insert_id {value}", _id(f'"{value}"'), "properties.$insert_id") for value in REFUSED_IDS),
     # how many and how deep
     Case("254 properties with the three", _more(_keys(251)), TAKEN),
     Case("255 properties with the three", _more(_keys(252)), "properties"),

@@ -11,20 +11,22 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import waiting
 
 PATIENCE = 60.0
+wait_until = partial(waiting.wait_until, patience=PATIENCE)
 """Seconds after which something that must happen has not happened."""
 
 TOKEN = "token-0123456789abcdef"
@@ -294,13 +296,3 @@ def refused_url() -> str:
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.server_close()
     return f"http://127.0.0.1:{server.server_port}"
-
-
-def wait_until(what: Callable[[], Any], why: str) -> Any:
-    """Wait for something to be true, and return it."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"it did not happen: {why}")

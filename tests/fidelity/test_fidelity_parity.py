@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from documented_rules import BAD_UTF8, CASES, Case
+from documented_rules import BAD_UTF8, CASES, REFUSED_IDS, Case
 from fidelity_helpers import CSV, JSONL, NOW_MS, csv_text, items_of, jsonl_text, sent, written
 from sandbox_helpers import Rehearsal
 
@@ -101,28 +101,7 @@ USERS = [
         "N/A",
     )
 ]
-USERS += [
-    Part(user, False)
-    for user in (
-        "00000000-0000-0000-0000-000000000000",
-        "anon",
-        "anonymous",
-        "nil",
-        "none",
-        "null",
-        "n/a",
-        "na",
-        "undefined",
-        "unknown",
-        "<nil>",
-        "0",
-        "-1",
-        "true",
-        "false",
-        "[]",
-        "{}",
-    )
-]
+USERS += [Part(user, False) for user in REFUSED_IDS]
 TIMES = [  # as the file has it, in milliseconds, and Mixpanel's verdict
     (31_536_000, 31_536_000_000, True),
     (31_536_000_000, 31_536_000_000, True),

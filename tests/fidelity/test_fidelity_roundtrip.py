@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from documented_rules import REFUSED_IDS
 from fidelity_helpers import (
     CSV,
     JSONL,
@@ -38,9 +39,6 @@ from importer.model import Event
 NS = 10**9
 FIELD_NAMES = frozenset(
     ["event", "eventname", "eventtype", "name", "distinctid", "userid", "uid", "user", "time", "timestamp", "ts", "createdat", "eventtime", "eventtimestamp", "occurredat", "datetime", "ip", "ipaddress", "$insertid", "insertid", "eventid", "uuid", "messageid", "properties", "eventproperties", "token"]
-)  # fmt: skip
-REFUSED = frozenset(
-    ["00000000-0000-0000-0000-000000000000", "anon", "anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}"]
 )  # fmt: skip
 A_FEW = settings(unhurried, max_examples=60)
 
@@ -221,7 +219,7 @@ def expected_of(table: Table) -> tuple[list[str], int]:
     facts: dict[str, Any] = {}
     invalid = 0
     for row, (event, time, user) in enumerate(zip(table.event, table.time, table.user, strict=True)):
-        if not event or user in REFUSED:
+        if not event or user in REFUSED_IDS:
             invalid += 1
             continue
         own = {name: values[name][row] for name, cells in table.columns.items() if cells[row]}
@@ -272,7 +270,9 @@ def test_an_id_of_the_file_is_sent_if_mixpanel_takes_it_else_a_hash_of_it(
     rows = [["e", "2024-05-01T10:00:00Z", each] for each in ids]
     path = written(tmp_path_factory.mktemp("ids"), csv_text(["event", "time", "insert_id"], rows))
     sent = [event.insert_id for event in events_of(path, CSV)]
-    legal = [len(each) <= 36 and not re.sub("[A-Za-z0-9-]", "", each) and each not in REFUSED for each in ids]
+    legal = [
+        len(each) <= 36 and not re.sub("[A-Za-z0-9-]", "", each) and each not in REFUSED_IDS for each in ids
+    ]
     for given_, is_legal, found in zip(ids, legal, sent, strict=True):
         assert found == given_ if is_legal else re.fullmatch("[0-9a-f]{32}", found)
     assert len(set(sent)) == len(set(ids))
@@ -398,7 +398,7 @@ def expected_user(user: Any) -> Any:
     if isinstance(user, bool):
         return None
     text = user if isinstance(user, str) else str(int(user)) if user == int(user) else repr(user)
-    return None if text in REFUSED else text
+    return None if text in REFUSED_IDS else text
 
 
 def expected_line(line: Line) -> Any:
