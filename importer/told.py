@@ -79,7 +79,7 @@ def tell_next(report: Report, console: Console, wishes: Wishes) -> None:
     command = _left_to_do(report)
     if command:
         command += "".join(f" {shlex.quote(word)}" for word in _as_now(report, wishes))
-    elif report.error is None and manifest.kind != "real" and not needs_decision(report):
+    elif _is_rehearsed(report):
         command = typed_again("run", without=_ONLY_REHEARSED, drop="--results")
         if manifest.source == "-":
             command = f"… | {command} --yes"
@@ -98,6 +98,12 @@ def tell_next(report: Report, console: Console, wishes: Wishes) -> None:
 def _left_to_do(report: Report) -> str:
     """Return the command that goes on with these results, or an empty text."""
     return status_of(report.job.results, report.standing).next_command
+
+
+def _is_rehearsed(report: Report) -> bool:
+    """Return whether what was typed would now be right for a run against Mixpanel; of a retry it never is."""
+    rehearsal = report.manifest.kind != "real" and report.job.parent is None
+    return rehearsal and report.error is None and not needs_decision(report)
 
 
 def needs_decision(report: Report) -> bool:

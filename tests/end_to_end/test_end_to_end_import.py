@@ -326,6 +326,21 @@ def test_a_rehearsal_needs_no_credentials_and_shows_what_landed(bare: Shell) -> 
     assert bare.manifest("events.sandbox.csv")["kind"] == "sandbox"
 
 
+def test_a_rehearsal_that_was_mended_by_a_retry_names_no_command_that_would_read_its_results(
+    bare: Shell,
+) -> None:
+    bare.write("events.csv", simple_csv(70, broken={40: "Page View,user-4"}))
+    said = bare.type("run", "events.csv", "--sandbox")
+    assert said.next_command == "mixpanel-importer retry events.sandbox.csv"
+    bare.write("events.csv", simple_csv(70))
+
+    said = bare.type("retry", "events.sandbox.csv", "--source-changed")
+
+    assert said.code == 0
+    assert "1 record = 1 imported" in said.err
+    assert said.next_command == ""
+
+
 @pytest.mark.parametrize("rehearsal", ["--dry-run", "--sandbox"])
 def test_a_rehearsal_can_never_be_continued_against_mixpanel(
     shell: Shell, server: Server, rehearsal: str
