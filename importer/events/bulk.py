@@ -24,7 +24,7 @@ from importer.events.objects import Objects
 from importer.events.time_columns import TimeColumns
 from importer.events.times import NS_PER_MS, TimeReader
 from importer.events.types import canonical
-from importer.events.written import BODY, FINER, IP_OFF, NO_USER, json_strings, tag_member
+from importer.events.written import FINER, IP_OFF, NO_USER, decimals, json_strings, tag_member, write
 from importer.model import Event, Field, Reading, Record, Rejection
 
 _MOST_NAMES: Final = 10_000
@@ -94,7 +94,7 @@ class Bulk:
     def _events(
         self, rows: Sequence[int], lines: Sequence[int], found: Found, clock: int
     ) -> list[Event | None]:
-        known, properties, odd, reserved = found
+        known, properties, odd, nested, reserved = found
         count = len(rows)
         for field, value in self._fixed.items():
             known[field] = [value] * count
@@ -114,16 +114,22 @@ class Bulk:
             written, user_json = list(map(_dumps, properties)), json_strings(users)
         except orjson.JSONEncodeError:
             return [None] * count
-        ids = self._ids(known.get("insert_id"), rows, name_json, user_json, instants, written, odd)
+        inner = [members[1:-1] for members in written]
+        odd.update(_with_long_text(written))
+        odd.update(
+            at
+            for at in nested
+            if rules.may_be_too_nested(written[at]) and rules.check_properties(properties[at])
+        )
+        ids = self._ids(known.get("insert_id"), rows, name_json, user_json, instants, inner, odd)
         times = [instant // NS_PER_MS for instant in instants]
         odd.update(_outside(times, clock))
-        inner = [members[1:-1] for members in written]
-        commas = [b"," if members else b"" for members in inner]
-        parts = zip(name_json, times, user_json, map(str.encode, ids), tails, commas, inner, strict=True)
-        bodies = list(map(BODY.__mod__, parts))
+        commas = repeat(b",") if all(inner) else [b"," if members else b"" for members in inner]
+        own_ids = map(str.encode, ids)
+        bodies = write(name_json, decimals(times), user_json, own_ids, tails, commas, inner)
         if max(map(len, bodies)) > rules.MAX_EVENT_BYTES:
             odd.update(at for at, body in enumerate(bodies) if len(body) > rules.MAX_EVENT_BYTES)
-        notes = _notes(users, instants, properties if reserved or self._reserved else ())
+        notes = _notes(users, instants, times, properties if reserved or self._reserved else ())
         events: list[Any] = list(
             map(_event, zip(rows, lines, names, users, ids, times, bodies, notes, strict=False))
         )
@@ -151,8 +157,9 @@ class Bulk:
     def _instants(self, values: Sequence[Any], odd: set[int]) -> list[int]:
         """Return the times in nanoseconds since the epoch; 0 where there is none."""
         found = self._times.read(values)
-        if None in found:
-            odd.update(at for at, instant in enumerate(found) if instant is None)
+        if None not in found:
+            return found  # type: ignore[return-value]  # None was looked for
+        odd.update(at for at, instant in enumerate(found) if instant is None)
         return [instant or 0 for instant in found]
 
     def _with_ip(
@@ -162,12 +169,11 @@ class Bulk:
         without, with_ip = self._tails
         if values is None:
             return repeat(without, len(properties))
-        if not rules.are_short(_as_texts(values)):
-            odd.update(range(len(values)))
         _note_others(values, odd)
-        put([ip or None for ip in values], "ip", properties)
         if None not in values and "" not in values:
+            put(values, "ip", properties)
             return repeat(with_ip, len(properties))
+        put([ip or None for ip in values], "ip", properties)
         return [with_ip if ip else without for ip in values]
 
     def _ids(
@@ -177,7 +183,7 @@ class Bulk:
         names: Sequence[bytes],
         users: Sequence[bytes],
         instants: Sequence[int],
-        own: Sequence[bytes],
+        inner: Sequence[bytes],
         odd: set[int],
     ) -> list[str]:
         """Return each record's own id, or else the hash of what it holds."""
@@ -193,12 +199,12 @@ class Bulk:
                     given[at] = ""
             if all(given):
                 return given
-        facts = zip(names, users, instants, own, strict=True)
         if self._reading.insert_id == "row":
-            name = self._reading.source_name
-            hashes = [insert_id.of_content(*fact, (name, row)) for fact, row in zip(facts, rows, strict=True)]
+            row = zip(repeat(self._reading.source_name), rows)
+            facts = zip(names, users, instants, map(b"{%b}".__mod__, inner), row, strict=False)
+            hashes = [insert_id.of_content(*fact) for fact in facts]
         else:
-            hashes = insert_id.of_contents(facts)
+            hashes = insert_id.of_contents(names, users, decimals(instants), inner)
         return [own_id or made for own_id, made in zip(given, hashes, strict=True)] if given else hashes
 
 
@@ -233,8 +239,16 @@ def _outside(times: Sequence[int], clock: int) -> Collection[int]:
     return [at for at, time in enumerate(times) if not rules.MIN_TIME_MS <= time <= clock]
 
 
+def _with_long_text(written: Sequence[bytes]) -> Collection[int]:
+    """Return which properties, written as JSON, may hold a text that is too long."""
+    long = [own for own in written if len(own) > rules.MAX_STRING_CHARACTERS]
+    if not rules.may_hold_long_text(b",".join(long)):
+        return ()
+    return [at for at, own in enumerate(written) if rules.may_hold_long_text(own)]
+
+
 def _notes(
-    users: Sequence[str], instants: Sequence[int], named: Sequence[Mapping[str, Any]]
+    users: Sequence[str], instants: Sequence[int], times: Sequence[int], named: Sequence[Mapping[str, Any]]
 ) -> Iterable[str]:
     """Return what there is to say of each record; ``named`` are its properties if a name may be reserved."""
     parts: list[list[str]] = []
@@ -242,7 +256,7 @@ def _notes(
         parts.append(["" if user else NO_USER for user in users])
     if named:
         parts.append([rules.note_on_names(tuple(own)) for own in named])
-    if any(instant % NS_PER_MS for instant in instants):
+    if sum(instants) != sum(times) * NS_PER_MS:
         parts.append([FINER if instant % NS_PER_MS else "" for instant in instants])
     if not parts:
         return repeat("", len(users))

@@ -11,7 +11,7 @@ from importer import exact_json
 from importer.events import rules
 from importer.events.cells import plan
 from importer.events.columns import READERS, is_short_number
-from importer.events.found import Found, Shapes, are_own
+from importer.events.found import Found, Properties, are_own, put
 from importer.events.types import canonical
 from importer.events.values import Values
 from importer.model import Field, Reading
@@ -36,7 +36,7 @@ class CellsAtOnce:
         self._names = tuple(name for _, name, _, _ in self._columns)
         taken = frozenset({*self._names, *constants})
         self._reserved = bool(rules.note_on_names(self._names))
-        self._bags = Shapes(taken.isdisjoint)
+        self._bags = Properties(lambda name: name not in taken)
         self.plain = len(taken) == len(self._names) + len(constants) and are_own(self._names)
 
     def __call__(self, records: Sequence[Sequence[str]]) -> Found:
@@ -48,28 +48,22 @@ class CellsAtOnce:
                 for cells in columns
             ]
         odd: set[int] = set()
+        nested: set[int] = set()
         known: dict[Field, Sequence[Any]] = {field: columns[at] for field, at in self._fields}
         reserved = self._reserved
         properties: list[dict[str, Any]]
         if "properties" in known:
             texts = [cell.encode() if cell else b"{}" for cell in known.pop("properties")]
             properties = self._parsed(texts, odd)
-            harmless = all(map(rules.is_harmless, texts))
-            reserved = self._bags.settle(properties, odd, harmless=harmless) or reserved
+            reserved = self._bags.settle(properties, odd, nested) or reserved
         else:
             properties = [{} for _ in records]
-        names = self._names
-        values = [self._read(columns[at], kind, odd) for at, _, _, kind in self._columns]
-        for own, row in zip(properties, zip(*values, strict=True), strict=bool(names)):
-            for name, value in zip(names, row, strict=True):
-                if value is not None:
-                    own[name] = value
-        return Found(known, properties, odd, reserved)
+        for at, name, _, kind in self._columns:
+            put(self._read(columns[at], kind, odd), name, properties)
+        return Found(known, properties, odd, nested, reserved)
 
     def _read(self, cells: Sequence[str], kind: Any, odd: set[int]) -> Sequence[Any]:
         """Return the values of a column; None for an empty cell and for one that needs care."""
-        if kind == "string" and not rules.are_short(cells):
-            odd.update(at for at, cell in enumerate(cells) if not rules.are_short((cell,)))
         reader = READERS.get(kind)
         values = reader(cells) if reader else None
         if values is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
-from importer.events.found import Found, Shapes
+from importer.events.found import Found, Properties
 from importer.events.objects import Objects, Paths
 from importer.events.types import BadValue
 from importer.model import Field, Reading
@@ -27,36 +28,37 @@ class ObjectsAtOnce:
         self._objects = objects
         self._outer, self._inner = objects.outer, objects.inner
         self._taken = frozenset({*reading.types, *reading.names, *constants})
-        self._left = Shapes(self._fits)
-        self._bags = Shapes(frozenset(constants).isdisjoint)
+        self._left = Properties(self._fits)
+        self._bags = Properties(lambda name: name not in constants)
         self.plain = all(len(path) == 1 for path, _ in (*self._outer, *self._inner))
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> Found:
         """Return what some records hold; at least one."""
         odd: set[int] = set()
+        nested: set[int] = set()
         known: dict[Field, Sequence[Any]] = {}
         left = list(map(dict, records))
         _take(left, self._outer, known)
-        reserved = self._left.settle(left, odd)
+        reserved = self._left.settle(left, odd, nested)
         properties = left
         bags = known.pop("properties", None)
         if bags is not None:
             inside = [dict(bag) if type(bag) is dict else {} for bag in bags]
             odd.update(at for at, bag in enumerate(bags) if type(bag) is not dict and bag is not None)
             _take(inside, self._inner, known)
-            reserved = self._bags.settle(inside, odd) or reserved
+            reserved = self._bags.settle(inside, odd, nested) or reserved
             properties = inside
             if any(left):
                 properties = [{**bag, **own} for bag, own in zip(inside, left, strict=True)]
                 sizes = zip(map(len, properties), map(len, inside), map(len, left), strict=True)
                 odd.update(at for at, (both, a, b) in enumerate(sizes) if both != a + b)
-        return Found(known, properties, odd, reserved)
+        return Found(known, properties, odd, nested, reserved)
 
-    def _fits(self, shape: tuple[str, ...]) -> bool:
-        if not self._taken.isdisjoint(shape):
+    def _fits(self, name: str) -> bool:
+        if name in self._taken:
             return False
         try:
-            self._objects.check_surprise(shape)
+            self._objects.check_surprise((name,))
         except BadValue:
             return False
         return True
@@ -65,6 +67,6 @@ class ObjectsAtOnce:
 def _take(objects: Sequence[dict[str, Any]], paths: Paths, known: dict[Field, Sequence[Any]]) -> None:
     """Take the values of fields out of objects."""
     for (key,), fields in paths:
-        values = [each.pop(key, None) for each in objects]
+        values = list(map(dict.pop, objects, repeat(key), repeat(None)))
         for field in fields:
             known[field] = values

@@ -8,6 +8,7 @@ form that was once used may never change: an event that is sent again would be c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Final
 
 import orjson
@@ -41,9 +42,21 @@ def of_content(
     return xxh3_128_hexdigest(fact)
 
 
-def of_contents(facts: Iterable[tuple[bytes, bytes, int, bytes]]) -> list[str]:
-    """Return what `of_content` gives for each of many facts, which need no row."""
-    return list(map(xxh3_128_hexdigest, map(_FACT.__mod__, facts)))
+def of_contents(
+    events: Iterable[bytes], users: Iterable[bytes], instants: Iterable[bytes], properties: Iterable[bytes]
+) -> list[str]:
+    """Return what `of_content` gives for each of many facts, which need no row.
+
+    Args:
+        events: As there.
+        users: As ``distinct_id`` there.
+        instants: As there, as text.
+        properties: As there, but without the braces.
+    """
+    facts = zip(
+        events, repeat(b"\n"), users, repeat(b"\n"), instants, repeat(b"\n{"), properties, repeat(b"}")
+    )
+    return list(map(xxh3_128_hexdigest, map(b"".join, facts)))
 
 
 def of_text(text: str) -> str:

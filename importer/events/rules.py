@@ -92,8 +92,6 @@ REFUSED_IDS = frozenset(
 
 _CONTAINERS = frozenset({dict, list})
 _REQUIRED = ("time", "distinct_id", "$insert_id")
-_HARMLESS_BYTES = min(MAX_STRING_CHARACTERS, MAX_ARRAY_ELEMENTS, MAX_NESTED_KEYS)
-"""In JSON of so many bytes there is room for no text that is too long, nor for too many elements or keys."""
 _SHOWN_CHARACTERS = 60
 _SHOWN_NAMES = 5
 
@@ -266,6 +264,34 @@ def are_short(texts: Iterable[str], most: int = MAX_STRING_CHARACTERS) -> bool:
     return max(map(len, texts), default=0) <= most
 
 
+def may_hold_long_text(written: bytes) -> bool:
+    """False if no text within some JSON can have more characters than Mixpanel keeps.
+
+    Args:
+        written: JSON, or several parted by commas.
+    """
+    if b'\\"' in written:
+        written = written.replace(b'\\"', b"..")  # it ends no text
+    last, end = -1, len(written) - 1 - MAX_STRING_CHARACTERS
+    while last < end:
+        last = written.rfind(b'"', last + 1, last + MAX_STRING_CHARACTERS + 2)
+        if last < 0:
+            return True
+    return False
+
+
+def may_be_too_nested(written: bytes, objects: int = MAX_NESTING + 1) -> bool:
+    """False if no array or object within some JSON can be too large or nested too deep.
+
+    Args:
+        written: The properties of an event as JSON, or one of their values.
+        objects: How many objects may be in one another, that of the properties among them.
+    """
+    # Each element takes a byte at least, and each a comma or a bracket.
+    least = 2 * min(MAX_ARRAY_ELEMENTS, MAX_NESTED_KEYS) + 3
+    return len(written) >= least or written.count(b"{") > objects
+
+
 def is_plain(value: JSON) -> bool:
     """True if neither `check_properties` nor `notes_on` has a word to say of a property with this value."""
     kind = type(value)
@@ -277,17 +303,9 @@ def is_plain(value: JSON) -> bool:
         written = orjson.dumps(value)
     except orjson.JSONEncodeError:  # nested deeper than orjson goes
         return False
-    return is_harmless(written, MAX_NESTING) or not (_nested_problem(value) or holds_long_text(value))
-
-
-def is_harmless(text: bytes, objects: int = MAX_NESTING + 1) -> bool:
-    """True if JSON is so short that no text, array or object in it can be too long, and none nested too deep.
-
-    Args:
-        text: The properties of an event, or some of them, as a JSON object.
-        objects: How many objects may be in it, itself among them.
-    """
-    return len(text) <= _HARMLESS_BYTES and text.count(b"{") <= objects
+    if not may_hold_long_text(written) and not may_be_too_nested(written, MAX_NESTING):
+        return True
+    return not (_nested_problem(value) or holds_long_text(value))
 
 
 # ── the whole event ──────────────────────────────────────────────────────────────────────────────

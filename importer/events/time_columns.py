@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import compress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import add
+from struct import Struct
 from typing import Any, Final
+
+import orjson
 
 from importer.events.times import NS_PER_S, WITH_OFFSET, WITHOUT_ZONE, TimeReader, epoch_unit
 from importer.events.types import BadValue
 
-_WITHIN_MINUTE: Final = {f"{second:02d}": second * NS_PER_S for second in range(60)}
+_WITHIN_MINUTE: Final = {b"%02d" % second: second * NS_PER_S for second in range(60)}
 _WITHIN_HOUR: Final = {
-    f"{minute:02d}:{text}": minute * 60 * NS_PER_S + nanoseconds
+    b"%02d:%b" % (minute, text): minute * 60 * NS_PER_S + nanoseconds
     for minute in range(60)
     for text, nanoseconds in _WITHIN_MINUTE.items()
 }
 _HOUR, _MINUTE, _SECOND = map(len, ("2024-05-01T10:", "2024-05-01T10:00:", "2024-05-01T10:00:00"))
 _fraction = re.compile(r"[.,]([0-9]{1,9})").match
+_POINTS: Final = frozenset({b".", b","})
 _NANO_DIGITS: Final = 9
 _MOST_KEPT: Final = 50_000
 _MOST_DIGITS: Final = 20  # of an epoch
@@ -42,8 +46,7 @@ class TimeColumns:
 
     def __init__(self, reader: TimeReader) -> None:
         self._reader = reader
-        self._starts: dict[str, int] = {}  # of hours and minutes, with what stands behind the second
-        self._parts = {"": 0}  # fractions of a second
+        self._starts: dict[bytes, int] = {}  # of hours and minutes, with what stands behind the second
         self.forms: Counter[str] = Counter()
 
     def read(self, values: Sequence[Any]) -> list[int | None]:
@@ -91,60 +94,56 @@ class TimeColumns:
         like, form = next((each for each in likes if each[1] in (WITH_OFFSET, WITHOUT_ZONE)), ("", ""))
         if not form:
             return None
-        fraction = _fraction(like, _SECOND)
-        end = fraction.end() if fraction else _SECOND
+        joined = "".join(texts)
+        if not joined.isascii():
+            return None
         whole, within = (_HOUR, _WITHIN_HOUR) if form == WITH_OFFSET else (_MINUTE, _WITHIN_MINUTE)
+        fraction = _fraction(like, _SECOND)
+        digits = len(fraction[1]) if fraction else 0
+        behind = len(like) - _SECOND - bool(digits) - digits
+        cut = Struct(f"{whole}s{_SECOND - whole}s{bool(digits):d}s{digits}s{behind}s")
+        heads, clocks, points, parts, zones = zip(*cut.iter_unpack(joined.encode()), strict=True)
+        keys = list(map(bytes.__add__, heads, zones))
+        self._learn(set(keys).difference(self._starts), whole, form)
+        if not _are_fractions(points, parts):
+            return self._some(texts, zip(keys, clocks, points, parts, strict=True), within, form)
         try:
-            instants = self._sums(texts, whole, within, end)
+            instants = list(map(add, map(self._starts.__getitem__, keys), map(within.__getitem__, clocks)))
         except KeyError:
-            self._learn(texts, whole, end, form)
-            plain = [
-                text[:whole] + text[end:] in self._starts
-                and text[whole:_SECOND] in within
-                and text[_SECOND:end] in self._parts
-                for text in texts
-            ]
-            read = iter(self._sums(list(compress(texts, plain)), whole, within, end))
-            self.forms[form] += sum(plain)
-            return [
-                next(read) if at_once else self._each([text])[0]
-                for text, at_once in zip(texts, plain, strict=True)
-            ]
+            return self._some(texts, zip(keys, clocks, points, parts, strict=True), within, form)
         self.forms[form] += len(texts)
+        return list(map(add, instants, _nanoseconds(parts))) if digits else instants
+
+    def _some(
+        self,
+        texts: Sequence[str],
+        pieces: Iterable[tuple[bytes, bytes, bytes, bytes]],
+        within: Mapping[bytes, int],
+        form: str,
+    ) -> list[int | None]:
+        """Add up the pieces of each text, and read those one by one that have none."""
+        instants: list[int | None] = []
+        for text, (key, clock, point, part) in zip(texts, pieces, strict=True):
+            if key in self._starts and clock in within and _are_fractions((point,), (part,)):
+                nanoseconds = sum(_nanoseconds((part,))) if part else 0
+                instants.append(self._starts[key] + within[clock] + nanoseconds)
+                self.forms[form] += 1
+            else:
+                instants += self._each([text])
         return instants
 
-    def _sums(
-        self, texts: Sequence[str], whole: int, within: Mapping[str, int], end: int
-    ) -> list[int | None]:
-        """Add up when the hour or minute of each time begins and what is written behind.
-
-        Raises:
-            KeyError: Something of that is not known.
-        """
-        starts, parts = self._starts, self._parts
-        return [
-            starts[text[:whole] + text[end:]] + within[text[whole:_SECOND]] + parts[text[_SECOND:end]]
-            for text in texts
-        ]
-
-    def _learn(self, texts: Sequence[str], whole: int, end: int, form: str) -> None:
-        """Ask for the ends of the hours or minutes that are new, and for the fractions of a second."""
-        starts, parts = self._starts, self._parts
+    def _learn(self, new: Collection[bytes], whole: int, form: str) -> None:
+        """Ask for the ends of hours or minutes that are new."""
+        starts = self._starts
         if len(starts) > _MOST_KEPT:
             starts.clear()
-        if len(parts) > _MOST_KEPT:
-            parts.clear()
-            parts[""] = 0
         first, last = ("00:00", "59:59") if whole == _HOUR else ("00", "59")
-        for start in {text[:whole] + text[end:] for text in texts} - starts.keys():
+        for key in new:
+            start = key.decode()
             begin, form_then = self._one(start[:whole] + first + start[whole:])
             finish, _ = self._one(start[:whole] + last + start[whole:])
             if begin is not None and finish is not None and form_then == form:
-                starts[start] = begin
-        for part in {text[_SECOND:end] for text in texts} - parts.keys():
-            digits = _fraction(part)
-            if digits and digits.end() == len(part):
-                parts[part] = int(digits[1].ljust(_NANO_DIGITS, "0"))
+                starts[key] = begin
 
     def _each(self, values: Sequence[Any]) -> list[int | None]:
         """Read values one by one, and equal texts once."""
@@ -167,3 +166,17 @@ class TimeColumns:
             return self._reader.read(value), self._reader.form
         except BadValue:
             return None, ""
+
+
+def _are_fractions(points: Iterable[bytes], parts: Sequence[bytes]) -> bool:
+    """True if these are fractions of a second, or none."""
+    digits = b"".join(parts)
+    return not digits or (digits.isdigit() and _POINTS.issuperset(points))
+
+
+def _nanoseconds(parts: Sequence[bytes]) -> Iterable[int]:
+    """Return how long fractions of a second of equally many digits are."""
+    digits = len(parts[0])
+    # JSON has no leading zeros: a one is set before each, and taken off again.
+    numbers = map((-(10**digits)).__add__, orjson.loads(b"[1%b]" % b",1".join(parts)))
+    return map((10 ** (_NANO_DIGITS - digits)).__mul__, numbers)
