@@ -194,17 +194,19 @@ def memory(given: argparse.Namespace, place: Place, series: Sequence[Series]) ->
     """Measure the peak of memory with ten times the rows, once each."""
     found = []
     many = 10 * given.rows
-    for contestant in OURS:
-        if contestant.key not in ("csv", "flat"):
-            continue
-        known = [run.usage.peak_mb for each in series if each.contestant is contestant for run in each.runs]
-        few = max(known) if known else once(contestant, given.rows, place).usage.peak_mb
-        try:
+    try:
+        for contestant in OURS:
+            if contestant.key not in ("csv", "flat"):
+                continue
+            known = [
+                run.usage.peak_mb for each in series if each.contestant is contestant for run in each.runs
+            ]
+            few = max(known) if known else once(contestant, given.rows, place).usage.peak_mb
             run = once(contestant, many, place, (contestant.key,))
-        finally:
-            shutil.rmtree(folder_of(place.cache, many), ignore_errors=True)
-        found.append(Memory(contestant.title, given.rows, few, many, run.usage.peak_mb, run.problem))
-        _say(f"memory {contestant.key}: {few:.0f} MB, {run.usage.peak_mb:.0f} MB  {run.problem}")
+            found.append(Memory(contestant.title, given.rows, few, many, run.usage.peak_mb, run.problem))
+            _say(f"memory {contestant.key}: {few:.0f} MB, {run.usage.peak_mb:.0f} MB  {run.problem}")
+    finally:
+        shutil.rmtree(folder_of(place.cache, many), ignore_errors=True)
     return found
 
 

@@ -117,10 +117,12 @@ class Batch(NamedTuple):
     Attributes:
         items: Events and rejections in the order of the source.
         events: The events among them, in the same order: the request. May be empty.
+        bodies: The body of each of the events; none in a dry run, which makes no request of them.
     """
 
     items: Sequence[Event | Rejection]
     events: Sequence[Event]
+    bodies: Sequence[bytes]
 
 
 class Verdict(NamedTuple):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from importer.collector import patient
 from importer.delivery import batches, deliver
@@ -23,9 +21,9 @@ from importer.model import Batch, Delivered, Event, Record, Rejection, Status, V
 from importer.progress import Progress, Shown
 from importer.results import (
     Counts,
+    Ledger,
     Lock,
     Manifest,
-    Outcomes,
     ResultsWriter,
     Standing,
     check_overwrite,
@@ -34,18 +32,16 @@ from importer.results import (
     inspect,
     link,
     manifest_path,
+    outcomes,
     read_manifest,
     repair,
     write_manifest,
 )
 from importer.source import Source, open_source, unchanged
 
-_AT_ONCE = 500
-"""Outcomes that are written at once: so many stay in the processor's nearest memory."""
+__all__ = ["Report", "outcomes", "run"]
 
 _VALID = Verdict(Status.VALID)
-_note_of = attrgetter("note")
-_COLUMNS = tuple(map(attrgetter, ("row", "line", "event", "distinct_id", "insert_id", "note")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,49 +132,52 @@ def _transfer(
     now: Callable[[], int],
 ) -> None:  # fmt: skip
     """Bring every record in scope from the source to its line in the results."""
+
+    def idle() -> None:
+        ledger.settle()
+        results.tick()
+
     reading = job.manifest.reading
     title = "Checking" if job.manifest.kind == "dry-run" else "Importing"
     with (
         open_source(job.path, reading.dialect, reading.columns) as source,
         Shown(progress, title, source.size),
     ):
-        records = _in_scope(source, job, tally)
-        chunks = _mapped(records, job, tally, now)
-        cut = batches(chunks, *_bounds(job))
-        with closing(_send(job, cut, progress, stop, now, results.tick)) as delivered:
-            for each in delivered:
-                for part in outcomes(each):
-                    results.write(part)
-                progress.update(source.position(), results.rows, results.unsuccessful)
-                _check_max_errors(job, results.unsuccessful, results.rows)
+        ledger = Ledger(
+            results, lambda: progress.update(source.position(), results.rows, results.unsuccessful)
+        )
+        chunks = _mapped(_in_scope(source, job, tally), job, now)
+        try:
+            with closing(_delivered(job, chunks, tally, progress, stop, now, idle)) as delivered:
+                for batch in delivered:
+                    ledger.add(batch)
+                    _check_max_errors(job, ledger.unsuccessful, ledger.rows)
+        finally:
+            ledger.settle()
+            tally.notes = ledger.notes
         if stop.is_set() and not (tally.finished and results.rows == tally.records):
             raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
         _check_max_errors(job, results.unsuccessful, results.rows, at_end=True)
 
 
-def _bounds(job: Job) -> tuple[int, int]:
-    """Return the most events and bytes of a batch. In a dry run it becomes no request: what is quickest."""
-    if job.manifest.kind == "dry-run":
-        return _AT_ONCE, sys.maxsize
-    return job.options.delivery.batch_size, job.options.delivery.batch_bytes
-
-
-def _send(
+def _delivered(
     job: Job,
-    cut: Iterable[Batch],
+    chunks: Iterable[Sequence[Event | Rejection]],
+    tally: _Tally,
     progress: Progress,
     stop: threading.Event,
     now: Callable[[], int],
     idle: Callable[[], None],
 ) -> Generator[Delivered, None, None]:
     if job.manifest.kind == "dry-run":
-        return _judged(cut, stop)
+        return _rehearsed(job, chunks, tally, stop)
     assert job.target.credentials is not None
+    settings = job.options.delivery
     return deliver(
-        cut,
+        batches(chunks, settings.batch_size, settings.batch_bytes),
         job.target.destination,
         job.target.credentials,
-        job.options.delivery,
+        settings,
         stop=stop,
         observer=progress,
         idle=idle,
@@ -186,32 +185,31 @@ def _send(
     )
 
 
-def _judged(cut: Iterable[Batch], stop: threading.Event) -> Generator[Delivered, None, None]:
-    """Deliver nothing: in a dry run, an event that could be made is valid."""
-    for batch in cut:
+def _rehearsed(
+    job: Job, chunks: Iterable[Sequence[Event | Rejection]], tally: _Tally, stop: threading.Event
+) -> Generator[Delivered, None, None]:
+    """Deliver nothing: in a dry run, an event that could be made is valid. Collect what the plan tells."""
+    facts = None if job.scan.whole else tally.facts
+    for items in chunks:
         if stop.is_set():
             return
-        yield Delivered(batch, [_VALID] * len(batch.events))
+        events = _events(items)
+        if facts is not None and events:
+            _, _, names, _, _, times, _, _ = zip(*events, strict=True)
+            facts.add_names(names)
+            facts.add_instants([time * 1_000_000 for time in times])
+        if tally.audit is not None:
+            tally.audit.add(events)
+        yield Delivered(Batch(items, events, ()), [_VALID] * len(events))
+    if tally.audit is not None:
+        tally.collisions = tally.audit.result()
 
 
-def outcomes(delivered: Delivered) -> Iterator[Outcomes]:
-    """Yield what became of each record of a batch, in order."""
-    (items, events), verdicts = delivered
-    if len(events) < len(items):
-        given = iter(verdicts)
-        verdicts = [next(given) if isinstance(item, Event) else _invalid(item) for item in items]
-    for start in range(0, len(items), _AT_ONCE):
-        end = start + _AT_ONCE
-        if len(events) == len(items):
-            rows, lines, names, users, insert_ids, _, _, notes = zip(*events[start:end], strict=True)
-            yield Outcomes(rows, lines, names, users, insert_ids, notes, verdicts[start:end])
-        else:
-            columns = [list(map(column, items[start:end])) for column in _COLUMNS]
-            yield Outcomes._make([*columns, verdicts[start:end]])
-
-
-def _invalid(rejection: Rejection) -> Verdict:
-    return Verdict(Status.INVALID, None, rejection.error)
+def _events(items: Sequence[Event | Rejection]) -> Sequence[Event]:
+    """Give the events of a chunk; nearly always there is nothing else in it."""
+    if list(map(type, items)).count(Event) == len(items):
+        return cast("Sequence[Event]", items)
+    return [item for item in items if isinstance(item, Event)]
 
 
 # ── from the source ──────────────────────────────────────────────────────────────────────────────
@@ -246,24 +244,10 @@ def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[list[Record |
 
 
 def _mapped(
-    chunks: Iterable[list[Record | Rejection]], job: Job, tally: _Tally, now: Callable[[], int]
+    chunks: Iterable[list[Record | Rejection]], job: Job, now: Callable[[], int]
 ) -> Iterator[list[Event | Rejection]]:
-    """Yield an event or a rejection for each record, in chunks, and count what the plan wants to know."""
-    mapper = job.redo or Mapper(job.manifest.reading, now)
-    collect = job.manifest.kind == "dry-run" and not job.scan.whole
-    audit = tally.audit
-    for chunk in chunks:
-        items = mapper.map(chunk)
-        tally.notes += len(items) - list(map(_note_of, items)).count("")
-        events = [item for item in items if isinstance(item, Event)] if collect or audit is not None else []
-        if collect:
-            tally.facts.add_names([event.event for event in events])
-            tally.facts.add_instants([event.time * 1_000_000 for event in events])
-        if audit is not None:
-            audit.add(events)
-        yield items
-    if audit is not None:
-        tally.collisions = audit.result()
+    """Yield an event or a rejection for each record, in chunks."""
+    return map((job.redo or Mapper(job.manifest.reading, now)).map, chunks)
 
 
 def _audit_for(job: Job) -> Audit | None:

@@ -6,22 +6,29 @@ It joins the source to the events wing, and no more: what a column is, is decide
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from importer.collector import patient
+from importer.errors import SourceError
 from importer.events.audit import Audit, Collisions
+from importer.events.distinct import Distinct
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
+from importer.events.own_ids import OwnIds
 from importer.events.time_columns import TimeColumns
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.events.type_scan import ColumnProfile, TypeScan
 from importer.events.types import BadValue
 from importer.model import Dialect, Event, Field, Reading, Record, Rejection
 from importer.results import Counts
-from importer.source import open_source
+from importer.source import RawLines, Source, open_source
+
+_values_of: Final = attrgetter("values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +92,15 @@ def _scan(
     readings = [replace(reading, dialect=dialect) for dialect in dialects] or [reading] * len(paths)
     for at, part in _parts(paths, readings, limit, watch):
         counted[at] += len(part)
-        readable = [item for item in part if isinstance(item, Record)]
-        facts.unreadable += len(part) - len(readable)
-        if types and readable:
-            types.add(zip(*[record.values for record in readable], strict=True))
-        look.add(readable)
+        records = _records(part)
+        facts.unreadable += len(part) - len(records)
+        if not records:
+            continue
+        values: list[Any] = list(map(_values_of, records))
+        if types:
+            values = list(zip(*values, strict=True))
+            types.add(values)
+        look.add(len(records), values)
     facts.records = sum(counted)
     return Scan(types.profiles() if types else (), facts, tuple(counted))
 
@@ -111,13 +122,62 @@ def audit(
         now: Milliseconds since the epoch.
         folder: Where temporary files may go.
         limit: Most records to look at in each source; None for all.
-        watch: Told how many bytes on disk have been read.
+        watch: Told how many bytes on disk have been read; from the beginning again, if comparing the ids
+            alone is not enough.
     """
     mappers = [Mapper(reading, now) for reading in readings]
     with patient(), Audit(folder) as found:
+        count = _different_ids(paths, readings, folder, limit, watch)
+        if count is not None:
+            return Collisions(events=count)
         for at, part in _parts(paths, readings, limit, watch):
             found.add(item for item in mappers[at].map(part) if isinstance(item, Event))
         return found.result()
+
+
+def _different_ids(
+    paths: Sequence[Path],
+    readings: Sequence[Reading],
+    folder: Path,
+    limit: int | None,
+    watch: Callable[[int], None],
+) -> int | None:
+    """Return how many ids the records bring along, if all do and no two are the same; None if in doubt."""
+    # What can't be read is told by who reads with care.
+    with Distinct(folder) as distinct, suppress(SourceError):
+        for ids in _own_ids(paths, readings, limit, watch):
+            if ids is None or not distinct.add(ids):
+                return None
+        return distinct.count if distinct.all_differ() else None
+    return None
+
+
+def _own_ids(
+    paths: Sequence[Path], readings: Sequence[Reading], limit: int | None, watch: Callable[[int], None]
+) -> Iterator[list[str] | None]:
+    """Yield the ids of some sources, and None where these are not all there is to compare."""
+    done = 0
+    for path, reading in zip(paths, readings, strict=True):
+        own = OwnIds(reading)
+        if not own.sure:
+            yield None
+            return
+        count = 0
+        with _cells_or_lines(path, reading) as source:
+            for part in source.chunks():
+                ids = own.of(part)
+                yield ids
+                count += len(ids or ())
+                watch(done + source.position())
+                if limit is not None and count >= limit:  # some more do no harm
+                    break
+            done += source.size
+
+
+def _cells_or_lines(path: Path, reading: Reading) -> Source | RawLines:
+    if reading.dialect.format == "csv":
+        return open_source(path, reading.dialect, reading.columns)
+    return RawLines(path, reading.dialect.compression)
 
 
 def _parts(
@@ -138,40 +198,58 @@ def _parts(
             done += source.size
 
 
+def _records(part: Sequence[Record | Rejection]) -> Sequence[Record]:
+    """Return the records among the items of a source."""
+    if set(map(type, part)) == {Record}:
+        return part  # type: ignore[return-value]  # that was proven
+    return [item for item in part if type(item) is Record]
+
+
 def look_at(sample: Iterable[Record | Rejection], reading: Reading) -> Scan:
     """Return what can be said of a source from its first records alone."""
     facts = Facts()
     records = [item for item in sample if isinstance(item, Record)]
-    _Look(reading, facts).add(records)
+    values: list[Any] = list(map(_values_of, records))
+    if reading.dialect.format == "csv":
+        values = list(zip(*values, strict=True))
+    if records:
+        _Look(reading, facts).add(len(records), values)
     facts.records = len(records)
     return Scan((), facts, (len(records),), whole=False)
 
 
 class _Look:
-    """Finds the name and the time of each record, to count them."""
+    """Finds the names and the times of records, to count them."""
 
     def __init__(self, reading: Reading, facts: Facts) -> None:
         self._facts = facts
         self._reader = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._times = TimeColumns(self._reader)
-        self._event = _getter(reading, "event")
-        self._time = _getter(reading, "time")
+        self._event = _finder(reading, "event")
+        self._time = _finder(reading, "time")
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, count: int, values: Sequence[Any]) -> None:
+        """Look at some records: their cells by columns (CSV), or their objects (JSONL)."""
         facts = self._facts
-        names = self._event(records)
-        facts.add_names([name for name in names if isinstance(name, str) and name])
-        written = [value for value in self._time(records) if value is not None and value != ""]
-        facts.no_time += len(records) - len(written)
+        names = self._event(count, values)
+        if set(map(type, names)) != {str} or not all(names):
+            names = [name for name in names if isinstance(name, str) and name]
+        facts.add_names(names)
+        written = self._time(count, values)
+        if not all(written):
+            written = [value for value in written if value is not None and value != ""]
+        facts.no_time += count - len(written)
         if not written:
             return
         instants = self._times.read(written)
-        facts.add_instants([instant for instant in instants if instant is not None])
         facts.forms.update(self._times.forms)
-        if None in instants:
-            for value, instant in zip(written, instants, strict=True):
-                if instant is None:
-                    self._explain(value)
+        if all(instants):
+            facts.add_instants(instants)  # type: ignore[arg-type]  # None is not among them
+            return
+        facts.add_instants([instant for instant in instants if instant is not None])
+        for value, instant in zip(written, instants, strict=True):
+            if instant is None:
+                self._explain(value)
 
     def _explain(self, value: Any) -> None:
         """Count why a time could not be read."""
@@ -185,21 +263,20 @@ class _Look:
             facts.clock_changes += isinstance(error, ClockChange)
 
 
-def _getter(reading: Reading, field: Field) -> Callable[[Sequence[Record]], Sequence[Any]]:
-    """Return a function that finds the raw values of a field in some records."""
+def _finder(reading: Reading, field: Field) -> Callable[[int, Sequence[Any]], Sequence[Any]]:
+    """Return what finds the raw values of a field, given the number of records and what they hold."""
     if field in reading.constants:
         constant = reading.constants[field]
-        return lambda records: [constant] * len(records)
+        return lambda count, _: [constant] * count
     column = reading.fields.get(field)
     if column is None:
-        return lambda records: [None] * len(records)
+        return lambda count, _: [None] * count
     if reading.dialect.format == "csv":
         index = reading.columns.index(column)
-        return lambda records: [record.values[index] for record in records]  # type: ignore[index]
+        return lambda _, columns: columns[index]
     path = path_to(column, reading.columns)
 
-    def follow(records: Sequence[Record]) -> Sequence[Any]:
-        values: list[Any] = [record.values for record in records]
+    def follow(_: int, values: Sequence[Any]) -> Sequence[Any]:
         for key in path:
             values = [value.get(key) if isinstance(value, dict) else None for value in values]
         return values

@@ -41,9 +41,13 @@ def rejection(number: int) -> Rejection:
     return Rejection(number + 1, number + 2, "time: is empty")
 
 
+def batch_of(items: Sequence[Event | Rejection]) -> Batch:
+    events = [item for item in items if isinstance(item, Event)]
+    return Batch(items, events, [event.body for event in events])
+
+
 def batch(*numbers: int, time: int = NOW - 3_600_000) -> Batch:
-    events = [event(number, time) for number in numbers]
-    return Batch(events, events)
+    return batch_of([event(number, time) for number in numbers])
 
 
 def many(count: int, size: int = 5) -> list[Batch]:

@@ -116,6 +116,6 @@ def test_each_record_of_a_batch_has_its_outcome_in_order(kinds):
                 item.event, item.distinct_id, item.insert_id, verdict.error, item.note,
             )
         )  # fmt: skip
-    parts = list(outcomes(Delivered(Batch(items, events), verdicts)))
+    parts = list(outcomes(Delivered(Batch(items, events, [b"{}"] * len(events)), verdicts)))
     assert [outcome for part in parts for outcome in part.each()] == expected
     assert all(len(part.rows) <= 500 for part in parts)

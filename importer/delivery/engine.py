@@ -16,7 +16,7 @@ from importer.model import Batch, Credentials, Delivered, DeliverySettings, Dest
 
 
 def _nothing() -> None:
-    """Do nothing while nothing is finished."""
+    """Have nothing to do before waiting."""
 
 
 def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
@@ -44,7 +44,7 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
         stop: Set it, and no further request goes out; those on the wire get ``settings.timeout`` seconds.
             What is finished by then is yielded, and the generator ends.
         observer: Who is told that the run waits, and until when.
-        idle: Called by the calling thread now and then while nothing is finished.
+        idle: Called by the calling thread before it waits, again and again while nothing is finished.
         now: Milliseconds since the epoch; /track drops what is older than 5 days.
         clock: Monotonic time and waiting in it.
         chance: Random numbers from 0 to 1, for jitter.
@@ -101,12 +101,12 @@ def _flow(
             window.put(batch)
             yield from window.finished()
             while window.full() and not window.halted:
-                window.wait()
                 idle()
+                window.wait()
                 yield from window.finished()
         while window.unfinished():
-            window.wait()
             idle()
+            window.wait()
             yield from window.finished()
     finally:
         window.close()

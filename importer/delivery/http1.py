@@ -12,6 +12,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import h11
@@ -136,15 +137,23 @@ def _exchange(sock: socket.socket, request: bytes, most: int) -> Answer:
     data = _read(sock)
     if not data:
         raise Broke("protocol", _LEFT)
-    found = _PLAIN.match(data)
-    if sent and found is not None:
-        end = found.end() + int(found[1])
+    start = data.find(b"\r\n\r\n") + 4
+    length = _length(data[:start])
+    if sent and length is not None:
+        end = start + length
         while len(data) < end and (more := _read(sock)):
             data += more
         if len(data) == end:
-            return Answer(200, None, [data[found.end() :]], keeps=True)
+            return Answer(200, None, [data[start:]], keeps=True)
     answer = _by_h11(sock, data, most)
     return answer if sent else answer._replace(keeps=False)
+
+
+@lru_cache(maxsize=8)  # within a second, a server's heads are often all the same
+def _length(head: bytes) -> int | None:
+    """Give the length of the body after a plain head; None if it is not plain."""
+    found = _PLAIN.fullmatch(head)
+    return None if found is None else int(found[1])
 
 
 def _write(sock: socket.socket, request: bytes) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Final, NoReturn, assert_never, cast
 
 from importer.delivery.backoff import backoff
+from importer.delivery.batches import bytes_of
 from importer.delivery.destination import host_of, not_mixpanel, refusal
 from importer.delivery.replies import (
     Answer,
@@ -38,8 +38,6 @@ from importer.model import (
 
 TRACK_AGE_MS: Final = (5 * 24 - 1) * 3_600_000
 """How old an event for /track may be: older than 5 days, Mixpanel drops it in silence. One hour of margin."""
-
-_body_of = attrgetter("body")
 
 
 @dataclass(slots=True)
@@ -108,7 +106,7 @@ class Job:
 
     def __post_init__(self) -> None:
         count = len(self.batch.events)
-        self.size = sum(map(len, map(_body_of, self.batch.events)))
+        self.size = bytes_of(self.batch.bodies)
         self._verdicts = [None] * count
         self._pieces = [_Piece(range(count))] if count else []
 
@@ -152,6 +150,10 @@ class Job:
                 piece.since = piece.seen = common.answered
             return chosen
         return ()
+
+    def bodies_of(self, events: Sequence[Event]) -> Sequence[bytes]:
+        """Give the bodies of events that `request` gave."""
+        return self.batch.bodies if events is self.batch.events else [event.body for event in events]
 
     def _drop_old(self, piece: _Piece, now: int) -> None:
         """Give a verdict to what /track would drop in silence, and take it out of the request."""

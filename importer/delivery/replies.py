@@ -14,7 +14,8 @@ any other 3xx or 4xx, a certificate that is not valid  `Refused`: trying again c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
@@ -122,13 +123,16 @@ class Refused(NamedTuple):
 Answer = Settled | Unexplained | TooLarge | Throttled | Lost | Refused
 
 
-def read(reply: Reply | NoReply, endpoint: Endpoint, insert_ids: Sequence[str], now: int) -> Answer:
+def read(
+    reply: Reply | NoReply, endpoint: Endpoint, sent: int, insert_ids: Iterable[str], now: int
+) -> Answer:
     """Say what a reply means for the events of its request.
 
     Args:
         reply: What came back.
         endpoint: Where the request went.
-        insert_ids: ``$insert_id`` of each event that was sent, in order.
+        sent: How many events that were.
+        insert_ids: ``$insert_id`` of each of them, in order; nobody asks for them if all were taken.
         now: Milliseconds since the epoch (a ``Retry-After`` may be a date).
 
     Returns:
@@ -138,9 +142,9 @@ def read(reply: Reply | NoReply, endpoint: Endpoint, insert_ids: Sequence[str], 
         return Refused(None, reply.words) if reply.final else Lost(None, reply.words)
     status = reply.status
     if is_success(status):
-        return _success(reply, endpoint, len(insert_ids))
+        return _success(reply, endpoint, sent)
     if status == HTTPStatus.BAD_REQUEST:
-        return _bad_request(reply, endpoint, insert_ids)
+        return _bad_request(reply, endpoint, list(insert_ids))
     words = server_words(reply)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return TooLarge(status, words, _limit(words))
@@ -174,7 +178,7 @@ def _success(reply: Reply, endpoint: Endpoint, sent: int) -> Settled | Unexplain
     if endpoint == "track":
         said = reply.body.strip()
         if said == b"1":
-            return Settled([Verdict(Status.ACCEPTED, status)] * sent)
+            return Settled([_taken(Status.ACCEPTED, status)] * sent)
         if said == b"0":
             return Unexplained(status, "Mixpanel returned error: 0", own=True)
         return Lost(status, f"HTTP {status}, but the answer is neither 1 nor 0: {server_words(reply)}")
@@ -183,8 +187,14 @@ def _success(reply: Reply, endpoint: Endpoint, sent: int) -> Settled | Unexplain
         return Lost(status, f"HTTP {status}, but the answer is not Mixpanel's: {server_words(reply)}")
     imported = answer.get("num_records_imported")
     if _is_integer(imported) and imported == sent:
-        return Settled([Verdict(Status.IMPORTED, status)] * sent)
+        return Settled([_taken(Status.IMPORTED, status)] * sent)
     return Lost(status, f"HTTP {status}, but it accounts for {short(imported)} of {sent} events")
+
+
+@cache
+def _taken(status: Status, code: int) -> Verdict:
+    """Give the one verdict of all events that fared so: it can be told by being the same object."""
+    return Verdict(status, code)
 
 
 def _bad_request(reply: Reply, endpoint: Endpoint, insert_ids: Sequence[str]) -> Settled | Unexplained | Lost:
@@ -206,7 +216,7 @@ def _bad_request(reply: Reply, endpoint: Endpoint, insert_ids: Sequence[str]) ->
             f"HTTP {status} accounts for {short(imported)} imported and {len(rejected)} failed"
             f" of {len(insert_ids)} events",
         )
-    verdicts = [Verdict(Status.IMPORTED, status)] * len(insert_ids)
+    verdicts = [_taken(Status.IMPORTED, status)] * len(insert_ids)
     for index, reason in rejected.items():
         verdicts[index] = Verdict(Status.REJECTED, status, reason)
     return Settled(verdicts)

@@ -91,7 +91,7 @@ def _meaning(reply: Reply | NoReply, body: bytes, destination: Destination, now:
     if isinstance(reply, NoReply):
         return OneReply(None, reply.words)
     status, insert_id = reply.status, orjson.loads(body)["properties"].get("$insert_id", "")
-    match read(reply, destination.endpoint, [insert_id], now):
+    match read(reply, destination.endpoint, 1, [insert_id], now):
         case Settled([verdict]) if not verdict.error:
             return OneReply(status, None)
         case Settled([verdict]):

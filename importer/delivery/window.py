@@ -11,7 +11,7 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -43,7 +43,7 @@ OVERALL: Final = 10
 JOIN: Final = 1.0
 """Seconds to wait at the end for threads whose sockets are shut already."""
 
-_body_of, _insert_id_of = attrgetter("body"), attrgetter("insert_id")
+_insert_id_of = attrgetter("insert_id")
 
 
 class _OnWire(NamedTuple):
@@ -112,16 +112,16 @@ class Window:
                 heapq.heappush(self._ready, (job.index, job))
                 self._rouse()
 
-    def finished(self) -> Iterator[Delivered]:
+    def finished(self) -> list[Delivered]:
         """Take out what is done, up to the first batch that isn't."""
-        while True:
-            with self._lock:
-                if not self._jobs or not self._jobs[0].done:
-                    return
+        jobs = []
+        with self._lock:
+            while self._jobs and self._jobs[0].done:
                 job = self._jobs.popleft()
                 self._items -= len(job.batch.items)
                 self._bytes -= job.size
-            yield job.delivered()
+                jobs.append(job)
+        return [job.delivered() for job in jobs]
 
     def full(self) -> bool:
         """True when the reader must be held back."""
@@ -185,8 +185,8 @@ class Window:
             endpoint = self._common.destination.endpoint
             while (work := self._take(client)) is not None:
                 job, ticket, events = work
-                reply = client.post(list(map(_body_of, events)))
-                answer = read(reply, endpoint, list(map(_insert_id_of, events)), self._wall())
+                reply = client.post(job.bodies_of(events))
+                answer = read(reply, endpoint, len(events), map(_insert_id_of, events), self._wall())
                 overdue = self._settle(job, ticket, answer)
                 if overdue:
                     client.close()

@@ -8,25 +8,21 @@ fingerprints of 40 bytes wait in temporary files, by their first bits, and are c
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from struct import Struct
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from importer.errors import StorageError
+from importer.events.spilled import Spilled
 from importer.model import Event
 
 _DAY_MS: Final = 86_400_000
 _FINGERPRINT: Final = Struct("=16sQQQ")  # key, content, time, row
 _WIDTH: Final = _FINGERPRINT.size // 8
 _IN_MEMORY: Final = 250_000
-_PARTS: Final = 128
 _NAMED: Final = 5
 
 
@@ -35,7 +31,8 @@ class Collisions:
     """What an audit found.
 
     Attributes:
-        events: How many events were compared.
+        events: How many events were compared; or, where all ids are different so that no event had to be
+            made, how many records brought one along.
         identical: Events that are equal in everything to an earlier one: Mixpanel keeps one of them.
         lost: Events that differ from another with the same name, distinct_id, time and ``$insert_id``.
         lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
@@ -77,10 +74,7 @@ class Audit:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
-        self._held = bytearray()
-        self._parts: list[IO[bytes]] = []
-        self._count = 0
+        self._fingerprints = Spilled(_WIDTH, _IN_MEMORY, folder)
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +84,7 @@ class Audit:
 
     def close(self) -> None:
         """Let go of the temporary files."""
-        for part in self._parts:
-            with suppress(OSError):  # of no room for what will not be read any more
-                part.close()
+        self._fingerprints.close()
 
     def add(self, events: Iterable[Event]) -> None:
         """Take the fingerprints of some events.
@@ -109,35 +101,14 @@ class Audit:
             f"{own_id}\0{time // _DAY_MS}\0{len(name)}\0{name}{user}".encode()
             for own_id, time, name, user in zip(own, times, names, users, strict=True)
         ]
-        held = self._held
-        held += b"".join(
-            map(
-                _FINGERPRINT.pack,
-                map(xxh3_128_digest, keys),
-                map(xxh3_64_intdigest, bodies),
-                times,
-                rows,
-            )
+        parts = map(
+            _FINGERPRINT.pack,
+            map(xxh3_128_digest, keys),
+            map(xxh3_64_intdigest, bodies),
+            times,
+            rows,
         )
-        if len(held) >= _IN_MEMORY * _FINGERPRINT.size:
-            self._spill()
-
-    def _spill(self) -> None:
-        import numpy as np  # noqa: PLC0415 - 0.1 s that only an audit needs
-
-        table = np.frombuffer(bytes(self._held), np.uint64).reshape(-1, _WIDTH)
-        where = (table[:, 0] % np.uint64(_PARTS)).astype(np.int64)
-        order = np.argsort(where, kind="stable")
-        ends = np.searchsorted(where[order], np.arange(_PARTS + 1))
-        try:
-            if not self._parts:
-                self._parts = [tempfile.TemporaryFile(dir=self._folder) for _ in range(_PARTS)]  # noqa: SIM115 - see __exit__
-            for part, (start, end) in enumerate(pairwise(ends)):
-                self._parts[part].write(table[order[start:end]].tobytes())
-        except OSError as error:
-            raise _no_room(error) from error
-        self._count += len(table)
-        self._held.clear()
+        self._fingerprints.add(b"".join(parts))
 
     def result(self) -> Collisions:
         """Return what was found. Nothing can be added afterwards.
@@ -145,35 +116,15 @@ class Audit:
         Raises:
             StorageError: The fingerprints can't be kept, or can't be read again.
         """
-        if self._parts and self._held:
-            self._spill()
-        found = [_compare(block) for block in self._blocks()]
+        found = [_compare(block) for block in self._fingerprints.blocks()]
         return Collisions(
-            events=self._count or len(self._held) // _FINGERPRINT.size,
+            events=self._fingerprints.count,
             identical=sum(each.identical for each in found),
             lost=sum(each.lost for each in found),
             lost_by_day=sum(each.lost_by_day for each in found),
             first=_earliest(pair for each in found for pair in each.first),
             first_identical=_earliest(pair for each in found for pair in each.first_identical),
         )
-
-    def _blocks(self) -> Iterator[bytes]:
-        if not self._parts:
-            yield bytes(self._held)
-        for part in self._parts:
-            try:
-                part.seek(0)
-                block = part.read()
-            except OSError as error:  # the end of what was written may only now reach the disk
-                raise _no_room(error) from error
-            yield block
-
-
-def _no_room(error: OSError) -> StorageError:
-    return StorageError(
-        f"the temporary files that ids are compared by can't be used: {error.strerror}",
-        "Make room beside the results (40 bytes for each event), or leave the comparison out: --no-audit",
-    )
 
 
 def _earliest(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -182,7 +133,7 @@ def _earliest(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 def _compare(block: bytes) -> Collisions:
     """Compare the events of a block: all that share a key are in it."""
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np  # noqa: PLC0415 - 0.1 s that only an audit needs
 
     table = np.frombuffer(block, np.uint64).reshape(-1, _WIDTH)
     key1, key2, content, time, row = (table[:, i] for i in range(_WIDTH))

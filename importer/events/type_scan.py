@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from importer.events.columns import integers, short_numbers
-from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER
+import orjson
+
+from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER, SAFE_DIGITS
 from importer.model import ColumnType
 
+_OTHER_JSON: Final = tuple(' \t\n\r"[{ntf')  # blanks, and how all begins in JSON that is no number
+_OF_FRACTIONS: Final = tuple(".eE")
 _are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
 _EXAMPLES = 3
 
@@ -42,26 +45,33 @@ class _Column:
     narrowed: bool = False
     because: str = ""
 
-    def add(self, cells: Sequence[str], null: frozenset[str]) -> None:
-        if null and null.isdisjoint(cells):
-            null = frozenset()
-        if not self.candidates and len(self.examples) == _EXAMPLES and not null:
-            self.filled += len(cells) - cells.count("")
+    def add(self, cells: Sequence[str], gaps: frozenset[str]) -> None:
+        """Look at further cells; ``gaps`` are the texts that mean "no value"."""
+        plain = len(gaps) == 1  # the empty cell alone
+        if len(self.examples) < _EXAMPLES:
+            known = sum(map(cells.count, self.examples))
+            if known + sum(map(cells.count, gaps)) == len(cells):  # nothing new
+                self.filled += known
+                return
+        elif not self.candidates:  # nothing is left to be found out
+            self.filled += len(cells) - (0 if plain and all(cells) else sum(map(cells.count, gaps)))
             return
-        values = [cell for cell in cells if cell and cell not in null] if null else list(filter(None, cells))
-        if not values:
-            return
+        values = list(filter(None, cells)) if plain else [cell for cell in cells if cell not in gaps]
         self.filled += len(values)
         if len(self.examples) < _EXAMPLES:
             self.examples = tuple(dict.fromkeys([*self.examples, *values]))[:_EXAMPLES]
-        if self.candidates:
-            left = _still_fit(self.candidates, values)
-            if not left and self.narrowed:
-                last = self.candidates[-1]
-                self.because = next(value for value in values if not _FITS[last]([value]))
-            elif not left and len(values) > 1:
-                self.because = _odd_one_out(values)
-            self.candidates, self.narrowed = left, bool(left)
+        if values and self.candidates:
+            self._narrow(values)
+
+    def _narrow(self, values: Sequence[str]) -> None:
+        """Give up the candidates that some further values are not."""
+        left = _still_fit(self.candidates, values)
+        if not left and self.narrowed:
+            last = self.candidates[-1]
+            self.because = next(value for value in values if not _FITS[last]([value]))
+        elif not left and len(values) > 1:
+            self.because = _odd_one_out(values)
+        self.candidates, self.narrowed = left, bool(left)
 
     def profile(self) -> ColumnProfile:
         kind = self.candidates[0] if self.candidates and self.filled else "string"
@@ -77,7 +87,8 @@ def _still_fit(candidates: tuple[ColumnType, ...], values: Sequence[str]) -> tup
 
 
 def _are_integers(values: Sequence[str]) -> bool:
-    if integers(values) is not None:
+    joined = _short_numbers(values)
+    if joined and not any(map(joined.__contains__, _OF_FRACTIONS)):
         return True
     try:
         numbers = list(map(int, values))
@@ -91,7 +102,7 @@ def _are_integers(values: Sequence[str]) -> bool:
 
 
 def _all_numbers(values: Sequence[str]) -> bool:
-    if short_numbers(values) is not None:
+    if _short_numbers(values):
         return True
     joined = "\n".join(values) + "\n"
     if joined.count("\n") != len(values) or not _are_numbers(joined):
@@ -104,6 +115,24 @@ def _all_numbers(values: Sequence[str]) -> bool:
         abs(value) < MAX_INTEGER or not text.lstrip("-").isdigit() or abs(int(text)) <= MAX_INTEGER
         for value, text in zip(floats, values, strict=True)
     )
+
+
+def _short_numbers(values: Sequence[str]) -> str:
+    """Return the values joined if each is a number that a double can hold; may miss some.
+
+    The grammar of `types` is that of JSON, so a reader of JSON proves it.
+    """
+    joined = ",".join(values)
+    if any(map(joined.__contains__, _OTHER_JSON)):
+        return ""
+    try:
+        found = orjson.loads(f"[{joined}]")
+    except orjson.JSONDecodeError:
+        return ""
+    # What is not negative is no more than its sum, however that is rounded.
+    if ("-" in joined or sum(found) >= MAX_INTEGER) and max(map(len, values)) > SAFE_DIGITS:
+        return ""
+    return joined if len(found) == len(values) else ""  # a value may hold a comma itself
 
 
 def _are_booleans(values: Sequence[str]) -> bool:
@@ -131,12 +160,12 @@ class TypeScan:
 
     def __init__(self, columns: Iterable[str], null: Iterable[str] = ()) -> None:
         self._columns = [_Column(name) for name in columns]
-        self._null = frozenset(null)
+        self._gaps = frozenset({"", *null})
 
     def add(self, columns: Iterable[Sequence[str]]) -> None:
         """Look at the cells of some records, by columns."""
         for column, cells in zip(self._columns, columns, strict=True):
-            column.add(cells, self._null)
+            column.add(cells, self._gaps)
 
     def profiles(self) -> tuple[ColumnProfile, ...]:
         """Return what is known of each column, in their order."""

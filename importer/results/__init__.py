@@ -3,6 +3,7 @@
 from importer.results.compare import check_overwrite, differences, reading_differences
 from importer.results.counts import Counts
 from importer.results.glance import Glance, unsuccessful
+from importer.results.ledger import Ledger, outcomes
 from importer.results.lines import COLUMNS
 from importer.results.lock import Lock
 from importer.results.manifest import (
@@ -29,6 +30,7 @@ __all__ = [
     "Counts",
     "Glance",
     "Kind",
+    "Ledger",
     "Lock",
     "Manifest",
     "Outcomes",
@@ -46,6 +48,7 @@ __all__ = [
     "manifest_path",
     "manifest_text",
     "origins",
+    "outcomes",
     "read_manifest",
     "reading_differences",
     "repair",

@@ -2,14 +2,20 @@ r"""What a text looks like in a CSV results file: escaped, guarded and quoted wh
 
 A cell never holds a control character, so that every outcome is one physical line: it holds the escape
 (``\n``, ``\x1b``, ``\u2028``).
+
+Of a whole column it is shown at once that no cell needs any of this; else each different value is written
+once. What is ready to be joined holds its UTF-8 as letters of Latin-1, one for each byte: lines become bytes
+by being copied, whatever alphabet their cells are in.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 """A spreadsheet takes a cell that begins so for a formula and runs it."""
@@ -52,63 +58,79 @@ def cell(text: str) -> str:
 
 # ── many cells at once ───────────────────────────────────────────────────────────────────────────
 
-_ASCII = bytes(range(0x80))
-_SIGNS = "".join(FORMULA_STARTS).encode()
-_STARTS = [(sign.encode(), b"," + sign.encode()) for sign in FORMULA_STARTS]
+_FORMULAS = [(sign, f" {sign}") for sign in FORMULA_STARTS]
 
 
-def all_but(*harmful: int) -> bytes:
-    """Give the bytes that are no control character in UTF-8, without those that would do harm."""
-    return bytes({*range(0x20, 0x7F), *range(0x80, 0x100)}.difference(harmful))
+def for_csv(column: str | Sequence[str]) -> str | Sequence[str]:
+    """Make cells of the values of a column, ready to be joined; a text is that of each of its cells."""
+    if isinstance(column, str):
+        return as_latin(cell(column))
+    text = _harmless(column)
+    if text is not None and "," not in text and not _may_be_formula(text):
+        return column
+    return _each(column, {value: cell(value) for value in set(column)})
 
 
-_HARMLESS = all_but(*b',"', *_SIGNS)
-
-
-def plain(text: str, frame: bytes) -> bytes | None:
-    """Encode text whose cells need neither escapes nor apostrophes nor quotes.
-
-    Args:
-        text: Cells, each after a comma or at the start of a line, where none may be that begins as a formula.
-        frame: The commas and newlines of ``text``, if none of them is part of a cell.
-
-    Returns:
-        The text in UTF-8; None if it can't be shown that every cell may stand as it is.
-    """
-    data = printable(text)
-    if data is None:
-        return None
-    # A few searches at C speed: what is left without the harmless bytes must be the frame and nothing more.
-    rest = data.translate(None, _HARMLESS)
-    if rest != frame:
-        for sign, start in _STARTS:
-            if sign in rest and start in data:
-                return None
-        if rest.translate(None, _SIGNS) != frame:
-            return None
-    return data
-
-
-def printable(text: str) -> bytes | None:
-    """Encode text that has no invisible letter beyond ASCII; None if it has one."""
+def for_json(column: str | Sequence[str]) -> str | Sequence[str] | None:
+    """Make what stands between the quotes of JSON; None if a letter in it can't be seen."""
+    if not isinstance(column, str) and _harmless(column) is not None:
+        return column
     try:
-        data = text.encode()
-    except UnicodeEncodeError:  # a lone surrogate
+        values = {column} if isinstance(column, str) else set(column)
+        written = {value: orjson.dumps(value).decode()[1:-1] for value in values}
+    except orjson.JSONEncodeError:  # a lone surrogate
         return None
-    if data.isascii() or data.translate(None, _ASCII).decode().isprintable():
-        return data
+    if not "".join(written.values()).isprintable():
+        return None
+    return as_latin(written[column]) if isinstance(column, str) else _each(column, written)
+
+
+def _harmless(column: Sequence[str]) -> str | None:
+    """Join a column with blanks, if it is ASCII without control characters, quotes and backslashes."""
+    text = " ".join(column)
+    # Of ASCII, orjson escapes these, all but DEL; and an escape is longer than what it stands for.
+    if text.isascii() and "\x7f" not in text and len(orjson.dumps(text)) == len(text) + 2:
+        return text
     return None
 
 
-def guarded(column: Sequence[str]) -> Sequence[str]:
-    """Make cells of the values of one column, looking at each only if one of them needs it."""
-    lines = "\n,".join(column)
-    if plain(f",{lines}\n", b",\n" * len(column)) is not None:
-        return column
-    changed = {
-        value: cell(value)
-        for value in set(column)
-        # Whatever `cell` changes has one of these.
-        if not value.isprintable() or "," in value or '"' in value or value.startswith(FORMULA_STARTS)
-    }
-    return [changed.get(value, value) for value in column]
+def _may_be_formula(text: str) -> bool:
+    """Tell whether a cell of a joined column may begin as a formula; each blank may be where one begins."""
+    if text.startswith(FORMULA_STARTS):
+        return True
+    return any(sign in text and start in text for sign, start in _FORMULAS)
+
+
+def _each(column: Sequence[str], written: Mapping[str, str]) -> list[str]:
+    ready = {value: as_latin(text) for value, text in written.items()}
+    return list(map(ready.__getitem__, column))
+
+
+def as_latin(text: str) -> str:
+    """Give the bytes of a text in UTF-8, each as the letter of Latin-1 that it would be."""
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
+def digits(numbers: Sequence[int]) -> list[str]:
+    """Write numbers: of many, orjson makes one text sooner than Python makes many."""
+    return orjson.dumps(numbers).decode()[1:-1].split(",")
+
+
+def woven(parts: Sequence[str | Sequence[str]], count: int) -> bytes:
+    """Join lines, of columns and of what stands between them.
+
+    Args:
+        parts: What a line consists of, in order and ready: a column, or a text that all lines have.
+        count: How many lines there are, and cells in each column.
+    """
+    merged: list[str | Sequence[str]] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        else:
+            merged.append(part)
+    places = [part if isinstance(part, str) else "" for part in merged] * count
+    for place, part in enumerate(merged):
+        if not isinstance(part, str):
+            places[place :: len(merged)] = part
+    return "".join(places).encode("latin-1")

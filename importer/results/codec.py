@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -13,13 +14,23 @@ from importer.results.storage import shown
 
 T = TypeVar("T")
 
+_SCALARS = frozenset({str, int, bool, NoneType})
+
 
 class DecodeError(ValueError):
     """A value of JSON that is not what its place asks for; the message says where and what."""
 
 
 def encode(value: Any) -> Any:
-    """Turn a dataclass, and what is in it, into what JSON can hold."""
+    """Turn a dataclass, and what is in it, into what JSON can hold.
+
+    Raises:
+        ValueError: A number is none, or has no end.
+    """
+    if type(value) in _SCALARS:  # asked first: a dry run counts its events by quarters of an hour
+        return value
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{value} is no number of JSON")
     if is_dataclass(value):
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):

@@ -76,43 +76,28 @@ def _cut(error: str) -> str:
 
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
 
-_STATUSES = {(b"true" if status.success else b"false", status.value.encode()): status for status in Status}
-_FRAME = b"," * _COMMAS + b"\n"  # what a line is without its cells
+STATUSES = {(b"true" if status.success else b"false", status.value.encode()): status for status in Status}
+"""What stands in a line for a status: ``success`` and ``status``."""
 
 
 def _csv_encode(outcomes: Outcomes) -> bytes:
-    """Write outcomes as CSV.
-
-    Nearly no cell needs quotes, escapes or an apostrophe. That is asked once for all lines; only where the
-    answer is no is it asked of each column, and then of the values of those columns that hold one.
-    """
-    middles, errors = _ends(outcomes, _cut, _csv_middle)
-    text = _csv_lines(outcomes, middles, outcomes.texts(errors))
-    data = cells.plain(text, _FRAME * len(errors))
-    if data is None:
-        middles, errors = _ends(outcomes, _escaped_and_cut, _csv_middle)
-        text = _csv_lines(outcomes, middles, list(map(cells.guarded, outcomes.texts(errors))))
-        data = text.encode()
-    return data
-
-
-def _csv_lines(outcomes: Outcomes, middles: Sequence[str], texts: Sequence[Sequence[str]]) -> str:
-    columns = zip(outcomes.rows, outcomes.lines, middles, *texts, strict=True)
-    lines = [
-        f"{row},{line}{middle}{event},{distinct_id},{insert_id},{error},{note}\n"
-        for row, line, middle, event, distinct_id, insert_id, error, note in columns
-    ]
-    return "".join(lines)
+    """Write outcomes as CSV."""
+    if not outcomes.rows:
+        return b""
+    middle, errors = _ends(outcomes, _csv_middle, _escaped_and_cut)
+    event, distinct_id, insert_id, error, note = map(cells.for_csv, outcomes.texts(errors))
+    row, line = cells.digits(outcomes.rows), cells.digits(outcomes.lines)
+    parts = (row, ",", line, middle, event, ",", distinct_id, ",", insert_id, ",", error, ",", note, "\n")
+    return cells.woven(parts, len(outcomes.rows))
 
 
 def _ends(
-    outcomes: Outcomes, error_of: Callable[[str], str], middle: Callable[[Status, int | None], str]
-) -> tuple[Sequence[str], Sequence[str]]:
-    """Give for each line what stands from success to status_code, and the error."""
+    outcomes: Outcomes, middle: Callable[[Status, int | None], str], error_of: Callable[[str], str]
+) -> tuple[str | Sequence[str], str | Sequence[str]]:
+    """Give what stands from success to status_code, and the error: of each line, or of all."""
     alike, verdicts = outcomes.alike, outcomes.verdicts
     if alike is not None:
-        count = len(verdicts)
-        return [middle(alike.status, alike.status_code)] * count, [error_of(alike.error)] * count
+        return middle(alike.status, alike.status_code), error_of(alike.error)
     middles = [middle(status, code) for status, code, _ in verdicts]
     return middles, [error and error_of(error) for _, _, error in verdicts]
 
@@ -130,7 +115,7 @@ def _csv_parse(line: bytes) -> Line | None:
     head = line.split(b",", 4)
     if len(head) <= 4 or not line.endswith(b"\n"):  # noqa: PLR2004  the four cells before the code
         return None
-    status = _STATUSES.get((head[2], head[3]))
+    status = STATUSES.get((head[2], head[3]))
     if status is None or not (head[0].isdigit() and head[1].isdigit()):
         return None
     # Between quotes a comma is text. A doubled quote opens and closes at once, so parity holds.
@@ -152,23 +137,21 @@ def _is_utf8(line: bytes) -> bool:
 # ── JSONL ────────────────────────────────────────────────────────────────────────────────────────
 
 
-_JSON_HARMLESS = cells.all_but(*b'"\\')
-_JSON_FRAME = b'"' * 2 * (len(COLUMNS) + 6) + b"\n"  # quotes of the names, the status and five texts
-
-
 def _jsonl_encode(outcomes: Outcomes) -> bytes:
-    """Write outcomes as JSONL; as with CSV, all lines are asked at once whether any letter needs care."""
-    middles, errors = _ends(outcomes, _cut, _json_middle)
-    columns = zip(outcomes.rows, outcomes.lines, middles, *outcomes.texts(errors), strict=True)
-    lines = [
-        f'{{"row":{row},"line":{line},{middle},"event":"{event}","distinct_id":"{distinct_id}",'
-        f'"insert_id":"{insert_id}","error":"{error}","note":"{note}"}}\n'
-        for row, line, middle, event, distinct_id, insert_id, error, note in columns
-    ]
-    data = cells.printable("".join(lines))
-    if data is not None and data.translate(None, _JSON_HARMLESS) == _JSON_FRAME * len(lines):
-        return data
-    return "".join([f"{_json(outcome)}\n" for outcome in outcomes.each()]).encode()
+    """Write outcomes as JSONL: by columns, where every letter in them can be seen."""
+    if not outcomes.rows:
+        return b""
+    middle, errors = _ends(outcomes, _json_middle, _cut)
+    texts = list(map(cells.for_json, outcomes.texts(errors)))
+    if None in texts:  # whether a letter can be seen is asked of whole lines
+        return "".join([f"{_json(outcome)}\n" for outcome in outcomes.each()]).encode()
+    row, line = cells.digits(outcomes.rows), cells.digits(outcomes.lines)
+    event, distinct_id, insert_id, error, note = (text for text in texts if text is not None)
+    parts = (
+        '{"row":', row, ',"line":', line, ",", middle, ',"event":"', event, '","distinct_id":"', distinct_id,
+        '","insert_id":"', insert_id, '","error":"', error, '","note":"', note, '"}\n',
+    )  # fmt: skip
+    return cells.woven(parts, len(outcomes.rows))
 
 
 @cache

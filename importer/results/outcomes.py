@@ -55,9 +55,10 @@ class Outcomes(NamedTuple):
         """Give the first so many of them."""
         return Outcomes._make(column[:count] for column in self)
 
-    def texts(self, errors: Sequence[str]) -> tuple[Sequence[str], ...]:
-        """Give the columns that hold texts, in the order of a line."""
-        return self.events, self.distinct_ids, self.insert_ids, errors, self.notes
+    def texts(self, errors: str | Sequence[str]) -> tuple[str | Sequence[str], ...]:
+        """Give the columns that hold texts, in the order of a line; a single text is that of each record."""
+        notes = self.notes if any(self.notes) else ""
+        return self.events, self.distinct_ids, self.insert_ids, errors, notes
 
     def each(self) -> Iterator[Outcome]:
         """Give the outcomes one by one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -11,6 +12,7 @@ from importer.errors import ResultsError
 from importer.results.counts import Counts
 from importer.results.lines import Format, Line, format_of
 from importer.results.storage import shown, storage_error
+from importer.results.survey import Survey, survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from importer.model import Status
 
 _BLOCK = 1 << 20
+_SURVEYED = (
+    1 << 16
+)  # bytes that are looked at together: where there is a doubt, so many are read line by line
 _LONGEST_LINE = 1 << 26  # bytes; a 2 MB field with every character escaped still fits
 
 
@@ -100,10 +105,15 @@ def holds(path: Path, standing: Standing) -> bool:
     lines = standing.records + len(format_of(path).header.splitlines())
     try:
         with path.open("rb") as file:
-            found = sum(block.count(b"\n") for block in iter(partial(file.read, _BLOCK), b""))
+            found = sum(map(_newlines, iter(partial(file.read, _BLOCK), b"")))
             return found == lines and os.fstat(file.fileno()).st_size == standing.valid_bytes
     except OSError:
         return False
+
+
+def _newlines(block: bytes) -> int:
+    # `bytes.count` looks at every byte; this goes from one newline to the next.
+    return len(block) - len(block.replace(b"\n", b""))
 
 
 def _begins(path: Path, file: IO[bytes], form: Format) -> bool:
@@ -128,25 +138,48 @@ def _torn(file: IO[bytes]) -> Standing:
 
 def _scan_lines(path: Path, file: IO[bytes], form: Format) -> Standing:
     """Check the lines after the header, up to the end or to where a crash tore the file."""
-    parse = form.parse
-    tally: dict[Status, int] = {}
-    valid, last_row = len(form.header), 0
-    lines = iter(partial(file.readline, _LONGEST_LINE), b"")
-    for number, line in enumerate(lines, start=2 if form.header else 1):
-        found = parse(line)
-        if found is None or found.row <= last_row:
+    seen = _Seen(len(form.header), 1 if form.header else 0)
+    torn = False
+    while not torn and (block := file.read(_SURVEYED)):
+        if not block.endswith(b"\n"):
+            block += file.readline(_LONGEST_LINE)
+        found = survey(block, seen.last_row) if form.header else None
+        if found is not None:
+            seen.add(found, len(block))
+        else:
+            file.seek(seen.valid)
+            torn = _is_torn(path, file, form, seen, seen.valid + len(block))
+    counts = Counts.from_tally(seen.tally)
+    return Standing(counts.total, seen.last_row, counts, seen.valid, torn)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was found so far: bytes and lines, the header included, the last record, outcomes by status."""
+
+    valid: int
+    lines: int
+    last_row: int = 0
+    tally: Counter[Status] = field(default_factory=Counter)
+
+    def add(self, found: Survey, size: int) -> None:
+        self.valid += size
+        self.lines += found.lines
+        self.last_row = found.last_row
+        self.tally.update(found.tally)
+
+
+def _is_torn(path: Path, file: IO[bytes], form: Format, seen: _Seen, end: int) -> bool:
+    """Check lines one by one, at least up to a byte; True where a crash tore the file."""
+    while seen.valid < end:
+        line = file.readline(_LONGEST_LINE)
+        found = form.parse(line)
+        if found is None or found.row <= seen.last_row:
             if b"\0" in line or not file.read(1):
-                return _standing(tally, last_row, valid, torn=True)
-            raise _edited(path, number, line, found, last_row)
-        last_row = found.row
-        tally[found.status] = tally.get(found.status, 0) + 1
-        valid += len(line)
-    return _standing(tally, last_row, valid, torn=False)
-
-
-def _standing(tally: dict[Status, int], last_row: int, valid: int, *, torn: bool) -> Standing:
-    counts = Counts.from_tally(tally)
-    return Standing(counts.total, last_row, counts, valid, torn)
+                return True
+            raise _edited(path, seen.lines + 1, line, found, seen.last_row)
+        seen.add(Survey(1, found.row, {found.status: 1}), len(line))
+    return False
 
 
 def _edited(path: Path, number: int, line: bytes, found: Line | None, last_row: int) -> ResultsError:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain, compress
+from itertools import chain, compress, count, repeat
+from operator import contains
 from typing import TYPE_CHECKING, Final
 
 from importer.model import Record, Rejection
@@ -113,31 +114,39 @@ class CsvReader:
 
         Args:
             lines: To be asked for `between` two records alone.
-            size: Of all lines.
+            size: Of all lines, at most.
         """
         if size > LIMIT or not self.source.clean:
             return NOTHING
-        rows: list[list[str]] = []
-        ends = [0]  # how many lines were read when each was whole
-        reader = parse(lines, self._delimiter, self._quote)
-        stuck = False
-        try:
-            for values in reader:
-                rows.append(values)
-                ends.append(reader.line_num)
-        except csv.Error as error:  # what stands above is read as it would be without
-            stuck = str(error) != "unexpected end of data"
+        start = self.line + len(self.lines)  # the last item's are counted when the next is asked for
+        if not self._quote or not any(map(contains, lines, repeat(self._quote))):
+            rows = [line.rstrip("\r\n").split(self._delimiter) for line in lines]
+            if set(map(len, rows)) == {self._width} != {1}:  # one cell may be a blank line
+                return Proven(records(rows, self.row + 1, count(start)), len(lines), stuck=False)
+        rows, starts, stuck = self._parsed(lines, start)
         widths = set(map(len, rows))
         if not widths <= {0, self._width}:
             sound = next(n for n, values in enumerate(rows) if len(values) not in (0, self._width))
-            del rows[sound:], ends[sound + 1 :]
+            del rows[sound:], starts[sound + 1 :]
             stuck = True
-        above = self.line + len(self.lines)  # the last item's are counted when the next is asked for
-        starts: Iterable[int] = map(above.__add__, ends)
+        below = starts[-1]
         if 0 in widths:  # blank lines
-            starts = compress(starts, rows)
+            starts = list(compress(starts, rows))
             rows = list(filter(None, rows))
-        return Proven(records(rows, self.row + 1, starts), ends[-1], stuck)
+        return Proven(records(rows, self.row + 1, starts), below - start, stuck)
+
+    def _parsed(self, lines: list[str], start: int) -> tuple[list[list[str]], list[int], bool]:
+        """The cells of whole records, the line on which each starts and that below, and if one is broken."""
+        rows: list[list[str]] = []
+        starts = [start]
+        reader = parse(lines, self._delimiter, self._quote)
+        try:
+            for values in reader:
+                rows.append(values)
+                starts.append(start + reader.line_num)
+        except csv.Error as error:  # what stands above is read as it would be without
+            return rows, starts, str(error) != "unexpected end of data"
+        return rows, starts, False
 
     def skip(self, items: int, lines: int) -> None:
         """Go on below records that were proven."""

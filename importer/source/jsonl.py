@@ -100,7 +100,7 @@ class JsonlReader:
 
         Args:
             lines: To be asked for `between` two records alone.
-            size: Of all lines.
+            size: Of all lines, at most.
         """
         if size > LIMIT:
             return NOTHING
@@ -108,7 +108,7 @@ class JsonlReader:
         with suppress(orjson.JSONDecodeError):  # what stands above is read as it would be without
             values.extend(map(orjson.loads, lines))
         sound = len(values)
-        if set(map(type, values)) != {dict} or not plain(lines[:sound], values):
+        if set(map(type, values)) != {dict} or not plain(list(map(bytes.rstrip, lines[:sound])), values):
             return NOTHING
         numbers = range(self.line + 1, self.line + 1 + sound)
         return Proven(records(values, self.row + 1, numbers), sound, sound < len(lines))

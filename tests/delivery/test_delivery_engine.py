@@ -12,6 +12,7 @@ from delivery_helpers import (
     Listener,
     Memory,
     batch,
+    batch_of,
     error,
     many,
     partly,
@@ -27,7 +28,7 @@ from importer.delivery import deliver
 from importer.delivery.replies import NoReply, Reply
 from importer.delivery.window import MAX_ITEMS
 from importer.errors import DeliveryError, RefusedError, SourceError
-from importer.model import Batch, Destination, Status
+from importer.model import Destination, Status
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +91,8 @@ def test_a_pinned_concurrency_is_reached_and_not_passed():
 
 
 def test_rejections_ride_along_and_need_no_request():
-    alone = Batch([rejection(0), rejection(1)], [])
-    mixed = Batch([rejection(2), *batch(3).events], batch(3).events)
+    alone = batch_of([rejection(0), rejection(1)])
+    mixed = batch_of([rejection(2), *batch(3).events])
     server = Memory(good)
     out = list(send([alone, mixed], server))
     assert [len(each.verdicts) for each in out] == [0, 1]
@@ -107,7 +108,7 @@ def test_batches_that_are_too_old_for_track_are_done_without_a_request():
 
 
 def test_nothing_to_send_starts_no_thread():
-    assert list(send([Batch([rejection(0)], [])], Memory(lambda _: pytest.fail("sent")))) != []
+    assert list(send([batch_of([rejection(0)])], Memory(lambda _: pytest.fail("sent")))) != []
     assert list(send([], Memory(good))) == []
 
 
@@ -363,6 +364,27 @@ def test_a_stop_gives_up_a_request_that_hangs_after_the_time_out():
     )
     assert list(generator) == []
     assert broken_off.is_set()
+
+
+def test_whoever_takes_the_verdicts_has_them_all_and_is_told_before_the_run_waits():
+    out, told, waited = [], threading.Event(), []
+
+    def server(sent):
+        if 5 in sent:  # the second batch is answered once somebody was told while the first was out
+            waited.append(told.wait(10))
+        return taken(len(sent))
+
+    def idle():
+        if len(out) == 1:
+            told.set()
+
+    stop = threading.Event()
+    for each in deliver(
+        many(2), IMPORT, CREDENTIALS, settings(), stop=stop, idle=idle, client_factory=Memory(server)
+    ):  # on the real clock
+        out.append(each)  # noqa: PERF402 - one by one, so that `idle` sees how many there are
+    assert waited == [True]
+    assert len(out) == 2
 
 
 def test_a_stop_before_the_start_sends_nothing():

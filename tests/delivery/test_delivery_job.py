@@ -1,5 +1,5 @@
 import pytest
-from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, batch, event, numbers, settings
+from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, batch, batch_of, event, numbers, settings
 
 from importer.delivery.bodies import overhead, token_array, token_suffix
 from importer.delivery.job import TRACK_AGE_MS, Common, Job
@@ -40,7 +40,7 @@ def blames(*bad):
 
 
 def test_a_batch_without_events_is_done():
-    assert Job(0, Batch([], [])).done
+    assert Job(0, Batch([], [], [])).done
 
 
 def test_a_taken_batch_is_one_request():
@@ -239,7 +239,7 @@ def test_a_refusal_stops_the_run_and_gives_no_verdict():
 
 def test_what_track_would_drop_is_invalid_and_not_sent():
     events = [event(0, NOW - TRACK_AGE_MS - 1), event(1, NOW - TRACK_AGE_MS), event(2, NOW)]
-    job = Job(0, Batch(events, events))
+    job = Job(0, batch_of(events))
     assert drive(job, common(TRACK), lambda sent: imported(len(sent))) == [[1, 2]]
     assert statuses(job) == [Status.INVALID, Status.IMPORTED, Status.IMPORTED]
     verdict = job.delivered().verdicts[0]

@@ -23,7 +23,7 @@ IDS = ["a", "b", "c"]
 
 
 def answer(reply, endpoint="import", ids=IDS):
-    return read(reply, endpoint, ids, NOW)
+    return read(reply, endpoint, len(ids), iter(ids), NOW)
 
 
 def bad_request(**body):

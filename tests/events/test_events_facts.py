@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 
 import pytest
 
@@ -73,3 +75,14 @@ def test_facts_survive_the_manifest():
     assert again == facts
     again.add_instants([NOON])
     assert again.timed == 3
+
+
+@pytest.mark.parametrize("span", [1, 50, 5_000])
+def test_quarters_are_counted_alike_whether_they_are_few_or_many(span: int):
+    chance = random.Random(span)
+    instants = [NOON + chance.randrange(-span * HOUR, span * HOUR) for _ in range(2_000)]
+    instants += [NOON, NOON + HOUR // 4, NOON + HOUR // 4 - 1, NOON - 1]
+    facts = Facts()
+    facts.add_instants(instants)
+    assert facts.quarters == Counter(instant // (HOUR // 4) for instant in instants)
+    assert (facts.first, facts.last) == (min(instants), max(instants))

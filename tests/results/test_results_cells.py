@@ -176,12 +176,32 @@ def test_no_outcomes_have_columns_too():
 # ── what needs no care is known at once ──────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("text", ["user-1", "me+you@example.com", "a=b", "Käufe über 5 €", "it's", "\\n", ""])
-def test_usual_cells_are_shown_to_be_plain_all_at_once(text):
-    assert cells.plain(f"1,{text}\n2,{text}\n", b",\n" * 2) == f"1,{text}\n2,{text}\n".encode()
-    column = [text, "x"]
-    assert cells.guarded(column) is column
+@pytest.mark.parametrize("text", ["user-1", "me+you@example.com", "a=b", "two words", "it's", ""])
+def test_a_column_of_usual_cells_is_shown_to_need_nothing_all_at_once(text):
+    column = ["x", text]
+    assert cells.for_csv(column) is column
+    assert cells.for_json(column) is column
 
 
-def test_a_column_without_hostile_texts_stays_as_it_is_beside_one_that_has_some():
-    assert cells.guarded(["a", "a,b", "-1"]) == ["a", '"a,b"', "'-1"]
+@pytest.mark.parametrize("text", ["a,b", "-1", "a -1", 'a"', "\\", "\n", "\x7f", "ü", "\ud800"])
+def test_a_column_with_any_other_cell_is_written_value_by_value(text):
+    column = ["x", text, "x"]
+    assert cells.for_csv(column) == ["x", cells.as_latin(cells.cell(text)), "x"]
+
+
+def test_what_is_ready_holds_its_bytes_as_letters():
+    assert cells.as_latin("Käufe über 5 €").encode("latin-1") == "Käufe über 5 €".encode()
+    assert cells.for_json(["€", 'a"']) == ["\xe2\x82\xac", 'a\\"']
+    assert cells.for_csv("€,") == '"\xe2\x82\xac,"'
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\u202e", "\x7f"])
+def test_json_whose_letters_can_not_be_seen_is_not_written_by_columns(text):
+    assert cells.for_json(["a", text]) is None
+    assert cells.for_json(text) is None
+
+
+def test_lines_are_woven_of_columns_and_of_what_stands_between():
+    assert cells.woven((["1", "2"], ",", "a", "b", ["x", "y"], "\n"), 2) == b"1,abx\n2,aby\n"
+    with pytest.raises(ValueError, match="size 1"):
+        cells.woven((["1", "2"], ",", ["x"], "\n"), 2)

@@ -280,3 +280,17 @@ def test_a_salt_is_new_where_there_is_none(tmp_path, beside):
         manifest_path(path).write_text(beside)
     assert salt_for(path, fresh=lambda: "new") == "new"
     assert salt_for(path) != salt_for(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_have_is_never_written(value):
+    with pytest.raises(ValueError, match="no number of JSON"):
+        manifest_text(manifest(audit={"facts": {"x": [value]}}))
+
+
+@pytest.mark.parametrize("text", ["plain", "", "ü", "\x7f", "\x1b", "\u2028", "\udcff", '"\\'])
+def test_a_manifest_is_laid_out_in_one_way_and_in_ascii_whatever_it_holds(text):
+    made = manifest(source=text, audit={"facts": {"quarters": {"1": 2, "3": 4}, "empty": {}, "none": []}})
+    document = json.loads(manifest_text(made))
+    assert manifest_text(made) == json.dumps(document, indent=2) + "\n"
+    assert document["source"] == text

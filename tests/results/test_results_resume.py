@@ -211,6 +211,42 @@ def test_a_file_of_many_blocks_is_counted_whole(tmp_path):
     assert not holds(path, replace(known, records=8_999))
 
 
+LONG = [
+    outcome(row, Status.REJECTED if row % 900 == 7 else Status.IMPORTED, note="n") for row in range(1, 4_001)
+]
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+@pytest.mark.parametrize("number", [2, 1_500, 3_999])
+def test_an_edited_line_is_named_in_a_file_of_many_blocks_too(tmp_path, name, number):
+    path = written(tmp_path, name, LONG)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[number - 1] = lines[number - 1].replace(b"Purchase", b"Purchase\n")
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(ResultsError, match=f"line {number}: "):
+        inspect(path)
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
+@pytest.mark.parametrize("kept", [1, 1_500, 3_999])
+@pytest.mark.parametrize("tail", [b"17,18,tr", b"\0" * 999 + b"\n9\n", b"1,2,true,imported,200,a,b,c,d,e\n"])
+def test_what_a_crash_left_is_found_behind_many_blocks_too(tmp_path, name, kept, tail):
+    path = written(tmp_path, name, LONG[:kept])
+    whole = path.read_bytes()
+    path.write_bytes(whole + tail)
+    counts = Counts.of(each.status for each in LONG[:kept])
+    assert inspect(path) == Standing(kept, kept, counts, len(whole), torn=True)
+    path.write_bytes(whole)
+    assert inspect(path) == Standing(kept, kept, counts, len(whole))
+
+
+def test_quotes_and_other_alphabets_do_not_hide_a_line_that_is_out_of_order(tmp_path):
+    odd = [outcome(row, error='a,"b"', event="Käufe €") for row in range(1, 2_001)]
+    path = written(tmp_path, lines=[*odd, outcome(2_000), outcome(2_001)])
+    with pytest.raises(ResultsError, match="line 2002: row 2000 comes after row 2000"):
+        inspect(path)
+
+
 def test_counts_add_up():
     counts = Counts.of([*Status, Status.IMPORTED])
     assert counts == Counts(2, 1, 1, 1, 1, 1)

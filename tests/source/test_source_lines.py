@@ -1,0 +1,139 @@
+"""Lines and unquoted cells are cut as Python's own text files and csv reader cut them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from source_helpers import Handed, in_one_list, unhurried
+
+from importer.model import Record
+from importer.source.csv import LIMIT, CsvReader
+from importer.source.lines import ByteLines, TextLines
+from importer.source.text import handler
+
+TEXTS = {
+    "LF": "a\nbé\n\nc😀,d\n\ne",
+    "CRLF": "a\r\nbé\r\n\r\nc😀,d\r\n\r\ne",
+    "CR": "a\rbé\r\rc😀,d\r\re\r",
+    "CRLF and LF": 'a,"b\nc"\r\nd\n\r\né\r\n\n"\r\n"\r\n',
+    "a CR among LF": "a\nb\nc\rd\ne\nf\n",
+    "a CR among CRLF": "a\r\nb\r\nc\rd\r\ne\r\n\r\r\n\n\rf\r\ng",
+    "a CR in quotes": 'a\n"b\rc",d\ne\n"f\n\r",g\n',
+    "a CR at the end": "a\nb\nc\n\r",
+    "NUL": "a\nb\nc\0\nd\ne\n",
+    "mark": "\ufeffa\nb\n\ufeffc\nd\n",
+    "other ends": "a\x0bb\nc\x0cd\x1c\n\x85e\u2028f\ng\n",
+}
+
+
+def text_of(data: bytes, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding, handler(encoding), newline="")
+
+
+def blocks_of(lines: TextLines) -> list[str]:
+    return list(itertools.chain.from_iterable(iter(lambda: lines.block([]), [])))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "gb18030"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_lines_are_the_same_wherever_the_file_is_torn(name: str, encoding: str):
+    data = TEXTS[name].encode(encoding)
+    expected = list(text_of(data, encoding))
+    for first, second in itertools.combinations_with_replacement(range(len(data) + 1), 2):
+        parts = list(filter(None, (data[:first], data[first:second], data[second:])))
+        assert blocks_of(TextLines(Handed(parts), encoding, LIMIT)) == expected
+
+
+BAD = {
+    "cut short": b"a\nb\nc\xf0\x9f\nd\ne\n",
+    "alone": b"a\nb\n\xff\nc\nd\n",
+    "at the end": b"a\nb\nc\xe2\x82",
+    "a surrogate": b"a\n\xed\xa0\x80\nb\nc\n",
+    "ahead of CRLF": b"a\r\nb\xc3\r\nc\r\nd\xe2\x82\r\n",
+    "ahead of a CR": b"a\nb\xc3\rc\nd\xf0\x9f\x98\r",
+    "with NUL": b"a\n\0\nb\xff\nc\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bytes_that_are_not_utf_8_are_the_same_wherever_the_file_is_torn(name: str):
+    data = BAD[name]
+    expected = list(text_of(data, "utf-8"))
+    for first, second in itertools.combinations_with_replacement(range(len(data) + 1), 2):
+        parts = list(filter(None, (data[:first], data[first:second], data[second:])))
+        assert blocks_of(TextLines(Handed(parts), "utf-8", LIMIT)) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("odd", ["NUL", "bad byte"])
+def test_a_block_with_a_line_that_is_not_clean_says_so_wherever_the_file_is_torn(encoding: str, odd: str):
+    bad = {"utf-8": b"\xff", "cp1252": b"\x81", "utf-16-le": b"\0\xd8", "utf-32": b"\xff\xff\xff\xff"}
+    data = "a\nb\n".encode(encoding)
+    data += "\0".encode(encoding)[-4:] if odd == "NUL" else bad[encoding]
+    data += "c\nd\ne\n".encode(encoding).removeprefix("".encode(encoding))
+    for at in range(1, len(data)):
+        lines = TextLines(Handed([data[:at], data[at:]]), encoding, LIMIT)
+        while block := lines.block([]):
+            if any("\0" in line or not line.isascii() for line in block):
+                assert not lines.clean
+
+
+@unhurried
+@given(
+    parts=st.lists(
+        st.sampled_from([b"a\n", b"\r\n", b"\r", "é😀\n".encode(), b"\xff", b"x" * 9, b"a\nxxx", b"\0\n"])
+    ),
+    limit=st.integers(1, 40),
+    turns=st.lists(st.sampled_from(["take", "wait", "give back", "read"]), max_size=20),
+)
+def test_a_block_is_never_larger_than_it_is_said_to_be(parts, limit, turns):
+    for lines in (TextLines(Handed(parts), "utf-8", limit), ByteLines(Handed(parts), limit)):
+        rest = []
+        for turn in turns:
+            if turn == "read" and not rest:
+                lines.readline(limit)
+                continue
+            block = lines.block(rest)
+            assert lines.size >= sum(map(len, block))
+            rest = block[1:] if turn != "take" else []
+            if turn == "give back":
+                lines.give_back(rest)
+                rest = []
+
+
+def test_the_size_of_a_block_does_not_grow_with_what_was_read_before():
+    data = b"a,b\n" * 100_000
+    lines = TextLines(io.BytesIO(data), "utf-8", LIMIT)
+    for _ in range(50_000):
+        lines.readline(LIMIT)
+    while block := lines.block([]):
+        assert lines.size < sum(map(len, block)) + 1_000
+
+
+@unhurried
+@given(
+    lines=st.lists(
+        st.sampled_from(["a,b", "", ",", "é,😀", "a\u2028,\x85b", "a;b", "'a,b'", "a", "a,b,c", " a , b ", "\x1c,\x0b"])
+    ),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    width=st.sampled_from([1, 2, 2, 3]),
+    quote=st.sampled_from(['"', ""]),
+    whole=st.booleans(),
+)  # fmt: skip
+@example(lines=["a", "", "b"], end="\n", width=1, quote='"', whole=True)
+def test_cells_without_quotes_are_cut_as_the_csv_reader_cuts_them(lines, end, width, quote, whole):
+    data = end.join([*lines, "" if whole else "x,y"]).encode()
+
+    def reader() -> CsvReader:
+        return CsvReader(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", width, quote=quote)
+
+    items = in_one_list(reader())
+    assert items == list(reader())
+    own = filter(None, csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    fitting = [cells for cells in own if len(cells) == width]
+    assert [item.values for item in items if isinstance(item, Record)] == fitting
