@@ -254,7 +254,7 @@ def are_insert_ids(values: Sequence[str]) -> bool:
         all(values)
         and are_short(values, MAX_INSERT_ID_BYTES)
         and joined.isascii()
-        and (not values or joined.replace("-", "0").isalnum())
+        and (not values or joined.replace("-", "0").encode().isalnum())  # of text it asks Unicode's tables
         and REFUSED_IDS.isdisjoint(values)
     )
 
