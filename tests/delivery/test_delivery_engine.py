@@ -168,8 +168,22 @@ def test_lost_answers_are_sent_again_until_every_event_is_taken():
 
 
 def test_a_batch_that_waits_for_its_next_try_keeps_no_sender_from_work():
-    server = Memory(lambda sent: error(503) if 0 in sent and server.tries_of(0) < 4 else taken(len(sent)))
-    out = list(send(many(30), server, concurrency=1))
+    others_wait = threading.Event()
+
+    def source():
+        for number, each in enumerate(many(30)):
+            if number == 2:  # whoever asks for the third has put the second where senders look
+                others_wait.set()
+            yield each
+
+    def answer(sent):
+        if 0 in sent and server.tries_of(0) < 4:
+            others_wait.wait(10)
+            return error(503)
+        return taken(len(sent))
+
+    server = Memory(answer)
+    out = list(send(source(), server, concurrency=1))
     assert server.tries_of(0) == 4
     assert server.requests.index([0, 1, 2, 3, 4], 1) > 1  # others went in between
     assert statuses(out) == [Status.IMPORTED] * 150
