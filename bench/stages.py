@@ -37,8 +37,8 @@ from importer.model import (
     Verdict,
 )
 from importer.reading import detect_with, make_reading, with_types
+from importer.results import outcomes
 from importer.results.lines import format_of
-from importer.run import outcomes
 from importer.scan import scan
 from importer.source import open_source
 

@@ -32,14 +32,11 @@ from importer.results import (
     inspect,
     link,
     manifest_path,
-    outcomes,
     read_manifest,
     repair,
     write_manifest,
 )
 from importer.source import Source, open_source, unchanged
-
-__all__ = ["Report", "outcomes", "run"]
 
 _VALID = Verdict(Status.VALID)
 

@@ -15,8 +15,8 @@ from importer.model import Batch, Delivered, Destination, Event, Outcome, Reject
 from importer.places import place
 from importer.prepare import prepare
 from importer.progress import Silent
-from importer.results import inspect, status_of
-from importer.run import Report, outcomes, run
+from importer.results import inspect, outcomes, status_of
+from importer.run import Report, run
 
 NOW_MS = 1_717_200_000_000
 

@@ -22,8 +22,8 @@ from importer.events.mapper import Mapper
 from importer.events.mapping_file import Declared
 from importer.model import Delivered, Event, Reading, Record, Rejection, Status, Verdict
 from importer.reading import detect_with, make_reading, with_types
+from importer.results import outcomes
 from importer.results.lines import format_of
-from importer.run import outcomes
 from importer.scan import audit, scan
 from importer.source import open_source
 

@@ -16,7 +16,9 @@ import orjson
 from importer.events.types import SAFE_DIGITS, canonical_numbers
 from importer.model import ColumnType
 
-_OF_NUMBERS: Final = b"0123456789.,-+eEnul"
+_OTHER_JSON: Final = tuple(
+    ' \t\n\r"[{tf'
+)  # blanks, and how all begins in JSON that is neither number nor null
 _extreme: Final = re.compile(r"[eE][-+]?[0-9]{3}").search  # there a double may hold fewer digits
 _BOOLEANS: Final[Mapping[str, bool | None]] = {
     "": None,
@@ -56,16 +58,29 @@ def short_numbers(cells: Sequence[str]) -> list[int | float | None] | None:
         return None
     gaps = cells.count("")
     joined = ",".join([cell or "null" for cell in cells] if gaps else cells)
-    # Other characters may be blanks, which JSON allows, or letters: a cell that holds "null" is a text.
-    if not joined.isascii() or joined.encode().translate(None, _OF_NUMBERS) or joined.count("n") != gaps:
-        return None
     if ("e" in joined or "E" in joined) and _extreme(joined):
         return None
+    return json_numbers(joined, len(cells), gaps)
+
+
+def json_numbers(joined: str, count: int, gaps: int = 0) -> list[Any] | None:
+    """Return what a reader of JSON makes of numbers; None if that is not all they are.
+
+    The grammar of `types` is that of JSON: each of them is a number there, too.
+
+    Args:
+        joined: The numbers, parted by commas.
+        count: How many they are.
+        gaps: In place of so many of them stands ``null``.
+    """
+    # In a text that is "null" there is one n more; blanks, which JSON allows, make a text of a number.
+    if joined.count("n") != gaps or any(map(joined.__contains__, _OTHER_JSON)):
+        return None
     try:
-        found: list[int | float | None] = orjson.loads(f"[{joined}]")
+        found: list[Any] = orjson.loads(f"[{joined}]")
     except orjson.JSONDecodeError:
         return None
-    return found if len(found) == len(cells) else None  # a cell may hold a comma itself
+    return found if len(found) == count else None  # one may hold a comma itself
 
 
 READERS: Final[Mapping[ColumnType, Callable[[Sequence[str]], Sequence[Any] | None]]] = {

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from importer.events import rules
 from importer.events.mapping import PROPERTY_OF
-from importer.events.types import POSITIONAL, canonical
+from importer.events.types import canonical, canonical_numbers
 from importer.events.written import TAG
 from importer.model import Field
 
@@ -88,10 +88,13 @@ class Properties:
             for key, value in own.items()
             if value.__class__ is not str and value.__class__ in _MAY_CHANGE
         ]
-        for _, own, key, value in may_change:
-            if value.__class__ is not float or not value % 1 or abs(value) < POSITIONAL:
+        numbers = canonical_numbers([value for _, _, _, value in may_change])  # the others stay as they are
+        for (at, own, key, value), number in zip(may_change, numbers, strict=True):
+            if value.__class__ is float:
+                own[key] = number
+            else:
                 own[key] = canonical(value)
-        nested.update(at for at, _, _, value in may_change if value.__class__ is not float)
+                nested.add(at)
         return not names.isdisjoint(self._reserved)
 
     def _learn(self, names: set[str]) -> set[str]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final
 
 from importer.errors import StorageError
 
@@ -18,7 +17,7 @@ _PARTS: Final = 128
 class Spilled:
     """Rows of 64-bit numbers: in memory while they are few, then in temporary files by their first number.
 
-    Use it as a context: its temporary files go with it.
+    Close it: its temporary files go then.
 
     Args:
         width: Numbers in a row.
@@ -34,17 +33,6 @@ class Spilled:
         self._held = bytearray()
         self._parts: list[IO[bytes]] = []
         self._count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the temporary files."""
@@ -95,7 +83,7 @@ class Spilled:
         ends = np.searchsorted(where[order], np.arange(_PARTS + 1))
         try:
             if not self._parts:
-                self._parts = [tempfile.TemporaryFile(dir=self._folder) for _ in range(_PARTS)]  # noqa: SIM115 - see __exit__
+                self._parts = [tempfile.TemporaryFile(dir=self._folder) for _ in range(_PARTS)]  # noqa: SIM115 - see close
             for part, (start, end) in enumerate(pairwise(ends)):
                 self._parts[part].write(table[order[start:end]].tobytes())
         except OSError as error:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import orjson
-
+from importer.events.columns import json_numbers
 from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER, SAFE_DIGITS
 from importer.model import ColumnType
 
-_OTHER_JSON: Final = tuple(' \t\n\r"[{ntf')  # blanks, and how all begins in JSON that is no number
 _OF_FRACTIONS: Final = tuple(".eE")
 _are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
 _EXAMPLES = 3
@@ -118,21 +116,15 @@ def _all_numbers(values: Sequence[str]) -> bool:
 
 
 def _short_numbers(values: Sequence[str]) -> str:
-    """Return the values joined if each is a number that a double can hold; may miss some.
-
-    The grammar of `types` is that of JSON, so a reader of JSON proves it.
-    """
+    """Return the values joined if each is a number that a double can hold; may miss some."""
     joined = ",".join(values)
-    if any(map(joined.__contains__, _OTHER_JSON)):
-        return ""
-    try:
-        found = orjson.loads(f"[{joined}]")
-    except orjson.JSONDecodeError:
+    found = json_numbers(joined, len(values))
+    if found is None:
         return ""
     # What is not negative is no more than its sum, however that is rounded.
     if ("-" in joined or sum(found) >= MAX_INTEGER) and max(map(len, values)) > SAFE_DIGITS:
         return ""
-    return joined if len(found) == len(values) else ""  # a value may hold a comma itself
+    return joined
 
 
 def _are_booleans(values: Sequence[str]) -> bool:

@@ -31,9 +31,7 @@ MAX_INTEGER = 2**53
 _MAX_UNSIGNED = 2**64
 _MIN_SIGNED = -(2**63)
 SAFE_DIGITS = 15  # a decimal of so many characters always survives the way through a double
-POSITIONAL = 1e-4
-"""From here on every shortest formatter writes a fraction in the same digits."""
-
+_POSITIONAL = 1e-4  # from here on every shortest formatter writes a fraction in the same digits
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _is_number = re.compile(NUMBER).fullmatch
 BOOLEANS = {"true": True, "false": False}
@@ -72,7 +70,7 @@ def canonical(value: Any) -> Any:
 def canonical_numbers(values: Iterable[Any]) -> list[Any]:
     """Return what `canonical` gives for each of some numbers."""
     return [
-        value if type(value) is not float or (value % 1 and abs(value) >= POSITIONAL) else canonical(value)
+        value if type(value) is not float or (value % 1 and abs(value) >= _POSITIONAL) else canonical(value)
         for value in values
     ]
 
@@ -84,7 +82,7 @@ def _canonical_float(value: float) -> Any:
     if value.is_integer():
         if _MIN_SIGNED <= value < _MAX_UNSIGNED:
             return int(value)
-    elif abs(value) >= POSITIONAL:
+    elif abs(value) >= _POSITIONAL:
         return value
     return orjson.Fragment(repr(value))
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model import Event, Rejection, Status, Verdict
+from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
 from importer.results.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from importer.model import Delivered
     from importer.results.writer import ResultsWriter
 
 _AT_ONCE = 500
 """Outcomes that are written at once: so many stay in the processor's nearest memory."""
-
-
-def outcomes(delivered: Delivered) -> Iterator[Outcomes]:
-    """Yield what became of each record of a batch, in order, in parts."""
-    batch, verdicts = delivered
-    return _in_parts(batch.items, batch.events, verdicts)
 
 
 class Ledger:
@@ -76,12 +69,12 @@ class Ledger:
         Raises:
             StorageError: As for `ResultsWriter.write`.
         """
-        items, events, verdicts = self._items, self._events, self._verdicts
+        held = Delivered(Batch(self._items, self._events, ()), self._verdicts)
         self._items, self._events, self._verdicts = [], [], []
-        for part in _in_parts(items, events, verdicts):
+        for part in outcomes(held):
             self._results.write(part)
             self.notes += len(part.notes) - part.notes.count("")
-        if items:
+        if held.batch.items:
             self._written()
 
 
@@ -91,9 +84,9 @@ def _taken_whole(delivered: Delivered) -> bool:
     return first is not None and first.status.success and verdicts.count(first) == len(batch.items)
 
 
-def _in_parts(
-    items: Sequence[Event | Rejection], events: Sequence[Event], verdicts: Sequence[Verdict]
-) -> Iterator[Outcomes]:
+def outcomes(delivered: Delivered) -> Iterator[Outcomes]:
+    """Yield what became of each record of a batch, in order, in parts."""
+    (items, events, _), verdicts = delivered
     if len(events) < len(items):
         given = iter(verdicts)
         verdicts = [next(given) if isinstance(item, Event) else _invalid(item) for item in items]
