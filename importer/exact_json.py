@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from operator import methodcaller
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -27,15 +26,12 @@ MAX_INTEGER: Final = 2**64 - 1
 _TO_ZERO: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
 _OUTLINE: Final = bytes.maketrans(b"123456789.E-[,\t\n\r", b"0000000000e      ")
 _SPACES: Final = (b" ", b"\n", b"\r", b"\t")
-# Without blanks, json.dumps writes as orjson does.
-_WAYS: Final[tuple[Callable[[bytes], bytes], ...]] = (bytes, methodcaller("replace", b" ", b""))
 _SIXTEEN: Final = b"0" * 16
 _TINY: Final = b"0e-000"
 _REST: Final = re.compile(rb"[0-9.]*(?:[eE][-+]?[0-9]+)?")
 _SMALL: Final = re.compile(rb"(?:^|[:,\[\s])(-?[0-9.]+[eE]-[0-9]{3,})")
 _AHEAD: Final = (b"", b":", b",", b"[", b" ", b"\t", b"\n", b"\r")  # of a number
 _DIGITS: Final = 20  # of MIN_INTEGER and MAX_INTEGER, with the sign
-_FEW: Final = 5  # of many texts: they show how the others are written
 _SHOWN: Final = 40
 _MOST: Final = 3  # notes on one text
 
@@ -82,24 +78,9 @@ def suspicious(data: bytes, value: Any) -> bool:
     squeezed = _with_colons_behind_keys(data, outline)
     if not odd and squeezed.count(b'":') == (len(value) if type(value) is dict else 0):
         return False
-    if _is_as_written(data, value, _squeezed):
+    if _is_as_written(data, value):
         return False
     return (odd and _has_inexact(data)) or not _are_all_keys(squeezed, (value,))
-
-
-def plain(texts: Sequence[bytes], values: Sequence[Any]) -> bool:
-    """Return True if none of many texts is `suspicious`; a fraction of what asking each would cost.
-
-    Args:
-        texts: JSON texts.
-        values: What orjson made of each.
-    """
-    for squeeze in _WAYS:
-        few = zip(texts[:_FEW], values[:_FEW], strict=True)
-        if sum(_is_as_written(*pair, squeeze) for pair in few) > min(len(texts), _FEW) // 2:
-            texts, values = _written_otherwise(texts, values, squeeze)
-            break
-    return _are_counted(texts, values) or not any(map(suspicious, texts, values))
 
 
 def explain(data: bytes) -> str:
@@ -125,47 +106,15 @@ def explain(data: bytes) -> str:
     return "; ".join(notes[:_MOST]) + more
 
 
-def _is_as_written(text: bytes, value: Any, squeeze: Callable[[bytes], bytes]) -> bool:
+def _is_as_written(text: bytes, value: Any) -> bool:
     """True if orjson writes a value just as the text has it: then it has read it as it is.
 
     Spaces may be left out, even of strings: equal texts still hold as many keys, and the same numbers.
     """
     try:
-        return squeeze(orjson.dumps(value)) == squeeze(text)
+        return _squeezed(orjson.dumps(value)) == _squeezed(text)
     except TypeError:  # nested too deep
         return False
-
-
-def _written_otherwise(
-    texts: Sequence[bytes], values: Sequence[Any], squeeze: Callable[[bytes], bytes]
-) -> tuple[Sequence[bytes], Sequence[Any]]:
-    """Those of many texts that are not as orjson writes them, and their values."""
-    try:
-        written = squeeze(orjson.dumps(values))[1:-1]
-    except TypeError:  # nested too deep
-        return texts, values
-    squeezed = texts if squeeze is bytes else list(map(squeeze, texts))
-    if written == b",".join(squeezed):
-        return (), ()
-    written += b","
-    odd: list[int] = []
-    at = 0
-    for n, text in enumerate(squeezed):
-        if written.startswith(text + b",", at):
-            at += len(text) + 1
-        else:
-            odd.append(n)
-            at += len(squeeze(orjson.dumps(values[n]))) + 1
-    return [texts[n] for n in odd], [values[n] for n in odd]
-
-
-def _are_counted(texts: Sequence[bytes], values: Sequence[Any]) -> bool:
-    """True if some texts hold no odd digits, and as many keys as their values."""
-    joined = b",".join(texts)
-    outline = _outline(joined)
-    if _has_odd_digits(outline):
-        return False
-    return _are_all_keys(_with_colons_behind_keys(joined, outline), values)
 
 
 def _squeezed(data: bytes) -> bytes:

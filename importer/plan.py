@@ -274,7 +274,7 @@ def _example(text: str) -> str:
     return short if short.isprintable() else repr(short)
 
 
-def first_events(chunks: Iterable[list[Record | Rejection]], mapper: Mapper, count: int = 3) -> list[str]:
+def first_events(chunks: Iterable[Sequence[Record | Rejection]], mapper: Mapper, count: int = 3) -> list[str]:
     """Return the first records as they would be sent, or why they would not be."""
     items = (item for chunk in chunks for item in mapper.map(chunk))
     return [_event_text(item) for item in islice(items, count)]

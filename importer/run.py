@@ -212,7 +212,7 @@ def _events(items: Sequence[Event | Rejection]) -> Sequence[Event]:
 # ── from the source ──────────────────────────────────────────────────────────────────────────────
 
 
-def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[list[Record | Rejection]]:
+def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[Sequence[Record | Rejection]]:
     """Yield the records that the run is for and that have no outcome yet, in chunks."""
     limit, done = job.options.limit, job.standing.records
     for chunk in source.chunks():
@@ -241,7 +241,7 @@ def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[list[Record |
 
 
 def _mapped(
-    chunks: Iterable[list[Record | Rejection]], job: Job, now: Callable[[], int]
+    chunks: Iterable[Sequence[Record | Rejection]], job: Job, now: Callable[[], int]
 ) -> Iterator[list[Event | Rejection]]:
     """Yield an event or a rejection for each record, in chunks."""
     return map((job.redo or Mapper(job.manifest.reading, now)).map, chunks)

@@ -6,27 +6,25 @@ It joins the source to the events wing, and no more: what a column is, is decide
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
+from importer import speedups
 from importer.collector import patient
-from importer.errors import SourceError
 from importer.events.audit import Audit, Collisions
 from importer.events.distinct import Distinct
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
-from importer.events.own_ids import OwnIds
 from importer.events.time_columns import TimeColumns
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.events.type_scan import ColumnProfile, TypeScan
 from importer.events.types import BadValue
 from importer.model import Dialect, Event, Field, Reading, Record, Rejection
 from importer.results import Counts
-from importer.source import RawLines, Source, open_source
+from importer.source import open_source
 
 _values_of: Final = attrgetter("values")
 
@@ -92,15 +90,21 @@ def _scan(
     readings = [replace(reading, dialect=dialect) for dialect in dialects] or [reading] * len(paths)
     for at, part in _parts(paths, readings, limit, watch):
         counted[at] += len(part)
+        if types and speedups.COMPILED and isinstance(part, speedups.Block):
+            types.add(part.column, part.survey)
+            look.add(len(part), part.column)
+            continue
         records = _records(part)
         facts.unreadable += len(part) - len(records)
         if not records:
             continue
         values: list[Any] = list(map(_values_of, records))
         if types:
-            values = list(zip(*values, strict=True))
-            types.add(values)
-        look.add(len(records), values)
+            column = list(zip(*values, strict=True)).__getitem__
+            types.add(column)
+            look.add(len(records), column)
+        else:
+            look.add(len(records), values)
     facts.records = sum(counted)
     return Scan(types.profiles() if types else (), facts, tuple(counted))
 
@@ -127,7 +131,7 @@ def audit(
     """
     mappers = [Mapper(reading, now) for reading in readings]
     with patient(), Audit(folder) as found:
-        count = _different_ids(paths, readings, folder, limit, watch)
+        count = _different_ids(paths, readings, mappers, folder, limit, watch)
         if count is not None:
             return Collisions(events=count)
         for at, part in _parts(paths, readings, limit, watch):
@@ -138,51 +142,22 @@ def audit(
 def _different_ids(
     paths: Sequence[Path],
     readings: Sequence[Reading],
+    mappers: Sequence[Mapper],
     folder: Path,
     limit: int | None,
     watch: Callable[[int], None],
 ) -> int | None:
-    """Return how many ids the records bring along, if all do and no two are the same; None if in doubt."""
-    # What can't be read is told by who reads with care.
-    with Distinct(folder) as distinct, suppress(SourceError):
-        for ids in _own_ids(paths, readings, limit, watch):
-            if ids is None or not distinct.add(ids):
+    """Return how many events there are, if no two have the same id; None if in doubt."""
+    with Distinct(folder) as distinct:
+        for at, part in _parts(paths, readings, limit, watch):
+            if not distinct.add(mappers[at].insert_ids(part)):
                 return None
         return distinct.count if distinct.all_differ() else None
-    return None
-
-
-def _own_ids(
-    paths: Sequence[Path], readings: Sequence[Reading], limit: int | None, watch: Callable[[int], None]
-) -> Iterator[list[str] | None]:
-    """Yield the ids of some sources, and None where these are not all there is to compare."""
-    done = 0
-    for path, reading in zip(paths, readings, strict=True):
-        own = OwnIds(reading)
-        if not own.sure:
-            yield None
-            return
-        count = 0
-        with _cells_or_lines(path, reading) as source:
-            for part in source.chunks():
-                ids = own.of(part)
-                yield ids
-                count += len(ids or ())
-                watch(done + source.position())
-                if limit is not None and count >= limit:  # some more do no harm
-                    break
-            done += source.size
-
-
-def _cells_or_lines(path: Path, reading: Reading) -> Source | RawLines:
-    if reading.dialect.format == "csv":
-        return open_source(path, reading.dialect, reading.columns)
-    return RawLines(path, reading.dialect.compression)
 
 
 def _parts(
     paths: Sequence[Path], readings: Sequence[Reading], limit: int | None, watch: Callable[[int], None]
-) -> Iterator[tuple[int, list[Record | Rejection]]]:
+) -> Iterator[tuple[int, Sequence[Record | Rejection]]]:
     """Yield the records of some sources in chunks, each with the place of its source among them."""
     done = 0
     for at, (path, reading) in enumerate(zip(paths, readings, strict=True)):
@@ -209,9 +184,9 @@ def look_at(sample: Iterable[Record | Rejection], reading: Reading) -> Scan:
     """Return what can be said of a source from its first records alone."""
     facts = Facts()
     records = [item for item in sample if isinstance(item, Record)]
-    values: list[Any] = list(map(_values_of, records))
+    values: Any = list(map(_values_of, records))
     if reading.dialect.format == "csv":
-        values = list(zip(*values, strict=True))
+        values = list(zip(*values, strict=True)).__getitem__
     if records:
         _Look(reading, facts).add(len(records), values)
     facts.records = len(records)
@@ -228,8 +203,8 @@ class _Look:
         self._event = _finder(reading, "event")
         self._time = _finder(reading, "time")
 
-    def add(self, count: int, values: Sequence[Any]) -> None:
-        """Look at some records: their cells by columns (CSV), or their objects (JSONL)."""
+    def add(self, count: int, values: Any) -> None:
+        """Look at some records, given what returns the cells of a column (CSV), or their objects (JSONL)."""
         facts = self._facts
         names = self._event(count, values)
         if set(map(type, names)) != {str} or not all(names):
@@ -263,7 +238,7 @@ class _Look:
             facts.clock_changes += isinstance(error, ClockChange)
 
 
-def _finder(reading: Reading, field: Field) -> Callable[[int, Sequence[Any]], Sequence[Any]]:
+def _finder(reading: Reading, field: Field) -> Callable[[int, Any], Sequence[Any]]:
     """Return what finds the raw values of a field, given the number of records and what they hold."""
     if field in reading.constants:
         constant = reading.constants[field]
@@ -273,7 +248,7 @@ def _finder(reading: Reading, field: Field) -> Callable[[int, Sequence[Any]], Se
         return lambda count, _: [None] * count
     if reading.dialect.format == "csv":
         index = reading.columns.index(column)
-        return lambda _, columns: columns[index]
+        return lambda _, column: column(index)
     path = path_to(column, reading.columns)
 
     def follow(_: int, values: Sequence[Any]) -> Sequence[Any]:

@@ -205,7 +205,7 @@ def untimed(ids: Sequence[str]) -> list[str]:
 
 def test_ids_that_are_all_different_need_no_events(tmp_path: Path):
     ids = [f"id-{n}" for n in range(1_500)]
-    jsonl = written(tmp_path, untimed(ids))
+    jsonl = written(tmp_path, untimed(["first", *ids]))  # of a file, that is looked at with care
     cells = written(tmp_path, [HEAD, *(row("Paid", "soon", "u", own, "") for own in ids)], "cells")
     for path, reading in ((jsonl, SHAPE), (cells, CELLS)):
         assert audited([path], [reading]) == Collisions(events=1_500)
@@ -215,20 +215,27 @@ def test_ids_that_are_all_different_need_no_events(tmp_path: Path):
 
 def test_a_source_that_is_compressed_and_has_a_byte_order_mark_is_told_without_events(tmp_path: Path):
     path = tmp_path / "events.gz"
-    path.write_bytes(gzip.compress("".join(["\ufeff", *untimed(["a", "b"])]).encode()))
+    path.write_bytes(gzip.compress("".join(["\ufeff", *untimed(["first", "a", "b"])]).encode()))
     reading = replace(SHAPE, dialect=Dialect("jsonl", "gzip"))
     assert audited([path], [reading]) == Collisions(events=2)
 
 
 @pytest.mark.parametrize("second", [["c", "d"], ["c", "a"]])
 def test_ids_are_compared_over_all_sources(tmp_path: Path, second: list[str]):
-    paths = [written(tmp_path, untimed(["a", "b"]), "one"), written(tmp_path, untimed(second), "two")]
+    ids = (["first", "a", "b"], ["first", *second])
+    paths = [written(tmp_path, untimed(each), name) for each, name in zip(ids, ("one", "two"), strict=True)]
     assert audited(paths, [SHAPE, SHAPE]).events == (4 if second == ["c", "d"] else 0)
 
 
-@pytest.mark.parametrize("own", ["a", "", "no id!"])
-def test_an_id_that_stands_twice_or_is_none_makes_every_event_be_compared(tmp_path: Path, own: str):
-    assert audited([written(tmp_path, untimed(["a", "b", own]))], [SHAPE]).events == 0
+def test_an_id_that_stands_twice_makes_every_event_be_compared(tmp_path: Path):
+    assert audited([written(tmp_path, untimed(["first", "a", "b", "a"]))], [SHAPE]).events == 0
+
+
+@pytest.mark.parametrize("own", ["", "no id!"])
+def test_an_id_that_is_none_is_compared_as_it_is_sent(tmp_path: Path, own: str):
+    lines = [line("Paid", TIME, "u", each, '"n":1', 3) + "\n" for each in ["first", "a", own, "b", own]]
+    found = audited([written(tmp_path, lines)], [SHAPE])
+    assert (found.events, found.identical, found.lost) == (5, 1, 0)
 
 
 def test_events_of_two_sources_that_differ_and_share_an_id_are_found(tmp_path: Path):
@@ -252,7 +259,7 @@ def test_a_limit_leaves_out_what_collides_behind_it(tmp_path: Path):
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_progress_goes_up_to_the_size_of_all_sources(tmp_path: Path, shared: bool):
     paths = [written(tmp_path, untimed([f"{name}{n}" for n in range(900)]), name) for name in "ab"]
-    paths.append(written(tmp_path, untimed(["a1" if shared else "c1"]), "c"))
+    paths.append(written(tmp_path, untimed(["first", "a1" if shared else "c1"]), "c"))
     told: list[int] = []
     audited(paths, [SHAPE] * 3, watch=told.append)
     assert told[-1] == max(told) == sum(path.stat().st_size for path in paths)

@@ -1,7 +1,8 @@
 """How much work a record makes, counted in steps of Python and in calls of C: no clock, so no noise.
 
-What is usual must stay on the fast ways, where a record costs a few dozen or a few hundred steps and not two
-thousand. Each bound is about twice what was counted when it was set: a slip is seen, a new Python is not.
+What is usual must stay on the quick ways, where a record costs a few steps and not two thousand: what is
+compiled counts as one call. Each bound is about twice what was counted when it was set: a slip is seen, a new
+Python is not.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def chunks_of(path: Path, reading: Reading) -> list[list[Record | Rejection]]:
 @pytest.mark.parametrize("name", ["events.csv", "flat.jsonl", "shape.jsonl"])
 def test_reading_a_record_takes_few_steps(sources: dict[str, Path], name: str):
     reading = reading_of(sources[name])
-    assert work(lambda: chunks_of(sources[name], reading)) < 50
+    assert work(lambda: chunks_of(sources[name], reading)) < 10
 
 
 @pytest.mark.parametrize("name", ["events.csv", "flat.jsonl", "shape.jsonl"])
@@ -135,10 +136,10 @@ def test_mapping_a_record_takes_few_steps(sources: dict[str, Path], name: str):
     chunks = chunks_of(sources[name], reading)
     mapper = Mapper(reading, lambda: NOW_MS)
     assert all(isinstance(item, Event) for chunk in chunks for item in mapper.map(chunk))
-    assert work(lambda: [mapper.map(chunk) for chunk in chunks]) < 650
+    assert work(lambda: [mapper.map(chunk) for chunk in chunks]) < 10
 
 
-@pytest.mark.parametrize(("name", "most"), [("events.csv", 470), ("flat.jsonl", 150)])
+@pytest.mark.parametrize(("name", "most"), [("events.csv", 200), ("flat.jsonl", 800)])
 def test_looking_at_a_record_takes_few_steps(sources: dict[str, Path], name: str, most: int):
     reading = reading_of(sources[name])
     assert work(lambda: scan([sources[name]], reading)) < most

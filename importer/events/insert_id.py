@@ -7,8 +7,6 @@ form that was once used may never change: an event that is sent again would be c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import repeat
 from typing import Final
 
 import orjson
@@ -36,27 +34,14 @@ def of_content(
     """
     fact = _FACT % (event, distinct_id, instant, properties)
     if row is not None:
-        name, number = row
-        # A file's name may hold bytes that are not UTF-8.
-        fact += b"\n" + orjson.dumps((name.encode("utf-8", "backslashreplace").decode(), number))
+        fact += of_row(*row)
     return xxh3_128_hexdigest(fact)
 
 
-def of_contents(
-    events: Iterable[bytes], users: Iterable[bytes], instants: Iterable[bytes], properties: Iterable[bytes]
-) -> list[str]:
-    """Return what `of_content` gives for each of many facts, which need no row.
-
-    Args:
-        events: As there.
-        users: As ``distinct_id`` there.
-        instants: As there, as text.
-        properties: As there, but without the braces.
-    """
-    facts = zip(
-        events, repeat(b"\n"), users, repeat(b"\n"), instants, repeat(b"\n{"), properties, repeat(b"}")
-    )
-    return list(map(xxh3_128_hexdigest, map(b"".join, facts)))
+def of_row(name: str, number: int) -> bytes:
+    """Return what a fact ends with where the record's number belongs to it; as ``row`` of `of_content`."""
+    # A file's name may hold bytes that are not UTF-8.
+    return b"\n" + orjson.dumps((name.encode("utf-8", "backslashreplace").decode(), number))
 
 
 def of_text(text: str) -> str:

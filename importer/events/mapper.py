@@ -11,17 +11,16 @@ from typing import Any, Final
 
 import orjson
 
-from importer import exact_json
+from importer import exact_json, speedups
 from importer.events import insert_id, rules
-from importer.events.bulk import Bulk
 from importer.events.cells import Cells
-from importer.events.found import ROOM
 from importer.events.mapping import PROPERTY_OF
 from importer.events.objects import Objects
+from importer.events.quick import quick_way
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
 from importer.events.types import BadValue, canonical, shown
 from importer.events.values import Values, clash
-from importer.events.written import BODY, FINER, IP_OFF, NO_USER, TAG, tag_member
+from importer.events.written import BODY, FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
 from importer.model import Event, Field, Reading, Record, Rejection
 
 _NAMED: Final = tuple(PROPERTY_OF.items())
@@ -34,8 +33,6 @@ class Mapper:
         reading: How the source is read.
         now: Milliseconds since the epoch, asked once per chunk.
 
-    Attributes:
-        bulk: Makes the events of records that need no care, many at once.
     """
 
     def __init__(self, reading: Reading, now: Callable[[], int]) -> None:
@@ -58,23 +55,40 @@ class Mapper:
             self._properties_of, objects = Cells(reading, self._values), None
         else:
             self._properties_of = objects = Objects(reading, self._values)
-        self.bulk = Bulk(reading, self._times, self._fixed, self._constants, objects)
+        self._quick = quick_way(reading, self._times, self._fixed, self._constants, objects)
 
     def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
-        """Return an event or a rejection for each record, in order; rejections pass through."""
+        """Return an event or a rejection for each record, in order; rejections pass through.
+
+        Args:
+            chunk: A list, or a `speedups.Block`.
+        """
         self._clock = self._now()
-        made = self.bulk.map(chunk, self._clock)
+        if self._quick is None or not isinstance(chunk, speedups.Block):
+            return [self._one(item) for item in chunk]
+        made = self._quick.map(chunk, self._clock)
         if None not in made:
             return made  # type: ignore[return-value]  # None was looked for
-        return [
-            event if event is not None else self._event(item) if isinstance(item, Record) else item
-            for event, item in zip(made, chunk, strict=True)
-        ]
+        return [event or self._one(chunk[at]) for at, event in enumerate(made)]
+
+    def insert_ids(self, chunk: Sequence[Record | Rejection]) -> list[str]:
+        """Return the ids of the events that `map` makes, and maybe some of records that become none."""
+        if self._quick is None or not isinstance(chunk, speedups.Block):
+            return [item.insert_id for item in self.map(chunk) if isinstance(item, Event)]
+        self._clock = self._now()
+        found = self._quick.insert_ids(chunk, self._clock)
+        if None not in found:
+            return found  # type: ignore[return-value]  # None was looked for
+        others = (self._one(chunk[at]) for at, own in enumerate(found) if own is None)
+        return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
     def map_one(self, record: Record) -> Event | Rejection:
         """Return what `map` makes of a record, without the help of others."""
         self._clock = self._now()
         return self._event(record)
+
+    def _one(self, item: Record | Rejection) -> Event | Rejection:
+        return self._event(item) if isinstance(item, Record) else item
 
     # ── one record ───────────────────────────────────────────────────────────────────────────
 

@@ -18,10 +18,9 @@ Every ``MAX_…`` is the largest value that is allowed.
 
 from __future__ import annotations
 
+import string
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +53,9 @@ MAX_STRING_CHARACTERS = 255
 
 MAX_INSERT_ID_BYTES = 36
 """Longest ``$insert_id``."""
+
+INSERT_ID_CHARACTERS = (string.ascii_letters + string.digits + "-").encode()
+"""What an ``$insert_id`` is made of."""
 
 MIN_TIME_MS = 31_536_000_000
 """1971-01-01T00:00:00Z, the first moment that Mixpanel takes, in milliseconds."""
@@ -242,11 +244,6 @@ def check_encoding(event: object) -> Violation | None:
 # ── many at once: what the checks above would find nothing in ────────────────────────────────────
 
 
-def are_ids(values: Iterable[str]) -> bool:
-    """True if `check_distinct_id` finds nothing in any of these texts."""
-    return REFUSED_IDS.isdisjoint(values)
-
-
 def are_insert_ids(values: Sequence[str]) -> bool:
     """True if `check_insert_id` finds nothing in any of these texts, which may be none."""
     joined = "".join(values)
@@ -264,48 +261,12 @@ def are_short(texts: Iterable[str], most: int = MAX_STRING_CHARACTERS) -> bool:
     return max(map(len, texts), default=0) <= most
 
 
-def may_hold_long_text(written: bytes) -> bool:
-    """False if no text within some JSON can have more characters than Mixpanel keeps.
-
-    Args:
-        written: JSON, or several parted by commas.
-    """
-    if b'\\"' in written:
-        written = written.replace(b'\\"', b"..")  # it ends no text
-    last, end = -1, len(written) - 1 - MAX_STRING_CHARACTERS
-    while last < end:
-        last = written.rfind(b'"', last + 1, last + MAX_STRING_CHARACTERS + 2)
-        if last < 0:
-            return True
-    return False
-
-
-def may_be_too_nested(written: bytes, objects: int = MAX_NESTING + 1) -> bool:
-    """False if no array or object within some JSON can be too large or nested too deep.
-
-    Args:
-        written: The properties of an event as JSON, or one of their values.
-        objects: How many objects may be in one another, that of the properties among them.
-    """
-    # Each element takes a byte at least, and each a comma or a bracket.
-    least = 2 * min(MAX_ARRAY_ELEMENTS, MAX_NESTED_KEYS) + 3
-    return len(written) >= least or written.count(b"{") > objects
-
-
 def is_plain(value: JSON) -> bool:
     """True if neither `check_properties` nor `notes_on` has a word to say of a property with this value."""
     kind = type(value)
     if kind is str:
         return len(value) <= MAX_STRING_CHARACTERS  # type: ignore[arg-type]  # kind says: a string
-    if kind not in _CONTAINERS:
-        return True
-    try:
-        written = orjson.dumps(value)
-    except orjson.JSONEncodeError:  # nested deeper than orjson goes
-        return False
-    if not may_hold_long_text(written) and not may_be_too_nested(written, MAX_NESTING):
-        return True
-    return not (_nested_problem(value) or holds_long_text(value))
+    return kind not in _CONTAINERS or not (_nested_problem(value) or holds_long_text(value))
 
 
 # ── the whole event ──────────────────────────────────────────────────────────────────────────────

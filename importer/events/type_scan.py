@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from importer.events.columns import json_numbers
+import orjson
+
 from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER, SAFE_DIGITS
 from importer.model import ColumnType
 
 _OF_FRACTIONS: Final = tuple(".eE")
+# Blanks, and how all begins in JSON that is neither a number nor null.
+_OTHER_JSON: Final = tuple(' \t\n\r"[{tfn')
 _are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
 _EXAMPLES = 3
 
@@ -60,6 +63,22 @@ class _Column:
             self.examples = tuple(dict.fromkeys([*self.examples, *values]))[:_EXAMPLES]
         if values and self.candidates:
             self._narrow(values)
+
+    def is_settled_by(self, filled: int, kind: str) -> bool:
+        """Count further cells by what is known of them all; False if each has to be looked at.
+
+        Args:
+            filled: How many have a value.
+            kind: What all of these are: ``integer``, ``number`` or, if that isn't known, nothing.
+        """
+        if len(self.examples) < _EXAMPLES:
+            return False
+        if kind == "number" and "number" in self.candidates:
+            self.candidates = ("number",)
+        elif self.candidates and not (kind == "integer" and "number" in self.candidates):
+            return False
+        self.filled += filled
+        return True
 
     def _narrow(self, values: Sequence[str]) -> None:
         """Give up the candidates that some further values are not."""
@@ -116,10 +135,18 @@ def _all_numbers(values: Sequence[str]) -> bool:
 
 
 def _short_numbers(values: Sequence[str]) -> str:
-    """Return the values joined if each is a number that a double can hold; may miss some."""
+    """Return the values joined if each is a number that a double can hold; may miss some.
+
+    They are read as JSON: the grammar of numbers is the same.
+    """
     joined = ",".join(values)
-    found = json_numbers(joined, len(values))
-    if found is None:
+    if any(map(joined.__contains__, _OTHER_JSON)):
+        return ""
+    try:
+        found: list[Any] = orjson.loads(f"[{joined}]")
+    except orjson.JSONDecodeError:
+        return ""
+    if len(found) != len(values):  # one may hold a comma itself
         return ""
     # What is not negative is no more than its sum, however that is rounded.
     if ("-" in joined or sum(found) >= MAX_INTEGER) and max(map(len, values)) > SAFE_DIGITS:
@@ -154,10 +181,21 @@ class TypeScan:
         self._columns = [_Column(name) for name in columns]
         self._gaps = frozenset({"", *null})
 
-    def add(self, columns: Iterable[Sequence[str]]) -> None:
-        """Look at the cells of some records, by columns."""
-        for column, cells in zip(self._columns, columns, strict=True):
-            column.add(cells, self._gaps)
+    def add(
+        self,
+        column: Callable[[int], Sequence[str]],
+        survey: Callable[[int], tuple[int, str]] | None = None,
+    ) -> None:
+        """Look at the cells of some records.
+
+        Args:
+            column: Gives the cells of a column, by its place.
+            survey: Gives how many of these are not empty, and what they all are, as far as that is known: an
+                ``integer``, a ``number`` or nothing.
+        """
+        for at, known in enumerate(self._columns):
+            if not (survey and len(self._gaps) == 1 and known.is_settled_by(*survey(at))):
+                known.add(column(at), self._gaps)
 
     def profiles(self) -> tuple[ColumnProfile, ...]:
         """Return what is known of each column, in their order."""

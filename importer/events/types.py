@@ -8,7 +8,6 @@ are text. The grammar of numbers is RFC 8259's, section 6, in ASCII digits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -65,14 +64,6 @@ def canonical(value: Any) -> Any:
     if kind is list and not _MAY_HOLD_FLOATS.isdisjoint(map(type, value)):
         return [canonical(item) for item in value]
     return value
-
-
-def canonical_numbers(values: Iterable[Any]) -> list[Any]:
-    """Return what `canonical` gives for each of some numbers."""
-    return [
-        value if type(value) is not float or (value % 1 and abs(value) >= _POSITIONAL) else canonical(value)
-        for value in values
-    ]
 
 
 _MAY_HOLD_FLOATS = frozenset({float, dict, list})

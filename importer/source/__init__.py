@@ -7,13 +7,11 @@ that can't be read is a `SourceError`.
 from importer.source.copy import copy_records
 from importer.source.detect import Detected, as_said, detect
 from importer.source.fingerprint import fingerprint, unchanged
-from importer.source.raw import RawLines
 from importer.source.source import Source, open_source
 from importer.source.spool import spool
 
 __all__ = [
     "Detected",
-    "RawLines",
     "Source",
     "as_said",
     "copy_records",

@@ -1,14 +1,12 @@
 """Records by the block: a short way for lines that need no care, and the long way for the others.
 
-A reader takes items one by one and looks at each. Nearly all need no look of their own: of a block of lines
-it can be proven at once that they are whole and sound, and then their records are those that the reader
-would give. A block that isn't proven goes to the reader.
+A reader takes items one by one and looks at each. Nearly all need no look of their own: where the records of
+a block of lines begin and end can be told at once. What can't be told goes to the reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import count, repeat
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from importer.model import Record, Rejection
@@ -23,19 +21,17 @@ MOST: Final = 500
 MOST_SIZE: Final = 1 << 22
 """Size of their lines, in characters or bytes, that is enough however few they are."""
 
-_NEW: Final = tuple.__new__  # as the constructor of Record, at half the cost
-
 
 class Proven(NamedTuple):
     """What is proven of a block.
 
     Attributes:
-        records: Those of its first lines.
+        records: Those of its first lines; rejections only where a line alone tells them.
         lines: How many lines these are.
         stuck: True if what stands below them needs care, whatever follows it.
     """
 
-    records: Sequence[Record]
+    records: Sequence[Record | Rejection]
     lines: int
     stuck: bool
 
@@ -58,17 +54,6 @@ class Reader(Protocol):
 
     def skip(self, items: int, lines: int) -> None:
         """Go on below records that were proven."""
-
-
-def records(rows: Iterable[Any], row: int, lines: Iterable[int]) -> list[Record]:
-    """Records without notes.
-
-    Args:
-        rows: The values of each.
-        row: Number of the first.
-        lines: The line on which each starts.
-    """
-    return list(map(_NEW, repeat(Record), zip(count(row), lines, rows, repeat(""))))
 
 
 def in_blocks(reader: Reader, items: Iterator[Record | Rejection]) -> Iterator[Block]:

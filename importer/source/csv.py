@@ -13,12 +13,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain, compress, count, repeat
-from operator import contains
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from importer import speedups
 from importer.model import Record, Rejection
-from importer.source.blocks import NOTHING, Proven, records
+from importer.source.blocks import NOTHING, Proven
 from importer.source.lines import TextLines
 from importer.source.text import BOM, bad_byte, ignore
 
@@ -91,6 +91,7 @@ class CsvReader:
         self._quote = quote
         self._width = width
         self._keep = keep
+        self._is_quick = speedups.COMPILED and (delimiter + quote).isascii()
         self._ahead: list[str] = []  # a line that was read and not taken; at most one
         self._why = ""  # what broke the record in `lines`
 
@@ -116,37 +117,13 @@ class CsvReader:
             lines: To be asked for `between` two records alone.
             size: Of all lines, at most.
         """
-        if size > LIMIT or not self.source.clean:
+        if not self._is_quick or size > LIMIT or not self.source.clean:
             return NOTHING
         start = self.line + len(self.lines)  # the last item's are counted when the next is asked for
-        if not self._quote or not any(map(contains, lines, repeat(self._quote))):
-            rows = [line.rstrip("\r\n").split(self._delimiter) for line in lines]
-            if set(map(len, rows)) == {self._width} != {1}:  # one cell may be a blank line
-                return Proven(records(rows, self.row + 1, count(start)), len(lines), stuck=False)
-        rows, starts, stuck = self._parsed(lines, start)
-        widths = set(map(len, rows))
-        if not widths <= {0, self._width}:
-            sound = next(n for n, values in enumerate(rows) if len(values) not in (0, self._width))
-            del rows[sound:], starts[sound + 1 :]
-            stuck = True
-        below = starts[-1]
-        if 0 in widths:  # blank lines
-            starts = list(compress(starts, rows))
-            rows = list(filter(None, rows))
-        return Proven(records(rows, self.row + 1, starts), below - start, stuck)
-
-    def _parsed(self, lines: list[str], start: int) -> tuple[list[list[str]], list[int], bool]:
-        """The cells of whole records, the line on which each starts and that below, and if one is broken."""
-        rows: list[list[str]] = []
-        starts = [start]
-        reader = parse(lines, self._delimiter, self._quote)
-        try:
-            for values in reader:
-                rows.append(values)
-                starts.append(start + reader.line_num)
-        except csv.Error as error:  # what stands above is read as it would be without
-            return rows, starts, str(error) != "unexpected end of data"
-        return rows, starts, False
+        data = "".join(lines).encode()
+        delimiter = ord(self._delimiter)
+        quote = ord(self._quote) if self._quote else speedups.NO_QUOTE
+        return Proven(*speedups.cut_csv(data, delimiter, quote, self._width, self.row + 1, start))
 
     def skip(self, items: int, lines: int) -> None:
         """Go on below records that were proven."""

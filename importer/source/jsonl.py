@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from importer.exact_json import BadJSON, explain, plain, suspicious
+from importer import speedups
+from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
-from importer.source.blocks import NOTHING, Proven, records
+from importer.source.blocks import NOTHING, Proven
 from importer.source.lines import ByteLines
 from importer.source.text import ignore, short
 
@@ -69,31 +69,17 @@ class JsonlReader:
         self._keep = keep
 
     def __iter__(self) -> Iterator[Record | Rejection]:
-        lines, loads = self.lines, orjson.loads
+        lines = self.lines
         for line in self._physical():
             self.line += 1
-            lines[:] = (line,)
-            try:
-                value = loads(line)
-            except orjson.JSONDecodeError as error:
-                if line is _TOO_LONG:
-                    lines.clear()
-                elif line.isspace():
-                    continue
-                self.row += 1
-                yield Rejection(self.row, self.line, _fault(line, error))
+            if line is _TOO_LONG:
+                lines.clear()
+            elif line.isspace():
                 continue
-            self.row += 1
-            if type(value) is not dict:
-                found = f"expected a JSON object, found {_KINDS[type(value)]}"
-                yield Rejection(self.row, self.line, found)
-            elif suspicious(line, value):
-                try:
-                    yield Record(self.row, self.line, value, explain(line))
-                except BadJSON as wrong:
-                    yield Rejection(self.row, self.line, str(wrong))
             else:
-                yield Record(self.row, self.line, value)
+                lines[:] = (line,)
+            self.row += 1
+            yield _item(self.row, self.line, line)
 
     def prove(self, lines: list[bytes], size: int) -> Proven:
         """The records of the next lines, as far as they need no care.
@@ -102,16 +88,11 @@ class JsonlReader:
             lines: To be asked for `between` two records alone.
             size: Of all lines, at most.
         """
-        if size > LIMIT:
+        data = b"".join(lines)
+        if not speedups.COMPILED or size > LIMIT or not _is_utf8(data):
             return NOTHING
-        values: list[Any] = []
-        with suppress(orjson.JSONDecodeError):  # what stands above is read as it would be without
-            values.extend(map(orjson.loads, lines))
-        sound = len(values)
-        if set(map(type, values)) != {dict} or not plain(list(map(bytes.rstrip, lines[:sound])), values):
-            return NOTHING
-        numbers = range(self.line + 1, self.line + 1 + sound)
-        return Proven(records(values, self.row + 1, numbers), sound, sound < len(lines))
+        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, _item)
+        return Proven(block, taken, stuck=False)
 
     def skip(self, items: int, lines: int) -> None:
         """Go on below records that were proven."""
@@ -136,6 +117,26 @@ class JsonlReader:
         self._keep(self.row + 1, piece)
         while not piece.endswith(b"\n") and (piece := self._readline()):
             self._keep(self.row + 1, piece)
+
+
+def _item(row: int, number: int, line: bytes) -> Record | Rejection:
+    """What a line is that isn't blank."""
+    try:
+        value = orjson.loads(line)
+        if type(value) is not dict:
+            return Rejection(row, number, f"expected a JSON object, found {_KINDS[type(value)]}")
+        return Record(row, number, value, explain(line) if suspicious(line, value) else "")
+    except orjson.JSONDecodeError as error:
+        return Rejection(row, number, _fault(line, error))
+    except BadJSON as wrong:
+        return Rejection(row, number, str(wrong))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return data.isascii() or bool(data.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _fault(line: bytes, error: orjson.JSONDecodeError) -> str:

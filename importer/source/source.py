@@ -100,8 +100,8 @@ class Source:
         """
         return self._items
 
-    def chunks(self) -> Iterator[list[Record | Rejection]]:
-        """What `items` gives in lists of `MOST`, fewer if they are large; much faster.
+    def chunks(self) -> Iterator[Sequence[Record | Rejection]]:
+        """What `items` gives, many at once: lists of `MOST` at most, or a `speedups.Block`.
 
         What was read before an error comes first.
 
@@ -112,6 +112,13 @@ class Source:
         size = 0
         try:
             for items, item_size in self._translated(in_blocks(self._reader, self._one_by_one)):
+                if not isinstance(items, list):
+                    if chunk:
+                        yield chunk
+                        chunk, size = [], 0
+                    if items:
+                        yield items
+                    continue
                 chunk += items
                 size += item_size
                 while len(chunk) >= MOST:

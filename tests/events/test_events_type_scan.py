@@ -42,7 +42,7 @@ def fits(kind: str, value: str) -> bool:
 def scanned(values: list[str], chunk: int, null: tuple[str, ...] = ()) -> ColumnProfile:
     scan = TypeScan(["a"], null)
     for start in range(0, len(values), chunk):
-        scan.add([values[start : start + chunk]])
+        scan.add([values[start : start + chunk]].__getitem__)
     return scan.profiles()[0]
 
 

@@ -75,7 +75,7 @@ TEXTS = [
 def type_of(values: list[str], chunk: int = 1000) -> str:
     scan = TypeScan(["column"])
     for start in range(0, len(values), chunk):
-        scan.add([values[start : start + chunk]])
+        scan.add([values[start : start + chunk]].__getitem__)
     (profile,) = scan.profiles()
     return profile.type
 
@@ -135,7 +135,7 @@ def test_the_narrowest_type_that_holds_for_every_value_is_inferred(values: list[
 
 def test_null_texts_have_no_say_in_the_type():
     scan = TypeScan(["a", "b"], null=["NULL"])
-    scan.add([["1", "NULL"], ["NULL", "x"]])
+    scan.add([["1", "NULL"], ["NULL", "x"]].__getitem__)
     a, b = scan.profiles()
     assert (a.type, a.filled, a.examples) == ("integer", 1, ("1",))
     assert (b.type, b.filled, b.examples) == ("string", 1, ("x",))
@@ -146,7 +146,7 @@ def test_examples_are_the_first_three_different_values(chunk: int):
     scan = TypeScan(["a"])
     values = ["x", "x", "", "y", "x", "z", "w"]
     for start in range(0, len(values), chunk):
-        scan.add([values[start : start + chunk]])
+        scan.add([values[start : start + chunk]].__getitem__)
     assert scan.profiles()[0].examples == ("x", "y", "z")
 
 
@@ -155,7 +155,7 @@ def test_the_value_that_made_numbers_text_is_named(chunk: int):
     scan = TypeScan(["zip"])
     values = [*map(str, range(50)), "02134"]
     for start in range(0, len(values), chunk):
-        scan.add([values[start : start + chunk]])
+        scan.add([values[start : start + chunk]].__getitem__)
     assert scan.profiles()[0].because == "02134"
 
 

@@ -200,11 +200,12 @@ def test_chunks_go_on_where_items_stopped(tmp_path):
             assert items + [item for chunk in source.chunks() for item in chunk] == expected
 
 
-def test_a_chunk_holds_a_certain_number_of_items(tmp_path):
-    path = write(tmp_path, table(3_333, dict.fromkeys(range(0, 2_000, 50), "short\n")))
+def test_items_taken_one_by_one_come_in_lists_of_a_certain_size(tmp_path):
+    path = write(tmp_path, table(3_333, dict.fromkeys(range(0, 3_333, 2), "short\n")))
     with open_source(path, Dialect("csv", header=False), ("1", "2")) as source:
-        sizes = [len(chunk) for chunk in source.chunks()]
-    assert sizes == [MOST] * (3_333 // MOST) + [3_333 % MOST]
+        chunks = list(source.chunks())
+    assert sum(map(len, chunks)) == 3_333
+    assert max(len(chunk) for chunk in chunks if isinstance(chunk, list)) == MOST
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])

@@ -1,7 +1,9 @@
-"""Many records at once come out as each would by itself: to the byte, to the note, to the error."""
+"""Records come out of a block of bytes as each does by itself: to the byte, to the note, to the error."""
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -12,11 +14,13 @@ from events_helpers import CSV, FIELDS, JSONL, NOW_MS, TIME
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from importer import speedups
 from importer.events.mapper import Mapper
-from importer.events.time_columns import TimeColumns
+from importer.events.objects import Objects
+from importer.events.quick import quick_way
 from importer.events.times import TimeReader
-from importer.events.types import BadValue
-from importer.model import Event, Reading, Record, Rejection
+from importer.events.values import Values
+from importer.model import Reading, Record
 
 LONG = "x" * 256
 TIMES = [
@@ -56,14 +60,25 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-def both(reading: Reading, chunk: list[Record | Rejection]) -> tuple[list[Any], list[Any]]:
+def block_of(reading: Reading, values: list[Any]) -> speedups.Block:
+    """The bytes of some records: their cells, or their objects."""
+    if reading.dialect.format == "jsonl":
+        lines = b"".join(orjson.dumps(value) + b"\n" for value in values)
+        block, _ = speedups.cut_lines(lines, 1, 1, lambda *item: Record(*item[:2], orjson.loads(item[2])))
+    else:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(values)
+        data = text.getvalue().encode()
+        block, _, _ = speedups.cut_csv(data, ord(","), ord('"'), len(reading.columns), 1, 1)
+    assert [item.values for item in block if isinstance(item, Record)] == values
+    return block
+
+
+def both(reading: Reading, values: list[Any]) -> tuple[list[Any], list[Any]]:
     mapper = Mapper(reading, lambda: NOW_MS)
-    alone = [mapper.map_one(item) if isinstance(item, Record) else item for item in chunk]
-    return mapper.map(chunk), alone
-
-
-def records(values: list[Any]) -> list[Record | Rejection]:
-    return [Record(n, 2 * n, value) for n, value in enumerate(values, 1)]
+    block = block_of(reading, values)
+    alone = [mapper.map_one(item) for item in block if isinstance(item, Record)]
+    return mapper.map(block), alone
 
 
 options = st.fixed_dictionaries(
@@ -86,7 +101,7 @@ options = st.fixed_dictionaries(
 
 
 @st.composite
-def csv_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
+def csv_chunks(draw: st.DrawFn) -> tuple[Reading, list[Any]]:
     kinds = draw(st.lists(st.sampled_from(sorted(CELLS)), max_size=4))
     pools: dict[str, list[str]] = {"event": NAMES, "time": TIMES, "user": USERS}
     fields: dict[Any, str] = dict(FIELDS)
@@ -108,12 +123,12 @@ def csv_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
         for _ in range(draw(st.integers(1, 40)))
     ]
     reading = Reading(CSV, tuple(pools), fields, types=types, **draw(options))
-    return reading, records(rows)
+    return reading, rows
 
 
 @given(csv_chunks())
 @settings(max_examples=600, deadline=None)
-def test_cells_come_out_the_same_at_once_and_one_by_one(given_: tuple[Reading, list[Record | Rejection]]):
+def test_cells_come_out_the_same_at_once_and_one_by_one(given_: tuple[Reading, list[Any]]):
     at_once, alone = both(*given_)
     assert at_once == alone
 
@@ -126,7 +141,7 @@ json_objects = st.dictionaries(
 
 
 @st.composite
-def jsonl_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
+def jsonl_chunks(draw: st.DrawFn) -> tuple[Reading, list[Any]]:
     nested = draw(st.booleans())
     odd = draw(st.sampled_from([0.0, 0.02, 0.1, 0.5]))
     chance = random.Random(draw(st.integers(0, 2**32)))
@@ -170,17 +185,14 @@ def jsonl_chunks(draw: st.DrawFn) -> tuple[Reading, list[Record | Rejection]]:
             [{}, {}, {}, {"types": {"a": "string"}}, {"names": {"a": "z"}}, {"types": {"b": "skip"}}]
         )
     )
-    return Reading(JSONL, columns, fields, **more_options), records(values)
+    return Reading(JSONL, columns, fields, **more_options), values
 
 
 @given(jsonl_chunks())
 @settings(max_examples=600, deadline=None)
-def test_objects_come_out_the_same_at_once_and_one_by_one(given_: tuple[Reading, list[Record | Rejection]]):
-    reading, chunk = given_
-    before = orjson.dumps([item.values for item in chunk if isinstance(item, Record)])
-    at_once, alone = both(reading, chunk)
+def test_objects_come_out_the_same_at_once_and_one_by_one(given_: tuple[Reading, list[Any]]):
+    at_once, alone = both(*given_)
     assert at_once == alone
-    assert orjson.dumps([item.values for item in chunk if isinstance(item, Record)]) == before
 
 
 PLAIN = {
@@ -201,7 +213,7 @@ def test_one_odd_cell_comes_out_the_same_among_plain_records(column: str, cell: 
     for left_out in ({}, {"insert_id"}, {"properties"}):
         given_fields = {f: c for f, c in fields.items() if f not in left_out}
         reading = Reading(CSV, tuple(PLAIN), given_fields, types=types, null=("NULL",))
-        at_once, alone = both(reading, records(rows))
+        at_once, alone = both(reading, rows)
         assert at_once == alone
 
 
@@ -242,7 +254,7 @@ def test_one_odd_object_comes_out_the_same_among_plain_records(left: dict[str, A
     like["properties"] = {**plain["properties"], **dict.fromkeys(bag, "x"), "time": TIME, "user": "u1"}
     reading = Reading(JSONL, ("event", "properties", "kept", "a"), fields, constants={"source": "x"})
     for chunk in ([plain, odd, plain], [plain] * 20 + [odd] * 20, [like] * 20 + [odd] + [like] * 20):
-        at_once, alone = both(reading, records(chunk))
+        at_once, alone = both(reading, chunk)
         assert at_once == alone
     flat = {"event": "Purchase", "time": TIME, "user": "u1", "a": "x"}
     fields = {"event": "event", "time": "time", "distinct_id": "user"}
@@ -250,7 +262,7 @@ def test_one_odd_object_comes_out_the_same_among_plain_records(left: dict[str, A
     odd = {**flat, **left, **bag}
     like = {**odd, **dict.fromkeys({**left, **bag}, "x"), "event": "View", "time": TIME, "user": "u1"}
     for chunk in ([flat, odd, flat], [flat] * 20 + [odd] * 20, [like] * 20 + [odd] + [like] * 20):
-        at_once, alone = both(reading, records(chunk))
+        at_once, alone = both(reading, chunk)
         assert at_once == alone
 
 
@@ -271,7 +283,7 @@ def test_plain_records_need_no_care_of_their_own(kind: str):
             [*gaps.values()],
             [*(PLAIN | {"a number": "1e-05", "time": "2024-05-01T10:00:00.123456Z"}).values()],
         ]
-    csv = Reading(CSV, tuple(PLAIN), csv_fields, types={f"a {kind}": kind for kind in CELLS})
+    cells = Reading(CSV, tuple(PLAIN), csv_fields, types={f"a {kind}": kind for kind in CELLS})
     flat = [
         {"event": "a", "time": TIME, "user": "u", "x": 1.0, "y": None, "z": [1.5, {"k": "v"}], "$os": "x"}
     ] * 3
@@ -283,14 +295,15 @@ def test_plain_records_need_no_care_of_their_own(kind: str):
         "insert_id": "properties.$insert_id", "properties": "properties",
     }  # fmt: skip
     reading, values = {
-        "plain cells": (csv, rows),
-        "cells of all sorts": (csv, rows),
+        "plain cells": (cells, rows),
+        "cells of all sorts": (cells, rows),
         "flat objects": (Reading(JSONL, tuple(flat[0]), FIELDS), flat),
         "objects in Mixpanel's shape": (Reading(JSONL, ("event", "properties"), shape_fields), shape),
     }[kind]
-    chunk = records([*values])
-    bulk = Mapper(reading, lambda: NOW_MS).bulk
-    assert None not in bulk.map(chunk, NOW_MS)
+    objects = None if reading is cells else Objects(reading, Values(reading))
+    maker = quick_way(reading, TimeReader(), {}, {}, objects)
+    assert maker is not None
+    assert None not in maker.map(block_of(reading, [*values]), NOW_MS)
 
 
 MOMENTS = [
@@ -302,6 +315,17 @@ MOMENTS = [
 ]  # fmt: skip
 
 
+def moments(values: list[Any], zone: str, form: str = "", *, local: bool = False) -> None:
+    """Each of these times comes out the same, and so do its neighbours."""
+    options: dict[str, Any] = {"timezone": zone, "time_format": form, "local_epochs": local}
+    texts = [["a", value, "u"] for value in values if isinstance(value, str)]
+    objects = [{"event": "a", "time": value, "user": "u"} for value in values]
+    for dialect, rows in ((CSV, texts), (JSONL, objects)):
+        reading = Reading(dialect, ("event", "time", "user"), FIELDS, **options)
+        at_once, alone = both(reading, rows + rows)  # what is remembered must not change the second
+        assert at_once == alone
+
+
 @given(
     st.lists(st.sampled_from(MOMENTS), min_size=1, max_size=8).flatmap(lambda few: st.permutations(few * 2)),
     st.sampled_from(["", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia"]),
@@ -310,67 +334,12 @@ MOMENTS = [
 )
 @settings(max_examples=600, deadline=None)
 def test_times_are_read_the_same_at_once_and_one_by_one(values: list[Any], zone: str, form: str, local: bool):
-    if local and not zone:
-        zone = "UTC"
-    reader = TimeReader(zone, form, local_epochs=local)
-    at_once = TimeColumns(reader)
-    for _ in range(2):  # what is remembered from the first time must not change the second
-        forms: dict[str, int] = {}
-        alone: list[int | None] = []
-        for value in values:
-            try:
-                alone.append(reader.read(value))
-            except BadValue:
-                alone.append(None)
-            else:
-                forms[reader.form] = forms.get(reader.form, 0) + 1
-        assert at_once.read(values) == alone
-        assert at_once.forms == forms
+    moments(values, zone or ("UTC" if local else ""), form, local=local)
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
 def test_no_time_changes_how_its_neighbour_is_read(zone: str):
-    reader = TimeReader(zone)
-    alone = []
-    for value in MOMENTS:
-        columns = TimeColumns(reader)
-        alone.append((value, columns.read([value])[0], columns.forms))
-    for first, instant, form in alone:
-        for second, other, other_form in alone:
-            columns = TimeColumns(reader)
-            found = columns.read([first, second])
-            assert (found, columns.forms) == ([instant, other], form + other_form), (first, second)
-
-
-def test_rejections_and_noted_records_keep_their_place():
-    reading = Reading(CSV, ("event", "time", "user"), FIELDS)
-    chunk: list[Record | Rejection] = [
-        Record(1, 2, ["a", TIME, "u"]),
-        Rejection(2, 3, "unreadable"),
-        Record(3, 4, ["b", TIME, "u"], "a note"),
-        Record(4, 5, ["", TIME, "u"]),
-        Record(5, 6, ["c", TIME, "u"]),
-    ]
-    at_once, alone = both(reading, chunk)
-    assert at_once == alone
-    assert [item.row for item in at_once] == [1, 2, 3, 4, 5]
-    assert [type(item) for item in at_once] == [Event, Rejection, Event, Rejection, Event]
-    assert at_once[2].note == "a note"
-
-
-def test_a_text_that_is_not_utf8_spoils_no_other_record():
-    reading = Reading(CSV, ("event", "time", "user", "x"), FIELDS)
-    chunk = records(
-        [
-            ["a", TIME, "u", "fine"],
-            ["a", TIME, "u", "bad \udcff"],
-            ["a", TIME, "\udcff", ""],
-            ["\udcff", TIME, "u", ""],
-        ]
-    )
-    at_once, alone = both(reading, chunk)
-    assert at_once == alone
-    assert [type(item) for item in at_once] == [Event, Rejection, Rejection, Rejection]
+    moments([time for first in MOMENTS for second in MOMENTS for time in (first, second)], zone)
 
 
 @pytest.mark.parametrize("own", [225, 226, 227, 230, 231, 232, 240])
@@ -379,17 +348,17 @@ def test_set_properties_count_towards_the_most_that_mixpanel_takes(own: int):
     bag = {f"own{n}": n for n in range(own)}
     fields: dict[Any, str] = FIELDS | {"properties": "properties"}
     columns = ("event", "time", "user", "properties", "x")
-    csv = Reading(CSV, columns, fields, constants=constants)
-    at_once, alone = both(csv, records([["a", TIME, "u", orjson.dumps(bag).decode(), "x"]]))
+    cells = Reading(CSV, columns, fields, constants=constants)
+    at_once, alone = both(cells, [["a", TIME, "u", orjson.dumps(bag).decode(), "x"]])
     assert at_once == alone
     flat = {"event": "a", "time": TIME, "user": "u", **bag}
-    at_once, alone = both(Reading(JSONL, tuple(flat), FIELDS, constants=constants), records([flat]))
+    at_once, alone = both(Reading(JSONL, tuple(flat), FIELDS, constants=constants), [flat])
     assert at_once == alone
 
 
 @pytest.mark.parametrize("user", [",", ",,", 'ends",', '","', 'a","b', '\\",', "\\", '"'])
 def test_users_that_look_like_the_seams_of_json_stay_apart(user: str):
     reading = Reading(CSV, ("event", "time", "user"), FIELDS)
-    at_once, alone = both(reading, records([["a", TIME, user], ["a", TIME, "next"], ["a", TIME, user]]))
+    at_once, alone = both(reading, [["a", TIME, user], ["a", TIME, "next"], ["a", TIME, user]])
     assert at_once == alone
     assert [orjson.loads(item.body)["properties"]["distinct_id"] for item in at_once] == [user, "next", user]

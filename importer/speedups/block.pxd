@@ -1,0 +1,22 @@
+from libc.stdint cimport int32_t, int64_t
+
+
+cdef struct Span:
+    int32_t start
+    int32_t size
+    int32_t doubled  # quotes in it of which two stand for one
+
+
+cdef class Block:
+    cdef readonly bytes data
+    cdef readonly Py_ssize_t row
+    cdef readonly int width
+    cdef Py_ssize_t count
+    cdef Span* spans  # of each cell of each record (CSV), or of each line
+    cdef int64_t* lines
+    cdef int quote
+    cdef Py_ssize_t _room
+    cdef object _read
+
+    cdef int grow(self) except -1
+    cdef str text(self, Span* span)

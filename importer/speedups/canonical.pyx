@@ -1,0 +1,471 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""JSON in its one form: as orjson writes what `importer.events.types.canonical` makes, keys sorted.
+
+What is read here is UTF-8 that was checked. What is no JSON, or would not be written here as it is there, is
+said to take care: the functions that read return NULL for it.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from libc.string cimport memchr, memcmp
+
+cdef enum:
+    DEEPEST = 8  # arrays and objects in one another
+    MOST_NESTED = 64  # keys of a nested object
+
+cdef enum:  # what a byte is within a string of JSON
+    PLAIN
+    QUOTE
+    BACKSLASH
+    CONTROL
+
+cdef uint8_t[256] KIND
+cdef uint8_t[256] SHORT  # the letter that stands for a control character
+cdef const char* HEX = "0123456789abcdef"
+
+cdef int _byte
+for _byte in range(256):
+    KIND[_byte] = CONTROL if _byte < 32 else PLAIN
+    SHORT[_byte] = 0
+KIND[c'"'] = QUOTE
+KIND[c"\\"] = BACKSLASH
+SHORT[c"\b"], SHORT[c"\t"], SHORT[c"\n"], SHORT[c"\f"], SHORT[c"\r"] = c"b", c"t", c"n", c"f", c"r"
+
+
+cdef class Room:
+    def __cinit__(self):
+        self.base = self.at = NULL
+        self.size = 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.base)
+
+    cdef int ask(self, Py_ssize_t more) except -1:
+        """Have room for so many bytes more; what was written may move."""
+        cdef Py_ssize_t used = self.at - self.base
+        cdef Py_ssize_t size = 2 * (used + more)
+        cdef char* new
+        if used + more <= self.size:
+            return 0
+        new = <char*> PyMem_Realloc(self.base, size)
+        if new == NULL:
+            raise MemoryError
+        self.base, self.at, self.size = new, new + used, size
+        return 0
+
+
+# ── texts ────────────────────────────────────────────────────────────────────────────────────────
+
+
+cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept:
+    """True if some UTF-8 has more characters than that."""
+    cdef Py_ssize_t n, count = 0
+    if size <= most:
+        return False
+    for n in range(size):
+        count += (text[n] & 0xC0) != 0x80  # of a character of several bytes, only the first is another
+    return count > most
+
+
+cdef inline void put_escaped(Room room, uint8_t c) noexcept:
+    """Write a character of ASCII as it stands in a string of JSON: six bytes at most."""
+    if KIND[c] == PLAIN:
+        room.at[0] = c
+        room.at += 1
+        return
+    room.at[0] = c"\\"
+    if KIND[c] != CONTROL:
+        room.at[1] = c
+        room.at += 2
+    elif SHORT[c]:
+        room.at[1] = SHORT[c]
+        room.at += 2
+    else:
+        room.at[1], room.at[2], room.at[3] = c"u", c"0", c"0"
+        room.at[4], room.at[5] = HEX[c >> 4], HEX[c & 15]
+        room.at += 6
+
+
+cdef void put_text(Room room, const char* text, Py_ssize_t size, int quote) noexcept:
+    """Write a text as a string of JSON.
+
+    Args:
+        room: For six times its size, and two bytes.
+        text: UTF-8.
+        size: Its bytes.
+        quote: What stands twice in it where it is meant once; no byte if nothing does.
+    """
+    cdef const char* p = text
+    cdef const char* end = text + size
+    cdef const char* start
+    room.put('"', 1)
+    while p < end:
+        start = p
+        while p < end and KIND[<uint8_t> p[0]] == PLAIN and p[0] != quote:
+            p += 1
+        room.put(start, p - start)
+        if p < end:
+            put_escaped(room, p[0])
+            p += 2 if p[0] == quote else 1
+    room.put('"', 1)
+
+
+cdef int hex_of(const char* p) noexcept:
+    """Return what four hexadecimal digits mean; -1 if they are none."""
+    cdef int n, value = 0
+    for n in range(4):
+        if c"0" <= p[n] <= c"9":
+            value = value * 16 + p[n] - c"0"
+        elif c"a" <= p[n] | 32 <= c"f":
+            value = value * 16 + (p[n] | 32) - c"a" + 10
+        else:
+            return -1
+    return value
+
+
+cdef const char* put_unicode(Room room, const char* p, const char* end) noexcept:
+    """Write the character that an escape means, behind its backslash and u (RFC 8259, section 7).
+
+    Returns:
+        Where it ends; NULL if it is none, or half of a pair.
+    """
+    cdef int code, low
+    if end - p < 4:
+        return NULL
+    code = hex_of(p)
+    p += 4
+    if code < 0 or 0xDC00 <= code <= 0xDFFF:
+        return NULL
+    if code < 0x80:
+        put_escaped(room, code)
+    elif code < 0x800:
+        room.at[0], room.at[1] = <char> (0xC0 | code >> 6), <char> (0x80 | (code & 0x3F))
+        room.at += 2
+    elif code < 0xD800 or code > 0xDFFF:
+        room.at[0], room.at[1] = <char> (0xE0 | code >> 12), <char> (0x80 | (code >> 6 & 0x3F))
+        room.at[2] = <char> (0x80 | (code & 0x3F))
+        room.at += 3
+    else:
+        if end - p < 6 or p[0] != c"\\" or p[1] != c"u":
+            return NULL
+        low = hex_of(p + 2)
+        if not 0xDC00 <= low <= 0xDFFF:
+            return NULL
+        code = 0x10000 + (code - 0xD800 << 10) + low - 0xDC00
+        p += 6
+        room.at[0], room.at[1] = <char> (0xF0 | code >> 18), <char> (0x80 | (code >> 12 & 0x3F))
+        room.at[2], room.at[3] = <char> (0x80 | (code >> 6 & 0x3F)), <char> (0x80 | (code & 0x3F))
+        room.at += 4
+    return p
+
+
+cdef const char* put_string(Room room, const char* p, const char* end, Py_ssize_t most) noexcept:
+    """Write a string of JSON, behind its first quote: no longer than it is.
+
+    Returns:
+        Where it ends, behind its last quote; NULL if it is none, or surely or maybe of more characters than
+        ``most``.
+    """
+    cdef const char* start
+    cdef Py_ssize_t first
+    cdef char c
+    room.put('"', 1)
+    first = room.used()
+    while True:
+        start = p
+        while p < end and KIND[<uint8_t> p[0]] == PLAIN:
+            p += 1
+        room.put(start, p - start)
+        if p == end:
+            return NULL
+        c = p[0]
+        p += 1
+        if c == c'"':
+            if is_longer(room.base + first, room.used() - first, most):
+                return NULL
+            room.put('"', 1)
+            return p
+        if c != c"\\" or p == end:
+            return NULL
+        c = p[0]
+        p += 1
+        if c == c'"' or c == c"\\" or c == c"/":
+            put_escaped(room, c)
+        elif c == c"n" or c == c"t" or c == c"r" or c == c"b" or c == c"f":
+            room.put(p - 2, 2)
+        elif c == c"u":
+            p = put_unicode(room, p, end)
+            if p == NULL:
+                return NULL
+        else:
+            return NULL
+
+
+# ── numbers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+cdef void put_integer(Room room, int64_t number) noexcept:
+    """Write an integer: twenty bytes at most."""
+    cdef char[20] digits
+    cdef int n = 20
+    cdef uint64_t left = <uint64_t> number
+    if number < 0:
+        left = 0 - left
+    while n == 20 or left:
+        n -= 1
+        digits[n] = <char> (c"0" + left % 10)
+        left //= 10
+    if number < 0:
+        n -= 1
+        digits[n] = c"-"
+    room.put(digits + n, 20 - n)
+
+
+cdef const char* put_number(Room room, const char* p, const char* end, Py_ssize_t most) noexcept:
+    """Write a number of JSON, if it is an integer or a short decimal: no longer than it is.
+
+    A decimal of so few digits is what the shortest text of its double says, but for zeros at its end.
+
+    Args:
+        room: As everywhere.
+        p: Where it begins.
+        end: Of the text.
+        most: Digits that an integer may have.
+
+    Returns:
+        Where it ends; NULL if it is none or takes care.
+    """
+    cdef const char* start = p
+    cdef const char* whole
+    cdef const char* point
+    cdef const char* last
+    if p < end and p[0] == c"-":
+        p += 1
+    whole = p
+    while p < end and c"0" <= p[0] <= c"9":
+        p += 1
+    if p == whole or (whole[0] == c"0" and p - whole > 1):
+        return NULL
+    point = last = p
+    if p < end and p[0] == c".":
+        p += 1
+        while p < end and c"0" <= p[0] <= c"9":
+            p += 1
+        if p == point + 1 or p - start > DIGITS:
+            return NULL
+        last = p
+        while (last - 1)[0] == c"0":
+            last -= 1
+        if last == point + 1:
+            last = point
+    elif p - whole > most:
+        return NULL
+    if p < end and (p[0] == c"e" or p[0] == c"E"):
+        return NULL
+    if whole[0] == c"0":
+        if last == point:
+            if start != whole:
+                return NULL  # a zero with a sign
+        elif last - point > 4 and memcmp(point, ".0000", 5) == 0:
+            return NULL  # so small that it may be written otherwise
+    room.put(start, last - start)
+    return p
+
+
+cdef const char* end_of_number(const char* p, const char* end) noexcept:
+    """Return where that ends which is made of the characters of numbers."""
+    while p < end and (c"0" <= p[0] <= c"9" or memchr("+-.eE", p[0], 5) != NULL):
+        p += 1
+    return p
+
+
+cdef const char* put_other_number(
+    Room room, const char* p, const char* end, PyObject* number_of
+) except? NULL:
+    """Write a number as ``number_of`` says; returns where it ends, NULL if it takes care."""
+    cdef const char* start = p
+    p = end_of_number(p, end)
+    found = (<object> number_of)(PyBytes_FromStringAndSize(start, p - start))
+    if found is None:
+        return NULL
+    room.ask(PyBytes_GET_SIZE(found) + (end - p))  # it may be longer than it was
+    room.put(PyBytes_AS_STRING(found), PyBytes_GET_SIZE(found))
+    return p
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────────
+
+
+cdef const char* put_value(
+    Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
+) except? NULL:
+    """Write a value of JSON.
+
+    Args:
+        room: For all that is left of the text.
+        p: Where the value begins.
+        end: Of the text.
+        limits: What it may be.
+        objects: In which it stands, below the properties.
+        deep: Arrays and objects in which it stands.
+
+    Returns:
+        Where it ends; NULL if it is none, beyond a limit, or takes care.
+    """
+    cdef const char* stop
+    if p == end:
+        return NULL
+    if p[0] == c'"':
+        return put_string(room, p + 1, end, limits.text)
+    if p[0] == c"-" or c"0" <= p[0] <= c"9":
+        stop = put_number(room, p, end, WHOLE_DIGITS)
+        return stop if stop != NULL else put_other_number(room, p, end, limits.number_of)
+    if p[0] == c"[":
+        return NULL if deep == DEEPEST else put_array(room, p + 1, end, limits, objects, deep + 1)
+    if p[0] == c"{":
+        if deep == DEEPEST or objects == limits.nesting:
+            return NULL
+        return put_object(room, p + 1, end, limits, objects + 1, deep + 1)
+    if end - p >= 4 and (memcmp(p, "true", 4) == 0 or memcmp(p, "null", 4) == 0):
+        room.put(p, 4)
+        return p + 4
+    if end - p >= 5 and memcmp(p, "false", 5) == 0:
+        room.put(p, 5)
+        return p + 5
+    return NULL
+
+
+cdef const char* put_array(
+    Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
+) except? NULL:
+    """Write an array, behind its bracket; as `put_value`."""
+    cdef Py_ssize_t count
+    room.put("[", 1)
+    p = blanks(p, end)
+    if p < end and p[0] == c"]":
+        room.put("]", 1)
+        return p + 1
+    for count in range(limits.elements):
+        p = put_value(room, blanks(p, end), end, limits, objects, deep)
+        if p == NULL:
+            return NULL
+        p = blanks(p, end)
+        if p == end or (p[0] != c"," and p[0] != c"]"):
+            return NULL
+        room.put(p, 1)
+        p += 1
+        if (p - 1)[0] == c"]":
+            return p
+    return NULL
+
+
+cdef const char* put_object(
+    Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
+) except? NULL:
+    """Write an object, behind its brace; as `put_value`."""
+    cdef Member[MOST_NESTED] members
+    cdef Py_ssize_t count, first
+    cdef const char* stop
+    room.put("{", 1)
+    first = room.used()
+    p = blanks(p, end)
+    if p < end and p[0] == c"}":
+        room.put("}", 1)
+        return p + 1
+    for count in range(min(limits.keys, MOST_NESTED)):
+        p = blanks(p, end)
+        if p == end or p[0] != c'"':
+            return NULL
+        stop = end_of_key(p + 1, end)
+        if stop == NULL:
+            return NULL
+        members[count].start = room.used()
+        set_key(&members[count], p + 1, stop - p - 1)
+        room.put(p, stop + 1 - p)
+        room.put(":", 1)
+        p = blanks(stop + 1, end)
+        if p == end or p[0] != c":":
+            return NULL
+        p = put_value(room, blanks(p + 1, end), end, limits, objects, deep)
+        if p == NULL:
+            return NULL
+        members[count].size = room.used() - members[count].start
+        p = blanks(p, end)
+        if p == end or (p[0] != c"," and p[0] != c"}"):
+            return NULL
+        room.put(p, 1)
+        p += 1
+        if (p - 1)[0] == c"}":
+            return p if arrange(room, members, count + 1, first) else NULL
+    return NULL
+
+
+cdef bint arrange(Room room, Member* members, Py_ssize_t count, Py_ssize_t first) except -1:
+    """Bring the members of what was written last into order; False if two have one key."""
+    cdef Py_ssize_t n, size = room.used() - first
+    cdef char* copy
+    cdef char* at
+    for n in range(1, count):
+        if compare(&members[n - 1], &members[n]) >= 0:
+            break
+    else:
+        return True
+    if not sort(members, count):
+        return False
+    copy = at = <char*> PyMem_Malloc(size)
+    if copy == NULL:
+        raise MemoryError
+    for n in range(count):
+        memcpy(at, room.base + members[n].start, members[n].size)
+        at += members[n].size
+        at[0] = c","
+        at += 1
+    memcpy(room.base + first, copy, size - 1)  # the brace behind them stays
+    PyMem_Free(copy)
+    return True
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+cdef const char* end_of_key(const char* p, const char* end) noexcept:
+    """Return where the last quote of a string stands, behind its first; NULL if an escape is in it."""
+    while p < end and KIND[<uint8_t> p[0]] == PLAIN:
+        p += 1
+    return p if p < end and p[0] == c'"' else NULL
+
+
+cdef void set_key(Member* member, const char* key, Py_ssize_t size) noexcept:
+    cdef uint64_t first = 0
+    cdef Py_ssize_t n
+    for n in range(8):
+        first = first << 8 | (<uint8_t> key[n] if n < size else 0)
+    member.key, member.key_size, member.first = key, size, first
+
+
+cdef inline Py_ssize_t compare(const Member* one, const Member* other) noexcept:
+    """Return less than 0, 0 or more: how two keys stand to each other by their code points."""
+    cdef int found
+    if one.first != other.first:
+        return -1 if one.first < other.first else 1
+    found = memcmp(one.key, other.key, min(one.key_size, other.key_size))
+    return found if found else one.key_size - other.key_size
+
+
+cdef bint sort(Member* members, Py_ssize_t count) noexcept:
+    """Sort by the keys; False if two are the same."""
+    cdef Py_ssize_t n, at, found
+    cdef Member member
+    for n in range(1, count):
+        member = members[n]
+        at = n
+        while at > 0:
+            found = compare(&members[at - 1], &member)
+            if found == 0:
+                return False
+            if found < 0:
+                break
+            members[at] = members[at - 1]
+            at -= 1
+        members[at] = member
+    return True
