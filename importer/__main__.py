@@ -14,6 +14,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A redirected stream on some systems is not UTF-8; what can't be shown is escaped, never a crash.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    # numpy only sorts here; threads of its own would spin for a tenth of a CPU second before they sleep.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from importer.cli import app  # noqa: PLC0415 - after the streams are set
 
     try:

@@ -231,7 +231,11 @@ def _spark(counts: Sequence[int]) -> str:
 
 
 def _local(instant: int, zone: str) -> str:
-    return datetime.fromtimestamp(instant // _NS, UTC).astimezone(ZoneInfo(zone)).isoformat()
+    moment = datetime.fromtimestamp(instant // _NS, UTC)
+    try:
+        return moment.astimezone(ZoneInfo(zone)).isoformat()
+    except OverflowError:  # the calendar ends between here and there
+        return moment.isoformat()
 
 
 # ── preview ──────────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from importer.events.distinct import Distinct
 from importer.events.facts import Facts
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
-from importer.events.time_columns import TimeColumns
+from importer.events.quick import quick_times
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.events.type_scan import ColumnProfile, TypeScan
 from importer.events.types import BadValue
@@ -199,7 +199,7 @@ class _Look:
     def __init__(self, reading: Reading, facts: Facts) -> None:
         self._facts = facts
         self._reader = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
-        self._times = TimeColumns(self._reader)
+        self._quick = quick_times(self._reader) if speedups.COMPILED else None
         self._event = _finder(reading, "event")
         self._time = _finder(reading, "time")
 
@@ -216,26 +216,25 @@ class _Look:
         facts.no_time += count - len(written)
         if not written:
             return
-        instants = self._times.read(written)
-        facts.forms.update(self._times.forms)
-        if all(instants):
-            facts.add_instants(instants)  # type: ignore[arg-type]  # None is not among them
-            return
-        facts.add_instants([instant for instant in instants if instant is not None])
-        for value, instant in zip(written, instants, strict=True):
-            if instant is None:
-                self._explain(value)
+        quick = self._quick.read(written, facts.forms) if self._quick else [None] * len(written)
+        both = zip(written, quick, strict=True)
+        each = quick if None not in quick else [self._read(value) if at is None else at for value, at in both]
+        facts.add_instants([instant for instant in each if instant is not None])
 
-    def _explain(self, value: Any) -> None:
-        """Count why a time could not be read."""
+    def _read(self, value: Any) -> int | None:
+        """Read a time by itself, or count why that can't be done."""
         facts = self._facts
         try:
-            self._reader.read(value)
+            instant = self._reader.read(value)
         except NoZone:
             facts.no_zone += 1
         except BadValue as error:
             facts.no_time += 1
             facts.clock_changes += isinstance(error, ClockChange)
+        else:
+            facts.forms[self._reader.form] += 1
+            return instant
+        return None
 
 
 def _finder(reading: Reading, field: Field) -> Callable[[int, Any], Sequence[Any]]:

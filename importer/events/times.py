@@ -36,9 +36,9 @@ _EPOCH = re.compile(r"(-?[0-9]{1,20})(?:\.([0-9]{1,9})0*)?").fullmatch
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on wall clocks, zone applied after
 _UNITS = (("epoch s", 1), ("epoch ms", 10**3), ("epoch µs", 10**6), ("epoch ns", 10**9))
 EPOCHS: Final = tuple(
-    (EARLIEST * per_second, _LATEST * per_second, NS_PER_S // per_second) for _, per_second in _UNITS
+    (form, EARLIEST * per_second, _LATEST * per_second, NS_PER_S // per_second) for form, per_second in _UNITS
 )
-"""Epochs: the lowest, the first that is none, and the nanoseconds of one, for each unit."""
+"""Epochs by unit: the name of the form, the lowest, the first that is none, and the nanoseconds of one."""
 WITH_OFFSET: Final = "ISO 8601 with offset"
 """A form in which the zone is written beside each time."""
 WITHOUT_ZONE: Final = "ISO 8601 without zone"

@@ -11,6 +11,7 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.maker import FIELDS, FITS, ODD, RESERVED, Maker
+    from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
         raise
@@ -27,6 +28,7 @@ __all__ = [
     "RESERVED",
     "Block",
     "Maker",
+    "Times",
     "cut_csv",
     "cut_lines",
 ]

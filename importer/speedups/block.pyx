@@ -10,6 +10,9 @@ from importer.speedups.canonical cimport DIGITS
 
 from importer.model import Record
 
+cdef enum:
+    MOST_BYTES = 0x7FFFFFFF  # that a span can tell
+
 NO_QUOTE = 256
 """In place of a character, where nothing encloses a cell: no byte is that."""
 
@@ -160,6 +163,8 @@ def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t
     cdef Span* span
     cdef int cell
     cdef Py_ssize_t taken = 0, below
+    if width < 1 or PyBytes_GET_SIZE(data) > MOST_BYTES:
+        raise ValueError("no cells, or too many bytes for a block")
     block.data, block.row, block.width, block.quote = data, row, width, quote
     while p < end:
         if p[0] == c"\n" or (p[0] == c"\r" and p + 1 < end and p[1] == c"\n"):  # a blank line
@@ -240,6 +245,8 @@ def cut_lines(bytes data not None, Py_ssize_t row, Py_ssize_t line, read):
     cdef const char* below
     cdef const char* text
     cdef Py_ssize_t taken = 0
+    if PyBytes_GET_SIZE(data) > MOST_BYTES:
+        raise ValueError("too many bytes for a block")
     block.data, block.row, block._read = data, row, read
     while p < end:
         below = <const char*> memchr(p, c"\n", end - p)

@@ -4,6 +4,7 @@ from typing import Final
 
 from importer.model import Event
 from importer.speedups.block import Block
+from importer.speedups.times import Times
 
 FITS: Final[int]
 RESERVED: Final[int]
@@ -22,8 +23,7 @@ class Maker:
         given: tuple[str | None, str | None],
         constants: Sequence[tuple[bytes, bytes]],
         name_of: Callable[[str], bytes | None],
-        start_of: Callable[[str, str], int | None],
-        units: Sequence[tuple[int, int, int]],
+        times: Times,
         time_of: Callable[[str, bool], int | None],
         number_of: Callable[[bytes], bytes | None],
         digest: Callable[[bytes], str],

@@ -12,9 +12,10 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DIGITS, WHOLE_DIGITS, Limits, Member, Room, blanks, end_of_key, end_of_number, is_longer, put_integer,
+    DIGITS, Limits, Member, Room, blanks, end_of_key, end_of_number, is_longer, put_integer,
     put_number, put_text, put_value, set_key, sort,
 )
+from importer.speedups.times cimport LATEST, Times
 
 from importer.model import Event
 
@@ -45,17 +46,8 @@ cdef enum:  # what was found of a field
 
 cdef enum:
     NS_PER_MS = 1_000_000
-    NS_PER_S = 1_000_000_000
-    NANO_DIGITS = 9
-    HOUR = 14  # "2024-05-01T10:"
-    MINUTE = 17
-    SECOND = 19
-    MOST_TIME = 64
     MOST_KNOWN = 10_000
     SLOTS = 1024
-
-cdef int64_t LATEST = 9_000_000_000_000_000_000
-"""Nanoseconds since the epoch, in the year 2255: a nearer day than 64 bits end at, and far enough."""
 
 FITS, RESERVED, ODD = IS_FIT, IS_RESERVED, IS_ODD
 FIELDS = tuple([IS_EVENT << place for place in range(PLACES)])
@@ -129,12 +121,6 @@ cdef struct Column:
     Py_ssize_t head_size
 
 
-cdef struct Unit:
-    int64_t lowest
-    int64_t highest
-    int64_t nanoseconds
-
-
 cdef class Maker:
     """Makes the events of records that need no care, by one reading.
 
@@ -149,10 +135,7 @@ cdef class Maker:
         given: Event and distinct_id that hold for every record, None for those that don't.
         constants: Name and JSON of the properties that hold for every record.
         name_of: Gives the JSON of an event's name, or None if it takes care.
-        start_of: Gives the nanoseconds since the epoch at which an hour starts, or a minute where no zone is
-            written, from what stands ahead of the minutes, or the seconds, and what stands behind the
-            second; None if not all of it is alike.
-        units: Of epochs: the lowest, the first that is none, and the nanoseconds of one.
+        times: Reads the usual times.
         time_of: Gives the nanoseconds since the epoch of any other time, from its text and whether that is a
             number; None if it takes care.
         number_of: Gives the JSON of a number that is neither an integer nor a short decimal, or None if it
@@ -178,22 +161,18 @@ cdef class Maker:
     cdef int[PLACES] cells
     cdef int met  # fields of which a key stood in the record at hand (JSON)
     cdef uint8_t[256] of_id
-    cdef Unit[8] units
-    cdef int unit_count
     cdef Limits limits
     cdef int64_t earliest
     cdef bint has_reserved, always_has_reserved
     cdef Names outer, inner
     cdef Room own, bag, inside, whole
     cdef list heads, readers, nulls
-    cdef dict names, starts
+    cdef Times times
+    cdef dict names
     cdef object given_event, given_user
-    cdef object name_of, start_of, time_of, number_of, digest, row_of, note_of, refused
+    cdef object name_of, time_of, number_of, digest, row_of, note_of, refused
     cdef bytes tail, tail_with_ip
     cdef str no_user, finer
-    cdef char[MINUTE + MOST_TIME] hour  # of which the start was asked for last
-    cdef Py_ssize_t hour_size, hour_whole
-    cdef int64_t hour_start
 
     def __cinit__(self):
         self.columns = NULL
@@ -205,8 +184,8 @@ cdef class Maker:
         PyMem_Free(self.members)
 
     def __init__(
-        self, *, fields, columns, nulls, outer, inner, given, constants, name_of, start_of, units, time_of,
-        number_of, digest, row_of, note_of, no_user, finer, refused, id_characters, id_size, limits, tails
+        self, *, fields, columns, nulls, outer, inner, given, constants, name_of, times, time_of, number_of,
+        digest, row_of, note_of, no_user, finer, refused, id_characters, id_size, limits, tails
     ):
         cdef Py_ssize_t n
         cdef bytes head
@@ -242,23 +221,16 @@ cdef class Maker:
             self.cells[n] = fields[n]
         for n in range(256):
             self.of_id[n] = n in id_characters
-        self.unit_count = len(units)
-        if self.unit_count > 8:
-            raise ValueError("too many units")
-        for n, (lowest, highest, nanoseconds) in enumerate(units):
-            self.units[n].lowest, self.units[n].highest = lowest, highest
-            self.units[n].nanoseconds = nanoseconds
         self.nulls = [text.encode("utf-8", "surrogatepass") for text in nulls]
         self.outer, self.inner = Names(outer), Names(inner)
         self.own, self.bag, self.inside, self.whole = Room(), Room(), Room(), Room()
         self.given_event, self.given_user = given
-        self.names, self.starts = {}, {}
-        self.name_of, self.start_of, self.time_of = name_of, start_of, time_of
+        self.names = {}
+        self.name_of, self.times, self.time_of = name_of, times, time_of
         self.digest, self.row_of, self.note_of = digest, row_of, note_of
         self.no_user, self.finer = no_user, finer
         self.refused, self.id_size = refused, id_size
         self.tail, self.tail_with_ip = tails
-        self.hour_size = self.hour_whole = 0
 
     def map(self, Block block not None, int64_t clock):
         """Return the event of each record, and None for one that takes care.
@@ -298,6 +270,8 @@ cdef class Maker:
 
     cdef int check(self, Block block) except -1:
         cdef Py_ssize_t n
+        if self.columns == NULL:
+            raise TypeError("not made yet")
         if block.width:
             for n in range(self.column_count):
                 if not 0 <= self.columns[n].cell < block.width:
@@ -514,95 +488,6 @@ cdef class Maker:
                 self.found[place] = found
         return p
 
-    # ── times ────────────────────────────────────────────────────────────────────────────────────
-
-    cdef int64_t instant(self) except? -1:
-        """Return the time in nanoseconds since the epoch; -1 if it takes care."""
-        cdef Found* time = &self.found[OF_TIME]
-        cdef int64_t found = -1
-        if time.kind == MISSING:
-            return -1
-        if time.kind == TEXT and SECOND <= time.size <= MOST_TIME and time.text[4] == c"-":
-            found = self.clock_time(time.text, time.size)
-        elif time.size <= WHOLE_DIGITS:
-            found = self.epoch(time.text, time.size)
-        if found >= 0:
-            return found
-        other = self.time_of(PyUnicode_DecodeUTF8(time.text, time.size, NULL), time.kind == NUMBER)
-        return -1 if other is None or not 0 <= other <= LATEST else other
-
-    cdef int64_t epoch(self, const char* text, Py_ssize_t size) noexcept:
-        """Read an epoch; -1 if it isn't known here."""
-        cdef int64_t number = 0
-        cdef Py_ssize_t n
-        for n in range(size):
-            if not c"0" <= text[n] <= c"9":
-                return -1
-            number = 10 * number + text[n] - c"0"
-        for n in range(self.unit_count):
-            if self.units[n].lowest <= number < self.units[n].highest:
-                return number * self.units[n].nanoseconds
-        return -1
-
-    cdef int64_t clock_time(self, const char* text, Py_ssize_t size) except? -1:
-        """Read ISO 8601 with seconds; -1 if it isn't known here.
-
-        When its hour starts is asked for, or its minute where the zone is not written (clocks may be
-        changed); the rest is added.
-        """
-        cdef Py_ssize_t at = SECOND, n, digits = 0
-        cdef int64_t fraction = 0, start
-        cdef int minute, second
-        for n in (14, 15, 17, 18):
-            if not c"0" <= text[n] <= c"9":
-                return -1
-        minute = (text[14] - c"0") * 10 + text[15] - c"0"
-        second = (text[17] - c"0") * 10 + text[18] - c"0"
-        if text[16] != c":" or minute > 59 or second > 59:
-            return -1
-        if at < size and (text[at] == c"." or text[at] == c","):
-            at += 1
-            while at < size and digits < NANO_DIGITS and c"0" <= text[at] <= c"9":
-                fraction = 10 * fraction + text[at] - c"0"
-                digits += 1
-                at += 1
-            if not digits:
-                return -1
-            for n in range(digits, NANO_DIGITS):
-                fraction *= 10
-        if at < size:
-            if text[at] == c"." or text[at] == c"," or c"0" <= text[at] <= c"9":
-                return -1  # no zone; and no hour with one may look like a minute without
-            start = self.start(text, HOUR, text + at, size - at)
-            second += 60 * minute
-        else:
-            start = self.start(text, MINUTE, text + at, 0)
-        return -1 if start < 0 else start + second * <int64_t> NS_PER_S + fraction
-
-    cdef int64_t start(self, const char* head, Py_ssize_t whole, const char* zone, Py_ssize_t size) except? -1:
-        """Return when an hour or a minute starts; -1 if that isn't known, or lies before the epoch."""
-        cdef bytes key
-        if (
-            whole == self.hour_whole
-            and size == self.hour_size - whole
-            and memcmp(self.hour, head, whole) == 0
-            and memcmp(self.hour + whole, zone, size) == 0
-        ):
-            return self.hour_start
-        key = head[:whole] + zone[:size]
-        found = self.starts.get(key, self)
-        if found is self:
-            found = self.start_of(
-                PyUnicode_DecodeUTF8(head, whole, NULL), PyUnicode_DecodeUTF8(zone, size, NULL)
-            )
-            if len(self.starts) > MOST_KNOWN:
-                self.starts.clear()
-            self.starts[key] = found
-        memcpy(self.hour, PyBytes_AS_STRING(key), whole + size)
-        self.hour_whole, self.hour_size = whole, whole + size
-        self.hour_start = -1 if found is None or not 0 <= found <= LATEST else found
-        return self.hour_start
-
     # ── writing ──────────────────────────────────────────────────────────────────────────────────
 
     cdef inline Py_ssize_t begin(self, Py_ssize_t at, Py_ssize_t more) except -1:
@@ -661,6 +546,18 @@ cdef class Maker:
             )))
         return new_event(row, line, name, user, identity, milliseconds, body, note)
 
+    cdef int64_t instant(self) except? -1:
+        """Return the time in nanoseconds since the epoch; -1 if it takes care."""
+        cdef Found* time = &self.found[OF_TIME]
+        cdef int64_t found
+        if time.kind == MISSING:
+            return -1
+        found = self.times.instant(time.text, time.size)
+        if found >= 0:
+            return found
+        other = self.time_of(PyUnicode_DecodeUTF8(time.text, time.size, NULL), time.kind == NUMBER)
+        return -1 if other is None or not 0 <= other <= LATEST else other
+
     cdef object text(self, int place, given):
         """Return the text of a field, or what is given for every record."""
         cdef Found* found = &self.found[place]
@@ -717,7 +614,7 @@ cdef class Maker:
         cdef Room inside = self.inside
         cdef Py_ssize_t n
         inside.at = inside.base
-        inside.ask(self.own.used() + self.count)
+        inside.ask(self.own.used() + self.count + 1)  # so that there is an address even for nothing
         for n in range(self.count):
             if n:
                 inside.put(",", 1)

@@ -82,6 +82,14 @@ def test_a_zone_is_needed_for_times_that_say_none_and_then_used(shell: Shell, se
     assert winter["properties"]["time"] == 1_733_050_800_000  # 11:00 UTC
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_times_at_both_ends_of_the_calendar_are_invalid_in_any_zone(bare: Shell, zone: str):
+    bare.write("events.csv", "event,time,user_id\na,9999-12-31T23:59:59Z,u\na,0001-01-01T00:00:00Z,u\n")
+    said = bare.type("run", "events.csv", "--dry-run", "--timezone", zone)
+    assert said.code == 1
+    assert "2 records = 2 invalid" in said.err
+
+
 @pytest.mark.parametrize("moment", ["2024-03-31 02:30:00", "2024-10-27 02:30:00"])
 def test_a_local_time_that_is_skipped_or_repeated_is_invalid_and_never_guessed(
     bare: Shell, moment: str
