@@ -120,6 +120,7 @@ class Mapper:
         if ip is not None:
             properties["ip"] = _ip(ip)
         self._check(properties)
+        replaced = properties.get(TAG)
         properties = _canonical(properties)
         event_json, user_json = _json_string(event, "event"), _json_string(distinct_id, "distinct_id")
         body = self._encoded(properties)
@@ -132,7 +133,8 @@ class Mapper:
         if self._tag:
             tail += self._tag
             if TAG in properties:
-                self._values.notes.append(f"{TAG}: --tag replaces {shown(properties.pop(TAG))}")
+                self._values.notes.append(f"{TAG}: --tag replaces {shown(replaced)}")
+                del properties[TAG]
                 body = self._encoded(properties)
         milliseconds = instant // NS_PER_MS
         whole = BODY % (

@@ -563,6 +563,12 @@ def test_an_ip_and_a_tag_of_the_record_are_not_counted_twice():
     assert event.note == "import_tag: --tag replaces 'old'"
 
 
+@pytest.mark.parametrize("value", [7e-9, [7e-9], 1e300])
+def test_a_tag_that_is_replaced_is_shown_as_it_was(value: Any):
+    event = taken(of_jsonl(line(import_tag=value), tag="new"))
+    assert event.note == f"import_tag: --tag replaces {value!r}"
+
+
 def nested(depth: int) -> Any:
     value: Any = 1
     for _ in range(depth):
