@@ -245,7 +245,14 @@ def _main(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     if version:
+        from importer.speedups import COMPILED  # noqa: PLC0415 - nothing else here needs it
+
         typer.echo(f"mixpanel-importer {__version__}")
+        if not COMPILED:
+            typer.echo(
+                "Its compiled part is missing: all is done as it should be, but eight times slower.\n"
+                "For that part, get a C compiler and Python's headers, and install with --force-reinstall."
+            )
         raise typer.Exit
 
 

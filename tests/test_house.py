@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import importer
 from importer.delivery.job import TRACK_AGE_MS
 from importer.events import rules
 
@@ -33,3 +36,19 @@ def test_the_version_is_said() -> None:
         [sys.executable, "-m", "importer", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("mixpanel-importer 0.")
+    assert "compile" not in done.stdout
+
+
+def test_a_missing_compiled_part_is_said_with_the_version(tmp_path: Path) -> None:
+    package = Path(importer.__file__).parent
+    shutil.copytree(
+        package, tmp_path / "importer", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "importer", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert "compiled part is missing" in done.stdout
