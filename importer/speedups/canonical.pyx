@@ -319,12 +319,12 @@ cdef const char* put_value(
         return put_string(room, p + 1, end, limits.text)
     if p[0] == c"-" or c"0" <= p[0] <= c"9":
         stop = put_number(room, p, end, WHOLE_DIGITS)
-        return stop if stop != NULL else put_other_number(room, p, end, limits.number_of)
-    if p[0] == c"[":
-        return NULL if deep == DEEPEST else put_array(room, p + 1, end, limits, objects, deep + 1)
-    if p[0] == c"{":
-        if deep == DEEPEST or objects == limits.nesting:
-            return NULL
+        if stop == NULL:
+            stop = put_other_number(room, p, end, limits.number_of)
+        return stop
+    if p[0] == c"[" and deep < DEEPEST:
+        return put_array(room, p + 1, end, limits, objects, deep + 1)
+    if p[0] == c"{" and deep < DEEPEST and objects < limits.nesting:
         return put_object(room, p + 1, end, limits, objects + 1, deep + 1)
     if end - p >= 4 and (memcmp(p, "true", 4) == 0 or memcmp(p, "null", 4) == 0):
         room.put(p, 4)

@@ -88,6 +88,8 @@ cdef class Names:
         cdef uint32_t hashed = 2166136261  # FNV-1a
         cdef Py_ssize_t n
         cdef Name* name
+        if self.count == SLOTS // 2:  # so that there always is a free one
+            self.clear()
         for n in range(size):
             hashed = (hashed ^ <uint8_t> key[n]) * 16777619
         name = &self.slots[hashed % SLOTS]
@@ -97,9 +99,6 @@ cdef class Names:
             hashed += 1
             name = &self.slots[hashed % SLOTS]
         judged = self.judge(PyUnicode_DecodeUTF8(key, size, NULL))
-        if self.count == SLOTS // 2:
-            self.clear()
-            name = &self.slots[hashed % SLOTS]
         name.text = <char*> PyMem_Malloc(size + 1)
         if name.text == NULL:
             raise MemoryError

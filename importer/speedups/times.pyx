@@ -60,7 +60,7 @@ cdef class Times:
             counts[n] = 0
         for value in values:
             found = -1
-            if type(value) is str:
+            if type(value) is str and value.isascii():
                 text = PyUnicode_AsUTF8AndSize(value, &size)
                 found = self.instant(text, size)
             if found < 0:

@@ -1,0 +1,355 @@
+"""Damage files in every way and see that what is compiled makes of them what Python alone does.
+
+    python bench/fuzz_speedups.py --seconds 600 --seed 1
+
+Each case takes a file made for it or a sample, damages it, and reads and maps it twice: in blocks, with what
+is compiled (`importer.speedups`), and record by record, without. Items must be equal in all their fields, and
+so must the words that reading ends with. The ids that are found without making events must be those of the
+events.
+
+A case is known by its number: ``--seed 1 --only 4711`` does that one again. Of a case that differs, the
+fewest lines that still do are printed and kept in ``--keep``. The exit code is 1 if there was one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_value
+
+from importer import speedups
+from importer.errors import ImporterError
+from importer.events.mapper import Mapper
+from importer.model import ColumnType, Dialect, Event, Field, Reading, Record, Rejection
+from importer.source import open_source
+
+COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
+FIELDS: tuple[Field, ...] = ("event", "time", "distinct_id", "ip", "insert_id", "properties")
+KINDS: tuple[ColumnType, ...] = (
+    "string",
+    "string",
+    "integer",
+    "number",
+    "number",
+    "boolean",
+    "json",
+    "time",
+    "skip",
+)
+ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia")
+MOST_TRIES = 2_000
+"""How often a case may be tried again to make it smaller."""
+
+Item = tuple[Any, ...]
+
+
+class Case(NamedTuple):
+    """A damaged file and how it is read."""
+
+    content: bytes
+    reading: Reading
+
+
+# ── cases ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def some_time(chance: random.Random) -> str:
+    """A time in one of the forms that files have; some are none."""
+    second = chance.choice((chance.randrange(1_600_000_000, 1_790_000_000), 1_711_846_800, 1_729_990_800))
+    second += chance.choice((0, 0, chance.randrange(-4000, 4000)))
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    fraction = chance.choice(("", "", ".5", ".123", ",123456", ".123456789", ".1234567891", "."))
+    zone = chance.choice(("Z", "Z", "", "+02:00", " UTC", "-0530", "+02", "z", " ", ".5Z", "30:"))
+    return chance.choice(
+        (
+            stamp + fraction + zone,
+            stamp + fraction + zone,
+            stamp.replace("T", " ") + zone,
+            stamp[: chance.randrange(20)] + zone,
+            str(second),
+            str(second * 1000 + 7),
+            f"{second}{fraction}",
+            str(second * 10**9 + 1),
+        )
+    )
+
+
+def some_number(chance: random.Random) -> str:
+    return chance.choice(
+        (
+            str(chance.randrange(-(10**18), 10 ** chance.randrange(1, 21)) // 10 ** chance.randrange(19)),
+            f"{chance.uniform(-1, 1) * 10 ** chance.randrange(-8, 12):.{chance.randrange(12)}f}",
+            repr(chance.uniform(-1, 1) * 10.0 ** chance.randrange(-20, 25)),
+            f"{chance.randrange(1000)}e{chance.randrange(-9, 25)}",
+            f"{chance.randrange(100)}.{'0' * chance.randrange(1, 14)}",
+        )
+    )
+
+
+def some_json(chance: random.Random, depth: int) -> str:
+    """The text of a value; now and then of none."""
+    blank = chance.choice(("", "", "", " ", "\t", " \r"))
+    draw = chance.random()
+    if depth and draw < 0.3:
+        count = chance.choice((0, 1, 2, 3, 70 if depth == 1 else 4))
+        inner = [some_json(chance, depth - 1) for _ in range(count)]
+        if chance.random() < 0.5:
+            return f"[{blank}{f',{blank}'.join(inner)}{blank}]"
+        keys = [some_key(chance) for _ in inner]
+        members = [f"{key}{blank}:{blank}{value}" for key, value in zip(keys, inner, strict=True)]
+        return f"{{{blank}{f',{blank}'.join(members)}}}"
+    if draw < 0.6:
+        return some_number(chance)
+    if draw < 0.9:
+        return chance.choice(('"x"', "true", "null", '"é☕"', r'"\\ud83d\\ude00\\n"', '""', r'"\\/"'))
+    return json.dumps(some_value(chance, 0), ensure_ascii=chance.random() < 0.5)
+
+
+def some_key(chance: random.Random) -> str:
+    known = (*COLUMNS, "distinct_id", "$insert_id", "token", "import_tag", "$os", "mp_x", "timestamp", "é")
+    key = chance.choice(known) if chance.random() < 0.1 else f"k{chance.randrange(999)}"
+    return json.dumps(key, ensure_ascii=chance.random() < 0.1)
+
+
+def some_members(chance: random.Random, count: int, depth: int) -> str:
+    return ",".join(f"{some_key(chance)}:{some_json(chance, depth)}" for _ in range(count))
+
+
+def some_csv(chance: random.Random, delimiter: str, quote: str) -> str:
+    """Records of the columns above, most of them sound."""
+    end = chance.choice(("\n", "\n", "\r\n", "\r"))
+    rows = []
+    for _ in range(chance.choice((3, 30, 200))):
+        odd = chance.random() < 0.3
+        row = [
+            chance.choice(("Purchase", "View", "", "é")) if odd else "Purchase",
+            some_time(chance),
+            chance.choice(("u1", "", "null", "0", 'q"', "é" * 255)) if odd else "u1",
+            chance.choice(("1.2.3.4", "", "::1")),
+            chance.choice(("", f"id-{chance.randrange(99)}", "not legal", "x" * 37)),
+            f"{{{some_members(chance, chance.randrange(4), 2)}}}",
+            *(chance.choice(NASTY).decode("utf-8", "ignore") if odd else some_number(chance) for _ in "ab"),
+            "true",
+        ]  # fmt: skip
+        cells = [_cell(text.replace("\0", ""), delimiter, quote, chance) for text in row]
+        rows.append(delimiter.join(cells) + end)
+    return "".join(rows)
+
+
+def _cell(text: str, delimiter: str, quote: str, chance: random.Random) -> str:
+    must = any(each in text for each in (delimiter, "\n", "\r")) or text.startswith(quote or "\n")
+    if quote and (must or chance.random() < 0.1):
+        return quote + text.replace(quote, quote * 2) + quote
+    return text if quote else text.replace("\n", " ").replace("\r", " ").replace(delimiter, " ")
+
+
+def some_jsonl(chance: random.Random) -> str:
+    """Lines flat and in Mixpanel's shape, most of them sound."""
+    lines = []
+    for _ in range(chance.choice((3, 30, 200))):
+        if chance.random() < 0.1:
+            lines.append(json.dumps(some_record(chance)))
+            continue
+        stamp = some_time(chance)
+        stamp = stamp if chance.random() < 0.3 else json.dumps(stamp)
+        members = [f'"time":{stamp}', f'"distinct_id":"u{chance.randrange(9)}"']
+        members += filter(None, [some_members(chance, chance.choice((0, 1, 1, 2, 2, 5, 30)), 3)])
+        chance.shuffle(members)
+        inside = ",".join(members)
+        if chance.random() < 0.5:
+            lines.append(f'{{"event":"e","properties":{{{inside}}}}}')
+        else:
+            lines.append(f'{{"event":"e",{inside}}}')
+    return "\n".join(lines) + chance.choice(("\n", ""))
+
+
+def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
+    """One of the ways in which such files can be read."""
+    fields: dict[Field, str]
+    if dialect.format == "csv":
+        names = dict(zip(FIELDS, COLUMNS, strict=False))
+        kept: set[str] = {"event", "time", *(field for field in FIELDS if chance.random() < 0.7)}
+        fields = {field: name for field, name in names.items() if field in kept}
+        columns: tuple[str, ...] = COLUMNS
+        types: dict[str, ColumnType] = {column: chance.choice(KINDS) for column in "abc"}
+    elif chance.random() < 0.6:
+        columns, types = ("event", "properties"), {}
+        fields = {"event": "event", "properties": "properties", "time": "properties.time",
+                  "distinct_id": "properties.distinct_id", "insert_id": "properties.$insert_id"}  # fmt: skip
+    else:
+        columns, types = ("event", "time", "distinct_id", "ip"), {}
+        fields = {"event": "event", "time": "time", "distinct_id": "distinct_id", "ip": "ip"}
+    zone = chance.choice(ZONES)
+    constants: Sequence[dict[str, Any]] = (
+        {}, {}, {}, {"source": "fuzz"}, {"k1": 1.0, "é": [{"b": 1, "a": "x"}]}, {"$os": "x"}, {"ip": "1.1"},
+    )  # fmt: skip
+    return Reading(
+        dialect,
+        columns,
+        fields,
+        types=types,
+        constants=chance.choice(constants),
+        timezone=zone,
+        local_epochs=bool(zone) and chance.random() < 0.2,
+        missing_time=chance.choice((None, None, 1_700_000_000_000)),
+        null=chance.choice(((), (), ("null", "NA", "0"))),
+        insert_id=chance.choice(("content", "row")),
+        source_name="fuzz",
+        geoip=chance.choice(("off", "request")),
+        tag=chance.choice(("", "a tag")),
+    )
+
+
+def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> Case:
+    """The case of that number: always the same."""
+    chance = random.Random(f"{seed}:{number}")
+    if chance.random() < 0.5:
+        delimiter, quote = chance.choice(((",", '"'), (",", '"'), (";", "'"), ("\t", ""), ("|", '"')))
+        dialect = Dialect("csv", delimiter=delimiter, quote=quote, header=False)
+        content = some_csv(chance, delimiter, quote).encode("utf-8", "replace")
+    else:
+        dialect = Dialect("jsonl")
+        content = some_jsonl(chance).encode("utf-8", "replace")
+        if chance.random() < 0.2:
+            content = chance.choice([sample for suffix, sample in samples if suffix == ".jsonl"])[:20_000]
+    data = bytearray(content)
+    for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
+        chance.choice(DAMAGES)(data, chance, [sample for _, sample in samples])
+        data = data or bytearray(b"\n")
+    return Case(bytes(data), some_reading(chance, dialect))
+
+
+# ── both ways ────────────────────────────────────────────────────────────────────────────────────
+
+
+def quick(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
+    """What is made of a file in blocks."""
+    mapper, other = (Mapper(reading, lambda: NOW_MS) for _ in range(2))
+    items: list[Item] = []
+    with open_source(path, reading.dialect, reading.columns) as source:
+        try:
+            for chunk in source.chunks():
+                made = mapper.map(chunk)
+                counts["records"] += len(chunk)
+                counts["in blocks"] += len(chunk) * isinstance(chunk, speedups.Block)
+                counts["events"] += sum(isinstance(item, Event) for item in made)
+                ids = Counter(other.insert_ids(chunk))
+                if not Counter(item.insert_id for item in made if isinstance(item, Event)) <= ids:
+                    items.append(("the ids that are found are not those of the events", *ids))
+                items += map(shown, made)
+        except ImporterError as error:
+            items.append(("ends", error.message))
+    return items
+
+
+def slow(path: Path, reading: Reading) -> list[Item]:
+    """What is made of a file record by record."""
+    mapper = Mapper(reading, lambda: NOW_MS)
+    items: list[Item] = []
+    with open_source(path, reading.dialect, reading.columns) as source:
+        try:
+            items.extend(
+                shown(mapper.map_one(item) if isinstance(item, Record) else item) for item in source.items()
+            )
+        except ImporterError as error:
+            items.append(("ends", error.message))
+    return items
+
+
+def shown(item: Event | Rejection) -> Item:
+    return type(item).__name__, *item, *map(type, item)
+
+
+def difference(path: Path, case: Case, counts: Counter[str]) -> str:
+    """How the two ways differ; empty if they don't."""
+    opening = b"{}\n" if case.reading.dialect.format == "jsonl" else b"\n"  # the first line is read by itself
+    path.write_bytes(opening + case.content)
+    try:
+        ways = quick(path, case.reading, counts), slow(path, case.reading)
+    except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
+        return traceback.format_exc()
+    if ways[0] == ways[1]:
+        return ""
+    for one, other in zip(*ways, strict=False):
+        if one != other:
+            return f"quick: {one}\n slow: {other}"
+    return f"quick: {len(ways[0])} items\n slow: {len(ways[1])} items"
+
+
+def smallest(case: Case, differs: Callable[[Case], bool]) -> Case:
+    """The fewest lines, and bytes of them, that still differ, as far as it is found without much ado."""
+    tries = 0
+    for in_bytes in (False, True):
+        text = case.content
+        parts = [text[n : n + 1] for n in range(len(text))] if in_bytes else text.splitlines(keepends=True)
+        size = len(parts) // 2
+        while size:
+            at = 0
+            while at < len(parts) and tries < MOST_TRIES:
+                left = parts[:at] + parts[at + size :]
+                tries += 1
+                if differs(case._replace(content=b"".join(left))):
+                    parts = left
+                else:
+                    at += size
+            size //= 2
+        case = case._replace(content=b"".join(parts))
+    return case
+
+
+# ── the command ──────────────────────────────────────────────────────────────────────────────────
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="do this case and no other")
+    parser.add_argument("--samples", type=Path, default=SAMPLES, help="folder of .csv and .jsonl files")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("fuzz-failures"), help="folder for files that differ"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run cases until the time is up."""
+    options = arguments()
+    if not speedups.COMPILED:
+        print("nothing is compiled: there is nothing to compare", file=sys.stderr)
+        return 1
+    samples = [(p.suffix, p.read_bytes()) for p in sorted(options.samples.iterdir()) if p.suffix in SUFFIXES]
+    counts: Counter[str] = Counter()
+    until = time.monotonic() + options.seconds
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "case")
+        number = options.only or 0
+        while time.monotonic() < until:
+            case = make_case(options.seed, number, samples)
+            counts["files"] += 1
+            if difference(path, case, counts):
+                counts["differ"] += 1
+                least = smallest(case, lambda some: bool(difference(path, some, Counter())))
+                options.keep.mkdir(parents=True, exist_ok=True)
+                Path(options.keep, f"speedups-{options.seed}-{number}").write_bytes(least.content)
+                print(f"case {number} differs: {least.content!r}\n{least.reading}", file=sys.stderr)
+                print(difference(path, least, Counter()), file=sys.stderr, flush=True)
+            number += 1
+            if options.only is not None:
+                break
+    print(f"seed {options.seed}: {', '.join(f'{count:,} {what}' for what, count in counts.items())}")
+    return int(counts["differ"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

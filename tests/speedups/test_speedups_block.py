@@ -1,0 +1,369 @@
+"""What a block of records is, and what is told of it without making them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import pytest
+from events_helpers import NOW_MS, TIME
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from speedups_helpers import (
+    BOOLEANS,
+    CHANGES,
+    CSV,
+    EPOCHS,
+    JSONL,
+    NUMBERS,
+    OWN_IDS,
+    TIMES,
+    USERS,
+    blocks_of,
+    csv_file,
+    csv_of_cells,
+    line_of,
+    maker_of,
+    shown,
+)
+
+from importer.events.mapper import Mapper
+from importer.events.objects import Objects
+from importer.events.quick import quick_times, quick_way
+from importer.events.times import TimeReader
+from importer.events.type_scan import TypeScan
+from importer.events.values import Values
+from importer.model import Event, Record, Rejection
+from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines
+
+DATA = b'a,"b ""x"""\n\n"two\nlines",\xc3\xa9\r\n\r\n,\nlast,"one\r\n"'
+RECORDS = [
+    Record(7, 100, ["a", 'b "x"']),
+    Record(8, 102, ["two\nlines", "é"]),
+    Record(9, 105, ["", ""]),
+    Record(10, 106, ["last", "one\r\n"]),
+]
+QUOTE, COMMA = ord('"'), ord(",")
+
+
+def block() -> Block:
+    found, taken, stuck = cut_csv(DATA, COMMA, QUOTE, 2, 7, 100)
+    assert (taken, stuck) == (8, False)
+    return found
+
+
+def read(row: int, line: int, text: bytes) -> Record | Rejection:
+    return Rejection(row, line, "no") if text.startswith(b"no") else Record(row, line, {"text": text})
+
+
+def test_a_block_is_a_sequence_of_records():
+    found = block()
+    assert list(found) == RECORDS
+    assert [found[n] for n in range(4)] == RECORDS
+    assert [found[n] for n in range(-4, 0)] == RECORDS
+    assert len(found) == 4
+    assert found
+    assert (found.data, found.row, found.width) == (DATA, 7, 2)
+    assert type(found[0]) is Record
+    assert list(found) == RECORDS, "it can be gone through again"
+
+
+@pytest.mark.parametrize("at", [4, 5, -5, -6, 2**40, -(2**40)])
+def test_beyond_a_block_there_is_nothing(at):
+    with pytest.raises(IndexError):
+        block()[at]
+
+
+@pytest.mark.parametrize("start", [None, -9, -4, -1, 0, 1, 3, 4, 9])
+@pytest.mark.parametrize("stop", [None, -9, -1, 0, 2, 4, 9])
+@pytest.mark.parametrize("step", [None, 1, 2, -1, -3])
+def test_slices_of_a_block_are_those_of_a_list(start, stop, step):
+    assert list(block()[start:stop:step]) == RECORDS[start:stop:step]
+
+
+def test_the_cells_of_a_column_are_those_of_the_records():
+    assert block().column(0) == ["a", "two\nlines", "", "last"]
+    assert block().column(1) == ['b "x"', "é", "", "one\r\n"]
+    for cell in (-1, 2, 2**20):
+        with pytest.raises(IndexError):
+            block().column(cell)
+        with pytest.raises(IndexError):
+            block().survey(cell)
+
+
+def test_lines_are_read_when_they_are_asked_for():
+    data = b"a\n \t\r\n\n\x0b\x0c\nno b\r\n  c"
+    found, taken = cut_lines(data, 3, 50, read)
+    assert taken == 6
+    assert list(found) == [
+        Record(3, 50, {"text": b"a\n"}),
+        Rejection(4, 54, "no"),
+        Record(5, 55, {"text": b"  c"}),
+    ]
+    assert found[-1] == found[2]
+    assert (len(found), found.width, found.row) == (3, 0, 3)
+    with pytest.raises(IndexError):
+        found.column(0)
+    with pytest.raises(IndexError):
+        found[3]
+
+
+def test_an_error_of_reading_a_line_is_raised():
+    def fail(*_: object) -> Record:
+        raise ZeroDivisionError
+
+    found, _ = cut_lines(b"a\n", 1, 1, fail)
+    with pytest.raises(ZeroDivisionError):
+        found[0]
+    with pytest.raises(ZeroDivisionError):
+        list(found)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n\n"])
+def test_a_block_may_be_empty(data):
+    for found in (cut_csv(data, COMMA, QUOTE, 2, 1, 1)[0], cut_lines(data, 1, 1, read)[0]):
+        assert len(found) == 0
+        assert list(found) == list(found[:]) == []
+        assert not found
+        assert maker_of(JSONL).map(found, NOW_MS) == maker_of(JSONL).insert_ids(found, NOW_MS) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "taken", "stuck"),
+    [
+        (b"a,b\nc\nd,e\n", 1, True),
+        (b"a,b\nc,d,e\n", 1, True),
+        (b'a,b\nc,"d\n', 1, False),
+        (b'a,b\nc,"d"x\n', 1, True),
+        (b"a,b\rc,d\n", 0, True),
+        (b'a,"b\rc"\n', 0, True),
+        (b"a,b\r", 0, True),
+        (b"\n\na,b", 3, False),
+        (b'"a\n\n",b\nc,"\n', 3, False),
+        (b"\r", 0, True),
+        (b"a,b\n\r", 1, True),
+    ],
+)
+def test_it_is_told_how_far_records_are_sound(data, taken, stuck):
+    found = cut_csv(data, COMMA, QUOTE, 2, 1, 1)
+    assert found[1:] == (taken, stuck)
+    assert all(type(record) is Record for record in found[0])
+
+
+def test_nothing_may_enclose_a_cell():
+    found, taken, stuck = cut_csv(b'"a,b"\n', COMMA, NO_QUOTE, 2, 1, 1)
+    assert (list(found), taken, stuck) == ([Record(1, 1, ['"a', 'b"'])], 1, False)
+
+
+def test_many_records_have_their_rows_and_lines():
+    data = b"".join(b'%d,"x\n%d"\n\n' % (n, n) for n in range(3000))
+    found, taken, _ = cut_csv(data, COMMA, QUOTE, 2, 11, 21)
+    assert taken == 9000
+    assert list(found) == [Record(11 + n, 21 + 3 * n, [str(n), f"x\n{n}"]) for n in range(3000)]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("size", range(40))
+def test_a_block_ends_wherever_its_data_does(end, size):
+    """Each is of its own memory, so that reading beyond it could be seen."""
+    for text in ('ab,"c""d\r\ne",f\r\n' * 3, "a,b,\r\n\r\n\"\",'',\n" * 3):
+        data = (text[:size] + end).encode()
+        found, taken, _ = cut_csv(data, COMMA, QUOTE, 3, 1, 1)
+        assert len(found) <= taken <= data.count(b"\n") + 1
+
+
+# ── what all cells of a column are ───────────────────────────────────────────────────────────────
+
+
+def survey_of(texts: Sequence[str]) -> tuple[int, str]:
+    (found,) = blocks_of(csv_file([[text, "x", "x", "x"] for text in texts]), CSV)
+    return found.survey(0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1", "-5", "0", "", "9" * 15], (4, "integer")),
+        (["1", "1.5"], (2, "number")),
+        (["0.0", "-0.0", "1.10", "-0.5"], (4, "number")),
+        (["1", "x"], (2, "")),
+        (["1.5", "1", "01"], (3, "")),
+        (["-0"], (1, "")),
+        (["9" * 16], (1, "")),
+        (["1e5"], (1, "")),
+        (["1."], (1, "")),
+        ([".5"], (1, "")),
+        (["-"], (1, "")),
+        (["-.5"], (1, "")),
+        (["1.5.5"], (1, "")),
+        (["00.5"], (1, "")),
+        (["x", "1", "1"], (3, "")),
+    ],
+)
+def test_it_is_known_what_the_cells_of_a_column_are(texts, expected):
+    assert survey_of(texts) == expected
+
+
+def test_what_is_said_of_a_cell_is_what_its_type_is():
+    for text in NUMBERS:
+        if "\x00" not in text and text:
+            _, kind = survey_of([text])
+            scan = TypeScan(("a",))
+            scan.add(lambda _, text=text: [text])  # type: ignore[misc]
+            assert kind in ("", scan.profiles()[0].type), text
+
+
+columns = st.lists(
+    st.lists(st.sampled_from([*"1234", "-5", "1.5", "2.25", ""]) | st.sampled_from([*NUMBERS, *BOOLEANS]), min_size=1, max_size=6)
+    | st.lists(st.sampled_from(["1", "2", "3", "-7", ""]), min_size=1, max_size=6)
+    | st.lists(st.sampled_from(["true", "True", "FALSE", "false"]), min_size=1, max_size=6),
+    min_size=1,
+    max_size=6,
+)  # fmt: skip
+
+
+@given(columns, st.sampled_from([(), ("NULL",), ("1",)]))
+@settings(deadline=None, max_examples=150)
+def test_types_are_the_same_whether_blocks_say_what_they_hold_or_not(parts, null):
+    told, asked = TypeScan(("a",), null), TypeScan(("a",), null)
+    for part in parts:
+        rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
+        for found in blocks_of(csv_file(rows), CSV):
+            told.add(found.column, found.survey)
+            asked.add(found.column)
+    assert told.profiles() == asked.profiles()
+
+
+# ── ids ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_ids_that_records_bring_along_are_found():
+    reading = replace(CSV, fields={**CSV.fields, "insert_id": "cell"})
+    (found,) = blocks_of(csv_of_cells(["id-1", "", "not legal!", "null", "x" * 36, "x" * 37]), reading)
+    ids = maker_of(reading).insert_ids(found, NOW_MS)
+    hashed = maker_of(reading).map(found, NOW_MS)[0]
+    assert hashed is not None
+    plain = hashed.insert_id
+    assert ids == [plain, "id-1", plain, plain, plain, None, plain, None, plain, "x" * 36, plain, None, plain]
+
+
+def test_ids_are_those_of_the_events():
+    reading = replace(CSV, fields={**CSV.fields, "insert_id": "cell"})
+    jsonl = replace(JSONL, fields=reading.fields)
+    for texts, place in ((OWN_IDS, 3), (USERS, 2)):
+        text = csv_of_cells([each for each in texts if "\x00" not in each], place)
+        lines = "".join(line_of(f'"cell":"{own}"') for own in OWN_IDS if own.isprintable())
+        for content, way in ((text, reading), (lines, jsonl), (text, CSV), (lines, JSONL)):
+            mapper, other = (Mapper(way, lambda: NOW_MS) for _ in range(2))
+            for found in blocks_of(content, way):
+                made = [item for item in mapper.map(found) if isinstance(item, Event)]
+                ids = Counter(other.insert_ids(found))
+                assert Counter(event.insert_id for event in made) <= ids
+
+
+# ── the maker ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_many_keys_and_many_hours_are_told_apart():
+    """More of them than are remembered."""
+    lines = [line_of(f'"k{n}":{n},"{"k" * (n % 300)}x":1,"$r{n % 700}":2') for n in range(3000)]
+    lines += [
+        line_of(f'"a":{n}', time=f'"{2000 + n // 600:04}-{1 + n % 12:02}-{1 + n % 28:02}T{n % 24:02}:00:01Z"')
+        for n in range(12_000)
+    ]
+    names = [f'{{"event":"name {n}","time":"{TIME}"}}\n' for n in range(11_000)]
+    maker, mapper = maker_of(JSONL), Mapper(JSONL, lambda: NOW_MS)
+    quick = 0
+    for found in blocks_of("".join([*lines, *names, *lines[:50], *names[:50]]), JSONL):
+        for record, event in zip(found, maker.map(found, NOW_MS), strict=True):
+            assert isinstance(record, Record)
+            if event is not None:
+                quick += 1
+                if record.row % 3 == 0 or record.row > 26_000:
+                    assert shown(event) == shown(mapper.map_one(record))
+    assert quick == len(lines) + len(names) + 100
+
+
+def test_a_block_that_is_not_as_wide_as_the_reading_is_refused():
+    found, _, _ = cut_csv(b"a,b\n", COMMA, QUOTE, 2, 1, 1)
+    with pytest.raises(IndexError):
+        maker_of(CSV).map(found, NOW_MS)
+    with pytest.raises(IndexError):
+        maker_of(CSV).insert_ids(found, NOW_MS)
+
+
+def test_blocks_of_the_other_format_take_care():
+    found, _, _ = cut_csv(b"a,b,c,d\n", COMMA, QUOTE, 4, 1, 1)
+    assert maker_of(JSONL).map(found, NOW_MS) == [None]
+    lines, _ = cut_lines(line_of("").encode(), 1, 1, read)
+    assert maker_of(CSV).map(lines, NOW_MS) == [None]
+
+
+def test_what_is_no_block_is_refused():
+    maker = maker_of(JSONL)
+    found, _ = cut_lines(line_of("").encode(), 1, 1, read)
+    for wrong in (
+        lambda: maker.map(found, "now"),
+        lambda: maker.map(None, NOW_MS),
+        lambda: maker.map([], NOW_MS),
+    ):  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(TypeError):
+        cut_csv("text", COMMA, QUOTE, 2, 1, 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        cut_lines(None, 1, 1, read)  # type: ignore[arg-type]
+
+
+class Wrong(Exception):  # noqa: N818
+    """What no part of the importer raises."""
+
+
+class WrongTimes(TimeReader):
+    def read(self, value: object) -> int:
+        raise Wrong(value)
+
+
+class WrongObjects(Objects):
+    def check_surprise(self, keys: Collection[str]) -> None:
+        raise Wrong(keys)
+
+
+def test_an_error_of_what_is_asked_is_raised():
+    """Nothing that is wrong in Python is taken for a record that needs care."""
+    found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
+    objects, times = Objects(JSONL, Values(JSONL)), TimeReader()
+    sound = quick_way(JSONL, times, {}, {}, objects)
+    assert sound is not None
+    assert [event is None for event in sound.map(found, NOW_MS)] == [False, True]
+    wrong_objects = WrongObjects(JSONL, Values(JSONL))
+    for wrong in (
+        quick_way(JSONL, WrongTimes(), {}, {}, objects),
+        quick_way(JSONL, times, {}, {}, wrong_objects),
+    ):
+        assert wrong is not None
+        for ask in (wrong.map, wrong.insert_ids):
+            for _ in range(2):  # nor is it remembered as something else
+                with pytest.raises(Wrong):
+                    ask(found, NOW_MS)
+
+
+@pytest.mark.parametrize("zone", ["", "UTC", "Europe/Berlin", "Africa/Monrovia"])
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_many_times_are_read_as_each_is_by_itself(zone, local, seed):
+    reader = TimeReader(zone, local_epochs=local and bool(zone))
+    values: list[object] = [*TIMES, *EPOCHS, *CHANGES, 1_714_557_600, 1.5, None, True] * 2
+    random.Random(seed).shuffle(values)
+    times, told, asked = quick_times(reader), Counter[str](), Counter[str]()
+    found = times.read(values, told)
+    assert len(found) == len(values)
+    for value, instant in zip(values, found, strict=True):
+        if instant is not None:
+            assert instant == reader.read(value)
+            asked[reader.form] += 1
+    assert told == asked
+    assert sum(instant is not None for instant in found) > 100
+    assert times.read([TIME, "2024-05-01T10:00:00.5+02:00", ""], told)[2] is None
