@@ -367,3 +367,13 @@ def test_many_times_are_read_as_each_is_by_itself(zone, local, seed):
     assert told == asked
     assert sum(instant is not None for instant in found) > 100
     assert times.read([TIME, "2024-05-01T10:00:00.5+02:00", ""], told)[2] is None
+
+
+@pytest.mark.parametrize("turn", range(40))
+def test_a_key_is_never_taken_for_one_that_begins_like_it(turn):
+    """Where keys are looked up, some of so many stand in each other's place."""
+    longer = ",".join(f'"time{n}":1' for n in range(200 * turn, 200 * turn + 200))
+    found, _ = cut_lines(f'{{{longer},"time":"{TIME}","event":"e"}}\n'.encode(), 1, 1, read)
+    (event,) = maker_of(JSONL).map(found, NOW_MS)
+    assert event is not None
+    assert event.body.count(b'"time') == 201
