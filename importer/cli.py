@@ -250,7 +250,7 @@ def _main(
         typer.echo(f"mixpanel-importer {__version__}")
         if not COMPILED:
             typer.echo(
-                "Its compiled part is missing: all is done as it should be, but eight times slower.\n"
+                "Its compiled part is missing: all is done as it should be, but six times slower.\n"
                 "For that part, get a C compiler and Python's headers, and install with --force-reinstall."
             )
         raise typer.Exit
