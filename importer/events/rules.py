@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from importer.model import JSON
 
@@ -137,9 +137,9 @@ def check_insert_id(value: object) -> Violation | None:
     """Judge an ``$insert_id``: 1 to 36 of ``A-Z a-z 0-9 -``, none of `REFUSED_IDS`."""
     if (
         type(value) is str
-        and len(value) <= MAX_INSERT_ID_BYTES
+        and 0 < len(value) <= MAX_INSERT_ID_BYTES
         and value.isascii()
-        and value.replace("-", "0").isalnum()  # a hyphen counts as a digit, so that "-" alone passes
+        and not value.encode().translate(None, INSERT_ID_CHARACTERS)
         and value not in REFUSED_IDS
     ):
         return None
@@ -239,26 +239,6 @@ def check_encoding(event: object) -> Violation | None:
         if not (_is_utf8(name) and _is_utf8(value)):
             return _violation(f"properties.{shown_name(name)}", "string should be valid utf8")
     return None
-
-
-# ── many at once: what the checks above would find nothing in ────────────────────────────────────
-
-
-def are_insert_ids(values: Sequence[str]) -> bool:
-    """True if `check_insert_id` finds nothing in any of these texts, which may be none."""
-    joined = "".join(values)
-    return (
-        all(values)
-        and are_short(values, MAX_INSERT_ID_BYTES)
-        and joined.isascii()
-        and (not values or joined.replace("-", "0").encode().isalnum())  # of text it asks Unicode's tables
-        and REFUSED_IDS.isdisjoint(values)
-    )
-
-
-def are_short(texts: Iterable[str], most: int = MAX_STRING_CHARACTERS) -> bool:
-    """True if no text has more characters than that; by default, than Mixpanel keeps."""
-    return max(map(len, texts), default=0) <= most
 
 
 def is_plain(value: JSON) -> bool:
