@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr
 
-from importer.speedups.canonical cimport DIGITS
+from importer.speedups.canonical cimport DIGITS, end_of_decimal
 
 from importer.model import Record
 
@@ -117,24 +117,14 @@ cdef enum:
 
 
 cdef int kind_of(const char* text, Py_ssize_t size) noexcept:
-    """Return what a cell is: a short number in the grammar of RFC 8259, section 6, without an exponent."""
+    """Return what a cell that isn't empty is, if it is a short number without an exponent."""
     cdef const char* end = text + size
-    cdef const char* whole = text + (text[0] == c"-")
-    cdef const char* p = whole
-    if size > DIGITS:
+    cdef const char* point
+    if size > DIGITS or end_of_decimal(text, end, &point) != end:
         return OTHER
-    while p < end and c"0" <= p[0] <= c"9":
-        p += 1
-    if p == whole or (whole[0] == c"0" and (p - whole > 1 or (p == end and whole != text))):
-        return OTHER  # "-0" is no integer to everybody
-    if p == end:
-        return INTEGER
-    if p[0] != c"." or p + 1 == end:
-        return OTHER
-    p += 1
-    while p < end and c"0" <= p[0] <= c"9":
-        p += 1
-    return DECIMAL if p == end else OTHER
+    if point < end:
+        return DECIMAL
+    return OTHER if text[0] == c"-" and text[1] == c"0" else INTEGER  # "-0" is no integer to everybody
 
 
 def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line):

@@ -56,6 +56,9 @@ cdef const char* put_value(
     Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
 ) except? NULL
 cdef const char* end_of_key(const char* p, const char* end) noexcept
+cdef const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept
 cdef const char* end_of_number(const char* p, const char* end) noexcept
+cdef const char* read_key(const char* p, const char* end, Member* member) noexcept
+cdef void put_key(Room room, Member* member) noexcept
 cdef void set_key(Member* member, const char* key, Py_ssize_t size) noexcept
 cdef bint sort(Member* members, Py_ssize_t count) noexcept

@@ -221,6 +221,30 @@ cdef void put_integer(Room room, int64_t number) noexcept:
     room.put(digits + n, 20 - n)
 
 
+cdef const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept:
+    """Return where a number ends, its exponent left aside (RFC 8259, section 6); NULL if it is none.
+
+    Args:
+        p: Where it begins.
+        end: Of the text.
+        point: Gets where its point stands, or else its end.
+    """
+    cdef const char* whole = p + (p < end and p[0] == c"-")
+    p = whole
+    while p < end and c"0" <= p[0] <= c"9":
+        p += 1
+    if p == whole or (whole[0] == c"0" and p - whole > 1):
+        return NULL
+    point[0] = p
+    if p < end and p[0] == c".":
+        p += 1
+        while p < end and c"0" <= p[0] <= c"9":
+            p += 1
+        if p == point[0] + 1:
+            return NULL
+    return p
+
+
 cdef const char* put_number(Room room, const char* p, const char* end, Py_ssize_t most) noexcept:
     """Write a number of JSON, if it is an integer or a short decimal: no longer than it is.
 
@@ -236,31 +260,21 @@ cdef const char* put_number(Room room, const char* p, const char* end, Py_ssize_
         Where it ends; NULL if it is none or takes care.
     """
     cdef const char* start = p
-    cdef const char* whole
+    cdef const char* whole = p + (p < end and p[0] == c"-")
     cdef const char* point
     cdef const char* last
-    if p < end and p[0] == c"-":
-        p += 1
-    whole = p
-    while p < end and c"0" <= p[0] <= c"9":
-        p += 1
-    if p == whole or (whole[0] == c"0" and p - whole > 1):
+    p = end_of_decimal(p, end, &point)
+    if p == NULL or (p < end and (p[0] == c"e" or p[0] == c"E")):
         return NULL
-    point = last = p
-    if p < end and p[0] == c".":
-        p += 1
-        while p < end and c"0" <= p[0] <= c"9":
-            p += 1
-        if p == point + 1 or p - start > DIGITS:
+    last = p
+    if point < p:
+        if p - start > DIGITS:
             return NULL
-        last = p
         while (last - 1)[0] == c"0":
             last -= 1
         if last == point + 1:
             last = point
     elif p - whole > most:
-        return NULL
-    if p < end and (p[0] == c"e" or p[0] == c"E"):
         return NULL
     if whole[0] == c"0":
         if last == point:
@@ -365,7 +379,6 @@ cdef const char* put_object(
     """Write an object, behind its brace; as `put_value`."""
     cdef Member[MOST_NESTED] members
     cdef Py_ssize_t count, first
-    cdef const char* stop
     room.put("{", 1)
     first = room.used()
     p = blanks(p, end)
@@ -373,20 +386,11 @@ cdef const char* put_object(
         room.put("}", 1)
         return p + 1
     for count in range(min(limits.keys, MOST_NESTED)):
-        p = blanks(p, end)
-        if p == end or p[0] != c'"':
+        p = read_key(p, end, &members[count])
+        if p == NULL:
             return NULL
-        stop = end_of_key(p + 1, end)
-        if stop == NULL:
-            return NULL
-        members[count].start = room.used()
-        set_key(&members[count], p + 1, stop - p - 1)
-        room.put(p, stop + 1 - p)
-        room.put(":", 1)
-        p = blanks(stop + 1, end)
-        if p == end or p[0] != c":":
-            return NULL
-        p = put_value(room, blanks(p + 1, end), end, limits, objects, deep)
+        put_key(room, &members[count])
+        p = put_value(room, p, end, limits, objects, deep)
         if p == NULL:
             return NULL
         members[count].size = room.used() - members[count].start
@@ -433,6 +437,31 @@ cdef const char* end_of_key(const char* p, const char* end) noexcept:
     while p < end and KIND[<uint8_t> p[0]] == PLAIN:
         p += 1
     return p if p < end and p[0] == c'"' else NULL
+
+
+cdef const char* read_key(const char* p, const char* end, Member* member) noexcept:
+    """Read the key of an object's next member.
+
+    Returns:
+        Where its value begins; NULL if there is none or it takes care.
+    """
+    cdef const char* stop
+    p = blanks(p, end)
+    if p == end or p[0] != c'"':
+        return NULL
+    stop = end_of_key(p + 1, end)
+    if stop == NULL:
+        return NULL
+    set_key(member, p + 1, stop - p - 1)
+    p = blanks(stop + 1, end)
+    return blanks(p + 1, end) if p < end and p[0] == c":" else NULL
+
+
+cdef void put_key(Room room, Member* member) noexcept:
+    """Write a key that was read, and note where its member starts."""
+    member.start = room.used()
+    room.put(member.key - 1, member.key_size + 2)
+    room.put(":", 1)
 
 
 cdef void set_key(Member* member, const char* key, Py_ssize_t size) noexcept:

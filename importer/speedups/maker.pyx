@@ -13,7 +13,7 @@ from libc.string cimport memchr, memcmp, memcpy
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
     DIGITS, Limits, Member, Room, blanks, end_of_key, end_of_number, is_longer, put_integer,
-    put_number, put_text, put_value, set_key, sort,
+    put_key, put_number, put_text, put_value, read_key, set_key, sort,
 )
 from importer.speedups.times cimport LATEST, Times
 
@@ -192,7 +192,7 @@ cdef class Maker:
             raise TypeError("made already")
         self.limits.text, self.limits.keys, self.limits.elements, self.limits.nesting = limits[:4]
         self.most_members, self.most_body, self.earliest = limits[4:]
-        self.number_of = number_of
+        self.number_of = number_of  # holds it for the limits, which can't
         self.limits.number_of = <PyObject*> number_of
         self.column_count = len(columns)
         self.fixed_count = self.column_count + len(constants)
@@ -398,37 +398,25 @@ cdef class Maker:
         Returns:
             Where it ends; NULL if it is none or takes care.
         """
-        cdef const char* stop
         cdef Member key
-        cdef Py_ssize_t start
         cdef int judged
         self.own.ask(end - p + 2)
         p = blanks(p, end)
         if p < end and p[0] == c"}":
             return p + 1
         while self.count < self.most_members:
-            p = blanks(p, end)
-            if p == end or p[0] != c'"':
+            p = read_key(p, end, &key)
+            if p == NULL:
                 return NULL
-            stop = end_of_key(p + 1, end)
-            if stop == NULL:
-                return NULL
-            judged = names.ask(p + 1, stop - p - 1)
+            judged = names.ask(key.key, key.key_size)
             if judged == IS_ODD:
                 return NULL
-            set_key(&key, p + 1, stop - p - 1)
-            p = blanks(stop + 1, end)
-            if p == end or p[0] != c":":
-                return NULL
-            p = blanks(p + 1, end)
             if judged < IS_EVENT:
-                start = self.own.used()
-                self.own.put(key.key - 1, key.key_size + 2)
-                self.own.put(":", 1)
+                put_key(self.own, &key)
                 p = put_value(self.own, p, end, &self.limits, 0, 0)
                 if p == NULL:
                     return NULL
-                self.add(&key, start)
+                self.add(&key, key.start)
                 self.has_reserved = self.has_reserved or judged == IS_RESERVED
             else:
                 p = self.read_field(p, end, judged)

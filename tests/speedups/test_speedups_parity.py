@@ -663,6 +663,19 @@ def test_texts_that_look_like_times_come_out_the_same(times, zone):
 # ── that it is quick ─────────────────────────────────────────────────────────────────────────────
 
 
+USUAL = (
+    "as it is",
+    "tag",
+    "ip from the request",
+    "id by row",
+    "zone",
+    "constants",
+    "constant user",
+    "no user",
+    "no time",
+)
+
+
 def test_plain_records_take_no_care():
     """Else all that is said here would be said of the long way alone."""
     types = dict(zip("sinbjt", TYPES, strict=False))
@@ -678,17 +691,7 @@ def test_plain_records_take_no_care():
         ["e", "2024-05-01 10:00:00.123456+02:00", "u", 'quo"te', "-5", "1e-05", "FALSE", "[1.5]", "1714557600123", "", "", "{}"],
         ["$e", "1714557600.5", "ü", "x" * 255, "9007199254740992", "0.00001", "True", "null", TIME, "::1", "A-9", '{"$browser":null}'],
     ]  # fmt: skip
-    for vary in (
-        "as it is",
-        "tag",
-        "ip from the request",
-        "id by row",
-        "zone",
-        "constants",
-        "constant user",
-        "no user",
-        "no time",
-    ):
+    for vary in USUAL:
         assert taken_quickly(csv_file(rows), VARIANTS[vary](reading)) == [True] * 4, vary
     assert taken_quickly(csv_file([[*GOOD[:1], "2024-05-01T10:00:00", "u", "x"]]), VARIANTS["zone"](CSV)) == [
         True
@@ -702,17 +705,7 @@ def test_plain_records_take_no_care():
 def test_plain_lines_take_no_care():
     members = '"a":1,"b":-1.50,"c":null,"d":[1,{"y":true,"x":"\\ud83d\\ude00\\n"}],"e":123456789012345678,"f":1e5,"$browser":"x","ö":0.1'
     spaced = ' "b" : { "a" : [ 1 , 2 ] } '
-    for vary in (
-        "as it is",
-        "tag",
-        "ip from the request",
-        "id by row",
-        "zone",
-        "constants",
-        "constant user",
-        "no user",
-        "no time",
-    ):
+    for vary in USUAL:
         assert (
             taken_quickly(line_of(members) + line_of(spaced) + line_of("", user='""'), VARIANTS[vary](JSONL))
             == [True] * 3
