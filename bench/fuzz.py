@@ -35,17 +35,17 @@ from typing import Any, NamedTuple
 
 import zstandard
 
-from importer.console import Console
+from importer.cli.console import Console
 from importer.errors import ImporterError, MappingError
-from importer.events import rules
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import Declared
+from importer.events.mapping_file import DeclaredReading
+from importer.mixpanel import rules
 from importer.model import Event, Reading, Record, Rejection
-from importer.reading import detect_with, make_reading, with_types
-from importer.scan import scan
-from importer.source import open_source
-from importer.source.open import open_binary
-from importer.source.text import handler
+from importer.pipeline.resolve import detect_with, make_reading, with_types
+from importer.profile.scan import scan_sources
+from importer.source.encoding import handler
+from importer.source.files import open_binary
+from importer.source.reader import open_source
 
 NOW_MS = 1_790_000_000_000
 BEYOND_THE_HEAD = 1_200_000
@@ -80,7 +80,7 @@ class Case(NamedTuple):
 
     name: str
     content: bytes
-    declared: Declared
+    declared: DeclaredReading
 
 
 class Broken(AssertionError):  # noqa: N818 - what it says of a promise
@@ -228,10 +228,10 @@ def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> C
     return Case(name, bytes(data), some_options(chance, suffix))
 
 
-def some_options(chance: random.Random, suffix: str) -> Declared:
+def some_options(chance: random.Random, suffix: str) -> DeclaredReading:
     """What a person might say; often nothing."""
     if chance.random() < 0.4:
-        return Declared()
+        return DeclaredReading()
     some: Callable[..., Any] = lambda *values: chance.choice((None, None, *values))  # noqa: E731
     named = FIXED if chance.random() < 0.4 else {}
     fields: Any = dict.fromkeys(named, "")
@@ -240,7 +240,7 @@ def some_options(chance: random.Random, suffix: str) -> Declared:
     types: Any = {chance.choice(columns): chance.choice(kinds)} if chance.random() < 0.3 else {}
     if suffix == ".csv":  # a column that is not there stops a CSV at once
         types = {column: kind for column, kind in types.items() if column in columns[:4]}
-    return Declared(
+    return DeclaredReading(
         fields=fields,
         types=types,
         constants={**named, **({"source": "fuzz"} if chance.random() < 0.2 else {})},
@@ -268,7 +268,7 @@ class Seen(NamedTuple):
     items: list[Event | Rejection]
 
 
-def examine(path: Path, declared: Declared) -> Seen:
+def examine(path: Path, declared: DeclaredReading) -> Seen:
     """Do what a dry run does, and check the promises."""
     try:
         reading = read_as(path, declared)
@@ -277,7 +277,7 @@ def examine(path: Path, declared: Declared) -> Seen:
         return Seen(f"stopped: {type(error).__name__}", [])
     end = "read to the end"
     try:
-        seen = scan([path], reading)
+        seen = scan_sources([path], reading)
         reading = with_types(reading, seen)
     except ImporterError as error:
         check_words(error)
@@ -299,7 +299,7 @@ def examine(path: Path, declared: Declared) -> Seen:
     return Seen(end, once)
 
 
-def read_as(path: Path, declared: Declared) -> Reading:
+def read_as(path: Path, declared: DeclaredReading) -> Reading:
     """The reading of a file; where its columns don't say what the fields are, without them."""
     detected = detect_with(path, declared)
     try:

@@ -31,7 +31,7 @@ from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
 from importer.model import ColumnType, Dialect, Event, Field, Reading, Record, Rejection
-from importer.source import open_source
+from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
 FIELDS: tuple[Field, ...] = ("event", "time", "distinct_id", "ip", "insert_id", "properties")

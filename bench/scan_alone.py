@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from importer.events.mapping_file import Declared
-from importer.reading import detect_with, make_reading
-from importer.scan import scan
+from importer.events.mapping_file import DeclaredReading
+from importer.pipeline.resolve import detect_with, make_reading
+from importer.profile.scan import scan_sources
 
 
 def main() -> None:
     path = Path(sys.argv[1])
-    declared = Declared()
-    seen = scan([path], make_reading(detect_with(path, declared), declared, path.name, 0))
+    declared = DeclaredReading()
+    seen = scan_sources([path], make_reading(detect_with(path, declared), declared, path.name, 0))
     print(seen.records[0], *(f"{profile.name}={profile.type}" for profile in seen.profiles))
 
 

@@ -3,9 +3,10 @@
     python bench/stages.py
     python bench/stages.py --format csv --batch-size 50
 
-The stages are those of `importer/run.py`, called one after the other; every stage is charged what the process
-computed while it was the stage's turn, so that together they are the whole but for its start. Sending is
-measured by itself, from batches that are ready, and compresses too: what compressing costs stands above it.
+The stages are those of `importer/pipeline/run.py`, called one after the other. Every stage is charged what
+the process computed while it was the stage's turn, so that together they are the whole but for its start.
+Sending is measured by itself, from batches that are ready, and compresses too: what compressing costs
+stands above it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from typing import TypeVar
 from data import CACHE, FILES, FORMATS, folder_of, make
 from measure import CountingServer
 
-import importer.delivery.mixpanel  # noqa: F401 - loaded by sending; here it is before the clock runs
-from importer.delivery import batches, deliver
+import importer.delivery.client  # noqa: F401 - loaded by sending; here it is before the clock runs
+from importer.delivery.batches import make_batches
 from importer.delivery.bodies import ndjson
+from importer.delivery.engine import deliver
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import Declared
+from importer.events.mapping_file import DeclaredReading
 from importer.model import (
     Batch,
     Credentials,
@@ -36,11 +38,11 @@ from importer.model import (
     Status,
     Verdict,
 )
-from importer.reading import detect_with, make_reading, with_types
-from importer.results import outcomes
-from importer.results.lines import format_of
-from importer.scan import scan
-from importer.source import open_source
+from importer.pipeline.resolve import detect_with, make_reading, with_types
+from importer.profile.scan import scan_sources
+from importer.results.buffer import to_columns
+from importer.results.rows import row_format_of
+from importer.source.reader import open_source
 
 _T = TypeVar("_T")
 
@@ -87,18 +89,18 @@ def stages(path: Path, rows: int, batch_size: int) -> dict[str, float]:
     meter = Meter()
     reading = _reading(path, meter)
     settings = DeliverySettings(batch_size=batch_size)
-    encode = format_of(Path("events.results.csv")).encode
+    encode = row_format_of(Path("events.results.csv")).encode
     imported = Verdict(Status.IMPORTED, 200)
     ready: list[Batch] = []
     mapper = Mapper(reading, lambda: time.time_ns() // 1_000_000)
     with open_source(path, reading.dialect, reading.columns) as source:
         records = meter.through("reading", source.chunks())
         items = meter.through("mapping", map(mapper.map, records))
-        for batch in meter.through("batches", batches(items, batch_size, settings.batch_bytes)):
+        for batch in meter.through("batches", make_batches(items, batch_size, settings.batch_bytes)):
             meter.turn("gzip")
             ndjson([event.body for event in batch.events])
             meter.turn("results")
-            for part in outcomes(Delivered(batch, [imported] * len(batch.events))):
+            for part in to_columns(Delivered(batch, [imported] * len(batch.events))):
                 encode(part)
             meter.turn("")
             if len(ready) < max(1, SENT // batch_size):
@@ -116,12 +118,12 @@ def stages(path: Path, rows: int, batch_size: int) -> dict[str, float]:
 
 def _reading(path: Path, meter: Meter) -> Reading:
     """Return how a source is read, all types inferred, as a run without a mapping file does."""
-    declared = Declared()
+    declared = DeclaredReading()
     reading = make_reading(detect_with(path, declared), declared, path.name, 0)
     if reading.dialect.format == "jsonl":
         return reading
     meter.turn("scan")
-    seen = scan([path], reading)
+    seen = scan_sources([path], reading)
     meter.turn("")
     return with_types(reading, seen)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from importer.console import Console
+from importer.cli.console import Console
 from importer.errors import ImporterError
 
 
@@ -16,7 +16,7 @@ def main() -> None:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     # numpy only sorts here; threads of its own would spin for a tenth of a CPU second before they sleep.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from importer.cli import app  # noqa: PLC0415 - after the streams are set
+    from importer.cli.app import app  # noqa: PLC0415 - after the streams are set
 
     try:
         code = app(prog_name="mixpanel-importer", standalone_mode=False)

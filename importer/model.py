@@ -27,6 +27,31 @@ ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "
 """What the cells of a column are; ``skip`` leaves the column out of the event."""
 
 
+FormatName = Literal["csv", "jsonl"]
+"""A format that a source can have."""
+
+RunKind = Literal["real", "dry-run", "sandbox"]
+"""What a run is: only a real one reaches Mixpanel."""
+
+Endpoint = Literal["import", "track"]
+"""Where events are posted to."""
+
+Region = Literal["us", "eu", "in"]
+"""Where a project's data lives."""
+
+CredentialsKind = Literal["token", "service-account", "secret"]
+"""Who asks Mixpanel: a project's token, a service account, or a project's API secret (legacy)."""
+
+MissingTime = Literal["reject", "now"]
+"""What a record without a time becomes: invalid, or an event at the start of the run."""
+
+IdBasis = Literal["content", "row"]
+"""What ``$insert_id`` is a hash of where no column is mapped: the event, or the event and its row."""
+
+GeoIP = Literal["off", "request"]
+"""Where an event without an ip is placed: nowhere, or where the request comes from."""
+
+
 class Status(StrEnum):
     """The one outcome of a record (column ``status`` of the results file)."""
 
@@ -195,7 +220,7 @@ class Dialect:
         header: True if the first record names the columns (CSV).
     """
 
-    format: Literal["csv", "jsonl"]
+    format: FormatName
     compression: str = ""
     encoding: str = "utf-8"
     delimiter: str = ","
@@ -239,10 +264,28 @@ class Reading:
     local_epochs: bool = False
     missing_time: int | None = None
     null: tuple[str, ...] = ()
-    insert_id: Literal["content", "row"] = "content"
+    insert_id: IdBasis = "content"
     source_name: str = ""
-    geoip: Literal["off", "request"] = "off"
+    geoip: GeoIP = "off"
     tag: str = ""
+
+
+class ColumnProfile(NamedTuple):
+    """What the scan saw of one column.
+
+    Attributes:
+        name: Name of the column.
+        type: The narrowest type that holds for every value.
+        filled: Records in which it has a value.
+        examples: Its first distinct values, at most three.
+        because: The value that made a column of numbers or booleans text; empty if none did.
+    """
+
+    name: str
+    type: ColumnType
+    filled: int
+    examples: tuple[str, ...]
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +299,7 @@ class Credentials:
         project_id: For a service account, else empty.
     """
 
-    kind: Literal["token", "service-account", "secret"]
+    kind: CredentialsKind
     username: str = field(repr=False)
     password: str = field(default="", repr=False)
     project_id: str = ""
@@ -272,9 +315,9 @@ class Destination:
         kind: ``real`` or ``sandbox``.
     """
 
-    endpoint: Literal["import", "track"]
+    endpoint: Endpoint
     base_url: str
-    kind: Literal["real", "sandbox"] = "real"
+    kind: RunKind = "real"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from importer.errors import RefusedError
-from importer.model import Credentials, Destination
-
-Region = Literal["us", "eu", "in"]
-CredentialsKind = Literal["token", "service-account", "secret"]
+from importer.model import Credentials, CredentialsKind, Destination, Endpoint, Region
 
 HOSTS: Final[Mapping[Region, str]] = {
     "us": "https://api.mixpanel.com",
@@ -117,7 +114,7 @@ def _dotenv(path: Path) -> Mapping[str, str]:
 def find_destination(
     environ: Mapping[str, str],
     *,
-    endpoint: Literal["import", "track"] = "import",
+    endpoint: Endpoint = "import",
     region: Region | None = None,
     base_url: str | None = None,
 ) -> Destination:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 import fault_server
 import waiting
 
-from importer.results import ChainStatus, status_of
+from importer.results.status import ChainStatus, read_status
 
 PATIENCE = 30.0
 wait_until = partial(waiting.wait_until, patience=PATIENCE)
@@ -121,7 +121,7 @@ class Scene:
 
     def standing(self, results: str = "events.results.csv") -> ChainStatus:
         """Where the source stands, as ``status`` sees it."""
-        return status_of(self.folder / results)
+        return read_status(self.folder / results)
 
     def next_command(self, ended: Ended) -> list[str]:
         """The words of the command that a run told to type next, without the program's name."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from importer.delivery.engine import deliver
-from importer.delivery.replies import NoReply, Reply
+from importer.delivery.replies import NoResponse, Response
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination, Event, Rejection
+from importer.progress import NullProgress
 
 NOW = 1_800_000_000_000
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -58,23 +59,23 @@ def settings(**changes: object) -> DeliverySettings:
     return DeliverySettings(**{"concurrency": 4, "max_retries": 3, "timeout": 5.0, **changes})  # type: ignore[arg-type]
 
 
-def taken(count: int) -> Reply:
-    return Reply(200, orjson.dumps({"code": 200, "num_records_imported": count, "status": "OK"}))
+def taken(count: int) -> Response:
+    return Response(200, orjson.dumps({"code": 200, "num_records_imported": count, "status": "OK"}))
 
 
-def partly(sent: int, failed: dict[int, str], ids: Sequence[str] = ()) -> Reply:
+def partly(sent: int, failed: dict[int, str], ids: Sequence[str] = ()) -> Response:
     records = [
         {"index": i, "insert_id": ids[i] if ids else "", "field": "properties.time", "message": message}
         for i, message in failed.items()
     ]
-    return Reply(
+    return Response(
         400,
         orjson.dumps({"code": 400, "num_records_imported": sent - len(failed), "failed_records": records}),
     )
 
 
-def error(status: int, words: str = "no", **more: str) -> Reply:
-    return Reply(status, orjson.dumps({"code": status, "error": words}), **more)
+def error(status: int, words: str = "no", **more: str) -> Response:
+    return Response(status, orjson.dumps({"code": status, "error": words}), **more)
 
 
 def numbers(bodies: Sequence[bytes]) -> list[int]:
@@ -82,7 +83,7 @@ def numbers(bodies: Sequence[bytes]) -> list[int]:
     return [orjson.loads(body)["properties"]["n"] for body in bodies]
 
 
-Handler = Callable[[list[int]], Reply | NoReply]
+Handler = Callable[[list[int]], Response | NoResponse]
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Memory:
             self.open_clients += 1
         return MemoryClient(self)
 
-    def answer(self, bodies: Sequence[bytes]) -> Reply | NoReply:
+    def answer(self, bodies: Sequence[bytes]) -> Response | NoResponse:
         sent = numbers(bodies)
         with self._lock:
             self.requests.append(sent)
@@ -122,7 +123,7 @@ class MemoryClient:
     server: Memory
     aborted: bool = False
 
-    def post(self, bodies: Sequence[bytes]) -> Reply | NoReply:
+    def post(self, bodies: Sequence[bytes]) -> Response | NoResponse:
         return self.server.answer(bodies)
 
     def abort(self) -> None:
@@ -152,8 +153,8 @@ class JumpingClock:
 
 
 @dataclass
-class Listener:
-    """An observer that remembers."""
+class Listener(NullProgress):
+    """A progress that remembers."""
 
     heard: list[tuple[str, float] | str] = field(default_factory=list)
 
@@ -171,7 +172,7 @@ def send(
     destination: Destination = IMPORT,
     stop: threading.Event | None = None,
     clock: JumpingClock | None = None,
-    observer: Listener | None = None,
+    progress: Listener | None = None,
     now: Callable[[], int] = lambda: NOW,
     **changes: object,
 ) -> Iterator[Delivered]:
@@ -182,7 +183,7 @@ def send(
         CREDENTIALS,
         settings(**changes),
         stop=stop or threading.Event(),
-        observer=observer or Listener(),
+        progress=progress or Listener(),
         now=now,
         clock=clock or JumpingClock(),
         chance=lambda: 0.5,

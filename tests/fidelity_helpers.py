@@ -17,24 +17,24 @@ from sandbox_helpers import NOW, Rehearsal
 
 from importer.delivery.bodies import ndjson
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import Declared
-from importer.job import Options, Target
+from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event, Reading, Rejection
-from importer.places import place
-from importer.prepare import prepare
-from importer.progress import Silent
-from importer.reading import detect_with, make_reading, with_types
-from importer.run import Report, run
+from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.outputs import resolve_outputs
+from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.resolve import detect_with, make_reading, with_types
+from importer.pipeline.run import RunReport, run_job
+from importer.profile.scan import scan_sources
+from importer.progress import NullProgress
 from importer.sandbox.server import Sandbox
-from importer.scan import scan
 from importer.settings import SANDBOX_CREDENTIALS
-from importer.source import open_source
+from importer.source.reader import open_source
 
 NOW_MS = int(NOW * 1000)
 """2024-06-01T00:00:00Z: what the clock shows, here and in the rehearsal."""
 
-CSV = Declared(format="csv", delimiter=",")
-JSONL = Declared(format="jsonl")
+CSV = DeclaredReading(format="csv", delimiter=",")
+JSONL = DeclaredReading(format="jsonl")
 PER_REQUEST = 500
 
 unhurried = settings(deadline=None)
@@ -67,13 +67,13 @@ def written(folder: Path, content: bytes, name: str = "events.csv") -> Path:
 # ── what the importer makes of them ──────────────────────────────────────────────────────────────
 
 
-def reading_of(path: Path, declared: Declared) -> Reading:
+def reading_of(path: Path, declared: DeclaredReading) -> Reading:
     """The reading that a run would fix: fields by name or by what is said, types by a scan."""
     reading = make_reading(detect_with(path, declared), declared, path.name, NOW_MS)
-    return with_types(reading, scan([path], reading))
+    return with_types(reading, scan_sources([path], reading))
 
 
-def items_of(path: Path, declared: Declared, now_ms: int = NOW_MS) -> list[Event | Rejection]:
+def items_of(path: Path, declared: DeclaredReading, now_ms: int = NOW_MS) -> list[Event | Rejection]:
     """An event or a rejection for each record of a file."""
     reading = reading_of(path, declared)
     mapper = Mapper(reading, lambda: now_ms)
@@ -81,7 +81,7 @@ def items_of(path: Path, declared: Declared, now_ms: int = NOW_MS) -> list[Event
         return [item for chunk in source.chunks() for item in mapper.map(chunk)]
 
 
-def events_of(path: Path, declared: Declared) -> list[Event]:
+def events_of(path: Path, declared: DeclaredReading) -> list[Event]:
     """The events of a file of which every record becomes one."""
     items = items_of(path, declared)
     assert [item for item in items if isinstance(item, Rejection)] == []
@@ -96,7 +96,7 @@ def sent(events: Sequence[Event], to: Rehearsal) -> None:
         assert (answer.status_code, answer.json()["num_records_imported"]) == (200, len(bodies)), answer.text
 
 
-def landed(path: Path, declared: Declared) -> tuple[list[Json], list[Rejection]]:
+def landed(path: Path, declared: DeclaredReading) -> tuple[list[Json], list[Rejection]]:
     """What a file is at the server, in order and without repetitions, and what of it is not sent."""
     items = items_of(path, declared)
     rehearsal = Rehearsal()
@@ -106,13 +106,17 @@ def landed(path: Path, declared: Declared) -> tuple[list[Json], list[Rejection]]
     return found, [item for item in items if isinstance(item, Rejection)]
 
 
-def imported(path: Path, sandbox: Sandbox, results: Path, declared: Declared, **options: Any) -> Report:
+def imported(
+    path: Path, sandbox: Sandbox, results: Path, declared: DeclaredReading, **options: Any
+) -> RunReport:
     """Do a whole run in this process, into a sandbox, as the command does it."""
-    asked = Options(declared=declared, kind="sandbox", results=results, **options)
+    asked = RunOptions(declared=declared, kind="sandbox", results=results, **options)
     asked = replace(asked, delivery=replace(asked.delivery, batch_size=PER_REQUEST))
     target = Target(Destination("import", sandbox.url, "sandbox"), SANDBOX_CREDENTIALS)
-    jobs = prepare(place([str(path)], asked), asked, target, now_ms=NOW_MS, watch=lambda *_: lambda _: None)
-    return run(jobs[0], Silent(), threading.Event())
+    jobs = prepare_jobs(
+        resolve_outputs([str(path)], asked), asked, target, now_ms=NOW_MS, watch=lambda *_: lambda _: None
+    )
+    return run_job(jobs[0], NullProgress(), threading.Event())
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from importer.model import Dialect, Fingerprint, Outcome, Reading, Status
-from importer.results import Manifest, Outcomes, ResultsWriter, manifest_path, write_manifest
+from importer.results.manifest import Manifest, write_manifest
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.paths import manifest_path
+from importer.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +54,7 @@ def manifest(**changes: Any) -> Manifest:
 def write_results(path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
     """Write a results file and a manifest that fits it."""
     with ResultsWriter.create(path) as writer:
-        writer.write(Outcomes.of(lines))
+        writer.write(OutcomeColumns.of(lines))
     changes = {"scope": len(lines), "ended": "2026-01-01T00:01:00Z", **changes}
     counts = changes.pop("counts", writer.counts)
     unattempted = max(0, (changes["scope"] or 0) - len(lines))

@@ -13,12 +13,13 @@ import zstandard
 from hypothesis import settings
 
 from importer.model import Dialect, Record, Rejection
-from importer.source import detect, open_source
 from importer.source.blocks import in_blocks
-from importer.source.csv import LIMIT, CsvReader
-from importer.source.jsonl import LIMIT as LINE_LIMIT
-from importer.source.jsonl import JsonlReader
+from importer.source.detect import detect_source
+from importer.source.formats.csv import LIMIT, CsvReader
+from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
+from importer.source.formats.jsonl import JsonlReader
 from importer.source.lines import ByteLines, TextLines
+from importer.source.reader import open_source
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -89,7 +90,7 @@ def read_file(
 ) -> list[Record | Rejection]:
     """All items of a file, as it is detected if no dialect is given."""
     if dialect is None:
-        found = detect(path)
+        found = detect_source(path)
         dialect, columns = found.dialect, found.columns
     with open_source(path, dialect, columns) as source:
         return [item for chunk in source.chunks() for item in chunk]

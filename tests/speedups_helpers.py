@@ -16,8 +16,7 @@ from events_helpers import NOW_MS, TIME
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
 from importer.model import Dialect, Event, Reading, Record, Rejection
-from importer.source import open_source
-from importer.source.source import Source
+from importer.source.reader import Source, open_source
 from importer.speedups import Block, Maker
 
 COLUMNS = ("event", "time", "user", "cell")

@@ -6,12 +6,12 @@ import gc
 
 import pytest
 
-from importer.collector import patient
+from importer.pipeline.gc_tuning import relaxed_gc
 
 
 def test_the_collector_is_patient_for_a_while_and_then_as_it_was() -> None:
     before = gc.get_threshold()
-    with patient():
+    with relaxed_gc():
         assert gc.get_threshold()[0] >= 10 * before[0]
         assert gc.isenabled()
         assert gc.get_freeze_count() > 0
@@ -21,7 +21,7 @@ def test_the_collector_is_patient_for_a_while_and_then_as_it_was() -> None:
 
 def test_the_collector_is_as_it_was_after_an_error_too() -> None:
     before = gc.get_threshold()
-    with pytest.raises(ZeroDivisionError), patient():
+    with pytest.raises(ZeroDivisionError), relaxed_gc():
         raise ZeroDivisionError
     assert gc.get_threshold() == before
 
@@ -37,7 +37,7 @@ def test_cycles_are_still_found() -> None:
         def __del__(self) -> None:
             Node.alive -= 1
 
-    with patient():
+    with relaxed_gc():
         for _ in range(300_000):
             Node()
         assert Node.alive < 200_000

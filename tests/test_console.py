@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from importer.console import Console, escaped
+from importer.cli.console import Console, escaped
 from importer.errors import (
     DeliveryError,
     ImporterError,

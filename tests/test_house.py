@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import importer
-from importer.delivery.job import TRACK_AGE_MS
-from importer.events import rules
+from importer.delivery.pending import TRACK_AGE_MS
+from importer.mixpanel import rules
 
 HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
 

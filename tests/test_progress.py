@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from importer.progress import Bar, Lines, Shown, Silent, progress_for
+from importer.cli.progress_bar import ProgressBar, ProgressLines, progress_for
+from importer.progress import NullProgress, stage
 
 
 class Terminal(io.StringIO):
@@ -16,15 +17,15 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_gets_a_bar_and_everything_else_lines() -> None:
-    assert isinstance(progress_for(Terminal()), Bar)
-    assert isinstance(progress_for(io.StringIO()), Lines)
-    assert isinstance(progress_for(Terminal(), quiet=True), Silent)
+    assert isinstance(progress_for(Terminal()), ProgressBar)
+    assert isinstance(progress_for(io.StringIO()), ProgressLines)
+    assert isinstance(progress_for(Terminal(), quiet=True), NullProgress)
 
 
 def test_the_bar_counts_bytes_of_the_file_and_says_how_many_records_were_not_taken() -> None:
     screen = Terminal()
-    bar = Bar(screen)
-    with Shown(bar, "Importing", 2_000):
+    bar = ProgressBar(screen)
+    with stage(bar, "Importing", 2_000):
         bar.update(1_000, 50, 2)
         bar.resumed()  # nothing waits
         bar.waiting("Mixpanel asks to slow down (429)", time.monotonic() + 60)
@@ -36,8 +37,8 @@ def test_the_bar_counts_bytes_of_the_file_and_says_how_many_records_were_not_tak
 
 def test_the_bar_forgets_a_wait_when_sending_goes_on() -> None:
     screen = Terminal()
-    bar = Bar(screen)
-    with Shown(bar, "Importing", 100):
+    bar = ProgressBar(screen)
+    with stage(bar, "Importing", 100):
         bar.waiting("slow", time.monotonic() + 5)
         bar.update(10, 1, 0)
         assert "1 records · waiting until" in screen.getvalue()
@@ -50,7 +51,7 @@ def test_the_bar_forgets_a_wait_when_sending_goes_on() -> None:
 
 
 def test_a_bar_that_has_not_begun_takes_no_offence() -> None:
-    bar = Bar(Terminal())
+    bar = ProgressBar(Terminal())
     bar.update(1, 1, 0)
     bar.waiting("slow", 0.0)
     bar.end()
@@ -59,8 +60,8 @@ def test_a_bar_that_has_not_begun_takes_no_offence() -> None:
 def test_lines_come_every_ten_seconds_and_for_each_wait() -> None:
     now = [0.0]
     out = io.StringIO()
-    lines = Lines(out, lambda: now[0])
-    with Shown(lines, "Importing", 400):
+    lines = ProgressLines(out, lambda: now[0])
+    with stage(lines, "Importing", 400):
         for second in range(25):
             now[0] = float(second)
             lines.update(second * 10, second * 100, int(second > 15))
@@ -74,7 +75,7 @@ def test_lines_come_every_ten_seconds_and_for_each_wait() -> None:
 
 def test_lines_from_several_threads_stay_whole() -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = ProgressLines(out)
     threads = [
         threading.Thread(target=lambda: [lines.waiting("x", 0.0) for _ in range(50)]) for _ in range(4)
     ]
@@ -87,8 +88,8 @@ def test_lines_from_several_threads_stay_whole() -> None:
 
 
 def test_silence_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    silent = Silent()
-    with Shown(silent, "Importing", 1):
+    silent = NullProgress()
+    with stage(silent, "Importing", 1):
         silent.update(1, 1, 1)
         silent.waiting("x", 0.0)
         silent.resumed()

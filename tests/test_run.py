@@ -9,19 +9,21 @@ from pathlib import Path
 import pytest
 
 from importer.errors import ReconciliationError
-from importer.events.mapping_file import Declared
-from importer.job import Options, Target
+from importer.events.mapping_file import DeclaredReading
 from importer.model import Batch, Delivered, Destination, Event, Outcome, Rejection, Status, Verdict
-from importer.places import place
-from importer.prepare import prepare
-from importer.progress import Silent
-from importer.results import inspect, outcomes, status_of
-from importer.run import Report, run
+from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.outputs import resolve_outputs
+from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.run import RunReport, run_job
+from importer.progress import NullProgress
+from importer.results.buffer import to_columns
+from importer.results.recovery import inspect_results
+from importer.results.status import read_status
 
 NOW_MS = 1_717_200_000_000
 
 
-class Watcher(Silent):
+class Watcher(NullProgress):
     """Progress that does something to the results when it is told of them."""
 
     def __init__(self, act):
@@ -32,26 +34,30 @@ class Watcher(Silent):
             self.act()
 
 
-def dry_run(folder: Path, rows: int, watcher: Silent, name: str = "events.dry-run.csv") -> Report:
+def dry_run(folder: Path, rows: int, watcher: NullProgress, name: str = "events.dry-run.csv") -> RunReport:
     source = folder / "events.csv"
     lines = [f"Hi,u{n},2024-03-01T00:00:00Z,{n}" for n in range(1, rows + 1)]
     source.write_text("\n".join(["event,user_id,time,n", *lines, ""]))
-    options = Options(Declared(), "dry-run", results=folder / name)
+    options = RunOptions(DeclaredReading(), "dry-run", results=folder / name)
     target = Target(Destination("import", "https://api.mixpanel.com"), None)
-    (job,) = prepare(
-        place([str(source)], options), options, target, now_ms=NOW_MS, watch=lambda *_: lambda _: None
+    (job,) = prepare_jobs(
+        resolve_outputs([str(source)], options),
+        options,
+        target,
+        now_ms=NOW_MS,
+        watch=lambda *_: lambda _: None,
     )
-    return run(job, watcher, threading.Event(), lambda: NOW_MS)
+    return run_job(job, watcher, threading.Event(), lambda: NOW_MS)
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 @pytest.mark.parametrize("rows", [0, 1, 1_300])
 def test_a_run_knows_how_far_its_results_go_without_reading_them_again(tmp_path, name, rows):
-    report = dry_run(tmp_path, rows, Silent(), name)
+    report = dry_run(tmp_path, rows, NullProgress(), name)
     assert report.error is None
-    assert report.standing == inspect(report.job.results)
-    known = status_of(report.job.results, report.standing)
-    assert known == status_of(report.job.results)
+    assert report.standing == inspect_results(report.job.results)
+    known = read_status(report.job.results, report.standing)
+    assert known == read_status(report.job.results)
     assert (known.reconciles, known.counts.valid) == (True, rows)
 
 
@@ -116,6 +122,6 @@ def test_each_record_of_a_batch_has_its_outcome_in_order(kinds):
                 item.event, item.distinct_id, item.insert_id, verdict.error, item.note,
             )
         )  # fmt: skip
-    parts = list(outcomes(Delivered(Batch(items, events, [b"{}"] * len(events)), verdicts)))
+    parts = list(to_columns(Delivered(Batch(items, events, [b"{}"] * len(events)), verdicts)))
     assert [outcome for part in parts for outcome in part.each()] == expected
     assert all(len(part.rows) <= 500 for part in parts)

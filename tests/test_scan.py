@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from importer.model import Dialect, Reading
-from importer.scan import Scan, look_at, scan
-from importer.source import open_source
+from importer.profile.scan import SourceScan, scan_sample, scan_sources
+from importer.source.reader import open_source
 
 FIELDS: dict[Any, str] = {"event": "event", "time": "time"}
 CELLS = Reading(Dialect("csv"), ("event", "time", "n"), FIELDS)
@@ -45,7 +45,7 @@ def as_jsonl(folder: Path) -> Path:
     return written(folder, [*lines[:700], "no JSON", *lines[700:]], "lines")
 
 
-def check(seen: Scan, records: int) -> None:
+def check(seen: SourceScan, records: int) -> None:
     facts = seen.facts
     assert seen.records == (records,)
     assert (facts.records, facts.unreadable) == (records, records - len(ROWS))
@@ -58,9 +58,9 @@ def check(seen: Scan, records: int) -> None:
 
 
 def test_names_and_times_of_cells_and_of_objects_are_counted_alike(tmp_path: Path):
-    seen = scan([as_csv(tmp_path)], CELLS)
+    seen = scan_sources([as_csv(tmp_path)], CELLS)
     check(seen, 1_201)
-    check(scan([as_jsonl(tmp_path)], OBJECTS), 1_201)
+    check(scan_sources([as_jsonl(tmp_path)], OBJECTS), 1_201)
     assert [(column.type, column.filled) for column in seen.profiles] == [
         ("string", 800), ("string", 1_000), ("integer", 1_200),
     ]  # fmt: skip
@@ -71,15 +71,15 @@ def test_the_first_records_alone_are_counted_likewise(tmp_path: Path, reading: R
     path = as_csv(tmp_path) if reading is CELLS else as_jsonl(tmp_path)
     with open_source(path, reading.dialect, reading.columns) as source:
         sample = [item for item in source.items() if item.row != 701]
-    check(look_at(sample, reading), 1_200)
-    assert look_at([], reading).facts.records == 0
+    check(scan_sample(sample, reading), 1_200)
+    assert scan_sample([], reading).facts.records == 0
 
 
 def test_what_is_set_for_all_is_counted_for_each(tmp_path: Path):
     reading = replace(CELLS, fields={"time": "time"}, constants={"event": "Said"})
-    assert scan([as_csv(tmp_path)], reading).facts.names == {"Said": 1_200}
+    assert scan_sources([as_csv(tmp_path)], reading).facts.names == {"Said": 1_200}
     dated = replace(CELLS, fields={"event": "event"}, constants={"time": TIMES[0]})
-    assert scan([as_csv(tmp_path)], dated).facts.timed == 1_200
+    assert scan_sources([as_csv(tmp_path)], dated).facts.timed == 1_200
 
 
 def test_values_of_objects_that_are_no_texts_are_no_names(tmp_path: Path):
@@ -89,5 +89,5 @@ def test_values_of_objects_that_are_no_texts_are_no_names(tmp_path: Path):
         {"time": 0},
         {"event": ["a"]},
     ]
-    facts = scan([written(tmp_path, [json.dumps(each) for each in objects])], OBJECTS).facts
+    facts = scan_sources([written(tmp_path, [json.dumps(each) for each in objects])], OBJECTS).facts
     assert (facts.names, facts.timed, facts.no_time) == ({}, 1, 3)

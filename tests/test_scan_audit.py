@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import MappingError, SourceError
-from importer.events.audit import Audit, Collisions
 from importer.events.mapper import Mapper
 from importer.model import Dialect, Event, Reading
-from importer.scan import audit
-from importer.source import open_source
+from importer.profile.collisions import CollisionAudit, Collisions
+from importer.profile.scan import audit_ids
+from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
 TIME = "2024-05-01T10:00:00Z"
@@ -45,7 +45,7 @@ SHAPE = Reading(
 
 def careful(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> Collisions:
     """What comparing every event finds."""
-    with Audit() as found:
+    with CollisionAudit() as found:
         for path, reading in zip(paths, readings, strict=True):
             mapper = Mapper(reading, lambda: NOW_MS)
             with open_source(path, reading.dialect, reading.columns) as source:
@@ -57,7 +57,7 @@ def careful(paths: Sequence[Path], readings: Sequence[Reading], limit: int | Non
 def audited(
     paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None, watch: Any = lambda _: None
 ) -> Collisions:
-    return audit(paths, readings, lambda: NOW_MS, folder=paths[0].parent, limit=limit, watch=watch)
+    return audit_ids(paths, readings, lambda: NOW_MS, folder=paths[0].parent, limit=limit, watch=watch)
 
 
 def same(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> None:

@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from importer.delivery import batches
-from importer.events.audit import Audit
+from importer.delivery.batches import make_batches
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import Declared
+from importer.events.mapping_file import DeclaredReading
 from importer.model import Delivered, Event, Reading, Record, Rejection, Status, Verdict
-from importer.reading import detect_with, make_reading, with_types
-from importer.results import outcomes
-from importer.results.lines import format_of
-from importer.scan import audit, scan
-from importer.source import open_source
+from importer.pipeline.resolve import detect_with, make_reading, with_types
+from importer.profile.collisions import CollisionAudit
+from importer.profile.scan import audit_ids, scan_sources
+from importer.results.buffer import to_columns
+from importer.results.rows import row_format_of
+from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
 ROWS = 2_000
@@ -115,8 +115,8 @@ def shape(row: int) -> str:
 
 
 def reading_of(path: Path) -> Reading:
-    reading = make_reading(detect_with(path, Declared()), Declared(), path.name, NOW_MS)
-    return with_types(reading, scan([path], reading)) if path.suffix == ".csv" else reading
+    reading = make_reading(detect_with(path, DeclaredReading()), DeclaredReading(), path.name, NOW_MS)
+    return with_types(reading, scan_sources([path], reading)) if path.suffix == ".csv" else reading
 
 
 def chunks_of(path: Path, reading: Reading) -> list[list[Record | Rejection]]:
@@ -142,7 +142,7 @@ def test_mapping_a_record_takes_few_steps(sources: dict[str, Path], name: str):
 @pytest.mark.parametrize(("name", "most"), [("events.csv", 200), ("flat.jsonl", 800)])
 def test_looking_at_a_record_takes_few_steps(sources: dict[str, Path], name: str, most: int):
     reading = reading_of(sources[name])
-    assert work(lambda: scan([sources[name]], reading)) < most
+    assert work(lambda: scan_sources([sources[name]], reading)) < most
 
 
 @pytest.mark.parametrize(("batch_size", "most"), [(2_000, 10), (50, 75)])
@@ -152,11 +152,11 @@ def test_an_outcome_takes_few_steps(sources: dict[str, Path], name: str, batch_s
     mapper = Mapper(reading, lambda: NOW_MS)
     chunks = [mapper.map(chunk) for chunk in chunks_of(sources["events.csv"], reading)]
     imported = Verdict(Status.IMPORTED, 200)
-    encode = format_of(Path(name)).encode
+    encode = row_format_of(Path(name)).encode
 
     def finish() -> None:
-        for batch in batches(chunks, batch_size, 2_000_000):
-            for part in outcomes(Delivered(batch, [imported] * len(batch.events))):
+        for batch in make_batches(chunks, batch_size, 2_000_000):
+            for part in to_columns(Delivered(batch, [imported] * len(batch.events))):
                 encode(part)
 
     assert work(finish) < most
@@ -166,15 +166,15 @@ def test_comparing_ids_takes_few_steps(sources: dict[str, Path]):
     reading = reading_of(sources["shape.jsonl"])
     mapper = Mapper(reading, lambda: NOW_MS)
     events = [mapper.map(chunk) for chunk in chunks_of(sources["shape.jsonl"], reading)]
-    with Audit() as audit:
-        assert work(lambda: [audit.add(chunk) for chunk in events]) < 65  # type: ignore[arg-type, func-returns-value]
+    with CollisionAudit() as audit_ids:
+        assert work(lambda: [audit_ids.add(chunk) for chunk in events]) < 65  # type: ignore[arg-type, func-returns-value]
 
 
 def test_comparing_ids_that_all_differ_makes_no_events(sources: dict[str, Path]):
     """A quarter of the ids stand behind an object, where they can't be told from the text alone."""
     path = sources["shape.jsonl"]
     reading = reading_of(path)
-    assert work(lambda: audit([path], [reading], lambda: NOW_MS, folder=path.parent)) < 800
+    assert work(lambda: audit_ids([path], [reading], lambda: NOW_MS, folder=path.parent)) < 800
 
 
 def test_the_count_sees_a_slow_way():

@@ -17,7 +17,7 @@ FRAME: Final = 1
 _body_of = attrgetter("body")
 
 
-def batches(chunks: Iterable[Sequence[Event | Rejection]], size: int, max_bytes: int) -> Iterator[Batch]:
+def make_batches(chunks: Iterable[Sequence[Event | Rejection]], size: int, max_bytes: int) -> Iterator[Batch]:
     """Cut a stream of events into requests.
 
     Args:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Generator, Iterable
 
 from importer.delivery.backoff import backoff
 from importer.delivery.destination import check_destination
-from importer.delivery.job import Common
-from importer.delivery.pacer import Concurrency, Pacer
-from importer.delivery.ports import SILENT, Client, Clock, Observer, SystemClock, wall_ms
+from importer.delivery.pending import DeliveryState
+from importer.delivery.protocols import Client, Clock, SystemClock, wall_ms
+from importer.delivery.throttle import Concurrency, Throttle
 from importer.delivery.window import Window
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
+from importer.progress import NullProgress, Progress
 
 
 def _nothing() -> None:
@@ -26,7 +27,7 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
     settings: DeliverySettings,
     *,
     stop: threading.Event,
-    observer: Observer = SILENT,
+    progress: Progress | None = None,
     idle: Callable[[], None] = _nothing,
     now: Callable[[], int] = wall_ms,
     clock: Clock | None = None,
@@ -43,7 +44,7 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
         settings: How hard and how fast.
         stop: Set it, and no further request goes out; those on the wire get ``settings.timeout`` seconds.
             What is finished by then is yielded, and the generator ends.
-        observer: Who is told that the run waits, and until when.
+        progress: Who is told that the run waits, and until when.
         idle: Called by the calling thread before it waits, again and again while nothing is finished.
         now: Milliseconds since the epoch; /track drops what is older than 5 days.
         clock: Monotonic time and waiting in it.
@@ -64,11 +65,11 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
     from importer.delivery.bodies import overhead  # noqa: PLC0415 - loads the compressor
 
     if client_factory is None:
-        from importer.delivery.mixpanel import clients  # noqa: PLC0415 - httpx costs 90 ms of start-up
+        from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up
 
-        client_factory = clients(destination, credentials, settings.timeout)
-    common = Common(destination, credentials, settings, chance, overhead(destination, credentials))
-    pacer = Pacer(
+        client_factory = make_client_factory(destination, credentials, settings.timeout)
+    common = DeliveryState(destination, credentials, settings, chance, overhead(destination, credentials))
+    pacer = Throttle(
         Concurrency(settings.concurrency),
         lambda strikes: backoff(strikes, settings.retry_wait, chance()),
     )
@@ -77,7 +78,7 @@ def deliver(  # noqa: PLR0913 - four things to do, and what tests hand in
         pacer,
         client_factory,
         stop=stop,
-        observer=observer,
+        progress=progress or NullProgress(),
         wall=now,
         clock=clock or SystemClock(),
     )

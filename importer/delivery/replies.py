@@ -4,7 +4,7 @@
 a 2xx that accounts for every event; `1` from /track   `Settled`: imported; accepted
 400 with ``failed_records`` that accounts for all      `Settled`: those rejected, the rest imported
 400 without; `0` from /track                           `Unexplained`: nothing taken, no word on which
-413                                                    `TooLarge`
+413                                                    `BodyTooLarge`
 429                                                    `Throttled`
 408, 425, 5xx, no answer, anything that can't be true  `Lost`: it may or may not have been taken
 any other 3xx or 4xx, a certificate that is not valid  `Refused`: trying again can't help
@@ -17,18 +17,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Final, Literal, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import orjson
 
 from importer.delivery.backoff import retry_after
 from importer.delivery.words import MAX_WORDS, one_line, short
-from importer.model import Status, Verdict
-
-Endpoint = Literal["import", "track"]
+from importer.model import Endpoint, Status, Verdict
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An HTTP answer, as it came.
 
     Attributes:
@@ -46,7 +44,7 @@ class Reply(NamedTuple):
     location: str = ""
 
 
-class NoReply(NamedTuple):
+class NoResponse(NamedTuple):
     """No HTTP answer, or none that could be read to its end.
 
     Attributes:
@@ -120,12 +118,12 @@ class Refused(NamedTuple):
     words: str
 
 
-Answer = Settled | Unexplained | TooLarge | Throttled | Lost | Refused
+Reply = Settled | Unexplained | TooLarge | Throttled | Lost | Refused
 
 
-def read(
-    reply: Reply | NoReply, endpoint: Endpoint, sent: int, insert_ids: Iterable[str], now: int
-) -> Answer:
+def interpret(
+    reply: Response | NoResponse, endpoint: Endpoint, sent: int, insert_ids: Iterable[str], now: int
+) -> Reply:
     """Say what a reply means for the events of its request.
 
     Args:
@@ -138,7 +136,7 @@ def read(
     Returns:
         What the reply means. Nothing that a server sends raises.
     """
-    if isinstance(reply, NoReply):
+    if isinstance(reply, NoResponse):
         return Refused(None, reply.words) if reply.final else Lost(None, reply.words)
     status = reply.status
     if is_success(status):
@@ -173,7 +171,7 @@ def _is_client_error(status: int) -> bool:
     return 400 <= status <= 499  # noqa: PLR2004 - the numbers are the meaning
 
 
-def _success(reply: Reply, endpoint: Endpoint, sent: int) -> Settled | Unexplained | Lost:
+def _success(reply: Response, endpoint: Endpoint, sent: int) -> Settled | Unexplained | Lost:
     status = reply.status
     if endpoint == "track":
         said = reply.body.strip()
@@ -197,7 +195,9 @@ def _taken(status: Status, code: int) -> Verdict:
     return Verdict(status, code)
 
 
-def _bad_request(reply: Reply, endpoint: Endpoint, insert_ids: Sequence[str]) -> Settled | Unexplained | Lost:
+def _bad_request(
+    reply: Response, endpoint: Endpoint, insert_ids: Sequence[str]
+) -> Settled | Unexplained | Lost:
     status, answer = reply.status, _object(reply.body) or {}
     failed, imported = answer.get("failed_records"), answer.get("num_records_imported")
     if endpoint == "track" or not (failed or imported):
@@ -265,7 +265,7 @@ def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def server_words(reply: Reply) -> str:
+def server_words(reply: Response) -> str:
     """What a server says, on one line of at most `MAX_WORDS` characters; never empty."""
     answer = _object(reply.body) or {}
     said = next((answer[key] for key in ("error", "message", "status") if answer.get(key)), None)

@@ -15,16 +15,12 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from importer.delivery.job import Common, Job
-from importer.delivery.pacer import START, Pacer, Ticket
-from importer.delivery.ports import Client, Clock, Observer
-from importer.delivery.replies import (
-    Answer,
-    Lost,
-    Throttled,
-    read,
-)
+from importer.delivery.pending import DeliveryState, PendingBatch
+from importer.delivery.protocols import Client, Clock
+from importer.delivery.replies import Lost, Reply, Throttled, interpret
+from importer.delivery.throttle import START, Throttle, Ticket
 from importer.model import Batch, Delivered, Event
+from importer.progress import Progress
 
 MAX_ITEMS: Final = 50_000
 MAX_BYTES: Final = 32_000_000
@@ -56,12 +52,12 @@ class Window:
 
     def __init__(
         self,
-        common: Common,
-        pacer: Pacer,
+        common: DeliveryState,
+        pacer: Throttle,
         clients: Callable[[], Client],
         *,
         stop: threading.Event,
-        observer: Observer,
+        progress: Progress,
         wall: Callable[[], int],
         clock: Clock,
     ) -> None:
@@ -72,23 +68,23 @@ class Window:
             pacer: Who may send when.
             clients: Makes the client of a sender, in its thread.
             stop: When set, no further request goes out.
-            observer: Who is told about waits.
+            progress: Who is told about waits.
             wall: Milliseconds since the epoch.
             clock: Monotonic time.
         """
         self._common, self._pacer, self._clients = common, pacer, clients
-        self._stop, self._observer, self._wall, self._clock = stop, observer, wall, clock
+        self._stop, self._progress, self._wall, self._clock = stop, progress, wall, clock
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # senders: something may go out
         self._head_done = threading.Condition(self._lock)  # the run's thread: something came back
-        self._jobs: deque[Job] = deque()  # all that is held, in input order
-        self._ready: list[tuple[int, Job]] = []  # heap: the first batch goes first
-        self._later: list[tuple[float, int, Job]] = []  # heap: by the time of the next try
+        self._jobs: deque[PendingBatch] = deque()  # all that is held, in input order
+        self._ready: list[tuple[int, PendingBatch]] = []  # heap: the first batch goes first
+        self._later: list[tuple[float, int, PendingBatch]] = []  # heap: by the time of the next try
         self._wire: dict[int, _OnWire] = {}
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._put = self._items = self._bytes = 0
-        self._waiting = False  # the observer was told so
+        self._waiting = False  # the progress was told so
         self._closing = False
         self._drain_until: float | None = None
         self.error: BaseException | None = None
@@ -102,7 +98,7 @@ class Window:
 
     def put(self, batch: Batch) -> None:
         """Take in the next batch."""
-        job = Job(self._put, batch)
+        job = PendingBatch(self._put, batch)
         self._put += 1
         with self._lock:
             self._jobs.append(job)
@@ -186,7 +182,7 @@ class Window:
             while (work := self._take(client)) is not None:
                 job, ticket, events = work
                 reply = client.post(job.bodies_of(events))
-                answer = read(reply, endpoint, len(events), map(_insert_id_of, events), self._wall())
+                answer = interpret(reply, endpoint, len(events), map(_insert_id_of, events), self._wall())
                 overdue = self._settle(job, ticket, answer)
                 if overdue:
                     client.close()
@@ -197,7 +193,7 @@ class Window:
             if client is not None:
                 client.close()
 
-    def _take(self, client: Client) -> tuple[Job, Ticket, Sequence[Event]] | None:
+    def _take(self, client: Client) -> tuple[PendingBatch, Ticket, Sequence[Event]] | None:
         """Wait for a batch that may go out now; None when the sender shall end."""
         with self._lock:
             while not self.halted:
@@ -229,7 +225,7 @@ class Window:
             times.append(pause)
         return max(0.0, min(times)) if times else None
 
-    def _settle(self, job: Job, ticket: Ticket, answer: Answer) -> bool:
+    def _settle(self, job: PendingBatch, ticket: Ticket, answer: Reply) -> bool:
         """Take in what an answer means. True if the client was aborted for taking too long."""
         with self._lock:
             now = self._clock.now()
@@ -252,7 +248,7 @@ class Window:
             self._rouse()
             return now - wire.since > OVERALL * self._common.settings.timeout
 
-    def _pace(self, ticket: Ticket, answer: Answer, now: float) -> bool:
+    def _pace(self, ticket: Ticket, answer: Reply, now: float) -> bool:
         match answer:
             case Throttled():
                 self._pacer.throttled(ticket, now, answer.retry_after)
@@ -262,22 +258,22 @@ class Window:
                 return self._pacer.passed(ticket, now)
         return False
 
-    def _announce(self, answer: Answer) -> None:
-        """Tell the observer that nothing goes out for a while, or that it does again."""
+    def _announce(self, answer: Reply) -> None:
+        """Tell the progress that nothing goes out for a while, or that it does again."""
         match answer:
             case Throttled():
                 self._waiting = True
-                self._observer.waiting("Mixpanel asks to slow down (429)", self._pacer.until)
+                self._progress.waiting("Mixpanel asks to slow down (429)", self._pacer.until)
             case Lost(_, words, _) if self._later and not self._ready and not self._wire:
                 self._waiting = True
-                self._observer.waiting(words, self._later[0][0])
+                self._progress.waiting(words, self._later[0][0])
             case Lost():
                 pass
             case _ if self._waiting and self._pacer.open:
                 self._waiting = False
-                self._observer.resumed()
+                self._progress.resumed()
 
-    def _tell_if_head(self, job: Job) -> None:
+    def _tell_if_head(self, job: PendingBatch) -> None:
         """Wake the run's thread, if there is something for it; not while the senders have plenty to do.
 
         It looks by itself before long, and takes much at once. To be woken for each of many small batches

@@ -1,1 +1,1 @@
-"""Records become events: mapping, types, times, ids and Mixpanel's rules."""
+"""Records → events: mapping, types, times, ids, and the JSON that is sent."""

@@ -6,24 +6,26 @@ from itertools import pairwise
 from typing import Any
 
 from importer.errors import MappingError
-from importer.events.types import BadValue, shown
-from importer.events.values import Values, clash
+from importer.events.types import BadValue
+from importer.events.values import ValueReader, clash
 from importer.model import ColumnType, Field, Reading
+from importer.text import quoted
 
 
-class Cells:
+class CellReader:
     """Reads the cells of records, by one reading.
 
     Raises:
         MappingError: Two columns would be one property.
     """
 
-    def __init__(self, reading: Reading, values: Values) -> None:
+    def __init__(self, reading: Reading, values: ValueReader) -> None:
         self._values = values
         self._null = frozenset(reading.null)
         self._fields = tuple((field, reading.columns.index(c)) for field, c in reading.fields.items())
         self._columns = tuple(
-            (index, name, column, values.converters[kind]) for index, name, column, kind in plan(reading)
+            (index, name, column, values.converters[kind])
+            for index, name, column, kind in property_columns(reading)
         )
 
     def __call__(self, cells: Any, known: dict[Field, Any]) -> dict[str, Any]:
@@ -53,7 +55,7 @@ class Cells:
         return properties
 
 
-def plan(reading: Reading) -> tuple[tuple[int, str, str, ColumnType], ...]:
+def property_columns(reading: Reading) -> tuple[tuple[int, str, str, ColumnType], ...]:
     """Return where each property is found, its name, its column and its type; sorted by name.
 
     Raises:
@@ -66,12 +68,12 @@ def plan(reading: Reading) -> tuple[tuple[int, str, str, ColumnType], ...]:
         if column not in mapped and kind != "skip":
             name = reading.names.get(column, column)
             planned.append((index, name, column, kind))
-    planned.sort(key=lambda plan: plan[1])
+    planned.sort(key=lambda property_columns: property_columns[1])
     for one, next_ in pairwise(planned):
         if one[1] == next_[1]:
             raise MappingError(
-                f"the columns {shown(one[2])} and {shown(next_[2])} would both be the property"
-                f" {shown(one[1])}",
+                f"the columns {quoted(one[2])} and {quoted(next_[2])} would both be the property"
+                f" {quoted(one[1])}",
                 "Give one of them another name in [names], or leave it out: --type COLUMN=skip",
             )
     return tuple(planned)

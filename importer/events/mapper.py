@@ -12,16 +12,18 @@ from typing import Any, Final
 import orjson
 
 from importer import exact_json, speedups
-from importer.events import insert_id, rules
-from importer.events.cells import Cells
+from importer.events import insert_id
+from importer.events.body import BODY, FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
+from importer.events.cells import CellReader
+from importer.events.fast_mapper import make_fast_mapper
 from importer.events.mapping import PROPERTY_OF
-from importer.events.objects import Objects
-from importer.events.quick import quick_way
+from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
-from importer.events.types import BadValue, canonical, shown
-from importer.events.values import Values, clash
-from importer.events.written import BODY, FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
+from importer.events.types import BadValue, canonical
+from importer.events.values import ValueReader, clash
+from importer.mixpanel import rules
 from importer.model import Event, Field, Reading, Record, Rejection
+from importer.text import quoted
 
 _NAMED: Final = tuple(PROPERTY_OF.items())
 
@@ -49,13 +51,13 @@ class Mapper:
             if name in self._constants
         }
         self._by_row = reading.insert_id == "row"
-        self._values = Values(reading)
-        self._properties_of: Cells | Objects
+        self._values = ValueReader(reading)
+        self._properties_of: CellReader | ObjectReader
         if reading.dialect.format == "csv":
-            self._properties_of, objects = Cells(reading, self._values), None
+            self._properties_of, objects = CellReader(reading, self._values), None
         else:
-            self._properties_of = objects = Objects(reading, self._values)
-        self._quick = quick_way(reading, self._times, self._fixed, self._constants, objects)
+            self._properties_of = objects = ObjectReader(reading, self._values)
+        self._quick = make_fast_mapper(reading, self._times, self._fixed, self._constants, objects)
 
     def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
         """Return an event or a rejection for each record, in order; rejections pass through.
@@ -133,7 +135,7 @@ class Mapper:
         if self._tag:
             tail += self._tag
             if TAG in properties:
-                self._values.notes.append(f"{TAG}: --tag replaces {shown(replaced)}")
+                self._values.notes.append(f"{TAG}: --tag replaces {quoted(replaced)}")
                 del properties[TAG]
                 body = self._encoded(properties)
         milliseconds = instant // NS_PER_MS
@@ -192,7 +194,9 @@ class Mapper:
                 if known.get(field) is None:
                     known[field] = other
                 elif clash(other, known[field]):
-                    self._values.notes.append(f"{name}: {shown(other)} beside the mapped {field} is left out")
+                    self._values.notes.append(
+                        f"{name}: {quoted(other)} beside the mapped {field} is left out"
+                    )
         if self._fixed or self._constants:
             self._set(known, properties)
         if "token" in properties:
@@ -203,11 +207,11 @@ class Mapper:
         """Put the values of ``--set`` over those of the record."""
         for field, value in self._fixed.items():
             if known.get(field) not in (None, value):
-                self._values.notes.append(f"{field}: --set replaces {shown(known[field])}")
+                self._values.notes.append(f"{field}: --set replaces {quoted(known[field])}")
             known[field] = value
         for name, value in self._constants.items():
             if name in properties and clash(properties[name], value):
-                self._values.notes.append(f"{name}: --set replaces {shown(properties[name])}")
+                self._values.notes.append(f"{name}: --set replaces {quoted(properties[name])}")
             properties[name] = value
 
     def _event_name(self, value: Any) -> str:
@@ -228,10 +232,10 @@ class Mapper:
             raise BadValue(f"time: {error}") from None
         milliseconds = instant // NS_PER_MS
         if milliseconds < rules.MIN_TIME_MS:  # Mixpanel would take small milliseconds for seconds
-            raise BadValue(f"time: {shown(value)} is before 1971, the first year that Mixpanel takes")
+            raise BadValue(f"time: {quoted(value)} is before 1971, the first year that Mixpanel takes")
         if milliseconds > self._clock:
             raise BadValue(
-                f"time: {shown(value)} is ahead of the clock, and Mixpanel would change it: send it after"
+                f"time: {quoted(value)} is ahead of the clock, and Mixpanel would change it: send it after"
                 f" {iso_utc(instant)}"
             )
         return instant
@@ -248,7 +252,7 @@ class Mapper:
         own = self._id_text("insert_id", value)
         if rules.check_insert_id(own) is None:
             return own
-        self._values.notes.append(f"insert_id {shown(own)} is none that Mixpanel takes: its hash is sent")
+        self._values.notes.append(f"insert_id {quoted(own)} is none that Mixpanel takes: its hash is sent")
         return insert_id.of_text(own)
 
     def _id_text(self, field: str, value: Any) -> str:
@@ -258,7 +262,7 @@ class Mapper:
             digits = str(int(value)) if value == int(value) else repr(value)
             self._values.notes.append(f"{field}: the number {digits} is sent as text")
             return digits
-        raise BadValue(f"{field}: expected text, found {shown(value)}")
+        raise BadValue(f"{field}: expected text, found {quoted(value)}")
 
 
 FIELD_ORDER: Final[Sequence[Field]] = ("event", "time", "distinct_id", "ip", "insert_id")
@@ -280,7 +284,7 @@ def _json_string(text: str, field: str) -> bytes:
     try:
         return orjson.dumps(text)
     except orjson.JSONEncodeError:
-        raise BadValue(f"{field}: not UTF-8: {shown(text)}") from None
+        raise BadValue(f"{field}: not UTF-8: {quoted(text)}") from None
 
 
 def _ip(value: Any) -> Any:
@@ -288,7 +292,7 @@ def _ip(value: Any) -> Any:
         return value
     if type(value) in (int, float) and value == 0:
         return 0
-    raise BadValue(f"ip: expected an address as text, found {shown(value)}")
+    raise BadValue(f"ip: expected an address as text, found {quoted(value)}")
 
 
 def _text(value: Any) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from importer.errors import MappingError
-from importer.events.types import shown
 from importer.model import Field, Record
+from importer.text import quoted
 
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 PROPERTY_OF: Final[Mapping[Field, str]] = {
@@ -98,7 +98,7 @@ def nested_columns(sample: Sequence[Record], column: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def choose(
+def choose_fields(
     columns: Sequence[str],
     said: Mapping[Field, str],
     constants: Iterable[str],
@@ -141,7 +141,7 @@ def choose(
                 fields[field] = found[0]
         if field in fixed and field in fields:
             raise MappingError(
-                f"--set {field}=… and the column {shown(fields[field])} both give the {field}",
+                f"--set {field}=… and the column {quoted(fields[field])} both give the {field}",
                 f"Leave out --set {field}, or leave the column unmapped with --map {field}=",
             )
     missing = [field for field in _NEEDED if field not in fields and field not in fixed]
@@ -164,13 +164,13 @@ def _check_exists(field: Field, column: str, columns: Sequence[str], *, paths: b
     if column in columns or (paths and path_to(column, columns)[0] in columns):
         return
     raise MappingError(
-        f"--map {field}=…: there is no column {shown(column)}{nearest(column, columns)}",
+        f"--map {field}=…: there is no column {quoted(column)}{nearest(column, columns)}",
         _list(columns),
     )
 
 
 def _ambiguous(field: Field, found: Sequence[str], columns: Sequence[str]) -> MappingError:
-    names = " and ".join(map(shown, found))
+    names = " and ".join(map(quoted, found))
     lines = [f"Say which: --map {shlex.quote(f'{field}={found[0]}')}"]
     lines += [f"       or: --map {shlex.quote(f'{field}={other}')}" for other in found[1:]]
     return MappingError(f"{names} could each be the {field}", "\n".join([*lines, _list(columns)]))
@@ -204,6 +204,6 @@ def _likely(field: Field, columns: Sequence[str]) -> str:
 
 def _list(columns: Sequence[str]) -> str:
     limit = 40
-    names = ", ".join(c if c.isprintable() and len(c) <= limit else shown(c) for c in columns[:limit])
+    names = ", ".join(c if c.isprintable() and len(c) <= limit else quoted(c) for c in columns[:limit])
     more = f" and {len(columns) - limit:,} more" if len(columns) > limit else ""
     return f"The columns are: {names}{more}"

@@ -28,18 +28,28 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, time
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from importer.errors import MappingError
 from importer.events.mapping import FIELDS, nearest
-from importer.events.type_scan import ColumnProfile
-from importer.events.types import COLUMN_TYPES, shown
+from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
-from importer.model import JSON, ColumnType, Field, Reading
+from importer.model import (
+    JSON,
+    ColumnProfile,
+    ColumnType,
+    Field,
+    FormatName,
+    GeoIP,
+    IdBasis,
+    MissingTime,
+    Reading,
+)
+from importer.text import quoted
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredReading:
     """What a person said about the reading of a source; None or empty where nothing was said.
 
     Attributes:
@@ -57,20 +67,20 @@ class Declared:
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     constants: Mapping[str, JSON] = field(default_factory=dict)
     null: tuple[str, ...] = ()
-    missing_time: Literal["reject", "now"] | None = None
+    missing_time: MissingTime | None = None
     timezone: str | None = None
     time_format: str | None = None
     local_epochs: bool | None = None
-    insert_id: Literal["content", "row"] | None = None
-    geoip: Literal["off", "request"] | None = None
+    insert_id: IdBasis | None = None
+    geoip: GeoIP | None = None
     tag: str | None = None
-    format: Literal["csv", "jsonl"] | None = None
+    format: FormatName | None = None
     delimiter: str | None = None
     quote: str | None = None
     header: bool | None = None
     encoding: str | None = None
 
-    def over(self, base: Declared) -> Declared:
+    def over(self, base: DeclaredReading) -> DeclaredReading:
         """Return ``base`` with all that is said here on top: tables by key, the rest whole."""
         changes: dict[str, Any] = {}
         for each in fields(self):
@@ -94,7 +104,7 @@ _FLAGS = ("local_epochs", "header")
 _KEYS = (*_CHOICES, *_TEXTS, *_FLAGS, "null", *_TABLES)
 
 
-def load(path: Path) -> Declared:
+def load(path: Path) -> DeclaredReading:
     """Read a mapping file.
 
     Raises:
@@ -115,7 +125,7 @@ class _Checker:
     path: Path
     text: str
 
-    def declared(self, data: Mapping[str, Any]) -> Declared:
+    def declared(self, data: Mapping[str, Any]) -> DeclaredReading:
         values: dict[str, Any] = {}
         for key, value in data.items():
             if key not in _KEYS:
@@ -126,25 +136,25 @@ class _Checker:
                 values["constants" if key == "set" else key] = self._table(key, value)
             else:
                 values[key] = self._scalar(key, value)
-        return Declared(**values)
+        return DeclaredReading(**values)
 
     def _scalar(self, key: str, value: Any) -> Any:
         if key in _CHOICES and value not in _CHOICES[key]:
-            raise self._error((key,), f"found {shown(value)}", f"Use {' or '.join(_CHOICES[key])}.")
+            raise self._error((key,), f"found {quoted(value)}", f"Use {' or '.join(_CHOICES[key])}.")
         if key in _FLAGS and not isinstance(value, bool):
-            raise self._error((key,), f"found {shown(value)}", "Use true or false.")
+            raise self._error((key,), f"found {quoted(value)}", "Use true or false.")
         if key == "null":
             texts = [value] if isinstance(value, str) else value
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                raise self._error((key,), f"found {shown(value)}", 'Use a list of texts: ["NULL", "\\\\N"].')
+                raise self._error((key,), f"found {quoted(value)}", 'Use a list of texts: ["NULL", "\\\\N"].')
             return tuple(texts)
         if key in _TEXTS and not isinstance(value, str):
-            raise self._error((key,), f"found {shown(value)}", "Use a text, in quotes.")
+            raise self._error((key,), f"found {quoted(value)}", "Use a text, in quotes.")
         return value
 
     def _table(self, table: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._error((table,), f"found {shown(value)}", f"Write a table: [{table}]")
+            raise self._error((table,), f"found {quoted(value)}", f"Write a table: [{table}]")
         for key, item in value.items():
             where = (table, key)
             if table == "fields" and key not in FIELDS:
@@ -154,11 +164,11 @@ class _Checker:
             if table == "types" and item not in COLUMN_TYPES:
                 raise self._error(
                     where,
-                    f"unknown type {shown(item)}{nearest(str(item), COLUMN_TYPES)}",
+                    f"unknown type {quoted(item)}{nearest(str(item), COLUMN_TYPES)}",
                     f"Types are: {', '.join(COLUMN_TYPES)}",
                 )
             if table in ("fields", "names") and not isinstance(item, str):
-                raise self._error(where, f"found {shown(item)}", "Use a text, in quotes.")
+                raise self._error(where, f"found {quoted(item)}", "Use a text, in quotes.")
             if table == "names" and not item:
                 raise self._error(
                     where, "found an empty name", f'To leave the column out: [types] {key} = "skip"'
@@ -175,7 +185,7 @@ class _Checker:
         if isinstance(value, float) and not isfinite(value):
             raise self._error(where, f"found {value}, which JSON can't hold", remedy)
         if type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
-            raise self._error(where, f"found {shown(value)}, which does not fit 64 bits", remedy)
+            raise self._error(where, f"found {quoted(value)}, which does not fit 64 bits", remedy)
         for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
             self._check_constant(where, item)
 
@@ -221,7 +231,7 @@ def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: s
     if not existing:
         document.add(tomlkit.comment("How to read a source, for mixpanel-importer --mapping"))
     _update(document, _settings(reading), keep=_TABLES)
-    examples = {p.name: ", ".join(map(shown, p.examples)) for p in profiles}
+    examples = {p.name: ", ".join(map(quoted, p.examples)) for p in profiles}
     constants, constant_types = _as_toml(reading.constants)
     tables: dict[str, Mapping[str, Any]] = {
         "fields": _all_fields(reading),

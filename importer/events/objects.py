@@ -7,13 +7,13 @@ from typing import Any
 
 from importer.events.mapping import FIELD_CALLED, path_to, well_known
 from importer.events.types import BadValue
-from importer.events.values import Values, clash
+from importer.events.values import ValueReader, clash
 from importer.model import Field, Reading
 
 Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
 
 
-class Objects:
+class ObjectReader:
     """Reads the objects of records, by one reading.
 
     Attributes:
@@ -21,7 +21,7 @@ class Objects:
         inner: Those inside of it, from there.
     """
 
-    def __init__(self, reading: Reading, values: Values) -> None:
+    def __init__(self, reading: Reading, values: ValueReader) -> None:
         self._reading = reading
         self._values = values
         self.outer, self.inner = _paths_by_place(reading)

@@ -16,7 +16,8 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from importer.errors import UsageError
-from importer.events.types import BadValue, shown
+from importer.events.types import BadValue
+from importer.text import quoted
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -66,7 +67,7 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
-            f"--timezone {shown(name)} is no zone of the IANA database",
+            f"--timezone {quoted(name)} is no zone of the IANA database",
             "Use a name such as Europe/Berlin, America/New_York or UTC.",
         ) from None
 
@@ -105,7 +106,7 @@ class TimeReader:
         elif type(value) in (int, float):
             text = _plain_number(value)
         else:
-            raise BadValue(f"expected {_EXPECTED}, found {shown(value)}")
+            raise BadValue(f"expected {_EXPECTED}, found {quoted(value)}")
         if self._format:
             return self._by_format(text)
         iso = _ISO(text)
@@ -114,18 +115,18 @@ class TimeReader:
         epoch = _EPOCH(text)
         if epoch:
             return self._by_epoch(text, *epoch.groups())
-        raise BadValue(f"expected {_EXPECTED}, found {shown(value)}")
+        raise BadValue(f"expected {_EXPECTED}, found {quoted(value)}")
 
     def _by_iso(self, text: str, parts: re.Match[str]) -> int:
         clock, second, frac, zone = parts.groups()
         if frac and not second:
-            raise BadValue(f"expected {_EXPECTED}, found {shown(text)}")
+            raise BadValue(f"expected {_EXPECTED}, found {quoted(text)}")
         if clock and clock >= "24":  # some versions of Python read 24:00 as the next day, others don't
-            raise BadValue(f"{shown(text)} is no time: hour must be in 0..23")
+            raise BadValue(f"{quoted(text)} is no time: hour must be in 0..23")
         try:
             wall = datetime.fromisoformat(text[: _TO_SECOND if second else _TO_MINUTE if clock else _TO_DAY])
         except ValueError as error:
-            raise BadValue(f"{shown(text)} is no time: {error}") from None
+            raise BadValue(f"{quoted(text)} is no time: {error}") from None
         self.form = WITH_OFFSET if zone else WITHOUT_ZONE if clock else _DATE
         since = wall - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
@@ -136,13 +137,13 @@ class TimeReader:
         number = int(whole)
         unit = epoch_unit(number, number)
         if unit is None:
-            raise BadValue(f"{shown(text)} is no epoch in s, ms, µs or ns between 1971 and 2100")
+            raise BadValue(f"{quoted(text)} is no epoch in s, ms, µs or ns between 1971 and 2100")
         self.form, scale = unit
         instant = number * scale
         if frac:
             part = int(frac.ljust(9, "0")) * scale
             if part % NS_PER_S:
-                raise BadValue(f"{shown(text)} is finer than a nanosecond")
+                raise BadValue(f"{quoted(text)} is finer than a nanosecond")
             instant += part // NS_PER_S
         return self._from_local(instant, text) if self.local_epochs else instant
 
@@ -159,7 +160,7 @@ class TimeReader:
         try:
             parsed = datetime.strptime(plain, self._format)  # noqa: DTZ007 - a zone is asked for below
         except ValueError:
-            raise BadValue(f"expected a time like {self._format!r}, found {shown(text)}") from None
+            raise BadValue(f"expected a time like {self._format!r}, found {quoted(text)}") from None
         since = parsed.replace(tzinfo=None) - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
         offset = parsed.utcoffset()
@@ -173,7 +174,7 @@ class TimeReader:
         """Return the seconds that the zone was ahead of UTC when its clocks showed ``wall``."""
         if self._zone is None:
             raise NoZone(
-                f"{shown(text)} has no time zone: say --timezone ZONE (the zone in which it was written)"
+                f"{quoted(text)} has no time zone: say --timezone ZONE (the zone in which it was written)"
             )
         early, late = _offsets(self._zone, wall.replace(second=0))
         if early != late and wall.second:  # Liberia's clocks were once changed by 44 minutes and 30 seconds
@@ -182,7 +183,7 @@ class TimeReader:
             return early
         what = "never happened" if early < late else "happened twice"
         raise ClockChange(
-            f"{shown(text)} {what} in {self._zone_name}: clocks were changed there; give it an offset"
+            f"{quoted(text)} {what} in {self._zone_name}: clocks were changed there; give it an offset"
         )
 
 
@@ -198,7 +199,7 @@ def _checked(seconds: int, text: str) -> int:
     """Return seconds since the epoch if they lie in the years 1 to 9999 of UTC."""
     if _FIRST_SECOND <= seconds <= _LAST_SECOND:
         return seconds
-    raise BadValue(f"{shown(text)} lies outside of the years 1 to 9999 in UTC")
+    raise BadValue(f"{quoted(text)} lies outside of the years 1 to 9999 in UTC")
 
 
 def _checked_format(time_format: str) -> str:
@@ -209,7 +210,7 @@ def _checked_format(time_format: str) -> str:
     """
     if "%Z" in time_format.replace("%%", ""):
         raise UsageError(
-            f"--time-format {shown(time_format)}: the name of a zone (%Z) can't be read",
+            f"--time-format {quoted(time_format)}: the name of a zone (%Z) can't be read",
             "Write the name itself in the format, and say --timezone; an offset is %z.",
         )
     try:
@@ -217,7 +218,7 @@ def _checked_format(time_format: str) -> str:
     except (ValueError, re.error) as error:
         if "does not match" not in str(error):
             raise UsageError(
-                f"--time-format {shown(time_format)}: {error}",
+                f"--time-format {quoted(time_format)}: {error}",
                 "Use the directives of Python's strptime, such as %d.%m.%Y %H:%M:%S",
             ) from None
     return time_format

@@ -14,6 +14,7 @@ import orjson
 
 from importer.exact_json import is_exact
 from importer.model import ColumnType
+from importer.text import quoted
 
 COLUMN_TYPES: tuple[ColumnType, ...] = (
     "string",
@@ -34,17 +35,10 @@ _POSITIONAL = 1e-4  # from here on every shortest formatter writes a fraction in
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _is_number = re.compile(NUMBER).fullmatch
 BOOLEANS = {"true": True, "false": False}
-_SHOWN = 60
 
 
 class BadValue(ValueError):  # noqa: N818 - a value that flows to the results, not an error of the program
     """A value does not fit its type; its text says what was found and what is expected."""
-
-
-def shown(value: object) -> str:
-    """Return ``value`` as it can be shown in a message: escaped, quoted and short."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def canonical(value: Any) -> Any:
@@ -92,9 +86,9 @@ def to_integer(text: str) -> int:
     except ValueError:
         value = MAX_INTEGER + 1
     if str(value) != text and text != "-0":
-        raise BadValue(f"expected an integer, found {shown(text)}")
+        raise BadValue(f"expected an integer, found {quoted(text)}")
     if abs(value) > MAX_INTEGER:
-        raise BadValue(f"expected an integer within ±2^53, found {shown(text)}")
+        raise BadValue(f"expected an integer within ±2^53, found {quoted(text)}")
     return value
 
 
@@ -105,14 +99,14 @@ def to_number(text: str) -> int | float:
         BadValue: It is no such number, overflows a double, or is an integer beyond 2⁵³.
     """
     if not _is_number(text):
-        raise BadValue(f"expected a number, found {shown(text)}")
+        raise BadValue(f"expected a number, found {quoted(text)}")
     value = float(text)
     if abs(value) < MAX_INTEGER:
         return value
     if text.lstrip("-").isdigit():
         return to_integer(text)
     if value in (float("inf"), float("-inf")):
-        raise BadValue(f"expected a number that a double can hold, found {shown(text)}")
+        raise BadValue(f"expected a number that a double can hold, found {quoted(text)}")
     return value
 
 
@@ -125,7 +119,7 @@ def rounding(text: str) -> str:
     if len(text) <= SAFE_DIGITS and "e" not in text and "E" not in text:
         return ""
     nearest = float(text)
-    return "" if is_exact(text, nearest) else f"{shown(text)[1:-1]} is sent as {nearest!r}"
+    return "" if is_exact(text, nearest) else f"{quoted(text)[1:-1]} is sent as {nearest!r}"
 
 
 def to_boolean(text: str) -> bool:
@@ -138,5 +132,5 @@ def to_boolean(text: str) -> bool:
     if value is None and text.isascii():  # no other letter may become one of these in lower case
         value = BOOLEANS.get(text.lower())
     if value is None:
-        raise BadValue(f"expected true or false, found {shown(text)}")
+        raise BadValue(f"expected true or false, found {quoted(text)}")
     return value

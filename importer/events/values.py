@@ -7,21 +7,15 @@ from typing import Any, Final
 
 from importer import exact_json
 from importer.events.times import TimeReader, iso_utc
-from importer.events.types import (
-    BadValue,
-    rounding,
-    shown,
-    to_boolean,
-    to_integer,
-    to_number,
-)
+from importer.events.types import BadValue, rounding, to_boolean, to_integer, to_number
 from importer.model import ColumnType, Reading
+from importer.text import quoted
 
 Convert = Callable[[str], Any]
 """Makes a value out of the text of a cell that is not empty; raises `BadValue` or `exact_json.BadJSON`."""
 
 
-class Values:
+class ValueReader:
     """Reads values, and notes what could not be kept of the record at hand.
 
     Args:
@@ -68,7 +62,7 @@ class Values:
             return str(value)
         if type(value) in _JSON_TYPES[kind]:
             return value
-        raise BadValue(f"expected {kind}, found {shown(value)}")
+        raise BadValue(f"expected {kind}, found {quoted(value)}")
 
     def object(self, value: Any) -> dict[str, Any]:
         """Return the object that the properties column holds, as JSON text or as such.
@@ -82,7 +76,7 @@ class Values:
             except ValueError as error:
                 raise BadValue(f"properties: expected a JSON object; {error}") from None
         if type(value) is not dict:
-            raise BadValue(f"properties: expected a JSON object, found {shown(value)}")
+            raise BadValue(f"properties: expected a JSON object, found {quoted(value)}")
         return value
 
     def _number(self, text: str) -> Any:

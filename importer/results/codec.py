@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from importer.model import JSON
-from importer.results.storage import shown
+from importer.text import quoted
 
 T = TypeVar("T")
 
@@ -104,16 +104,16 @@ def _decode_scalar(hint: type, value: Any, where: str) -> Any:
 
 def _expect(value: Any, kind: type, where: str, name: str) -> Any:
     if type(value) is not kind:  # exactly: True is an int by isinstance
-        raise DecodeError(f"{where or 'the whole'} is {shown(value)}, expected {name}")
+        raise DecodeError(f"{where or 'the whole'} is {quoted(value)}, expected {name}")
     return value
 
 
 def _one_of(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
     if type(value) is not str or value not in allowed:
-        raise DecodeError(f"{where} is {shown(value)}, expected one of {', '.join(allowed)}")
+        raise DecodeError(f"{where} is {quoted(value)}, expected one of {', '.join(allowed)}")
     return value
 
 
 def _at(where: str, name: str) -> str:
-    step = name if name.isidentifier() else shown(name)
+    step = name if name.isidentifier() else quoted(name)
     return f"{where}.{step}" if where else step

@@ -18,14 +18,17 @@ from importer.model import (
     JSON,
     Credentials,
     DeliverySettings,
+    Endpoint,
     Fingerprint,
     Reading,
+    RunKind,
     Status,
 )
 from importer.results.codec import DecodeError, decode, encode
 from importer.results.counts import Counts
 from importer.results.paths import manifest_path
-from importer.results.storage import BINARY, PRIVATE, shown, storage_error, sync_directory
+from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
+from importer.text import quoted
 
 VERSION = 1
 """Goes up when a manifest of an older importer would be read wrongly."""
@@ -65,11 +68,11 @@ class Manifest:
         audit: What a dry run saw in the file as a whole.
     """
 
-    kind: Literal["real", "dry-run", "sandbox"]
+    kind: RunKind
     source: str
     fingerprint: Fingerprint
     reading: Reading
-    endpoint: Literal["import", "track"]
+    endpoint: Endpoint
     base_url: str
     importer_version: str
     started: str
@@ -159,12 +162,12 @@ def read_manifest(path: Path) -> Manifest:
     version = document.pop(_VERSION_KEY)
     if type(version) is int and version > VERSION:
         raise ResultsError(
-            f"{path} was written by a newer mixpanel-importer ({_VERSION_KEY} {shown(version)}, "
+            f"{path} was written by a newer mixpanel-importer ({_VERSION_KEY} {quoted(version)}, "
             f"this one knows {VERSION}).",
             "Update mixpanel-importer.",
         )
     if version != VERSION:
-        raise _unusable(path, f"{_VERSION_KEY} is {shown(version)}, expected {VERSION}")
+        raise _unusable(path, f"{_VERSION_KEY} is {quoted(version)}, expected {VERSION}")
     try:
         return decode(Manifest, document)
     except DecodeError as error:
@@ -181,7 +184,7 @@ def _unusable(path: Path, why: str) -> ResultsError:
 # ── lineage ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def link(results: Path, to: Path) -> str:
+def relative_link(results: Path, to: Path) -> str:
     """Say where other results lie, seen from the folder of these: the pair can be moved together.
 
     Args:
@@ -197,7 +200,7 @@ def link(results: Path, to: Path) -> str:
         return str(to.resolve())
 
 
-def follow(results: Path, target: str) -> Path:
+def resolve_link(results: Path, target: str) -> Path:
     """Find what a `link` in the manifest of these results points at."""
     return Path(os.path.normpath(results.parent / target))
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 
-Kind = Literal["real", "dry-run", "sandbox"]
-"""What a run was: only a real one reached Mixpanel."""
+from importer.model import RunKind
 
-_NAMES: dict[Kind, str] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
+_NAMES: dict[RunKind, str] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
 _COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
 _DATA = {".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt"}
 _RETRY = re.compile(r"\.retry-([1-9][0-9]*)$")
 
 
-def results_path(source: Path | None, kind: Kind, directory: Path = Path()) -> Path:
+def results_path(source: Path | None, kind: RunKind, directory: Path = Path()) -> Path:
     """Name the results file of a source: ``in/events.csv.gz`` → ``events.results.csv``.
 
     Args:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
-from importer.results.chain import Run, chain_to, frames, is_among, rows_of
 from importer.results.counts import Counts
+from importer.results.history import ChainRun, chain_up_to, is_among, read_frames, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -56,7 +56,7 @@ class Selection:
     statuses: frozenset[Status]
     error_contains: str | None
     counts: Counts
-    runs: tuple[Run, ...]
+    runs: tuple[ChainRun, ...]
 
     def __len__(self) -> int:
         return self.counts.total
@@ -67,7 +67,7 @@ class Selection:
         return heapq.merge(*(_choices(blocks) for blocks in parts))
 
 
-def select(
+def select_records(
     results: Path,
     statuses: Collection[Status] | None = None,
     error_contains: str | None = None,
@@ -92,7 +92,7 @@ def select(
             f"Nothing is left to do for records that are {', '.join(sorted(done))}.",
             f"Choose from {', '.join(sorted(_RETRIABLE))}.",
         )
-    runs = tuple(chain_to(results))
+    runs = tuple(chain_up_to(results))
     for run in runs:
         if run.standing.torn:
             raise ResultsError(
@@ -106,7 +106,7 @@ def select(
     return Selection(wanted, error_contains, counts, runs)
 
 
-def origins(runs: Sequence[Run]) -> dict[int, int]:
+def first_attempts(runs: Sequence[ChainRun]) -> dict[int, int]:
     """Say in which run each record that failed was sent first, of those tries that may have landed.
 
     A retry sends a failed record as the very event that it was, so all tries since then were equal.
@@ -119,7 +119,7 @@ def origins(runs: Sequence[Run]) -> dict[int, int]:
     """
     first: dict[int, int] = {}
     for index, run in enumerate(runs):
-        for frame in frames(run):
+        for frame in read_frames(run):
             failed = frame["status"] == Status.FAILED.value
             for row in frame["row"][failed].tolist():
                 first.setdefault(row, index)
@@ -129,7 +129,7 @@ def origins(runs: Sequence[Run]) -> dict[int, int]:
     return first
 
 
-def successes(results: Path) -> Iterator[tuple[int, str]]:
+def read_successes(results: Path) -> Iterator[tuple[int, str]]:
     """Read back which records succeeded in a results file, and with which ``$insert_id``.
 
     Args:
@@ -141,9 +141,9 @@ def successes(results: Path) -> Iterator[tuple[int, str]]:
     Raises:
         ResultsError: The results or the manifest are missing or not ours.
     """
-    run = chain_to(results)[-1]
+    run = chain_up_to(results)[-1]
     names = [status.value for status in _SUCCESSES]
-    for frame in frames(run):
+    for frame in read_frames(run):
         done = frame[frame["status"].isin(names)]
         yield from zip(done["row"].tolist(), done["insert_id"].tolist(), strict=True)
 
@@ -155,7 +155,7 @@ def count(frame: pd.DataFrame) -> Counts:
 
 
 def _standing_parts(
-    runs: tuple[Run, ...], statuses: frozenset[Status], error_contains: str | None
+    runs: tuple[ChainRun, ...], statuses: frozenset[Status], error_contains: str | None
 ) -> Iterator[Iterator[pd.DataFrame]]:
     """Give for each run the outcomes that were asked for and that no later run replaced."""
     for number, run in enumerate(runs):
@@ -163,13 +163,13 @@ def _standing_parts(
 
 
 def _chosen(
-    run: Run,
+    run: ChainRun,
     replaced: NDArray[np.int64],
     statuses: frozenset[Status],
     error_contains: str | None,
 ) -> Iterator[pd.DataFrame]:
     names = [status.value for status in statuses]
-    for frame in frames(run):
+    for frame in read_frames(run):
         mask = frame["status"].isin(names) & ~is_among(frame, replaced)
         if error_contains is not None:
             mask &= frame["error"].str.contains(error_contains, regex=False)

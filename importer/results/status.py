@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import ResultsError
-from importer.results.chain import Run, chain_through, frames, is_among, rows_of
 from importer.results.counts import Counts
+from importer.results.history import ChainRun, is_among, read_frames, rows_of, whole_chain
 from importer.results.paths import results_path, retry_path
 from importer.results.selection import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from importer.results.resume import Standing
+    from importer.results.recovery import ResultsState
 
 _PROGRAM = "mixpanel-importer"
 _HOSTS = {
@@ -42,7 +42,7 @@ class ChainStatus:
         next_command: What to type next; empty if nothing is left to do.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[ChainRun, ...]
     counts: Counts
     scope: int | None
     unattempted: int | None
@@ -50,7 +50,7 @@ class ChainStatus:
     next_command: str
 
 
-def status_of(results: Path, standing: Standing | None = None) -> ChainStatus:
+def read_status(results: Path, standing: ResultsState | None = None) -> ChainStatus:
     """Add up a run and all of its retries: for each record its last outcome.
 
     Args:
@@ -60,7 +60,7 @@ def status_of(results: Path, standing: Standing | None = None) -> ChainStatus:
     Raises:
         ResultsError: Results or a manifest of the chain are missing or can't be used.
     """
-    runs = chain_through(results, standing)
+    runs = whole_chain(results, standing)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
     return ChainStatus(
@@ -83,7 +83,7 @@ def check_retriable(results: Path) -> None:
         ResultsError: They were retried already, or their run is not finished; the remedy is the
             command that does it right.
     """
-    status = status_of(results)
+    status = read_status(results)
     last = status.runs[-1]
     if last.unattempted != 0:
         raise ResultsError(
@@ -101,7 +101,7 @@ def _records(number: int | None) -> str:
     return "some records" if number is None else f"{number:,} records"
 
 
-def _add_up(runs: Sequence[Run]) -> tuple[Counts, bool]:
+def _add_up(runs: Sequence[ChainRun]) -> tuple[Counts, bool]:
     """Count the last outcome of each record, and tell whether each retry had a reason."""
     total = Counts.from_tally({})
     fit = True
@@ -110,14 +110,14 @@ def _add_up(runs: Sequence[Run]) -> tuple[Counts, bool]:
         if later := runs[number + 1 :]:
             rows = rows_of(later)
             replaced = Counts()
-            for frame in frames(run):
+            for frame in read_frames(run):
                 replaced = replaced.plus(count(frame[is_among(frame, rows)]))
             total = total.minus(replaced)
             fit &= replaced.succeeded == 0 and (number > 0 or replaced.total == len(rows))
     return total, fit
 
 
-def _reconciles(run: Run) -> bool:
+def _reconciles(run: ChainRun) -> bool:
     """Check a run against its own manifest; what has not ended has only not to be too long."""
     unattempted, manifest = run.unattempted, run.manifest
     if unattempted is not None and unattempted < 0:
@@ -128,7 +128,7 @@ def _reconciles(run: Run) -> bool:
     return manifest.counts == run.standing.counts and manifest.unattempted == unattempted
 
 
-def _next_command(runs: Sequence[Run], counts: Counts) -> str:
+def _next_command(runs: Sequence[ChainRun], counts: Counts) -> str:
     last = runs[-1]
     if last.unattempted != 0:
         return _resume_retry(*runs[-2:]) if len(runs) > 1 else _resume_run(last)
@@ -137,7 +137,7 @@ def _next_command(runs: Sequence[Run], counts: Counts) -> str:
     return shlex.join([_PROGRAM, "retry", str(last.results)]) if retriable else ""
 
 
-def _resume_run(run: Run) -> str:
+def _resume_run(run: ChainRun) -> str:
     manifest = run.manifest
     source = None if manifest.source == "-" else Path(manifest.source)
     words = [_PROGRAM, "run", manifest.source, *_KINDS[manifest.kind]]
@@ -154,7 +154,7 @@ def _resume_run(run: Run) -> str:
     return shlex.join([*words, "--resume"])
 
 
-def _resume_retry(parent: Run, run: Run) -> str:
+def _resume_retry(parent: ChainRun, run: ChainRun) -> str:
     words = [_PROGRAM, "retry", str(parent.results)]
     if run.manifest.endpoint != parent.manifest.endpoint:
         words += ["--endpoint", run.manifest.endpoint]

@@ -26,7 +26,6 @@ _REMEDIES = {
         _ELSEWHERE,
     ),
 }
-_SHOWN = 60
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -55,9 +54,3 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def shown(value: object) -> str:
-    """Make an untrusted value fit for a message: escaped, at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

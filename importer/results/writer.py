@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.lines import format_of
-from importer.results.resume import Standing
+from importer.results.recovery import ResultsState
+from importer.results.rows import row_format_of
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from importer.results.outcomes import Outcomes
+    from importer.results.outcome_columns import OutcomeColumns
 
 _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
 
@@ -41,7 +41,7 @@ class ResultsWriter:
         self,
         path: Path,
         handle: int,
-        before: Standing,
+        before: ResultsState,
         clock: Callable[[], float],
         fsync: Callable[[int], None],
     ) -> None:
@@ -49,7 +49,7 @@ class ResultsWriter:
         self.path = path
         self._handle = handle
         self._size = os.fstat(handle).st_size
-        self._format = format_of(path)
+        self._format = row_format_of(path)
         self._tally = {status: before.counts[status] for status in Status}
         self._last_row = before.last_row
         self.rows = before.records
@@ -91,7 +91,7 @@ class ResultsWriter:
                 f"{path} exists already.",
                 "Give --resume to go on with it, --overwrite to replace it, or another file with --results.",
             ) from None
-        writer = cls(path, handle, Standing(), clock, fsync)
+        writer = cls(path, handle, ResultsState(), clock, fsync)
         writer._begin()
         return writer
 
@@ -99,7 +99,7 @@ class ResultsWriter:
     def resume(
         cls,
         path: Path,
-        standing: Standing,
+        standing: ResultsState,
         *,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
@@ -134,11 +134,11 @@ class ResultsWriter:
         return Counts.from_tally(self._tally)
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> ResultsState:
         """How far the file goes, as far as this writer knows."""
-        return Standing(self.rows, self._last_row, self.counts, self._size)
+        return ResultsState(self.rows, self._last_row, self.counts, self._size)
 
-    def write(self, outcomes: Outcomes) -> None:
+    def write(self, outcomes: OutcomeColumns) -> None:
         """Append outcomes, with one system call, and make them last once a second.
 
         Args:
@@ -156,7 +156,7 @@ class ResultsWriter:
         self._raise_failure()
         self.tick()
 
-    def _count(self, outcomes: Outcomes) -> None:
+    def _count(self, outcomes: OutcomeColumns) -> None:
         if not outcomes.rows:
             return
         self._last_row = outcomes.rows[-1]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from importer.sandbox.verdicts import Failed
 
 
-class Answer(NamedTuple):
+class SandboxAnswer(NamedTuple):
     """An answer of the API.
 
     Attributes:
@@ -27,14 +27,14 @@ class Answer(NamedTuple):
     content: Any
 
 
-def taken(count: int) -> Answer:
+def taken(count: int) -> SandboxAnswer:
     """Every event of the request was taken."""
-    return Answer(200, {"code": 200, "num_records_imported": count, "status": "OK"})
+    return SandboxAnswer(200, {"code": 200, "num_records_imported": count, "status": "OK"})
 
 
-def partly_taken(count: int, failed: Sequence[Failed]) -> Answer:
+def partly_taken(count: int, failed: Sequence[Failed]) -> SandboxAnswer:
     """Some events were refused, the others taken."""
-    return Answer(
+    return SandboxAnswer(
         400,
         {
             "code": 400,
@@ -46,29 +46,29 @@ def partly_taken(count: int, failed: Sequence[Failed]) -> Answer:
     )
 
 
-def bad_request(error: str) -> Answer:
+def bad_request(error: str) -> SandboxAnswer:
     """Nothing was taken: the request itself is wrong."""
     return _refused(400, error)
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> SandboxAnswer:
     """The credentials are missing or wrong."""
     return _refused(401, "Invalid credentials")
 
 
-def too_large(limit: int) -> Answer:
+def too_large(limit: int) -> SandboxAnswer:
     """More bytes of uncompressed JSON than a request may have."""
     answer = _refused(413, f"request exceeds max limit of {limit} bytes")
     # Python's phrase for 413 differs from version to version, the documented one doesn't.
-    return Answer(413, {**answer.content, "status": "Request Entity Too Large"})
+    return SandboxAnswer(413, {**answer.content, "status": "Request Entity Too Large"})
 
 
-def rate_limited() -> Answer:
+def rate_limited() -> SandboxAnswer:
     """More events in the last minute than the project may send."""
     return _refused(429, "Project exceeded rate limits. Please retry the request with exponential backoff.")
 
 
-def tracked(accepted: int, error: str, *, verbose: bool) -> Answer:
+def tracked(accepted: int, error: str, *, verbose: bool) -> SandboxAnswer:
     """The answer of /track: 1 if at least one object was well formed, else 0.
 
     Args:
@@ -78,14 +78,14 @@ def tracked(accepted: int, error: str, *, verbose: bool) -> Answer:
     """
     status = 1 if accepted else 0
     if not verbose:
-        return Answer(200, status)
-    return Answer(200, {"status": status, "error": "" if accepted else error})
+        return SandboxAnswer(200, status)
+    return SandboxAnswer(200, {"status": status, "error": "" if accepted else error})
 
 
-def not_here(status: int) -> Answer:
+def not_here(status: int) -> SandboxAnswer:
     """No such path (404) or not by this method (405)."""
     return _refused(status, HTTPStatus(status).phrase)
 
 
-def _refused(code: int, error: str) -> Answer:
-    return Answer(code, {"code": code, "error": error, "status": HTTPStatus(code).phrase})
+def _refused(code: int, error: str) -> SandboxAnswer:
+    return SandboxAnswer(code, {"code": code, "error": error, "status": HTTPStatus(code).phrase})

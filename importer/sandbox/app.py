@@ -20,11 +20,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from importer.events.rules import MAX_EVENTS_PER_REQUEST
+from importer.mixpanel.rules import MAX_EVENTS_PER_REQUEST
 from importer.sandbox import answers
 from importer.sandbox.access import RollingLimit, is_allowed
-from importer.sandbox.answers import Answer
-from importer.sandbox.body import BadBody, TooLarge, decoded, decoded_track, unpacked
+from importer.sandbox.answers import SandboxAnswer
+from importer.sandbox.body import BadBody, BodyTooLarge, decoded, decoded_track, unpacked
 from importer.sandbox.verdicts import judge_import, judge_track
 
 if TYPE_CHECKING:
@@ -121,12 +121,12 @@ class _Api:
         """Take a batch: ``POST /import``."""
         return self._reply(await self._import(request))
 
-    async def _import(self, request: Request) -> Answer:
+    async def _import(self, request: Request) -> SandboxAnswer:
         query, headers = request.query_params, request.headers
         body = await self._body(request)  # read first: who isn't heard out may not hear the answer
         if not is_allowed(self._settings, headers.get("authorization", ""), query.get("project_id", "")):
             return answers.unauthorized()
-        if isinstance(body, Answer):
+        if isinstance(body, SandboxAnswer):
             return body
         try:
             batch = decoded(body, lines="ndjson" in headers.get("content-type", "").lower())
@@ -147,9 +147,9 @@ class _Api:
         """Take one event or a few: ``POST /track``."""
         return self._reply(await self._track(request))
 
-    async def _track(self, request: Request) -> Answer:
+    async def _track(self, request: Request) -> SandboxAnswer:
         body = await self._body(request)
-        if isinstance(body, Answer):
+        if isinstance(body, SandboxAnswer):
             return body
         verbose = request.query_params.get("verbose") == "1"
         try:
@@ -220,19 +220,19 @@ class _Api:
 
     # ── what they share ──────────────────────────────────────────────────────────────────────────
 
-    async def _body(self, request: Request) -> bytes | Answer:
+    async def _body(self, request: Request) -> bytes | SandboxAnswer:
         """Read and unpack a body, or answer that it can't be done."""
         self._traffic.requests += 1
         limit = self._settings.max_request_bytes
         try:
             packed = await _received(request, limit)
             return unpacked(packed, request.headers.get("content-encoding", ""), limit)
-        except TooLarge:
+        except BodyTooLarge:
             return answers.too_large(limit)
         except BadBody as error:
             return answers.bad_request(str(error))
 
-    def _turned_away(self, body: bytes, batch: Decoded) -> Answer | None:
+    def _turned_away(self, body: bytes, batch: Decoded) -> SandboxAnswer | None:
         """Refuse more events than a request, or a minute, may hold."""
         count = len(batch.events)
         self._traffic.saw(len(body), count)
@@ -242,7 +242,7 @@ class _Api:
             )
         return None if self._limit.admits(count) else answers.rate_limited()
 
-    def _reply(self, answer: Answer) -> Response:
+    def _reply(self, answer: SandboxAnswer) -> Response:
         self._traffic.statuses[answer.status] += 1
         return _json(answer.content, answer.status)
 
@@ -259,7 +259,7 @@ async def _received(request: Request, limit: int) -> bytes:
     """
     with contextlib.suppress(ValueError):
         if int(request.headers.get("content-length", "0")) > limit + _DRAINED_BYTES:
-            raise TooLarge
+            raise BodyTooLarge
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -268,7 +268,7 @@ async def _received(request: Request, limit: int) -> bytes:
         elif size > limit + _DRAINED_BYTES:
             break
     if size > limit:
-        raise TooLarge
+        raise BodyTooLarge
     return b"".join(chunks)
 
 

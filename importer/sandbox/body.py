@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from importer.events.rules import MAX_EVENT_BYTES
+from importer.mixpanel.rules import MAX_EVENT_BYTES
 
 _GZIP = 31  # what zlib calls its largest window in gzip's format
 
@@ -21,7 +21,7 @@ class BadBody(Exception):  # noqa: N818 - an answer to a client (400), not an er
     """A body that can't be read; its text goes into the answer."""
 
 
-class TooLarge(Exception):  # noqa: N818 - an answer to a client (413), not an error of this program
+class BodyTooLarge(Exception):  # noqa: N818 - an answer to a client (413), not an error of this program
     """A body with more bytes of uncompressed JSON than are taken."""
 
 
@@ -59,7 +59,7 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
         case _:
             raise BadBody("Content-Encoding must be gzip or absent")
     if len(unpacked_body) > limit:
-        raise TooLarge
+        raise BodyTooLarge
     return unpacked_body
 
 

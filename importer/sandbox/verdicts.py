@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from importer.events import rules
+from importer.mixpanel import rules
 from importer.sandbox.store import Landed
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ from typing import Any, Final, NamedTuple, Protocol
 from importer.model import Record, Rejection
 from importer.source.lines import Lines
 
-Block = tuple[Sequence[Record | Rejection], int]
+SizedRecords = tuple[Sequence[Record | Rejection], int]
 """Items, and the size of the lines that they were read from, in characters or bytes."""
 
-MOST: Final = 500
+MAX_RECORDS: Final = 500
 """Items in a list: of more at once, the first have left the processor's cache before they are used."""
 
-MOST_SIZE: Final = 1 << 22
+MAX_SIZE: Final = 1 << 22
 """Size of their lines, in characters or bytes, that is enough however few they are."""
 
 
-class Proven(NamedTuple):
+class Parsed(NamedTuple):
     """What is proven of a block.
 
     Attributes:
@@ -36,10 +36,10 @@ class Proven(NamedTuple):
     stuck: bool
 
 
-NOTHING: Final = Proven([], 0, stuck=True)
+NOT_PARSED: Final = Parsed([], 0, stuck=True)
 
 
-class Reader(Protocol):
+class BlockReader(Protocol):
     """What reads items one by one, and proves blocks."""
 
     source: Any  # its `Lines`, of text or of bytes, as all lines here
@@ -49,14 +49,14 @@ class Reader(Protocol):
     def lines(self) -> Sequence[Any]:
         """The lines of the last item."""
 
-    def prove(self, lines: list[Any], size: int) -> Proven:
+    def prove(self, lines: list[Any], size: int) -> Parsed:
         """The records of the next lines, as far as they need no care."""
 
     def skip(self, items: int, lines: int) -> None:
         """Go on below records that were proven."""
 
 
-def in_blocks(reader: Reader, items: Iterator[Record | Rejection]) -> Iterator[Block]:
+def in_blocks(reader: BlockReader, items: Iterator[Record | Rejection]) -> Iterator[SizedRecords]:
     """All that is left of a source.
 
     Args:
@@ -74,7 +74,7 @@ def in_blocks(reader: Reader, items: Iterator[Record | Rejection]) -> Iterator[B
         more = yield from _one_by_one(reader, items)
 
 
-def _at_once(reader: Reader) -> Iterator[Block]:
+def _at_once(reader: BlockReader) -> Iterator[SizedRecords]:
     """Blocks while they can be proven; the lines of the first that can't be are given back."""
     source: Lines[Any] = reader.source
     rest: list[Any] = []
@@ -90,7 +90,9 @@ def _at_once(reader: Reader) -> Iterator[Block]:
             return
 
 
-def _one_by_one(reader: Reader, items: Iterator[Record | Rejection]) -> Generator[Block, None, bool]:
+def _one_by_one(
+    reader: BlockReader, items: Iterator[Record | Rejection]
+) -> Generator[SizedRecords, None, bool]:
     """Items of the lines that are held, and of what follows as far as the last of these goes on there.
 
     Returns:
@@ -105,7 +107,7 @@ def _one_by_one(reader: Reader, items: Iterator[Record | Rejection]) -> Generato
             found.append(item)
             size += sum(map(len, reader.lines))
             done = reader.between and (source.pieces > pieces or not source.holds_some)
-            if done or len(found) >= MOST or size >= MOST_SIZE:
+            if done or len(found) >= MAX_RECORDS or size >= MAX_SIZE:
                 yield found, size
                 found, size = [], 0
             if done:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from importer.model import Dialect
-from importer.source.source import Source
-from importer.source.text import encoder
+from importer.source.encoding import encoder
+from importer.source.reader import Source
 
 
 def copy_records(

@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from importer.errors import SourceError, UsageError
-from importer.model import Dialect, Record
-from importer.source.columns import column_names
-from importer.source.csv import DELIMITERS, parse
-from importer.source.kinds import begins_as_json, is_array, refuse_other_json, refuse_other_kinds
-from importer.source.open import cannot_read, compression_of, head_of, open_binary
-from importer.source.source import open_source
-from importer.source.text import BOM, bad_byte, handler, known_encoding, short
+from importer.model import Dialect, FormatName, Record
+from importer.source.encoding import BOM, bad_byte, handler, known_encoding, short
+from importer.source.files import cannot_read, compression_of, head_of, open_binary
+from importer.source.foreign_formats import begins_as_json, is_array, refuse_other_json, refuse_other_kinds
+from importer.source.formats.csv import DELIMITERS, parse
+from importer.source.header import column_names
+from importer.source.reader import open_source
 
 SAMPLE_RECORDS: Final = 1000
 SAMPLE_SIZE: Final = 1_000_000  # characters or bytes of text
@@ -40,7 +40,7 @@ _TAB: Final = {"\\t": "\t", "tab": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
-class Detected:
+class DetectedSource:
     """What a file is.
 
     Attributes:
@@ -55,7 +55,7 @@ class Detected:
     sample: tuple[Record, ...]
 
 
-def detect(
+def detect_source(
     path: Path,
     *,
     format: str | None = None,  # noqa: A002  (the option's own name)
@@ -63,7 +63,7 @@ def detect(
     delimiter: str | None = None,
     quote: str | None = None,
     header: bool = True,
-) -> Detected:
+) -> DetectedSource:
     r"""Find out what a file is; what is given is taken as it is.
 
     Args:
@@ -80,7 +80,7 @@ def detect(
     """
     if format not in (None, "csv", "jsonl"):
         raise UsageError(f"{short(format or '')} is no format.", "Formats are csv and jsonl.")
-    said = as_said(encoding, delimiter, quote)
+    said = dialect_options(encoding, delimiter, quote)
     enclosing = said.get("quote", '"')
     compression = compression_of(head_of(path, _MAGIC))
     with open_binary(path, compression)[0] as binary:
@@ -99,7 +99,7 @@ def detect(
     return _with_sample(path, dialect, _columns(path, text, dialect))
 
 
-def _with_sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Detected:
+def _with_sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> DetectedSource:
     """The first records, by the very reader that will read the rest."""
     records: list[Record] = []
     size = 0
@@ -112,10 +112,10 @@ def _with_sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Dete
                 break
     if dialect.format == "jsonl":
         columns = tuple(dict.fromkeys(key for record in records for key in record.values))
-    return Detected(dialect, columns, tuple(records))
+    return DetectedSource(dialect, columns, tuple(records))
 
 
-def as_said(encoding: str | None, delimiter: str | None, quote: str | None) -> dict[str, str]:
+def dialect_options(encoding: str | None, delimiter: str | None, quote: str | None) -> dict[str, str]:
     """Return the parts of a CSV dialect that were said, in the one form that a `Dialect` holds.
 
     Raises:
@@ -164,7 +164,7 @@ def _decoded(path: Path, head: bytes, encoding: str) -> str:
     return text.removeprefix(BOM)
 
 
-def _format(path: Path, text: str) -> Literal["csv", "jsonl"]:
+def _format(path: Path, text: str) -> FormatName:
     """By the first character, and by the name of the file where that leaves a doubt."""
     names = path.suffixes[-2:]  # the last may be .gz
     if is_array(text):

@@ -10,12 +10,12 @@ import xxhash
 
 from importer.errors import SourceError
 from importer.model import Fingerprint
-from importer.source.open import cannot_read, open_raw
+from importer.source.files import cannot_read, open_raw
 
 _STEP: Final = 1 << 20
 
 
-def fingerprint(path: Path) -> Fingerprint:
+def take_fingerprint(path: Path) -> Fingerprint:
     """Size, time of the last change and XXH3-128 of the bytes on disk; the file is read once, in pieces.
 
     Raises:
@@ -37,7 +37,7 @@ def fingerprint(path: Path) -> Fingerprint:
     return Fingerprint(after.st_size, after.st_mtime_ns, hashed.hexdigest())
 
 
-def unchanged(path: Path, seen: Fingerprint) -> bool:
+def is_unchanged(path: Path, seen: Fingerprint) -> bool:
     """True if the file is the one that ``seen`` was taken of.
 
     Equal size and time of change are proof enough; with another time, the bytes decide.
@@ -49,4 +49,4 @@ def unchanged(path: Path, seen: Fingerprint) -> bool:
         found = os.fstat(raw.fileno())
     if found.st_size != seen.size:
         return False
-    return found.st_mtime_ns == seen.mtime_ns or fingerprint(path).digest == seen.digest
+    return found.st_mtime_ns == seen.mtime_ns or take_fingerprint(path).digest == seen.digest

@@ -13,7 +13,7 @@ from collections import deque
 from itertools import repeat
 from typing import AnyStr, Final, Generic
 
-from importer.source.text import handler
+from importer.source.encoding import handler
 
 AT_ONCE: Final = 1 << 15
 """Bytes of a piece: where a record needs care, those below it in the piece are read one by one, too."""

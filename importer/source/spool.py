@@ -11,7 +11,7 @@ from importer.errors import SourceError, StorageError
 _STEP: Final = 1 << 20
 
 
-def spool(stream: BinaryIO, path: Path) -> None:
+def spool_stream(stream: BinaryIO, path: Path) -> None:
     """Write all of a stream to a file that only its owner may read; it appears whole or not at all.
 
     Raises:

@@ -1,9 +1,9 @@
-"""The quick way of a record, compiled; everything here may be missing, and then the long way is the only one.
+"""The fast path of a record, compiled. Everything here may be missing; then the slow path is the only one.
 
 A block of the file's bytes becomes records, and records become events, without an object for each cell. No
-rule is written here: limits, words and judgements come in from `importer.events.quick`. What leaves any doubt
-is left to the long way, which is Python, and which says all that is ever said of a record. With and without
-this package, a file makes the same events, ids and results.
+rule is written here: limits, words and judgements come in from `importer.events.fast_mapper`. Where a
+record leaves any doubt, this package defers to the slow path, which is Python and holds every rule. With
+and without this package, a file makes the same events, ids and results.
 """
 
 from __future__ import annotations

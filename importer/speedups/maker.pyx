@@ -638,7 +638,7 @@ cdef class Maker:
         return self.digest(PyBytes_FromStringAndSize(whole.base, whole.used()))
 
     cdef bytes body(self, bytes name_json, int64_t milliseconds, user, identity, bytes tail):
-        """Return the event as it is sent, in the form of `importer.events.written`; None if it is too long."""
+        """Return the event as it is sent, in the form of `importer.events.body`; None if it is too long."""
         cdef Room whole = self.whole
         cdef Py_ssize_t size
         cdef const char* text = PyUnicode_AsUTF8AndSize(identity, &size)

@@ -4,8 +4,7 @@ from delivery_helpers import batch_of, event, rejection
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.delivery import batches
-from importer.delivery.batches import FRAME, MAX_ITEMS
+from importer.delivery.batches import FRAME, MAX_ITEMS, make_batches
 from importer.delivery.bodies import token_array
 from importer.model import Event
 
@@ -52,7 +51,7 @@ sizes = st.lists(st.none() | st.integers(0, 40), max_size=40) | st.lists(st.inte
 @example([9, None, 9, 9], {2}, 2, 100)  # a rejection follows a batch that is full
 def test_batches_are_those_of_a_careful_cutter_wherever_chunks_end(sizes, cuts, size, max_bytes):
     items = [rejection(i) if s is None else of_size(i, s) for i, s in enumerate(sizes)]
-    made = list(batches(chunked(items, cuts), size, max_bytes))
+    made = list(make_batches(chunked(items, cuts), size, max_bytes))
     assert made == list(one_by_one(items, size, max_bytes))
 
 
@@ -62,17 +61,17 @@ def test_batches_with_thousands_of_rejections_are_those_of_a_careful_cutter_too(
         for count in (9, 25):
             chunks = [first, [of_size(i, 9) for i in range(count)], [rejection(1), of_size(1, 9)]]
             items = [item for chunk in chunks for item in chunk]
-            assert list(batches(chunks, 10, 1000)) == list(one_by_one(items, 10, 1000))
+            assert list(make_batches(chunks, 10, 1000)) == list(one_by_one(items, 10, 1000))
 
 
 def test_a_batch_of_more_events_than_may_be_held_is_cut_where_the_bound_is():
     items = [of_size(i, 1) for i in range(2 * MAX_ITEMS + 1)]
-    assert list(batches([items], 20_000, 10**9)) == list(one_by_one(items, 20_000, 10**9))
+    assert list(make_batches([items], 20_000, 10**9)) == list(one_by_one(items, 20_000, 10**9))
 
 
 def test_batches_hold_their_items_in_lists_of_their_own():
     chunk = [of_size(i, 9) for i in range(5)]
-    made = list(batches([tuple(chunk), chunk], 2, 1000))
+    made = list(make_batches([tuple(chunk), chunk], 2, 1000))
     assert all(type(part) is list for batch in made for part in batch)
     assert len({id(part) for batch in made for part in batch}) == 3 * len(made)
 
@@ -84,7 +83,7 @@ def test_batches_hold_their_items_in_lists_of_their_own():
 )
 def test_no_item_is_lost_moved_or_doubled_and_no_bound_is_broken(sizes, size, max_bytes):
     items = [rejection(i) if s is None else event(i, size=s) for i, s in enumerate(sizes)]
-    made = list(batches([items], size, max_bytes))
+    made = list(make_batches([items], size, max_bytes))
     assert [item for batch in made for item in batch.items] == items
     for batch in made:
         assert batch.events == [item for item in batch.items if isinstance(item, Event)]
@@ -97,17 +96,17 @@ def test_no_item_is_lost_moved_or_doubled_and_no_bound_is_broken(sizes, size, ma
 
 def test_a_batch_is_filled_to_the_byte():
     one = len(event(1).body)
-    assert [len(b.events) for b in batches([[event(1), event(2)]], 50, 2 * one + 3)] == [2]
-    assert [len(b.events) for b in batches([[event(1), event(2)]], 50, 2 * one + 2)] == [1, 1]
+    assert [len(b.events) for b in make_batches([[event(1), event(2)]], 50, 2 * one + 3)] == [2]
+    assert [len(b.events) for b in make_batches([[event(1), event(2)]], 50, 2 * one + 2)] == [1, 1]
 
 
 def test_an_event_larger_than_the_limit_travels_alone():
     items = [event(1), event(2, size=5000), event(3)]
-    assert [[e.row for e in b.events] for b in batches([items], 50, 400)] == [[2], [3], [4]]
+    assert [[e.row for e in b.events] for b in make_batches([items], 50, 400)] == [[2], [3], [4]]
 
 
 def test_a_file_of_nothing_but_rejections_stays_bounded():
-    made = list(batches(([rejection(i)] for i in range(MAX_ITEMS + 1)), 50, 1000))
+    made = list(make_batches(([rejection(i)] for i in range(MAX_ITEMS + 1)), 50, 1000))
     assert [(len(b.items), len(b.events)) for b in made] == [(MAX_ITEMS, 0), (1, 0)]
 
 
@@ -119,12 +118,12 @@ def test_reading_is_no_further_ahead_than_one_chunk():
             read.append(i)
             yield [event(i)]
 
-    next(batches(chunks(), 10, 100_000))
+    next(make_batches(chunks(), 10, 100_000))
     assert len(read) == 11
 
 
 def test_no_items_make_no_batch():
-    assert list(batches([], 50, 1000)) == list(batches([[]], 50, 1000)) == []
+    assert list(make_batches([], 50, 1000)) == list(make_batches([[]], 50, 1000)) == []
 
 
 def test_the_token_is_put_into_the_properties_of_each_event():

@@ -1,7 +1,6 @@
 import pytest
 
-from importer.delivery import check_destination
-from importer.delivery.destination import host_of, is_loopback, refusal
+from importer.delivery.destination import check_destination, host_of, is_loopback, refusal
 from importer.delivery.replies import Refused
 from importer.errors import RefusedError
 from importer.model import Destination

@@ -24,8 +24,8 @@ from delivery_helpers import (
     until,
 )
 
-from importer.delivery import deliver
-from importer.delivery.replies import NoReply, Reply
+from importer.delivery.engine import deliver
+from importer.delivery.replies import NoResponse, Response
 from importer.delivery.window import MAX_ITEMS
 from importer.errors import DeliveryError, RefusedError, SourceError
 from importer.model import Destination, Status
@@ -101,7 +101,7 @@ def test_rejections_ride_along_and_need_no_request():
 
 def test_batches_that_are_too_old_for_track_are_done_without_a_request():
     old = [batch(i, time=NOW - 10 * 86_400_000) for i in range(5)]
-    server = Memory(lambda _: Reply(200, b"1"))
+    server = Memory(lambda _: Response(200, b"1"))
     out = list(send([*old, batch(5), *old], server, destination=TRACK))
     assert statuses(out) == [Status.INVALID] * 5 + [Status.ACCEPTED] + [Status.INVALID] * 5
     assert server.requests == [[5]]
@@ -160,7 +160,7 @@ def test_lost_answers_are_sent_again_until_every_event_is_taken():
         return (
             taken(len(sent))
             if dice.random() < 0.7
-            else dice.choice([NoReply("broke"), error(503), taken(99)])
+            else dice.choice([NoResponse("broke"), error(503), taken(99)])
         )
 
     out = list(send(many(200), Memory(server), max_retries=50))
@@ -261,7 +261,7 @@ def test_a_batch_before_the_stop_that_waits_for_its_next_try_ends_the_prefix():
 
 
 def test_a_dead_network_stops_the_run_after_all_tries_and_marks_nothing():
-    server, out = Memory(lambda _: NoReply("no connection: refused")), []
+    server, out = Memory(lambda _: NoResponse("no connection: refused")), []
     with pytest.raises(DeliveryError, match="no connection: refused"):
         collect(send(many(50), server, max_retries=2), out)
     assert out == []
@@ -269,7 +269,7 @@ def test_a_dead_network_stops_the_run_after_all_tries_and_marks_nothing():
 
 
 def test_a_network_that_dies_in_the_middle_stops_the_run_with_what_was_taken_before():
-    server = Memory(lambda sent: taken(len(sent)) if sent[0] < 100 else NoReply("broke"))
+    server = Memory(lambda sent: taken(len(sent)) if sent[0] < 100 else NoResponse("broke"))
     out = []
     with pytest.raises(DeliveryError):
         collect(send(many(60), server, concurrency=1), out)
@@ -365,7 +365,7 @@ def test_a_stop_gives_up_a_request_that_hangs_after_the_time_out():
         def post(self, _bodies):
             stop.set()
             broken_off.wait(10)
-            return NoReply("broken off")
+            return NoResponse("broken off")
 
         def abort(self):
             broken_off.set()
@@ -419,7 +419,7 @@ def test_a_request_that_takes_too_long_in_all_is_broken_off_and_sent_again():
         def post(self, bodies):
             if self.first:
                 assert self.broken_off.wait(10)
-                return NoReply("broken off")
+                return NoResponse("broken off")
             return taken(len(bodies))
 
         def abort(self):
@@ -501,34 +501,34 @@ def test_while_the_limit_is_closed_only_one_request_at_a_time_asks():
 
     listener = Listener()
     memory = Memory(server)
-    list(send(many(20), memory, clock=clock, concurrency=4, max_retries=8, observer=listener))
+    list(send(many(20), memory, clock=clock, concurrency=4, max_retries=8, progress=listener))
     waves = sorted(asked)[4:8]  # after the first four, which went out together
     assert all(later - earlier >= 10 for earlier, later in pairwise(waves))
 
 
-def test_the_observer_hears_of_a_pause_and_of_its_end():
+def test_the_progress_hears_of_a_pause_and_of_its_end():
     clock, listener, asked = JumpingClock(), Listener(), []
 
     def server(sent):
         asked.append(sent)
         return error(429, retry_after="7") if len(asked) == 1 else taken(len(sent))
 
-    list(send(many(2), Memory(server), concurrency=1, clock=clock, observer=listener))
+    list(send(many(2), Memory(server), concurrency=1, clock=clock, progress=listener))
     assert listener.heard == [("Mixpanel asks to slow down (429)", 1007.0), "resumed"]
 
 
-def test_the_observer_hears_of_an_outage_and_of_its_end():
+def test_the_progress_hears_of_an_outage_and_of_its_end():
     listener, asked = Listener(), []
 
     def server(sent):
         asked.append(sent)
-        return NoReply("no connection") if len(asked) == 1 else taken(len(sent))
+        return NoResponse("no connection") if len(asked) == 1 else taken(len(sent))
 
-    list(send(many(1), Memory(server), concurrency=1, observer=listener))
+    list(send(many(1), Memory(server), concurrency=1, progress=listener))
     assert listener.heard == [("no connection", 1002 + 3), "resumed"]
 
 
 def test_a_run_that_never_waits_says_nothing():
     listener = Listener()
-    list(send(many(20), Memory(good), observer=listener))
+    list(send(many(20), Memory(good), progress=listener))
     assert listener.heard == []

@@ -11,10 +11,10 @@ from delivery_server import Server, answer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.delivery import http1
-from importer.delivery.http1 import TRUSTED, Answer, Broke, Line
-from importer.delivery.mixpanel import MAX_ANSWER, clients
-from importer.delivery.replies import NoReply, Reply
+from importer.delivery import connection
+from importer.delivery.client import MAX_ANSWER, make_client_factory
+from importer.delivery.connection import TRUSTED, ExchangeFailed, KeepAliveConnection, RawResponse
+from importer.delivery.replies import NoResponse, Response
 from importer.model import Destination
 
 REQUEST = b"POST /import HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -45,19 +45,19 @@ class Pieces:
 def read(pieces, *, ends=True, most=MAX_ANSWER):
     """What an exchange comes to: an answer, or what broke it."""
     try:
-        return http1._exchange(Pieces(pieces, ends=ends), REQUEST, most)
-    except Broke as broke:
+        return connection._exchange(Pieces(pieces, ends=ends), REQUEST, most)
+    except ExchangeFailed as broke:
         return broke.by, str(broke)
 
 
 def read_by_h11(pieces, *, ends=True, most=MAX_ANSWER):
     sock = Pieces(pieces, ends=ends)
     try:
-        data = http1._read(sock)
+        data = connection._read(sock)
         if not data:
-            return "protocol", http1._LEFT
-        return http1._by_h11(sock, data, most)
-    except Broke as broke:
+            return "protocol", connection._LEFT
+        return connection._by_h11(sock, data, most)
+    except ExchangeFailed as broke:
         return broke.by, str(broke)
 
 
@@ -115,7 +115,7 @@ answers = st.builds(
 def test_an_answer_is_what_h11_makes_of_it_however_it_arrives(data, places, ends):
     pieces = cut(data, places)
     found, expected = read(pieces, ends=ends), read_by_h11(pieces, ends=ends)
-    if not isinstance(expected, Answer):
+    if not isinstance(expected, RawResponse):
         assert found == expected
         return
     assert (found.status, b"".join(found.parts), found.keeps) == (
@@ -134,7 +134,7 @@ def test_an_answer_is_what_h11_makes_of_it_however_it_arrives(data, places, ends
     "extra", [{}, {"Connection": "keep-alive", "Keep_Alive": "timeout=5"}, {"Server": "x; y=1"}]
 )
 def test_the_usual_answer_is_known_at_once(extra):
-    assert read([answer(200, BODY, **extra)], ends=False) == Answer(200, None, [BODY], keeps=True)
+    assert read([answer(200, BODY, **extra)], ends=False) == RawResponse(200, None, [BODY], keeps=True)
 
 
 def test_head_and_body_may_come_apart():
@@ -146,20 +146,20 @@ def test_head_and_body_may_come_apart():
 def test_a_request_is_sent_whole_however_little_the_socket_takes_at_once():
     sock = Pieces([PLAIN])
     sock.send = lambda data, send=sock.send: send(data[:7])
-    http1._exchange(sock, REQUEST, MAX_ANSWER)
+    connection._exchange(sock, REQUEST, MAX_ANSWER)
     assert sock.sent == REQUEST
 
 
 def test_an_answer_that_comes_before_the_request_was_taken_counts_and_ends_the_connection():
     early = Pieces([answer(413, b"too much")], takes=10)
-    found = http1._exchange(early, REQUEST, MAX_ANSWER)
+    found = connection._exchange(early, REQUEST, MAX_ANSWER)
     assert (found.status, found.parts, found.keeps) == (413, [b"too much"], False)
-    assert not http1._exchange(Pieces([PLAIN], takes=10), REQUEST, MAX_ANSWER).keeps
+    assert not connection._exchange(Pieces([PLAIN], takes=10), REQUEST, MAX_ANSWER).keeps
 
 
 def test_of_an_answer_that_is_too_long_no_more_is_read():
     sock = Pieces([b"HTTP/1.1 400 X\r\nContent-Length: 1000000\r\n\r\n", *[b"x" * 100] * 10_000], ends=False)
-    found = http1._exchange(sock, REQUEST, 1000)
+    found = connection._exchange(sock, REQUEST, 1000)
     assert not found.keeps
     assert 1000 < sum(map(len, found.parts)) <= 1200
     assert len(sock.pieces) > 9_900
@@ -186,7 +186,7 @@ def now():
 
 @pytest.fixture
 def line(now):
-    return Line(lambda: now[0])
+    return KeepAliveConnection(lambda: now[0])
 
 
 def test_a_line_is_not_open_before_it_has_a_connection(line):
@@ -221,7 +221,7 @@ def test_a_connection_that_carries_no_further_request_is_closed(line, data):
 def test_a_connection_that_broke_is_closed(line, pieces):
     stream = Stream(Pieces(pieces))
     line.keep(stream)
-    with pytest.raises(Broke):
+    with pytest.raises(ExchangeFailed):
         line.exchange(REQUEST, 1000)
     assert stream.closed
     assert not line.is_open()
@@ -256,7 +256,7 @@ def test_a_connection_is_trusted_anew_after_each_answer(line, now):
 # ── over real sockets, after the first request ───────────────────────────────────────────────────
 
 TWO = [event.body for event in batch(1, 2).events]
-TAKEN = Reply(200, b'{"code":200,"num_records_imported":2,"status":"OK"}')
+TAKEN = Response(200, b'{"code":200,"num_records_imported":2,"status":"OK"}')
 
 
 def later(handler, *, count=2, timeout=5.0, tls=None):
@@ -269,7 +269,7 @@ def later(handler, *, count=2, timeout=5.0, tls=None):
             handler(request, connection)
 
     with Server(handle, tls) as server:
-        client = clients(Destination("import", server.url), CREDENTIALS, timeout)()
+        client = make_client_factory(Destination("import", server.url), CREDENTIALS, timeout)()
         replies = [client.post(TWO) for _ in range(count)]
         client.close()
     assert replies[0] == TAKEN
@@ -302,12 +302,12 @@ def test_headers_of_a_later_answer_are_read():
         "Location": f"/{CREDENTIALS.username}",
     }
     (reply,), _ = later(lambda _, connection: connection.reply(429, b"slow down", **headers))
-    assert reply == Reply(429, b"slow down", "7", "Fri, 15 Jan 2027 08:00:00 GMT", "/***")
+    assert reply == Response(429, b"slow down", "7", "Fri, 15 Jan 2027 08:00:00 GMT", "/***")
 
 
 def test_credentials_in_a_later_answer_are_masked():
     (reply,), _ = later(lambda _, connection: connection.reply(200, CREDENTIALS.username.encode()))
-    assert reply == Reply(200, b"***")
+    assert reply == Response(200, b"***")
 
 
 def test_a_later_answer_in_chunks_or_compressed_is_read_as_the_first_would_be():
@@ -317,7 +317,7 @@ def test_a_later_answer_in_chunks_or_compressed_is_read_as_the_first_would_be():
     assert server.connections == 1
     packed = gzip.compress(b"{}")
     (reply,), _ = later(lambda _, connection: connection.reply(200, packed, Content_Encoding="gzip"))
-    assert reply == Reply(200, b"{}")
+    assert reply == Response(200, b"{}")
 
 
 def test_a_server_that_closes_after_an_answer_is_connected_to_again():
@@ -326,7 +326,7 @@ def test_a_server_that_closes_after_an_answer_is_connected_to_again():
         connection.leave()
 
     replies, server = later(close, count=4)
-    assert replies == [Reply(200, b"{}")] * 3
+    assert replies == [Response(200, b"{}")] * 3
     assert (
         server.connections == 3
     )  # what follows on a new connection is its first, and is answered by `close`, too
@@ -334,7 +334,7 @@ def test_a_server_that_closes_after_an_answer_is_connected_to_again():
 
 def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_again():
     with Server(take) as server:
-        client = clients(Destination("import", server.url), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
         assert client.post(TWO) == client.post(TWO) == TAKEN
         for sock in server._sockets:
             sock.shutdown(socket.SHUT_RDWR)
@@ -360,7 +360,7 @@ def test_what_is_no_http_is_a_lost_answer_later_too(data, words):
         connection.leave()
 
     (reply,), _ = later(speak)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert words in reply.words
     assert not reply.final
 
@@ -374,14 +374,14 @@ def test_after_a_lost_answer_the_next_request_has_a_new_connection():
 
     faults = []
     replies, server = later(once, count=4)
-    assert isinstance(replies[0], NoReply)
+    assert isinstance(replies[0], NoResponse)
     assert replies[1:] == [TAKEN] * 2
     assert server.connections == 2
 
 
 def test_silence_is_a_lost_answer_after_the_time_out_later_too():
     (reply,), _ = later(lambda _, connection: connection.hang(), timeout=0.2)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert reply.words == "no answer in time: timed out"
 
 
@@ -392,12 +392,12 @@ def test_a_later_answer_of_a_gigabyte_is_given_up():
             connection.sock.sendall(b" " * 1_000_000)
 
     (reply,), _ = later(flood)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert "8,000,000 bytes" in reply.words
 
 
 def test_a_small_later_answer_that_would_unpack_to_gigabytes_is_given_up():
     packed = gzip.compress(bytes(64_000_000))
     (reply,), _ = later(lambda _, connection: connection.reply(200, packed, Content_Encoding="gzip"))
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert "8,000,000 bytes" in reply.words

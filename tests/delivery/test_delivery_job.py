@@ -2,14 +2,14 @@ import pytest
 from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, batch, batch_of, event, numbers, settings
 
 from importer.delivery.bodies import overhead, token_array, token_suffix
-from importer.delivery.job import TRACK_AGE_MS, Common, Job
+from importer.delivery.pending import TRACK_AGE_MS, DeliveryState, PendingBatch
 from importer.delivery.replies import Lost, Refused, Settled, Throttled, TooLarge, Unexplained
 from importer.errors import DeliveryError, RefusedError
 from importer.model import Batch, Status, Verdict
 
 
 def common(destination=IMPORT, **changes):
-    return Common(
+    return DeliveryState(
         destination, CREDENTIALS, settings(**changes), lambda: 0.5, overhead(destination, CREDENTIALS)
     )
 
@@ -40,11 +40,11 @@ def blames(*bad):
 
 
 def test_a_batch_without_events_is_done():
-    assert Job(0, Batch([], [], [])).done
+    assert PendingBatch(0, Batch([], [], [])).done
 
 
 def test_a_taken_batch_is_one_request():
-    job = Job(0, batch(0, 1, 2))
+    job = PendingBatch(0, batch(0, 1, 2))
     assert drive(job, common(), lambda sent: imported(len(sent))) == [[0, 1, 2]]
     assert statuses(job) == [Status.IMPORTED] * 3
 
@@ -53,7 +53,7 @@ def test_a_taken_batch_is_one_request():
 
 
 def test_one_bad_event_is_rejected_alone_in_few_requests():
-    job = Job(0, batch(*range(64)))
+    job = PendingBatch(0, batch(*range(64)))
     requests = drive(job, common(), blames(37))
     assert statuses(job) == [Status.REJECTED if i == 37 else Status.IMPORTED for i in range(64)]
     assert len(requests) == 1 + 2 * 6
@@ -61,12 +61,12 @@ def test_one_bad_event_is_rejected_alone_in_few_requests():
 
 
 def test_halves_are_sent_in_the_order_of_the_file():
-    job = Job(0, batch(0, 1, 2, 3))
+    job = PendingBatch(0, batch(0, 1, 2, 3))
     assert drive(job, common(), blames(2)) == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
 
 
 def test_a_first_halved_batch_that_is_refused_whole_stops_the_run():
-    job = Job(0, batch(0, 1, 2))
+    job = PendingBatch(0, batch(0, 1, 2))
     with pytest.raises(RefusedError, match="refuses every event") as caught:
         drive(job, common(), blames(0, 1, 2))
     assert "proxy" in caught.value.remedy
@@ -75,26 +75,26 @@ def test_a_first_halved_batch_that_is_refused_whole_stops_the_run():
 
 def test_once_a_halved_batch_was_taken_in_part_later_ones_may_be_refused_whole():
     known = common()
-    drive(Job(0, batch(0, 1)), known, blames(0))
-    job = Job(1, batch(2, 3))
+    drive(PendingBatch(0, batch(0, 1)), known, blames(0))
+    job = PendingBatch(1, batch(2, 3))
     drive(job, known, blames(2, 3))
     assert statuses(job) == [Status.REJECTED] * 2
 
 
 def test_different_words_for_each_event_are_not_those_of_a_proxy():
-    job = Job(0, batch(0, 1))
+    job = PendingBatch(0, batch(0, 1))
     drive(job, common(), lambda sent: Unexplained(400, f"bad: {sent}"))
     assert [v.error for v in job.delivered().verdicts] == ["bad: [0]", "bad: [1]"]
 
 
 def test_a_single_event_that_is_refused_is_rejected():
-    job = Job(0, batch(0))
+    job = PendingBatch(0, batch(0))
     drive(job, common(), blames(0))
     assert statuses(job) == [Status.REJECTED]
 
 
 def test_the_zero_of_track_rejects_every_event_by_itself():
-    job = Job(0, batch(0, 1))
+    job = PendingBatch(0, batch(0, 1))
     drive(job, common(TRACK), lambda _: Unexplained(200, "Mixpanel returned error: 0", own=True))
     assert statuses(job) == [Status.REJECTED] * 2
 
@@ -103,7 +103,7 @@ def test_the_zero_of_track_rejects_every_event_by_itself():
 
 
 def test_a_request_that_is_too_large_is_halved():
-    job = Job(0, batch(*range(8)))
+    job = PendingBatch(0, batch(*range(8)))
     requests = drive(
         job, common(), lambda sent: TooLarge(413, "big", None) if len(sent) > 3 else imported(len(sent))
     )
@@ -112,7 +112,7 @@ def test_a_request_that_is_too_large_is_halved():
 
 
 def test_an_event_that_is_too_large_by_itself_is_rejected():
-    job = Job(0, batch(0, 1))
+    job = PendingBatch(0, batch(0, 1))
     drive(job, common(), lambda sent: TooLarge(413, "big", None) if 1 in sent else imported(1))
     assert statuses(job) == [Status.IMPORTED, Status.REJECTED]
 
@@ -121,17 +121,20 @@ def test_the_limit_that_a_413_names_bounds_later_requests():
     known = common()
     size = len(event(0).body)
     drive(
-        Job(0, batch(0, 1, 2, 3)),
+        PendingBatch(0, batch(0, 1, 2, 3)),
         known,
         lambda sent: TooLarge(413, "big", 2 * size + 10) if len(sent) > 2 else imported(len(sent)),
     )
-    assert drive(Job(1, batch(4, 5, 6, 7)), known, lambda sent: imported(len(sent))) == [[4, 5], [6, 7]]
+    assert drive(PendingBatch(1, batch(4, 5, 6, 7)), known, lambda sent: imported(len(sent))) == [
+        [4, 5],
+        [6, 7],
+    ]
 
 
 def test_the_lowest_limit_counts():
     known = common()
     for limit in (500, 300, 400):
-        job = Job(0, batch(0, 1))
+        job = PendingBatch(0, batch(0, 1))
         job.request(known, NOW)
         job.answer(TooLarge(413, "big", limit), known)
     assert known.limit == 300
@@ -142,29 +145,29 @@ def test_a_body_of_exactly_the_limit_is_sent_whole_with_its_token_counted():
     sent = batch(0, 1)
     wire = len(token_array([e.body for e in sent.events], token_suffix(CREDENTIALS.username)))
     known.limit = wire
-    assert len(Job(0, sent).request(known, NOW)) == 2
+    assert len(PendingBatch(0, sent).request(known, NOW)) == 2
     known.limit = wire - 1
-    assert len(Job(0, sent).request(known, NOW)) == 1
+    assert len(PendingBatch(0, sent).request(known, NOW)) == 1
 
 
 # ── tries ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_lost_answer_is_sent_again_after_a_backoff():
-    job, known = Job(0, batch(0)), common(retry_wait=2.0)
+    job, known = PendingBatch(0, batch(0)), common(retry_wait=2.0)
     for wait in (2 + 3, 4 + 3, 8 + 3):
         assert job.request(known, NOW)
         assert job.answer(Lost(503, "HTTP 503"), known) == wait
 
 
 def test_retry_after_takes_the_place_of_the_backoff():
-    job, known = Job(0, batch(0)), common()
+    job, known = PendingBatch(0, batch(0)), common()
     job.request(known, NOW)
     assert job.answer(Lost(503, "HTTP 503", 42.0), known) == 42
 
 
 def test_when_nothing_else_gets_through_used_up_tries_stop_the_run():
-    job, known = Job(0, batch(0)), common(max_retries=3)
+    job, known = PendingBatch(0, batch(0)), common(max_retries=3)
     with pytest.raises(DeliveryError, match="4 tries") as caught:
         drive(job, known, lambda _: Lost(None, "no connection: refused"))
     assert "no connection: refused" in caught.value.message
@@ -173,7 +176,7 @@ def test_when_nothing_else_gets_through_used_up_tries_stop_the_run():
 
 
 def test_when_others_get_through_used_up_tries_fail_the_batch_alone():
-    job, known = Job(0, batch(0, 1)), common(max_retries=1)
+    job, known = PendingBatch(0, batch(0, 1)), common(max_retries=1)
 
     def server(_sent):
         known.answered += 1
@@ -186,14 +189,14 @@ def test_when_others_get_through_used_up_tries_fail_the_batch_alone():
 
 
 def test_what_got_through_before_the_first_try_does_not_count():
-    job, known = Job(0, batch(0)), common(max_retries=0)
+    job, known = PendingBatch(0, batch(0)), common(max_retries=0)
     known.answered = 7
     with pytest.raises(DeliveryError):
         drive(job, known, lambda _: Lost(503, "down"))
 
 
 def test_a_429_costs_a_try_while_nothing_passes():
-    job, known = Job(0, batch(0)), common(max_retries=3)
+    job, known = PendingBatch(0, batch(0)), common(max_retries=3)
     requests = []
     with pytest.raises(DeliveryError, match="4 tries"):
         drive(job, known, lambda sent: requests.append(sent) or Throttled(429, "slow", None))
@@ -201,7 +204,7 @@ def test_a_429_costs_a_try_while_nothing_passes():
 
 
 def test_a_429_costs_nothing_while_others_pass():
-    job, known, tries = Job(0, batch(0)), common(max_retries=0), []
+    job, known, tries = PendingBatch(0, batch(0)), common(max_retries=0), []
 
     def server(sent):
         tries.append(sent)
@@ -213,7 +216,7 @@ def test_a_429_costs_nothing_while_others_pass():
 
 
 def test_both_halves_of_a_batch_have_all_their_tries():
-    job, known = Job(0, batch(0, 1)), common(max_retries=2)
+    job, known = PendingBatch(0, batch(0, 1)), common(max_retries=2)
     tries = []
 
     def server(sent):
@@ -227,7 +230,7 @@ def test_both_halves_of_a_batch_have_all_their_tries():
 
 
 def test_a_refusal_stops_the_run_and_gives_no_verdict():
-    job, known = Job(0, batch(0)), common()
+    job, known = PendingBatch(0, batch(0)), common()
     job.request(known, NOW)
     with pytest.raises(RefusedError, match="401: Invalid credentials"):
         job.answer(Refused(401, "Invalid credentials"), known)
@@ -239,7 +242,7 @@ def test_a_refusal_stops_the_run_and_gives_no_verdict():
 
 def test_what_track_would_drop_is_invalid_and_not_sent():
     events = [event(0, NOW - TRACK_AGE_MS - 1), event(1, NOW - TRACK_AGE_MS), event(2, NOW)]
-    job = Job(0, batch_of(events))
+    job = PendingBatch(0, batch_of(events))
     assert drive(job, common(TRACK), lambda sent: imported(len(sent))) == [[1, 2]]
     assert statuses(job) == [Status.INVALID, Status.IMPORTED, Status.IMPORTED]
     verdict = job.delivered().verdicts[0]
@@ -248,18 +251,18 @@ def test_what_track_would_drop_is_invalid_and_not_sent():
 
 
 def test_a_batch_of_old_events_is_done_without_a_request():
-    job = Job(0, batch(0, 1, time=NOW - 10 * 86_400_000))
+    job = PendingBatch(0, batch(0, 1, time=NOW - 10 * 86_400_000))
     assert drive(job, common(TRACK), lambda _: pytest.fail("sent")) == []
     assert statuses(job) == [Status.INVALID] * 2
 
 
 def test_import_takes_events_of_any_age():
-    job = Job(0, batch(0, time=86_400_000))
+    job = PendingBatch(0, batch(0, time=86_400_000))
     assert drive(job, common(), lambda sent: imported(len(sent))) == [[0]]
 
 
 def test_an_event_that_grew_too_old_while_its_answer_was_awaited_is_failed_not_invalid():
-    job, known = Job(0, batch(0, time=NOW - TRACK_AGE_MS)), common(TRACK)
+    job, known = PendingBatch(0, batch(0, time=NOW - TRACK_AGE_MS)), common(TRACK)
     job.request(known, NOW)
     job.answer(Lost(None, "broke"), known)
     assert not job.request(known, NOW + 1)

@@ -13,10 +13,10 @@ import pytest
 from delivery_helpers import CREDENTIALS, IMPORT, TOKEN, TRACK, batch, settings
 from delivery_server import Server
 
-from importer.delivery import deliver
-from importer.delivery.http1 import By
-from importer.delivery.mixpanel import BROKE, FAILURES, MAX_ANSWER, clients, no_reply, wire
-from importer.delivery.replies import NoReply, Reply
+from importer.delivery.client import BROKE, FAILURES, MAX_ANSWER, make_client_factory, no_reply, wire
+from importer.delivery.connection import By
+from importer.delivery.engine import deliver
+from importer.delivery.replies import NoResponse, Response
 from importer.errors import RefusedError
 from importer.model import Credentials, Destination
 
@@ -25,7 +25,7 @@ BODIES = [b'{"event":"A","properties":{"n":1}}', b'{"event":"B","properties":{"n
 
 
 def client(handler, destination=IMPORT, credentials=CREDENTIALS):
-    return clients(destination, credentials, 5.0, lambda: httpx.MockTransport(handler))()
+    return make_client_factory(destination, credentials, 5.0, lambda: httpx.MockTransport(handler))()
 
 
 def post(handler, *arguments):
@@ -105,7 +105,7 @@ def test_what_httpx_cannot_take_as_a_url_is_refused(url):
 def test_an_answer_is_handed_on_as_it_came():
     headers = {"retry-after": "7", "date": "Fri, 15 Jan 2027 08:00:00 GMT", "location": "/x"}
     reply = post(lambda _: httpx.Response(302, headers=headers, content=b"moved"))
-    assert reply == Reply(302, b"moved", "7", "Fri, 15 Jan 2027 08:00:00 GMT", "/x")
+    assert reply == Response(302, b"moved", "7", "Fri, 15 Jan 2027 08:00:00 GMT", "/x")
 
 
 def test_a_redirect_is_not_followed():
@@ -128,7 +128,7 @@ def test_an_answer_without_end_is_not_read_to_its_end():
             yield b"x" * 1_000_000
 
     reply = post(lambda _: httpx.Response(200, content=endless()))
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert len(read) <= MAX_ANSWER / 1_000_000 + 2
 
 
@@ -136,7 +136,7 @@ def test_an_answer_that_cannot_be_decompressed_is_a_lost_one():
     reply = post(
         lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no"))
     )
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert not reply.final
 
 
@@ -165,8 +165,8 @@ def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
     with Server(handler) as server, Server(handler) as gone:
         pass
     with Server(handler) as server:
-        there = clients(Destination("import", server.url), CREDENTIALS, 5.0)()
-        nowhere = clients(Destination("import", gone.url), CREDENTIALS, 5.0)()
+        there = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
+        nowhere = make_client_factory(Destination("import", gone.url), CREDENTIALS, 5.0)()
         for made in (there, nowhere):
             made.post(BODIES)
         gc.collect()
@@ -174,7 +174,7 @@ def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
         try:
             for made in (there, nowhere):
                 replies = [made.post(BODIES) for _ in range(30)]
-            assert all(isinstance(reply, NoReply) for reply in replies)
+            assert all(isinstance(reply, NoResponse) for reply in replies)
             assert gc.collect() <= 30
         finally:
             gc.enable()
@@ -238,7 +238,7 @@ def test_no_exception_of_httpx_leaves_the_module(kind):
         raise make(kind)
 
     reply = post(handler)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert reply.words.startswith(FAILURES[kind].words)
     assert reply.final == (kind in (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL))
 
@@ -247,7 +247,7 @@ def test_an_exception_of_a_later_httpx_is_known_by_its_parent():
     class Novel(httpx.NetworkError):
         pass
 
-    assert no_reply(Novel("x")) == NoReply("the connection broke: x")
+    assert no_reply(Novel("x")) == NoResponse("the connection broke: x")
 
 
 def test_a_certificate_that_is_not_valid_is_final():
@@ -280,10 +280,10 @@ def test_words_of_the_system_are_kept_to_one_short_line():
 
 
 def test_a_host_that_no_resolver_can_take_is_final():
-    made = clients(Destination("import", "http://a..b.localhost"), CREDENTIALS, 5.0)()
+    made = make_client_factory(Destination("import", "http://a..b.localhost"), CREDENTIALS, 5.0)()
     reply = made.post(BODIES)
     made.close()
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert reply.final
 
 
@@ -295,7 +295,7 @@ def test_whatever_a_socket_does_that_is_shut_from_outside_is_a_lost_answer():
         raise ValueError("read of closed file")
 
     made.append(client(handler))
-    assert made[0].post(BODIES) == NoReply("broken off: read of closed file")
+    assert made[0].post(BODIES) == NoResponse("broken off: read of closed file")
     made[0].close()
 
 
@@ -320,7 +320,7 @@ def echo(request):
 @pytest.mark.parametrize("destination", [IMPORT, TRACK], ids=["import", "track"])
 def test_credentials_show_in_no_text_of_ours(destination, credentials, caplog):
     caplog.set_level(logging.DEBUG)
-    factory = clients(destination, credentials, 5.0, lambda: httpx.MockTransport(echo))
+    factory = make_client_factory(destination, credentials, 5.0, lambda: httpx.MockTransport(echo))
     made = factory()
     reply = made.post(BODIES)
     made.close()
@@ -354,7 +354,7 @@ def test_a_broken_connection_shows_no_credentials_either():
 def test_an_unusable_proxy_is_refused_without_showing_its_password(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "gopher://bob:hunter22@proxy.example.com")
     with pytest.raises(RefusedError) as caught:
-        clients(Destination("import", "https://api.mixpanel.com"), CREDENTIALS, 5.0)()
+        make_client_factory(Destination("import", "https://api.mixpanel.com"), CREDENTIALS, 5.0)()
     assert "hunter22" not in caught.value.message + caught.value.remedy
     assert "proxy" in caught.value.message.lower()
     assert caught.value.__suppress_context__

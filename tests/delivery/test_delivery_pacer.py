@@ -1,6 +1,6 @@
 import pytest
 
-from importer.delivery.pacer import CEILING, REST, START, SURE, Concurrency, Pacer
+from importer.delivery.throttle import CEILING, REST, START, SURE, Concurrency, Throttle
 
 
 def run_round(found, seconds_each):
@@ -105,7 +105,7 @@ def test_at_a_tenth_of_a_second_latency_it_passes_ten_thousand_events_a_second_w
 
 @pytest.fixture
 def pacer():
-    return Pacer(Concurrency(4), lambda strikes: 2.0**strikes)
+    return Throttle(Concurrency(4), lambda strikes: 2.0**strikes)
 
 
 def test_no_more_are_admitted_than_the_limit(pacer):
@@ -173,7 +173,7 @@ def test_a_probe_whose_answer_is_lost_is_followed_by_another(pacer):
 
 def test_only_a_refusal_at_full_speed_cuts_the_concurrency():
     concurrency = Concurrency()
-    pacer = Pacer(concurrency, lambda _strikes: 1.0)
+    pacer = Throttle(concurrency, lambda _strikes: 1.0)
     tickets = [pacer.admit(0.0) for _ in range(10)]
     for ticket in tickets:
         pacer.throttled(ticket, 0.0, None)

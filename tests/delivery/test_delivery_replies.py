@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from importer.delivery.replies import (
     Lost,
-    NoReply,
+    NoResponse,
     Refused,
-    Reply,
+    Response,
     Settled,
     Throttled,
     TooLarge,
     Unexplained,
-    read,
+    interpret,
     server_words,
 )
 from importer.delivery.words import MAX_WORDS, one_line, short
@@ -23,11 +23,11 @@ IDS = ["a", "b", "c"]
 
 
 def answer(reply, endpoint="import", ids=IDS):
-    return read(reply, endpoint, len(ids), iter(ids), NOW)
+    return interpret(reply, endpoint, len(ids), iter(ids), NOW)
 
 
 def bad_request(**body):
-    return Reply(400, orjson.dumps({"code": 400, **body}))
+    return Response(400, orjson.dumps({"code": 400, **body}))
 
 
 def meaning(status):
@@ -80,13 +80,13 @@ def test_a_200_that_counts_every_event_means_imported():
     ],
 )
 def test_a_200_that_does_not_account_for_every_event_is_a_lost_answer(body):
-    found = answer(Reply(200, body))
+    found = answer(Response(200, body))
     assert isinstance(found, Lost)
     assert found.status == 200
 
 
 def test_true_is_not_the_number_one():
-    assert isinstance(answer(Reply(200, b'{"num_records_imported":true}'), ids=["a"]), Lost)
+    assert isinstance(answer(Response(200, b'{"num_records_imported":true}'), ids=["a"]), Lost)
 
 
 # ── 400 ──────────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +174,7 @@ def test_a_400_that_does_not_account_for_every_event_is_a_lost_answer(body):
     ],
 )
 def test_a_400_that_names_no_event_is_unexplained(body):
-    found = answer(Reply(400, body))
+    found = answer(Response(400, body))
     assert isinstance(found, Unexplained)
     assert not found.own
     assert found.words
@@ -184,13 +184,13 @@ def test_a_400_that_names_no_event_is_unexplained(body):
 
 
 def test_track_says_one_or_zero():
-    assert answer(Reply(200, b"1\n"), "track") == Settled([Verdict(Status.ACCEPTED, 200)] * 3)
-    assert answer(Reply(200, b"0"), "track") == Unexplained(200, "Mixpanel returned error: 0", own=True)
+    assert answer(Response(200, b"1\n"), "track") == Settled([Verdict(Status.ACCEPTED, 200)] * 3)
+    assert answer(Response(200, b"0"), "track") == Unexplained(200, "Mixpanel returned error: 0", own=True)
 
 
 @pytest.mark.parametrize("body", [b"", b"2", b"10", b"ok", b'{"num_records_imported":3}', b"<html>"])
 def test_anything_else_from_track_is_a_lost_answer(body):
-    assert isinstance(answer(Reply(200, body), "track"), Lost)
+    assert isinstance(answer(Response(200, body), "track"), Lost)
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────
@@ -209,17 +209,17 @@ def test_retry_after_is_passed_on(status):
 
 
 def test_no_answer_is_a_lost_one_unless_trying_again_cannot_help():
-    assert answer(NoReply("no connection")) == Lost(None, "no connection")
-    assert answer(NoReply("no certificate", final=True)) == Refused(None, "no certificate")
+    assert answer(NoResponse("no connection")) == Lost(None, "no connection")
+    assert answer(NoResponse("no certificate", final=True)) == Refused(None, "no certificate")
 
 
 def test_the_words_of_a_server_are_found_wherever_it_puts_them():
     assert server_words(error(401, "Invalid credentials")) == "Invalid credentials"
-    assert server_words(Reply(401, b'{"message":"who?"}')) == "who?"
-    assert server_words(Reply(404, b"<h1>\n Not here\x07 </h1>")) == r"<h1> Not here\x07 </h1>"
-    assert server_words(Reply(404, b"")) == "Not Found"
-    assert server_words(Reply(499, b"")) == "no words"
-    assert server_words(Reply(302, b"", location="https://a/b\r\nx")) == "it redirects to https://a/b x"
+    assert server_words(Response(401, b'{"message":"who?"}')) == "who?"
+    assert server_words(Response(404, b"<h1>\n Not here\x07 </h1>")) == r"<h1> Not here\x07 </h1>"
+    assert server_words(Response(404, b"")) == "Not Found"
+    assert server_words(Response(499, b"")) == "no words"
+    assert server_words(Response(302, b"", location="https://a/b\r\nx")) == "it redirects to https://a/b x"
 
 
 def test_words_are_escaped_and_bounded():
@@ -249,7 +249,7 @@ JSONS = st.recursive(
 @given(st.integers(100, 599), st.one_of(st.binary(max_size=50), JSONS), st.sampled_from(["import", "track"]))
 def test_no_answer_raises_and_nothing_is_taken_without_being_accounted_for(status, body, endpoint):
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    found = answer(Reply(status, raw), endpoint)
+    found = answer(Response(status, raw), endpoint)
     if isinstance(found, Settled):
         assert len(found.verdicts) == 3
         imported = sum(v.status.success for v in found.verdicts)
@@ -260,6 +260,6 @@ def test_no_answer_raises_and_nothing_is_taken_without_being_accounted_for(statu
 
 def test_an_answer_nested_a_thousand_deep_is_only_lost():
     deep = b'{"num_records_imported":' + b"[" * 900 + b"]" * 900 + b"}"
-    assert isinstance(answer(Reply(200, deep)), Lost)
-    assert isinstance(answer(Reply(400, deep)), Lost)
-    assert answer(Reply(500, deep.replace(b"num_records_imported", b"error"))).words.startswith("HTTP 500")
+    assert isinstance(answer(Response(200, deep)), Lost)
+    assert isinstance(answer(Response(400, deep)), Lost)
+    assert answer(Response(500, deep.replace(b"num_records_imported", b"error"))).words.startswith("HTTP 500")

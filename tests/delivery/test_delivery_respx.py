@@ -12,7 +12,9 @@ import httpx
 import pytest
 import respx
 
-from importer.delivery import batches, deliver, post_one
+from importer.delivery.batches import make_batches
+from importer.delivery.engine import deliver
+from importer.delivery.send_one import post_one
 from importer.errors import DeliveryError, ImporterError, RefusedError
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status, Verdict
 
@@ -31,7 +33,7 @@ def events(count: int) -> list[Event]:
 
 def verdicts(count: int, credentials: Credentials = TOKEN, url: str = URL) -> list[Verdict]:
     sent = deliver(
-        batches([events(count)], QUICK.batch_size, QUICK.batch_bytes),
+        make_batches([events(count)], QUICK.batch_size, QUICK.batch_bytes),
         Destination("import", url),
         credentials,
         QUICK,

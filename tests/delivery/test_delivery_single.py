@@ -4,8 +4,8 @@ import pytest
 from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, event, until
 from delivery_server import Server, answer
 
-from importer.delivery import OneReply, post_one
-from importer.delivery.job import TRACK_AGE_MS
+from importer.delivery.pending import TRACK_AGE_MS
+from importer.delivery.send_one import OneReply, post_one
 from importer.errors import RefusedError
 from importer.model import Destination
 

@@ -12,9 +12,9 @@ import pytest
 from delivery_helpers import CREDENTIALS, NOW, batch, event, many, senders, settings, until
 from delivery_server import Server, answer
 
-from importer.delivery import deliver
-from importer.delivery.mixpanel import clients
-from importer.delivery.replies import NoReply
+from importer.delivery.client import make_client_factory
+from importer.delivery.engine import deliver
+from importer.delivery.replies import NoResponse
 from importer.errors import DeliveryError, RefusedError
 from importer.model import Destination, Status
 
@@ -48,7 +48,7 @@ def statuses(delivered):
 
 def one(server, timeout=5.0, endpoint="import"):
     """Post two events by one client; what came back."""
-    client = clients(Destination(endpoint, server.url), CREDENTIALS, timeout)()
+    client = make_client_factory(Destination(endpoint, server.url), CREDENTIALS, timeout)()
     try:
         return client.post(BODIES)
     finally:
@@ -127,7 +127,7 @@ def test_an_answer_that_is_announced_as_a_gigabyte_is_given_up():
 
     with Server(flood) as server:
         reply = one(server)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert "8,000,000 bytes" in reply.words
 
 
@@ -150,7 +150,7 @@ def test_what_is_no_http_is_a_lost_answer(sent):
 
     with Server(speak) as server:
         reply = one(server)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert not reply.final
 
 
@@ -164,7 +164,7 @@ def test_a_port_where_nobody_listens_stops_the_run():
 def test_silence_is_a_lost_answer_after_the_time_out():
     with Server(lambda _, connection: connection.hang()) as server:
         reply = one(server, timeout=0.05)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert "no answer in time" in reply.words
 
 
@@ -232,7 +232,7 @@ FIRST_OR_LATER = pytest.mark.parametrize("before", [0, 3], ids=["first request",
 
 def hang_and_abort(server, before):
     """Post, and abort what hangs; what came back of it."""
-    client = clients(Destination("import", server.url), CREDENTIALS, 30.0)()
+    client = make_client_factory(Destination("import", server.url), CREDENTIALS, 30.0)()
     for _ in range(before):
         assert client.post(BODIES).status == 200
     replies = []
@@ -248,7 +248,7 @@ def hang_and_abort(server, before):
 @FIRST_OR_LATER
 def test_a_client_that_is_aborted_while_it_hangs_returns_at_once(before):
     with Server(hangs_after([1] * before)) as server:
-        assert isinstance(hang_and_abort(server, before), NoReply)
+        assert isinstance(hang_and_abort(server, before), NoResponse)
         assert server.left.acquire(timeout=5)
     assert server.connections == 1
 
@@ -256,12 +256,12 @@ def test_a_client_that_is_aborted_while_it_hangs_returns_at_once(before):
 @FIRST_OR_LATER
 def test_an_aborted_client_sends_nothing_more(before):
     with Server(take) as server:
-        client = clients(Destination("import", server.url), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
         for _ in range(before):
             assert client.post(BODIES).status == 200
         client.abort()
-        assert isinstance(client.post(BODIES), NoReply)
-        assert isinstance(client.post(BODIES), NoReply)
+        assert isinstance(client.post(BODIES), NoResponse)
+        assert isinstance(client.post(BODIES), NoResponse)
         client.close()
     assert len(server.requests) == before
 
@@ -304,7 +304,9 @@ def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxied
 
     with Server(refuse) as proxy:
         proxied(proxy.url)
-        client = clients(Destination("import", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0)()
+        client = make_client_factory(
+            Destination("import", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0
+        )()
         reply = client.post(BODIES)
         client.close()
     assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "api.mixpanel.invalid:443")]
@@ -373,7 +375,7 @@ def test_a_certificate_that_this_system_trusts_is_good(certificate, monkeypatch)
 def test_a_hanging_tls_connection_is_broken_off_at_once_too(certificate, monkeypatch, before):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
     with Server(hangs_after([1] * before), tls(certificate)) as server:
-        assert isinstance(hang_and_abort(server, before), NoReply)
+        assert isinstance(hang_and_abort(server, before), NoResponse)
     assert server.connections == 1
 
 
@@ -381,7 +383,7 @@ def test_later_requests_are_spoken_within_tls(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
     big = [event(1, size=3_000_000).body]
     with Server(take, tls(certificate)) as server:
-        client = clients(Destination("track", server.url), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("track", server.url), CREDENTIALS, 5.0)()
         statuses = [client.post(bodies).status for bodies in (BODIES, BODIES, big, BODIES)]
         client.close()
     assert statuses == [200] * 4
@@ -439,7 +441,7 @@ def test_behind_a_proxy_that_is_reached_by_tls_requests_are_spoken_within_both(
         server = threading.Thread(target=serve, args=(listener,), daemon=True)
         server.start()
         proxied(f"https://127.0.0.1:{listener.getsockname()[1]}")
-        client = clients(Destination("track", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("track", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0)()
         replies = [client.post(BODIES) for _ in range(3)]
         client.close()
         server.join(5)
@@ -459,10 +461,10 @@ def test_plain_http_where_tls_is_expected_is_a_network_error_not_a_refusal():
         server = threading.Thread(target=greet, args=(listener,))
         server.start()
         port = listener.getsockname()[1]
-        client = clients(Destination("import", f"https://127.0.0.1:{port}"), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("import", f"https://127.0.0.1:{port}"), CREDENTIALS, 5.0)()
         reply = client.post(BODIES)
         client.close()
         server.join(5)
-    assert isinstance(reply, NoReply)
+    assert isinstance(reply, NoResponse)
     assert "no connection: [SSL" in reply.words
     assert not reply.final

@@ -24,8 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import MappingError, UsageError
-from importer.events import insert_id, rules
+from importer.events import insert_id
 from importer.events.mapper import Mapper
+from importer.mixpanel import rules
 from importer.model import Event, Reading, Record, Rejection
 
 NO_USER = "no distinct_id: sent as an event without a user"

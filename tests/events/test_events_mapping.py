@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from importer.errors import MappingError
-from importer.events.mapping import choose, nearest, nested_columns, path_to, well_known
+from importer.events.mapping import choose_fields, nearest, nested_columns, path_to, well_known
 from importer.model import Record
 
 
@@ -47,7 +47,7 @@ def test_a_well_known_name_is_known_in_any_case_and_spacing(column: str, field: 
 
 def test_well_known_columns_become_fields_and_the_rest_stays():
     columns = ["Event", "User ID", "Timestamp", "amount", "IP", "uuid", "Properties"]
-    assert choose(columns, {}, ()) == {
+    assert choose_fields(columns, {}, ()) == {
         "event": "Event",
         "distinct_id": "User ID",
         "time": "Timestamp",
@@ -58,17 +58,20 @@ def test_well_known_columns_become_fields_and_the_rest_stays():
 
 
 def test_what_a_person_said_wins_over_well_known_names():
-    fields = choose(["event", "action", "time"], {"event": "action"}, ())
+    fields = choose_fields(["event", "action", "time"], {"event": "action"}, ())
     assert fields == {"event": "action", "time": "time"}
 
 
 def test_a_column_that_was_given_to_one_field_is_no_candidate_for_another():
-    fields = choose(["name", "event", "time", "ts"], {"event": "name", "distinct_id": "ts"}, ())
+    fields = choose_fields(["name", "event", "time", "ts"], {"event": "name", "distinct_id": "ts"}, ())
     assert fields == {"event": "name", "distinct_id": "ts", "time": "time"}
 
 
 def test_an_empty_column_means_that_the_field_has_none():
-    assert choose(["event", "time", "uuid"], {"insert_id": ""}, ()) == {"event": "event", "time": "time"}
+    assert choose_fields(["event", "time", "uuid"], {"insert_id": ""}, ()) == {
+        "event": "event",
+        "time": "time",
+    }
 
 
 def options(error: MappingError) -> list[str]:
@@ -90,13 +93,13 @@ def test_two_candidates_stop_and_each_suggestion_would_do(
     columns: list[str], field: str, candidates: list[str]
 ):
     with pytest.raises(MappingError) as caught:
-        choose(columns, {}, ())
+        choose_fields(columns, {}, ())
     assert field in caught.value.message
     assert options(caught.value) == [f"{field}={candidate}" for candidate in candidates]
     assert all(column in caught.value.remedy for column in columns)
     for option in options(caught.value):
         name, column = option.split("=", 1)
-        assert choose(columns, {name: column}, ())[name] == column  # type: ignore[dict-item,index]
+        assert choose_fields(columns, {name: column}, ())[name] == column  # type: ignore[dict-item,index]
 
 
 @pytest.mark.parametrize(
@@ -109,56 +112,56 @@ def test_two_candidates_stop_and_each_suggestion_would_do(
 )
 def test_nothing_found_stops_with_a_suggestion_that_would_do(columns: list[str], suggestion: str):
     with pytest.raises(MappingError, match="no column is known to hold the") as caught:
-        choose(columns, {}, ())
+        choose_fields(columns, {}, ())
     assert options(caught.value) == [suggestion]
     assert "The columns are: " in caught.value.remedy
     field, column = suggestion.split("=")
-    assert choose(columns, {field: column}, ())[field] == column  # type: ignore[dict-item,index]
+    assert choose_fields(columns, {field: column}, ())[field] == column  # type: ignore[dict-item,index]
 
 
 def test_nothing_alike_is_no_reason_to_suggest_a_wrong_column():
     with pytest.raises(MappingError) as caught:
-        choose(["event", "data", "points", "latitude"], {}, ())
+        choose_fields(["event", "data", "points", "latitude"], {}, ())
     assert options(caught.value) == ["time=COLUMN"]
 
 
 def test_a_column_that_holds_times_is_the_one_suggested():
     with pytest.raises(MappingError, match="to hold the event's name and the time") as caught:
-        choose(["Aktion", "Datum", "PLZ"], {}, (), times="Datum")
+        choose_fields(["Aktion", "Datum", "PLZ"], {}, (), times="Datum")
     assert options(caught.value) == ["event=COLUMN", "time=Datum"]
 
 
 def test_a_missing_event_may_also_be_set():
     with pytest.raises(MappingError, match="no column is known to hold the event's name") as caught:
-        choose(["time", "x"], {}, ())
+        choose_fields(["time", "x"], {}, ())
     assert "--set event=" in caught.value.remedy
-    assert choose(["time", "x"], {}, ["event"]) == {"time": "time"}
+    assert choose_fields(["time", "x"], {}, ["event"]) == {"time": "time"}
 
 
 @pytest.mark.parametrize("name", ["distinct_id", "insert_id", "$insert_id", "event"])
 def test_a_field_that_is_set_and_mapped_stops(name: str):
     with pytest.raises(MappingError, match="both give the") as caught:
-        choose(["event", "time", "user_id", "uuid"], {}, [name])
+        choose_fields(["event", "time", "user_id", "uuid"], {}, [name])
     (option,) = options(caught.value)
     field = option.removesuffix("=")
-    assert field not in choose(["event", "time", "user_id", "uuid"], {field: ""}, [name])  # type: ignore[dict-item]
+    assert field not in choose_fields(["event", "time", "user_id", "uuid"], {field: ""}, [name])  # type: ignore[dict-item]
 
 
 def test_a_token_can_not_be_set():
     with pytest.raises(MappingError, match="a token is never part of an event"):
-        choose(["event", "time"], {}, ["token"])
+        choose_fields(["event", "time"], {}, ["token"])
 
 
 def test_a_column_that_does_not_exist_stops_and_the_nearest_is_named():
     with pytest.raises(MappingError, match=r"there is no column 'actoin'; did you mean 'action'\?") as caught:
-        choose(["action", "time"], {"event": "actoin"}, ())
+        choose_fields(["action", "time"], {"event": "actoin"}, ())
     assert "The columns are: action, time" in caught.value.remedy
 
 
 def test_names_from_a_file_are_escaped_and_their_list_is_short():
     columns = ["time", "a\x1b[31m", *(f"c{n}" for n in range(1000))]
     with pytest.raises(MappingError) as caught:
-        choose(columns, {}, ())
+        choose_fields(columns, {}, ())
     assert "\x1b" not in caught.value.remedy
     assert len(caught.value.remedy) < 600
     assert "and 962 more" in caught.value.remedy
@@ -169,11 +172,11 @@ def test_names_from_a_file_are_escaped_and_their_list_is_short():
 
 def test_a_dotted_path_is_for_jsonl_alone():
     said = {"event": "data.kind"}
-    assert choose(["data", "time"], said, (), paths=True)["event"] == "data.kind"  # type: ignore[arg-type]
+    assert choose_fields(["data", "time"], said, (), paths=True)["event"] == "data.kind"  # type: ignore[arg-type]
     with pytest.raises(MappingError, match=r"there is no column 'data\.kind'"):
-        choose(["data", "time"], said, ())  # type: ignore[arg-type]
+        choose_fields(["data", "time"], said, ())  # type: ignore[arg-type]
     with pytest.raises(MappingError, match=r"there is no column 'date\.kind'"):
-        choose(["data", "time"], {"event": "date.kind"}, (), paths=True)
+        choose_fields(["data", "time"], {"event": "date.kind"}, (), paths=True)
 
 
 def test_mixpanels_own_shape_is_known_as_such():
@@ -182,7 +185,7 @@ def test_mixpanels_own_shape_is_known_as_such():
         Record(2, 2, {"event": "a", "properties": {"user_id": "v", "$insert_id": "x", "uuid": "y"}}),
     ]
     nested = nested_columns(sample, "properties")
-    assert choose(["event", "properties"], {}, (), nested, paths=True) == {
+    assert choose_fields(["event", "properties"], {}, (), nested, paths=True) == {
         "event": "event",
         "properties": "properties",
         "time": "properties.time",
@@ -193,15 +196,15 @@ def test_mixpanels_own_shape_is_known_as_such():
 
 def test_other_names_inside_of_properties_count_where_mixpanels_own_are_missing():
     nested = ("properties.timestamp", "properties.user_id")
-    fields = choose(["event", "properties"], {}, (), nested, paths=True)
+    fields = choose_fields(["event", "properties"], {}, (), nested, paths=True)
     assert (fields["time"], fields["distinct_id"]) == ("properties.timestamp", "properties.user_id")
     with pytest.raises(MappingError, match="could each be the time"):
-        choose(["event", "properties"], {}, (), (*nested, "properties.ts"), paths=True)
+        choose_fields(["event", "properties"], {}, (), (*nested, "properties.ts"), paths=True)
 
 
 def test_a_time_to_suggest_is_looked_for_inside_of_properties_too():
     with pytest.raises(MappingError) as caught:
-        choose(["event", "properties"], {}, (), ("properties.when",), paths=True)
+        choose_fields(["event", "properties"], {}, (), ("properties.when",), paths=True)
     assert options(caught.value) == ["time=properties.when"]
 
 

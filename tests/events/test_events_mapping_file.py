@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
-from importer.events.mapping_file import Declared, load, render
-from importer.events.type_scan import ColumnProfile
-from importer.model import Dialect, Reading
+from importer.events.mapping_file import DeclaredReading, load, render
+from importer.model import ColumnProfile, Dialect, Reading
 
 WHOLE = """\
 # ours
@@ -52,7 +51,7 @@ def file(tmp_path: Path, text: str) -> Path:
 
 
 def test_everything_that_can_be_said_is_read(tmp_path: Path):
-    assert load(file(tmp_path, WHOLE)) == Declared(
+    assert load(file(tmp_path, WHOLE)) == DeclaredReading(
         fields={"event": "action", "insert_id": ""},
         names={"Zip Code": "zip"},
         types={"zip": "string"},
@@ -73,8 +72,10 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path):
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path):
-    assert load(file(tmp_path, "")) == Declared()
-    assert load(file(tmp_path, "\ufefftag = 'x'\n")) == Declared(tag="x")  # an editor's byte order mark
+    assert load(file(tmp_path, "")) == DeclaredReading()
+    assert load(file(tmp_path, "\ufefftag = 'x'\n")) == DeclaredReading(
+        tag="x"
+    )  # an editor's byte order mark
 
 
 @pytest.mark.parametrize(
@@ -128,12 +129,14 @@ def test_a_file_that_is_not_there_is_a_clear_error(tmp_path: Path):
 
 
 def test_what_is_said_later_lies_over_what_was_said_before():
-    base = Declared(fields={"event": "a", "time": "t"}, timezone="UTC", null=("-",), tag="x", header=True)
-    top = Declared(fields={"event": "b"}, timezone="Europe/Berlin", header=False)
-    assert top.over(base) == Declared(
+    base = DeclaredReading(
+        fields={"event": "a", "time": "t"}, timezone="UTC", null=("-",), tag="x", header=True
+    )
+    top = DeclaredReading(fields={"event": "b"}, timezone="Europe/Berlin", header=False)
+    assert top.over(base) == DeclaredReading(
         fields={"event": "b", "time": "t"}, timezone="Europe/Berlin", null=("-",), tag="x", header=False
     )
-    assert Declared().over(base) == base
+    assert DeclaredReading().over(base) == base
 
 
 # ── render ───────────────────────────────────────────────────────────────────────────────────────

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer import speedups
+from importer.events.fast_mapper import make_fast_mapper
 from importer.events.mapper import Mapper
-from importer.events.objects import Objects
-from importer.events.quick import quick_way
+from importer.events.objects import ObjectReader
 from importer.events.times import TimeReader
-from importer.events.values import Values
+from importer.events.values import ValueReader
 from importer.model import Reading, Record
 
 LONG = "x" * 256
@@ -300,8 +300,8 @@ def test_plain_records_need_no_care_of_their_own(kind: str):
         "flat objects": (Reading(JSONL, tuple(flat[0]), FIELDS), flat),
         "objects in Mixpanel's shape": (Reading(JSONL, ("event", "properties"), shape_fields), shape),
     }[kind]
-    objects = None if reading is cells else Objects(reading, Values(reading))
-    maker = quick_way(reading, TimeReader(), {}, {}, objects)
+    objects = None if reading is cells else ObjectReader(reading, ValueReader(reading))
+    maker = make_fast_mapper(reading, TimeReader(), {}, {}, objects)
     assert maker is not None
     assert None not in maker.map(block_of(reading, [*values]), NOW_MS)
 

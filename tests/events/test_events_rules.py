@@ -8,7 +8,7 @@ from documented_rules import BAD_UTF8, CASES, NOW_MS, Case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.events import rules
+from importer.mixpanel import rules
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.events.type_scan import ColumnProfile, TypeScan
 from importer.events.types import BadValue, to_boolean, to_integer, to_number
+from importer.model import ColumnProfile
+from importer.profile.column_types import TypeInference
 
 CONVERTERS: dict[Any, Any] = {"boolean": to_boolean, "integer": to_integer, "number": to_number}
 NUMBERS = [
@@ -40,7 +41,7 @@ def fits(kind: str, value: str) -> bool:
 
 
 def scanned(values: list[str], chunk: int, null: tuple[str, ...] = ()) -> ColumnProfile:
-    scan = TypeScan(["a"], null)
+    scan = TypeInference(["a"], null)
     for start in range(0, len(values), chunk):
         scan.add([values[start : start + chunk]].__getitem__)
     return scan.profiles()[0]

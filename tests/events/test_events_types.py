@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.events.type_scan import TypeScan
-from importer.events.types import (
-    BadValue,
-    canonical,
-    rounding,
-    shown,
-    to_boolean,
-    to_integer,
-    to_number,
-)
+from importer.events.types import BadValue, canonical, rounding, to_boolean, to_integer, to_number
+from importer.profile.column_types import TypeInference
+from importer.text import quoted
 
 INTEGERS = [
     ("0", 0),
@@ -73,7 +66,7 @@ TEXTS = [
 
 
 def type_of(values: list[str], chunk: int = 1000) -> str:
-    scan = TypeScan(["column"])
+    scan = TypeInference(["column"])
     for start in range(0, len(values), chunk):
         scan.add([values[start : start + chunk]].__getitem__)
     (profile,) = scan.profiles()
@@ -134,7 +127,7 @@ def test_the_narrowest_type_that_holds_for_every_value_is_inferred(values: list[
 
 
 def test_null_texts_have_no_say_in_the_type():
-    scan = TypeScan(["a", "b"], null=["NULL"])
+    scan = TypeInference(["a", "b"], null=["NULL"])
     scan.add([["1", "NULL"], ["NULL", "x"]].__getitem__)
     a, b = scan.profiles()
     assert (a.type, a.filled, a.examples) == ("integer", 1, ("1",))
@@ -143,7 +136,7 @@ def test_null_texts_have_no_say_in_the_type():
 
 @pytest.mark.parametrize("chunk", [1, 3, 1000])
 def test_examples_are_the_first_three_different_values(chunk: int):
-    scan = TypeScan(["a"])
+    scan = TypeInference(["a"])
     values = ["x", "x", "", "y", "x", "z", "w"]
     for start in range(0, len(values), chunk):
         scan.add([values[start : start + chunk]].__getitem__)
@@ -152,7 +145,7 @@ def test_examples_are_the_first_three_different_values(chunk: int):
 
 @pytest.mark.parametrize("chunk", [1, 1000])
 def test_the_value_that_made_numbers_text_is_named(chunk: int):
-    scan = TypeScan(["zip"])
+    scan = TypeInference(["zip"])
     values = [*map(str, range(50)), "02134"]
     for start in range(0, len(values), chunk):
         scan.add([values[start : start + chunk]].__getitem__)
@@ -272,5 +265,5 @@ def test_a_number_is_read_as_json_reads_it(text: str):
 
 @given(st.text(max_size=200))
 def test_a_shown_value_is_short_and_printable(text: str):
-    assert len(shown(text)) <= 60
-    assert shown(text).isprintable()
+    assert len(quoted(text)) <= 60
+    assert quoted(text).isprintable()

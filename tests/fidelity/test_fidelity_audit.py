@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import UsageError
-from importer.events.audit import Audit, Collisions
-from importer.events.mapping_file import Declared
+from importer.events.mapping_file import DeclaredReading
 from importer.model import Event
+from importer.profile.collisions import CollisionAudit, Collisions
 from importer.sandbox.server import Sandbox
 from importer.sandbox.settings import SandboxSettings
 
@@ -38,11 +38,11 @@ DIFFERENT = [  # order 7 stands for two purchases of the same second, order 8 fo
     ["Refund", "2024-05-01T10:00:00Z", "u", "7", "8"],
 ]
 IDENTICAL = [["Click", "2024-05-01T10:00:00Z", "u", n] for n in ("1", "2", "1", "1", "2", "3")]
-BY_ORDER = Declared(format="csv", fields={"insert_id": "order_id"})
+BY_ORDER = DeclaredReading(format="csv", fields={"insert_id": "order_id"})
 
 
 def found_in(events: Sequence[Event]) -> Collisions:
-    with Audit() as audit:
+    with CollisionAudit() as audit:
         for start in range(0, len(events), 500):
             audit.add(events[start : start + 500])
         return audit.result()
@@ -143,11 +143,11 @@ def test_temporary_files_that_can_not_be_written_are_a_clear_error():
     script = (
         "import resource\n"
         "from importer.errors import StorageError\n"
-        "from importer.events.audit import Audit\n"
+        "from importer.profile.collisions import CollisionAudit\n"
         "from importer.model import Event\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "try:\n"
-        "    with Audit() as audit:\n"
+        "    with CollisionAudit() as audit:\n"
         f"        audit.add(Event(n, n, 'e', 'u', str(n), 1, b'', '') for n in range({SPILLS_BEYOND}))\n"
         "        audit.result()\n"
         "except StorageError as error:\n"
@@ -219,7 +219,7 @@ def test_hashes_of_rows_keep_all_that_are_identical(tmp_path: Path, sandbox: San
     path = written(tmp_path, csv_text(["event", "time", "user_id", "n"], IDENTICAL))
     assert imported(path, sandbox, tmp_path / "one.csv", CSV).error is None
     assert sandbox.store.count() == 3
-    assert imported(path, sandbox, tmp_path / "two.csv", Declared(insert_id="row")).error is None
+    assert imported(path, sandbox, tmp_path / "two.csv", DeclaredReading(insert_id="row")).error is None
     assert sandbox.store.count() == 3 + len(IDENTICAL)
 
 

@@ -22,7 +22,9 @@ from end_to_end_helpers import Asked, Recorder
 from fidelity_helpers import CSV, JSONL, NOW_MS, csv_text, events_of, items_of, jsonl_text, written
 from sandbox_helpers import Rehearsal, event
 
-from importer.delivery import batches, deliver, post_one
+from importer.delivery.batches import make_batches
+from importer.delivery.engine import deliver
+from importer.delivery.send_one import post_one
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status
 from importer.sandbox.settings import SandboxSettings, ServiceAccount
 
@@ -84,7 +86,7 @@ def deliver_all(
 ) -> None:
     """Send events as a run does; each of them is taken."""
     delivered = deliver(
-        batches([events], 7, 2_000_000),
+        make_batches([events], 7, 2_000_000),
         Destination(endpoint, url),
         credentials,
         DeliverySettings(concurrency=2),

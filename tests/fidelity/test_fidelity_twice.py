@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fidelity_helpers import Json, as_text, exactly, imported, written
 
-from importer.events.mapping_file import Declared
+from importer.events.mapping_file import DeclaredReading
 from importer.sandbox.server import Sandbox
 from importer.sandbox.settings import SandboxSettings
 
@@ -36,7 +36,7 @@ class Server:
         """Import a file, and return all that there is then: events by what tells them apart."""
         self.runs += 1
         results = self.folder / f"results-{self.runs}.csv"
-        report = imported(path, self.sandbox, results, Declared(**declared))
+        report = imported(path, self.sandbox, results, DeclaredReading(**declared))
         assert report.error is None
         counts = report.manifest.counts
         assert counts is not None

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from results_helpers import outcome
 
 from importer.model import Outcome, Status, Verdict
-from importer.results import Outcomes, cells
-from importer.results.lines import COLUMNS, CSV, JSONL
+from importer.results import escaping
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.rows import COLUMNS, CSV, JSONL
 
 NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -88,7 +89,7 @@ def several(draw: st.DrawFn) -> list[Outcome]:
 @example([outcome(1, distinct_id="me@example.com"), outcome(2, distinct_id="-1")])
 @example([outcome(1, note="="), outcome(2, note="x")])
 def test_lines_are_those_of_a_careful_writer(written):
-    assert CSV.encode(Outcomes.of(written)) == careful(written)
+    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -97,18 +98,18 @@ def test_lines_are_those_of_a_careful_writer(written):
 def test_one_hostile_text_among_many_harmless_ones_is_found(hostile, column, place):
     written = [outcome(row) for row in range(1, 51)]
     written[place] = written[place]._replace(**{column: hostile})
-    assert CSV.encode(Outcomes.of(written)) == careful(written)
+    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
 
 
 @pytest.mark.parametrize("letter", [chr(code) for code in range(0x180)])
 def test_every_letter_of_the_first_blocks_is_written_as_the_careful_writer_does(letter):
     written = [outcome(1), outcome(2, distinct_id=letter), outcome(3, event=f"a{letter}b"), outcome(4)]
-    assert CSV.encode(Outcomes.of(written)) == careful(written)
+    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
 
 
 def test_verdicts_of_all_kinds_in_one_batch_are_written_each_with_its_record():
     written = [outcome(row, status, status_code=200 + row) for row, status in enumerate(Status, 1)]
-    assert CSV.encode(Outcomes.of(written)) == careful(written)
+    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
 
 
 def careful_json(each: Outcome) -> bytes:
@@ -135,7 +136,7 @@ def careful_json(each: Outcome) -> bytes:
 @example([outcome(1), outcome(2, distinct_id="a\\b"), outcome(3)])
 @example([outcome(1, event="ü"), outcome(2, note="\x7f"), outcome(3, note="\u200b")])
 def test_lines_of_json_are_those_of_a_careful_writer(written):
-    assert JSONL.encode(Outcomes.of(written)) == b"".join(map(careful_json, written))
+    assert JSONL.encode(OutcomeColumns.of(written)) == b"".join(map(careful_json, written))
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -143,7 +144,7 @@ def test_lines_of_json_are_those_of_a_careful_writer(written):
 def test_one_hostile_text_among_harmless_lines_of_json_is_found(hostile, column):
     written = [outcome(row) for row in range(1, 11)]
     written[5] = written[5]._replace(**{column: hostile})
-    assert JSONL.encode(Outcomes.of(written)) == b"".join(map(careful_json, written))
+    assert JSONL.encode(OutcomeColumns.of(written)) == b"".join(map(careful_json, written))
 
 
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────
@@ -151,26 +152,26 @@ def test_one_hostile_text_among_harmless_lines_of_json_is_found(hostile, column)
 
 @given(several())
 def test_outcomes_come_back_out_of_their_columns(written):
-    assert list(Outcomes.of(written).each()) == written
+    assert list(OutcomeColumns.of(written).each()) == written
 
 
 @given(several(), st.integers(0, 7))
 def test_the_first_of_some_outcomes_are_the_first_of_each_column(written, count):
-    assert list(Outcomes.of(written).first(count).each()) == written[:count]
+    assert list(OutcomeColumns.of(written).first(count).each()) == written[:count]
 
 
 def test_outcomes_are_alike_only_if_all_verdicts_are_equal():
     verdict = Verdict(Status.IMPORTED, 200)
-    same = Outcomes.of([outcome(1), outcome(2)])
+    same = OutcomeColumns.of([outcome(1), outcome(2)])
     assert same.alike == verdict
-    assert Outcomes.of([outcome(1), outcome(2), outcome(3, Status.FAILED)]).alike is None
-    assert Outcomes.of([outcome(1), outcome(2, error="x")]).alike is None
-    assert Outcomes.of([]).alike is None
+    assert OutcomeColumns.of([outcome(1), outcome(2), outcome(3, Status.FAILED)]).alike is None
+    assert OutcomeColumns.of([outcome(1), outcome(2, error="x")]).alike is None
+    assert OutcomeColumns.of([]).alike is None
 
 
 def test_no_outcomes_have_columns_too():
-    assert list(Outcomes.of([]).each()) == []
-    assert JSONL.encode(Outcomes.of([])) == b""
+    assert list(OutcomeColumns.of([]).each()) == []
+    assert JSONL.encode(OutcomeColumns.of([])) == b""
 
 
 # ── what needs no care is known at once ──────────────────────────────────────────────────────────
@@ -179,29 +180,29 @@ def test_no_outcomes_have_columns_too():
 @pytest.mark.parametrize("text", ["user-1", "me+you@example.com", "a=b", "two words", "it's", ""])
 def test_a_column_of_usual_cells_is_shown_to_need_nothing_all_at_once(text):
     column = ["x", text]
-    assert cells.for_csv(column) is column
-    assert cells.for_json(column) is column
+    assert escaping.for_csv(column) is column
+    assert escaping.for_json(column) is column
 
 
 @pytest.mark.parametrize("text", ["a,b", "-1", "a -1", 'a"', "\\", "\n", "\x7f", "ü", "\ud800"])
 def test_a_column_with_any_other_cell_is_written_value_by_value(text):
     column = ["x", text, "x"]
-    assert cells.for_csv(column) == ["x", cells.as_latin(cells.cell(text)), "x"]
+    assert escaping.for_csv(column) == ["x", escaping.as_latin(escaping.cell(text)), "x"]
 
 
 def test_what_is_ready_holds_its_bytes_as_letters():
-    assert cells.as_latin("Käufe über 5 €").encode("latin-1") == "Käufe über 5 €".encode()
-    assert cells.for_json(["€", 'a"']) == ["\xe2\x82\xac", 'a\\"']
-    assert cells.for_csv("€,") == '"\xe2\x82\xac,"'
+    assert escaping.as_latin("Käufe über 5 €").encode("latin-1") == "Käufe über 5 €".encode()
+    assert escaping.for_json(["€", 'a"']) == ["\xe2\x82\xac", 'a\\"']
+    assert escaping.for_csv("€,") == '"\xe2\x82\xac,"'
 
 
 @pytest.mark.parametrize("text", ["\ud800", "\u202e", "\x7f"])
 def test_json_whose_letters_can_not_be_seen_is_not_written_by_columns(text):
-    assert cells.for_json(["a", text]) is None
-    assert cells.for_json(text) is None
+    assert escaping.for_json(["a", text]) is None
+    assert escaping.for_json(text) is None
 
 
 def test_lines_are_woven_of_columns_and_of_what_stands_between():
-    assert cells.woven((["1", "2"], ",", "a", "b", ["x", "y"], "\n"), 2) == b"1,abx\n2,aby\n"
+    assert escaping.join_columns((["1", "2"], ",", "a", "b", ["x", "y"], "\n"), 2) == b"1,abx\n2,aby\n"
     with pytest.raises(ValueError, match="size 1"):
-        cells.woven((["1", "2"], ",", ["x"], "\n"), 2)
+        escaping.join_columns((["1", "2"], ",", ["x"], "\n"), 2)

@@ -9,8 +9,9 @@ from results_helpers import manifest, outcome, write_results
 
 from importer.errors import ResultsError
 from importer.model import DeliverySettings, Fingerprint, Status
-from importer.results import check_overwrite, differences, manifest_path
-from importer.results.lines import CSV
+from importer.results.differences import check_overwrite, find_differences
+from importer.results.paths import manifest_path
+from importer.results.rows import CSV
 
 BASE = manifest(credentials_kind="token", credential_salt="s", credential_digest="d1")
 
@@ -57,7 +58,7 @@ def reading(**changes):
     ],
 )
 def test_a_difference_is_named(new, said):
-    assert differences(BASE, new) == said
+    assert find_differences(BASE, new) == said
 
 
 @pytest.mark.parametrize(
@@ -72,31 +73,31 @@ def test_a_difference_is_named(new, said):
     ],
 )
 def test_what_changes_no_event_is_no_difference(new):
-    assert differences(BASE, new) == []
+    assert find_differences(BASE, new) == []
 
 
 def test_the_moment_for_missing_times_is_the_first_runs():
-    assert differences(reading(missing_time=1), reading(missing_time=2)) == []
+    assert find_differences(reading(missing_time=1), reading(missing_time=2)) == []
 
 
 @pytest.mark.parametrize(("was", "now"), [(1, True), (1, 1.0), (0, False), (None, "")])
 def test_constants_that_python_or_a_reader_takes_for_equal_differ(was, now):
-    assert len(differences(reading(constants={"x": was}), reading(constants={"x": now}))) == 1
+    assert len(find_differences(reading(constants={"x": was}), reading(constants={"x": now}))) == 1
 
 
 def test_the_order_of_keys_is_no_difference():
     one, other = {"x": {"a": 1, "b": 2}, "y": 1}, {"y": 1, "x": {"b": 2, "a": 1}}
-    assert differences(reading(constants=one), reading(constants=other)) == []
+    assert find_differences(reading(constants=one), reading(constants=other)) == []
 
 
 def test_another_account_of_the_same_project_is_the_same_destination():
     old = replace(BASE, project_id="77")
-    assert differences(old, replace(old, credential_digest="d2")) == []
-    assert differences(old, replace(old, project_id="78")) == ["project: was 77, is 78"]
+    assert find_differences(old, replace(old, credential_digest="d2")) == []
+    assert find_differences(old, replace(old, project_id="78")) == ["project: was 77, is 78"]
 
 
 def test_a_long_value_is_shown_short():
-    (line,) = differences(BASE, reading(constants={"x": "y" * 500}))
+    (line,) = find_differences(BASE, reading(constants={"x": "y" * 500}))
     assert len(line) < 120
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from importer.errors import StorageError
 from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
-from importer.results import Ledger, ResultsWriter, inspect
+from importer.results.buffer import OutcomeBuffer
+from importer.results.recovery import inspect_results
+from importer.results.writer import ResultsWriter
 
 IMPORTED = Verdict(Status.IMPORTED, 200)
 FAILED = Verdict(Status.FAILED, None, "no answer")
@@ -35,7 +37,7 @@ class Book:
         self.path = path
         self.results = ResultsWriter.create(path, **changes)
         self.rows: list[int] = []
-        self.ledger = Ledger(self.results, lambda: self.rows.append(self.results.rows))
+        self.ledger = OutcomeBuffer(self.results, lambda: self.rows.append(self.results.rows))
 
     def lines(self) -> list[str]:
         return self.path.read_text().splitlines()[1:]
@@ -89,7 +91,7 @@ def test_each_record_keeps_its_own_verdict_where_batches_meet(book):
     book.ledger.add(delivered(event(4), rejection(5), event(6), verdict=FAILED))
     found = [line.split(",")[3] for line in book.lines()]
     assert found == ["accepted", "accepted", "imported", "failed", "invalid", "failed"]
-    assert inspect(book.path).counts == book.results.counts
+    assert inspect_results(book.path).counts == book.results.counts
 
 
 def test_notes_are_counted_as_they_are_written(book):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from results_helpers import outcome
 
 from importer.model import Outcome, Status
-from importer.results import Outcomes
-from importer.results.lines import COLUMNS, CSV, JSONL, LONGEST_ERROR, Format
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.rows import COLUMNS, CSV, JSONL, LONGEST_ERROR, RowFormat
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)  # lone surrogates as well
 any_outcome = st.builds(
@@ -33,8 +33,8 @@ any_outcome = st.builds(
 )
 
 
-def as_lines(form: Format, written: Sequence[Outcome]) -> bytes:
-    return form.encode(Outcomes.of(written))
+def as_lines(form: RowFormat, written: Sequence[Outcome]) -> bytes:
+    return form.encode(OutcomeColumns.of(written))
 
 
 as_csv, as_jsonl = partial(as_lines, CSV), partial(as_lines, JSONL)

@@ -14,14 +14,16 @@ import pytest
 from results_helpers import outcome
 
 from importer.errors import ResultsError, StorageError
-from importer.results import Lock, Outcomes, ResultsWriter
+from importer.results.lock import Lock
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.writer import ResultsWriter
 
 ROOT = Path(__file__).parents[2]
 
 HOLD = """
     import sys, time
     from pathlib import Path
-    from importer.results import Lock
+    from importer.results.lock import Lock
 
     with Lock(Path(sys.argv[1])):
         print("held", flush=True)
@@ -76,7 +78,7 @@ def test_overwrite_keeps_the_lock(tmp_path):
     path.write_text("old")
     with Lock(path):
         with ResultsWriter.create(path, overwrite=True) as writer:
-            writer.write(Outcomes.of([outcome(1)]))
+            writer.write(OutcomeColumns.of([outcome(1)]))
         with pytest.raises(ResultsError):
             Lock(path).acquire()
 

@@ -12,18 +12,18 @@ from results_helpers import manifest, write_results
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Credentials, DeliverySettings, Dialect, Fingerprint, Reading, Status
-from importer.results import (
-    Counts,
+from importer.results.counts import Counts
+from importer.results.manifest import (
     Manifest,
     credential_digest,
-    follow,
-    link,
-    manifest_path,
     manifest_text,
     read_manifest,
+    relative_link,
+    resolve_link,
     salt_for,
     write_manifest,
 )
+from importer.results.paths import manifest_path
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=12)  # as names of files may be
 any_json = st.recursive(
@@ -230,15 +230,15 @@ def test_a_missing_key_with_a_default_takes_it(tmp_path):
 def test_a_link_survives_a_move_of_both_files(tmp_path):
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
-    target = link(old / "r.csv", old / "r.retry-1.csv")
+    target = relative_link(old / "r.csv", old / "r.retry-1.csv")
     old.rename(new)
     assert target == "r.retry-1.csv"
-    assert follow(new / "r.csv", target) == new / "r.retry-1.csv"
+    assert resolve_link(new / "r.csv", target) == new / "r.retry-1.csv"
 
 
 def test_a_link_to_another_folder_leads_there(tmp_path):
-    target = link(tmp_path / "a" / "r.csv", tmp_path / "b" / "c.csv")
-    assert follow(tmp_path / "a" / "r.csv", target) == tmp_path / "b" / "c.csv"
+    target = relative_link(tmp_path / "a" / "r.csv", tmp_path / "b" / "c.csv")
+    assert resolve_link(tmp_path / "a" / "r.csv", target) == tmp_path / "b" / "c.csv"
 
 
 # ── credentials ──────────────────────────────────────────────────────────────────────────────────

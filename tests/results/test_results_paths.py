@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.results import manifest_path, results_path, retry_path
+from importer.results.paths import manifest_path, results_path, retry_path
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from results_helpers import outcome, outcomes
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
-from importer.results import Counts, Outcomes, ResultsWriter, Standing, holds, inspect, repair
-from importer.results.lines import CSV, JSONL
+from importer.results.counts import Counts
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
+from importer.results.rows import CSV, JSONL
+from importer.results.writer import ResultsWriter
 
 MIXED = [
     outcome(1),
@@ -23,7 +26,7 @@ MIXED = [
 def written(tmp_path, name="r.csv", lines=MIXED):
     path = tmp_path / name
     with ResultsWriter.create(path) as writer:
-        writer.write(Outcomes.of(lines))
+        writer.write(OutcomeColumns.of(lines))
     return path
 
 
@@ -31,24 +34,26 @@ def written(tmp_path, name="r.csv", lines=MIXED):
 def test_a_whole_file_stays_as_it_is(tmp_path, name):
     path = written(tmp_path, name)
     before = path.read_bytes()
-    assert repair(path) == Standing(3, 5, Counts(imported=1, invalid=1, failed=1), len(before), torn=False)
+    assert repair_results(path) == ResultsState(
+        3, 5, Counts(imported=1, invalid=1, failed=1), len(before), torn=False
+    )
     assert path.read_bytes() == before
 
 
 def test_no_file_stands_at_nothing(tmp_path):
-    assert repair(tmp_path / "r.csv") == Standing()
+    assert repair_results(tmp_path / "r.csv") == ResultsState()
     assert not (tmp_path / "r.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 def test_an_empty_file_stands_at_nothing(tmp_path, name):
     (tmp_path / name).touch()
-    assert repair(tmp_path / name) == Standing()
+    assert repair_results(tmp_path / name) == ResultsState()
 
 
 def test_a_header_alone_holds_no_records(tmp_path):
     path = written(tmp_path, lines=[])
-    assert repair(path) == Standing(valid_bytes=len(CSV.header))
+    assert repair_results(path) == ResultsState(valid_bytes=len(CSV.header))
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
@@ -57,16 +62,16 @@ def test_cut_at_any_byte_a_file_is_repaired_to_a_true_beginning(tmp_path, name):
     whole = path.read_bytes()
     form = JSONL if name == "r.jsonl" else CSV
     ends = [0, *([len(form.header)] if form.header else [])]
-    ends += [len(form.header + form.encode(Outcomes.of(MIXED[:n]))) for n in range(1, 4)]
+    ends += [len(form.header + form.encode(OutcomeColumns.of(MIXED[:n]))) for n in range(1, 4)]
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
-        standing = repair(path)
+        standing = repair_results(path)
         expected = max(end for end in ends if end <= length)
         assert path.read_bytes() == whole[:expected]
         assert standing.valid_bytes == expected
         assert standing.torn == (expected != length)
         assert standing.counts == Counts.of(each.status for each in MIXED[: standing.records])
-        assert repair(path).torn is False
+        assert repair_results(path).torn is False
 
 
 def test_a_repaired_file_can_be_continued_from_any_cut(tmp_path):
@@ -74,16 +79,16 @@ def test_a_repaired_file_can_be_continued_from_any_cut(tmp_path):
     whole = path.read_bytes()
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
-        standing = repair(path)
+        standing = repair_results(path)
         with ResultsWriter.resume(path, standing) as writer:
-            writer.write(Outcomes.of(MIXED[standing.records :]))
+            writer.write(OutcomeColumns.of(MIXED[standing.records :]))
         assert path.read_bytes() == whole
 
 
 def test_a_torn_header_is_as_good_as_nothing(tmp_path):
     path = tmp_path / "r.csv"
     path.write_bytes(CSV.header[:17])
-    assert repair(path) == Standing(torn=True)
+    assert repair_results(path) == ResultsState(torn=True)
     assert path.read_bytes() == b""
 
 
@@ -92,27 +97,29 @@ def test_a_last_line_that_makes_no_sense_is_cut_off(tmp_path):
     length = path.stat().st_size
     with path.open("ab") as file:
         file.write(b"6,7,true,imp\n")
-    assert repair(path).torn
+    assert repair_results(path).torn
     assert path.stat().st_size == length
 
 
 def test_a_last_line_out_of_order_is_cut_off(tmp_path):
     path = written(tmp_path, lines=[outcome(1), outcome(2), outcome(2)])
-    assert repair(path).records == 2
+    assert repair_results(path).records == 2
 
 
 def test_a_block_that_lost_power_ends_what_is_trusted(tmp_path):
     path = written(tmp_path)
     whole = path.read_bytes()
-    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode(Outcomes.of([outcome(90)])))
-    assert repair(path) == Standing(3, 5, Counts(imported=1, invalid=1, failed=1), len(whole), torn=True)
+    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode(OutcomeColumns.of([outcome(90)])))
+    assert repair_results(path) == ResultsState(
+        3, 5, Counts(imported=1, invalid=1, failed=1), len(whole), torn=True
+    )
     assert path.read_bytes() == whole
 
 
 def test_a_file_of_nothing_but_lost_blocks_stands_at_nothing(tmp_path):
     path = tmp_path / "r.csv"
     path.write_bytes(b"\0" * 4096)
-    assert repair(path) == Standing(torn=True)
+    assert repair_results(path) == ResultsState(torn=True)
     assert path.read_bytes() == b""
 
 
@@ -123,7 +130,7 @@ def test_an_edited_line_in_the_middle_stops_and_is_named(tmp_path, name):
     lines[-2] = b"whatever\x1b[31m\n"
     path.write_bytes(b"".join(lines))
     with pytest.raises(ResultsError) as caught:
-        repair(path)
+        repair_results(path)
     assert f"line {len(lines) - 1}:" in caught.value.message
     assert "'whatever\\x1b[31m" in caught.value.message.replace("b'", "'")
     assert caught.value.remedy
@@ -133,7 +140,7 @@ def test_an_edited_line_in_the_middle_stops_and_is_named(tmp_path, name):
 def test_lines_that_were_sorted_otherwise_stop(tmp_path):
     path = written(tmp_path, lines=[outcome(1), outcome(3), outcome(2), outcome(4)])
     with pytest.raises(ResultsError, match="line 4: row 2 comes after row 3"):
-        repair(path)
+        repair_results(path)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +157,7 @@ def test_a_file_that_is_not_ours_is_never_touched(tmp_path, content):
     path = tmp_path / "r.csv"
     path.write_bytes(content)
     with pytest.raises(ResultsError, match="is not a results file"):
-        repair(path)
+        repair_results(path)
     assert path.read_bytes() == content
 
 
@@ -158,20 +165,20 @@ def test_a_jsonl_file_that_is_not_ours_is_never_touched(tmp_path):
     path = tmp_path / "r.jsonl"
     path.write_bytes(b'{"event": "a"}')
     with pytest.raises(ResultsError, match="is not a results file"):
-        repair(path)
+        repair_results(path)
     assert path.read_bytes() == b'{"event": "a"}'
 
 
 def test_a_folder_is_a_clear_error(tmp_path):
     with pytest.raises(ResultsError, match="can't be read"):
-        repair(tmp_path)
+        repair_results(tmp_path)
 
 
 def test_looking_changes_nothing(tmp_path):
     path = written(tmp_path)
     torn = path.read_bytes()[:-3]
     path.write_bytes(torn)
-    assert inspect(path).torn
+    assert inspect_results(path).torn
     assert path.read_bytes() == torn
 
 
@@ -181,34 +188,34 @@ def test_a_torn_file_that_can_not_be_cut_is_a_clear_error(tmp_path):
     path.write_bytes(path.read_bytes()[:-3])
     path.chmod(0o400)
     with pytest.raises(StorageError, match="can't be written"):
-        repair(path)
+        repair_results(path)
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 @pytest.mark.parametrize("lines", [MIXED, []])
 def test_a_file_holds_what_was_counted_as_long_as_nobody_touches_it(tmp_path, name, lines):
     path = written(tmp_path, name, lines)
-    known = inspect(path)
-    assert holds(path, known)
+    known = inspect_results(path)
+    assert matches_disk(path, known)
     whole = path.read_bytes()
     for other in (whole + b"\n", whole + b"x"):
         path.write_bytes(other)
-        assert not holds(path, known)
+        assert not matches_disk(path, known)
     if lines:
         path.write_bytes(whole[:-1])
-        assert not holds(path, known)
+        assert not matches_disk(path, known)
         path.write_bytes(whole.replace(b"Kauf", b"Ka\nf"))  # as long as before, but for a line
-        assert not holds(path, known)
+        assert not matches_disk(path, known)
     path.unlink()
-    assert not holds(path, known)
+    assert not matches_disk(path, known)
 
 
 def test_a_file_of_many_blocks_is_counted_whole(tmp_path):
     path = written(tmp_path, lines=[outcome(row, note="n" * 200) for row in range(1, 9_001)])
-    known = inspect(path)
+    known = inspect_results(path)
     assert path.stat().st_size > 1 << 21
-    assert holds(path, known)
-    assert not holds(path, replace(known, records=8_999))
+    assert matches_disk(path, known)
+    assert not matches_disk(path, replace(known, records=8_999))
 
 
 LONG = [
@@ -224,7 +231,7 @@ def test_an_edited_line_is_named_in_a_file_of_many_blocks_too(tmp_path, name, nu
     lines[number - 1] = lines[number - 1].replace(b"Purchase", b"Purchase\n")
     path.write_bytes(b"".join(lines))
     with pytest.raises(ResultsError, match=f"line {number}: "):
-        inspect(path)
+        inspect_results(path)
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
@@ -235,16 +242,16 @@ def test_what_a_crash_left_is_found_behind_many_blocks_too(tmp_path, name, kept,
     whole = path.read_bytes()
     path.write_bytes(whole + tail)
     counts = Counts.of(each.status for each in LONG[:kept])
-    assert inspect(path) == Standing(kept, kept, counts, len(whole), torn=True)
+    assert inspect_results(path) == ResultsState(kept, kept, counts, len(whole), torn=True)
     path.write_bytes(whole)
-    assert inspect(path) == Standing(kept, kept, counts, len(whole))
+    assert inspect_results(path) == ResultsState(kept, kept, counts, len(whole))
 
 
 def test_quotes_and_other_alphabets_do_not_hide_a_line_that_is_out_of_order(tmp_path):
     odd = [outcome(row, error='a,"b"', event="Käufe €") for row in range(1, 2_001)]
     path = written(tmp_path, lines=[*odd, outcome(2_000), outcome(2_001)])
     with pytest.raises(ResultsError, match="line 2002: row 2000 comes after row 2000"):
-        inspect(path)
+        inspect_results(path)
 
 
 def test_counts_add_up():

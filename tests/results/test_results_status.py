@@ -12,27 +12,20 @@ from results_helpers import outcome, outcomes, write_results
 
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
-from importer.results import (
-    Choice,
-    Counts,
-    check_retriable,
-    link,
-    manifest_path,
-    read_manifest,
-    select,
-    status_of,
-    successes,
-    write_manifest,
-)
+from importer.results.counts import Counts
+from importer.results.manifest import read_manifest, relative_link, write_manifest
+from importer.results.paths import manifest_path
+from importer.results.selection import Choice, read_successes, select_records
+from importer.results.status import check_retriable, read_status
 
 I, A, R, X, F = Status.IMPORTED, Status.ACCEPTED, Status.REJECTED, Status.INVALID, Status.FAILED  # noqa: E741  a row of letters shows a file at a glance
 
 
 def retry(parent, path, lines, **changes):
     """Write the results of a retry, and the links between both."""
-    write_results(path, lines, parent=link(path, parent), **changes)
+    write_results(path, lines, parent=relative_link(path, parent), **changes)
     beside = manifest_path(parent)
-    write_manifest(beside, replace(read_manifest(beside), retried_by=link(parent, path)))
+    write_manifest(beside, replace(read_manifest(beside), retried_by=relative_link(parent, path)))
     return path
 
 
@@ -54,7 +47,7 @@ def third(first):
 
 
 def test_all_records_without_success_are_chosen_in_order(first):
-    chosen = select(first)
+    chosen = select_records(first)
     assert list(chosen) == [
         Choice(row, status, f"{row:032x}") for row, status in [(2, R), (3, X), (4, F), (6, F)]
     ]
@@ -64,7 +57,7 @@ def test_all_records_without_success_are_chosen_in_order(first):
 
 @pytest.mark.parametrize(("statuses", "rows"), [([F], [4, 6]), ([R, X], [2, 3]), ([], [])])
 def test_statuses_narrow_the_choice(first, statuses, rows):
-    chosen = select(first, statuses)
+    chosen = select_records(first, statuses)
     assert [each.row for each in chosen] == rows
     assert len(chosen) == len(rows)
 
@@ -73,30 +66,30 @@ def test_statuses_narrow_the_choice(first, statuses, rows):
     ("text", "rows"), [("rejected for", [2]), ("for a reason", [2, 3, 4, 6]), (".*", [])]
 )
 def test_a_text_in_error_narrows_the_choice(first, text, rows):
-    assert [each.row for each in select(first, error_contains=text)] == rows
+    assert [each.row for each in select_records(first, error_contains=text)] == rows
 
 
 def test_a_status_of_success_can_not_be_retried(first):
     with pytest.raises(UsageError, match="are imported"):
-        select(first, [I, F])
+        select_records(first, [I, F])
 
 
 @pytest.mark.parametrize("insert_id", ["-a1", "'b", "", "02134", "NA", "1e5"])
 def test_an_insert_id_is_read_back_exactly(tmp_path, insert_id):
     lines = [outcome(1, F, insert_id=insert_id, error="=x,\n"), outcome(2, insert_id=insert_id)]
     path = write_results(tmp_path / "r.csv", lines)
-    assert list(select(path)) == [Choice(1, F, insert_id)]
-    assert list(successes(path)) == [(2, insert_id)]
+    assert list(select_records(path)) == [Choice(1, F, insert_id)]
+    assert list(read_successes(path)) == [(2, insert_id)]
 
 
 def test_successes_are_those_of_one_file(first):
-    assert list(successes(first)) == [(1, f"{1:032x}"), (5, f"{5:032x}")]
+    assert list(read_successes(first)) == [(1, f"{1:032x}"), (5, f"{5:032x}")]
 
 
 def test_results_that_end_in_an_unfinished_line_are_finished_first(first):
     first.write_bytes(first.read_bytes()[:-4])
     with pytest.raises(ResultsError, match="unfinished line") as caught:
-        select(first)
+        select_records(first)
     assert "--resume" in caught.value.remedy
 
 
@@ -105,27 +98,27 @@ def test_results_of_many_blocks_are_chosen_from_whole(tmp_path):
     lines = [outcome(row, F if row % 1000 == 0 else I, note="n" * 400) for row in range(1, rows + 1)]
     path = write_results(tmp_path / "r.csv", lines)
     assert path.stat().st_size > 1 << 23
-    assert [each.row for each in select(path)] == list(range(1000, rows + 1, 1000))
-    assert len(list(successes(path))) == rows - rows // 1000
+    assert [each.row for each in select_records(path)] == list(range(1000, rows + 1, 1000))
+    assert len(list(read_successes(path))) == rows - rows // 1000
 
 
 def test_a_retry_takes_up_what_the_retry_before_passed_over(first):
     retry(first, second(first), [outcome(4, F), outcome(6, I)], statuses=(F,))
-    assert [(each.row, each.status) for each in select(second(first))] == [(2, R), (3, X), (4, F)]
+    assert [(each.row, each.status) for each in select_records(second(first))] == [(2, R), (3, X), (4, F)]
 
 
 # ── where a source stands ────────────────────────────────────────────────────────────────────────
 
 
 def test_one_run_stands_for_itself(first):
-    found = status_of(first)
+    found = read_status(first)
     assert found.counts == Counts(imported=2, rejected=1, invalid=1, failed=2)
     assert (found.scope, found.unattempted, found.reconciles) == (6, 0, True)
     assert found.next_command == f"mixpanel-importer retry {first}"
 
 
 def test_a_run_without_failures_needs_nothing_more(tmp_path):
-    found = status_of(write_results(tmp_path / "r.csv", outcomes([I, A])))
+    found = read_status(write_results(tmp_path / "r.csv", outcomes([I, A])))
     assert (found.reconciles, found.next_command) == (True, "")
 
 
@@ -133,7 +126,7 @@ def test_the_last_outcome_of_a_record_stands(first):
     retry(first, second(first), [outcome(2, I), outcome(3, X), outcome(4, I), outcome(6, F)])
     retry(second(first), third(first), [outcome(3, I), outcome(6, R)])
     for results in (first, second(first), third(first)):
-        found = status_of(results)
+        found = read_status(results)
         assert [run.results.name for run in found.runs] == [first.name, second(first).name, third(first).name]
         assert found.counts == Counts(imported=5, rejected=1)
         assert (found.unattempted, found.reconciles) == (0, True)
@@ -142,7 +135,7 @@ def test_the_last_outcome_of_a_record_stands(first):
 
 def test_what_a_narrow_retry_passed_over_still_stands(first):
     retry(first, second(first), [outcome(4, I), outcome(6, I)])
-    found = status_of(first)
+    found = read_status(first)
     assert found.counts == Counts(imported=4, rejected=1, invalid=1)
     assert found.reconciles
     assert found.next_command == f"mixpanel-importer retry {second(first)}"
@@ -155,7 +148,7 @@ def test_any_chain_of_retries_adds_up(tmp_path_factory, statuses, data):
     path = write_results(folder / "r.csv", outcomes(statuses))
     last = dict(enumerate(statuses, 1))
     for number in (1, 2):
-        open_rows = [each.row for each in select(path)]
+        open_rows = [each.row for each in select_records(path)]
         assert open_rows == [row for row, status in last.items() if not status.success]
         if not open_rows:
             break
@@ -163,19 +156,19 @@ def test_any_chain_of_retries_adds_up(tmp_path_factory, statuses, data):
         lines = [outcome(row, data.draw(st.sampled_from([I, R, X, F]))) for row in rows]
         path = retry(path, folder / f"r.retry-{number}.csv", lines)
         last |= {each.row: each.status for each in lines}
-    found = status_of(folder / "r.csv")
+    found = read_status(folder / "r.csv")
     assert found.counts == Counts.of(last.values())
     assert found.reconciles
 
 
 def test_a_retry_of_what_had_succeeded_does_not_reconcile(first):
     retry(first, second(first), [outcome(1, I)])
-    assert not status_of(first).reconciles
+    assert not read_status(first).reconciles
 
 
 def test_a_retry_of_records_that_were_never_there_does_not_reconcile(first):
     retry(first, second(first), [outcome(7, I)])
-    assert not status_of(first).reconciles
+    assert not read_status(first).reconciles
 
 
 @pytest.mark.parametrize(
@@ -184,20 +177,20 @@ def test_a_retry_of_records_that_were_never_there_does_not_reconcile(first):
 def test_a_manifest_that_says_otherwise_does_not_reconcile(first, changes):
     beside = manifest_path(first)
     write_manifest(beside, replace(read_manifest(beside), **changes))
-    assert not status_of(first).reconciles
+    assert not read_status(first).reconciles
 
 
 def test_a_run_can_be_looked_at_while_it_writes(first):
     beside = manifest_path(first)
     write_manifest(beside, replace(read_manifest(beside), ended=None, scope=10, counts=Counts()))
     first.write_bytes(first.read_bytes()[:-4])
-    found = status_of(first)
+    found = read_status(first)
     assert (found.counts.total, found.unattempted, found.reconciles) == (5, 5, True)
 
 
 def test_a_manifest_without_results_is_a_run_that_has_not_begun(first):
     first.unlink()
-    found = status_of(first)
+    found = read_status(first)
     assert (found.counts, found.unattempted) == (Counts(), 6)
     assert found.next_command.endswith("--resume")
 
@@ -205,21 +198,21 @@ def test_a_manifest_without_results_is_a_run_that_has_not_begun(first):
 def test_results_without_a_manifest_are_a_clear_error(first):
     manifest_path(first).unlink()
     with pytest.raises(ResultsError, match="is missing"):
-        status_of(first)
+        read_status(first)
 
 
 def test_a_retry_that_was_deleted_counts_as_never_made(first):
     retry(first, second(first), [outcome(4, I)])
     second(first).unlink()
     manifest_path(second(first)).unlink()
-    assert len(status_of(first).runs) == 1
+    assert len(read_status(first).runs) == 1
 
 
 def test_a_retry_whose_manifest_is_lost_is_a_clear_error(first):
     retry(first, second(first), [outcome(4, I)])
     manifest_path(second(first)).unlink()
     with pytest.raises(ResultsError, match="is missing"):
-        status_of(first)
+        read_status(first)
 
 
 @pytest.mark.parametrize("name", ["parent", "retried_by"])
@@ -227,14 +220,14 @@ def test_a_run_that_leads_back_to_itself_is_a_clear_error(first, name):
     beside = manifest_path(first)
     write_manifest(beside, replace(read_manifest(beside), **{name: first.name}))
     with pytest.raises(ResultsError, match="names itself"):
-        status_of(first)
+        read_status(first)
 
 
 # ── what to type next ────────────────────────────────────────────────────────────────────────────
 
 
 def stopped(path, **changes):
-    return status_of(write_results(path, outcomes([I]), scope=2, **changes)).next_command
+    return read_status(write_results(path, outcomes([I]), scope=2, **changes)).next_command
 
 
 @pytest.mark.parametrize(
@@ -276,14 +269,14 @@ def test_a_stopped_retry_is_resumed_by_what_it_retries(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write_results(Path("r.csv"), outcomes([F, F]))
     retry(path, Path("r.retry-1.csv"), [outcome(1)], scope=2)
-    assert status_of(path).next_command == "mixpanel-importer retry r.csv --resume"
+    assert read_status(path).next_command == "mixpanel-importer retry r.csv --resume"
 
 
 def test_a_stopped_retry_elsewhere_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write_results(Path("r.csv"), outcomes([F, F]))
     retry(path, Path("again.csv"), [outcome(1)], scope=2)
-    assert status_of(path).next_command == "mixpanel-importer retry r.csv --results again.csv --resume"
+    assert read_status(path).next_command == "mixpanel-importer retry r.csv --results again.csv --resume"
 
 
 def test_a_finished_run_may_be_retried(first):

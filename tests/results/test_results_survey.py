@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from results_helpers import outcome
 
 from importer.model import Outcome, Status
-from importer.results import Outcomes
-from importer.results.lines import CSV
-from importer.results.survey import Survey, survey
+from importer.results.block_check import BlockCheck, check_block
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.rows import CSV
 
 texts = st.sampled_from(
     [
@@ -53,10 +53,10 @@ outcomes = st.lists(
 
 
 def encoded(*lines: Outcome) -> bytes:
-    return CSV.encode(Outcomes.of(lines))
+    return CSV.encode(OutcomeColumns.of(lines))
 
 
-def one_by_one(block: bytes, last_row: int) -> Survey | None:
+def one_by_one(block: bytes, last_row: int) -> BlockCheck | None:
     """What the parser of lines says of each of them."""
     tally: Counter[Status] = Counter()
     lines = block.split(b"\n")
@@ -66,18 +66,18 @@ def one_by_one(block: bytes, last_row: int) -> Survey | None:
             return None
         last_row = found.row
         tally[found.status] += 1
-    return None if lines[-1] else Survey(len(lines) - 1, last_row, tally)
+    return None if lines[-1] else BlockCheck(len(lines) - 1, last_row, tally)
 
 
 @given(outcomes, st.integers(1, 10**9), st.integers(1, 9))
 def test_all_that_was_written_by_us_is_known_at_once(written, first, step):
     lines = [each._replace(row=first + i * step) for i, each in enumerate(written)]
     block = encoded(*lines)
-    assert survey(block, first - 1) == one_by_one(block, first - 1)
-    assert survey(block, first - 1) == Survey(
+    assert check_block(block, first - 1) == one_by_one(block, first - 1)
+    assert check_block(block, first - 1) == BlockCheck(
         len(lines), lines[-1].row, Counter(each.status for each in lines)
     )
-    assert survey(block, first) is None
+    assert check_block(block, first) is None
 
 
 pieces = st.sampled_from(
@@ -106,7 +106,7 @@ def test_of_lines_that_were_edited_nothing_is_said_that_is_not_true(written, dat
         start = data.draw(st.integers(0, len(block)))
         end = data.draw(st.integers(start, min(len(block), start + 12)))
         block = block[:start] + data.draw(st.lists(pieces, max_size=3).map(b"".join)) + block[end:]
-    found = survey(block, 0)
+    found = check_block(block, 0)
     assert found is None or found == one_by_one(block, 0)
 
 
@@ -149,12 +149,12 @@ GOOD = encoded(outcome(1), outcome(2), outcome(3))
     ],
 )
 def test_lines_that_are_not_ours_are_left_to_be_read_one_by_one(block):
-    assert survey(block, 0) is None
+    assert check_block(block, 0) is None
     assert one_by_one(block, 0) is None
 
 
 @pytest.mark.parametrize("row", [b"007", b"9223372036854775808", b"18446744073709551616"])
 def test_rows_that_no_file_of_ours_has_are_left_to_be_read_by_themselves(row):
     block = row + b",8,true,imported,200,a,b,c,d,e\n"
-    assert survey(block, 0) is None
-    assert one_by_one(block, 0) == Survey(1, int(row), {Status.IMPORTED: 1})
+    assert check_block(block, 0) is None
+    assert one_by_one(block, 0) == BlockCheck(1, int(row), {Status.IMPORTED: 1})

@@ -17,7 +17,10 @@ from results_helpers import outcome, outcomes, read_results
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
-from importer.results import Counts, Outcomes, ResultsWriter, Standing, inspect, repair
+from importer.results.counts import Counts
+from importer.results.outcome_columns import OutcomeColumns
+from importer.results.recovery import ResultsState, inspect_results, repair_results
+from importer.results.writer import ResultsWriter
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,9 +37,9 @@ class Clock:
 def test_outcomes_are_read_back_in_order(tmp_path, name):
     path = tmp_path / name
     with ResultsWriter.create(path) as writer:
-        writer.write(Outcomes.of([outcome(1), outcome(2, Status.INVALID)]))
-        writer.write(Outcomes.of([]))
-        writer.write(Outcomes.of([outcome(3)]))
+        writer.write(OutcomeColumns.of([outcome(1), outcome(2, Status.INVALID)]))
+        writer.write(OutcomeColumns.of([]))
+        writer.write(OutcomeColumns.of([outcome(3)]))
     rows = read_results(path.rename(tmp_path / name.lower()))
     assert [(int(row["row"]), row["status"]) for row in rows] == [
         (1, "imported"),
@@ -48,7 +51,7 @@ def test_outcomes_are_read_back_in_order(tmp_path, name):
 def test_counts_run_along(tmp_path):
     with ResultsWriter.create(tmp_path / "r.csv") as writer:
         assert (writer.counts, writer.rows) == (Counts(), 0)
-        writer.write(Outcomes.of(outcomes(Status)))
+        writer.write(OutcomeColumns.of(outcomes(Status)))
         assert (writer.counts, writer.rows) == (Counts(1, 1, 1, 1, 1, 1), 6)
 
 
@@ -57,15 +60,15 @@ def test_a_writer_knows_how_far_its_file_goes(tmp_path, name):
     path = tmp_path / name
     mixed = [outcome(7, Status.FAILED), outcome(9), outcome(12, Status.INVALID, event="a,b")]
     with ResultsWriter.create(path) as writer:
-        assert writer.standing == inspect(path)
+        assert writer.standing == inspect_results(path)
         for lines in (outcomes([Status.IMPORTED] * 3), [], mixed):
-            writer.write(Outcomes.of(lines))
-            assert writer.standing == inspect(path)
+            writer.write(OutcomeColumns.of(lines))
+            assert writer.standing == inspect_results(path)
         assert (writer.rows, writer.unsuccessful) == (6, 2)
-    with ResultsWriter.resume(path, repair(path)) as writer:
-        assert (writer.standing, writer.unsuccessful) == (inspect(path), 2)
-        writer.write(Outcomes.of([outcome(20, Status.REJECTED)]))
-        assert (writer.standing, writer.unsuccessful) == (inspect(path), 3)
+    with ResultsWriter.resume(path, repair_results(path)) as writer:
+        assert (writer.standing, writer.unsuccessful) == (inspect_results(path), 2)
+        writer.write(OutcomeColumns.of([outcome(20, Status.REJECTED)]))
+        assert (writer.standing, writer.unsuccessful) == (inspect_results(path), 3)
 
 
 def test_a_results_file_is_private(tmp_path):
@@ -99,39 +102,39 @@ def test_overwrite_begins_with_a_header_alone(tmp_path):
     with ResultsWriter.create(path, overwrite=True):
         pass
     assert read_results(path) == []
-    assert repair(path).records == 0
+    assert repair_results(path).records == 0
 
 
 def test_overwrite_of_nothing_begins(tmp_path):
     with ResultsWriter.create(tmp_path / "r.csv", overwrite=True) as writer:
-        writer.write(Outcomes.of([outcome(1)]))
-    assert repair(tmp_path / "r.csv").records == 1
+        writer.write(OutcomeColumns.of([outcome(1)]))
+    assert repair_results(tmp_path / "r.csv").records == 1
 
 
 def test_a_resume_goes_on_where_the_file_ends(tmp_path):
     path = tmp_path / "r.csv"
     with ResultsWriter.create(path) as writer:
-        writer.write(Outcomes.of([outcome(1), outcome(2, Status.FAILED)]))
-    with ResultsWriter.resume(path, repair(path)) as writer:
+        writer.write(OutcomeColumns.of([outcome(1), outcome(2, Status.FAILED)]))
+    with ResultsWriter.resume(path, repair_results(path)) as writer:
         assert writer.rows == 2
-        writer.write(Outcomes.of([outcome(3)]))
+        writer.write(OutcomeColumns.of([outcome(3)]))
         assert (writer.counts, writer.rows) == (Counts(imported=2, failed=1), 3)
-    assert repair(path).last_row == 3
+    assert repair_results(path).last_row == 3
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 def test_a_resume_where_there_is_nothing_begins(tmp_path, name):
     path = tmp_path / name
-    with ResultsWriter.resume(path, repair(path)) as writer:
-        writer.write(Outcomes.of([outcome(1)]))
-    assert repair(path).records == 1
+    with ResultsWriter.resume(path, repair_results(path)) as writer:
+        writer.write(OutcomeColumns.of([outcome(1)]))
+    assert repair_results(path).records == 1
 
 
 def test_a_file_that_changed_after_the_repair_is_not_continued(tmp_path):
     path = tmp_path / "r.csv"
     with ResultsWriter.create(path) as writer:
-        writer.write(Outcomes.of([outcome(1)]))
-    standing = repair(path)
+        writer.write(OutcomeColumns.of([outcome(1)]))
+    standing = repair_results(path)
     with path.open("ab") as file:
         file.write(b"another\n")
     with pytest.raises(ResultsError, match="changed after it was checked"):
@@ -147,7 +150,7 @@ def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path, overwrite):
 
 def test_a_folder_can_not_be_resumed_as_a_file(tmp_path):
     with pytest.raises(StorageError, match="can't be written"):
-        ResultsWriter.resume(tmp_path, Standing())
+        ResultsWriter.resume(tmp_path, ResultsState())
 
 
 # ── what lasts ───────────────────────────────────────────────────────────────────────────────────
@@ -173,17 +176,17 @@ def test_outcomes_are_made_to_last_once_a_second_and_at_the_end(tmp_path):
         asked = []
         for step in (0.5, 0.49, 0.01, 0.99, 0.01):
             clock.now += step
-            writer.write(Outcomes.of([outcome(writer.rows + 1)]))
+            writer.write(OutcomeColumns.of([outcome(writer.rows + 1)]))
             asked.append(disk.syncs)
         assert asked == [1, 1, 2, 2, 3]  # 1 is the header's
-        writer.write(Outcomes.of([outcome(6)]))
+        writer.write(OutcomeColumns.of([outcome(6)]))
     assert disk.syncs == 4
 
 
 def test_a_pause_can_be_used_to_make_outcomes_last(tmp_path):
     disk = Disk()
     with ResultsWriter.create(tmp_path / "r.csv", clock=Clock(), fsync=disk) as writer:
-        writer.write(Outcomes.of([outcome(1)]))
+        writer.write(OutcomeColumns.of([outcome(1)]))
         writer.sync()
         writer.sync()
         assert disk.syncs == 2  # the header's and one: nothing was new for the second
@@ -194,19 +197,19 @@ def test_a_disk_that_breaks_is_a_clear_error_and_takes_nothing_more(tmp_path):
     disk = Disk()
     writer = ResultsWriter.create(tmp_path / "r.csv", clock=Clock(), fsync=disk)
     disk.broken = True
-    writer.write(Outcomes.of([outcome(1)]))
+    writer.write(OutcomeColumns.of([outcome(1)]))
     with pytest.raises(StorageError, match="Input/output error"):
         writer.sync()
     with pytest.raises(StorageError):
-        writer.write(Outcomes.of([outcome(2)]))
+        writer.write(OutcomeColumns.of([outcome(2)]))
     writer.close()
-    assert repair(tmp_path / "r.csv").records == 1
+    assert repair_results(tmp_path / "r.csv").records == 1
 
 
 def test_a_disk_that_breaks_at_the_end_does_not_end_in_silence(tmp_path):
     disk = Disk()
     writer = ResultsWriter.create(tmp_path / "r.csv", clock=Clock(), fsync=disk)
-    writer.write(Outcomes.of([outcome(1)]))
+    writer.write(OutcomeColumns.of([outcome(1)]))
     disk.broken = True
     with pytest.raises(StorageError):
         writer.close()
@@ -218,7 +221,7 @@ def test_a_disk_that_breaks_at_the_end_does_not_end_in_silence(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has /dev/full")
 def test_a_disk_that_is_full_from_the_start_is_a_clear_error():
     with pytest.raises(StorageError, match="No space left on device") as caught:
-        ResultsWriter.resume(Path("/dev/full"), Standing())
+        ResultsWriter.resume(Path("/dev/full"), ResultsState())
     assert caught.value.exit_code == 5
     assert "Free some space" in caught.value.remedy
     assert "--resume" in caught.value.remedy
@@ -228,23 +231,25 @@ FILL = """
     import resource, signal, sys
     from pathlib import Path
     from importer.errors import StorageError
-    from importer.results import Outcomes, ResultsWriter, repair
+    from importer.results.outcome_columns import OutcomeColumns
+    from importer.results.recovery import repair_results
+    from importer.results.writer import ResultsWriter
     from results_helpers import outcome
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     path = Path(sys.argv[1])
     writer = ResultsWriter.create(path)
-    writer.write(Outcomes.of([outcome(row) for row in range(1, 11)]))
+    writer.write(OutcomeColumns.of([outcome(row) for row in range(1, 11)]))
     room = path.stat().st_size + 250  # three lines fit, and a part of the fourth
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     errors = []
     for _ in range(2):
         try:
-            writer.write(Outcomes.of([outcome(row) for row in range(11, 21)]))
+            writer.write(OutcomeColumns.of([outcome(row) for row in range(11, 21)]))
         except StorageError as error:
             errors.append(error)
     writer.close()
-    standing = repair(path)
+    standing = repair_results(path)
     assert len(errors) == 2 and errors[0] is errors[1]
     assert "Free some space" in errors[0].remedy
     assert not standing.torn, standing
@@ -281,15 +286,18 @@ def python_env():
 WRITE_ON = """
     import sys
     from pathlib import Path
-    from importer.results import Lock, Outcomes, ResultsWriter, repair
+    from importer.results.lock import Lock
+    from importer.results.outcome_columns import OutcomeColumns
+    from importer.results.recovery import repair_results
+    from importer.results.writer import ResultsWriter
     from results_helpers import outcome
 
     path = Path(sys.argv[1])
-    with Lock(path), ResultsWriter.resume(path, repair(path)) as writer:
+    with Lock(path), ResultsWriter.resume(path, repair_results(path)) as writer:
         row = writer.rows
         while True:
             batch = [outcome(row + i, note='a,"b"' * (i % 3)) for i in range(1, 51)]
-            writer.write(Outcomes.of(batch))
+            writer.write(OutcomeColumns.of(batch))
             row += 50
             print(row, flush=True)  # what the process knows to be written
 """
@@ -302,7 +310,7 @@ def test_a_killed_writer_leaves_a_true_beginning_and_a_second_one_goes_on(tmp_pa
     known = 0
     for _ in range(3):
         known = max(known, kill_after_a_while(path, seconds=0.3))
-        standing = repair(path)
+        standing = repair_results(path)
         assert standing.records == standing.last_row >= known
         assert standing.counts == Counts(imported=standing.records)
     assert [int(row["row"]) for row in read_results(path)] == list(range(1, standing.records + 1))

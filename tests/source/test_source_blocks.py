@@ -16,13 +16,13 @@ from source_helpers import Handed, in_one_list, places, unhurried, write
 
 from importer.errors import SourceError
 from importer.model import Dialect, Record, Rejection
-from importer.source import open_source
-from importer.source.blocks import MOST, in_blocks
-from importer.source.csv import LIMIT, CsvReader
-from importer.source.jsonl import LIMIT as LINE_LIMIT
-from importer.source.jsonl import JsonlReader
+from importer.source.blocks import MAX_RECORDS, in_blocks
+from importer.source.encoding import handler
+from importer.source.formats.csv import LIMIT, CsvReader
+from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
+from importer.source.formats.jsonl import JsonlReader
 from importer.source.lines import ByteLines, TextLines
-from importer.source.text import handler
+from importer.source.reader import open_source
 
 ENCODINGS = ["utf-8", "cp1252", "utf-16", "utf-16-le", "utf-32", "gb18030", "shift_jis", "utf-7"]
 NASTY_CSV = [
@@ -205,7 +205,7 @@ def test_items_taken_one_by_one_come_in_lists_of_a_certain_size(tmp_path):
     with open_source(path, Dialect("csv", header=False), ("1", "2")) as source:
         chunks = list(source.chunks())
     assert sum(map(len, chunks)) == 3_333
-    assert max(len(chunk) for chunk in chunks if isinstance(chunk, list)) == MOST
+    assert max(len(chunk) for chunk in chunks if isinstance(chunk, list)) == MAX_RECORDS
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from source_helpers import only_rejection, places, read_csv, unhurried
 
 from importer.model import Record, Rejection
-from importer.source.csv import LIMIT
+from importer.source.formats.csv import LIMIT
 
 
 def table(count: int, broken: dict[int, str]) -> str:

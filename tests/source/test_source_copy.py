@@ -11,13 +11,15 @@ from source_helpers import COMPRESS, unhurried, write
 
 from importer.errors import SourceError, StorageError
 from importer.model import Dialect
-from importer.source import copy_records, detect, spool
-from importer.source.csv import LIMIT
-from importer.source.jsonl import LIMIT as LINE_LIMIT
+from importer.source.copy import copy_records
+from importer.source.detect import detect_source
+from importer.source.formats.csv import LIMIT
+from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
+from importer.source.spool import spool_stream
 
 
 def copied(path, rows, **given) -> bytes:
-    found = detect(path, **given)
+    found = detect_source(path, **given)
     out = io.BytesIO()
     count = copy_records(path, found.dialect, found.columns, rows, out)
     assert count == len(set(rows))
@@ -99,7 +101,7 @@ def test_a_line_of_json_too_long_to_hold_is_copied_all_the_same(tmp_path):
 
 def test_rows_that_are_not_there_are_not_counted(tmp_path):
     path = write(tmp_path, "a,b\n1,2\n")
-    found = detect(path)
+    found = detect_source(path)
     out = io.BytesIO()
     assert copy_records(path, found.dialect, found.columns, [1, 7, 10_000], out) == 1
 
@@ -107,7 +109,7 @@ def test_rows_that_are_not_there_are_not_counted(tmp_path):
 def test_standard_input_is_kept_whole_for_its_owner_alone(tmp_path):
     data = os.urandom(3_000_000)
     path = tmp_path / "stdin.results.csv.source"
-    spool(io.BytesIO(data), path)
+    spool_stream(io.BytesIO(data), path)
     assert path.read_bytes() == data
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -115,7 +117,7 @@ def test_standard_input_is_kept_whole_for_its_owner_alone(tmp_path):
 
 def test_a_leftover_of_a_killed_run_is_no_obstacle(tmp_path):
     (tmp_path / "x.source.part").write_text("half")
-    spool(io.BytesIO(b"whole"), tmp_path / "x.source")
+    spool_stream(io.BytesIO(b"whole"), tmp_path / "x.source")
     assert (tmp_path / "x.source").read_text() == "whole"
     assert not (tmp_path / "x.source.part").exists()
 
@@ -131,16 +133,16 @@ class Broken(io.BytesIO):
 
 def test_a_stream_that_breaks_leaves_nothing_behind(tmp_path):
     with pytest.raises(SourceError, match=r"Standard input can't be read: Input/output error"):
-        spool(Broken(b"abc"), tmp_path / "x")
+        spool_stream(Broken(b"abc"), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_stream_is_refused_and_leaves_nothing_behind(tmp_path):
     with pytest.raises(SourceError, match="Standard input is empty"):
-        spool(io.BytesIO(), tmp_path / "x")
+        spool_stream(io.BytesIO(), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match="can't be kept"):
-        spool(io.BytesIO(b"abc"), tmp_path / "nowhere" / "x")
+        spool_stream(io.BytesIO(b"abc"), tmp_path / "nowhere" / "x")

@@ -11,9 +11,10 @@ from source_helpers import only_rejection, places, read_csv, read_file, unhurrie
 
 from importer.errors import UsageError
 from importer.model import Record
-from importer.source import detect, open_source
-from importer.source.csv import LIMIT, CsvReader
+from importer.source.detect import detect_source
+from importer.source.formats.csv import LIMIT, CsvReader
 from importer.source.lines import TextLines
+from importer.source.reader import open_source
 
 cells = st.text(
     st.one_of(
@@ -184,7 +185,7 @@ def test_a_header_over_two_lines_is_skipped_whole(tmp_path):
 def test_a_file_may_enclose_its_cells_otherwise(tmp_path, quote, text, cells):
     path = tmp_path / "events.csv"
     path.write_text(text)
-    found = detect(path, quote=quote)
+    found = detect_source(path, quote=quote)
     with open_source(path, found.dialect, found.columns) as source:
         assert [item.values for item in source.items()] == [cells]
 
@@ -194,4 +195,4 @@ def test_what_is_no_quote_is_refused(tmp_path, quote):
     path = tmp_path / "events.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="is no quote"):
-        detect(path, quote=quote)
+        detect_source(path, quote=quote)

@@ -7,26 +7,26 @@ from source_helpers import COMPRESS, write
 
 from importer.errors import SourceError, UsageError
 from importer.model import Dialect, Record
-from importer.source import detect
+from importer.source.detect import detect_source
 
 
 def refusal(path, **given) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        detect(path, **given)
+        detect_source(path, **given)
     assert str(path) in caught.value.message
     assert caught.value.remedy
     return caught.value
 
 
 def test_a_csv_file_is_known_with_its_header_and_first_records(tmp_path):
-    found = detect(write(tmp_path, "event,time\na,1\nb,2\n"))
+    found = detect_source(write(tmp_path, "event,time\na,1\nb,2\n"))
     assert found.dialect == Dialect("csv")
     assert found.columns == ("event", "time")
     assert found.sample == (Record(1, 2, ["a", "1"]), Record(2, 3, ["b", "2"]))
 
 
 def test_jsonl_is_known_by_its_content_and_its_columns_are_all_keys_of_the_sample(tmp_path):
-    found = detect(write(tmp_path, '{"b":1,"a":2}\n{"c":3,"a":1}\n', "data"))
+    found = detect_source(write(tmp_path, '{"b":1,"a":2}\n{"c":3,"a":1}\n', "data"))
     assert found.dialect == Dialect("jsonl")
     assert found.columns == ("b", "a", "c")
     assert len(found.sample) == 2
@@ -36,23 +36,23 @@ def test_jsonl_is_known_by_its_content_and_its_columns_are_all_keys_of_the_sampl
 def test_a_delimiter_is_found(tmp_path, delimiter):
     rows = [["name", "note", "n"], ["a", '"x, y; z | w"', "1"], ["b", "1.5", "2"]]
     path = write(tmp_path, "\n".join(delimiter.join(row) for row in rows))
-    found = detect(path)
+    found = detect_source(path)
     assert found.dialect.delimiter == delimiter
     assert found.columns == ("name", "note", "n")
 
 
 def test_decimal_commas_do_not_make_a_comma_the_delimiter(tmp_path):
-    assert detect(write(tmp_path, "a;b\n1,5;2,5\n1,6;2,6\n")).dialect.delimiter == ";"
+    assert detect_source(write(tmp_path, "a;b\n1,5;2,5\n1,6;2,6\n")).dialect.delimiter == ";"
 
 
 def test_one_column_is_read_with_a_comma(tmp_path):
-    found = detect(write(tmp_path, "name\nx\ny\n"))
+    found = detect_source(write(tmp_path, "name\nx\ny\n"))
     assert (found.dialect.delimiter, found.columns) == (",", ("name",))
 
 
 def test_a_delimiter_in_one_name_does_not_win_over_the_consistent_one(tmp_path):
     path = write(tmp_path, "a,b,c|x|y|z\n1,2,3\n4,5,6\n")
-    assert detect(path).columns == ("a", "b", "c|x|y|z")
+    assert detect_source(path).columns == ("a", "b", "c|x|y|z")
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,21 @@ def test_a_delimiter_in_one_name_does_not_win_over_the_consistent_one(tmp_path):
 )
 def test_a_given_delimiter_is_used(tmp_path, given, used):
     path = write(tmp_path, f"a{used}b,c\n")
-    found = detect(path, delimiter=given)
+    found = detect_source(path, delimiter=given)
     assert (found.dialect.delimiter, found.columns) == (used, ("a", "b,c"))
 
 
 @pytest.mark.parametrize("given", ["", ",,", '"', "\n", "\r", "\0", "comma"])
 def test_what_is_no_delimiter_is_refused(tmp_path, given):
     with pytest.raises(UsageError, match="is no delimiter"):
-        detect(write(tmp_path, "a,b\n"), delimiter=given)
+        detect_source(write(tmp_path, "a,b\n"), delimiter=given)
 
 
 def test_a_given_format_is_used(tmp_path):
     path = write(tmp_path, '{"a":1}\n')
-    assert detect(path, format="csv").dialect.format == "csv"
+    assert detect_source(path, format="csv").dialect.format == "csv"
     with pytest.raises(UsageError, match="'xml' is no format"):
-        detect(path, format="xml")
+        detect_source(path, format="xml")
 
 
 @pytest.mark.parametrize(
@@ -90,17 +90,17 @@ def test_a_given_format_is_used(tmp_path):
     ],
 )
 def test_the_name_of_the_file_decides_where_the_content_leaves_a_doubt(tmp_path, name, content, kind):
-    assert detect(write(tmp_path, content, name)).dialect.format == kind
+    assert detect_source(write(tmp_path, content, name)).dialect.format == kind
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
-    found = detect(write(tmp_path, "\ufeffa,b\n1,2\n"))
+    found = detect_source(write(tmp_path, "\ufeffa,b\n1,2\n"))
     assert (found.columns, found.dialect.encoding) == (("a", "b"), "utf-8")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_utf_16_and_32_are_known_by_their_mark(tmp_path, encoding):
-    found = detect(write(tmp_path, "é,b\n1,ü\n".encode(encoding)))
+    found = detect_source(write(tmp_path, "é,b\n1,ü\n".encode(encoding)))
     assert found.dialect.encoding == encoding
     assert found.columns == ("é", "b")
     assert found.sample == (Record(1, 2, ["1", "ü"]),)
@@ -110,7 +110,7 @@ def test_utf_16_and_32_are_known_by_their_mark(tmp_path, encoding):
 def test_utf_16_without_a_mark_is_suspected_and_can_be_named(tmp_path, order):
     path = write(tmp_path, ("name,time\n" + "abc,1\n" * 20).encode(f"utf-16-{order}"))
     assert refusal(path).remedy.endswith(f"utf-16-{order}")
-    assert detect(path, encoding=f"utf-16-{order}").columns == ("name", "time")
+    assert detect_source(path, encoding=f"utf-16-{order}").columns == ("name", "time")
 
 
 def test_a_file_named_utf_16_that_has_no_mark_is_a_clear_error(tmp_path):
@@ -125,24 +125,24 @@ def test_a_header_that_is_not_utf_8_stops_with_advice(tmp_path):
 
 
 def test_a_given_encoding_is_used(tmp_path):
-    found = detect(write(tmp_path, b"name,pr\xe9nom\n\xe9,1\n"), encoding="latin-1")
+    found = detect_source(write(tmp_path, b"name,pr\xe9nom\n\xe9,1\n"), encoding="latin-1")
     assert found.columns == ("name", "prénom")
     assert found.sample[0].values == ["é", "1"]
 
 
 def test_records_that_are_not_utf_8_are_left_out_of_the_sample_only(tmp_path):
-    found = detect(write(tmp_path, b"a,b\n\xe9,1\nx,2\n"))
+    found = detect_source(write(tmp_path, b"a,b\n\xe9,1\nx,2\n"))
     assert found.sample == (Record(2, 3, ["x", "2"]),)
 
 
 @pytest.mark.parametrize("name", ["klingon", "hex", "rot13", "idna", "unicode_escape", "", "a\0b"])
 def test_what_is_no_encoding_is_refused(tmp_path, name):
     with pytest.raises(UsageError, match="is not an encoding"):
-        detect(write(tmp_path, "a,b\n"), encoding=name)
+        detect_source(write(tmp_path, "a,b\n"), encoding=name)
 
 
 def test_utf_8_sig_is_utf_8(tmp_path):
-    assert detect(write(tmp_path, "a,b\n"), encoding="UTF-8-SIG").dialect.encoding == "utf-8"
+    assert detect_source(write(tmp_path, "a,b\n"), encoding="UTF-8-SIG").dialect.encoding == "utf-8"
 
 
 def test_a_name_that_stands_twice_is_refused_with_its_places(tmp_path):
@@ -151,19 +151,19 @@ def test_a_name_that_stands_twice_is_refused_with_its_places(tmp_path):
 
 
 def test_an_empty_name_becomes_the_number_of_the_column(tmp_path):
-    assert detect(write(tmp_path, "id,,x,\n")).columns == ("id", "column_2", "x", "column_4")
+    assert detect_source(write(tmp_path, "id,,x,\n")).columns == ("id", "column_2", "x", "column_4")
     assert "'column_2' 2 times" in refusal(write(tmp_path, "column_2,\n")).message
 
 
 def test_without_a_header_columns_are_numbered(tmp_path):
-    found = detect(write(tmp_path, "a,1,x\nb,2,y"), header=False)
+    found = detect_source(write(tmp_path, "a,1,x\nb,2,y"), header=False)
     assert found.columns == ("1", "2", "3")
     assert [record.row for record in found.sample] == [1, 2]
     assert found.sample[0] == Record(1, 1, ["a", "1", "x"])
 
 
 def test_a_header_alone_has_no_sample(tmp_path):
-    found = detect(write(tmp_path, "a,b"))
+    found = detect_source(write(tmp_path, "a,b"))
     assert (found.columns, found.sample) == (("a", "b"), ())
 
 
@@ -210,17 +210,17 @@ def test_the_command_decompresses_and_does_not_overwrite_the_file(tmp_path):
 
 
 def test_a_first_line_that_is_an_array_among_objects_is_one_bad_record(tmp_path):
-    found = detect(write(tmp_path, '[1,2]\n{"a":1}\n', "x.jsonl"))
+    found = detect_source(write(tmp_path, '[1,2]\n{"a":1}\n', "x.jsonl"))
     assert found.sample == (Record(2, 2, {"a": 1}),)
 
 
 def test_a_first_line_that_is_broken_json_is_one_bad_record(tmp_path):
-    found = detect(write(tmp_path, '{"a":1\n{"a":2}\n', "x.jsonl"))
+    found = detect_source(write(tmp_path, '{"a":1\n{"a":2}\n', "x.jsonl"))
     assert found.sample == (Record(2, 2, {"a": 2}),)
 
 
 def test_a_first_line_of_json_with_a_bad_byte_is_one_bad_record(tmp_path):
-    found = detect(write(tmp_path, b'{"a":"\xe9"}\n{"a":2}\n', "x.jsonl"))
+    found = detect_source(write(tmp_path, b'{"a":"\xe9"}\n{"a":2}\n', "x.jsonl"))
     assert found.sample == (Record(2, 2, {"a": 2}),)
 
 
@@ -243,7 +243,7 @@ def test_json_that_is_not_utf_8_names_the_command_that_converts_it(tmp_path):
 )
 def test_a_file_that_is_neither_says_what_it_looks_like(tmp_path, content, kind):
     with pytest.raises(SourceError, match=kind) as caught:
-        detect(write(tmp_path, content))
+        detect_source(write(tmp_path, content))
     assert caught.value.remedy
 
 
@@ -258,22 +258,22 @@ def test_nuls_in_the_header_are_refused(tmp_path):
 
 @pytest.mark.parametrize("compression", COMPRESS)
 def test_a_compressed_file_is_known_by_its_content(tmp_path, compression):
-    found = detect(write(tmp_path, COMPRESS[compression](b"a,b\n1,2\n"), "x"))
+    found = detect_source(write(tmp_path, COMPRESS[compression](b"a,b\n1,2\n"), "x"))
     assert found.dialect == Dialect("csv", compression)
     assert found.sample == (Record(1, 2, ["1", "2"]),)
 
 
 def test_text_that_begins_like_bz2_is_text(tmp_path):
-    assert detect(write(tmp_path, "BZhours,x\n1,2\n")).columns == ("BZhours", "x")
+    assert detect_source(write(tmp_path, "BZhours,x\n1,2\n")).columns == ("BZhours", "x")
 
 
 def test_the_sample_is_bounded_by_records_and_by_text(tmp_path):
-    many = detect(write(tmp_path, "a,b\n" + "1,2\n" * 5_000))
+    many = detect_source(write(tmp_path, "a,b\n" + "1,2\n" * 5_000))
     assert len(many.sample) == 1_000
-    large = detect(write(tmp_path, "a,b\n" + ("x" * 100_000 + ",2\n") * 50))
+    large = detect_source(write(tmp_path, "a,b\n" + ("x" * 100_000 + ",2\n") * 50))
     assert len(large.sample) == 10
 
 
 def test_a_file_cut_in_a_character_by_the_first_look_is_still_utf_8(tmp_path):
-    found = detect(write(tmp_path, "a,b\n" + "é" * 600_000 + ",1\n"))
+    found = detect_source(write(tmp_path, "a,b\n" + "é" * 600_000 + ",1\n"))
     assert found.sample[0].values == ["é" * 600_000, "1"]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from source_helpers import Handed, in_one_list, unhurried
 
 from importer.model import Record
-from importer.source.csv import LIMIT, CsvReader
+from importer.source.encoding import handler
+from importer.source.formats.csv import LIMIT, CsvReader
 from importer.source.lines import ByteLines, TextLines
-from importer.source.text import handler
 
 TEXTS = {
     "LF": "a\nbé\n\nc😀,d\n\ne",

@@ -13,8 +13,10 @@ from source_helpers import COMPRESS, places, read_file, unhurried, write
 
 from importer.errors import SourceError, UsageError
 from importer.model import Dialect, Record
-from importer.source import detect, fingerprint, open_source, unchanged
-from importer.source.open import cannot_read
+from importer.source.detect import detect_source
+from importer.source.files import cannot_read
+from importer.source.fingerprint import is_unchanged, take_fingerprint
+from importer.source.reader import open_source
 
 COLUMNS = ("n", "text")
 COUNT = 60_000  # two blocks of bz2, several reads of each
@@ -131,7 +133,7 @@ def test_no_damage_raises_anything_but_a_source_error(tmp_path_factory, compress
 def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path_factory, head, data, given_):
     path = write(tmp_path_factory.getbasetemp(), head + data, "anything")
     try:
-        found = detect(path, **given_)
+        found = detect_source(path, **given_)
         items = read_file(path, found.dialect, found.columns)
     except SourceError:
         return
@@ -143,21 +145,21 @@ def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path_factory, head, dat
 
 
 def test_a_missing_file_is_a_clear_error(tmp_path):
-    for ask in (detect, fingerprint):
+    for ask in (detect_source, take_fingerprint):
         with pytest.raises(SourceError, match=r"nowhere\.csv does not exist"):
             ask(tmp_path / "nowhere.csv")
 
 
 def test_a_directory_is_a_clear_error(tmp_path):
     with pytest.raises(SourceError, match="is a directory") as caught:
-        detect(tmp_path)
+        detect_source(tmp_path)
     assert caught.value.remedy.endswith("/*.csv")
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="not a regular file") as caught:
-        detect(tmp_path / "pipe")
+        detect_source(tmp_path / "pipe")
     assert "standard input" in caught.value.remedy
 
 
@@ -178,9 +180,9 @@ def test_what_the_system_and_the_decompressors_say_is_put_into_words(error, word
 
 def test_a_path_that_can_be_no_file_is_a_source_error(tmp_path):
     with pytest.raises(SourceError):
-        detect(tmp_path / "a\0b")
+        detect_source(tmp_path / "a\0b")
     with pytest.raises(SourceError):
-        detect(tmp_path / ("x" * 5000))
+        detect_source(tmp_path / ("x" * 5000))
 
 
 def test_another_header_than_the_expected_one_is_refused(tmp_path):
@@ -196,34 +198,34 @@ def test_a_compression_that_is_not_known_is_refused(tmp_path):
 
 def test_a_fingerprint_is_of_the_bytes_on_disk(tmp_path):
     path = write(tmp_path, b"abc" * 1_000_000)
-    found = fingerprint(path)
+    found = take_fingerprint(path)
     assert (found.size, found.mtime_ns) == (3_000_000, path.stat().st_mtime_ns)
-    assert found.digest == fingerprint(write(tmp_path, b"abc" * 1_000_000, "other")).digest
+    assert found.digest == take_fingerprint(write(tmp_path, b"abc" * 1_000_000, "other")).digest
     assert len(found.digest) == 32
-    assert fingerprint(write(tmp_path, b"", "empty")).digest == "99aa06d3014798d86001c324468d497f"
+    assert take_fingerprint(write(tmp_path, b"", "empty")).digest == "99aa06d3014798d86001c324468d497f"
 
 
 def test_a_file_touched_with_the_same_bytes_is_unchanged(tmp_path):
     path = write(tmp_path, "abc")
-    seen = fingerprint(path)
+    seen = take_fingerprint(path)
     os.utime(path, ns=(1, 1))
-    assert unchanged(path, seen)
+    assert is_unchanged(path, seen)
 
 
 def test_a_file_with_other_bytes_of_the_same_size_is_changed(tmp_path):
     path = write(tmp_path, "abc")
-    seen = fingerprint(path)
+    seen = take_fingerprint(path)
     path.write_text("abd")
     os.utime(path, ns=(1, 1))
-    assert not unchanged(path, seen)
+    assert not is_unchanged(path, seen)
 
 
 def test_a_file_that_grew_is_changed_whatever_its_time_says(tmp_path):
     path = write(tmp_path, "abc")
-    seen = fingerprint(path)
+    seen = take_fingerprint(path)
     path.write_text("abcd")
     os.utime(path, ns=(seen.mtime_ns, seen.mtime_ns))
-    assert not unchanged(path, seen)
+    assert not is_unchanged(path, seen)
 
 
 def test_reading_goes_on_by_number_over_many_chunks(tmp_path, packed):

@@ -29,13 +29,13 @@ from speedups_helpers import (
     shown,
 )
 
+from importer.events.fast_mapper import make_fast_mapper, make_fast_times
 from importer.events.mapper import Mapper
-from importer.events.objects import Objects
-from importer.events.quick import quick_times, quick_way
+from importer.events.objects import ObjectReader
 from importer.events.times import TimeReader
-from importer.events.type_scan import TypeScan
-from importer.events.values import Values
+from importer.events.values import ValueReader
 from importer.model import Event, Record, Rejection
+from importer.profile.column_types import TypeInference
 from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines
 
 DATA = b'a,"b ""x"""\n\n"two\nlines",\xc3\xa9\r\n\r\n,\nlast,"one\r\n"'
@@ -210,7 +210,7 @@ def test_what_is_said_of_a_cell_is_what_its_type_is():
     for text in NUMBERS:
         if "\x00" not in text and text:
             _, kind = survey_of([text])
-            scan = TypeScan(("a",))
+            scan = TypeInference(("a",))
             scan.add(lambda _, text=text: [text])  # type: ignore[misc]
             assert kind in ("", scan.profiles()[0].type), text
 
@@ -227,7 +227,7 @@ columns = st.lists(
 @given(columns, st.sampled_from([(), ("NULL",), ("1",)]))
 @settings(deadline=None, max_examples=150)
 def test_types_are_the_same_whether_blocks_say_what_they_hold_or_not(parts, null):
-    told, asked = TypeScan(("a",), null), TypeScan(("a",), null)
+    told, asked = TypeInference(("a",), null), TypeInference(("a",), null)
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
@@ -326,7 +326,7 @@ class WrongTimes(TimeReader):
         raise Wrong(value)
 
 
-class WrongObjects(Objects):
+class WrongObjects(ObjectReader):
     def check_surprise(self, keys: Collection[str]) -> None:
         raise Wrong(keys)
 
@@ -334,14 +334,14 @@ class WrongObjects(Objects):
 def test_an_error_of_what_is_asked_is_raised():
     """Nothing that is wrong in Python is taken for a record that needs care."""
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
-    objects, times = Objects(JSONL, Values(JSONL)), TimeReader()
-    sound = quick_way(JSONL, times, {}, {}, objects)
+    objects, times = ObjectReader(JSONL, ValueReader(JSONL)), TimeReader()
+    sound = make_fast_mapper(JSONL, times, {}, {}, objects)
     assert sound is not None
     assert [event is None for event in sound.map(found, NOW_MS)] == [False, True]
-    wrong_objects = WrongObjects(JSONL, Values(JSONL))
+    wrong_objects = WrongObjects(JSONL, ValueReader(JSONL))
     for wrong in (
-        quick_way(JSONL, WrongTimes(), {}, {}, objects),
-        quick_way(JSONL, times, {}, {}, wrong_objects),
+        make_fast_mapper(JSONL, WrongTimes(), {}, {}, objects),
+        make_fast_mapper(JSONL, times, {}, {}, wrong_objects),
     ):
         assert wrong is not None
         for ask in (wrong.map, wrong.insert_ids):
@@ -357,7 +357,7 @@ def test_many_times_are_read_as_each_is_by_itself(zone, local, seed):
     reader = TimeReader(zone, local_epochs=local and bool(zone))
     values: list[object] = [*TIMES, *EPOCHS, *CHANGES, 1_714_557_600, 1.5, None, True] * 2
     random.Random(seed).shuffle(values)
-    times, told, asked = quick_times(reader), Counter[str](), Counter[str]()
+    times, told, asked = make_fast_times(reader), Counter[str](), Counter[str]()
     found = times.read(values, told)
     assert len(found) == len(values)
     for value, instant in zip(values, found, strict=True):

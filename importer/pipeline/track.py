@@ -1,0 +1,128 @@
+"""One event, now: the answer that a caller can store."""
+
+from __future__ import annotations
+
+import os
+import time as clock
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import orjson
+
+from importer.delivery.destination import check_destination
+from importer.delivery.send_one import post_one
+from importer.errors import RefusedError, UsageError
+from importer.events.times import NS_PER_MS, TimeReader
+from importer.events.types import BadValue
+from importer.mixpanel import rules
+from importer.model import JSON, Credentials
+from importer.settings import TOKEN, find_credentials, find_destination
+from importer.text import quoted
+
+_TIMEOUT = 30.0
+
+
+class TrackResult(TypedDict):
+    """What became of the event.
+
+    Keys:
+        success: Whether Mixpanel took it.
+        event: Its name, trimmed.
+        status_code: HTTP status; 400 where Mixpanel answered ``0``; None where there was no answer.
+        error: None on success, else one line.
+    """
+
+    success: bool
+    event: str
+    status_code: int | None
+    error: str | None
+
+
+def track(
+    event: str,
+    distinct_id: str = "",
+    properties: Mapping[str, JSON] | None = None,
+    ip: str | None = None,
+    time: str | float | None = None,
+    *,
+    token: str | None = None,
+) -> TrackResult:
+    """Send one event to Mixpanel, in one request, and say what became of it.
+
+    It goes to ``/track``; if it is older than 5 days, less an hour of margin, to ``/import``, because
+    ``/track`` drops such an event and still answers ``1``. Two equal calls are two events.
+
+    Args:
+        event: Name of the event; white space around it is cut off, as from ``distinct_id`` and ``ip``.
+        distinct_id: The user; empty for an event without one.
+        properties: Any further properties.
+        ip: Address of the user; without one, Mixpanel is told not to look up the sender's place.
+        time: ISO 8601 with an offset, or an epoch in s, ms, µs or ns; None is now.
+        token: Project token; None takes ``MIXPANEL_PROJECT_TOKEN`` from the environment or ``.env``.
+
+    Returns:
+        ``{"success", "event", "status_code", "error"}``.
+
+    Raises:
+        UsageError: Mixpanel could not take the event; nothing was sent.
+        RefusedError: There is no token, or the destination can't be used; nothing was sent.
+    """
+    name = str(event).strip()
+    if not name:
+        raise UsageError("the event has no name", "Give it one: track 'Purchase Completed'")
+    now = clock.time_ns() // NS_PER_MS
+    when = now if time is None else _milliseconds(time)
+    body = _body(name, distinct_id, properties, ip, when, now)
+    old = now - when > rules.TRACK_MAX_AGE_MS - rules.TRACK_MARGIN_MS
+    destination = find_destination(os.environ, endpoint="import" if old else "track")
+    check_destination(destination)
+    reply = post_one(body, when, destination, _credentials(token), timeout=_TIMEOUT)
+    return {
+        "success": reply.error is None,
+        "event": name,
+        "status_code": reply.status_code,
+        "error": reply.error,
+    }
+
+
+def _credentials(token: str | None) -> Credentials:
+    environ = os.environ if token is None else {TOKEN: token}
+    try:
+        return find_credentials(environ, kind="token", dotenv=Path(".env" if token is None else os.devnull))
+    except RefusedError as error:
+        raise RefusedError(f"no project token: {error.message}", f"Set {TOKEN}.") from None
+
+
+def _milliseconds(value: str | float) -> int:
+    try:
+        return TimeReader().read(value) // NS_PER_MS
+    except BadValue as error:
+        text = str(error).replace(
+            "say --timezone ZONE (the zone in which it was written)", "give it an offset"
+        )
+        raise UsageError(f"time: {text}", "For example: 2024-05-01T10:00:00+02:00") from None
+
+
+def _body(
+    name: str, distinct_id: str, properties: Mapping[str, JSON] | None, ip: str | None, when: int, now: int
+) -> bytes:
+    """Return the event as JSON, once the rules have nothing against it."""
+    if properties is not None and not isinstance(properties, Mapping):
+        raise UsageError(
+            f"properties are no JSON object: {quoted(properties)}", 'For example: {"amount": 49.99}'
+        )
+    known: dict[str, Any] = {"$insert_id": uuid.uuid4().hex, "ip": 0, **(properties or {})}
+    known.pop("token", None)
+    known |= {"time": when, "distinct_id": distinct_id.strip()}
+    if ip is not None and ip.strip():
+        known["ip"] = ip.strip()
+    try:
+        body = orjson.dumps({"event": name, "properties": known})
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        raise UsageError(f"the event can't be written as JSON: {error}", "Mend its properties.") from None
+    found = rules.check_event(orjson.loads(body), len(body), now)
+    if found is not None:
+        raise UsageError(found.message, "Nothing was sent.")
+    return body

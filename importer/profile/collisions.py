@@ -1,0 +1,162 @@
+"""The collision audit: which events Mixpanel would take for one though they differ.
+
+Mixpanel keeps one of the events that share name, distinct_id, time and ``$insert_id``; when it compacts its
+data, hours to weeks later, a shared calendar day is enough (reference/event-deduplication). An id column that
+is not unique per event thus loses data, and nothing says so. Memory is bounded: beyond 250,000 events,
+fingerprints of 40 bytes wait in temporary files, by their first bits, and are compared file by file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from struct import Struct
+from typing import Any, Final, Self
+
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
+
+from importer.model import Event
+from importer.profile.spill import Spill
+
+_DAY_MS: Final = 86_400_000
+_FINGERPRINT: Final = Struct("=16sQQQ")  # key, content, time, row
+_WIDTH: Final = _FINGERPRINT.size // 8
+_IN_MEMORY: Final = 250_000
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Collisions:
+    """What an audit found.
+
+    Attributes:
+        events: How many events were compared; or, where all ids are different so that no event had to be
+            made, how many records brought one along.
+        identical: Events that are equal in everything to an earlier one: Mixpanel keeps one of them.
+        lost: Events that differ from another with the same name, distinct_id, time and ``$insert_id``.
+        lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
+        first: Rows of the first pairs that differ, at most five.
+        first_identical: Rows of the first pairs that are identical, at most five.
+    """
+
+    events: int = 0
+    identical: int = 0
+    lost: int = 0
+    lost_by_day: int = 0
+    first: tuple[tuple[int, int], ...] = ()
+    first_identical: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Whether events that differ would become one."""
+        return bool(self.lost or self.lost_by_day)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a manifest keeps of it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Collisions:
+        """Return what a manifest kept."""
+        pairs = {name: tuple((a, b) for a, b in data[name]) for name in ("first", "first_identical")}
+        return cls(**{**data, **pairs})
+
+
+class CollisionAudit:
+    """Compares the events of a run by what Mixpanel compares, and by all that they hold.
+
+    Use it as a context: its temporary files go with it.
+
+    Args:
+        folder: Where its temporary files go, if there must be any; None for the system's folder for them,
+            which may be in memory.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._fingerprints = Spill(_WIDTH, _IN_MEMORY, folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the temporary files."""
+        self._fingerprints.close()
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take the fingerprints of some events.
+
+        Raises:
+            StorageError: They can't be kept.
+        """
+        columns = tuple(zip(*events, strict=True))
+        if not columns:
+            return
+        rows, _, names, users, own, times, bodies, _ = columns
+        # NUL parts the fields: it is legal in none of an id's characters, and the length fixes the rest.
+        keys = [
+            f"{own_id}\0{time // _DAY_MS}\0{len(name)}\0{name}{user}".encode()
+            for own_id, time, name, user in zip(own, times, names, users, strict=True)
+        ]
+        parts = map(
+            _FINGERPRINT.pack,
+            map(xxh3_128_digest, keys),
+            map(xxh3_64_intdigest, bodies),
+            times,
+            rows,
+        )
+        self._fingerprints.add(b"".join(parts))
+
+    def result(self) -> Collisions:
+        """Return what was found. Nothing can be added afterwards.
+
+        Raises:
+            StorageError: The fingerprints can't be kept, or can't be read again.
+        """
+        found = [_compare(block) for block in self._fingerprints.blocks()]
+        return Collisions(
+            events=self._fingerprints.count,
+            identical=sum(each.identical for each in found),
+            lost=sum(each.lost for each in found),
+            lost_by_day=sum(each.lost_by_day for each in found),
+            first=_earliest(pair for each in found for pair in each.first),
+            first_identical=_earliest(pair for each in found for pair in each.first_identical),
+        )
+
+
+def _earliest(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(pairs, key=lambda pair: (pair[1], pair[0]))[:_NAMED])
+
+
+def _compare(block: bytes) -> Collisions:
+    """Compare the events of a block: all that share a key are in it."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s that only an audit needs
+
+    table = np.frombuffer(block, np.uint64).reshape(-1, _WIDTH)
+    key1, key2, content, time, row = (table[:, i] for i in range(_WIDTH))
+    order = np.lexsort((row, content, time, key2, key1))
+    same_key = (np.diff(key1[order]) == 0) & (np.diff(key2[order]) == 0)
+    if not same_key.any():
+        return Collisions()
+    same_time = same_key & (np.diff(time[order]) == 0)
+    same_all = same_time & (np.diff(content[order]) == 0)
+    rows = row[order]
+    pairs = np.stack((rows[:-1], rows[1:]), axis=1)
+    differ = same_key & ~same_all
+    return Collisions(
+        identical=int(same_all.sum()),
+        lost=int((same_time & ~same_all).sum()),
+        lost_by_day=int((same_key & ~same_time).sum()),
+        first=_pairs(pairs[differ]),
+        first_identical=_pairs(pairs[same_all]),
+    )
+
+
+def _pairs(pairs: Any) -> tuple[tuple[int, int], ...]:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    return tuple((int(low[at]), int(high[at])) for at in np.lexsort((low, high))[:_NAMED])

@@ -1,0 +1,185 @@
+"""In what two runs differ, and whether one may take the other's place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from importer.errors import ResultsError
+from importer.model import Dialect, Reading
+from importer.results.manifest import read_manifest
+from importer.results.paths import manifest_path
+from importer.results.recovery import inspect_results
+from importer.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from importer.results.manifest import Manifest
+
+_MAPS = {
+    "fields": "column of field",
+    "names": "name of column",
+    "types": "type of column",
+    "constants": "constant",
+}
+_SHORT = 12  # characters of a digest
+_MOST_NAMES = 3
+_LONGEST_WORD = 60
+
+
+def find_differences(old: Manifest, new: Manifest) -> list[str]:
+    """Name what stands against going on with a run: source, reading, kind and destination.
+
+    ``--limit`` and the settings of delivery may differ. So may the moment that stands for a missing
+    time: it is the first run's, so go on with the reading of ``old``.
+
+    Args:
+        old: The run that left the results.
+        new: The run that would go on; its digest made with the salt of ``old``.
+
+    Returns:
+        One line for people for each difference, such as ``timezone: was Europe/Berlin, is UTC``; no
+        secrets. Empty if nothing differs.
+    """
+    return [
+        *_changed("kind", old.kind, new.kind),
+        *_source_differences(old, new),
+        *find_reading_differences(old.reading, new.reading),
+        *_destination_differences(old, new),
+    ]
+
+
+def find_reading_differences(old: Reading, new: Reading) -> list[str]:
+    """Name what makes two readings turn one file into different events; as `differences`."""
+    lines = list[str]()
+    for each in fields(Reading):
+        was, now = getattr(old, each.name), getattr(new, each.name)
+        if isinstance(was, Dialect):
+            for part in fields(Dialect):
+                lines += _changed(part.name, getattr(was, part.name), getattr(now, part.name))
+        elif each.name in _MAPS:
+            lines += _changed_map(_MAPS[each.name], was, now)
+        elif isinstance(was, tuple):
+            lines += _changed_tuple(each.name, was, now)
+        elif each.name != "missing_time" or (was is None) != (now is None):
+            lines += _changed(each.name.replace("_", " "), was, now)
+    return lines
+
+
+def check_overwrite(results: Path, manifest: Manifest) -> None:
+    """Stop where ``--overwrite`` would destroy what is not ours, or the memory of what was sent.
+
+    Records that Mixpanel took are known again only by the ids that the same reading makes. Under
+    another reading they would double, so their results must not go.
+
+    Args:
+        results: The results file that would be replaced; it need not exist.
+        manifest: The run that would replace it; its digest made with the salt of `salt_for`.
+
+    Raises:
+        ResultsError: The file must not be replaced; the message says why.
+    """
+    landed = inspect_results(results).counts.landed
+    beside = manifest_path(results)
+    if not landed and not beside.exists():
+        return
+    old = read_manifest(beside)
+    if old.kind != "real" or not landed or not _same_target(old, manifest):
+        return
+    differ = [
+        *_changed("kind", old.kind, manifest.kind),
+        *find_reading_differences(old.reading, manifest.reading),
+    ]
+    if differ:
+        raise ResultsError(
+            f"{results} holds {landed:,} records of this source that Mixpanel took or may have "
+            f"taken, under another reading ({'; '.join(differ)}). Sent again, they would double.",
+            "Go on with the reading that they were sent with (--resume), or, if you want them twice, "
+            "name another file with --results.",
+        )
+
+
+def _same_target(old: Manifest, new: Manifest) -> bool:
+    """Tell whether two runs may have sent one source to one project. In doubt they did."""
+    same_source = old.source == new.source or old.fingerprint.digest == new.fingerprint.digest
+    if old.project_id and new.project_id:
+        other_project = old.project_id != new.project_id
+    else:
+        comparable = (old.credentials_kind, old.credential_salt) == (
+            new.credentials_kind,
+            new.credential_salt,
+        )
+        other_project = comparable and old.credential_digest != new.credential_digest
+    return same_source and old.base_url == new.base_url and not other_project
+
+
+def _source_differences(old: Manifest, new: Manifest) -> Iterator[str]:
+    was, now = old.fingerprint, new.fingerprint
+    if (was.size, was.digest) != (now.size, now.digest):  # a new mtime alone changes no event
+        yield (
+            f"content of the source: was {was.size:,} bytes ({was.digest[:_SHORT]}…), "
+            f"is {now.size:,} bytes ({now.digest[:_SHORT]}…)"
+        )
+
+
+def _destination_differences(old: Manifest, new: Manifest) -> Iterator[str]:
+    yield from _changed("endpoint", old.endpoint, new.endpoint)
+    yield from _changed("host", old.base_url, new.base_url)
+    yield from _project_differences(old, new)
+
+
+def _project_differences(old: Manifest, new: Manifest) -> Iterator[str]:
+    """Compare projects: by their number where both are known, else by what opens them."""
+    if old.project_id and new.project_id:
+        yield from _changed("project", old.project_id, new.project_id)
+    elif old.credentials_kind != new.credentials_kind:
+        yield from _changed("kind of credentials", old.credentials_kind, new.credentials_kind)
+    elif old.credential_digest != new.credential_digest:
+        yield f"credentials: another {new.credentials_kind} than before"
+
+
+def _changed(name: str, was: Any, now: Any) -> Iterator[str]:
+    if was != now:
+        yield f"{name}: was {_plain(was)}, is {_plain(now)}"
+
+
+def _changed_map(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for key in [*was, *(key for key in now if key not in was)]:
+        # By their JSON, for Python takes 1, 1.0 and True for the same.
+        if _json(was, key) != _json(now, key):
+            yield f"{name} {quoted(key)}: was {_plain(was.get(key))}, is {_plain(now.get(key))}"
+
+
+def _json(values: Mapping[str, Any], key: str) -> str:
+    return json.dumps(values[key], sort_keys=True) if key in values else ""
+
+
+def _changed_tuple(name: str, was: tuple[str, ...], now: tuple[str, ...]) -> Iterator[str]:
+    if was == now:
+        return
+    gone = [quoted(each) for each in was if each not in now]
+    new = [quoted(each) for each in now if each not in was]
+    parts = [
+        *([f"without {_some(gone)}"] if gone else []),
+        *([f"now with {_some(new)}"] if new else []),
+    ]
+    yield f"{name}: {', '.join(parts) or 'in another order'}"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _plain(value: Any) -> str:
+    """Show a value as a person would write it: words bare, anything odd escaped and short."""
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    is_word = len(text) <= _LONGEST_WORD and text.isprintable() and " " not in text
+    return text if is_word else quoted(value)

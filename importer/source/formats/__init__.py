@@ -1,0 +1,1 @@
+"""The formats that a source can have, one module for each."""

@@ -1,0 +1,29 @@
+"""Names of the columns of a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from importer.errors import SourceError
+from importer.source.encoding import short
+
+
+def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
+    """The header's names; one that is empty becomes ``column_N``, from 1.
+
+    Raises:
+        SourceError: A name stands more than once.
+    """
+    names = tuple(name or f"column_{number}" for number, name in enumerate(header, 1))
+    places: dict[str, list[str]] = {}
+    for number, name in enumerate(names, 1):
+        places.setdefault(name, []).append(str(number))
+    for name, numbers in places.items():
+        if len(numbers) > 1:
+            raise SourceError(
+                f"{path}: the header names {short(name)} {len(numbers)} times "
+                f"(columns {', '.join(numbers)}).",
+                "Give each column its own name, or read the file with --no-header.",
+            )
+    return names

@@ -1,0 +1,59 @@
+"""The shape of the package, read from its sources: imports, sizes, names."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import importer
+
+ROOT = Path(importer.__file__).parent
+
+
+def modules() -> dict[str, ast.Module]:
+    """Return the parsed modules of the package by their dotted names."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text("utf-8"))
+    return found
+
+
+def imports() -> dict[str, set[str]]:
+    """Return which modules each module imports: at the top, in functions and for types alike."""
+    trees = modules()
+    compiled = {f"importer.speedups.{path.stem}" for path in (ROOT / "speedups").glob("*.pyx")}
+    known = trees.keys() | compiled
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found[name].update(alias.name for alias in node.names if alias.name in known)
+            elif isinstance(node, ast.ImportFrom) and node.module in known:
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    found[name].add(whole if whole in known else node.module)
+    return {name: found[name] - {name} for name in known}
+
+
+def longest_chain(graph: dict[str, set[str]]) -> list[str]:
+    """Return the longest chain of modules of which each imports the next.
+
+    Raises:
+        ValueError: Modules import each other in a circle.
+    """
+    open_: set[str] = set()
+
+    @cache
+    def chain(name: str) -> tuple[str, ...]:
+        if name in open_:
+            raise ValueError(f"{name} is in a circle of imports")
+        open_.add(name)
+        rest = max((chain(each) for each in sorted(graph[name])), key=len, default=())
+        open_.discard(name)
+        return (name, *rest)
+
+    return list(max(map(chain, sorted(graph)), key=len))
