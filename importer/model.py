@@ -30,6 +30,8 @@ ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "
 FormatName = Literal["csv", "jsonl"]
 """A format that a source can have."""
 
+_FORMATS_OF_CELLS = frozenset({"csv"})
+
 RunKind = Literal["real", "dry-run", "sandbox"]
 """What a run is: only a real one reaches Mixpanel."""
 
@@ -227,6 +229,11 @@ class Dialect:
     header: bool = True
     quote: str = '"'
 
+    @property
+    def has_cells(self) -> bool:
+        """True if a record is a row of text cells, whose types are to be inferred; else it is an object."""
+        return self.format in _FORMATS_OF_CELLS
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -286,6 +293,85 @@ class ColumnProfile(NamedTuple):
     filled: int
     examples: tuple[str, ...]
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """Counts over the events of a source.
+
+    Attributes:
+        records: Records, readable or not.
+        unreadable: Records that could not be read, such as a line of bad JSON.
+        names: Events by name.
+        other_names: Events whose names came after too many others to be told apart.
+        no_time: Records without a time that could be read.
+        no_zone: Records whose time says no zone, where none was given.
+        clock_changes: Records whose local time does not exist or exists twice.
+        forms: How the times are written, and how often.
+        first: Earliest instant, nanoseconds since the epoch; None while there is none.
+        last: Latest instant.
+        quarters: Events by quarter of an hour since the epoch.
+    """
+
+    records: int
+    unreadable: int
+    names: Mapping[str, int]
+    other_names: int
+    no_time: int
+    no_zone: int
+    clock_changes: int
+    forms: Mapping[str, int]
+    first: int | None
+    last: int | None
+    quarters: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Collisions:
+    """What an audit found.
+
+    Attributes:
+        events: How many events were compared; or, where all ids are different so that no event had to be
+            made, how many records brought one along.
+        identical: Events that are equal in everything to an earlier one: Mixpanel keeps one of them.
+        lost: Events that differ from another with the same name, distinct_id, time and ``$insert_id``.
+        lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
+        first: Rows of the first pairs that differ, at most five.
+        first_identical: Rows of the first pairs that are identical, at most five.
+    """
+
+    events: int
+    identical: int
+    lost: int
+    lost_by_day: int
+    first: tuple[tuple[int, int], ...]
+    first_identical: tuple[tuple[int, int], ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether events that differ would become one."""
+        return bool(self.lost or self.lost_by_day)
+
+
+NO_COLLISIONS = Collisions(0, 0, 0, 0, (), ())
+"""What an audit found that compared no events."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAudit:
+    """What was seen of a source as a whole; kept in the manifest for later runs of the same source.
+
+    Attributes:
+        facts: Names and times of its events.
+        whole: False if only its first records were looked at.
+        notes: Records with a note in a dry run; None before its end.
+        collisions: Events that Mixpanel would take for one another; None if ids were not compared.
+    """
+
+    facts: ProfileSummary
+    whole: bool
+    notes: int | None = None
+    collisions: Collisions | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import RefusedError
+from importer.mixpanel.hosts import HOSTS
 from importer.model import Credentials, CredentialsKind, Destination, Endpoint, Region
-
-HOSTS: Final[Mapping[Region, str]] = {
-    "us": "https://api.mixpanel.com",
-    "eu": "https://api-eu.mixpanel.com",
-    "in": "https://api-in.mixpanel.com",
-}
-"""Mixpanel's ingestion hosts by data residency (reference/import-events)."""
 
 TOKEN: Final = "MIXPANEL_PROJECT_TOKEN"  # noqa: S105 - the name of a variable
 BASE_URL: Final = "MIXPANEL_BASE_URL"

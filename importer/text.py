@@ -1,8 +1,18 @@
-"""Text for people: numbers with their nouns, and values from outside made fit to be shown."""
+"""Text for people: numbers with their nouns, and untrusted values made fit to be shown."""
 
 from __future__ import annotations
 
-_MAX_QUOTED = 60
+import reprlib
+from typing import Final
+
+MAX_QUOTED: Final = 60
+"""Most characters of a single value in a message."""
+
+MAX_LINE: Final = 300
+"""Most characters of a server's words that are passed on."""
+
+_NESTED = reprlib.Repr()
+_NESTED.maxlevel = 3
 
 
 def counted(number: int, noun: str) -> str:
@@ -11,6 +21,50 @@ def counted(number: int, noun: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return an untrusted value as a message can show it: escaped, in quotes, at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= _MAX_QUOTED else f"{text[: _MAX_QUOTED - 1]}…"
+    """Return an untrusted value as a message can show it: as Python writes it, at most 60 characters."""
+    try:
+        text = repr(value[: MAX_QUOTED + 1] if isinstance(value, str) else value)
+    except RecursionError:  # JSON may be nested deeper than the stack
+        text = _NESTED.repr(value)
+    return cut(text)
+
+
+def quoted_name(value: str) -> str:
+    """Return a name from a file for a message: escaped, at most 60 characters, always between quotes."""
+    return f"'{escaped_cut(value, MAX_QUOTED - 2)}'"
+
+
+def escaped_cut(value: str, limit: int = MAX_QUOTED) -> str:
+    """Return an untrusted text on one line, escaped, in at most ``limit`` characters."""
+    return cut(repr(value[: limit + 1])[1:-1], limit)
+
+
+def cut(text: str, limit: int = MAX_QUOTED) -> str:
+    """Return a text in at most ``limit`` characters, of which the last is ``…`` if there were more."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    """Return a text with each character that does not print written as its escape.
+
+    Such characters are the escape sequences of terminals and the marks that turn the direction of writing.
+
+    Args:
+        text: What to escape.
+        keep: Characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def one_line(value: object) -> str:
+    """Return untrusted words on one line of at most `MAX_LINE` characters; None is the empty text.
+
+    White space is drawn together, and what does not print is escaped.
+    """
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else quoted(value)
+    # What lies far beyond the limit can't be shown: don't split a megabyte to show a line.
+    return cut(escape_controls(" ".join(text[: 4 * MAX_LINE].split())), MAX_LINE)

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 import importer
-from importer.delivery.pending import TRACK_AGE_MS
-from importer.mixpanel import rules
+from importer.mixpanel import limits
 
 HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
 
 
-def test_delivery_and_the_rules_agree_on_how_old_an_event_for_track_may_be() -> None:
-    assert TRACK_AGE_MS == rules.TRACK_MAX_AGE_MS - rules.TRACK_MARGIN_MS
+def test_an_event_for_track_may_be_five_days_old_less_an_hour() -> None:
+    assert limits.TRACK_ACCEPTED_AGE_MS == (5 * 24 - 1) * 60 * 60 * 1000
 
 
 def test_help_loads_nothing_that_only_a_run_needs() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from importer.errors import RefusedError
+from importer.mixpanel.hosts import HOSTS
 from importer.model import Credentials
-from importer.settings import BASE_URL, HOSTS, find_credentials, find_destination
+from importer.settings import BASE_URL, find_credentials, find_destination
 
 TOKEN = {"MIXPANEL_PROJECT_TOKEN": " tok123 \n"}
 ACCOUNT = {

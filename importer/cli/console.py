@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import TextIO
 
 from importer.errors import ImporterError
+from importer.text import escape_controls
 
 _LABEL = 12
 
 
 def escaped(text: str) -> str:
-    """Return ``text`` with what a terminal would act on written out; line breaks stay."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    """Return a text with what a terminal would act on written as escapes; line breaks stay."""
+    return escape_controls(text, keep="\n")
 
 
 class Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,16 +12,14 @@ from zoneinfo import ZoneInfo
 from importer.events.mapper import Mapper
 from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
-from importer.model import Destination, Event, Reading, Record, Rejection
+from importer.mixpanel.limits import EVENTS_PER_SECOND
+from importer.model import Collisions, Destination, Event, Reading, Record, Rejection
 from importer.pipeline.job import Job
 from importer.pipeline.prepare import collision_text, rows_text
-from importer.profile.collisions import Collisions
 from importer.profile.scan import SourceScan
+from importer.profile.summary import count_ahead, count_by_day, count_by_hour, count_undeletable
 from importer.results.manifest import Manifest
 from importer.text import counted, quoted
-
-EVENTS_PER_SECOND: Final = 30_000
-"""What Mixpanel takes of one project (reference/import-events, rate limits)."""
 
 _NS: Final = 10**9
 _SHOWN_NAMES: Final = 8
@@ -108,7 +107,9 @@ def describe_source(reading: Reading, seen: SourceScan, now_ns: int) -> Iterator
     facts = seen.facts
     about = "" if seen.whole else f"  (in the first {counted(facts.records, 'record')})"
     if facts.names:
-        yield LabeledLine("Events", _names(facts.names.most_common(_SHOWN_NAMES), len(facts.names)) + about)
+        yield LabeledLine(
+            "Events", _names(Counter(facts.names).most_common(_SHOWN_NAMES), len(facts.names)) + about
+        )
     yield from _times(reading, seen, now_ns, about)
 
 
@@ -120,11 +121,11 @@ def _times(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> Itera
             local = [_local(moment, reading.timezone) for moment in (facts.first, facts.last)]
             yield LabeledLine("", f"{local[0]} to {local[1]} ({reading.timezone})")
         if facts.forms:
-            forms = " · ".join(f"{form} {count:,}" for form, count in facts.forms.most_common())
+            forms = " · ".join(f"{form} {count:,}" for form, count in Counter(facts.forms).most_common())
             yield LabeledLine("", f"written as: {forms}")
         zone = reading.timezone
-        yield LabeledLine("By hour", f"00h {_spark(facts.by_hour(zone))} 23h ({zone or 'UTC'})")
-        days = facts.by_day(zone)
+        yield LabeledLine("By hour", f"00h {_spark(count_by_hour(facts, zone))} 23h ({zone or 'UTC'})")
+        days = count_by_day(facts, zone)
         busiest = max(days, key=lambda day: days[day])
         span = "1 day" if len(days) == 1 else f"{len(days):,} days"
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
@@ -134,7 +135,7 @@ def _times(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> Itera
 def _attention(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> Iterator[LabeledLine]:
     """Yield what a person should know before anything is sent."""
     facts = seen.facts
-    ahead, old = facts.ahead(now_ns), facts.older_than_180_days(now_ns)
+    ahead, old = count_ahead(facts, now_ns), count_undeletable(facts, now_ns)
     for count, noun, one, several, what in (
         (facts.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
         (facts.no_time, "record", "has", "have", f"no time that can be read{_clock(seen)}: invalid"),
@@ -173,7 +174,7 @@ def _source(job: Job) -> str:
 def dialect_text(reading: Reading) -> str:
     """Return how the bytes of a source are read, for people."""
     dialect = reading.dialect
-    if dialect.format == "jsonl":
+    if not dialect.has_cells:
         return "JSONL"
     delimiter = _DELIMITERS.get(dialect.delimiter, quoted(dialect.delimiter))
     return (
@@ -201,7 +202,7 @@ def _fields(reading: Reading) -> Iterator[str]:
 def _properties(reading: Reading) -> Iterator[str]:
     mapped = set(reading.fields.values())
     for column in reading.columns:
-        kind = reading.types.get(column, "as it is" if reading.dialect.format == "jsonl" else "string")
+        kind = reading.types.get(column, "as it is" if not reading.dialect.has_cells else "string")
         if column in mapped or kind == "skip":
             continue
         name = reading.names.get(column, column)

@@ -15,6 +15,7 @@ from importer.cli.options import CommandOptions
 from importer.cli.plan import LabeledLine, about_ids
 from importer.errors import TooManyErrors
 from importer.events import mapping_file
+from importer.mixpanel.hosts import region_of
 from importer.model import Status
 from importer.pipeline.job import Job
 from importer.pipeline.outputs import frozen_mapping
@@ -25,7 +26,6 @@ from importer.results.failures import read_failures
 from importer.results.manifest import Manifest
 from importer.results.selection import select_records
 from importer.results.status import read_status
-from importer.settings import HOSTS
 from importer.source.copy import copy_records
 from importer.text import counted
 
@@ -171,7 +171,7 @@ def _where(manifest: Manifest, wishes: CommandOptions) -> list[str]:
     if manifest.kind != "real":
         return [f"--{manifest.kind}"]
     words = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
-    region = next((name for name, host in HOSTS.items() if host == manifest.base_url), None)
+    region = region_of(manifest.base_url)
     if region is None:
         words += ["--base-url", manifest.base_url]
     elif region != "us":

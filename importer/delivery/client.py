@@ -22,9 +22,9 @@ from importer.delivery import connection
 from importer.delivery.destination import is_loopback
 from importer.delivery.replies import NoResponse, Response
 from importer.delivery.request import Form, form
-from importer.delivery.words import one_line, short
 from importer.errors import RefusedError
 from importer.model import Credentials, Destination
+from importer.text import one_line, quoted
 
 MAX_ANSWER: Final = 8_000_000
 """Most bytes of an answer that are read: 2,000 failed records are less than one megabyte."""
@@ -123,7 +123,7 @@ class Wire(NamedTuple):
     head: bytes
 
     def __repr__(self) -> str:
-        return f"Wire({short(str(self.url))})"
+        return f"Wire({quoted(str(self.url))})"
 
 
 def wire(destination: Destination, credentials: Credentials) -> Wire:
@@ -137,7 +137,7 @@ def wire(destination: Destination, credentials: Credentials) -> Wire:
         url = httpx.URL(destination.base_url.rstrip("/") + each.path)
     except (httpx.InvalidURL, ValueError) as error:
         raise RefusedError(
-            f"The base URL {short(destination.base_url)} can't be used: {one_line(str(error))}",
+            f"The base URL {quoted(destination.base_url)} can't be used: {one_line(str(error))}",
             "Give scheme and host, as in --base-url https://api-eu.mixpanel.com.",
         ) from None
     # As httpx writes it, who adds what HTTP itself wants to have.

@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from importer.delivery.replies import Refused, is_redirect
-from importer.delivery.words import short
 from importer.errors import RefusedError
 from importer.model import Destination
+from importer.text import quoted
 
 _REMEDY: Final = "Give scheme and host, as in --base-url https://api-eu.mixpanel.com."
 
@@ -36,13 +36,13 @@ def check_destination(destination: Destination) -> None:
     parts = _split(destination.base_url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise RefusedError(
-            f"The base URL {short(destination.base_url)} is plain http: credentials and events would"
+            f"The base URL {quoted(destination.base_url)} is plain http: credentials and events would"
             " travel readable.",
             "Use https://. Plain http is only for this machine (localhost).",
         )
     if parts.path.rstrip("/").endswith(("/import", "/track")):
         raise RefusedError(
-            f"The base URL {short(destination.base_url)} ends with the endpoint, which is added to it.",
+            f"The base URL {quoted(destination.base_url)} ends with the endpoint, which is added to it.",
             "Leave it out, and choose it by --endpoint import or track.",
         )
 
@@ -50,12 +50,12 @@ def check_destination(destination: Destination) -> None:
 def _split(url: str) -> SplitResult:
     """The parts of a base URL; raises RefusedError if it isn't one."""
     if not url or any(c <= " " or c == "\x7f" for c in url):
-        raise RefusedError(f"The base URL {short(url)} is empty or holds blanks.", _REMEDY)
+        raise RefusedError(f"The base URL {quoted(url)} is empty or holds blanks.", _REMEDY)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise RefusedError(f"The base URL can't be read: {short(str(error))}.", _REMEDY) from None
+        raise RefusedError(f"The base URL can't be read: {quoted(str(error))}.", _REMEDY) from None
     if parts.username is not None or parts.password is not None:
         raise RefusedError(
             "The base URL holds a user name or a password.",
@@ -65,10 +65,10 @@ def _split(url: str) -> SplitResult:
     named = all(0 < len(label) <= _MAX_LABEL for label in labels)
     if parts.scheme not in ("http", "https") or not named or port == 0:
         raise RefusedError(
-            f"The base URL {short(url)} is no http(s) address: expected https://host[:port].", _REMEDY
+            f"The base URL {quoted(url)} is no http(s) address: expected https://host[:port].", _REMEDY
         )
     if parts.query or parts.fragment:
-        raise RefusedError(f"The base URL {short(url)} holds a query or a fragment.", _REMEDY)
+        raise RefusedError(f"The base URL {quoted(url)} holds a query or a fragment.", _REMEDY)
     return parts
 
 
@@ -84,7 +84,7 @@ def is_loopback(host: str) -> bool:
 
 def host_of(destination: Destination) -> str:
     """Host and port, for messages."""
-    return short(_split(destination.base_url).netloc)[1:-1]
+    return quoted(_split(destination.base_url).netloc)[1:-1]
 
 
 def refusal(refused: Refused, destination: Destination, kind: str) -> RefusedError:

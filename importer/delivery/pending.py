@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, NoReturn, assert_never, cast
+from typing import NoReturn, assert_never, cast
 
 from importer.delivery.backoff import backoff
 from importer.delivery.batches import bytes_of
 from importer.delivery.destination import host_of, not_mixpanel, refusal
 from importer.delivery.replies import Lost, Refused, Reply, Settled, Throttled, TooLarge, Unexplained
 from importer.errors import DeliveryError
+from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import (
     Batch,
     Credentials,
@@ -27,9 +28,6 @@ from importer.model import (
     Status,
     Verdict,
 )
-
-TRACK_AGE_MS: Final = (5 * 24 - 1) * 3_600_000
-"""How old an event for /track may be: older than 5 days, Mixpanel drops it in silence. One hour of margin."""
 
 
 @dataclass(slots=True)
@@ -149,7 +147,7 @@ class PendingBatch:
 
     def _drop_old(self, piece: _Piece, now: int) -> None:
         """Give a verdict to what /track would drop in silence, and take it out of the request."""
-        events, oldest = self.batch.events, now - TRACK_AGE_MS
+        events, oldest = self.batch.events, now - TRACK_ACCEPTED_AGE_MS
         if all(events[i].time >= oldest for i in piece.positions):
             return
         for i in piece.positions:

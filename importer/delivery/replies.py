@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple, TypeGuard
 import orjson
 
 from importer.delivery.backoff import retry_after
-from importer.delivery.words import MAX_WORDS, one_line, short
 from importer.model import Endpoint, Status, Verdict
+from importer.text import MAX_LINE, one_line, quoted
 
 
 class Response(NamedTuple):
@@ -186,7 +186,7 @@ def _success(reply: Response, endpoint: Endpoint, sent: int) -> Settled | Unexpl
     imported = answer.get("num_records_imported")
     if _is_integer(imported) and imported == sent:
         return Settled([_taken(Status.IMPORTED, status)] * sent)
-    return Lost(status, f"HTTP {status}, but it accounts for {short(imported)} of {sent} events")
+    return Lost(status, f"HTTP {status}, but it accounts for {quoted(imported)} of {sent} events")
 
 
 @cache
@@ -203,17 +203,17 @@ def _bad_request(
     if endpoint == "track" or not (failed or imported):
         return Unexplained(status, server_words(reply))
     if not isinstance(failed, list):
-        return Lost(status, f"HTTP {status}, but its failed_records is {short(failed)}, not a list")
+        return Lost(status, f"HTTP {status}, but its failed_records is {quoted(failed)}, not a list")
     rejected: dict[int, str] = {}
     for record in failed:
         index = _index(record, insert_ids)
         if index is None:
-            return Lost(status, f"HTTP {status} names an event that was not sent: {short(record)}")
+            return Lost(status, f"HTTP {status} names an event that was not sent: {quoted(record)}")
         rejected.setdefault(index, _reason(record))
     if not _is_integer(imported) or imported + len(rejected) != len(insert_ids):
         return Lost(
             status,
-            f"HTTP {status} accounts for {short(imported)} imported and {len(rejected)} failed"
+            f"HTTP {status} accounts for {quoted(imported)} imported and {len(rejected)} failed"
             f" of {len(insert_ids)} events",
         )
     verdicts = [_taken(Status.IMPORTED, status)] * len(insert_ids)
@@ -266,10 +266,10 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 
 def server_words(reply: Response) -> str:
-    """What a server says, on one line of at most `MAX_WORDS` characters; never empty."""
+    """What a server says, on one line of at most `MAX_LINE` characters; never empty."""
     answer = _object(reply.body) or {}
     said = next((answer[key] for key in ("error", "message", "status") if answer.get(key)), None)
-    words = one_line(reply.body[: 4 * MAX_WORDS].decode(errors="replace") if said is None else said)
+    words = one_line(reply.body[: 4 * MAX_LINE].decode(errors="replace") if said is None else said)
     if is_redirect(reply.status) and reply.location:
         words = one_line(f"it redirects to {reply.location}")
     return words or _phrase(reply.status)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import orjson
 
 from importer.delivery.destination import check_destination
-from importer.delivery.pending import TRACK_AGE_MS
 from importer.delivery.protocols import Client, wall_ms
 from importer.delivery.replies import (
     Lost,
@@ -24,6 +23,7 @@ from importer.delivery.replies import (
     server_words,
 )
 from importer.delivery.window import OVERALL
+from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import Credentials, Destination
 
 
@@ -68,7 +68,7 @@ def post_one(
         RefusedError: The base URL can't be used.
     """
     check_destination(destination)
-    if destination.endpoint == "track" and time_ms < now() - TRACK_AGE_MS:
+    if destination.endpoint == "track" and time_ms < now() - TRACK_ACCEPTED_AGE_MS:
         destination = replace(destination, endpoint="import")
     if client_factory is None:
         from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up

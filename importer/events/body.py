@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from importer.mixpanel import rules
+from importer.mixpanel import limits
 
 BODY: Final = b'{"event":%b,"properties":{"time":%d,"distinct_id":%b,"$insert_id":"%b"%b%b%b}}'
 """An event as it is sent. In it go: name; milliseconds; user; ``$insert_id``; `IP_OFF` and the tag, if any;
@@ -17,7 +17,7 @@ IP_OFF: Final = b',"ip":0'
 
 TAG: Final = "import_tag"
 
-ROOM: Final = rules.MAX_PROPERTIES - 5
+ROOM: Final = limits.MAX_PROPERTIES - 5
 """Properties that an event has room for beside time, distinct_id, $insert_id, ip and a tag."""
 
 NO_USER: Final = "no distinct_id: sent as an event without a user"

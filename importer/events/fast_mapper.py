@@ -22,7 +22,7 @@ from importer.events.objects import ObjectReader, Paths
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
 from importer.events.types import BadValue, canonical
 from importer.events.values import ValueReader
-from importer.mixpanel import rules
+from importer.mixpanel import limits, rules
 from importer.model import ColumnType, Field, Reading
 
 _FIELDS: Final[Sequence[Field]] = ("event", "distinct_id", "time", "ip", "insert_id", "properties")
@@ -78,16 +78,16 @@ def make_fast_mapper(
         no_user=NO_USER,
         finer=FINER,
         refused=rules.REFUSED_IDS,
-        id_characters=rules.INSERT_ID_CHARACTERS,
-        id_size=rules.MAX_INSERT_ID_BYTES,
+        id_characters=limits.INSERT_ID_CHARACTERS,
+        id_size=limits.MAX_INSERT_ID_BYTES,
         limits=(
-            rules.MAX_STRING_CHARACTERS,
-            rules.MAX_NESTED_KEYS,
-            rules.MAX_ARRAY_ELEMENTS,
-            rules.MAX_NESTING,
+            limits.MAX_STRING_CHARACTERS,
+            limits.MAX_NESTED_KEYS,
+            limits.MAX_ARRAY_ELEMENTS,
+            limits.MAX_NESTING,
             ROOM,
-            rules.MAX_EVENT_BYTES,
-            rules.MIN_TIME_MS,
+            limits.MAX_EVENT_BYTES,
+            limits.MIN_TIME_MS,
         ),
         tails=(IP_OFF + tag if reading.geoip == "off" else tag, tag),
     )

@@ -21,7 +21,7 @@ from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
 from importer.events.types import BadValue, canonical
 from importer.events.values import ValueReader, clash
-from importer.mixpanel import rules
+from importer.mixpanel import limits, rules
 from importer.model import Event, Field, Reading, Record, Rejection
 from importer.text import quoted
 
@@ -53,7 +53,7 @@ class Mapper:
         self._by_row = reading.insert_id == "row"
         self._values = ValueReader(reading)
         self._properties_of: CellReader | ObjectReader
-        if reading.dialect.format == "csv":
+        if reading.dialect.has_cells:
             self._properties_of, objects = CellReader(reading, self._values), None
         else:
             self._properties_of = objects = ObjectReader(reading, self._values)
@@ -148,16 +148,17 @@ class Mapper:
             b"," if properties else b"",
             body[1:-1],
         )
-        if len(whole) > rules.MAX_EVENT_BYTES:
+        if len(whole) > limits.MAX_EVENT_BYTES:
             raise BadValue(
-                f"the event is {len(whole):,} bytes of JSON; Mixpanel takes at most {rules.MAX_EVENT_BYTES:,}"
+                f"the event is {len(whole):,} bytes of JSON;"
+                f" Mixpanel takes at most {limits.MAX_EVENT_BYTES:,}"
             )
         note = self._note(event, distinct_id, instant, properties)
         return Event(record.row, record.line, event, distinct_id, identity, milliseconds, whole, note)
 
     def _note(self, event: str, distinct_id: str, instant: int, properties: dict[str, Any]) -> str:
         """Return all there is to say of an event that is sent, usually nothing."""
-        if len(distinct_id) > rules.MAX_STRING_CHARACTERS:
+        if len(distinct_id) > limits.MAX_STRING_CHARACTERS:
             properties = {**properties, "distinct_id": distinct_id}
         notes = self._values.notes + rules.notes_on(properties, event)
         if instant % NS_PER_MS:
@@ -231,7 +232,7 @@ class Mapper:
         except BadValue as error:
             raise BadValue(f"time: {error}") from None
         milliseconds = instant // NS_PER_MS
-        if milliseconds < rules.MIN_TIME_MS:  # Mixpanel would take small milliseconds for seconds
+        if milliseconds < limits.MIN_TIME_MS:  # Mixpanel would take small milliseconds for seconds
             raise BadValue(f"time: {quoted(value)} is before 1971, the first year that Mixpanel takes")
         if milliseconds > self._clock:
             raise BadValue(

@@ -302,7 +302,7 @@ def _settings(reading: Reading) -> dict[str, Any]:
     """Return what a reading says beside its tables, without what holds anyway."""
     dialect = reading.dialect
     said: dict[str, Any] = {"format": dialect.format}
-    if dialect.format == "csv":
+    if dialect.has_cells:
         said |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
         if dialect.quote != '"':
             said["quote"] = dialect.quote or "none"

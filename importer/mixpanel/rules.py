@@ -18,56 +18,26 @@ Every ``MAX_…`` is the largest value that is allowed.
 
 from __future__ import annotations
 
-import string
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from importer.mixpanel.limits import (
+    INSERT_ID_CHARACTERS,
+    MAX_AHEAD_MS,
+    MAX_ARRAY_ELEMENTS,
+    MAX_EVENT_BYTES,
+    MAX_INSERT_ID_BYTES,
+    MAX_NESTED_KEYS,
+    MAX_NESTING,
+    MAX_PROPERTIES,
+    MAX_STRING_CHARACTERS,
+    MIN_TIME_MS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from importer.model import JSON
-
-MAX_EVENTS_PER_REQUEST = 2_000
-"""Most events in one request ("Import Events", "Track Events")."""
-
-MAX_REQUEST_BYTES = 2_097_152
-"""Most bytes of uncompressed JSON in one request: the documented 413's, the lower of two figures."""
-
-MAX_EVENT_BYTES = 999_999
-"""Most bytes of one event as uncompressed JSON ("smaller than 1MB")."""
-
-MAX_PROPERTIES = 254
-"""Most keys of ``properties`` ("fewer than 255 properties")."""
-
-MAX_NESTED_KEYS = 254
-"""Most keys of an object inside ``properties`` ("fewer than 255 keys")."""
-
-MAX_ARRAY_ELEMENTS = 254
-"""Most elements of an array ("fewer than 255 elements")."""
-
-MAX_NESTING = 3
-"""Most objects inside one another below ``properties`` ("max nesting depth is 3")."""
-
-MAX_STRING_CHARACTERS = 255
-"""What Mixpanel keeps of a longer text ("we truncate all strings down to 255 characters")."""
-
-MAX_INSERT_ID_BYTES = 36
-"""Longest ``$insert_id``."""
-
-INSERT_ID_CHARACTERS = (string.ascii_letters + string.digits + "-").encode()
-"""What an ``$insert_id`` is made of."""
-
-MIN_TIME_MS = 31_536_000_000
-"""1971-01-01T00:00:00Z, the first moment that Mixpanel takes, in milliseconds."""
-
-MAX_AHEAD_MS = 3_600_000
-"""How far ahead of the server's clock a time may be; up to there it is rewritten to now."""
-
-TRACK_MAX_AGE_MS = 432_000_000
-"""What /track takes: five days. Older events are dropped in silence ("Track Events")."""
-
-TRACK_MARGIN_MS = 3_600_000
-"""What the importer keeps clear of `TRACK_MAX_AGE_MS`, for clocks that differ and for queues."""
 
 REFUSED_IDS = frozenset(
     {

@@ -13,14 +13,12 @@ from typing import Any
 
 from importer.delivery.destination import check_destination
 from importer.errors import ResultsError, TooManyErrors, UsageError
-from importer.model import Dialect, Fingerprint, Reading
+from importer.model import Collisions, Dialect, Fingerprint, Reading, SourceAudit
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, Target, now_iso
 from importer.pipeline.outputs import SourceFile
 from importer.pipeline.resolve import detect_with, make_reading, redeclared, untyped, with_types
-from importer.profile.collisions import Collisions
 from importer.profile.scan import SourceScan, audit_ids, scan_sample, scan_sources
-from importer.profile.summary import ProfileSummary
 from importer.results.differences import check_overwrite, find_differences, find_reading_differences
 from importer.results.manifest import Manifest, credential_digest, read_manifest, salt_for
 from importer.results.paths import manifest_path, results_path
@@ -152,7 +150,7 @@ def _check_alike(
     given: SourceFile, found: DetectedSource, first: SourceFile, columns: tuple[str, ...], dialect: Dialect
 ) -> None:
     """Stop where a source can't share the mapping of the first."""
-    if found.dialect.format == "csv" and (found.columns, found.dialect.format) != (columns, dialect.format):
+    if found.dialect.has_cells and (found.columns, found.dialect.format) != (columns, dialect.format):
         raise UsageError(
             f"{given.name} has other columns than {first.name}",
             "Sources of one run share one mapping. Run them one by one.",
@@ -172,7 +170,7 @@ def _settled(
         if known:
             return known
     size = sum(print_.size for print_ in prints)
-    small = reading.dialect.format == "jsonl" and size <= _SMALL
+    small = not reading.dialect.has_cells and size <= _SMALL
     # A damaged compressed file gives itself away only at its end, so it is read to there before all else.
     if untyped(reading) or small or any(each.dialect.compression for each in found):
         seen = scan_sources(
@@ -192,10 +190,9 @@ def _from_dry_run(
     if given.name == "-":
         return None
     beside = manifest_path(results_path(Path(given.name), "dry-run"))
-    try:
-        old = read_manifest(beside)
-    except ResultsError:
+    if not beside.exists():
         return None
+    old = read_manifest(beside)
     candidate = replace(
         reading,
         types={**old.reading.types, **reading.types},
@@ -209,20 +206,14 @@ def _from_dry_run(
         or find_reading_differences(old.reading, candidate)
     ):
         return None
-    facts: Any = old.audit.get("facts")
-    if not isinstance(facts, dict):
-        return None
-    whole = bool(old.audit.get("whole"))
-    collisions: Any = old.audit.get("collisions")
-    notes = old.audit.get("notes")
     known = SourceScan(
         (),
-        ProfileSummary.from_json(facts),
-        (facts["records"],),
-        whole=whole,
-        collisions=None if collisions is None else Collisions.from_json(collisions),
+        old.audit.facts,
+        (old.audit.facts.records,),
+        whole=old.audit.whole,
+        collisions=old.audit.collisions,
         judged=old.counts if old.limit is None else None,
-        noted=notes if isinstance(notes, int) and old.limit is None else 0,
+        noted=old.audit.notes or 0 if old.limit is None else 0,
     )
     return replace(candidate, missing_time=reading.missing_time), known
 
@@ -238,7 +229,7 @@ def _fresh(
 ) -> Job:
     manifest = replace(
         _manifest(given, options, target, reading, seen_as),
-        audit={"facts": seen.facts.to_json(), "whole": seen.whole},
+        audit=SourceAudit(seen.facts, whole=seen.whole),
     )
     if options.overwrite and given.results.exists():
         check_overwrite(given.results, manifest)
@@ -305,12 +296,9 @@ def _resumed(given: SourceFile, options: RunOptions, target: Target, now_ms: int
             f"{given.results} can't be resumed: " + "; ".join(differ),
             "Give the command as it was, or begin anew with another --results.",
         )
-    facts: Any = (old.audit or {}).get("facts")
-    seen = SourceScan(
-        (),
-        ProfileSummary.from_json(facts) if facts else ProfileSummary(),
-        whole=bool((old.audit or {}).get("whole")),
-    )
+    seen = SourceScan(whole=False)
+    if old.audit is not None:
+        seen = SourceScan((), old.audit.facts, whole=old.audit.whole)
     records = old.scope
     if records is not None and options.limit != old.limit:
         whole = seen.facts.records if seen.whole else None

@@ -40,7 +40,7 @@ def make_reading(
         MappingError: The columns don't fit what was said, or a field has no column or two.
         SourceError: JSONL without a line that could be read.
     """
-    columns, jsonl = detected.columns, detected.dialect.format == "jsonl"
+    columns, jsonl = detected.columns, not detected.dialect.has_cells
     if jsonl and not columns:
         raise SourceError(
             "no line at the beginning of the file is a JSON object with keys: no event can be found",
@@ -86,7 +86,7 @@ def _column_of_times(detected: DetectedSource) -> str:
     sample = detected.sample[:50]
     reader = TimeReader("UTC")  # any zone will do to tell a time without one
     for index, column in enumerate(detected.columns):
-        key: Any = index if detected.dialect.format == "csv" else column
+        key: Any = index if detected.dialect.has_cells else column
         try:
             values = [value for record in sample if (value := record.values[key]) not in ("", None)]
         except KeyError:
@@ -151,7 +151,7 @@ def with_types(reading: Reading, seen: SourceScan) -> Reading:
 def untyped(reading: Reading) -> bool:
     """Return whether a column of a CSV source still lacks a type, so that a scan is needed."""
     mapped = set(reading.fields.values())
-    return reading.dialect.format == "csv" and any(
+    return reading.dialect.has_cells and any(
         column not in reading.types and column not in mapped for column in reading.columns
     )
 
@@ -168,7 +168,7 @@ def redeclared(reading: Reading, declared: DeclaredReading, now_ms: int) -> Read
         if (value := getattr(declared, name)) is not None
     }
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
-    if reading.dialect.format == "csv":  # JSONL has no such parts, whatever was said of them
+    if reading.dialect.has_cells:  # JSONL has no such parts, whatever was said of them
         dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)
         if declared.header is not None:
             dialect["header"] = declared.header

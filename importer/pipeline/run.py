@@ -8,17 +8,27 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
 from importer.errors import ImporterError, Interrupted, ReconciliationError, ResultsError, TooManyErrors
 from importer.events.mapper import Mapper
-from importer.model import Batch, Delivered, Event, Record, Rejection, Status, Verdict
+from importer.model import (
+    Batch,
+    Collisions,
+    Delivered,
+    Event,
+    Record,
+    Rejection,
+    SourceAudit,
+    Status,
+    Verdict,
+)
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, now_iso
-from importer.profile.collisions import CollisionAudit, Collisions
-from importer.profile.summary import ProfileSummary
+from importer.profile.collisions import CollisionAudit
+from importer.profile.summary import SummaryCounter
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.counts import Counts
@@ -64,7 +74,7 @@ class _Tally:
     records: int = 0  # in scope, those of a resumed run's first part included
     finished: bool = False  # the source was read to the end of the scope
     notes: int = 0
-    facts: ProfileSummary = field(default_factory=ProfileSummary)
+    facts: SummaryCounter = field(default_factory=SummaryCounter)
     audit: CollisionAudit | None = None
     collisions: Collisions | None = None
 
@@ -322,14 +332,15 @@ def _verify(job: Job, tally: _Tally, counts: Counts, as_written: ResultsState | 
 
 def _ended(job: Job, tally: _Tally, counts: Counts, error: ImporterError | None) -> Manifest:
     scope = tally.records if tally.finished else job.records
-    audit: Any = job.manifest.audit
+    audit = job.manifest.audit
     if job.manifest.kind == "dry-run" and tally.finished and error is None:
-        facts = job.scan.facts if job.scan.whole else tally.facts
-        facts.records = facts.records or tally.records
-        whole = job.scan.whole or (job.options.limit is None and not job.standing.records)
-        audit = {"facts": facts.to_json(), "whole": whole, "notes": tally.notes}
-        if tally.collisions is not None:
-            audit["collisions"] = tally.collisions.to_json()
+        facts = job.scan.facts if job.scan.whole else tally.facts.summary()
+        audit = SourceAudit(
+            facts if facts.records else replace(facts, records=tally.records),
+            whole=job.scan.whole or (job.options.limit is None and not job.standing.records),
+            notes=tally.notes,
+            collisions=tally.collisions,
+        )
     return replace(
         job.manifest,
         ended=now_iso(),

@@ -16,7 +16,7 @@ from importer.delivery.send_one import post_one
 from importer.errors import RefusedError, UsageError
 from importer.events.times import NS_PER_MS, TimeReader
 from importer.events.types import BadValue
-from importer.mixpanel import rules
+from importer.mixpanel import limits, rules
 from importer.model import JSON, Credentials
 from importer.settings import TOKEN, find_credentials, find_destination
 from importer.text import quoted
@@ -75,7 +75,7 @@ def track(
     now = clock.time_ns() // NS_PER_MS
     when = now if time is None else _milliseconds(time)
     body = _body(name, distinct_id, properties, ip, when, now)
-    old = now - when > rules.TRACK_MAX_AGE_MS - rules.TRACK_MARGIN_MS
+    old = now - when > limits.TRACK_ACCEPTED_AGE_MS
     destination = find_destination(os.environ, endpoint="import" if old else "track")
     check_destination(destination)
     reply = post_one(body, when, destination, _credentials(token), timeout=_TIMEOUT)

@@ -9,14 +9,13 @@ fingerprints of 40 bytes wait in temporary files, by their first bits, and are c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, Self
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from importer.model import Event
+from importer.model import NO_COLLISIONS, Collisions, Event
 from importer.profile.spill import Spill
 
 _DAY_MS: Final = 86_400_000
@@ -24,43 +23,6 @@ _FINGERPRINT: Final = Struct("=16sQQQ")  # key, content, time, row
 _WIDTH: Final = _FINGERPRINT.size // 8
 _IN_MEMORY: Final = 250_000
 _NAMED: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Collisions:
-    """What an audit found.
-
-    Attributes:
-        events: How many events were compared; or, where all ids are different so that no event had to be
-            made, how many records brought one along.
-        identical: Events that are equal in everything to an earlier one: Mixpanel keeps one of them.
-        lost: Events that differ from another with the same name, distinct_id, time and ``$insert_id``.
-        lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
-        first: Rows of the first pairs that differ, at most five.
-        first_identical: Rows of the first pairs that are identical, at most five.
-    """
-
-    events: int = 0
-    identical: int = 0
-    lost: int = 0
-    lost_by_day: int = 0
-    first: tuple[tuple[int, int], ...] = ()
-    first_identical: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def found(self) -> bool:
-        """Whether events that differ would become one."""
-        return bool(self.lost or self.lost_by_day)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what a manifest keeps of it."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Collisions:
-        """Return what a manifest kept."""
-        pairs = {name: tuple((a, b) for a, b in data[name]) for name in ("first", "first_identical")}
-        return cls(**{**data, **pairs})
 
 
 class CollisionAudit:
@@ -140,13 +102,14 @@ def _compare(block: bytes) -> Collisions:
     order = np.lexsort((row, content, time, key2, key1))
     same_key = (np.diff(key1[order]) == 0) & (np.diff(key2[order]) == 0)
     if not same_key.any():
-        return Collisions()
+        return NO_COLLISIONS
     same_time = same_key & (np.diff(time[order]) == 0)
     same_all = same_time & (np.diff(content[order]) == 0)
     rows = row[order]
     pairs = np.stack((rows[:-1], rows[1:]), axis=1)
     differ = same_key & ~same_all
     return Collisions(
+        events=len(table),
         identical=int(same_all.sum()),
         lost=int((same_time & ~same_all).sum()),
         lost_by_day=int((same_key & ~same_time).sum()),

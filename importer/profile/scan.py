@@ -17,10 +17,21 @@ from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.events.types import BadValue
-from importer.model import ColumnProfile, Dialect, Event, Field, Reading, Record, Rejection
-from importer.profile.collisions import CollisionAudit, Collisions
+from importer.model import (
+    NO_COLLISIONS,
+    Collisions,
+    ColumnProfile,
+    Dialect,
+    Event,
+    Field,
+    ProfileSummary,
+    Reading,
+    Record,
+    Rejection,
+)
+from importer.profile.collisions import CollisionAudit
 from importer.profile.column_types import TypeInference
-from importer.profile.summary import ProfileSummary
+from importer.profile.summary import SummaryCounter
 from importer.profile.unique import UniqueCheck
 from importer.results.counts import Counts
 from importer.source.reader import open_source
@@ -43,7 +54,7 @@ class SourceScan:
     """
 
     profiles: tuple[ColumnProfile, ...] = ()
-    facts: ProfileSummary = field(default_factory=ProfileSummary)
+    facts: ProfileSummary = field(default_factory=lambda: SummaryCounter().summary())
     records: tuple[int, ...] = ()
     whole: bool = True
     collisions: Collisions | None = None
@@ -81,8 +92,8 @@ def _scan(
     watch: Callable[[int], None],
     dialects: Sequence[Dialect],
 ) -> SourceScan:
-    types = TypeInference(reading.columns, reading.null) if reading.dialect.format == "csv" else None
-    facts = ProfileSummary()
+    types = TypeInference(reading.columns, reading.null) if reading.dialect.has_cells else None
+    facts = SummaryCounter()
     look = _Look(reading, facts)
     counted = [0] * len(paths)
     readings = [replace(reading, dialect=dialect) for dialect in dialects] or [reading] * len(paths)
@@ -104,7 +115,7 @@ def _scan(
         else:
             look.add(len(records), values)
     facts.records = sum(counted)
-    return SourceScan(types.profiles() if types else (), facts, tuple(counted))
+    return SourceScan(types.profiles() if types else (), facts.summary(), tuple(counted))
 
 
 def audit_ids(
@@ -131,7 +142,7 @@ def audit_ids(
     with CollisionAudit(folder) as found:
         count = _different_ids(paths, readings, mappers, folder, limit, watch)
         if count is not None:
-            return Collisions(events=count)
+            return replace(NO_COLLISIONS, events=count)
         for at, part in _parts(paths, readings, limit, watch):
             found.add(item for item in mappers[at].map(part) if isinstance(item, Event))
         return found.result()
@@ -180,21 +191,21 @@ def _records(part: Sequence[Record | Rejection]) -> Sequence[Record]:
 
 def scan_sample(sample: Iterable[Record | Rejection], reading: Reading) -> SourceScan:
     """Return what can be said of a source from its first records alone."""
-    facts = ProfileSummary()
+    facts = SummaryCounter()
     records = [item for item in sample if isinstance(item, Record)]
     values: Any = list(map(_values_of, records))
-    if reading.dialect.format == "csv":
+    if reading.dialect.has_cells:
         values = list(zip(*values, strict=True)).__getitem__
     if records:
         _Look(reading, facts).add(len(records), values)
     facts.records = len(records)
-    return SourceScan((), facts, (len(records),), whole=False)
+    return SourceScan((), facts.summary(), (len(records),), whole=False)
 
 
 class _Look:
     """Finds the names and the times of records, to count them."""
 
-    def __init__(self, reading: Reading, facts: ProfileSummary) -> None:
+    def __init__(self, reading: Reading, facts: SummaryCounter) -> None:
         self._facts = facts
         self._reader = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._quick = make_fast_times(self._reader) if speedups.COMPILED else None
@@ -243,7 +254,7 @@ def _finder(reading: Reading, field: Field) -> Callable[[int, Any], Sequence[Any
     column = reading.fields.get(field)
     if column is None:
         return lambda count, _: [None] * count
-    if reading.dialect.format == "csv":
+    if reading.dialect.has_cells:
         index = reading.columns.index(column)
         return lambda _, column: column(index)
     path = path_to(column, reading.columns)

@@ -1,14 +1,17 @@
-"""What a file holds, counted: events by name, and the proof that its times mean what they seem to."""
+"""Counts over the events of a source: names, and the proof that its times mean what they seem to."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
+
+from importer.mixpanel.limits import DELETABLE_DAYS
+from importer.model import ProfileSummary
 
 MAX_NAMES: Final = 10_000
 """From here on further names are counted together, so that memory stays flat."""
@@ -18,26 +21,14 @@ _SEARCHED: Final = 4  # so many divisions cost more than to search where a quart
 # Two days inside of the years 1 to 9999, so that the calendar of no zone ends before.
 _FIRST_QUARTER: Final = -62_135_596_800 // 900 + 192
 _LAST_QUARTER: Final = 253_402_300_800 // 900 - 193
-_UNDELETABLE_DAYS: Final = 180
-"""Mixpanel's UI deletes no events that are older (docs: Data Management, Data Deletion)."""
 
 
 @dataclass(slots=True)
-class ProfileSummary:
-    """Counts over the events of a source. Memory is bounded by names and by the span of time.
+class SummaryCounter:
+    """Counts events as they stream. Memory is bounded by names and by the span of time.
 
     Attributes:
-        records: Records, readable or not.
-        unreadable: Records that could not be read, such as a line of bad JSON.
-        names: Events by name.
-        other_names: Events whose names came after `MAX_NAMES` others.
-        no_time: Records without a time that could be read.
-        no_zone: Records whose time says no zone, where none was given.
-        clock_changes: Records whose local time does not exist or exists twice.
-        forms: How the times are written, and how often.
-        first: Earliest instant, nanoseconds since the epoch; None while there is none.
-        last: Latest instant.
-        quarters: Events by quarter of an hour since the epoch.
+        records: As in `ProfileSummary`, and so are those below.
     """
 
     records: int = 0
@@ -67,8 +58,7 @@ class ProfileSummary:
             return
         ordered = sorted(instants)  # they are in order nearly always
         earliest, latest = ordered[0], ordered[-1]
-        self.first = earliest if self.first is None else min(self.first, earliest)
-        self.last = latest if self.last is None else max(self.last, latest)
+        self._widen(earliest, latest)
         quarters = range(earliest // _QUARTER_NS, latest // _QUARTER_NS + 1)
         if len(quarters) * _SEARCHED > len(ordered):
             self.quarters.update([instant // _QUARTER_NS for instant in ordered])
@@ -80,66 +70,80 @@ class ProfileSummary:
                 self.quarters[quarter] += end - begin
             begin = end
 
-    @property
-    def timed(self) -> int:
-        """How many records have a time."""
-        return self.quarters.total()
+    def merge(self, part: ProfileSummary) -> None:
+        """Add what was counted over another part of the source, or over another source.
 
-    def older_than_180_days(self, now_ns: int) -> int:
-        """Return how many events Mixpanel's UI could no longer delete, to a quarter of an hour."""
-        limit = (now_ns - _UNDELETABLE_DAYS * 86_400 * 10**9) // _QUARTER_NS
-        return sum(count for quarter, count in self.quarters.items() if quarter < limit)
+        Counts are those of one pass over both, but for which names are told apart where there are more than
+        `MAX_NAMES`.
+        """
+        self.records += part.records
+        self.unreadable += part.unreadable
+        self.no_time += part.no_time
+        self.no_zone += part.no_zone
+        self.clock_changes += part.clock_changes
+        self.other_names += part.other_names
+        for name, count in part.names.items():
+            if name in self.names or len(self.names) < MAX_NAMES:
+                self.names[name] += count
+            else:
+                self.other_names += count
+        self.forms.update(part.forms)
+        self.quarters.update(part.quarters)
+        if part.first is not None and part.last is not None:
+            self._widen(part.first, part.last)
 
-    def ahead(self, now_ns: int) -> int:
-        """Return how many events lie ahead of the clock, to a quarter of an hour."""
-        return sum(count for quarter, count in self.quarters.items() if quarter > now_ns // _QUARTER_NS)
+    def _widen(self, earliest: int, latest: int) -> None:
+        self.first = earliest if self.first is None else min(self.first, earliest)
+        self.last = latest if self.last is None else max(self.last, latest)
 
-    def by_hour(self, zone: str = "") -> list[int]:
-        """Return events by hour of the day, 24 counts, in UTC or in an IANA zone."""
-        hours = [0] * 24
-        for moment, count in self._moments(zone):
-            hours[moment.hour] += count
-        return hours
-
-    def by_day(self, zone: str = "") -> dict[str, int]:
-        """Return events by day (ISO 8601), in order, in UTC or in an IANA zone."""
-        days: Counter[str] = Counter()
-        for moment, count in self._moments(zone):
-            days[moment.date().isoformat()] += count
-        return dict(sorted(days.items()))
-
-    def _moments(self, zone: str) -> list[tuple[datetime, int]]:
-        where = ZoneInfo(zone) if zone else UTC
-        return [
-            (datetime.fromtimestamp(min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER) * 900, where), count)
-            for quarter, count in self.quarters.items()
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what a manifest keeps of it: a plan for a later run of the same source."""
-        return {
-            "records": self.records,
-            "unreadable": self.unreadable,
-            "names": dict(self.names.most_common()),
-            "other_names": self.other_names,
-            "no_time": self.no_time,
-            "no_zone": self.no_zone,
-            "clock_changes": self.clock_changes,
-            "forms": dict(self.forms),
-            "first": self.first,
-            "last": self.last,
-            "quarters": {str(quarter): count for quarter, count in sorted(self.quarters.items())},
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ProfileSummary:
-        """Return the facts that a manifest kept."""
-        quarters = {int(quarter): count for quarter, count in data["quarters"].items()}
-        return cls(
-            **{
-                **data,
-                "names": Counter(data["names"]),
-                "forms": Counter(data["forms"]),
-                "quarters": Counter(quarters),
-            }
+    def summary(self) -> ProfileSummary:
+        """Return what was counted so far."""
+        return ProfileSummary(
+            records=self.records,
+            unreadable=self.unreadable,
+            names=dict(self.names.most_common()),
+            other_names=self.other_names,
+            no_time=self.no_time,
+            no_zone=self.no_zone,
+            clock_changes=self.clock_changes,
+            forms=dict(self.forms),
+            first=self.first,
+            last=self.last,
+            quarters=dict(sorted(self.quarters.items())),
         )
+
+
+# ── what a summary tells ─────────────────────────────────────────────────────────────────────────
+
+
+def count_undeletable(summary: ProfileSummary, now_ns: int) -> int:
+    """Return how many events Mixpanel's UI could no longer delete, to a quarter of an hour."""
+    limit = (now_ns - DELETABLE_DAYS * 86_400 * 10**9) // _QUARTER_NS
+    return sum(count for quarter, count in summary.quarters.items() if quarter < limit)
+
+
+def count_ahead(summary: ProfileSummary, now_ns: int) -> int:
+    """Return how many events lie ahead of the clock, to a quarter of an hour."""
+    return sum(count for quarter, count in summary.quarters.items() if quarter > now_ns // _QUARTER_NS)
+
+
+def count_by_hour(summary: ProfileSummary, zone: str = "") -> list[int]:
+    """Return events by hour of the day, 24 counts, in UTC or in an IANA zone."""
+    hours = [0] * 24
+    for moment, count in _moments(summary, zone):
+        hours[moment.hour] += count
+    return hours
+
+
+def count_by_day(summary: ProfileSummary, zone: str = "") -> dict[str, int]:
+    """Return events by day (ISO 8601), in order, in UTC or in an IANA zone."""
+    days: Counter[str] = Counter()
+    for moment, count in _moments(summary, zone):
+        days[moment.date().isoformat()] += count
+    return dict(sorted(days.items()))
+
+
+def _moments(summary: ProfileSummary, zone: str) -> Iterator[tuple[datetime, int]]:
+    where = ZoneInfo(zone) if zone else UTC
+    for quarter, count in summary.quarters.items():
+        yield datetime.fromtimestamp(min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER) * 900, where), count

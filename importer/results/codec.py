@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from itertools import repeat
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -14,6 +16,7 @@ from importer.text import quoted
 
 T = TypeVar("T")
 
+_is_integer = re.compile(r"0|-?[1-9][0-9]{0,18}").fullmatch
 _SCALARS = frozenset({str, int, bool, NoneType})
 
 
@@ -76,8 +79,7 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
         (inner,) = (each for each in arguments if each is not NoneType)
         return None if value is None else _decode(inner, value, where)
     if origin is tuple:
-        items = _expect(value, list, where, "a list")
-        return tuple(_decode(arguments[0], each, f"{where}[{i}]") for i, each in enumerate(items))
+        return _decode_tuple(arguments, value, where)
     if origin is Mapping:
         return _decode_mapping(arguments, value, where)
     if is_dataclass(hint):
@@ -87,12 +89,34 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
     return _decode_scalar(hint, value, where)
 
 
+def _decode_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    """Check a list of any length, or one of as many items as there are types."""
+    items = _expect(value, list, where, "a list")
+    hints = repeat(arguments[0], len(items)) if arguments[-1] is Ellipsis else arguments
+    if arguments[-1] is not Ellipsis and len(items) != len(arguments):
+        raise DecodeError(f"{where} is {quoted(value)}, expected a list of {len(arguments)}")
+    return tuple(
+        _decode(hint, each, f"{where}[{i}]") for i, (hint, each) in enumerate(zip(hints, items, strict=True))
+    )
+
+
 def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
     keys, values = arguments
+    found = _expect(value, dict, where, "an object")
+    if values is int and all(type(each) is int for each in found.values()):  # tens of thousands of counts
+        return {_decode_key(keys, key, where): each for key, each in found.items()}
     return {
-        _decode(keys, key, f"{where}: a name"): _decode(values, each, _at(where, key))
-        for key, each in _expect(value, dict, where, "an object").items()
+        _decode_key(keys, key, where): _decode(values, each, _at(where, key)) for key, each in found.items()
     }
+
+
+def _decode_key(hint: Any, key: str, where: str) -> Any:
+    """Check the name of a value: JSON has it as text, whatever it is."""
+    if hint is not int:
+        return _decode(hint, key, f"{where}: a name")
+    if not _is_integer(key):
+        raise DecodeError(f"{where}: a name is {quoted(key)}, expected an integer")
+    return int(key)
 
 
 def _decode_scalar(hint: type, value: Any, where: str) -> Any:

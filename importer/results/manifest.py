@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,13 @@ import orjson
 
 from importer.errors import ResultsError
 from importer.model import (
-    JSON,
     Credentials,
     DeliverySettings,
     Endpoint,
     Fingerprint,
     Reading,
     RunKind,
+    SourceAudit,
     Status,
 )
 from importer.results.codec import DecodeError, decode, encode
@@ -65,7 +65,7 @@ class Manifest:
         unattempted: Records without an outcome, once the run has ended.
         reconciled: Whether outcomes and unattempted records add up to the scope.
         exit_code: What the process ended with.
-        audit: What a dry run saw in the file as a whole.
+        audit: What was seen of the source as a whole.
     """
 
     kind: RunKind
@@ -92,7 +92,7 @@ class Manifest:
     unattempted: int | None = None
     reconciled: bool | None = None
     exit_code: int | None = None
-    audit: Mapping[str, JSON] | None = None
+    audit: SourceAudit | None = None
 
 
 def manifest_text(manifest: Manifest) -> str:

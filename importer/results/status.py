@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import ResultsError
+from importer.mixpanel.hosts import region_of
 from importer.results.counts import Counts
 from importer.results.history import ChainRun, is_among, read_frames, rows_of, whole_chain
 from importer.results.paths import results_path, retry_path
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from importer.results.recovery import ResultsState
 
 _PROGRAM = "mixpanel-importer"
-_HOSTS = {
-    "https://api.mixpanel.com": [],
-    "https://api-eu.mixpanel.com": ["--region", "eu"],
-    "https://api-in.mixpanel.com": ["--region", "in"],
-}
 _KINDS = {"real": [], "dry-run": ["--dry-run"], "sandbox": ["--sandbox"]}
 
 
@@ -144,7 +140,11 @@ def _resume_run(run: ChainRun) -> str:
     if manifest.endpoint != "import":
         words += ["--endpoint", manifest.endpoint]
     if manifest.kind != "sandbox":
-        words += _HOSTS.get(manifest.base_url, ["--base-url", manifest.base_url])
+        region = region_of(manifest.base_url)
+        if region is None:
+            words += ["--base-url", manifest.base_url]
+        elif region != "us":
+            words += ["--region", region]
     if run.results != results_path(source, manifest.kind):
         words += ["--results", str(run.results)]
     if manifest.limit is not None:

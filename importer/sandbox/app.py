@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from importer.mixpanel.rules import MAX_EVENTS_PER_REQUEST
+from importer.mixpanel.limits import MAX_EVENTS_PER_REQUEST
 from importer.sandbox import answers
 from importer.sandbox.access import RollingLimit, is_allowed
 from importer.sandbox.answers import SandboxAnswer

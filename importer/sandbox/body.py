@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from importer.mixpanel.rules import MAX_EVENT_BYTES
+from importer.mixpanel.limits import MAX_EVENT_BYTES
 
 _GZIP = 31  # what zlib calls its largest window in gzip's format
 

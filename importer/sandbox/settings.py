@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from importer.mixpanel.rules import MAX_REQUEST_BYTES
+from importer.mixpanel.limits import MAX_REQUEST_BYTES
 
 
 class ServiceAccount(NamedTuple):

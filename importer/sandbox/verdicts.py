@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from importer.mixpanel import rules
+from importer.mixpanel import limits, rules
 from importer.sandbox.store import Landed
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _track_problem(event: Any) -> rules.Violation | None:
 def _is_dropped(properties: dict[str, Any], now_ms: int, token: str) -> bool:
     """True for what /track takes and never shows. An event without a time gets the clock's first."""
     time = rules.to_milliseconds(properties.setdefault("time", now_ms))
-    return time < now_ms - rules.TRACK_MAX_AGE_MS or token not in ("", properties["token"])
+    return time < now_ms - limits.TRACK_MAX_AGE_MS or token not in ("", properties["token"])
 
 
 def _kept(event: dict[str, Any], now_ms: int) -> Landed:
@@ -130,8 +130,8 @@ def _kept(event: dict[str, Any], now_ms: int) -> Landed:
     properties.pop("token", None)
     user, insert_id = properties.get("distinct_id"), properties.get("$insert_id")
     body = orjson.dumps(event)
-    if len(body) > rules.MAX_STRING_CHARACTERS and (
-        len(event["event"]) > rules.MAX_STRING_CHARACTERS or rules.holds_long_text(properties)
+    if len(body) > limits.MAX_STRING_CHARACTERS and (
+        len(event["event"]) > limits.MAX_STRING_CHARACTERS or rules.holds_long_text(properties)
     ):
         event = _cut(event)
         body, user = orjson.dumps(event), event["properties"].get("distinct_id")
@@ -142,7 +142,7 @@ def _cut(value: Any) -> Any:
     """Cut every text inside to what Mixpanel keeps. It goes as deep as orjson has gone: 1,024 levels."""
     match value:
         case str():
-            return value[: rules.MAX_STRING_CHARACTERS]
+            return value[: limits.MAX_STRING_CHARACTERS]
         case dict():
             return {name: _cut(item) for name, item in value.items()}
         case list():

@@ -70,4 +70,4 @@ def _bits(rows: Iterable[int]) -> bytearray:
 
 def _encoder(dialect: Dialect) -> Callable[[Any], bytes]:
     """What makes the bytes of the source out of what its reader gives."""
-    return bytes if dialect.format == "jsonl" else encoder(dialect.encoding).encode
+    return bytes if not dialect.has_cells else encoder(dialect.encoding).encode

@@ -14,12 +14,13 @@ from typing import Final
 
 from importer.errors import SourceError, UsageError
 from importer.model import Dialect, FormatName, Record
-from importer.source.encoding import BOM, bad_byte, handler, known_encoding, short
+from importer.source.encoding import BOM, bad_byte, handler, known_encoding
 from importer.source.files import cannot_read, compression_of, head_of, open_binary
 from importer.source.foreign_formats import begins_as_json, is_array, refuse_other_json, refuse_other_kinds
 from importer.source.formats.csv import DELIMITERS, parse
 from importer.source.header import column_names
 from importer.source.reader import open_source
+from importer.text import quoted_name
 
 SAMPLE_RECORDS: Final = 1000
 SAMPLE_SIZE: Final = 1_000_000  # characters or bytes of text
@@ -79,7 +80,7 @@ def detect_source(
         UsageError: An argument is none that can be used.
     """
     if format not in (None, "csv", "jsonl"):
-        raise UsageError(f"{short(format or '')} is no format.", "Formats are csv and jsonl.")
+        raise UsageError(f"{quoted_name(format or '')} is no format.", "Formats are csv and jsonl.")
     said = dialect_options(encoding, delimiter, quote)
     enclosing = said.get("quote", '"')
     compression = compression_of(head_of(path, _MAGIC))
@@ -110,7 +111,7 @@ def _with_sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Dete
                 records.append(item)
             if len(records) == SAMPLE_RECORDS or size >= SAMPLE_SIZE:
                 break
-    if dialect.format == "jsonl":
+    if not dialect.has_cells:
         columns = tuple(dict.fromkeys(key for record in records for key in record.values))
     return DetectedSource(dialect, columns, tuple(records))
 
@@ -136,7 +137,7 @@ def _one_character(delimiter: str) -> str:
     found = _TAB.get(delimiter, delimiter)
     if len(found) != 1 or found in '"\r\n\0 ':
         raise UsageError(
-            f"{short(delimiter)} is no delimiter.",
+            f"{quoted_name(delimiter)} is no delimiter.",
             'It is one character, for example --delimiter ";" (or "tab").',
         )
     return found
@@ -148,7 +149,7 @@ def _quote(quote: str) -> str:
         return ""
     if len(quote) != 1 or quote in "\r\n\0 ,;\t|":
         raise UsageError(
-            f"{short(quote)} is no quote.",
+            f"{quoted_name(quote)} is no quote.",
             'It is one character, for example --quote "\'", or the word none.',
         )
     return quote

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from importer.errors import UsageError
+from importer.text import quoted_name
 
 BOM: Final = "\ufeff"
-SHORT: Final = 60
-"""Most characters of a file's text in a message."""
 
 _HANDLER: Final = "importer.source.encoding"
 _NOT_FOR_FILES: Final = {
@@ -62,9 +61,9 @@ def known_encoding(name: str) -> str:
         found = codecs.lookup(name).name
         "".encode(found)  # a codec that isn't for text (hex, zip) says so here
     except (LookupError, ValueError) as error:
-        raise UsageError(f"{short(name)} is not an encoding that Python knows.", remedy) from error
+        raise UsageError(f"{quoted_name(name)} is not an encoding that Python knows.", remedy) from error
     if found in _NOT_FOR_FILES:
-        raise UsageError(f"{short(name)} is not an encoding that files are written in.", remedy)
+        raise UsageError(f"{quoted_name(name)} is not an encoding that files are written in.", remedy)
     return "utf-8" if found == "utf-8-sig" else found
 
 
@@ -87,17 +86,6 @@ def bad_byte(lines: Sequence[str]) -> tuple[int, int, int] | None:
         except UnicodeEncodeError as error:
             return index, error.start + 1, ord(line[error.start]) & 0xFF
     return None
-
-
-def cut(value: str, limit: int = SHORT) -> str:
-    """A value from outside as it may stand in a message: on one line, escaped, cut to ``limit``."""
-    shown = repr(value[: limit + 1])[1:-1]
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
-
-
-def short(value: str, limit: int = SHORT) -> str:
-    """As `cut`, in quotes."""
-    return f"'{cut(value, limit - 2)}'"
 
 
 def ignore(row: int, piece: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from importer.errors import SourceError
-from importer.source.encoding import short
+from importer.text import quoted_name
 
 
 def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
@@ -22,7 +22,7 @@ def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
     for name, numbers in places.items():
         if len(numbers) > 1:
             raise SourceError(
-                f"{path}: the header names {short(name)} {len(numbers)} times "
+                f"{path}: the header names {quoted_name(name)} {len(numbers)} times "
                 f"(columns {', '.join(numbers)}).",
                 "Give each column its own name, or read the file with --no-header.",
             )

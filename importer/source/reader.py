@@ -10,13 +10,14 @@ from typing import Any, Self, TypeVar
 from importer.errors import SourceError
 from importer.model import Dialect, Record, Rejection
 from importer.source.blocks import MAX_RECORDS, MAX_SIZE, in_blocks
-from importer.source.encoding import BOM, cut, ignore, known_encoding
+from importer.source.encoding import BOM, ignore, known_encoding
 from importer.source.files import cannot_read, open_binary
 from importer.source.formats.csv import LIMIT, CsvReader
 from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
 from importer.source.formats.jsonl import JsonlReader
 from importer.source.header import column_names
 from importer.source.lines import ByteLines, TextLines
+from importer.text import escaped_cut
 
 _Part = TypeVar("_Part")
 
@@ -52,7 +53,7 @@ class Source:
         binary, self._disk = open_binary(path, dialect.compression)
         self._file = binary
         self._reader: CsvReader | JsonlReader
-        if dialect.format == "jsonl":
+        if not dialect.has_cells:
             self._reader = JsonlReader(ByteLines(binary, LINE_LIMIT), keep=keep)
         else:
             text = TextLines(binary, encoding, LIMIT)
@@ -65,7 +66,7 @@ class Source:
         self._at_end = False
         self._one_by_one = iter(self._reader)
         self._items = self._translated(self._one_by_one)
-        if dialect.format == "csv" and dialect.header:
+        if dialect.has_cells and dialect.header:
             self._read_header(columns)
 
     def __enter__(self) -> Self:
@@ -156,7 +157,7 @@ class Source:
             self.close()
             raise SourceError(
                 f"{self._path}: the header doesn't name the expected {len(columns)} columns "
-                f"({cut(', '.join(columns))}).",
+                f"({escaped_cut(', '.join(columns))}).",
                 "Give the file that these columns were taken from.",
             )
         mark = BOM if self._reader.bom else ""

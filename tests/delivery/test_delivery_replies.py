@@ -16,8 +16,8 @@ from importer.delivery.replies import (
     interpret,
     server_words,
 )
-from importer.delivery.words import MAX_WORDS, one_line, short
 from importer.model import Status, Verdict
+from importer.text import MAX_LINE, one_line, quoted
 
 IDS = ["a", "b", "c"]
 
@@ -224,10 +224,10 @@ def test_the_words_of_a_server_are_found_wherever_it_puts_them():
 
 def test_words_are_escaped_and_bounded():
     assert one_line("a\u202eb\x00") == r"a\u202eb\x00"
-    assert len(one_line("x" * 10_000_000)) == MAX_WORDS
-    assert len(one_line("\x00" * 10_000)) == MAX_WORDS
-    assert len(short("x" * 100)) == 60
-    assert short({"a": "x" * 500}).startswith("{'a': 'xxx")
+    assert len(one_line("x" * 10_000_000)) == MAX_LINE
+    assert len(one_line("\x00" * 10_000)) == MAX_LINE
+    assert len(quoted("x" * 100)) == 60
+    assert quoted({"a": "x" * 500}).startswith("{'a': 'xxx")
 
 
 JSONS = st.recursive(

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from importer.errors import MappingError, UsageError
 from importer.events import insert_id
 from importer.events.mapper import Mapper
-from importer.mixpanel import rules
+from importer.mixpanel import limits, rules
 from importer.model import Event, Reading, Record, Rejection
 
 NO_USER = "no distinct_id: sent as an event without a user"
@@ -371,7 +371,7 @@ def test_a_time_ahead_of_the_clock_is_invalid_and_says_when_to_send_it():
 )
 def test_a_time_before_1971_is_invalid(text: str):
     assert "before 1971" in refused(of_csv({"time": text})).error
-    assert taken(of_csv({"time": "1971-01-01T00:00:00Z"})).time == rules.MIN_TIME_MS
+    assert taken(of_csv({"time": "1971-01-01T00:00:00Z"})).time == limits.MIN_TIME_MS
 
 
 @pytest.mark.parametrize(
@@ -551,7 +551,7 @@ def test_a_key_that_would_have_been_mapped_had_it_come_earlier_is_invalid():
 )
 def test_properties_are_counted_with_those_that_are_added(most: int, more: Any):
     event = taken(of_jsonl(line(**{f"p{n}": n for n in range(most)}), **more))
-    assert len(properties(event)) == rules.MAX_PROPERTIES
+    assert len(properties(event)) == limits.MAX_PROPERTIES
     rejection = refused(of_jsonl(line(**{f"p{n}": n for n in range(most + 1)}), **more))
     assert "at most 254 properties, found 255" in rejection.error
 
@@ -559,7 +559,7 @@ def test_properties_are_counted_with_those_that_are_added(most: int, more: Any):
 def test_an_ip_and_a_tag_of_the_record_are_not_counted_twice():
     given = {f"p{n}": n for n in range(249)} | {"ip": "1.2.3.4", "import_tag": "old"}
     event = taken(of_jsonl(line(**given), tag="new"))
-    assert len(properties(event)) == rules.MAX_PROPERTIES
+    assert len(properties(event)) == limits.MAX_PROPERTIES
     assert properties(event)["import_tag"] == "new"
     assert event.note == "import_tag: --tag replaces 'old'"
 
@@ -606,9 +606,9 @@ def test_long_arrays_and_wide_objects_are_invalid():
 
 def test_an_event_of_a_megabyte_is_invalid():
     empty = len(taken(of_csv({"a": "x"})).body) - 1
-    most = rules.MAX_EVENT_BYTES - empty
+    most = limits.MAX_EVENT_BYTES - empty
     event = taken(of_csv({"a": "x" * most}))
-    assert len(event.body) == rules.MAX_EVENT_BYTES
+    assert len(event.body) == limits.MAX_EVENT_BYTES
     rejection = refused(of_csv({"a": "x" * (most + 1)}))
     assert "1,000,000 bytes" in rejection.error
     assert rejection.event == "Purchase"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,19 @@ from hypothesis import strategies as st
 from results_helpers import manifest, write_results
 
 from importer.errors import ResultsError, StorageError
-from importer.model import Credentials, DeliverySettings, Dialect, Fingerprint, Reading, Status
+from importer.model import (
+    NO_COLLISIONS,
+    Collisions,
+    Credentials,
+    DeliverySettings,
+    Dialect,
+    Fingerprint,
+    ProfileSummary,
+    Reading,
+    SourceAudit,
+    Status,
+)
+from importer.results.codec import encode
 from importer.results.counts import Counts
 from importer.results.manifest import (
     Manifest,
@@ -70,6 +83,30 @@ any_settings = st.builds(
     retry_wait=st.floats(0, 100),
     timeout=st.floats(0, 100),
 )
+any_instant = st.integers(-(2**62), 2**62)
+any_pairs = st.lists(st.tuples(any_count, any_count), max_size=3).map(tuple)
+any_audit = st.builds(
+    SourceAudit,
+    facts=st.builds(
+        ProfileSummary,
+        records=any_count,
+        unreadable=any_count,
+        other_names=any_count,
+        no_time=any_count,
+        no_zone=any_count,
+        clock_changes=any_count,
+        names=st.dictionaries(any_text, any_count, max_size=3),
+        forms=st.dictionaries(any_text, any_count, max_size=3),
+        first=st.none() | any_instant,
+        last=st.none() | any_instant,
+        quarters=st.dictionaries(any_instant, any_count, max_size=3),
+    ),
+    whole=st.booleans(),
+    notes=st.none() | any_count,
+    collisions=st.none() | st.builds(Collisions, *[any_count] * 4, any_pairs, any_pairs),
+)
+FACTS = encode(ProfileSummary(1, 0, {"a": 1}, 0, 0, 0, 0, {}, 0, 9, {1: 1}))
+PAIR = {**encode(NO_COLLISIONS), "first": [[1]]}
 any_manifest = st.builds(
     Manifest,
     kind=st.sampled_from(["real", "dry-run", "sandbox"]),
@@ -96,7 +133,7 @@ any_manifest = st.builds(
     unattempted=st.none() | any_count,
     reconciled=st.none() | st.booleans(),
     exit_code=st.none() | st.integers(0, 130),
-    audit=st.none() | st.dictionaries(any_text, any_json, max_size=3),
+    audit=st.none() | any_audit,
 )
 
 
@@ -189,6 +226,21 @@ def test_a_manifest_cut_at_any_byte_is_a_clear_error(tmp_path):
         ({"fingerprint": {"size": 1, "mtime_ns": 1}}, "fingerprint.digest is missing"),
         ({"settings": {"timeout": "x"}}, "settings.timeout is 'x', expected a number"),
         ({"audit": 7}, "audit is 7, expected an object"),
+        ({"audit": {}}, "audit.facts is missing"),
+        ({"audit": {"facts": {}, "whole": True}}, "audit.facts.clock_changes is missing"),
+        ({"audit": {"facts": None, "whole": True}}, "audit.facts is None, expected an object"),
+        ({"audit": {"facts": FACTS, "whole": 1}}, "audit.whole is 1, expected true or false"),
+        (
+            {"audit": {"facts": {**FACTS, "quarters": {"x": 1}}, "whole": True}},
+            "a name is 'x', expected an int",
+        ),
+        ({"audit": {"facts": {**FACTS, "quarters": {"1": "2"}}, "whole": True}}, "expected an integer"),
+        ({"audit": {"facts": {**FACTS, "first": "x"}, "whole": True}}, "audit.facts.first is 'x'"),
+        ({"audit": {"facts": FACTS, "whole": True, "collisions": {}}}, "audit.collisions.events is missing"),
+        (
+            {"audit": {"facts": FACTS, "whole": True, "collisions": PAIR}},
+            r"first\[0\] is \[1\], expected a list of 2",
+        ),
     ],
 )
 def test_an_edited_manifest_is_a_clear_error(tmp_path, change, said):
@@ -285,12 +337,13 @@ def test_a_salt_is_new_where_there_is_none(tmp_path, beside):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_json_does_not_have_is_never_written(value):
     with pytest.raises(ValueError, match="no number of JSON"):
-        manifest_text(manifest(audit={"facts": {"x": [value]}}))
+        manifest_text(manifest(reading=replace(manifest().reading, constants={"x": [value]})))
 
 
 @pytest.mark.parametrize("text", ["plain", "", "ü", "\x7f", "\x1b", "\u2028", "\udcff", '"\\'])
 def test_a_manifest_is_laid_out_in_one_way_and_in_ascii_whatever_it_holds(text):
-    made = manifest(source=text, audit={"facts": {"quarters": {"1": 2, "3": 4}, "empty": {}, "none": []}})
+    facts = ProfileSummary(1, 0, {text: 1}, 0, 0, 0, 0, {}, 0, 9, {1: 2, 3: 4})
+    made = manifest(source=text, audit=SourceAudit(facts, whole=True))
     document = json.loads(manifest_text(made))
     assert manifest_text(made) == json.dumps(document, indent=2) + "\n"
     assert document["source"] == text

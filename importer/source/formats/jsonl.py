@@ -13,8 +13,9 @@ from importer import speedups
 from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
 from importer.source.blocks import NOT_PARSED, Parsed
-from importer.source.encoding import ignore, short
+from importer.source.encoding import ignore
 from importer.source.lines import ByteLines
+from importer.text import quoted_name
 
 LIMIT: Final = 8 * 1024 * 1024
 """Most bytes of one line, its end included."""
@@ -152,5 +153,5 @@ def _fault(line: bytes, error: orjson.JSONDecodeError) -> str:
         )
     near = text[error.pos : error.pos + 20].rstrip()
     slip = next((f"; {meaning}" for word, meaning in _SLIPS if near.startswith(word)), "")
-    where = f", near {short(near)}" if near else ""
+    where = f", near {quoted_name(near)}" if near else ""
     return f"no JSON at column {error.colno}: {error.msg}{where}{slip}"

@@ -2,9 +2,10 @@ import pytest
 from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, batch, batch_of, event, numbers, settings
 
 from importer.delivery.bodies import overhead, token_array, token_suffix
-from importer.delivery.pending import TRACK_AGE_MS, DeliveryState, PendingBatch
+from importer.delivery.pending import DeliveryState, PendingBatch
 from importer.delivery.replies import Lost, Refused, Settled, Throttled, TooLarge, Unexplained
 from importer.errors import DeliveryError, RefusedError
+from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import Batch, Status, Verdict
 
 
@@ -241,7 +242,7 @@ def test_a_refusal_stops_the_run_and_gives_no_verdict():
 
 
 def test_what_track_would_drop_is_invalid_and_not_sent():
-    events = [event(0, NOW - TRACK_AGE_MS - 1), event(1, NOW - TRACK_AGE_MS), event(2, NOW)]
+    events = [event(0, NOW - TRACK_ACCEPTED_AGE_MS - 1), event(1, NOW - TRACK_ACCEPTED_AGE_MS), event(2, NOW)]
     job = PendingBatch(0, batch_of(events))
     assert drive(job, common(TRACK), lambda sent: imported(len(sent))) == [[1, 2]]
     assert statuses(job) == [Status.INVALID, Status.IMPORTED, Status.IMPORTED]
@@ -262,7 +263,7 @@ def test_import_takes_events_of_any_age():
 
 
 def test_an_event_that_grew_too_old_while_its_answer_was_awaited_is_failed_not_invalid():
-    job, known = PendingBatch(0, batch(0, time=NOW - TRACK_AGE_MS)), common(TRACK)
+    job, known = PendingBatch(0, batch(0, time=NOW - TRACK_ACCEPTED_AGE_MS)), common(TRACK)
     job.request(known, NOW)
     job.answer(Lost(None, "broke"), known)
     assert not job.request(known, NOW + 1)

@@ -4,9 +4,9 @@ import pytest
 from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, event, until
 from delivery_server import Server, answer
 
-from importer.delivery.pending import TRACK_AGE_MS
 from importer.delivery.send_one import OneReply, post_one
 from importer.errors import RefusedError
+from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import Destination
 
 EVENT = event(1)
@@ -57,7 +57,7 @@ def test_a_success_that_is_not_mixpanel_s_is_an_error():
 
 def test_an_event_that_is_too_old_for_track_goes_to_import_with_the_same_token():
     with Server(lambda _, connection: connection.reply(200, b'{"num_records_imported":1}')) as server:
-        assert post(server, time=NOW - TRACK_AGE_MS - 1) == OneReply(200, None)
+        assert post(server, time=NOW - TRACK_ACCEPTED_AGE_MS - 1) == OneReply(200, None)
     request = server.requests[0]
     assert request.target == "/import?strict=1"
     assert request.headers["authorization"].startswith("Basic ")
@@ -66,7 +66,7 @@ def test_an_event_that_is_too_old_for_track_goes_to_import_with_the_same_token()
 
 def test_an_event_that_is_just_young_enough_goes_to_track():
     with Server(lambda _, connection: connection.reply(200, b"1")) as server:
-        assert post(server, time=NOW - TRACK_AGE_MS).error is None
+        assert post(server, time=NOW - TRACK_ACCEPTED_AGE_MS).error is None
     assert server.requests[0].target == "/track"
     assert server.requests[0].events()[0]["properties"]["token"] == CREDENTIALS.username
 

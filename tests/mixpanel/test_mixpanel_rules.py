@@ -8,7 +8,7 @@ from documented_rules import BAD_UTF8, CASES, NOW_MS, Case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.mixpanel import rules
+from importer.mixpanel import limits, rules
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -96,7 +96,7 @@ def test_an_array_of_a_thousand_levels_is_judged_and_does_not_crash():
 
 
 def test_the_age_that_track_takes_is_five_days():
-    assert rules.TRACK_MAX_AGE_MS == 5 * 24 * 60 * 60 * 1000
+    assert limits.TRACK_MAX_AGE_MS == 5 * 24 * 60 * 60 * 1000
 
 
 PLAIN = {"time": 1, "distinct_id": "u", "$insert_id": "a", "plan": "x" * 255, "tags": ["y" * 255]}

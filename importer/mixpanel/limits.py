@@ -1,0 +1,61 @@
+"""The numbers that Mixpanel documents. Every ``MAX_…`` is the largest value that is allowed.
+
+Names in quotes are pages of Mixpanel's documentation. Where a page leaves room, the reading is the strict
+one, which a well-formed event never meets: "smaller than 1MB" is under 1,000,000 bytes, not 1,048,576.
+"""
+
+from __future__ import annotations
+
+import string
+from typing import Final
+
+MAX_EVENTS_PER_REQUEST: Final = 2_000
+"""Most events in one request ("Import Events", "Track Events")."""
+
+MAX_REQUEST_BYTES: Final = 2_097_152
+"""Most bytes of uncompressed JSON in one request: the documented 413's, the lower of two figures."""
+
+MAX_EVENT_BYTES: Final = 999_999
+"""Most bytes of one event as uncompressed JSON ("smaller than 1MB")."""
+
+MAX_PROPERTIES: Final = 254
+"""Most keys of ``properties`` ("fewer than 255 properties")."""
+
+MAX_NESTED_KEYS: Final = 254
+"""Most keys of an object inside ``properties`` ("fewer than 255 keys")."""
+
+MAX_ARRAY_ELEMENTS: Final = 254
+"""Most elements of an array ("fewer than 255 elements")."""
+
+MAX_NESTING: Final = 3
+"""Most objects inside one another below ``properties`` ("max nesting depth is 3")."""
+
+MAX_STRING_CHARACTERS: Final = 255
+"""What Mixpanel keeps of a longer text ("we truncate all strings down to 255 characters")."""
+
+MAX_INSERT_ID_BYTES: Final = 36
+"""Longest ``$insert_id``."""
+
+INSERT_ID_CHARACTERS: Final = (string.ascii_letters + string.digits + "-").encode()
+"""What an ``$insert_id`` is made of."""
+
+MIN_TIME_MS: Final = 31_536_000_000
+"""1971-01-01T00:00:00Z, the first moment that Mixpanel takes, in milliseconds."""
+
+MAX_AHEAD_MS: Final = 3_600_000
+"""How far ahead of the server's clock a time may be; up to there it is rewritten to now."""
+
+TRACK_MAX_AGE_MS: Final = 432_000_000
+"""What /track takes: five days. Older events are dropped in silence ("Track Events")."""
+
+TRACK_MARGIN_MS: Final = 3_600_000
+"""What the importer keeps clear of `TRACK_MAX_AGE_MS`, for clocks that differ and for queues."""
+
+TRACK_ACCEPTED_AGE_MS: Final = TRACK_MAX_AGE_MS - TRACK_MARGIN_MS
+"""How old an event may be that is sent to /track."""
+
+EVENTS_PER_SECOND: Final = 30_000
+"""What Mixpanel takes of one project ("Import Events", rate limits)."""
+
+DELETABLE_DAYS: Final = 180
+"""Mixpanel's own pages delete no events that are older ("Data Management", Data Deletion)."""
