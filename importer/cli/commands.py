@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,10 +45,10 @@ from importer.model import Destination, RunKind, Status
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import SourceFile, resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
-from importer.pipeline.resolve import detect_with, make_reading, with_types
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
-from importer.profile.scan import scan_sources
+from importer.pipeline.survey import scan_source
 from importer.progress import Progress
 from importer.results.manifest import Manifest, manifest_text, read_manifest
 from importer.results.paths import manifest_path
@@ -70,8 +70,7 @@ def run_sources(sources: Sequence[str], options: RunOptions, wishes: CommandOpti
     with ExitStack() as stack:
         target = _target(options.kind, wishes, stack)
         _spool_stdin(given, options)
-        jobs = prepare_jobs(given, options, target.target, now_ms=_now_ms(), watch=_watcher(progress))
-        progress.end()
+        jobs = prepare_jobs(given, options, target.target, now_ms=_now_ms(), progress=progress)
         console.lines(plan_lines(jobs, time.time_ns()))
         if not _consents(console, jobs, wishes):
             console.say("Nothing was sent.")
@@ -90,7 +89,7 @@ def retry_results(results: Path, options: RunOptions, wishes: CommandOptions, ch
             results, options, target.target, _now_ms,
             statuses=chosen.statuses, error_contains=chosen.error, source_changed=chosen.source_changed,
         )  # fmt: skip
-        if not job.records and not job.standing.records:
+        if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0
         what = counted(job.records or 0, "record")
@@ -142,14 +141,6 @@ def _spool_stdin(given: Sequence[SourceFile], options: RunOptions) -> None:
     for each in given:
         if each.name == "-" and not (options.resume and each.results.exists()):
             spool_stream(sys.stdin.buffer, each.path)
-
-
-def _watcher(progress: Progress) -> Callable[[str, int], Callable[[int], None]]:
-    def begin(title: str, size: int) -> Callable[[int], None]:
-        progress.begin(title, size)
-        return lambda position: progress.update(position, 0, 0)
-
-    return begin
 
 
 def _check_consent_possible(sources: Sequence[str], kind: RunKind, wishes: CommandOptions) -> None:
@@ -263,7 +254,7 @@ def preview_source(source: str, declared: DeclaredReading, save: Path | None) ->
     """Show a source as it would be read and sent; nothing is sent."""
     console = Console(stream=sys.stdout)
     path = Path(source)
-    detected = detect_with(path, declared)
+    detected = detect_declared(path, declared)
     now_ms = _now_ms()
     if save is not None and path.exists() and save.exists() and path.samefile(save):
         raise UsageError(f"--save {save} is the source", "Name another file.")
@@ -278,16 +269,16 @@ def preview_source(source: str, declared: DeclaredReading, save: Path | None) ->
             LabeledLine("Columns", ", ".join(map(table_text, detected.columns))),
         ]
     )
-    reading = make_reading(detected, declared, path.name, now_ms)
+    draft = draft_reading(detected, declared, path.name, now_ms)
     progress = progress_for(quiet=not sys.stderr.isatty())
-    seen = scan_sources(
-        [path], reading, watch=_watcher(progress)("Looking at every value", path.stat().st_size)
+    surveyed = scan_source(path, draft, now_ms=now_ms, progress=progress)
+    seen = surveyed.survey
+    reading = settle_reading(draft, surveyed.types)
+    console.lines(
+        [LabeledLine("Read as", f"{dialect_text(reading)} · {counted(seen.summary.records, 'record')}")]
     )
-    progress.end()
-    reading = with_types(reading, seen)
-    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {counted(seen.records[0], 'record')}")])
     console.lines(describe_source(reading, seen, time.time_ns()))
-    if seen.profiles:
+    if seen.columns:
         console.say("\n" + column_table(reading, seen))
     console.say("\nThe first events, as they would be sent:")
     with open_source(path, reading.dialect, reading.columns) as opened:
@@ -295,7 +286,7 @@ def preview_source(source: str, declared: DeclaredReading, save: Path | None) ->
             console.say(text)
     if save is not None:
         existing = save.read_text("utf-8") if save.exists() else ""
-        save.write_text(mapping_file.render(reading, seen.profiles, existing), "utf-8")
+        save.write_text(mapping_file.render(reading, seen.columns, existing), "utf-8")
         console.say(f"\nSaved: {save}")
         console.next(shlex.join(["mixpanel-importer", "run", source, "--mapping", str(save), "--dry-run"]))
     else:

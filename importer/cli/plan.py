@@ -14,9 +14,8 @@ from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Collisions, Destination, Event, Reading, Record, Rejection
-from importer.pipeline.job import Job
+from importer.pipeline.job import Job, Survey
 from importer.pipeline.prepare import collision_text, rows_text
-from importer.profile.scan import SourceScan
 from importer.profile.summary import count_ahead, count_by_day, count_by_hour, count_undeletable
 from importer.results.manifest import Manifest
 from importer.text import counted, quoted
@@ -48,7 +47,7 @@ def plan_lines(jobs: Sequence[Job], now_ns: int) -> Iterator[LabeledLine]:
         now_ns: The time, nanoseconds since the epoch.
     """
     first = jobs[0]
-    reading, seen = first.manifest.reading, first.scan
+    reading, seen = first.manifest.reading, first.survey
     for job in jobs:
         yield LabeledLine("Source", _source(job))
     if first.options.limit is not None:
@@ -79,7 +78,7 @@ def plan_lines(jobs: Sequence[Job], now_ns: int) -> Iterator[LabeledLine]:
 
 def events_to_send(jobs: Sequence[Job]) -> int:
     """Return how many events there are at most, or exactly after a dry run of the same source."""
-    judged = jobs[0].scan.judged
+    judged = jobs[0].survey.judged
     if judged is not None and jobs[0].options.limit is None:
         return judged.valid
     return sum(job.records or 0 for job in jobs)
@@ -97,14 +96,14 @@ def about_ids(found: Collisions, manifest: Manifest, sources: int = 1) -> Iterat
         yield LabeledLine("Attention", f"{collision_text(found, sources)}: {after}")
 
 
-def describe_source(reading: Reading, seen: SourceScan, now_ns: int) -> Iterator[LabeledLine]:
+def describe_source(reading: Reading, seen: Survey, now_ns: int) -> Iterator[LabeledLine]:
     """Yield how a source is read, and what is in it as far as it was looked at."""
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     properties = list(_properties(reading))
     if properties:
         more = f" and {len(properties) - _SHOWN_COLUMNS} more" if len(properties) > _SHOWN_COLUMNS else ""
         yield LabeledLine("Properties", " · ".join(properties[:_SHOWN_COLUMNS]) + more)
-    facts = seen.facts
+    facts = seen.summary
     about = "" if seen.whole else f"  (in the first {counted(facts.records, 'record')})"
     if facts.names:
         yield LabeledLine(
@@ -113,8 +112,8 @@ def describe_source(reading: Reading, seen: SourceScan, now_ns: int) -> Iterator
     yield from _times(reading, seen, now_ns, about)
 
 
-def _times(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> Iterator[LabeledLine]:
-    facts = seen.facts
+def _times(reading: Reading, seen: Survey, now_ns: int, about: str) -> Iterator[LabeledLine]:
+    facts = seen.summary
     if facts.first is not None and facts.last is not None:
         yield LabeledLine("Time", f"{iso_utc(facts.first)} to {iso_utc(facts.last)} (UTC){about}")
         if reading.timezone:
@@ -132,9 +131,9 @@ def _times(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> Itera
     yield from _attention(reading, seen, now_ns, about)
 
 
-def _attention(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> Iterator[LabeledLine]:
+def _attention(reading: Reading, seen: Survey, now_ns: int, about: str) -> Iterator[LabeledLine]:
     """Yield what a person should know before anything is sent."""
-    facts = seen.facts
+    facts = seen.summary
     ahead, old = count_ahead(facts, now_ns), count_undeletable(facts, now_ns)
     for count, noun, one, several, what in (
         (facts.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
@@ -153,8 +152,8 @@ def _attention(reading: Reading, seen: SourceScan, now_ns: int, about: str) -> I
         )
 
 
-def _clock(seen: SourceScan) -> str:
-    changes = seen.facts.clock_changes
+def _clock(seen: Survey) -> str:
+    changes = seen.summary.clock_changes
     return f" ({changes:,} where clocks were changed)" if changes else ""
 
 
@@ -166,8 +165,8 @@ def _source(job: Job) -> str:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
         parts.append(counted(job.records, "record"))
-    if job.standing.records:
-        parts.append(f"{job.standing.records:,} of them done")
+    if job.state.records:
+        parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)
 
 
@@ -247,7 +246,7 @@ def _local(instant: int, zone: str) -> str:
 # ── preview ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def column_table(reading: Reading, seen: SourceScan) -> str:
+def column_table(reading: Reading, seen: Survey) -> str:
     """Return the columns of a source with their types and examples, tabulated."""
     import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
 
@@ -266,7 +265,7 @@ def column_table(reading: Reading, seen: SourceScan) -> str:
             "examples": ", ".join(_example(example) for example in profile.examples)
             + (f"  (text because of {_example(profile.because)})" if profile.because else ""),
         }
-        for profile in seen.profiles
+        for profile in seen.columns
     ]
     table = pd.DataFrame(rows, columns=["column", "becomes", "type", "filled", "examples"])
     for name in ("column", "becomes", "type", "examples"):
