@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from importer.errors import ResultsError
 from importer.model import ColumnType, Fingerprint, Reading
 from importer.pipeline.job import RunOptions, Survey
 from importer.pipeline.outputs import SourceFile
@@ -184,7 +185,12 @@ def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
     path = manifest_path(results_path(Path(source.name), "dry-run"))
     if not path.exists():
         return None
-    old = read_manifest(path)
+    try:
+        old = read_manifest(path)
+    except ResultsError as error:
+        raise ResultsError(
+            error.message, f"Put it back as it was written, or delete it: it is of a dry run.\nrm {path}"
+        ) from error
     types = {**old.reading.types, **draft.types}
     alike = replace(
         draft,
