@@ -22,8 +22,9 @@ from importer.model import Destination, Event, Reading, Rejection
 from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.report import RunReport
 from importer.pipeline.resolve import detect_with, make_reading, with_types
-from importer.pipeline.run import RunReport, run_job
+from importer.pipeline.run import run_job
 from importer.profile.scan import scan_sources
 from importer.progress import NullProgress
 from importer.sandbox.server import Sandbox

@@ -14,8 +14,8 @@ from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Collisions, Destination, Event, Reading, Record, Rejection
+from importer.pipeline.collision_text import collision_text, rows_text
 from importer.pipeline.job import Job
-from importer.pipeline.prepare import collision_text, rows_text
 from importer.profile.scan import SourceScan
 from importer.profile.summary import count_ahead, count_by_day, count_by_hour, count_undeletable
 from importer.results.manifest import Manifest

@@ -17,10 +17,10 @@ from importer.errors import TooManyErrors
 from importer.events import mapping_file
 from importer.mixpanel.hosts import region_of
 from importer.model import Status
+from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import Job
-from importer.pipeline.outputs import frozen_mapping
-from importer.pipeline.prepare import COLLISION_REMEDY
-from importer.pipeline.run import RunReport
+from importer.pipeline.paths import failed_rows_mapping_path
+from importer.pipeline.report import RunReport
 from importer.results.counts import Counts
 from importer.results.failures import read_failures
 from importer.results.manifest import Manifest
@@ -159,7 +159,7 @@ def _copy_failed(report: RunReport, wishes: CommandOptions, path: Path, console:
         count = copy_records(
             report.job.path, reading.dialect, reading.columns, (choice.row for choice in chosen), out
         )
-    frozen = frozen_mapping(path)
+    frozen = failed_rows_mapping_path(path)
     frozen.write_text(mapping_file.render(reading), "utf-8")
     console.lines([LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {path}")])
     words = ["run", str(path), "--mapping", str(frozen), *_where(report.manifest, wishes)]

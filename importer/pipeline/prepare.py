@@ -13,7 +13,8 @@ from typing import Any
 
 from importer.delivery.destination import check_destination
 from importer.errors import ResultsError, TooManyErrors, UsageError
-from importer.model import Collisions, Dialect, Fingerprint, Reading, SourceAudit
+from importer.model import Dialect, Fingerprint, Reading, SourceAudit
+from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, Target, now_iso
 from importer.pipeline.outputs import SourceFile
@@ -28,11 +29,6 @@ from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.text import quoted
 from importer.version import __version__
 
-COLLISION_REMEDY = (
-    "Name the column that is unique for each event:     --map insert_id=COLUMN\n"
-    "or let a hash of the whole event tell them apart:  --map insert_id=\n"
-    "or, if one of them is to replace the others:       --allow-collisions"
-)
 _SMALL = 16_000_000
 """Bytes up to which JSONL, which needs no scan for its types, is looked at whole for the plan's sake."""
 
@@ -128,22 +124,6 @@ def _audited(
             COLLISION_REMEDY,
         )
     return [replace(job, scan=replace(job.scan, collisions=found)) for job in jobs]
-
-
-def collision_text(found: Collisions, sources: int) -> str:
-    """Return what an audit found, for people; rows have a meaning only where there is one source."""
-    parts = []
-    if found.lost:
-        parts.append(f"{found.lost:,} events differ from another with the same name, user, time and id")
-    if found.lost_by_day:
-        parts.append(f"{found.lost_by_day:,} from another with the same name, user, day (UTC) and id")
-    return "; ".join(parts) + rows_text(found.first, sources)
-
-
-def rows_text(pairs: Sequence[tuple[int, int]], sources: int) -> str:
-    """Return pairs of rows in brackets, as an addition to a sentence."""
-    rows = ", ".join(f"{first:,} and {second:,}" for first, second in pairs)
-    return f" (rows {rows})" if sources == 1 else " (over all sources together)"
 
 
 def _check_alike(

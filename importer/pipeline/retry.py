@@ -11,7 +11,8 @@ from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Event, Fingerprint, Reading, Record, Rejection, Status
 from importer.pipeline.job import Job, RunOptions, Target, now_iso
-from importer.pipeline.outputs import check_outputs, spool_path
+from importer.pipeline.outputs import check_outputs
+from importer.pipeline.paths import spool_path
 from importer.pipeline.prepare import identity
 from importer.pipeline.resolve import redeclared
 from importer.profile.scan import SourceScan

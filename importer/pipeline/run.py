@@ -27,6 +27,7 @@ from importer.model import (
 )
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, now_iso
+from importer.pipeline.report import RunReport
 from importer.profile.collisions import CollisionAudit
 from importer.profile.summary import SummaryCounter
 from importer.progress import Progress, stage
@@ -42,29 +43,6 @@ from importer.source.fingerprint import is_unchanged
 from importer.source.reader import Source, open_source
 
 _VALID = Verdict(Status.VALID)
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """How a run ended.
-
-    Attributes:
-        job: What was to be done.
-        manifest: What was written beside the results at the end.
-        error: What stopped it, or None if it finished.
-        seconds: How long it took.
-        notes: Records with a note.
-        standing: How far the results go, if they are as they were written; None if they must be looked at.
-        collisions: What the audit of a dry run found.
-    """
-
-    job: Job
-    manifest: Manifest
-    error: ImporterError | None
-    seconds: float
-    notes: int = 0
-    standing: ResultsState | None = None
-    collisions: Collisions | None = None
 
 
 @dataclass(slots=True)

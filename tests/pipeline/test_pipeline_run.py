@@ -14,7 +14,8 @@ from importer.model import Batch, Delivered, Destination, Event, Outcome, Reject
 from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
-from importer.pipeline.run import RunReport, run_job
+from importer.pipeline.report import RunReport
+from importer.pipeline.run import run_job
 from importer.progress import NullProgress
 from importer.results.buffer import to_columns
 from importer.results.recovery import inspect_results
