@@ -123,15 +123,10 @@ def _attention(reading: Reading, scan: SourceScan, now_ms: int, about: str) -> I
     facts = scan.facts
     now_ns = now_ms * _NS_PER_MS
     ahead, old = count_ahead(facts, now_ns), count_undeletable(facts, now_ns)
+    changes = f" ({facts.clock_changes:,} where clocks were changed)" if facts.clock_changes else ""
     for count, noun, one, several, what in (
         (facts.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
-        (
-            facts.no_time,
-            "record",
-            "has",
-            "have",
-            f"no time that can be read{_changes_text(scan)}: invalid",
-        ),
+        (facts.no_time, "record", "has", "have", f"no time that can be read{changes}: invalid"),
         (facts.unreadable, "record", "is", "are", "broken and can't be read: invalid"),
         (ahead, "event", "lies", "lie", "ahead of the clock: invalid"),
         (old, "event", "is", "are", "older than 180 days: Mixpanel's UI can't delete those"),
@@ -144,11 +139,6 @@ def _attention(reading: Reading, scan: SourceScan, now_ms: int, about: str) -> I
         yield LabeledLine(
             "Attention", "no column is the user: all events are sent without one (--map distinct_id=COLUMN)"
         )
-
-
-def _changes_text(scan: SourceScan) -> str:
-    changes = scan.facts.clock_changes
-    return f" ({changes:,} where clocks were changed)" if changes else ""
 
 
 def _source(job: Job) -> str:
