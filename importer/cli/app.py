@@ -9,9 +9,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from importer.cli.options import (
     DeliveryOptions,
@@ -27,6 +28,9 @@ from importer.cli.options import (
 )
 from importer.errors import Interrupted
 from importer.version import __version__
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 app = typer.Typer(
     name="mixpanel-importer",
@@ -47,7 +51,9 @@ def _command(function: Callable[..., int]) -> None:
     The function returns the exit code of the process, and its docstring is the help of the command.
     """
     hints = get_type_hints(function, include_extras=True)
-    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    groups: dict[str, type[DataclassInstance]] = {
+        name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)
+    }
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if name in groups:
@@ -55,7 +61,7 @@ def _command(function: Callable[..., int]) -> None:
         else:
             parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
 
-    def call(**values: Any) -> None:
+    def call(**values: object) -> None:
         options = {name: _options(kind, values) for name, kind in groups.items()}
         try:
             code = function(**values, **options)
@@ -70,7 +76,7 @@ def _command(function: Callable[..., int]) -> None:
     app.command()(call)
 
 
-def _option_parameters(kind: Any) -> list[inspect.Parameter]:
+def _option_parameters(kind: type[DataclassInstance]) -> list[inspect.Parameter]:
     """Return the parameters, as typer reads them, for the fields of a dataclass of `cli.options`."""
     hints = get_type_hints(kind, include_extras=True)
     parameters = []
@@ -87,16 +93,17 @@ def _option_parameters(kind: Any) -> list[inspect.Parameter]:
     return parameters
 
 
-def _typer_option(name: str, declared: Option) -> Any:
+def _typer_option(name: str, declared: Option) -> OptionInfo:
     flags = [f"--{name.replace('_', '-')}"]
     if declared.short:
         flags.append(declared.short)
-    return typer.Option(
+    info: OptionInfo = typer.Option(
         *flags, help=declared.help, metavar=declared.metavar, min=declared.min, max=declared.max
     )
+    return info
 
 
-def _options(kind: Any, values: dict[str, Any]) -> Any:
+def _options(kind: type[DataclassInstance], values: dict[str, object]) -> DataclassInstance:
     """Move the values of the fields of ``kind`` out of ``values``, and return a ``kind`` that holds them."""
     typed = {field.name: values.pop(field.name) for field in fields(kind)}
     return kind(**{name: value for name, value in typed.items() if value is not None})

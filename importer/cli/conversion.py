@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from importer.cli.options import (
     CommandOptions,
@@ -49,7 +49,7 @@ class RetryScope:
     source_changed: bool
 
 
-def build(settings: type[_Settings], /, *options: DataclassInstance, **converted: Any) -> _Settings:
+def build(settings: type[_Settings], /, *options: DataclassInstance, **converted: object) -> _Settings:
     """Return settings whose fields have the values of the options of the same names.
 
     Args:

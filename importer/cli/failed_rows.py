@@ -41,5 +41,5 @@ def copy_failed_rows(
     mapping = failed_rows_mapping_path(path)
     mapping.write_text(mapping_file.render(reading), "utf-8")
     console.lines([LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {path}")])
-    words = ["run", str(path), "--mapping", str(mapping), *destination_flags(manifest, options)]
-    console.say(f"Mend them, then: {shlex.join(['mixpanel-importer', *words])}")
+    arguments = ["run", str(path), "--mapping", str(mapping), *destination_flags(manifest, options)]
+    console.say(f"Mend them, then: {shlex.join(['mixpanel-importer', *arguments])}")

@@ -1,4 +1,4 @@
-"""Options as words of a command line, for commands that a person is shown to type."""
+"""Options in the form in which they are typed, for commands that are suggested to a person."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from importer.results.manifest import Manifest
 
 
 def destination_flags(manifest: Manifest, options: CommandOptions) -> list[str]:
-    """Return the words that send to the destination of a run, with the same credentials."""
+    """Return the flags that send to the destination of a run, with the same credentials."""
     if manifest.kind != "real":
         return [f"--{manifest.kind}"]
-    words = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
+    flags = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
     region = region_of(manifest.base_url)
     if region is None:
-        words += ["--base-url", manifest.base_url]
+        flags += ["--base-url", manifest.base_url]
     elif region != "us":
-        words += ["--region", region]
-    return words + credential_flags(options)
+        flags += ["--region", region]
+    return flags + credential_flags(options)
 
 
 def credential_flags(options: CommandOptions) -> list[str]:
-    """Return the words that choose the credentials: no secret, but their kind or a path."""
-    words = []
+    """Return the flags that choose the credentials: their kind or a path, never a secret."""
+    flags = []
     if options.credentials is not None:
-        words += ["--credentials", options.credentials]
+        flags += ["--credentials", options.credentials]
     if options.token_file is not None:
-        words += ["--token-file", str(options.token_file)]
-    return words
+        flags += ["--token-file", str(options.token_file)]
+    return flags

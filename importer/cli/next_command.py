@@ -1,4 +1,4 @@
-"""The command line that a person is shown to type next, made from options and from what was typed."""
+"""The command to type next, made from options and from the command line of this process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def print_next_step(report: RunReport, command: str, options: CommandOptions, co
     """
     manifest, counts = report.manifest, report.manifest.counts
     if command:
-        command += "".join(f" {shlex.quote(word)}" for word in _options_to_repeat(report, options))
+        command += "".join(f" {shlex.quote(flag)}" for flag in _options_to_repeat(report, options))
     elif _is_rehearsed(report):
         command = repeat_command("run", without=_REHEARSAL_OPTIONS, drop="--results")
         if manifest.source == "-":
@@ -62,12 +62,12 @@ def _is_rehearsed(report: RunReport) -> bool:
 
 def _options_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
     """Return the options that a resume or a retry needs again, because the manifest does not keep them."""
-    words = []
+    flags = []
     limit = report.job.options.max_errors
     # A person whose run was stopped by --max-errors must choose a new one; after any other stop, it stays.
     if limit is not None and report.error is not None and not isinstance(report.error, TooManyErrors):
-        words += ["--max-errors", f"{limit.limit:g}{'%' if limit.percent else ''}"]
-    return words + credential_flags(options)
+        flags += ["--max-errors", f"{limit.limit:g}{'%' if limit.percent else ''}"]
+    return flags + credential_flags(options)
 
 
 def repeat_command(

@@ -208,7 +208,7 @@ def _destination(destination: Destination, kind: RunKind) -> str:
 
 
 def _at_least_text(seconds: float) -> str:
-    if seconds < 90:  # noqa: PLR2004 - below that, minutes tell less
+    if seconds < 90:  # noqa: PLR2004 - minutes would be too coarse
         return f"at least {max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"at least {minutes} min" if minutes < 90 else f"at least {minutes / 60:.1f} h"  # noqa: PLR2004

@@ -71,8 +71,8 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
         existing = options.save.read_text("utf-8") if options.save.exists() else ""
         options.save.write_text(mapping_file.render(reading, scan.profiles, existing), "utf-8")
         console.say(f"\nSaved: {options.save}")
-        words = ["mixpanel-importer", "run", source, "--mapping", str(options.save), "--dry-run"]
-        console.next(shlex.join(words))
+        arguments = ["mixpanel-importer", "run", source, "--mapping", str(options.save), "--dry-run"]
+        console.next(shlex.join(arguments))
     else:
         console.say()
         console.next(repeat_command("run", add=["--dry-run"]))

@@ -50,7 +50,7 @@ def retry_results(
         ImporterError: Nothing was sent: options, results, source or credentials don't allow it.
     """
     options = run_options("real", reading, delivery, output)
-    chosen = retry_scope(scope)
+    selection = retry_scope(scope)
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
     parent = read_manifest(manifest_path(results))
@@ -58,7 +58,8 @@ def retry_results(
     with open_target(parent.kind, _with_destination_of(parent, command)) as target:
         job = prepare_retry(
             results, options, target.target, now_ms,
-            statuses=chosen.statuses, error_contains=chosen.error, source_changed=chosen.source_changed,
+            statuses=selection.statuses, error_contains=selection.error,
+            source_changed=selection.source_changed,
         )  # fmt: skip
         if not job.records and not job.standing.records:
             console.say(f"Nothing to retry: {results} has no such record.")
