@@ -16,7 +16,7 @@ A wrong record stops nothing: it is a value, `model.Rejection`. The errors::
 
 Each has a message (what was found), a remedy (what to do) and an exit code. An error that reaches
 `importer.__main__` becomes text and the exit code of the process there. An error that stopped a run is kept
-in its `RunReport`, and `cli.execution` shows it.
+in its `RunReport`, and `cli.ending` shows it.
 """
 
 from __future__ import annotations

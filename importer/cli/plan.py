@@ -14,8 +14,7 @@ from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, Reading, RunKind
-from importer.pipeline.job import Job
-from importer.profile.scan import SourceScan
+from importer.pipeline.job import Job, Survey
 from importer.profile.summary import count_ahead, count_by_day, count_by_hour, count_undeletable
 from importer.text import counted, quoted
 
@@ -40,20 +39,20 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
         now_ms: The time, in milliseconds since the epoch.
     """
     first = jobs[0]
-    reading, scan = first.manifest.reading, first.scan
+    reading, survey = first.manifest.reading, first.survey
     for job in jobs:
         yield LabeledLine("Source", _source(job))
     if first.options.limit is not None:
         what = counted(first.options.limit, "record")
         yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
-    yield from describe_source(reading, scan, now_ms)
-    if scan.judged is not None:
-        notes = f", notes on {scan.noted:,} of them" if scan.noted else ""
+    yield from describe_source(reading, survey, now_ms)
+    if survey.judged is not None:
+        notes = f", notes on {survey.noted:,} of them" if survey.noted else ""
         yield LabeledLine(
-            "Dry run", f"found {scan.judged.valid:,} valid and {scan.judged.invalid:,} invalid{notes}"
+            "Dry run", f"found {survey.judged.valid:,} valid and {survey.judged.invalid:,} invalid{notes}"
         )
-    if scan.collisions is not None:
-        yield from collision_lines(scan.collisions, first.manifest, len(jobs))
+    if survey.collisions is not None:
+        yield from collision_lines(survey.collisions, first.manifest, len(jobs))
     if first.manifest.kind == "dry-run":
         yield LabeledLine("Destination", "none: a dry run sends nothing")
         return
@@ -71,18 +70,18 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
 
 def events_to_send(jobs: Sequence[Job]) -> int:
     """Return how many events there are: at most, or exactly if a dry run judged the same source."""
-    judged = jobs[0].scan.judged
+    judged = jobs[0].survey.judged
     if judged is not None and jobs[0].options.limit is None:
         return judged.valid
     return sum(job.records or 0 for job in jobs)
 
 
-def describe_source(reading: Reading, scan: SourceScan, now_ms: int) -> Iterator[LabeledLine]:
+def describe_source(reading: Reading, survey: Survey, now_ms: int) -> Iterator[LabeledLine]:
     """Yield how a source is read, and what is in it.
 
     Args:
         reading: How it is read.
-        scan: What a scan saw of it.
+        survey: What is known of it.
         now_ms: The time, in milliseconds since the epoch.
     """
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
@@ -90,44 +89,44 @@ def describe_source(reading: Reading, scan: SourceScan, now_ms: int) -> Iterator
     if properties:
         more = f" and {len(properties) - _MOST_PROPERTIES} more" if len(properties) > _MOST_PROPERTIES else ""
         yield LabeledLine("Properties", " · ".join(properties[:_MOST_PROPERTIES]) + more)
-    facts = scan.facts
-    about = "" if scan.whole else f"  (in the first {counted(facts.records, 'record')})"
-    if facts.names:
+    summary = survey.summary
+    about = "" if survey.whole else f"  (in the first {counted(summary.records, 'record')})"
+    if summary.names:
         yield LabeledLine(
-            "Events", _names(Counter(facts.names).most_common(_MOST_NAMES), len(facts.names)) + about
+            "Events", _names(Counter(summary.names).most_common(_MOST_NAMES), len(summary.names)) + about
         )
-    yield from _times(reading, scan, now_ms, about)
+    yield from _times(reading, survey, now_ms, about)
 
 
-def _times(reading: Reading, scan: SourceScan, now_ms: int, about: str) -> Iterator[LabeledLine]:
-    facts = scan.facts
-    if facts.first is not None and facts.last is not None:
-        yield LabeledLine("Time", f"{iso_utc(facts.first)} to {iso_utc(facts.last)} (UTC){about}")
+def _times(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterator[LabeledLine]:
+    summary = survey.summary
+    if summary.first is not None and summary.last is not None:
+        yield LabeledLine("Time", f"{iso_utc(summary.first)} to {iso_utc(summary.last)} (UTC){about}")
         if reading.timezone:
-            local = [_local(moment, reading.timezone) for moment in (facts.first, facts.last)]
+            local = [_local(moment, reading.timezone) for moment in (summary.first, summary.last)]
             yield LabeledLine("", f"{local[0]} to {local[1]} ({reading.timezone})")
-        if facts.forms:
-            forms = " · ".join(f"{form} {count:,}" for form, count in Counter(facts.forms).most_common())
+        if summary.forms:
+            forms = " · ".join(f"{form} {count:,}" for form, count in Counter(summary.forms).most_common())
             yield LabeledLine("", f"written as: {forms}")
         zone = reading.timezone
-        yield LabeledLine("By hour", f"00h {_sparkline(count_by_hour(facts, zone))} 23h ({zone or 'UTC'})")
-        days = count_by_day(facts, zone)
+        yield LabeledLine("By hour", f"00h {_sparkline(count_by_hour(summary, zone))} 23h ({zone or 'UTC'})")
+        days = count_by_day(summary, zone)
         busiest = max(days, key=lambda day: days[day])
         span = "1 day" if len(days) == 1 else f"{len(days):,} days"
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
-    yield from _attention(reading, scan, now_ms, about)
+    yield from _attention(reading, survey, now_ms, about)
 
 
-def _attention(reading: Reading, scan: SourceScan, now_ms: int, about: str) -> Iterator[LabeledLine]:
+def _attention(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterator[LabeledLine]:
     """Yield warnings: records that will be invalid, and events that can't be corrected."""
-    facts = scan.facts
+    summary = survey.summary
     now_ns = now_ms * _NS_PER_MS
-    ahead, old = count_ahead(facts, now_ns), count_undeletable(facts, now_ns)
-    changes = f" ({facts.clock_changes:,} where clocks were changed)" if facts.clock_changes else ""
+    ahead, old = count_ahead(summary, now_ns), count_undeletable(summary, now_ns)
+    changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
     for count, noun, one, several, what in (
-        (facts.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
-        (facts.no_time, "record", "has", "have", f"no time that can be read{changes}: invalid"),
-        (facts.unreadable, "record", "is", "are", "broken and can't be read: invalid"),
+        (summary.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
+        (summary.no_time, "record", "has", "have", f"no time that can be read{changes}: invalid"),
+        (summary.unreadable, "record", "is", "are", "broken and can't be read: invalid"),
         (ahead, "event", "lies", "lie", "ahead of the clock: invalid"),
         (old, "event", "is", "are", "older than 180 days: Mixpanel's UI can't delete those"),
     ):
@@ -149,8 +148,8 @@ def _source(job: Job) -> str:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
         parts.append(counted(job.records, "record"))
-    if job.standing.records:
-        parts.append(f"{job.standing.records:,} of them done")
+    if job.state.records:
+        parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)
 
 

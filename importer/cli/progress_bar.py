@@ -134,19 +134,6 @@ def progress_for(stream: TextIO | None = None, *, quiet: bool = False) -> Progre
     return ProgressBar(stream) if stream.isatty() else ProgressLines(stream)
 
 
-def watch_with(progress: Progress) -> Callable[[str, int], Callable[[int], None]]:
-    """Return a function that starts to show a scan, given its title and its size in bytes.
-
-    That function returns another, which shows how far the scan is, given its position in bytes.
-    """
-
-    def begin(title: str, size: int) -> Callable[[int], None]:
-        progress.begin(title, size)
-        return lambda position: progress.update(position, 0, 0)
-
-    return begin
-
-
 def _waiting_text(reason: str, until: float) -> str:
     seconds = max(0.0, until - time.monotonic())
     clock = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))

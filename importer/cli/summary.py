@@ -11,7 +11,7 @@ from typing import Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import collision_lines, counts_text
-from importer.pipeline.report import RunReport
+from importer.pipeline.job import RunReport
 from importer.results.failures import read_failures
 from importer.text import counted
 
@@ -45,7 +45,7 @@ def _result_lines(report: RunReport) -> list[LabeledLine]:
     checked = "  ✓ adds up" if manifest.reconciled else ""
     return [
         LabeledLine("Result", f"{scope} = {' + '.join(parts) or '0'}{checked}"),
-        LabeledLine("Took", _duration_text(report.seconds, manifest.counts.total - job.standing.records)),
+        LabeledLine("Took", _duration_text(report.seconds, manifest.counts.total - job.state.records)),
         LabeledLine("Results", str(job.results)),
     ]
 

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import ResultsError, UsageError
-from importer.pipeline.job import RunOptions
+from importer.pipeline.job import RunOptions, SourceFile
 from importer.pipeline.paths import failed_rows_mapping_path, spool_path
 from importer.results.paths import results_path
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One source of a run.
-
-    Attributes:
-        name: The source as typed; ``-`` is standard input.
-        path: The file to read: the source itself, or the copy of standard input.
-        results: The results file of this source.
-    """
-
-    name: str
-    path: Path
-    results: Path
 
 
 def resolve_outputs(names: Sequence[str], options: RunOptions) -> list[SourceFile]:

@@ -14,12 +14,11 @@ from importer.events.times import TimeReader
 from importer.events.types import BadValue, to_boolean, to_integer, to_number
 from importer.exact_json import loads
 from importer.model import ColumnType, Reading
-from importer.profile.scan import SourceScan
 from importer.source.detect import DetectedSource, detect_source, dialect_options
 from importer.text import quoted
 
 
-def detect_with(path: Path, declared: DeclaredReading) -> DetectedSource:
+def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
     """Return how a source is to be read, as far as its first bytes and what was said tell."""
     return detect_source(
         path,
@@ -31,7 +30,7 @@ def detect_with(path: Path, declared: DeclaredReading) -> DetectedSource:
     )
 
 
-def make_reading(
+def draft_reading(
     detected: DetectedSource, declared: DeclaredReading, source_name: str, now_ms: int
 ) -> Reading:
     """Return the reading of a source but for the types that only a scan can tell.
@@ -142,21 +141,20 @@ def _constant(name: str, value: Any, types: Mapping[str, ColumnType]) -> Any:
         raise UsageError(f"--set {name}={value}: {error}", f"Mend it, or leave out --type {name}.") from None
 
 
-def with_types(reading: Reading, seen: SourceScan) -> Reading:
-    """Return the reading with the types that a scan inferred, under those that were declared."""
-    inferred = {profile.name: profile.type for profile in seen.profiles}
-    return replace(reading, types={**inferred, **reading.types})
+def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:
+    """Return a reading with all its types: those that were declared, else those that a survey found."""
+    return replace(draft, types={**types, **draft.types})
 
 
-def untyped(reading: Reading) -> bool:
-    """Return whether a column of a CSV source still lacks a type, so that a scan is needed."""
-    mapped = set(reading.fields.values())
-    return reading.dialect.has_cells and any(
-        column not in reading.types and column not in mapped for column in reading.columns
+def needs_types(draft: Reading) -> bool:
+    """Return whether the type of a column is neither declared nor found out yet."""
+    mapped = set(draft.fields.values())
+    return draft.dialect.has_cells and any(
+        column not in draft.types and column not in mapped for column in draft.columns
     )
 
 
-def redeclared(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
+def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
     """Return a reading with what is said now in place of what was said or found before."""
     fields = {**reading.fields, **declared.fields}
     types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}

@@ -12,16 +12,17 @@ from typing import Final
 from importer.cli.clock import now_ms
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
-from importer.cli.next_command import repeat_command
+from importer.cli.follow_up import repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
-from importer.cli.progress_bar import progress_for, watch_with
+from importer.cli.progress_bar import progress_for
 from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapper import Mapper
 from importer.model import ColumnProfile, Event, Reading, Record, Rejection
-from importer.pipeline.resolve import detect_with, make_reading, with_types
-from importer.profile.scan import SourceScan, scan_sources
+from importer.pipeline.job import Survey
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
+from importer.pipeline.survey import scan_source
 from importer.source.reader import open_source
 from importer.text import counted, quoted
 
@@ -49,7 +50,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
     declared = declared_reading(reading_options)
     console = Console(stream=sys.stdout)
     path = Path(source)
-    detected = detect_with(path, declared)
+    detected = detect_declared(path, declared)
     if options.save is not None:
         _check_save(options.save, path)
     console.lines(
@@ -58,18 +59,19 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    reading, scan = _scan(path, make_reading(detected, declared, path.name, now_ms()))
-    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {counted(scan.records[0], 'record')}")])
-    console.lines(describe_source(reading, scan, now_ms()))
-    if scan.profiles:
-        console.say("\n" + _column_table(reading, scan.profiles))
+    reading, survey = _survey(path, draft_reading(detected, declared, path.name, now_ms()))
+    records = counted(survey.summary.records, "record")
+    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
+    console.lines(describe_source(reading, survey, now_ms()))
+    if survey.columns:
+        console.say("\n" + _column_table(reading, survey.columns))
     console.say("\nThe first events, as they would be sent:")
     with open_source(path, reading.dialect, reading.columns) as opened:
         for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
             console.say(text)
     if options.save is not None:
         existing = options.save.read_text("utf-8") if options.save.exists() else ""
-        options.save.write_text(mapping_file.render(reading, scan.profiles, existing), "utf-8")
+        options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
         console.say(f"\nSaved: {options.save}")
         arguments = ["mixpanel-importer", "run", source, "--mapping", str(options.save), "--dry-run"]
         console.next(shlex.join(arguments))
@@ -89,13 +91,11 @@ def _check_save(save: Path, source: Path) -> None:
         )
 
 
-def _scan(path: Path, reading: Reading) -> tuple[Reading, SourceScan]:
-    """Scan a whole source; return the reading with the types that were inferred, and the scan."""
+def _survey(path: Path, draft: Reading) -> tuple[Reading, Survey]:
+    """Scan a whole source; return the reading with the types that were inferred, and the survey."""
     progress = progress_for(quiet=not sys.stderr.isatty())
-    watch = watch_with(progress)("Looking at every value", path.stat().st_size)
-    scan = scan_sources([path], reading, watch=watch)
-    progress.end()
-    return with_types(reading, scan), scan
+    surveyed = scan_source(path, draft, now_ms=now_ms(), progress=progress)
+    return settle_reading(draft, surveyed.types), surveyed.survey
 
 
 def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.cli.clock import now_ms
+from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, retry_scope, run_options
-from importer.cli.execution import StopRequests, check_can_ask, has_consent, run_jobs
+from importer.cli.ending import print_manifests, show_end
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -17,8 +18,10 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.progress_bar import progress_for
+from importer.cli.stopping import StopRequests, no_stop_requests
 from importer.cli.target import open_target
 from importer.pipeline.retry import prepare_retry
+from importer.pipeline.run import run_job
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.text import counted
@@ -31,7 +34,7 @@ def retry_results(
     delivery: DeliveryOptions,
     output: OutputOptions,
     *,
-    stop_requests: StopRequests | None = None,
+    stop_requests: StopRequests = no_stop_requests,
 ) -> int:
     """Retry records of a results file.
 
@@ -41,7 +44,7 @@ def retry_results(
         reading: What is read otherwise than in that run.
         delivery: Where events go, if not where that run sent them.
         output: What is written.
-        stop_requests: Lets the retry be stopped; None if it is to go to its end.
+        stop_requests: Lets the retry be stopped.
 
     Returns:
         The exit code.
@@ -61,7 +64,7 @@ def retry_results(
             statuses=selection.statuses, error_contains=selection.error,
             source_changed=selection.source_changed,
         )  # fmt: skip
-        if not job.records and not job.standing.records:
+        if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0
         what = counted(job.records or 0, "record")
@@ -70,8 +73,12 @@ def retry_results(
         if not has_consent([job], command, console):
             console.say("Nothing was sent.")
             return 2
-        progress = progress_for(quiet=command.quiet)
-        return run_jobs([job], target, command, console, progress, stop_requests)
+        with stop_requests(console.quiet) as stop:
+            report = run_job(job, progress_for(quiet=command.quiet), stop, now_ms)
+        code = show_end(report, target, command, console)
+        if command.json:
+            print_manifests([report.manifest], as_list=False)
+        return code
 
 
 def _with_destination_of(parent: Manifest, options: CommandOptions) -> CommandOptions:

@@ -6,16 +6,27 @@ import sys
 from collections.abc import Sequence
 
 from importer.cli.clock import now_ms
+from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, run_kind, run_options
-from importer.cli.execution import StopRequests, check_can_ask, has_consent, run_jobs
-from importer.cli.options import DeliveryOptions, OutputOptions, ReadingOptions, RunScopeOptions
+from importer.cli.ending import print_manifests, show_end
+from importer.cli.options import (
+    CommandOptions,
+    DeliveryOptions,
+    OutputOptions,
+    ReadingOptions,
+    RunScopeOptions,
+)
 from importer.cli.plan import plan_lines
-from importer.cli.progress_bar import progress_for, watch_with
-from importer.cli.target import open_target
-from importer.pipeline.job import RunOptions
-from importer.pipeline.outputs import SourceFile, resolve_outputs
+from importer.cli.progress_bar import progress_for
+from importer.cli.stopping import StopRequests, no_stop_requests
+from importer.cli.target import RunTarget, open_target
+from importer.pipeline.job import Job, RunOptions, SourceFile
+from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.run import run_job
+from importer.progress import Progress
+from importer.results.manifest import Manifest
 from importer.source.spool import spool_stream
 
 
@@ -26,7 +37,7 @@ def run_sources(
     delivery: DeliveryOptions,
     output: OutputOptions,
     *,
-    stop_requests: StopRequests | None = None,
+    stop_requests: StopRequests = no_stop_requests,
 ) -> int:
     """Import sources.
 
@@ -36,7 +47,7 @@ def run_sources(
         reading: How the sources are read.
         delivery: Where events go.
         output: What is written.
-        stop_requests: Lets the run be stopped; None if it is to go to its end.
+        stop_requests: Lets the run be stopped.
 
     Returns:
         The exit code: that of the source with the greatest.
@@ -53,13 +64,12 @@ def run_sources(
     sources = resolve_outputs(names, options)
     with open_target(kind, command) as target:
         _copy_stdin(sources, options)
-        jobs = prepare_jobs(sources, options, target.target, now_ms=now_ms(), watch=watch_with(progress))
-        progress.end()
+        jobs = prepare_jobs(sources, options, target.target, now_ms=now_ms(), progress=progress)
         console.lines(plan_lines(jobs, now_ms()))
         if not has_consent(jobs, command, console):
             console.say("Nothing was sent.")
             return 2
-        return run_jobs(jobs, target, command, console, progress, stop_requests)
+        return _run_jobs(jobs, target, command, console, progress, stop_requests)
 
 
 def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
@@ -67,3 +77,26 @@ def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
     for source in sources:
         if source.name == "-" and not (options.resume and source.results.exists()):
             spool_stream(sys.stdin.buffer, source.path)
+
+
+def _run_jobs(
+    jobs: Sequence[Job],
+    target: RunTarget,
+    options: CommandOptions,
+    console: Console,
+    progress: Progress,
+    stop_requests: StopRequests,
+) -> int:
+    """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
+    code = 0
+    manifests: list[Manifest] = []
+    for job in jobs:
+        with stop_requests(console.quiet) as stop:
+            report = run_job(job, progress, stop, now_ms)
+        code = max(code, show_end(report, target, options, console))
+        manifests.append(report.manifest)
+        if report.error is not None:
+            break
+    if options.json:
+        print_manifests(manifests, as_list=len(jobs) > 1)
+    return code

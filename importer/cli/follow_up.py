@@ -1,4 +1,4 @@
-"""The command to type next, made from options and from the command line of this process."""
+"""What to type next: the last line of a command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from importer.cli.flags import credential_flags
 from importer.cli.options import CommandOptions
 from importer.errors import TooManyErrors
 from importer.pipeline.collision_text import COLLISION_REMEDY
-from importer.pipeline.report import RunReport
+from importer.pipeline.job import RunReport
 
 _REHEARSAL_OPTIONS: Final = (
     "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q",
