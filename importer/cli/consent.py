@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 from importer.cli.console import Console
 from importer.cli.options import CommandOptions
-from importer.cli.plan import events_to_send
 from importer.errors import UsageError
 from importer.model import RunKind
-from importer.pipeline.job import Job
 from importer.text import counted
 
 
@@ -27,13 +25,16 @@ def check_can_ask(sources: Sequence[str], kind: RunKind, options: CommandOptions
         )
 
 
-def has_consent(jobs: Sequence[Job], options: CommandOptions, console: Console) -> bool:
-    """Return whether jobs may be run.
+def has_consent(kind: RunKind, events: int | None, options: CommandOptions, console: Console) -> bool:
+    """Return whether a run may begin: it sends nothing to Mixpanel, ``--yes`` is set, or a person agrees.
 
-    They may if they send nothing to Mixpanel, if ``--yes`` is set, or if a person agrees.
+    Args:
+        kind: Only a real run needs consent.
+        events: How many events would be sent; None if that is not known.
+        options: Of these, ``--yes``.
+        console: Where a person is asked.
     """
-    if jobs[0].manifest.kind != "real" or options.yes:
+    if kind != "real" or options.yes:
         return True
-    known = all(job.records is not None for job in jobs)
-    what = counted(events_to_send(jobs), "event") if known else "all of it"
+    what = "all of it" if events is None else counted(events, "event")
     return console.ask(f"Events can't be corrected once they are in Mixpanel. Send {what}?")

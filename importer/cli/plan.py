@@ -60,7 +60,7 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
     who = f", with {_CREDENTIALS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
     yield LabeledLine("Destination", _destination(first.target.destination, first.manifest.kind) + who)
     total = events_to_send(jobs)
-    if total and all(job.records is not None for job in jobs) and first.manifest.kind == "real":
+    if total and first.manifest.kind == "real":
         seconds = total / EVENTS_PER_SECOND
         what = counted(total, "event")
         yield LabeledLine(
@@ -68,12 +68,18 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
         )
 
 
-def events_to_send(jobs: Sequence[Job]) -> int:
-    """Return how many events there are: at most, or exactly if a dry run judged the same source."""
+def events_to_send(jobs: Sequence[Job]) -> int | None:
+    """Return how many events there are: at most, or exactly if a dry run judged the same source.
+
+    None if the records of a source were not counted.
+    """
+    records = [job.records for job in jobs if job.records is not None]
+    if len(records) < len(jobs):
+        return None
     judged = jobs[0].survey.judged
     if judged is not None and jobs[0].options.limit is None:
         return judged.valid
-    return sum(job.records or 0 for job in jobs)
+    return sum(records)
 
 
 def describe_source(reading: Reading, survey: Survey, now_ms: int) -> Iterator[LabeledLine]:

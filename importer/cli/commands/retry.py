@@ -17,6 +17,7 @@ from importer.cli.options import (
     ReadingOptions,
     RetryScopeOptions,
 )
+from importer.cli.plan import events_to_send
 from importer.cli.progress_bar import progress_for
 from importer.cli.stopping import StopRequests, no_stop_requests
 from importer.cli.target import open_target
@@ -70,7 +71,7 @@ def retry_results(
         what = counted(job.records or 0, "record")
         console.say(f"Retrying {what} of {results}; results go to {job.results}")
         check_can_ask([], parent.kind, command)
-        if not has_consent([job], command, console):
+        if not has_consent(parent.kind, events_to_send([job]), command, console):
             console.say("Nothing was sent.")
             return 2
         with stop_requests(console.quiet) as stop:

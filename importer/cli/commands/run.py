@@ -17,7 +17,7 @@ from importer.cli.options import (
     ReadingOptions,
     RunScopeOptions,
 )
-from importer.cli.plan import plan_lines
+from importer.cli.plan import events_to_send, plan_lines
 from importer.cli.progress_bar import progress_for
 from importer.cli.stopping import StopRequests, no_stop_requests
 from importer.cli.target import RunTarget, open_target
@@ -66,7 +66,7 @@ def run_sources(
         _copy_stdin(sources, options)
         jobs = prepare_jobs(sources, options, target.target, now_ms=now_ms(), progress=progress)
         console.lines(plan_lines(jobs, now_ms()))
-        if not has_consent(jobs, command, console):
+        if not has_consent(kind, events_to_send(jobs), command, console):
             console.say("Nothing was sent.")
             return 2
         return _run_jobs(jobs, target, command, console, progress, stop_requests)
