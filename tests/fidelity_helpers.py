@@ -19,11 +19,11 @@ from importer.delivery.bodies import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event, Reading, Rejection
-from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
-from importer.pipeline.run import RunReport, run_job
+from importer.pipeline.run import run_job
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
 from importer.sandbox.server import Sandbox

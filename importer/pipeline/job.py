@@ -1,4 +1,4 @@
-"""What a run is before it starts: its options, the survey of its sources, and its jobs. All of it is data."""
+"""The data of a run: its options, the survey of its sources, its jobs, and the report at its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from importer.errors import ImporterError
 from importer.events.mapping_file import DeclaredReading
 from importer.model import (
     Collisions,
@@ -79,6 +80,21 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One source of a run.
+
+    Attributes:
+        name: The source as typed; ``-`` is standard input.
+        path: The file to read: the source itself, or the copy of standard input.
+        results: The results file of this source.
+    """
+
+    name: str
+    path: Path
+    results: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where events go, and who sends them.
 
@@ -144,6 +160,29 @@ class Job:
     def parent(self) -> Path | None:
         """For a retry, the results that it takes up."""
         return None if self.selection is None else self.selection.runs[-1].results
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended.
+
+    Attributes:
+        job: The job that was run.
+        manifest: The manifest that was written beside the results at the end.
+        error: What stopped the run, or None if it finished.
+        seconds: How long it took.
+        notes: Records with a note.
+        state: The results' position and counts; None if the file on disk differs.
+        collisions: What a dry run found when it compared the events; None if it did not.
+    """
+
+    job: Job
+    manifest: Manifest
+    error: ImporterError | None
+    seconds: float
+    notes: int = 0
+    state: ResultsState | None = None
+    collisions: Collisions | None = None
 
 
 def new_manifest(

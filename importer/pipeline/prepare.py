@@ -12,10 +12,10 @@ from pathlib import Path
 
 from importer.delivery.destination import check_destination
 from importer.errors import ResultsError, TooManyErrors, UsageError
-from importer.model import NO_COLLISIONS, Collisions, Fingerprint, Reading, SourceAudit
+from importer.model import NO_COLLISIONS, Fingerprint, Reading, SourceAudit
+from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
-from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
-from importer.pipeline.outputs import SourceFile
+from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.survey import survey_sources
 from importer.profile.scan import find_collisions
@@ -28,12 +28,6 @@ from importer.results.recovery import inspect_results
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.text import quoted
-
-COLLISION_REMEDY = (
-    "Name the column that is unique for each event:     --map insert_id=COLUMN\n"
-    "or let a hash of the whole event tell them apart:  --map insert_id=\n"
-    "or, if one of them is to replace the others:       --allow-collisions"
-)
 
 
 @relaxed_gc()
@@ -136,22 +130,6 @@ def _check_collisions(jobs: list[Job], options: RunOptions, now_ms: int, progres
         )
     survey = replace(survey, collisions=found)
     return [replace(job, survey=survey) for job in jobs]
-
-
-def collision_text(found: Collisions, sources: int) -> str:
-    """Return what an audit found, for people; rows have a meaning only where there is one source."""
-    parts = []
-    if found.lost:
-        parts.append(f"{found.lost:,} events differ from another with the same name, user, time and id")
-    if found.lost_by_day:
-        parts.append(f"{found.lost_by_day:,} from another with the same name, user, day (UTC) and id")
-    return "; ".join(parts) + rows_text(found.first, sources)
-
-
-def rows_text(pairs: Sequence[tuple[int, int]], sources: int) -> str:
-    """Return pairs of rows in brackets, as an addition to a sentence."""
-    rows = ", ".join(f"{first:,} and {second:,}" for first, second in pairs)
-    return f" (rows {rows})" if sources == 1 else " (over all sources together)"
 
 
 def _check_alike(source: SourceFile, found: DetectedSource, first: SourceFile, like: DetectedSource) -> None:

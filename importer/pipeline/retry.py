@@ -11,7 +11,8 @@ from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Fingerprint, Reading, Status
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
-from importer.pipeline.outputs import check_outputs, spool_path
+from importer.pipeline.outputs import check_outputs
+from importer.pipeline.paths import spool_path
 from importer.pipeline.resolve import redeclare
 from importer.profile.summary import SummaryCounter
 from importer.results.differences import find_differences

@@ -12,10 +12,10 @@ from pathlib import Path
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
 from importer.errors import ImporterError, Interrupted, ReconciliationError, ResultsError, TooManyErrors
-from importer.model import Collisions, Delivered, Event, Record, Rejection
+from importer.model import Delivered, Event, Record, Rejection
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.gc_tuning import relaxed_gc
-from importer.pipeline.job import Job, now_iso
+from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
@@ -28,29 +28,6 @@ from importer.results.recovery import ResultsState, inspect_results, matches_dis
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
 from importer.source.reader import Source, open_source
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """How a run ended.
-
-    Attributes:
-        job: The job.
-        manifest: What was written beside the results at the end.
-        error: What stopped the run, or None if it finished.
-        seconds: How long it took.
-        notes: Records with a note.
-        state: The results' position and counts; None if the file on disk differs.
-        collisions: What a dry run found when it compared the events.
-    """
-
-    job: Job
-    manifest: Manifest
-    error: ImporterError | None
-    seconds: float
-    notes: int = 0
-    state: ResultsState | None = None
-    collisions: Collisions | None = None
 
 
 def run_job(

@@ -9,8 +9,7 @@ from typing import Final
 
 from importer.errors import ResultsError
 from importer.model import ColumnType, Fingerprint, Reading
-from importer.pipeline.job import RunOptions, Survey
-from importer.pipeline.outputs import SourceFile
+from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.observers import IdObserver, Observer, SummaryObserver, TypeObserver
 from importer.profile.scan import PassProgress, SourceFacts, profile_source, summarise_sample

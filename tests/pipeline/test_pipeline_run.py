@@ -11,10 +11,10 @@ import pytest
 from importer.errors import ReconciliationError
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Batch, Delivered, Destination, Event, Outcome, Rejection, Status, Verdict
-from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
-from importer.pipeline.run import RunReport, run_job
+from importer.pipeline.run import run_job
 from importer.progress import NullProgress
 from importer.results.buffer import to_columns
 from importer.results.recovery import inspect_results
