@@ -10,14 +10,16 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast, overload
 
 from importer.errors import SourceError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
+
+_Raw = TypeVar("_Raw", bound=io.FileIO)
 
 BUFFER: Final = 1 << 18
 
@@ -66,8 +68,16 @@ def cannot_read(path: Path, error: Exception) -> SourceError:
     )
 
 
-def open_raw(path: Path) -> io.FileIO:
-    """The bytes of a regular file as they are on disk, unbuffered.
+@overload
+def open_raw(path: Path) -> io.FileIO: ...
+@overload
+def open_raw(path: Path, opener: Callable[[Path], _Raw]) -> _Raw: ...
+def open_raw(path: Path, opener: Callable[[Path], io.FileIO] = io.FileIO) -> io.FileIO:
+    """Open a regular file for its bytes as they are on disk, unbuffered.
+
+    Args:
+        path: The file.
+        opener: Opens it for reading.
 
     Raises:
         SourceError: Nothing is there, it is a directory or no regular file, or it can't be read.
@@ -84,7 +94,7 @@ def open_raw(path: Path) -> io.FileIO:
                 f"{path} is not a regular file.",
                 "Save its content to a file, or send it to standard input and give - as the source.",
             )
-        return io.FileIO(path, "rb")
+        return opener(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise cannot_read(path, error) from error
 
@@ -156,17 +166,20 @@ class DiskFile(io.RawIOBase):
         super().close()
 
 
-def open_binary(path: Path, compression: str) -> tuple[io.BufferedReader, DiskFile]:
+def open_binary(
+    path: Path, compression: str, raw: io.FileIO | None = None
+) -> tuple[io.BufferedReader, DiskFile]:
     """The decompressed bytes, buffered, and the file below them; closing the first closes both.
 
     Args:
         path: A regular file.
         compression: As in `Dialect.compression`.
+        raw: The file, if it is open already.
 
     Raises:
         SourceError: It can't be read; also while it is being read, if it can't be decompressed.
     """
-    raw = open_raw(path)
+    raw = raw or open_raw(path)
     try:
         disk = DiskFile(path, raw, *_decompressor(raw, compression))
     except BaseException:

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from importer.errors import SourceError
-from importer.model import Dialect, Record, Rejection
+from importer.model import Dialect, Fingerprint, Record, Rejection
 from importer.source.blocks import MAX_RECORDS, MAX_SIZE, in_blocks
 from importer.source.encoding import BOM, ignore, known_encoding
-from importer.source.files import cannot_read, open_binary
+from importer.source.files import cannot_read, open_binary, open_raw
+from importer.source.fingerprint import HashedFile
 from importer.source.formats.csv import LIMIT, CsvReader
 from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
 from importer.source.formats.jsonl import JsonlReader
@@ -31,6 +32,7 @@ class Source:
         columns: The names that its header has to give (CSV).
         keep: Gets a record that is too long to hold in pieces (text for CSV, bytes for JSONL), each
             with the record's row.
+        hashed: True if `fingerprint` will be asked for: the bytes on disk are hashed as they are read.
 
     Attributes:
         size: Bytes on disk.
@@ -47,10 +49,12 @@ class Source:
         columns: tuple[str, ...],
         *,
         keep: Callable[[int, Any], object] = ignore,
+        hashed: bool = False,
     ) -> None:
         self._path = path
         encoding = known_encoding(dialect.encoding)
-        binary, self._disk = open_binary(path, dialect.compression)
+        self._hashed = open_raw(path, HashedFile) if hashed else None
+        binary, self._disk = open_binary(path, dialect.compression, self._hashed)
         self._file = binary
         self._reader: CsvReader | JsonlReader
         if not dialect.has_cells:
@@ -92,6 +96,21 @@ class Source:
     def position(self) -> int:
         """Bytes on disk read so far; never less than before, `size` at the end."""
         return self.size if self._at_end else min(self._disk.position(), self.size)
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what `take_fingerprint` returns for the file, of the bytes that were read.
+
+        What is left of the file is read first: bytes behind a compressed stream, and records that nobody
+        asked for. Call it once the records are read, before the source is closed: no record can be read
+        after it.
+
+        Raises:
+            SourceError: The file can't be read, or it has changed since it was opened.
+            ValueError: The source was opened without ``hashed``, or is closed.
+        """
+        if self._hashed is None:
+            raise ValueError("the source was not opened with hashed=True")
+        return self._hashed.fingerprint()
 
     def items(self) -> Iterator[Record | Rejection]:
         """Records and rejections, one by one.
@@ -164,15 +183,16 @@ class Source:
         self.header = mark + "".join(map(str, self._reader.lines))
 
 
-def open_source(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Source:
+def open_source(path: Path, dialect: Dialect, columns: tuple[str, ...], *, hashed: bool = False) -> Source:
     """A source that is ready to be read.
 
     Args:
         path: The file.
         dialect: As `detect` found it or the manifest holds it.
         columns: Likewise.
+        hashed: True if `Source.fingerprint` will be asked for.
 
     Raises:
         SourceError: It can't be read, or its header names other columns.
     """
-    return Source(path, dialect, columns)
+    return Source(path, dialect, columns, hashed=hashed)
