@@ -44,7 +44,7 @@ from importer.model import Event, Reading, Record, Rejection
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
-from importer.source.encoding import handler
+from importer.source.encoding import error_handler
 from importer.source.files import open_binary
 from importer.source.reader import open_source
 
@@ -332,12 +332,13 @@ def check_lines(path: Path, reading: Reading) -> None:
     dialect = reading.dialect
     with open_binary(path, dialect.compression)[0] as binary:
         jsonl = dialect.format == "jsonl"
-        errors = handler(dialect.encoding)
+        errors = error_handler(dialect.encoding)
         text = binary if jsonl else io.TextIOWrapper(binary, dialect.encoding, errors, newline="")
         physical: list[Any] = list(text)
     with open_source(path, dialect, reading.columns) as source:
         for item in source.items():
-            if source.lines and not physical[item.line - 1].endswith(source.lines[0]):  # a mark is taken off
+            lines = source.reader.lines
+            if lines and not physical[item.line - 1].endswith(lines[0]):  # a mark is taken off
                 raise Broken(f"row {item.row} does not begin on line {item.line}")
 
 

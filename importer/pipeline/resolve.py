@@ -14,7 +14,8 @@ from importer.events.times import TimeReader
 from importer.events.types import BadValue, to_boolean, to_integer, to_number
 from importer.exact_json import loads
 from importer.model import ColumnType, Reading
-from importer.source.detect import DetectedSource, detect_source, dialect_options
+from importer.source.detect import DetectedSource, detect_source
+from importer.source.options import dialect_options
 from importer.text import quoted
 
 _SAME_OPTIONS: Final = sorted(

@@ -11,12 +11,12 @@ import xxhash
 
 from importer.errors import SourceError
 from importer.model import Fingerprint
-from importer.source.files import cannot_read, open_raw
+from importer.source.files import open_raw, source_error
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_STEP: Final = 1 << 20  # bytes
+_READ_SIZE: Final = 1 << 20  # bytes
 
 
 class HashedFile(io.FileIO):
@@ -49,13 +49,13 @@ class HashedFile(io.FileIO):
         Raises:
             SourceError: It can't be read, or it has changed since it was opened.
         """
-        buffer = bytearray(_STEP)
+        buffer = bytearray(_READ_SIZE)
         try:
             while self.readinto(buffer):
                 pass
             found = os.fstat(self.fileno())
         except OSError as error:
-            raise cannot_read(self._path, error) from error
+            raise source_error(self._path, error) from error
         opened = self._opened
         if (opened.st_size, opened.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
             raise SourceError(

@@ -14,7 +14,7 @@ from source_helpers import COMPRESS, places, read_file, unhurried, write
 from importer.errors import SourceError, UsageError
 from importer.model import Dialect, Record
 from importer.source.detect import detect_source
-from importer.source.files import cannot_read
+from importer.source.files import source_error
 from importer.source.fingerprint import take_fingerprint
 from importer.source.reader import open_source
 
@@ -173,7 +173,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     ],
 )
 def test_what_the_system_and_the_decompressors_say_is_put_into_words(error, words):
-    found = cannot_read(Path("x.csv"), error)
+    found = source_error(Path("x.csv"), error)
     assert found.message == words
     assert found.remedy
 
