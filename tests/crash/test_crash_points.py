@@ -27,6 +27,8 @@ from crash_helpers import (
     write_source,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 100  # ten requests
 RESULTS = "events.results.csv"
 MANIFEST = f"{RESULTS}.run.json"
