@@ -24,6 +24,8 @@ from end_to_end_helpers import (
     without_id,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 5_000
 NAMES = ("Signed Up", "Added To Cart", "Purchase, Completed", "杯子 ☕")
 NOTES = ("plain", 'with "quotes"', "two\nlines", "a, comma", " spaced ", "é́", "")

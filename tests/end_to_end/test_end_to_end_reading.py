@@ -12,6 +12,8 @@ import httpx
 import pytest
 from end_to_end_helpers import Row, Server, Shell, exact, simple_csv, statuses
 
+pytestmark = pytest.mark.slow
+
 
 def imported(shell: Shell, server: Server, text: str, *words: str) -> list[Row]:
     """Import a CSV file, and return the properties of each event at the server, in the file's order."""

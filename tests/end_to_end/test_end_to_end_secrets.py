@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from end_to_end_helpers import RecordedRequest, Recorder, Shell, refused_url, simple_csv
 
+pytestmark = pytest.mark.slow
+
 TOKEN, USER, SECRET, API = "token-0123456789abcdef", "importer.f3a1", "account-secret-4711", "api-secret-0815"
 ACCOUNT = {
     "MIXPANEL_SERVICE_ACCOUNT_USERNAME": USER,

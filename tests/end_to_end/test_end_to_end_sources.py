@@ -14,6 +14,8 @@ import pytest
 import zstandard
 from end_to_end_helpers import Server, Shell, simple_csv, statuses
 
+pytestmark = pytest.mark.slow
+
 NO_ZONE = {n: f"Page View,user-{n},2024-03-01 12:00:00,{n}" for n in (2, 5)}
 
 

@@ -28,6 +28,8 @@ from end_to_end_helpers import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 EVERY_THIRD = dict.fromkeys(range(3, 200, 3), ",u,2024-03-01T00:00:00Z,0")
 
 

@@ -15,6 +15,8 @@ from end_to_end_helpers import TOKEN, RecordedRequest, Recorder, Row, Server, Sh
 import importer
 from importer.errors import RefusedError, UsageError
 
+pytestmark = pytest.mark.slow
+
 Answer = tuple[int, bytes]
 
 ANSWERS: dict[str, tuple[Answer, Row]] = {
