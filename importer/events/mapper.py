@@ -84,11 +84,6 @@ class Mapper:
         others = (self._one(chunk[at]) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
-    def map_one(self, record: Record) -> Event | Rejection:
-        """Return what `map` makes of a record, without the help of others."""
-        self._clock = self._now()
-        return self._event(record)
-
     def _one(self, item: Record | Rejection) -> Event | Rejection:
         return self._event(item) if isinstance(item, Record) else item
 

@@ -282,7 +282,7 @@ def test_many_keys_and_many_hours_are_told_apart():
             if event is not None:
                 quick += 1
                 if record.row % 3 == 0 or record.row > 26_000:
-                    assert shown(event) == shown(mapper.map_one(record))
+                    assert shown(event) == shown(*mapper.map([record]))
     assert quick == len(lines) + len(names) + 100
 
 
