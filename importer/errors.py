@@ -1,6 +1,6 @@
 """Why a run stops.
 
-A record that is wrong is a value (`model.Rejection`); these are for what stops the run::
+A record that is wrong is a value (`model.Rejection`, made from a `BadValue`); these stop the run::
 
     ImporterError                 exit code
     ├── UsageError                2    a wrong option, or a difference that needs a decision
@@ -94,3 +94,7 @@ class Interrupted(ImporterError):  # noqa: N818 - named as KeyboardInterrupt is
     """A person or the system asked the run to stop."""
 
     exit_code = 130
+
+
+class BadValue(ValueError):  # noqa: N818 - a record is rejected for it; the run goes on
+    """A value of a record does not fit its type; its text says what was found and what is expected."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from importer.errors import MappingError
-from importer.events.types import BadValue
+from importer.errors import BadValue, MappingError
 from importer.events.values import ValueReader, clash
 from importer.model import ColumnType, Field, Reading
 from importer.text import quoted

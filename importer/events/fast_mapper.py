@@ -14,13 +14,14 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from importer import exact_json, speedups
+from importer.errors import BadValue
 from importer.events import insert_id
 from importer.events.body import FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
 from importer.events.cells import property_columns
 from importer.events.mapping import PROPERTY_OF
 from importer.events.objects import ObjectReader, Paths
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
-from importer.events.types import BadValue, canonical
+from importer.events.types import canonical
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
 from importer.model import ColumnType, Field, Reading

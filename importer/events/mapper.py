@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from importer import exact_json, speedups
+from importer.errors import BadValue
 from importer.events import insert_id
 from importer.events.body import BODY, FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
 from importer.events.cells import CellReader
@@ -19,7 +20,7 @@ from importer.events.fast_mapper import make_fast_mapper
 from importer.events.mapping import PROPERTY_OF
 from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
-from importer.events.types import BadValue, canonical
+from importer.events.types import canonical
 from importer.events.values import ValueReader, clash
 from importer.mixpanel import limits, rules
 from importer.model import Event, Field, Reading, Record, Rejection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from importer.errors import BadValue
 from importer.events.mapping import FIELD_CALLED, path_to, well_known
-from importer.events.types import BadValue
 from importer.events.values import ValueReader, clash
 from importer.model import Field, Reading
 

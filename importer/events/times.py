@@ -15,8 +15,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from importer.errors import UsageError
-from importer.events.types import BadValue
+from importer.errors import BadValue, UsageError
 from importer.text import quoted
 
 NS_PER_MS: Final = 1_000_000

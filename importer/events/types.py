@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from importer.errors import BadValue
 from importer.exact_json import is_exact
 from importer.model import ColumnType
 from importer.text import quoted
@@ -35,10 +36,6 @@ _POSITIONAL = 1e-4  # from here on every shortest formatter writes a fraction in
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _is_number = re.compile(NUMBER).fullmatch
 BOOLEANS = {"true": True, "false": False}
-
-
-class BadValue(ValueError):  # noqa: N818 - a value that flows to the results, not an error of the program
-    """A value does not fit its type; its text says what was found and what is expected."""
 
 
 def canonical(value: Any) -> Any:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from importer import speedups
+from importer.errors import BadValue
 from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
-from importer.events.types import BadValue
 from importer.model import (
     NO_COLLISIONS,
     Collisions,
