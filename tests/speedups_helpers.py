@@ -17,7 +17,7 @@ from importer.errors import ImporterError
 from importer.events.mapper import Mapper
 from importer.model import Dialect, Event, Reading, Rejection
 from importer.source.reader import Source, open_source
-from importer.speedups import Block, Maker
+from importer.speedups import Block, BlockMapper
 
 COLUMNS = ("event", "time", "user", "cell")
 CSV = Reading(
@@ -119,16 +119,16 @@ def blocks_of(content: bytes | str, reading: Reading) -> list[Block]:
         return [chunk for chunk in source.chunks() if isinstance(chunk, Block)]
 
 
-def maker_of(reading: Reading) -> Maker:
-    maker = Mapper(reading, lambda: NOW_MS)._quick
-    assert isinstance(maker, Maker)
-    return maker
+def block_mapper_of(reading: Reading) -> BlockMapper:
+    mapper = Mapper(reading, lambda: NOW_MS)._block_mapper
+    assert isinstance(mapper, BlockMapper)
+    return mapper
 
 
 def taken_quickly(content: bytes | str, reading: Reading) -> list[bool]:
     """Of each record in the blocks of a file, whether it needed no care."""
-    maker = maker_of(reading)
-    return [event is not None for block in blocks_of(content, reading) for event in maker.map(block, NOW_MS)]
+    mapper = block_mapper_of(reading)
+    return [event is not None for block in blocks_of(content, reading) for event in mapper.map(block, NOW_MS)]
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────

@@ -12,11 +12,11 @@ from importer.events import mapping_file
 from importer.events.mapping import nearest
 from importer.events.mapping_file import DeclaredReading
 from importer.model import (
+    FIELDS,
     ColumnType,
     CredentialsKind,
     DeliverySettings,
     Endpoint,
-    Field,
     Region,
     RunKind,
     Status,
@@ -24,7 +24,6 @@ from importer.model import (
 from importer.pipeline.job import MaxErrors, RunOptions
 from importer.text import quoted
 
-_FIELDS: tuple[str, ...] = get_args(Field)
 _TYPES: tuple[str, ...] = get_args(ColumnType)
 
 
@@ -150,10 +149,10 @@ def declared_from(reading: Any) -> DeclaredReading:
             )
     fields = dict(_pairs("--map", reading.map or (), empty=True))
     for field in fields:
-        if field not in _FIELDS:
+        if field not in FIELDS:
             raise UsageError(
-                f"--map {field}=…: unknown field{nearest(field, _FIELDS)}",
-                f"Fields are: {', '.join(_FIELDS)}. Other columns become properties under their own names.",
+                f"--map {field}=…: unknown field{nearest(field, FIELDS)}",
+                f"Fields are: {', '.join(FIELDS)}. Other columns become properties under their own names.",
             )
     said = DeclaredReading(
         fields=fields,  # type: ignore[arg-type]

@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from importer.events.mapper import Mapper
-from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
-from importer.model import Collisions, Destination, Event, Reading, Record, Rejection
+from importer.model import FIELDS, Collisions, Destination, Event, Reading, Record, Rejection
 from importer.pipeline.job import Job
 from importer.pipeline.prepare import collision_text, rows_text
 from importer.profile.scan import SourceScan

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
-from importer.events.mapping import FIELDS, PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
+from importer.events.mapping import PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
 from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.model import ColumnType, Reading
+from importer.model import FIELDS, ColumnType, Reading
 from importer.profile.scan import SourceScan
 from importer.source.detect import DetectedSource, detect_source, dialect_options
 from importer.text import quoted
