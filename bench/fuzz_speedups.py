@@ -30,7 +30,7 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import ColumnType, Dialect, Event, Field, Reading, Record, Rejection
+from importer.model import ColumnType, Dialect, Event, Field, Reading, Rejection
 from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
@@ -258,9 +258,7 @@ def slow(path: Path, reading: Reading) -> list[Item]:
     items: list[Item] = []
     with open_source(path, reading.dialect, reading.columns) as source:
         try:
-            items.extend(
-                shown(mapper.map_one(item) if isinstance(item, Record) else item) for item in source.items()
-            )
+            items.extend(shown(item) for record in source.items() for item in mapper.map([record]))
         except ImporterError as error:
             items.append(("ends", error.message))
     return items

@@ -1,6 +1,6 @@
 """Errors that stop a run or a command.
 
-A wrong record stops nothing: it is a value, `model.Rejection`. The errors::
+A wrong record stops nothing: it is a value, `model.Rejection`, made from a `BadValue`. The errors::
 
     ImporterError                 exit code
     ├── UsageError                2    a wrong option, or a difference that needs a decision
@@ -95,3 +95,7 @@ class Interrupted(ImporterError):  # noqa: N818 - named as KeyboardInterrupt is
     """A person or the system asked the run to stop."""
 
     exit_code = 130
+
+
+class BadValue(ValueError):  # noqa: N818 - a record is rejected for it; the run goes on
+    """A value of a record does not fit its type; its text says what was found and what is expected."""

@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 """A value of JSON, as orjson reads it."""
 
 Field = Literal["event", "distinct_id", "time", "ip", "insert_id", "properties"]
 """What a column can be mapped to."""
+
+FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 
 ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "skip"]
 """What the cells of a column are; ``skip`` leaves the column out of the event."""

@@ -15,9 +15,9 @@ from events_helpers import NOW_MS, TIME
 
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Dialect, Event, Reading, Record, Rejection
+from importer.model import Dialect, Event, Reading, Rejection
 from importer.source.reader import Source, open_source
-from importer.speedups import Block, Maker
+from importer.speedups import Block, BlockMapper
 
 COLUMNS = ("event", "time", "user", "cell")
 CSV = Reading(
@@ -78,7 +78,7 @@ def _quick(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
     with _until_it_ends(path, reading, found) as source:
         for chunk in source.chunks():
             made = mapper.map(chunk)
-            again = [item if isinstance(item, Rejection) else mapper.map_one(item) for item in chunk]
+            again = mapper.map(list(chunk))
             assert [shown(item) for item in made] == [shown(item) for item in again]
             assert Counter(e.insert_id for e in made if isinstance(e, Event)) <= Counter(
                 ids.insert_ids(chunk)
@@ -91,9 +91,7 @@ def _long(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
     mapper = Mapper(reading, lambda: NOW_MS)
     found: list[tuple[Any, ...]] = []
     with _until_it_ends(path, reading, found) as source:
-        found.extend(
-            shown(mapper.map_one(item) if isinstance(item, Record) else item) for item in source.items()
-        )
+        found.extend(shown(item) for record in source.items() for item in mapper.map([record]))
     return found
 
 
@@ -121,16 +119,16 @@ def blocks_of(content: bytes | str, reading: Reading) -> list[Block]:
         return [chunk for chunk in source.chunks() if isinstance(chunk, Block)]
 
 
-def maker_of(reading: Reading) -> Maker:
-    maker = Mapper(reading, lambda: NOW_MS)._quick
-    assert isinstance(maker, Maker)
-    return maker
+def block_mapper_of(reading: Reading) -> BlockMapper:
+    mapper = Mapper(reading, lambda: NOW_MS)._block_mapper
+    assert isinstance(mapper, BlockMapper)
+    return mapper
 
 
 def taken_quickly(content: bytes | str, reading: Reading) -> list[bool]:
     """Of each record in the blocks of a file, whether it needed no care."""
-    maker = maker_of(reading)
-    return [event is not None for block in blocks_of(content, reading) for event in maker.map(block, NOW_MS)]
+    mapper = block_mapper_of(reading)
+    return [event is not None for block in blocks_of(content, reading) for event in mapper.map(block, NOW_MS)]
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
@@ -248,6 +246,7 @@ DECIMALS = [
     "0.30000000000000004", "0.1000000000000000055511151231257827", "9007199254740993.0", "2.5e-5", "1e0", "1e1", "1e5", "1E5", "1E+20",
     "1e+05", "1e-5", "1e-7", "1.10e1", "12e-1", "1e15", "1e16", "1e21", "1e22", "1e308", "1e309", "1e400", "-1e400", "1e-308", "4.9e-324", "1e-324", "1e-400",
     "1e", "e1", "1e+", "1e1.5", "1e1e1", "1ee1", "0e0", "-0e0", "0e5", "1e05", "1e-05", "1.5e3", "1.5e-3", "9.5e15", "1.7976931348623157e308",
+    "1,2", "[1", "1]", "2.5e+7", "1e99", "-3e-99", "1.2345678901e-5", "1e-320", "1e-999", "1e999",
     "NaN", "nan", "Infinity", "-Infinity", "inf", "1.", "1.5x", "1.5 ", " 1.5", "1.٣", "0.1e1", "99999999999999.9", "9999999999999.99",
 ]  # fmt: skip
 NUMBERS = INTEGERS + DECIMALS
@@ -274,6 +273,7 @@ STRINGS = [  # of JSON
     *('"' + r"\ud83d\ude00" * n + '"' for n in (22, 255, 256)), *('"' + r"\u0001" * n + '"' for n in (43, 255, 256)), '"' + r"\/" * 255 + '"', '"' + r"\/" * 256 + '"', '"' + r"\u0041" * 255 + 'x"',
     '"null"', '"true"', '"1"', '"NULL"', '"{}"',
 ]  # fmt: skip
+_LONG = "x" * 256
 JSON_TREES = [
     "true", "false", "null", "True", "tru", "nul", "fals", "truex", "nullx", "falsey", "TRUE", "undefined",
     "[1;2]", "[1}2]", '{"a":1]', '["a\\,"b"]', '{"a\\:1}', '{"a\t:1}', '{"a\x01:1}', '{"a" "b":1}', '{"a":1,"b\\:2}', '"a\\,"b":1', '{"aaaaaaaa":1,"aaaaaaaaa":{"b":1}}', '{"aaaaaaaaaa":1,"aaaaaaaaa":2,"aaaaaaaa":3,"aaaaaaa":4}',
@@ -289,10 +289,17 @@ JSON_TREES = [
     "[1.0,2.50,-0.0,1e5,0.00001,12345678901234567890]", "[0.1234567890123456789]", '{"n":0.1234567890123456789}', "[123456789012345678901]", '{"b":1e1,"a":1e-5}', "[1e5" + ",1e5" * 200 + "]", "[" + ",".join(["1e-7"] * 254) + "]",
     '{"token":"t"}', '{"time":1,"distinct_id":2,"$insert_id":3,"ip":4,"$x":5,"mp_x":6}', '["x","' + "y" * 256 + '"]', '{"' + "k" * 256 + '":1}', '{"a":"' + "y" * 256 + '"}', "//", "/**/1", "1 // x", '"a" "b"', "1 2", "1,2", "\ufeff1", " 1 ", "\t[1]\n",
 ]  # fmt: skip
+BAGS = [  # cells of the properties column
+    "", "{}", '{"plan":"pro"}', '{"plan":"pro","n":1.0}', '{"n":2.50,"big":1e22,"tiny":1e-7}', '{"a":{"b":{"c":{"d":1}}}}',
+    '{"a":{"b":{"c":1}}}', '{"a":{"b":{"c":{"d":{"e":1}}}}}', '{"a string":"clash"}', '{"string":"clash"}', '{"string":null}', '{"$city":"Berlin","mp_x":1}', '{"token":"t"}',
+    '{"distinct_id":"other"}', '{"import_tag":"x"}', '{"n":12345678901234567890123}', '{"n":0.1234567890123456789}',
+    '{"a":1,"a":2}', '{"a" : 1, "a" : 2}', "[1]", "null", "bad", '{"t":"' + _LONG + '"}', '{"l":[' + "1," * 254 + "1]}",
+    '{"l":[' + "1," * 199 + "1]}", '{"z":null,"y":true,"x":[{"b":2,"a":1.0}]}', '{"\\u0001":"\\ud83d\\ude00"}',
+]  # fmt: skip
 JSON_TEXTS = [*NUMBERS, *STRINGS, *JSON_TREES]
 USERS = [
     "u1", "", "anonymous", "anon", "nil", "null", "NULL", "Null", "none", "None", "undefined", "N/A", "na", "unknown", "0", "-1", "00000000-0000-0000-0000-000000000000",
-    "true", "false", "[]", "{}", "lmy47d", "lmy47i", "nobody", "guest", "id", "not_authenticated", " ", " null", "null ", "email", "member", "NaN", "no one", *TEXTS,
+    "true", "false", "[]", "{}", "lmy47d", "lmy47i", "nobody", "guest", "id", "not_authenticated", " ", " null", "null ", "email", "member", "NaN", "no one", ",,", 'ends",', '","', 'a","b', '\\",', *TEXTS,
 ]  # fmt: skip
 OWN_IDS = [
     "id-1", "A", "z9", "-", "--", "0", "x" * 35, "x" * 36, "x" * 37, "é", "x" * 35 + "é", "a b", "a_b", "a.b", "a/b", "a@b", "a[b", "a`b", "a{b", "a:b", "\x00", "null", "NULL", "anonymous", "undefined", "-1", "none",

@@ -22,7 +22,7 @@ from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapping import nearest
 from importer.events.mapping_file import DeclaredReading
-from importer.model import ColumnType, DeliverySettings, Field, RunKind, Status
+from importer.model import ColumnType, DeliverySettings, RunKind, Status
 from importer.pipeline.job import MaxErrors, RunOptions
 from importer.text import quoted
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Settings = TypeVar("_Settings", bound="DataclassInstance")
-_FIELDS: tuple[str, ...] = get_args(Field)
 _TYPES: tuple[str, ...] = get_args(ColumnType)
 
 
@@ -156,10 +155,10 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
             )
     columns = dict(_pairs("--map", options.map, empty=True))
     for field in columns:
-        if field not in _FIELDS:
+        if field not in FIELDS:
             raise UsageError(
-                f"--map {field}=…: unknown field{nearest(field, _FIELDS)}",
-                f"Fields are: {', '.join(_FIELDS)}. Other columns become properties under their own names.",
+                f"--map {field}=…: unknown field{nearest(field, FIELDS)}",
+                f"Fields are: {', '.join(FIELDS)}. Other columns become properties under their own names.",
             )
     declared = build(
         DeclaredReading,

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Final, get_args
 
 from importer.model import (
+    FIELDS,
     ColumnType,
     CredentialsKind,
     DeliverySettings,
     Endpoint,
-    Field,
     FormatName,
     GeoIP,
     IdBasis,
@@ -54,7 +54,7 @@ class ReadingOptions:
     map: Annotated[
         list[str],
         Option(
-            f"Which column is a field: {', '.join(get_args(Field))}. JSONL: dotted paths too."
+            f"Which column is a field: {', '.join(FIELDS)}. JSONL: dotted paths too."
             " FIELD= alone: no column.",
             metavar="FIELD=COLUMN",
         ),

@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import collision_lines
-from importer.events.mapping import FIELDS
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
-from importer.model import Destination, Reading, RunKind
+from importer.model import FIELDS, Destination, Reading, RunKind
 from importer.pipeline.job import Job, Survey
 from importer.profile.summary import count_ahead, count_by_day, count_by_hour, count_undeletable
 from importer.text import counted, quoted

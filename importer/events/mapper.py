@@ -1,6 +1,6 @@
 """Records become events: the fields are found, the types applied, the rules asked, the bytes written.
 
-An event is encoded once. Its own properties stand in canonical form and order (`types.canonical`, keys by
+An event is encoded once. Its own properties stand in canonical form and order (`canonical.canonical`, keys by
 code point), so that the same bytes are sent and hashed.
 """
 
@@ -12,14 +12,15 @@ from typing import Any, Final
 import orjson
 
 from importer import exact_json, speedups
+from importer.errors import BadValue
 from importer.events import insert_id
 from importer.events.body import BODY, FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
+from importer.events.canonical import canonical
 from importer.events.cells import CellReader
-from importer.events.fast_mapper import make_fast_mapper
+from importer.events.fast_mapper import make_block_mapper
 from importer.events.mapping import PROPERTY_OF
 from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
-from importer.events.types import BadValue, canonical
 from importer.events.values import ValueReader, clash
 from importer.mixpanel import limits, rules
 from importer.model import Event, Field, Reading, Record, Rejection
@@ -54,10 +55,10 @@ class Mapper:
         self._values = ValueReader(reading)
         self._properties_of: CellReader | ObjectReader
         if reading.dialect.has_cells:
-            self._properties_of, objects = CellReader(reading, self._values), None
+            self._properties_of = CellReader(reading, self._values)
         else:
-            self._properties_of = objects = ObjectReader(reading, self._values)
-        self._quick = make_fast_mapper(reading, self._times, self._fixed, self._constants, objects)
+            self._properties_of = ObjectReader(reading, self._values)
+        self._block_mapper = make_block_mapper(reading, self._times, self._fixed, self._constants)
 
     def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
         """Return an event or a rejection for each record, in order; rejections pass through.
@@ -66,28 +67,23 @@ class Mapper:
             chunk: A list, or a `speedups.Block`.
         """
         self._clock = self._now()
-        if self._quick is None or not isinstance(chunk, speedups.Block):
+        if self._block_mapper is None or not isinstance(chunk, speedups.Block):
             return [self._one(item) for item in chunk]
-        made = self._quick.map(chunk, self._clock)
+        made = self._block_mapper.map(chunk, self._clock)
         if None not in made:
             return made  # type: ignore[return-value]  # None was looked for
         return [event or self._one(chunk[at]) for at, event in enumerate(made)]
 
     def insert_ids(self, chunk: Sequence[Record | Rejection]) -> list[str]:
         """Return the ids of the events that `map` makes, and maybe some of records that become none."""
-        if self._quick is None or not isinstance(chunk, speedups.Block):
+        if self._block_mapper is None or not isinstance(chunk, speedups.Block):
             return [item.insert_id for item in self.map(chunk) if isinstance(item, Event)]
         self._clock = self._now()
-        found = self._quick.insert_ids(chunk, self._clock)
+        found = self._block_mapper.insert_ids(chunk, self._clock)
         if None not in found:
             return found  # type: ignore[return-value]  # None was looked for
         others = (self._one(chunk[at]) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
-
-    def map_one(self, record: Record) -> Event | Rejection:
-        """Return what `map` makes of a record, without the help of others."""
-        self._clock = self._now()
-        return self._event(record)
 
     def _one(self, item: Record | Rejection) -> Event | Rejection:
         return self._event(item) if isinstance(item, Record) else item

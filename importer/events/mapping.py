@@ -10,13 +10,12 @@ import difflib
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from importer.errors import MappingError
-from importer.model import Field, Record
+from importer.model import FIELDS, Field, Record
 from importer.text import quoted
 
-FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 PROPERTY_OF: Final[Mapping[Field, str]] = {
     "distinct_id": "distinct_id",
     "time": "time",

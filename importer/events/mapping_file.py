@@ -31,10 +31,11 @@ from pathlib import Path
 from typing import Any
 
 from importer.errors import MappingError
-from importer.events.mapping import FIELDS, nearest
+from importer.events.mapping import nearest
 from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.model import (
+    FIELDS,
     JSON,
     ColumnProfile,
     ColumnType,

@@ -7,13 +7,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from importer.errors import MappingError, SourceError, UsageError
-from importer.events.mapping import FIELDS, PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
+from importer.errors import BadValue, MappingError, SourceError, UsageError
+from importer.events.mapping import PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
 from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
-from importer.events.types import BadValue, to_boolean, to_integer, to_number
+from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.model import ColumnType, Reading
+from importer.model import FIELDS, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.options import dialect_options
 from importer.text import quoted

@@ -13,9 +13,8 @@ import orjson
 
 from importer.delivery.destination import check_destination
 from importer.delivery.send_one import post_one
-from importer.errors import RefusedError, UsageError
+from importer.errors import BadValue, RefusedError, UsageError
 from importer.events.times import NS_PER_MS, TimeReader
-from importer.events.types import BadValue
 from importer.mixpanel import limits, rules
 from importer.model import JSON, Credentials
 from importer.settings import TOKEN, find_credentials, find_destination

@@ -11,11 +11,11 @@ from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from importer import speedups
+from importer.errors import BadValue
 from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
-from importer.events.types import BadValue
 from importer.model import Field, Reading, Record, Rejection
 from importer.profile.column_types import TypeInference
 from importer.profile.summary import SummaryCounter

@@ -21,19 +21,18 @@ from speedups_helpers import (
     OWN_IDS,
     TIMES,
     USERS,
+    block_mapper_of,
     blocks_of,
     csv_file,
     csv_of_cells,
     line_of,
-    maker_of,
     shown,
 )
 
-from importer.events.fast_mapper import make_fast_mapper, make_fast_times
+from importer.events.fast_mapper import make_block_mapper, make_fast_times
+from importer.events.layout import LateKeys
 from importer.events.mapper import Mapper
-from importer.events.objects import ObjectReader
 from importer.events.times import TimeReader
-from importer.events.values import ValueReader
 from importer.model import Event, Record, Rejection
 from importer.profile.column_types import TypeInference
 from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines
@@ -127,7 +126,11 @@ def test_a_block_may_be_empty(data):
         assert len(found) == 0
         assert list(found) == list(found[:]) == []
         assert not found
-        assert maker_of(JSONL).map(found, NOW_MS) == maker_of(JSONL).insert_ids(found, NOW_MS) == []
+        assert (
+            block_mapper_of(JSONL).map(found, NOW_MS)
+            == block_mapper_of(JSONL).insert_ids(found, NOW_MS)
+            == []
+        )
 
 
 @pytest.mark.parametrize(
@@ -242,8 +245,8 @@ def test_types_are_the_same_whether_blocks_say_what_they_hold_or_not(parts, null
 def test_ids_that_records_bring_along_are_found():
     reading = replace(CSV, fields={**CSV.fields, "insert_id": "cell"})
     (found,) = blocks_of(csv_of_cells(["id-1", "", "not legal!", "null", "x" * 36, "x" * 37]), reading)
-    ids = maker_of(reading).insert_ids(found, NOW_MS)
-    hashed = maker_of(reading).map(found, NOW_MS)[0]
+    ids = block_mapper_of(reading).insert_ids(found, NOW_MS)
+    hashed = block_mapper_of(reading).map(found, NOW_MS)[0]
     assert hashed is not None
     plain = hashed.insert_id
     assert ids == [plain, "id-1", plain, plain, plain, None, plain, None, plain, "x" * 36, plain, None, plain]
@@ -263,7 +266,7 @@ def test_ids_are_those_of_the_events():
                 assert Counter(event.insert_id for event in made) <= ids
 
 
-# ── the maker ────────────────────────────────────────────────────────────────────────────────────
+# ── the block mapper ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_many_keys_and_many_hours_are_told_apart():
@@ -274,40 +277,40 @@ def test_many_keys_and_many_hours_are_told_apart():
         for n in range(12_000)
     ]
     names = [f'{{"event":"name {n}","time":"{TIME}"}}\n' for n in range(11_000)]
-    maker, mapper = maker_of(JSONL), Mapper(JSONL, lambda: NOW_MS)
+    fast, slow = block_mapper_of(JSONL), Mapper(JSONL, lambda: NOW_MS)
     quick = 0
     for found in blocks_of("".join([*lines, *names, *lines[:50], *names[:50]]), JSONL):
-        for record, event in zip(found, maker.map(found, NOW_MS), strict=True):
+        for record, event in zip(found, fast.map(found, NOW_MS), strict=True):
             assert isinstance(record, Record)
             if event is not None:
                 quick += 1
                 if record.row % 3 == 0 or record.row > 26_000:
-                    assert shown(event) == shown(mapper.map_one(record))
+                    assert shown(event) == shown(*slow.map([record]))
     assert quick == len(lines) + len(names) + 100
 
 
 def test_a_block_that_is_not_as_wide_as_the_reading_is_refused():
     found, _, _ = cut_csv(b"a,b\n", COMMA, QUOTE, 2, 1, 1)
     with pytest.raises(IndexError):
-        maker_of(CSV).map(found, NOW_MS)
+        block_mapper_of(CSV).map(found, NOW_MS)
     with pytest.raises(IndexError):
-        maker_of(CSV).insert_ids(found, NOW_MS)
+        block_mapper_of(CSV).insert_ids(found, NOW_MS)
 
 
 def test_blocks_of_the_other_format_take_care():
     found, _, _ = cut_csv(b"a,b,c,d\n", COMMA, QUOTE, 4, 1, 1)
-    assert maker_of(JSONL).map(found, NOW_MS) == [None]
+    assert block_mapper_of(JSONL).map(found, NOW_MS) == [None]
     lines, _ = cut_lines(line_of("").encode(), 1, 1, read)
-    assert maker_of(CSV).map(lines, NOW_MS) == [None]
+    assert block_mapper_of(CSV).map(lines, NOW_MS) == [None]
 
 
 def test_what_is_no_block_is_refused():
-    maker = maker_of(JSONL)
+    mapper = block_mapper_of(JSONL)
     found, _ = cut_lines(line_of("").encode(), 1, 1, read)
     for wrong in (
-        lambda: maker.map(found, "now"),
-        lambda: maker.map(None, NOW_MS),
-        lambda: maker.map([], NOW_MS),
+        lambda: mapper.map(found, "now"),
+        lambda: mapper.map(None, NOW_MS),
+        lambda: mapper.map([], NOW_MS),
     ):  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             wrong()
@@ -326,23 +329,20 @@ class WrongTimes(TimeReader):
         raise Wrong(value)
 
 
-class WrongObjects(ObjectReader):
-    def check_surprise(self, keys: Collection[str]) -> None:
-        raise Wrong(keys)
-
-
-def test_an_error_of_what_is_asked_is_raised():
-    """Nothing that is wrong in Python is taken for a record that needs care."""
+def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
+    """A mistake in Python is not taken for a record that must be deferred."""
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
-    objects, times = ObjectReader(JSONL, ValueReader(JSONL)), TimeReader()
-    sound = make_fast_mapper(JSONL, times, {}, {}, objects)
+    sound = make_block_mapper(JSONL, TimeReader(), {}, {})
     assert sound is not None
     assert [event is None for event in sound.map(found, NOW_MS)] == [False, True]
-    wrong_objects = WrongObjects(JSONL, ValueReader(JSONL))
-    for wrong in (
-        make_fast_mapper(JSONL, WrongTimes(), {}, {}, objects),
-        make_fast_mapper(JSONL, times, {}, {}, wrong_objects),
-    ):
+
+    def fail(_: LateKeys, keys: Collection[str]) -> None:
+        raise Wrong(keys)
+
+    wrong_times = make_block_mapper(JSONL, WrongTimes(), {}, {})
+    wrong_keys = make_block_mapper(JSONL, TimeReader(), {}, {})
+    monkeypatch.setattr(LateKeys, "check", fail)
+    for wrong in (wrong_times, wrong_keys):
         assert wrong is not None
         for ask in (wrong.map, wrong.insert_ids):
             for _ in range(2):  # nor is it remembered as something else
@@ -374,6 +374,6 @@ def test_a_key_is_never_taken_for_one_that_begins_like_it(turn):
     """Where keys are looked up, some of so many stand in each other's place."""
     longer = ",".join(f'"time{n}":1' for n in range(200 * turn, 200 * turn + 200))
     found, _ = cut_lines(f'{{{longer},"time":"{TIME}","event":"e"}}\n'.encode(), 1, 1, read)
-    (event,) = maker_of(JSONL).map(found, NOW_MS)
+    (event,) = block_mapper_of(JSONL).map(found, NOW_MS)
     assert event is not None
     assert event.body.count(b'"time') == 201
