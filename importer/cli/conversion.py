@@ -22,7 +22,7 @@ from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapping import nearest
 from importer.events.mapping_file import DeclaredReading
-from importer.model import ColumnType, DeliverySettings, RunKind, Status
+from importer.model import FIELDS, ColumnType, DeliverySettings, RunKind, Status
 from importer.pipeline.job import MaxErrors, RunOptions
 from importer.text import quoted
 

@@ -17,6 +17,7 @@ _OF_FRACTIONS: Final = tuple(".eE")
 _OTHER_JSON: Final = tuple(' \t\n\r"[{tfn')
 _are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
 _EXAMPLES: Final = 3
+_HEAD: Final = 100
 _ALL_CANDIDATES: Final[tuple[ColumnType, ...]] = ("boolean", "integer", "number")
 
 
@@ -29,6 +30,7 @@ class _Column:
         candidates: Types that hold for every value so far, the narrowest first.
         filled: Values so far.
         examples: The first distinct values.
+        head: The first values.
         not_number: The first value that is no number; None while there is none.
         not_boolean: The first value that is no boolean; None while there is none.
     """
@@ -37,6 +39,7 @@ class _Column:
     candidates: tuple[ColumnType, ...] = _ALL_CANDIDATES
     filled: int = 0
     examples: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
     not_number: str | None = None
     not_boolean: str | None = None
 
@@ -48,18 +51,17 @@ class _Column:
             gaps: Texts that mean "no value".
         """
         only_empty = len(gaps) == 1
-        if len(self.examples) < _EXAMPLES:
+        if len(self.head) == _HEAD and len(self.examples) < _EXAMPLES:
             known = sum(map(cells.count, self.examples))
             if known + sum(map(cells.count, gaps)) == len(cells):  # nothing new
                 self.filled += known
                 return
-        elif not self.candidates:  # the type is settled
+        elif len(self.head) == _HEAD and not self.candidates:  # the type is settled
             self.filled += len(cells) - (0 if only_empty and all(cells) else sum(map(cells.count, gaps)))
             return
         values = list(filter(None, cells)) if only_empty else [cell for cell in cells if cell not in gaps]
         self.filled += len(values)
-        if len(self.examples) < _EXAMPLES:
-            self._add_examples(values)
+        self._add_first(values, values)
         if values and self.candidates:
             self._narrow(values)
 
@@ -73,7 +75,7 @@ class _Column:
         Returns:
             False if the type is not settled by that, and each cell must be looked at.
         """
-        if len(self.examples) < _EXAMPLES:
+        if len(self.examples) < _EXAMPLES or len(self.head) < _HEAD:
             return False
         if kind == "number" and "number" in self.candidates:
             self.candidates = ("number",)
@@ -85,7 +87,7 @@ class _Column:
     def merge(self, later: _Column) -> None:
         """Add what is known of the same column in a later part of the source."""
         self.filled += later.filled
-        self._add_examples(later.examples)
+        self._add_first(later.examples, later.head)
         self.candidates = tuple(kind for kind in self.candidates if kind in later.candidates)
         self.not_number = later.not_number if self.not_number is None else self.not_number
         self.not_boolean = later.not_boolean if self.not_boolean is None else self.not_boolean
@@ -95,8 +97,12 @@ class _Column:
         because = self._odd_value() if kind == "string" else ""
         return ColumnProfile(self.name, kind, self.filled, self.examples, because)
 
-    def _add_examples(self, values: Iterable[str]) -> None:
-        self.examples = tuple(dict.fromkeys([*self.examples, *values]))[:_EXAMPLES]
+    def _add_first(self, distinct: Sequence[str], head: Sequence[str]) -> None:
+        """Keep further values as long as they are among the first ones."""
+        if len(self.examples) < _EXAMPLES:
+            self.examples = tuple(dict.fromkeys([*self.examples, *distinct]))[:_EXAMPLES]
+        if len(self.head) < _HEAD:
+            self.head += tuple(head[: _HEAD - len(self.head)])
 
     def _narrow(self, values: Sequence[str]) -> None:
         """Drop the candidates that some further values are not."""
@@ -107,11 +113,15 @@ class _Column:
             self.not_boolean = _first_misfit("boolean", values)
 
     def _odd_value(self) -> str:
-        """Return the first value that is no number, if most examples are; likewise for booleans."""
-        for kind, misfit in (("number", self.not_number), ("boolean", self.not_boolean)):
-            fitting = sum(_FITS[kind]([example]) for example in self.examples)
-            if misfit is not None and 2 * fitting > len(self.examples):
-                return misfit
+        """Return the value that makes a column of numbers or booleans one of text; empty if there is none.
+
+        In a column of numbers, one in ten of the first values may be none; in one of booleans, none of them.
+        """
+        misfits = sum(not _all_numbers([value]) for value in self.head)
+        if self.not_number is not None and misfits * 10 <= len(self.head):
+            return self.not_number
+        if self.not_boolean is not None and _are_booleans(self.head):
+            return self.not_boolean
         return ""
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.profile import unique
+from importer.profile import column_types, unique
 from importer.profile.column_types import TypeInference
 from importer.profile.summary import MAX_NAMES, SummaryCounter
 from importer.profile.unique import UniqueCheck
@@ -31,10 +31,16 @@ def inferred(*parts: Sequence[str], null: Sequence[str]) -> TypeInference:
 
 
 @settings(deadline=None, max_examples=500)
-@given(cells, cells, cells, st.sampled_from([(), ("NA",)]))
+@given(cells, cells, cells, st.sampled_from([(), ("NA",)]), st.sampled_from([100, 3]))
 def test_types_of_parts_merge_to_those_of_the_whole(
-    first: list[str], second: list[str], third: list[str], null: Sequence[str]
+    first: list[str], second: list[str], third: list[str], null: Sequence[str], head: int
 ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(column_types, "_HEAD", head)  # so that few values are many
+        check_merged_types(first, second, third, null)
+
+
+def check_merged_types(first: list[str], second: list[str], third: list[str], null: Sequence[str]) -> None:
     merged = inferred(first, null=null)
     merged.merge(inferred(second, null=null))
     merged.merge(pickle.loads(pickle.dumps(inferred(third, null=null))))
