@@ -140,7 +140,7 @@ class JumpingClock:
     def __init__(self) -> None:
         self.time = 1000.0
 
-    def now(self) -> float:
+    def __call__(self) -> float:
         return self.time
 
     def wait(self, condition: threading.Condition, seconds: float | None) -> None:
@@ -186,7 +186,7 @@ def send(
         progress=progress or Listener(),
         now=now,
         clock=clock or JumpingClock(),
-        chance=lambda: 0.5,
+        jitter=lambda: 0.5,
         client_factory=server,
     )
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from importer.delivery.destination import check_destination
 from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.model import Collisions, Dialect, Fingerprint, Reading, SourceAudit
 from importer.pipeline.gc_tuning import relaxed_gc
@@ -59,7 +58,6 @@ def prepare_jobs(
     Raises:
         ImporterError: Whatever is wrong with sources, mapping, types, results or destination.
     """
-    check_destination(target.destination)
     begun = {
         each: _resumed(each, options, target, now_ms)
         for each in given

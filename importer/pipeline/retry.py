@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.delivery.destination import check_destination
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Event, Fingerprint, Reading, Record, Rejection, Status
@@ -50,7 +49,6 @@ def prepare_retry(
     Raises:
         ResultsError: The results can't be retried so; the remedy is the command that does it right.
     """
-    check_destination(target.destination)
     parent = read_manifest(manifest_path(results))
     if parent.kind == "dry-run":
         raise ResultsError(

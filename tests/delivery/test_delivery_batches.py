@@ -4,26 +4,26 @@ from delivery_helpers import batch_of, event, rejection
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.delivery.batches import FRAME, MAX_ITEMS, make_batches
-from importer.delivery.bodies import token_array
+from importer.delivery.batches import BRACKET_BYTES, MAX_ITEMS, make_batches
+from importer.delivery.request import token_array
 from importer.model import Event
 
 
 def one_by_one(items, size, max_bytes):
     """What a batch is, in the plainest words: the careful cutter."""
-    held, events, room = [], [], max_bytes - FRAME
+    held, events, room = [], [], max_bytes - BRACKET_BYTES
     for item in items:
         if isinstance(item, Event):
             need = len(item.body) + 1
             if events and (len(events) == size or need > room):
                 yield batch_of(held)
-                held, events, room = [], [], max_bytes - FRAME
+                held, events, room = [], [], max_bytes - BRACKET_BYTES
             events.append(item)
             room -= need
         held.append(item)
         if len(held) >= MAX_ITEMS:
             yield batch_of(held)
-            held, events, room = [], [], max_bytes - FRAME
+            held, events, room = [], [], max_bytes - BRACKET_BYTES
     if held:
         yield batch_of(held)
 

@@ -26,7 +26,7 @@ from delivery_helpers import (
 
 from importer.delivery.engine import deliver
 from importer.delivery.replies import NoResponse, Response
-from importer.delivery.window import MAX_ITEMS
+from importer.delivery.window import MAX_HELD_ITEMS
 from importer.errors import DeliveryError, RefusedError, SourceError
 from importer.model import Destination, Status
 
@@ -128,8 +128,8 @@ def test_the_reader_is_held_back_while_the_first_batch_waits():
     out = []
     run = threading.Thread(target=collect, args=(send(batches(), Memory(server)), out))
     run.start()
-    assert until(lambda: len(read) == MAX_ITEMS / 1000)
-    assert not until(lambda: len(read) > MAX_ITEMS / 1000, 0.1)
+    assert until(lambda: len(read) == MAX_HELD_ITEMS / 1000)
+    assert not until(lambda: len(read) > MAX_HELD_ITEMS / 1000, 0.1)
     release.set()
     run.join()
     assert len(out) == 80
@@ -460,7 +460,7 @@ def test_a_rolling_limit_loses_nothing_and_burns_no_tries():
 
     def server(sent):
         with lock:
-            now = clock.now()
+            now = clock()
             admitted[:] = [t for t in admitted if t > now - 60]
             if len(admitted) >= 40:
                 return error(429, "Project exceeded rate limits.")
@@ -496,7 +496,7 @@ def test_while_the_limit_is_closed_only_one_request_at_a_time_asks():
     clock, asked = JumpingClock(), []
 
     def server(sent):
-        asked.append(clock.now())
+        asked.append(clock())
         return error(429, retry_after="10") if len(asked) < 8 else taken(len(sent))
 
     listener = Listener()

@@ -128,7 +128,7 @@ def test_an_answer_that_is_announced_as_a_gigabyte_is_given_up():
     with Server(flood) as server:
         reply = one(server)
     assert isinstance(reply, NoResponse)
-    assert "8,000,000 bytes" in reply.words
+    assert "8,000,000 bytes" in reply.message
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_what_is_no_http_is_a_lost_answer(sent):
     with Server(speak) as server:
         reply = one(server)
     assert isinstance(reply, NoResponse)
-    assert not reply.final
+    assert not reply.permanent
 
 
 def test_a_port_where_nobody_listens_stops_the_run():
@@ -165,7 +165,7 @@ def test_silence_is_a_lost_answer_after_the_time_out():
     with Server(lambda _, connection: connection.hang()) as server:
         reply = one(server, timeout=0.05)
     assert isinstance(reply, NoResponse)
-    assert "no answer in time" in reply.words
+    assert "no answer in time" in reply.message
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
@@ -310,8 +310,8 @@ def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxied
         reply = client.post(BODIES)
         client.close()
     assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "api.mixpanel.invalid:443")]
-    assert reply.final
-    assert "407" in reply.words
+    assert reply.permanent
+    assert "407" in reply.message
 
 
 # ── TLS ──────────────────────────────────────────────────────────────────────────────────────────
@@ -466,5 +466,5 @@ def test_plain_http_where_tls_is_expected_is_a_network_error_not_a_refusal():
         client.close()
         server.join(5)
     assert isinstance(reply, NoResponse)
-    assert "no connection: [SSL" in reply.words
-    assert not reply.final
+    assert "no connection: [SSL" in reply.message
+    assert not reply.permanent
