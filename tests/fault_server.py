@@ -124,7 +124,7 @@ class Plan:
     delay: float = 0.3
     schedule: list[tuple[range, str]] = field(default_factory=list)
     poison: str = ""
-    limit: RollingLimit = field(default_factory=lambda: RollingLimit(None, time.monotonic))
+    limit: RollingLimit = field(default_factory=lambda: RollingLimit(None, lambda: 0))
     seen: Counter[str] = field(default_factory=Counter)
     mended: asyncio.Event = field(default_factory=asyncio.Event)
     held: set[object] = field(default_factory=set)
@@ -327,7 +327,7 @@ def main() -> None:
     parser.add_argument("--poison", default="")
     parser.add_argument("--max-request-bytes", type=int, default=SandboxSettings().max_request_bytes)
     given = parser.parse_args()
-    minutes = RollingLimit(given.events_per_minute, lambda: time.monotonic() * 60 / given.minute)
+    minutes = RollingLimit(given.events_per_minute, lambda: int(time.monotonic() * 60_000 / given.minute))
     plan = Plan(
         given.share, given.seed, given.refuse_every, given.retry_after, given.delay, given.at, given.poison, minutes
     )  # fmt: skip

@@ -128,7 +128,7 @@ def test_serving_ends_cleanly_on_a_signal_and_keeps_its_file(tmp_path: Path, num
 
 
 def test_settings_are_cheap_to_import():
-    code = "import sys, importer.sandbox; print(*{'uvicorn', 'starlette', 'importer.sandbox.store'} & set(sys.modules))"
+    code = "import sys, importer.sandbox.settings; print(*{'uvicorn', 'starlette', 'importer.sandbox.store'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
