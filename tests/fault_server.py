@@ -68,7 +68,7 @@ def running(*arguments: str) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def is_refused(insert_id: str, every: int) -> bool:

@@ -10,7 +10,7 @@ from typing import get_args
 
 import httpx
 import pytest
-from delivery_helpers import CREDENTIALS, IMPORT, TOKEN, TRACK, batch, settings
+from delivery_helpers import CREDENTIALS, IMPORT, PATIENCE, TOKEN, TRACK, batch, settings
 from delivery_server import Server
 
 from importer.delivery.client import (
@@ -172,8 +172,8 @@ def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
     with Server(handler) as server, Server(handler) as gone:
         pass
     with Server(handler) as server:
-        there = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
-        nowhere = make_client_factory(Destination("import", gone.url), CREDENTIALS, 5.0)()
+        there = make_client_factory(Destination("import", server.url), CREDENTIALS, PATIENCE)()
+        nowhere = make_client_factory(Destination("import", gone.url), CREDENTIALS, PATIENCE)()
         for made in (there, nowhere):
             made.post(BODIES)
         gc.collect()
@@ -288,7 +288,7 @@ def test_words_of_the_system_are_kept_to_one_short_line():
 
 def test_a_proxy_whose_name_no_resolver_accepts_is_a_permanent_failure(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://a..b.localhost")
-    made = make_client_factory(Destination("import", "https://api.mixpanel.invalid"), CREDENTIALS, 5.0)()
+    made = make_client_factory(Destination("import", "https://api.mixpanel.invalid"), CREDENTIALS, PATIENCE)()
     reply = made.post(BODIES)
     made.close()
     assert isinstance(reply, NoResponse)
@@ -362,7 +362,7 @@ def test_a_broken_connection_shows_no_credentials_either():
 def test_an_unusable_proxy_is_refused_without_showing_its_password(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "gopher://bob:hunter22@proxy.example.com")
     with pytest.raises(RefusedError) as caught:
-        make_client_factory(Destination("import", "https://api.mixpanel.com"), CREDENTIALS, 5.0)()
+        make_client_factory(Destination("import", "https://api.mixpanel.com"), CREDENTIALS, PATIENCE)()
     assert "hunter22" not in caught.value.message + caught.value.remedy
     assert "proxy" in caught.value.message.lower()
     assert caught.value.__suppress_context__

@@ -6,7 +6,7 @@ import gzip
 import socket
 
 import pytest
-from delivery_helpers import CREDENTIALS, batch
+from delivery_helpers import CREDENTIALS, PATIENCE, batch
 from delivery_server import Server, answer
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -259,7 +259,7 @@ TWO = [event.body for event in batch(1, 2).events]
 TAKEN = Response(200, b'{"code":200,"num_records_imported":2,"status":"OK"}')
 
 
-def later(handler, *, count=2, timeout=5.0, tls=None):
+def later(handler, *, count=2, timeout=PATIENCE, tls=None):
     """Post several times by one client, the first time with success; the later replies, and the server."""
 
     def handle(request, connection):
@@ -334,7 +334,7 @@ def test_a_server_that_closes_after_an_answer_is_connected_to_again():
 
 def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_again():
     with Server(take) as server:
-        client = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("import", server.url), CREDENTIALS, PATIENCE)()
         assert client.post(TWO) == client.post(TWO) == TAKEN
         for sock in server._sockets:
             sock.shutdown(socket.SHUT_RDWR)
@@ -380,7 +380,7 @@ def test_after_a_lost_answer_the_next_request_has_a_new_connection():
 
 
 def test_silence_is_a_lost_answer_after_the_time_out_later_too():
-    (reply,), _ = later(lambda _, connection: connection.hang(), timeout=0.2)
+    (reply,), _ = later(lambda _, connection: connection.hang(), timeout=1.0)
     assert isinstance(reply, NoResponse)
     assert reply.message == "no answer in time: timed out"
 

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, event, until
+from delivery_helpers import CREDENTIALS, IMPORT, NOW, PATIENCE, TRACK, Memory, event, wait_until
 from delivery_server import Server, answer
 
 from importer.delivery.send_one import SendResult, send_event
@@ -12,7 +12,7 @@ from importer.model import Destination
 EVENT = event(1)
 
 
-def post(server, endpoint="track", time=NOW, timeout=5.0):
+def post(server, endpoint="track", time=NOW, timeout=PATIENCE):
     destination = Destination(endpoint, server.url, "sandbox")
     return send_event(EVENT.body, time, destination, CREDENTIALS, timeout=timeout, now=lambda: NOW)
 
@@ -101,7 +101,9 @@ def test_an_answer_that_drips_is_broken_off_in_the_end():
     with Server(lambda _, connection: connection.drip(answer(200, b"1" * 1000), 0.01)) as server:
         reply = post(server, timeout=0.02)
     assert reply.status_code is None
-    assert until(lambda: not [t for t in threading.enumerate() if isinstance(t, threading.Timer)])
+    wait_until(
+        lambda: not [t for t in threading.enumerate() if isinstance(t, threading.Timer)], "the timer ends"
+    )
 
 
 def test_a_bad_destination_is_refused():
@@ -118,19 +120,10 @@ def test_a_bad_destination_is_refused():
 
 @pytest.mark.parametrize("destination", [IMPORT, TRACK], ids=["import", "track"])
 def test_the_connection_is_closed_whatever_happens(destination):
-    class Defective:
-        closed = False
+    def fail(_sent):
+        raise ZeroDivisionError
 
-        def post(self, _bodies):
-            raise ZeroDivisionError
-
-        def abort(self):
-            pass
-
-        def close(self):
-            self.closed = True
-
-    client = Defective()
+    server = Memory(fail)
     with pytest.raises(ZeroDivisionError):
-        send_event(EVENT.body, NOW, destination, CREDENTIALS, timeout=1, client_factory=lambda: client)
-    assert client.closed
+        send_event(EVENT.body, NOW, destination, CREDENTIALS, timeout=1, client_factory=server)
+    assert [client.closed for client in server.clients] == [True]

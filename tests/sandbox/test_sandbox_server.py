@@ -14,6 +14,7 @@ import pytest
 from sandbox_helpers import event
 
 from importer.errors import SourceError, UsageError
+from importer.sandbox import server
 from importer.sandbox.server import Sandbox, serve
 from importer.sandbox.settings import SandboxSettings
 
@@ -43,12 +44,13 @@ def test_it_leaves_signals_alone_beside_a_run():
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_it_stops_while_a_client_keeps_its_connection():
+def test_it_stops_while_a_client_keeps_its_connection(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "_GRACE_SECONDS", 120)
     with httpx.Client() as client:
         with Sandbox(SandboxSettings()) as sandbox:
             client.get(sandbox.url)
             started = time.monotonic()
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 60
 
 
 def test_a_body_somewhat_too_large_is_heard_out_so_that_the_answer_arrives():
@@ -121,7 +123,7 @@ def test_serving_ends_cleanly_on_a_signal_and_keeps_its_file(tmp_path: Path, num
         url = process.stdout.readline().strip()
         httpx.post(url + "/import?strict=1", json=[event()], auth=("t", ""))
         process.send_signal(number)
-        assert process.communicate(timeout=10) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
     with Sandbox(SandboxSettings(db=db)) as sandbox:
         assert sandbox.store.count() == 1
