@@ -82,7 +82,7 @@ def test_a_token_file_comes_first_and_its_text_is_in_no_error(tmp_path: Path) ->
         find_credentials({}, token_file=tmp_path / "absent", dotenv=NOWHERE)
 
 
-def test_credentials_never_show_what_they_hold() -> None:
+def test_the_repr_of_credentials_contains_no_secret() -> None:
     shown = repr(find_credentials(ACCOUNT, dotenv=NOWHERE))
     assert "hush" not in shown
     assert "robot" not in shown

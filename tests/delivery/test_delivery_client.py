@@ -147,7 +147,7 @@ def test_an_answer_that_cannot_be_decompressed_is_a_lost_one():
     assert not reply.permanent
 
 
-def test_no_answer_is_kept_in_memory_until_the_garbage_collector_comes_by():
+def test_no_response_stays_in_memory_until_the_next_garbage_collection():
     made = client(lambda _: httpx.Response(200, content=b"1"))
     gc.collect()
     gc.disable()
@@ -160,7 +160,7 @@ def test_no_answer_is_kept_in_memory_until_the_garbage_collector_comes_by():
         made.close()
 
 
-def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
+def test_requests_create_no_reference_cycles():
     """For it comes by seldom during a run; however a request goes, on a connection or without one."""
     failed = b'{"code":400,"error":"some failed","failed_records":[]}'
 
@@ -207,7 +207,7 @@ HTTPX = {
 }
 
 
-def test_httpx_still_has_the_exceptions_that_the_walk_must_meet():
+def test_the_search_finds_the_exceptions_of_httpx():
     assert {
         httpx.HTTPError,
         httpx.StreamError,
@@ -257,7 +257,7 @@ def test_an_exception_of_a_later_httpx_is_known_by_its_parent():
     assert to_no_response(Novel("x")) == NoResponse("the connection broke: x")
 
 
-def test_a_certificate_that_is_not_valid_is_final():
+def test_an_invalid_certificate_is_a_permanent_failure():
     error = httpx.ConnectError("failed")
     error.__cause__ = OSError("x")
     error.__cause__.__context__ = ssl.SSLCertVerificationError("self-signed")
@@ -267,7 +267,7 @@ def test_a_certificate_that_is_not_valid_is_final():
 
 
 @pytest.mark.parametrize(
-    ("words", "final"),
+    ("message", "permanent"),
     [
         ("407 Proxy Authentication Required", True),
         ("404 No", True),
@@ -276,14 +276,14 @@ def test_a_certificate_that_is_not_valid_is_final():
         ("", False),
     ],
 )
-def test_a_proxy_that_refuses_is_final_and_one_that_is_busy_is_not(words, final):
-    assert to_no_response(httpx.ProxyError(words)).permanent is final
+def test_a_proxy_that_refuses_is_a_permanent_failure_and_a_busy_one_is_not(message, permanent):
+    assert to_no_response(httpx.ProxyError(message)).permanent is permanent
 
 
-def test_words_of_the_system_are_kept_to_one_short_line():
-    words = to_no_response(httpx.ConnectError("a\nb\x1b" + "x" * 1000)).message
-    assert words.startswith(r"no connection: a b\x1b")
-    assert len(words) <= 300
+def test_messages_of_the_system_are_cut_to_one_short_line():
+    message = to_no_response(httpx.ConnectError("a\nb\x1b" + "x" * 1000)).message
+    assert message.startswith(r"no connection: a b\x1b")
+    assert len(message) <= 300
 
 
 def test_a_proxy_whose_name_no_resolver_accepts_is_a_permanent_failure(monkeypatch):
@@ -295,7 +295,7 @@ def test_a_proxy_whose_name_no_resolver_accepts_is_a_permanent_failure(monkeypat
     assert reply.permanent
 
 
-def test_whatever_a_socket_does_that_is_shut_from_outside_is_a_lost_answer():
+def test_any_exception_after_an_abort_is_a_lost_answer():
     made = []
 
     def handler(_):
@@ -320,13 +320,13 @@ def test_a_defect_is_not_taken_for_a_broken_network():
 
 def echo(request):
     """A server that repeats all that it was sent."""
-    words = f"{request.headers.get('authorization')} {TOKEN} {SERVICE.username} {SERVICE.password}"
-    return httpx.Response(401, json={"error": words}, headers={"location": f"https://x/{TOKEN}"})
+    message = f"{request.headers.get('authorization')} {TOKEN} {SERVICE.username} {SERVICE.password}"
+    return httpx.Response(401, json={"error": message}, headers={"location": f"https://x/{TOKEN}"})
 
 
 @pytest.mark.parametrize("credentials", [CREDENTIALS, SERVICE], ids=["token", "service account"])
 @pytest.mark.parametrize("destination", [IMPORT, TRACK], ids=["import", "track"])
-def test_credentials_show_in_no_text_of_ours(destination, credentials, caplog):
+def test_no_repr_log_or_error_contains_credentials(destination, credentials, caplog):
     caplog.set_level(logging.DEBUG)
     factory = make_client_factory(destination, credentials, 5.0, lambda: httpx.MockTransport(echo))
     made = factory()

@@ -344,7 +344,7 @@ def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "message"),
     [
         (b"", "Server disconnected without sending a response"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the server broke off or does not speak HTTP"),
@@ -354,14 +354,14 @@ def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_
         (b"\x00" * 200_000, "illegal"),
     ],
 )
-def test_what_is_no_http_is_a_lost_answer_later_too(data, words):
+def test_what_is_no_http_is_a_lost_answer_later_too(data, message):
     def speak(_, connection):
         connection.sock.sendall(data)
         connection.leave()
 
     (reply,), _ = later(speak)
     assert isinstance(reply, NoResponse)
-    assert words in reply.message
+    assert message in reply.message
     assert not reply.permanent
 
 
@@ -396,7 +396,7 @@ def test_a_later_answer_of_a_gigabyte_is_given_up():
     assert "8,000,000 bytes" in reply.message
 
 
-def test_a_small_later_answer_that_would_unpack_to_gigabytes_is_given_up():
+def test_a_small_later_answer_that_would_decompress_to_gigabytes_is_given_up():
     packed = gzip.compress(bytes(64_000_000))
     (reply,), _ = later(lambda _, connection: connection.reply(200, packed, Content_Encoding="gzip"))
     assert isinstance(reply, NoResponse)

@@ -319,7 +319,7 @@ def test_a_bad_destination_is_refused_before_anything_is_read():
         )
 
 
-def test_a_proxy_that_refuses_everything_is_found_out():
+def test_a_proxy_that_refuses_everything_is_recognized():
     out = []
     with pytest.raises(RefusedError, match="refuses every event"):
         collect(send(many(50), Memory(lambda _: error(400, "Bad Request"))), out)
@@ -379,7 +379,7 @@ def test_a_stop_gives_up_a_request_that_hangs_after_the_time_out():
     assert server.clients[0].aborted.is_set()
 
 
-def test_whoever_takes_the_verdicts_has_them_all_and_is_told_before_the_run_waits():
+def test_idle_is_called_before_a_wait_when_every_finished_batch_was_yielded():
     out, told, waited = [], threading.Event(), []
 
     def server(sent):
@@ -435,7 +435,7 @@ def test_closing_early_ends_threads_and_connections(taken_out):
 # ── speed ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_rolling_limit_loses_nothing_and_burns_no_tries():
+def test_a_rolling_limit_loses_nothing_and_uses_up_no_tries():
     """A server that takes so many requests a minute, however hard it is pressed."""
     clock, admitted, lock = JumpingClock(), [], threading.Lock()
 
@@ -473,7 +473,7 @@ def test_a_429_that_lasts_stops_the_run():
         list(send(many(10), server, max_retries=3))
 
 
-def test_while_the_limit_is_closed_only_one_request_at_a_time_asks():
+def test_during_a_pause_only_one_request_at_a_time_is_sent():
     clock, asked = JumpingClock(), []
 
     def server(sent):
@@ -487,7 +487,7 @@ def test_while_the_limit_is_closed_only_one_request_at_a_time_asks():
     assert all(later - earlier >= 10 for earlier, later in pairwise(waves))
 
 
-def test_the_progress_hears_of_a_pause_and_of_its_end():
+def test_a_pause_and_its_end_are_reported_to_the_progress():
     clock, listener, asked = JumpingClock(), Listener(), []
 
     def server(sent):
@@ -498,7 +498,7 @@ def test_the_progress_hears_of_a_pause_and_of_its_end():
     assert listener.reports == [("Mixpanel asks to slow down (429)", 1007.0), "resumed"]
 
 
-def test_the_progress_hears_of_an_outage_and_of_its_end():
+def test_an_outage_and_its_end_are_reported_to_the_progress():
     listener, asked = Listener(), []
 
     def server(sent):
@@ -509,7 +509,7 @@ def test_the_progress_hears_of_an_outage_and_of_its_end():
     assert listener.reports == [("no connection", 1002 + 3), "resumed"]
 
 
-def test_a_run_that_never_waits_says_nothing():
+def test_a_run_that_never_waits_reports_no_pause():
     listener = Listener()
     list(send(many(20), Memory(good), progress=listener))
     assert listener.reports == []

@@ -86,7 +86,7 @@ def test_once_a_halved_batch_was_taken_in_part_later_ones_may_be_refused_whole()
     assert statuses(pending) == [Status.REJECTED] * 2
 
 
-def test_different_words_for_each_event_are_not_those_of_a_proxy():
+def test_a_server_with_a_different_message_for_each_event_is_no_proxy():
     pending = PendingBatch(0, batch(0, 1))
     drive(pending, new_state(), lambda sent: Unexplained(400, f"bad: {sent}"))
     assert [v.error for v in pending.delivered().verdicts] == ["bad: [0]", "bad: [1]"]
@@ -98,7 +98,7 @@ def test_a_single_event_that_is_refused_is_rejected():
     assert statuses(pending) == [Status.REJECTED]
 
 
-def test_the_zero_of_track_rejects_every_event_by_itself():
+def test_a_0_from_track_rejects_every_event_by_itself():
     pending = PendingBatch(0, batch(0, 1))
     drive(
         pending,

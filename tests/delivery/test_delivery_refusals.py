@@ -6,7 +6,7 @@ from importer.model import Destination
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "words", "remedy"),
+    ("status", "kind", "message", "remedy"),
     [
         (401, "token", "401: Nope (sent with the project token)", "--region"),
         (403, "secret", "403: Nope (sent with the project's API secret)", "--region"),
@@ -17,8 +17,8 @@ from importer.model import Destination
         (None, "token", "No connection to api.mixpanel.com: Nope", "certificates"),
     ],
 )
-def test_a_refusal_says_who_refused_what_and_what_to_check(status, kind, words, remedy):
+def test_a_refusal_says_who_refused_what_and_what_to_check(status, kind, message, remedy):
     error = refused_error(Refused(status, "Nope"), Destination("import", "https://api.mixpanel.com"), kind)
-    assert words in error.message
+    assert message in error.message
     assert remedy in error.remedy
     assert error.exit_code == 4

@@ -33,7 +33,7 @@ def bad_request(**body):
 def meaning(status):
     """The table of the documentation, written down a second time."""
     if status in (408, 425) or status >= 500 or status < 300:
-        return Lost  # a 2xx with these words accounts for nothing
+        return Lost  # a 2xx with this body accounts for nothing
     return {400: Unexplained, 413: TooLarge, 429: Throttled}.get(status, Refused)
 
 
@@ -219,7 +219,7 @@ def test_no_answer_is_a_lost_one_unless_trying_again_cannot_help():
     assert meaning_of(NoResponse("no certificate", permanent=True)) == Refused(None, "no certificate")
 
 
-def test_the_words_of_a_server_are_found_wherever_it_puts_them():
+def test_the_message_of_a_server_is_found_under_each_key():
     assert server_message(error(401, "Invalid credentials")) == "Invalid credentials"
     assert server_message(Response(401, b'{"message":"who?"}')) == "who?"
     assert server_message(Response(404, b"<h1>\n Not here\x07 </h1>")) == r"<h1> Not here\x07 </h1>"
@@ -228,7 +228,7 @@ def test_the_words_of_a_server_are_found_wherever_it_puts_them():
     assert server_message(Response(302, b"", location="https://a/b\r\nx")) == "it redirects to https://a/b x"
 
 
-def test_words_are_escaped_and_bounded():
+def test_messages_are_escaped_and_bounded():
     assert one_line("a\u202eb\x00") == r"a\u202eb\x00"
     assert len(one_line("x" * 10_000_000)) == MAX_LINE
     assert len(one_line("\x00" * 10_000)) == MAX_LINE

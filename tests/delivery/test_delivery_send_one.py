@@ -24,11 +24,11 @@ def ask(status, body, endpoint="track"):
     return reply
 
 
-def test_the_one_of_track_is_success():
+def test_a_1_from_track_is_success():
     assert ask(200, b"1") == SendResult(200, None)
 
 
-def test_the_zero_of_track_is_an_error_of_the_one_who_asks():
+def test_a_0_from_track_is_a_client_error():
     assert ask(200, b"0") == SendResult(400, "Mixpanel returned error: 0")
 
 
@@ -44,7 +44,7 @@ def test_the_zero_of_track_is_an_error_of_the_one_who_asks():
         (302, b"", "HTTP error 302: Found"),
     ],
 )
-def test_an_http_error_is_told_with_its_status_and_the_server_s_words(endpoint, status, body, error):
+def test_an_http_error_is_reported_with_its_status_and_the_servers_message(endpoint, status, body, error):
     assert ask(status, body, endpoint) == SendResult(status, error)
 
 
@@ -81,7 +81,7 @@ def test_an_import_that_speaks_of_another_event_is_an_error():
     assert ask(400, body, "import") == SendResult(400, "HTTP error 400: no")
 
 
-def test_where_there_is_no_answer_there_is_no_status():
+def test_without_a_response_there_is_no_status():
     with Server(lambda _, connection: connection.reset()) as server:
         reply = post(server)
     assert reply.status_code is None
@@ -89,7 +89,7 @@ def test_where_there_is_no_answer_there_is_no_status():
     assert len(server.requests) == 1
 
 
-def test_where_nobody_listens_the_answer_says_so():
+def test_a_port_where_nobody_listens_is_reported():
     with Server(lambda _, connection: connection.reset()) as server:
         pass
     reply = post(server)

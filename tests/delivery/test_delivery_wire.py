@@ -209,7 +209,7 @@ def first_passes_others_hang(request, connection):
         connection.hang()
 
 
-def test_closing_breaks_off_what_hangs():
+def test_closing_aborts_requests_that_hang():
     with Server(first_passes_others_hang) as server:
         generator = go(server, many(1000), timeout=PATIENCE)
         assert statuses([next(generator)]) == [Status.IMPORTED] * 5
@@ -219,7 +219,7 @@ def test_closing_breaks_off_what_hangs():
         assert server.left.acquire(timeout=PATIENCE)
 
 
-def test_after_a_stop_what_hangs_has_the_time_out_and_no_more():
+def test_after_a_stop_a_request_that_hangs_gets_one_time_out():
     stop = threading.Event()
     with Server(first_passes_others_hang) as server:
         destination = Destination("import", server.url)

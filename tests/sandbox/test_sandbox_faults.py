@@ -45,7 +45,7 @@ def test_a_status_is_answered_and_nothing_lands(status: int):
         assert raw_count(url) == 0
 
 
-def test_answers_that_lie_are_told():
+def test_wrong_responses_arrive_as_they_are():
     with fault_server.running("--share", "html=1") as url:
         answer = post(url, ["a1"])
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html")
@@ -56,7 +56,7 @@ def test_answers_that_lie_are_told():
         assert raw_count(url) == 2
 
 
-def test_a_slow_answer_comes_late():
+def test_a_slow_response_is_delayed():
     with fault_server.running("--share", "slow=1", "--delay", "0.4") as url:
         started = time.monotonic()
         assert post(url, ["a1"]).status_code == 200

@@ -89,7 +89,7 @@ def test_a_store_that_cannot_be_used_is_a_clear_error(tmp_path: Path):
         Sandbox(SandboxSettings(db=tmp_path))
 
 
-def test_serving_ends_when_it_is_told_to():
+def test_serving_ends_when_the_event_is_set():
     stop, urls = threading.Event(), []
 
     def ready(url: str) -> None:
