@@ -40,24 +40,22 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         destination: Where to send.
         credentials: The credentials to send with.
         settings: Batch sizes, concurrency, retries and time-outs.
-        stop: When set, no further request goes out; those in flight get ``settings.timeout`` seconds. The
-            batches that are done by then are yielded, and the generator ends.
+        stop: When set, no further request goes out; those in flight get ``settings.timeout`` seconds, and the
+            batches that are done by then are yielded.
         progress: Reports pauses and their ends.
         idle: Called by the calling thread before each wait for a batch.
         now: Milliseconds since the epoch; /track drops what is older than 5 days.
         clock: Monotonic time and waiting in it.
         jitter: Random numbers from 0 to 1, for the jitter of backoffs.
-        client_factory: Makes a sender's connection, in the sender's thread; by default httpx to
-            ``destination``.
+        client_factory: Makes a sender's connection, in the sender's thread; by default with httpx.
 
     Returns:
         A generator of `Delivered`, one for each batch and in the same order. It may be closed at any time:
         its threads end and its connections are closed.
 
     Raises:
-        RefusedError: The base URL can't be used. This is raised before a batch is read.
-        RefusedError: The server takes nothing from us. Like every error of the running generator, it is
-            raised after the batches before the one that caused it, as far as those are done.
+        RefusedError: The base URL can't be used, or the server takes nothing from us. The first is raised
+            before a batch is read, the second after the batches before, as far as those are done.
         DeliveryError: The network or the server failed for all tries of a request.
     """
     from importer.delivery.request import bytes_added_per_event  # noqa: PLC0415 - loads the compressor
@@ -66,13 +64,10 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up
 
         client_factory = make_client_factory(destination, credentials, settings.timeout)
-    state = DeliveryState(
-        destination, credentials, settings, jitter, bytes_added_per_event(destination, credentials)
-    )
-    throttle = Throttle(
-        ConcurrencyLimit(settings.concurrency),
-        lambda refusals: backoff(refusals, settings.retry_wait, jitter()),
-    )
+    added = bytes_added_per_event(destination, credentials)
+    state = DeliveryState(destination, credentials, settings, jitter, added)
+    concurrency = ConcurrencyLimit(settings.concurrency)
+    throttle = Throttle(concurrency, lambda refusals: backoff(refusals, settings.retry_wait, jitter()))
     window = Window(
         state,
         throttle,
