@@ -24,7 +24,7 @@ import waiting
 
 from importer.results.status import ChainStatus, read_status
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 wait_until = partial(waiting.wait_until, patience=PATIENCE)
 """Seconds after which something that must happen has not happened."""
 
@@ -108,8 +108,13 @@ class Scene:
     # ── the importer ─────────────────────────────────────────────────────────────────────────────
 
     def words(self, command: str, *arguments: str) -> list[str]:
-        """A command that sends to the server, in small batches one by one, and soon tries again."""
+        """A command that sends to the server, in small batches one by one, and soon tries again.
+
+        It waits for an answer as long as a test waits for anything: an answer that the server holds must not
+        be given up only because the machine is busy.
+        """
         sent = ["--base-url", self.url, "--yes", "--retry-wait", "0.02", "--concurrency", "1"]
+        sent += ["--timeout", str(PATIENCE)]
         return [command, *sent, *(["--batch-size", "10"] if command == "run" else []), *arguments]
 
     def start(self, command: str, *arguments: str, file_limit: int | None = None) -> Importer:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import importer
 
 ROOT = Path(importer.__file__).parent
+REPOSITORY = Path(__file__).parent.parent
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_PROSE = {".py", ".pyi", ".pyx", ".pxd", ".md", ".toml"}
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Return the parsed modules of the package by their dotted names."""
     found = {}
@@ -39,6 +45,22 @@ def imports() -> dict[str, set[str]]:
     return {name: found[name] - {name} for name in known}
 
 
+def importers_of(package: str) -> set[str]:
+    """Return the modules that import an external package or a part of it."""
+    found = set()
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            if any(each.partition(".")[0] == package for each in names):
+                found.add(name)
+    return found
+
+
 def longest_chain(graph: dict[str, set[str]]) -> list[str]:
     """Return the longest chain of modules of which each imports the next.
 
@@ -57,3 +79,33 @@ def longest_chain(graph: dict[str, set[str]]) -> list[str]:
         return (name, *rest)
 
     return list(max(map(chain, sorted(graph)), key=len))
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Yield every function and method, with the name of its module."""
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield name, node
+
+
+def public_definitions() -> Iterator[tuple[str, Definition]]:
+    """Yield the public functions and classes, and the public methods of public classes, with their modules."""
+    for name, tree in modules().items():
+        for node in tree.body:
+            if not isinstance(node, Definition) or node.name.startswith("_"):
+                continue
+            yield name, node
+            if isinstance(node, ast.ClassDef):
+                for each in node.body:
+                    if isinstance(each, Definition) and not each.name.startswith("_"):
+                        yield name, each
+
+
+def prose() -> Iterator[tuple[Path, str]]:
+    """Yield the sources and documents of the repository, each as one line without marks of comments."""
+    places = [REPOSITORY / name for name in ("importer", "tests", "bench", "docs")]
+    for path in sorted([*REPOSITORY.glob("*.md"), *(each for place in places for each in place.rglob("*"))]):
+        if path.suffix in _PROSE:
+            lines = path.read_text("utf-8").splitlines()
+            yield path, " ".join(word for line in lines for word in line.strip().lstrip("#> ").split())

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+
+import house
+import pytest
 
 import importer
 from importer.mixpanel import limits
 
 HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
+
+MOST_LOOSE_MODULES = 9
+
+WINGS = ("source", "events", "delivery", "results", "profile", "pipeline", "cli", "mixpanel")
+"""Packages whose ``__init__`` holds a docstring only."""
+
+SAME_CLASS_NAMES: dict[str, str] = {}
+"""Public classes of one name, each with the reason why; two at most."""
+
+ONE_SPEAKER = {
+    "httpx": "importer.delivery.client",
+    "typer": "importer.cli.app",
+    "tqdm": "importer.cli.progress_bar",
+}
+"""Packages that one module alone may import."""
+
+FORBIDDEN_MODULE_NAMES = {
+    "told", "asked", "glance", "spilled", "written", "collector", "wording", "places", "kinds", "woven",
+}  # fmt: skip
+
+REPLACED_IN_TESTS = {
+    "test_cli_console.py": "sys.stdin",  # what a person types is read from there
+}
+"""The only attributes that a test may replace: everything else is handed in."""
 
 
 def test_an_event_for_track_may_be_five_days_old_less_an_hour() -> None:
@@ -51,3 +81,80 @@ def test_a_missing_compiled_part_is_said_with_the_version(tmp_path: Path) -> Non
         cwd=tmp_path,
     )
     assert "compiled part is missing" in done.stdout
+
+
+# ── imports ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_few_modules_stand_outside_of_a_package() -> None:
+    assert len(list(house.ROOT.glob("*.py"))) <= MOST_LOOSE_MODULES
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    house.longest_chain(house.imports())
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    with pytest.raises(ValueError, match="circle"):
+        house.longest_chain({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+
+
+@pytest.mark.parametrize("package", ONE_SPEAKER)
+def test_one_module_alone_imports(package: str) -> None:
+    assert house.importers_of(package) == {ONE_SPEAKER[package]}
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_the_init_of_a_wing_holds_a_docstring_only(wing: str) -> None:
+    tree = house.modules()[f"importer.{wing}"]
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+def test_only_the_command_line_talks_to_people() -> None:
+    talking = {
+        name
+        for name, tree in house.modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and ast.unparse(node) in {"print", "input", "sys.stdin", "sys.stdout", "sys.stderr"}
+    }
+    assert {name for name in talking if not name.startswith("importer.cli.")} <= {"importer.__main__"}
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_module_has_a_forbidden_name() -> None:
+    assert not FORBIDDEN_MODULE_NAMES & {name.rpartition(".")[2] for name in house.modules()}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    names = Counter(node.name for _, node in _top_level() if isinstance(node, ast.ClassDef))
+    assert len(SAME_CLASS_NAMES) <= 2
+    assert {name for name, times in names.items() if times > 1} == SAME_CLASS_NAMES.keys()
+
+
+def _top_level() -> list[tuple[str, ast.stmt]]:
+    return [(name, node) for name, tree in house.modules().items() for node in tree.body]
+
+
+def test_every_public_function_and_class_has_a_docstring() -> None:
+    bare = [f"{name}.{node.name}" for name, node in house.public_definitions() if not ast.get_docstring(node)]
+    assert bare == []
+
+
+# ── tests ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_tests_replace_nothing_within_the_package() -> None:
+    replaced = []
+    for path in Path(__file__).parent.rglob("*.py"):
+        text = path.read_text("utf-8")
+        if path.name == Path(__file__).name:
+            continue
+        assert not re.search(r"\bunittest\b", text), path
+        for target in re.findall(r"monkeypatch\.(?:setattr|setitem|delattr|delitem)\(\s*([^\n]*)", text):
+            if not target.startswith(f'"{REPLACED_IN_TESTS.get(path.name)}"'):
+                replaced.append(f"{path.name}: {target}")  # noqa: PERF401 - an assertion stands beside it
+    assert replaced == []

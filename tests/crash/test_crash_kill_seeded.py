@@ -7,6 +7,8 @@ from pathlib import Path
 import kill_driver
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", range(12))
 def test_an_import_that_is_killed_at_random_lands_every_record_once(tmp_path: Path, seed: int):

@@ -27,6 +27,8 @@ from crash_helpers import (
     write_source,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 100  # ten requests
 RESULTS = "events.results.csv"
 MANIFEST = f"{RESULTS}.run.json"
@@ -291,7 +293,7 @@ def test_a_lock_that_a_killed_run_left_locks_nothing(tmp_path: Path):
 
 def test_killed_while_every_value_is_looked_at(tmp_path: Path):
     with server(tmp_path) as scene:
-        source = write_source(scene.path("events.csv"), 150_000)
+        source = write_source(scene.path("events.csv"), 400_000)
         with scene.start("run", "events.csv", "--limit", str(ROWS)) as importer:
             descriptors = Path(f"/proc/{importer.process.pid}/fd")
             wait_until(

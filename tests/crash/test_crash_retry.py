@@ -19,6 +19,8 @@ from crash_helpers import (
     write_source,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 100
 RESULTS = "events.results.csv"
 RETRY = "events.results.retry-1.csv"

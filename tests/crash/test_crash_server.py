@@ -9,14 +9,14 @@ from pathlib import Path
 import fault_server
 import httpx
 import pytest
-from crash_helpers import server, wait_until
+from crash_helpers import PATIENCE, server, wait_until
 from sandbox_helpers import event
 
 
 def post(url: str, *insert_ids: str) -> httpx.Response:
     lines = b"\n".join(httpx.Request("POST", url, json=event(each)).content for each in insert_ids)
     kind = {"content-type": "application/x-ndjson"}
-    return httpx.post(f"{url}/import?strict=1", content=lines, headers=kind, auth=("t", ""), timeout=20)
+    return httpx.post(f"{url}/import?strict=1", content=lines, headers=kind, auth=("t", ""), timeout=PATIENCE)
 
 
 def test_a_schedule_says_what_each_request_meets(tmp_path: Path):
@@ -41,7 +41,7 @@ def test_an_answer_is_held_until_the_server_is_mended(tmp_path: Path):
         scene.wait_for_fault("hold")
         assert (scene.raw_count(), answers) == (1, [])
         scene.mend()
-        asking.join(10)
+        asking.join(PATIENCE)
         assert answers == [200]
 
 
@@ -51,8 +51,8 @@ def test_only_a_request_that_holds_the_poison_fails(tmp_path: Path):
 
 
 def test_a_minute_can_be_short(tmp_path: Path):
-    with server(tmp_path, "--events-per-minute", "2", "--minute", "0.5") as scene:
+    with server(tmp_path, "--events-per-minute", "2", "--minute", "2") as scene:
         started = time.monotonic()
         assert [post(scene.url, "a1", "a2").status_code, post(scene.url, "a3").status_code] == [200, 429]
         wait_until(lambda: post(scene.url, "a3").status_code == 200, "the minute is over")
-        assert time.monotonic() - started >= 0.5
+        assert time.monotonic() - started >= 2

@@ -21,6 +21,8 @@ from crash_helpers import (
     write_source,
 )
 
+pytestmark = pytest.mark.slow
+
 ROWS = 100  # ten requests
 RESULTS = "events.results.csv"
 
@@ -100,6 +102,7 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path):
             scene.wait_for_fault("hold")
             importer.signal(signal.SIGINT)
             wait_until(lambda: "Stopping" in importer.said, "it says that it stops")
+            wait_until(lambda: len(scene.rows()) == 30, "three batches are in the results")
             importer.signal(signal.SIGINT)
             assert importer.ended().code == 130
         assert scene.faults()["hold"] == 1  # its answer is held to this day
@@ -124,7 +127,7 @@ def test_a_signal_ends_a_pause(tmp_path: Path, fault: str):
 def test_a_signal_waits_no_longer_than_the_time_out(tmp_path: Path):
     with server(tmp_path, "--at", "4=hang") as scene:
         write_source(scene.path("events.csv"), ROWS)
-        with scene.start("run", "events.csv", "--timeout", "1") as importer:
+        with scene.start("run", "events.csv", "--timeout", "3") as importer:
             scene.wait_for_fault("hang")
             importer.signal(signal.SIGINT)
             assert importer.ended().code == 130
@@ -135,7 +138,7 @@ def test_a_signal_waits_no_longer_than_the_time_out(tmp_path: Path):
 
 def test_a_signal_while_every_value_is_looked_at_ends_it_before_anything_is_sent(tmp_path: Path):
     with server(tmp_path) as scene:
-        source = write_source(scene.path("events.csv"), 150_000)
+        source = write_source(scene.path("events.csv"), 400_000)
         with scene.start("run", "events.csv") as importer:
             descriptors = Path(f"/proc/{importer.process.pid}/fd")
             wait_until(
@@ -307,7 +310,7 @@ def test_a_server_that_gives_out_stops_the_run_and_names_the_way_on(tmp_path: Pa
 def test_a_server_that_is_gone_and_comes_back(tmp_path: Path):
     db = str(tmp_path / "landed.db")
     source = write_source(tmp_path / "events.csv", ROWS)
-    with fault_server.running("--db", db, "--share", "slow=1", "--delay", "0.1") as url:
+    with fault_server.running("--db", db, "--share", "slow=1", "--delay", "0.5") as url:
         scene = Scene(tmp_path, url)
         importer = scene.start("run", source.name, "--max-retries", "1")
         wait_until(scene.rows, "something is in the results")

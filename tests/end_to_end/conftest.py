@@ -9,10 +9,6 @@ import pytest
 from end_to_end_helpers import TOKEN, Server, Shell, sandbox
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes half a minute by itself; leave it out with -m 'not slow'")
-
-
 @pytest.fixture(scope="session")
 def one_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with sandbox(folder=tmp_path_factory.mktemp("sandbox")) as server:

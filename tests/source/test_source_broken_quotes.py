@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from source_helpers import only_rejection, places, read_csv, unhurried
 
 from importer.model import Record, Rejection
-from importer.source.formats.csv import LIMIT
+from importer.source.formats.csv import MAX_RECORD_SIZE
 
 
 def table(count: int, broken: dict[int, str]) -> str:
@@ -79,7 +79,7 @@ def test_blank_lines_below_a_broken_record_are_no_records():
 
 
 def test_a_line_beyond_the_limit_below_an_open_quote_is_its_own_rejection():
-    items = read_csv('1,"open\n2,b\n' + "x" * (LIMIT + 5) + "\n3,c\n", 2)
+    items = read_csv('1,"open\n2,b\n' + "x" * (MAX_RECORD_SIZE + 5) + "\n3,c\n", 2)
     assert places(items) == [
         ("Rejection", 1, 1),
         ("Record", 2, 2),

@@ -13,8 +13,8 @@ from importer.errors import SourceError, StorageError
 from importer.model import Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
-from importer.source.formats.csv import LIMIT
-from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
+from importer.source.formats.csv import MAX_RECORD_SIZE
+from importer.source.formats.jsonl import MAX_LINE_SIZE
 from importer.source.spool import spool_stream
 
 
@@ -87,14 +87,14 @@ def test_lines_of_json_are_copied_as_they_stand(tmp_path):
 
 
 def test_a_line_too_long_to_hold_is_copied_all_the_same(tmp_path):
-    long = b"x" * (2 * LIMIT + 7) + b",y\r\n"
+    long = b"x" * (2 * MAX_RECORD_SIZE + 7) + b",y\r\n"
     path = write(tmp_path, b"a,b\r\n" + long + b"1,2\r\n")
     assert copied(path, [1]) == b"a,b\r\n" + long
     assert copied(path, [2]) == b"a,b\r\n1,2\r\n"
 
 
 def test_a_line_of_json_too_long_to_hold_is_copied_all_the_same(tmp_path):
-    long = b'{"a":"' + b"x" * (2 * LINE_LIMIT) + b'"}\n'
+    long = b'{"a":"' + b"x" * (2 * MAX_LINE_SIZE) + b'"}\n'
     path = write(tmp_path, b'{"a":1}\n' + long + b'{"b":1}', "x.jsonl")
     assert copied(path, [2]) == long
 

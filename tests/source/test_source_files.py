@@ -14,8 +14,8 @@ from source_helpers import COMPRESS, places, read_file, unhurried, write
 from importer.errors import SourceError, UsageError
 from importer.model import Dialect, Record
 from importer.source.detect import detect_source
-from importer.source.files import cannot_read
-from importer.source.fingerprint import is_unchanged, take_fingerprint
+from importer.source.files import source_error
+from importer.source.fingerprint import take_fingerprint
 from importer.source.reader import open_source
 
 COLUMNS = ("n", "text")
@@ -173,7 +173,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     ],
 )
 def test_what_the_system_and_the_decompressors_say_is_put_into_words(error, words):
-    found = cannot_read(Path("x.csv"), error)
+    found = source_error(Path("x.csv"), error)
     assert found.message == words
     assert found.remedy
 
@@ -194,38 +194,6 @@ def test_another_header_than_the_expected_one_is_refused(tmp_path):
 def test_a_compression_that_is_not_known_is_refused(tmp_path):
     with pytest.raises(SourceError, match="'brotli'"):
         open_source(write(tmp_path, "a"), Dialect("csv", "brotli"), ("a",))
-
-
-def test_a_fingerprint_is_of_the_bytes_on_disk(tmp_path):
-    path = write(tmp_path, b"abc" * 1_000_000)
-    found = take_fingerprint(path)
-    assert (found.size, found.mtime_ns) == (3_000_000, path.stat().st_mtime_ns)
-    assert found.digest == take_fingerprint(write(tmp_path, b"abc" * 1_000_000, "other")).digest
-    assert len(found.digest) == 32
-    assert take_fingerprint(write(tmp_path, b"", "empty")).digest == "99aa06d3014798d86001c324468d497f"
-
-
-def test_a_file_touched_with_the_same_bytes_is_unchanged(tmp_path):
-    path = write(tmp_path, "abc")
-    seen = take_fingerprint(path)
-    os.utime(path, ns=(1, 1))
-    assert is_unchanged(path, seen)
-
-
-def test_a_file_with_other_bytes_of_the_same_size_is_changed(tmp_path):
-    path = write(tmp_path, "abc")
-    seen = take_fingerprint(path)
-    path.write_text("abd")
-    os.utime(path, ns=(1, 1))
-    assert not is_unchanged(path, seen)
-
-
-def test_a_file_that_grew_is_changed_whatever_its_time_says(tmp_path):
-    path = write(tmp_path, "abc")
-    seen = take_fingerprint(path)
-    path.write_text("abcd")
-    os.utime(path, ns=(seen.mtime_ns, seen.mtime_ns))
-    assert not is_unchanged(path, seen)
 
 
 def test_reading_goes_on_by_number_over_many_chunks(tmp_path, packed):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from source_helpers import only_rejection, places, read_file, read_jsonl, unhurried, write
 
 from importer.model import Record, Rejection
-from importer.source.formats.jsonl import LIMIT
+from importer.source.formats.jsonl import MAX_LINE_SIZE
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
 scalars |= st.floats(allow_nan=False, allow_infinity=False)
@@ -167,7 +167,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line():
 
 
 def test_a_line_beyond_the_limit_is_one_rejection():
-    items = read_jsonl(b'{"a":1}\n' + b'{"a":"' + b"x" * LIMIT * 2 + b'"}\n' + b'{"b":1}\n')
+    items = read_jsonl(b'{"a":1}\n' + b'{"a":"' + b"x" * MAX_LINE_SIZE * 2 + b'"}\n' + b'{"b":1}\n')
     assert places(items) == [("Record", 1, 1), ("Rejection", 2, 2), ("Record", 3, 3)]
     assert items[1].error == "the line is longer than 8,388,608 bytes"
 
@@ -175,7 +175,7 @@ def test_a_line_beyond_the_limit_is_one_rejection():
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_line_as_long_as_the_limit_is_read(more):
     frame = b'{"a":""}\n'
-    line = b'{"a":"' + b"x" * (LIMIT - len(frame) + more) + b'"}\n'
+    line = b'{"a":"' + b"x" * (MAX_LINE_SIZE - len(frame) + more) + b'"}\n'
     items = read_jsonl(line + b'{"b":1}')
     assert isinstance(items[0], Record) is (more == 0)
     assert items[1] == Record(2, 2, {"b": 1})
