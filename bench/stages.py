@@ -24,8 +24,8 @@ from measure import CountingServer
 
 import importer.delivery.client  # noqa: F401 - loaded by sending; here it is before the clock runs
 from importer.delivery.batches import make_batches
-from importer.delivery.bodies import ndjson
 from importer.delivery.engine import deliver
+from importer.delivery.request import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.model import (

@@ -415,7 +415,7 @@ class DeliverySettings:
     Attributes:
         batch_size: Most events in one request (1 to 2,000).
         batch_bytes: Most bytes of uncompressed JSON in one request.
-        concurrency: Batches in flight at most; None lets it find itself.
+        concurrency: Batches in flight at most; None for adaptive.
         max_retries: Tries after the first before a batch is given up.
         retry_wait: Seconds of the first backoff; its cap is 30 times, its jitter 0.5 to 2.5 times that.
         timeout: Seconds to connect, to write and to read.

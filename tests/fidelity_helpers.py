@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import settings
 from sandbox_helpers import NOW, Rehearsal
 
-from importer.delivery.bodies import ndjson
+from importer.delivery.request import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event, Reading, Rejection

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.delivery.destination import check_destination
 from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.model import NO_COLLISIONS, Fingerprint, Reading, SourceAudit
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
@@ -51,7 +50,6 @@ def prepare_jobs(
     Raises:
         ImporterError: Whatever is wrong with sources, mapping, types, results or destination.
     """
-    check_destination(target.destination)
     started = {
         source: _resumed(source, options, target, now_ms)
         for source in sources

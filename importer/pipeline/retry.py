@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.delivery.destination import check_destination
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Fingerprint, Reading, Status
@@ -49,7 +48,6 @@ def prepare_retry(
     Raises:
         ResultsError: The results can't be retried so; the remedy is the command that does it right.
     """
-    check_destination(target.destination)
     parent = read_manifest(manifest_path(results))
     if parent.kind == "dry-run":
         raise ResultsError(

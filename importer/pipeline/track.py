@@ -11,8 +11,7 @@ from typing import Final, TypedDict
 
 import orjson
 
-from importer.delivery.destination import check_destination
-from importer.delivery.send_one import post_one
+from importer.delivery.send_one import send_event
 from importer.errors import BadValue, RefusedError, UsageError
 from importer.events.times import NS_PER_MS, TimeReader
 from importer.mixpanel import limits, rules
@@ -77,8 +76,7 @@ def track(
     body = _body(name, distinct_id, properties, ip, when, now)
     old = now - when > limits.TRACK_ACCEPTED_AGE_MS
     destination = find_destination(os.environ, endpoint="import" if old else "track")
-    check_destination(destination)
-    reply = post_one(body, when, destination, _credentials(token), timeout=_TIMEOUT)
+    reply = send_event(body, when, destination, _credentials(token), timeout=_TIMEOUT)
     return TrackResult(
         success=reply.error is None, event=name, status_code=reply.status_code, error=reply.error
     )

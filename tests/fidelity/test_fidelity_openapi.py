@@ -24,7 +24,7 @@ from sandbox_helpers import Rehearsal, event
 
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
-from importer.delivery.send_one import post_one
+from importer.delivery.send_one import send_event
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status
 from importer.sandbox.settings import SandboxSettings, ServiceAccount
 
@@ -160,7 +160,7 @@ def test_the_request_of_one_event_is_as_described(
     record = {"event": "e", "time": NOW_S - age, "distinct_id": "u"}
     (one,) = events_of(written(tmp_path, jsonl_text([record]), "e.jsonl"), JSONL)
     to = Destination("track", mixpanel.url)
-    assert post_one(one.body, one.time, to, TOKEN, timeout=5.0, now=lambda: NOW_MS).error is None
+    assert send_event(one.body, one.time, to, TOKEN, timeout=5.0, now=lambda: NOW_MS).error is None
     (asked,) = mixpanel.requests
     assert asked.path == path
     check(asked, described[path]["post"])

@@ -1,4 +1,4 @@
-"""Which events of a request are taken, which are refused and why, and what is kept of them: pure."""
+"""Which events of a request are valid, why the others are not, and what is stored."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from importer.mixpanel import limits, rules
-from importer.sandbox.store import Landed
+from importer.sandbox.store import LandedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from importer.sandbox.body import Decoded
+    from importer.sandbox.body import DecodedBody
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """An event that is refused, as the answer lists it.
+class FailedRecord:
+    """An invalid event, as the response lists it.
 
     Attributes:
-        index: Its place in the request, from 0.
-        insert_id: Its ``$insert_id``, as far as it has one.
-        field: The field that is wrong.
-        message: What is wrong with it.
+        index: Its position in the request, from 0.
+        insert_id: Its ``$insert_id``; empty if it has none.
+        field: The invalid field.
+        message: What is wrong with the field.
     """
 
     index: int
@@ -34,53 +34,53 @@ class Failed:
     message: str
 
 
-class Judged(NamedTuple):
+class ValidatedRequest(NamedTuple):
     """What becomes of a request's events.
 
     Attributes:
-        landed: What is kept.
-        failed: What is refused.
-        accepted: Events found well formed, those among them that are dropped in silence (/track).
+        landed: Events to store.
+        failed: Events that are invalid.
+        accepted: Number of well-formed events, including those that /track drops silently.
     """
 
-    landed: Sequence[Landed]
-    failed: Sequence[Failed]
+    landed: Sequence[LandedEvent]
+    failed: Sequence[FailedRecord]
     accepted: int
 
 
-def judge_import(decoded: Decoded, now_ms: int) -> Judged:
-    """Judge events sent to /import: by every rule.
+def validate_import(decoded: DecodedBody, now: int) -> ValidatedRequest:
+    """Validate events sent to /import, by every rule.
 
     Args:
         decoded: The request's events.
-        now_ms: The clock, in milliseconds since the epoch.
+        now: Milliseconds since the epoch.
     """
     landed, failed = [], []
-    check, kept = rules.check_event, _kept
+    check, to_landed = rules.check_event, _to_landed
     sizes = chain(decoded.sizes, repeat(0))
     for index, (event, size) in enumerate(zip(decoded.events, sizes, strict=False)):
-        violation = check(event, size, now_ms)
+        violation = check(event, size, now)
         if decoded.lenient:
             violation = rules.check_encoding(event) or violation
         if violation is None:
             try:
-                landed.append(kept(event, now_ms))
+                landed.append(to_landed(event, now))
                 continue
-            except (TypeError, RecursionError) as error:  # orjson: nested deeper than it writes
+            except (TypeError, RecursionError) as error:  # orjson: too deeply nested
                 violation = _unwritable(error)
-        failed.append(Failed(index, _id_of(event), violation.field, violation.message))
-    return Judged(landed, failed, len(landed))
+        failed.append(FailedRecord(index, _id_of(event), violation.field, violation.message))
+    return ValidatedRequest(landed, failed, len(landed))
 
 
-def judge_track(decoded: Decoded, now_ms: int, token: str = "") -> Judged:
-    """Judge events sent to /track: it takes any object with a name and a token ("Track Events").
+def validate_track(decoded: DecodedBody, now: int, token: str = "") -> ValidatedRequest:
+    """Validate events sent to /track, which accepts any object with a name and a token ("Track Events").
 
-    What is older than five days, or carries another token, counts as well formed and is dropped.
+    An event that is older than five days or has another token counts as well formed, but is dropped.
 
     Args:
         decoded: The request's events.
-        now_ms: The clock, in milliseconds since the epoch.
-        token: The project's token; empty if any will do.
+        now: Milliseconds since the epoch.
+        token: The project's token; empty to accept any.
     """
     landed, failed, dropped = [], [], 0
     for index, event in enumerate(decoded.events):
@@ -89,19 +89,19 @@ def judge_track(decoded: Decoded, now_ms: int, token: str = "") -> Judged:
             problem = rules.check_encoding(event) or problem
         if problem is None:
             try:
-                if _is_dropped(event["properties"], now_ms, token):
+                if _is_dropped(event["properties"], now, token):
                     dropped += 1
                 else:
-                    landed.append(_kept(event, now_ms))
+                    landed.append(_to_landed(event, now))
                 continue
             except (TypeError, RecursionError) as error:  # as above
                 problem = _unwritable(error)
-        failed.append(Failed(index, _id_of(event), problem.field, problem.message))
-    return Judged(landed, failed, len(landed) + dropped)
+        failed.append(FailedRecord(index, _id_of(event), problem.field, problem.message))
+    return ValidatedRequest(landed, failed, len(landed) + dropped)
 
 
 def _track_problem(event: Any) -> rules.Violation | None:
-    """Why /track takes no notice of an object, or None if it does."""
+    """Return why /track ignores an object; None if it doesn't."""
     if not isinstance(event, dict) or not isinstance(event.get("properties"), dict):
         return rules.Violation("event", "some data points in the request failed validation")
     token, time = event["properties"].get("token"), event["properties"].get("time", 0)
@@ -112,21 +112,21 @@ def _track_problem(event: Any) -> rules.Violation | None:
     return rules.check_event_name(event.get("event"))
 
 
-def _is_dropped(properties: dict[str, Any], now_ms: int, token: str) -> bool:
-    """True for what /track takes and never shows. An event without a time gets the clock's first."""
-    time = rules.to_milliseconds(properties.setdefault("time", now_ms))
-    return time < now_ms - limits.TRACK_MAX_AGE_MS or token not in ("", properties["token"])
+def _is_dropped(properties: dict[str, Any], now: int, token: str) -> bool:
+    """Return True for an event that /track accepts and drops; an event without a time gets ``now``."""
+    time = rules.to_milliseconds(properties.setdefault("time", now))
+    return time < now - limits.TRACK_MAX_AGE_MS or token not in ("", properties["token"])
 
 
-def _kept(event: dict[str, Any], now_ms: int) -> Landed:
-    """Change an event as Mixpanel does on arrival, and make it what is kept.
+def _to_landed(event: dict[str, Any], now: int) -> LandedEvent:
+    """Return an event as Mixpanel stores it.
 
-    A time ahead of the clock becomes now, texts are cut to 255 characters, the token goes.
+    A time in the future becomes now, texts are cut to 255 characters, the token is removed.
     """
     properties = event["properties"]
     time = rules.to_milliseconds(properties["time"])
-    if time > now_ms:
-        properties["time"] = time = now_ms
+    if time > now:
+        properties["time"] = time = now
     properties.pop("token", None)
     user, insert_id = properties.get("distinct_id"), properties.get("$insert_id")
     body = orjson.dumps(event)
@@ -135,11 +135,11 @@ def _kept(event: dict[str, Any], now_ms: int) -> Landed:
     ):
         event = _cut(event)
         body, user = orjson.dumps(event), event["properties"].get("distinct_id")
-    return Landed(event["event"], time, _text(user) or "", _text(insert_id), body)
+    return LandedEvent(event["event"], time, _text(user) or "", _text(insert_id), body)
 
 
 def _cut(value: Any) -> Any:
-    """Cut every text inside to what Mixpanel keeps. It goes as deep as orjson has gone: 1,024 levels."""
+    """Cut every text in a value to what Mixpanel keeps. orjson has limited the depth to 1,024 levels."""
     match value:
         case str():
             return value[: limits.MAX_STRING_CHARACTERS]
@@ -152,12 +152,12 @@ def _cut(value: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """An id as text; /track takes numbers for ids."""
+    """Return an id as text; /track accepts numbers for ids."""
     return value if isinstance(value, str) or value is None else orjson.dumps(value).decode()
 
 
 def _id_of(event: Any) -> str:
-    """The ``$insert_id`` of an event that may be anything, such that it can be written as UTF-8."""
+    """Return the ``$insert_id`` of any JSON value, in a form that UTF-8 can encode; empty if it has none."""
     match event:
         case {"properties": {"$insert_id": str(insert_id)}}:
             return insert_id.encode("utf-8", "replace").decode()
@@ -166,5 +166,5 @@ def _id_of(event: Any) -> str:
 
 
 def _unwritable(error: Exception) -> rules.Violation:
-    """Refuse what no documented rule forbids and JSON's usual writers can't write."""
+    """Return the violation for an event that no documented rule forbids but orjson can't write."""
     return rules.Violation("properties", f"'properties' is invalid: it can't be written as JSON: {error}")

@@ -1,9 +1,7 @@
 import pytest
 
-from importer.delivery.destination import check_destination, host_of, is_loopback, refusal
-from importer.delivery.replies import Refused
 from importer.errors import RefusedError
-from importer.model import Destination
+from importer.mixpanel.base_url import check_base_url, host_of, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -21,7 +19,7 @@ from importer.model import Destination
     ],
 )
 def test_https_anywhere_and_http_to_this_machine_are_good(url):
-    check_destination(Destination("import", url))
+    check_base_url(url)
 
 
 @pytest.mark.parametrize(
@@ -51,21 +49,21 @@ def test_https_anywhere_and_http_to_this_machine_are_good(url):
 )
 def test_anything_else_is_refused_with_a_remedy(url, words):
     with pytest.raises(RefusedError) as caught:
-        check_destination(Destination("import", url))
+        check_base_url(url)
     assert words in caught.value.message
     assert caught.value.remedy
 
 
 def test_credentials_in_the_url_are_refused_and_not_repeated():
     with pytest.raises(RefusedError) as caught:
-        check_destination(Destination("import", "https://bob:hunter22@api.mixpanel.com"))
+        check_base_url("https://bob:hunter22@api.mixpanel.com")
     assert "hunter22" not in str(caught.value) + caught.value.remedy
     assert "bob" not in str(caught.value)
 
 
 def test_a_long_url_is_cut_in_messages():
     with pytest.raises(RefusedError) as caught:
-        check_destination(Destination("import", "ftp://" + "x" * 5000))
+        check_base_url("ftp://" + "x" * 5000)
     assert len(caught.value.message) < 200
 
 
@@ -74,24 +72,5 @@ def test_other_hosts_are_not_this_machine(host):
     assert not is_loopback(host)
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "words", "remedy"),
-    [
-        (401, "token", "401: Nope (sent with the project token)", "--region"),
-        (403, "secret", "403: Nope (sent with the project's API secret)", "--region"),
-        (401, "service-account", "the service account", "project id"),
-        (301, "token", "301", "not followed"),
-        (407, "token", "407", "HTTPS_PROXY"),
-        (404, "token", "404", "--base-url"),
-        (None, "token", "No connection to api.mixpanel.com: Nope", "certificates"),
-    ],
-)
-def test_a_refusal_says_who_refused_what_and_what_to_check(status, kind, words, remedy):
-    error = refusal(Refused(status, "Nope"), Destination("import", "https://api.mixpanel.com"), kind)
-    assert words in error.message
-    assert remedy in error.remedy
-    assert error.exit_code == 4
-
-
 def test_the_host_is_named_with_its_port():
-    assert host_of(Destination("track", "http://127.0.0.1:8080")) == "127.0.0.1:8080"
+    assert host_of("http://127.0.0.1:8080") == "127.0.0.1:8080"
