@@ -29,8 +29,8 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-unhurried = settings(deadline=None)
-"""Examples may take their time: a machine that is busy with other things is no defect."""
+no_deadline = settings(deadline=None)
+"""No deadline for an example: a busy machine is no defect."""
 
 
 def write(folder: Path, content: bytes | str, name: str = "events.csv") -> Path:
@@ -39,8 +39,8 @@ def write(folder: Path, content: bytes | str, name: str = "events.csv") -> Path:
     return path
 
 
-class Handed(io.BufferedIOBase):
-    """A file that is handed over in certain pieces and may break behind the last."""
+class PiecewiseFile(io.BufferedIOBase):
+    """A file whose reads return certain pieces; may fail after the last."""
 
     def __init__(self, pieces: Iterable[bytes], error: Exception | None = None) -> None:
         self._pieces = iter(pieces)

@@ -1,4 +1,4 @@
-"""Reading by the block gives what reading one by one gives, wherever a file's pieces end."""
+"""Reading in chunks and reading one by one return the same items, wherever the reads of a file end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from source_helpers import Handed, in_one_list, places, text_lines, unhurried, write
+from source_helpers import PiecewiseFile, in_one_list, no_deadline, places, text_lines, write
 
 from importer.errors import SourceError
 from importer.model import Dialect, Record, Rejection
@@ -63,7 +63,7 @@ def pieces(parts: list[bytes]) -> st.SearchStrategy[tuple[list[bytes], bool]]:
 
 
 def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int]:
-    """Items up to the end or an error, and the count that the error is told with."""
+    """Items up to the end or an error, and the row at which the error was raised; -1 at the end."""
     items: list[Record | Rejection] = []
     try:
         if blocks:
@@ -76,7 +76,7 @@ def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int
     return items, -1
 
 
-@unhurried
+@no_deadline
 @given(
     given_=pieces(NASTY_CSV),
     width=st.sampled_from([2, 2, 2, 1, 3]),
@@ -86,68 +86,68 @@ def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int
 @example(given_=([b"a,b\n", b"c,d\n", b"\n1,2\n", b'"', b"x\n", b'y",2\n3,4\n'], False), width=2, quote='"', header=False)  # fmt: skip
 @example(given_=([b'a,b\na,b\n"a"b,c\n'], True), width=2, quote='"', header=False)
 @example(given_=([b"a,b\na,b\na\0,b\n"], False), width=2, quote='"', header=False)
-def test_blocks_of_csv_give_what_reading_one_by_one_gives(given_, width, quote, header):
+def test_reading_csv_in_chunks_and_one_by_one_returns_the_same_items(given_, width, quote, header):
     parts, breaks = given_
     error = OSError("gone") if breaks else None
 
     def reader() -> CsvReader:
-        lines = text_lines(Handed(parts, error))
+        lines = text_lines(PiecewiseFile(parts, error))
         return CsvReader(lines, ",", width, quote=quote, header=header)
 
     assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
 
 
-@unhurried
+@no_deadline
 @given(given_=pieces(NASTY_CSV), width=st.sampled_from([2, 1]), encoding=st.sampled_from(ENCODINGS))
 @example(given_=([b"a,b\n1,\x81\n", b"a,b\n"], False), width=2, encoding="cp1252")
 @example(given_=([b"a,b\n1,\0\n", b"a,b\n"], False), width=2, encoding="cp1252")
-def test_blocks_give_what_a_reader_of_pythons_own_text_gives(given_, width, encoding):
+def test_reading_text_lines_and_pythons_own_text_file_returns_the_same_items(given_, width, encoding):
     parts, _ = given_
     text = io.TextIOWrapper(io.BytesIO(b"".join(parts)), encoding, error_handler(encoding), newline="")
     try:
         expected = list(CsvReader(text, ",", width))
     except UnicodeError:
         with pytest.raises(UnicodeError):
-            in_one_list(CsvReader(text_lines(Handed(parts), encoding), ",", width))
+            in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), ",", width))
         return
-    assert in_one_list(CsvReader(text_lines(Handed(parts), encoding), ",", width)) == expected
+    assert in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), ",", width)) == expected
 
 
-@unhurried
+@no_deadline
 @given(given_=pieces(NASTY_JSON))
-def test_blocks_of_json_give_what_reading_one_by_one_gives(given_):
+def test_reading_json_in_chunks_and_one_by_one_returns_the_same_items(given_):
     parts, breaks = given_
     error = OSError("gone") if breaks else None
 
     def reader() -> JsonlReader:
-        return JsonlReader(ByteLines(Handed(parts, error), MAX_LINE_SIZE))
+        return JsonlReader(ByteLines(PiecewiseFile(parts, error), MAX_LINE_SIZE))
 
     assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
 
 
-@unhurried
+@no_deadline
 @given(given_=pieces(NASTY_CSV), limits=st.lists(st.integers(1, 9), min_size=1), most=st.integers(1, 9))
-def test_lines_are_cut_as_pythons_own_are(given_, limits, most):
+def test_lines_are_split_as_python_splits_them(given_, limits, most):
     parts, _ = given_
     data = b"".join(parts)
     expected = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
-    text = text_lines(Handed(parts), limit=most)
-    lines, binary = io.BytesIO(data), ByteLines(Handed(parts), most)
+    text = text_lines(PiecewiseFile(parts), limit=most)
+    lines, binary = io.BytesIO(data), ByteLines(PiecewiseFile(parts), most)
     for limit in itertools.chain(limits, itertools.repeat(3, len(data))):
         assert text.readline(limit) == expected.readline(limit)
         assert binary.readline(limit) == lines.readline(limit)
     assert text.readline(1) == ""
 
 
-@unhurried
-@given(given_=pieces(NASTY_CSV), turns=st.lists(st.sampled_from(["take", "wait", "give back"]), max_size=20))
-def test_blocks_hold_each_line_once_and_again_if_given_back(given_, turns):
+@no_deadline
+@given(given_=pieces(NASTY_CSV), turns=st.lists(st.sampled_from(["take", "wait", "unread"]), max_size=20))
+def test_blocks_hold_each_line_once_and_again_after_unread(given_, turns):
     parts, _ = given_
     data = b"".join(parts)
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
     for lines, expected in (
-        (text_lines(Handed(parts)), list(text)),
-        (ByteLines(Handed(parts), MAX_RECORD_SIZE), io.BytesIO(data).readlines()),
+        (text_lines(PiecewiseFile(parts)), list(text)),
+        (ByteLines(PiecewiseFile(parts), MAX_RECORD_SIZE), io.BytesIO(data).readlines()),
     ):
         found, rest = [], []
         for turn in [*turns, *["take"] * len(parts), "take"]:
@@ -155,7 +155,7 @@ def test_blocks_hold_each_line_once_and_again_if_given_back(given_, turns):
             assert block[: len(rest)] == rest
             rest = block[1:] if turn != "take" else []
             found += block[: len(block) - len(rest)]
-            if turn == "give back":
+            if turn == "unread":
                 lines.unread(rest)
                 rest = []
         assert found == expected
@@ -171,7 +171,7 @@ def table(count: int, odd: dict[int, str] | None = None) -> str:
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize("odd", [{}, {20: "short\n"}, {30_000: '30000,"open\n'}, {50_000: "\udcff,x\n"}])
-def test_damage_behind_any_records_is_told_the_same_way(tmp_path, compress, share, odd):
+def test_damage_is_reported_with_the_same_records_in_chunks_and_one_by_one(tmp_path, compress, share, odd):
     data = compress(table(80_000, odd).encode("utf-8", "surrogateescape"))
     path = write(tmp_path, data[: int(len(data) * share)])
     dialect = Dialect("csv", {b"\x1f": "gzip", b"B": "bz2", b"\xfd": "xz"}[data[:1]], header=False)
@@ -229,7 +229,7 @@ def test_a_long_line_without_an_end_is_not_held_whole():
             yield b"x" * 10_000
         yield b"\n1,2\n"
 
-    lines = text_lines(Handed(endless()))
+    lines = text_lines(PiecewiseFile(endless()))
     assert lines.read_block([]) == []
     assert next(taken) * 10_000 < MAX_RECORD_SIZE + 20_000
     reader = CsvReader(lines, ",", 2)
@@ -261,7 +261,7 @@ def test_a_line_as_long_as_the_limit_is_read_in_blocks_too(more):
 
 @pytest.mark.parametrize("line", ["short", "a\0,b", '"a"b,c', 'x,"open', 'a,"b\nc",d'])
 @pytest.mark.parametrize("every", [2, 10, 100])
-def test_no_line_is_tried_often_whatever_stands_between_sound_ones(line, every):
+def test_lines_are_parsed_in_blocks_at_most_twice_whatever_bad_lines_there_are(line, every):
     class Counted(CsvReader):
         tried = 0
 
@@ -275,8 +275,8 @@ def test_no_line_is_tried_often_whatever_stands_between_sound_ones(line, every):
     assert reader.tried < 2 * data.count(b"\n")
 
 
-def test_what_is_proven_at_once_is_most_of_a_file():
-    """Else nothing would be gained: the reader that takes one by one is not asked for sound records."""
+def test_the_fast_path_reads_most_of_a_file():
+    """The slow path is not asked for valid records: else nothing would be gained."""
 
     class Counted(CsvReader):
         asked = 0
@@ -292,7 +292,7 @@ def test_what_is_proven_at_once_is_most_of_a_file():
     assert reader.asked < 20_000 * 0.4
 
 
-def test_json_with_spaces_and_objects_inside_is_proven_at_once():
+def test_json_with_spaces_and_nested_objects_goes_the_fast_path():
     lines = [
         orjson.dumps({"event": "é", "properties": {"n": n, "list": [{"a": 1}]}}) + b"\n" for n in range(50)
     ]

@@ -7,7 +7,7 @@ import stat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import COMPRESS, unhurried, write
+from source_helpers import COMPRESS, no_deadline, write
 
 from importer.errors import SourceError, StorageError
 from importer.model import Dialect
@@ -32,7 +32,7 @@ def test_records_are_copied_as_they_stand_under_their_header(tmp_path):
     assert copied(path, {4, 1}) == b'id, "name" \r\n1,"a"\r\n4,z'
 
 
-def test_nothing_asked_for_gives_the_header_alone(tmp_path):
+def test_without_rows_the_header_alone_is_copied(tmp_path):
     assert copied(write(tmp_path, "a,b\n1,2\n"), []) == b"a,b\n"
 
 
@@ -41,7 +41,7 @@ def test_rejected_lines_are_copied_with_their_bad_bytes(tmp_path):
     assert copied(path, [1, 2, 4]) == b'a,b\n1,\xe9\n2,"open\nfour\n'
 
 
-@unhurried
+@no_deadline
 @given(st.binary(max_size=80).filter(lambda data: data.strip() and b"\0" not in data))
 def test_all_records_copied_are_the_file_without_its_blank_lines(tmp_path_factory, data):
     path = write(tmp_path_factory.getbasetemp(), data, "verbatim")
@@ -123,7 +123,7 @@ def test_a_leftover_of_a_killed_run_is_no_obstacle(tmp_path):
 
 
 class Broken(io.BytesIO):
-    """A stream that gives out after its first piece."""
+    """A stream that fails after its first piece."""
 
     def read(self, size=-1):
         if self.tell():

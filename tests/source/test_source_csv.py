@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import only_rejection, places, read_csv, read_file, text_lines, unhurried, write
+from source_helpers import no_deadline, only_rejection, places, read_csv, read_file, text_lines, write
 
 from importer.errors import UsageError
 from importer.model import Record
@@ -27,7 +27,7 @@ tables = st.integers(1, 4).flatmap(
 )
 
 
-@unhurried
+@no_deadline
 @given(table=tables, end=st.sampled_from(["\n", "\r\n", "\r"]), bom=st.booleans())
 def test_any_table_that_csv_writer_writes_is_read_as_it_was(table, end, bom):
     out = io.StringIO(newline="")
@@ -41,7 +41,7 @@ def test_any_table_that_csv_writer_writes_is_read_as_it_was(table, end, bom):
     assert read_csv(data, len(table[0]) if table else 1) == expected
 
 
-@unhurried
+@no_deadline
 @given(table=tables, encoding=st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-32", "gb18030"]))
 def test_encodings_of_several_bytes_are_decoded_before_lines_are_split(table, encoding):
     out = io.StringIO(newline="")
@@ -50,7 +50,7 @@ def test_encodings_of_several_bytes_are_decoded_before_lines_are_split(table, en
     assert [item.values for item in items] == table
 
 
-@unhurried
+@no_deadline
 @given(st.text(st.sampled_from('ab",\n\r'), max_size=40))
 def test_every_line_with_something_on_it_belongs_to_one_item_in_order(text):
     reader = CsvReader(text_lines(io.BytesIO(text.encode())), ",", 2)

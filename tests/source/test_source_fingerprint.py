@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import COMPRESS, unhurried, write
+from source_helpers import COMPRESS, no_deadline, write
 
 from importer.errors import SourceError
 from importer.model import Dialect, Fingerprint
@@ -126,7 +126,7 @@ def test_lines_of_json_are_hashed(tmp_path):
         assert source.fingerprint() == take_fingerprint(path)
 
 
-@unhurried
+@no_deadline
 @given(st.binary(max_size=60), st.sampled_from(list(COMPRESS)), st.integers(0, 5))
 def test_whatever_a_file_holds_its_fingerprint_is_the_same_by_either_way(tmp_path_factory, data, name, taken):
     path = write(tmp_path_factory.getbasetemp(), COMPRESS[name](data), f"hashed-{name}")
