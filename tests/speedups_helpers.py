@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - values from files may look alike
-"""What the tests of the speedups share: the two ways through a file, readings, and values that are hostile."""
+"""What the tests of the speedups share: both paths through a file, readings, and hostile values."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ MIXPANEL = Reading(
         "ip": "properties.ip", "insert_id": "properties.$insert_id", "properties": "properties",
     },
 )  # fmt: skip
-# ── the two ways ─────────────────────────────────────────────────────────────────────────────────
+# ── the two paths ────────────────────────────────────────────────────────────────────────────────
 
 
-class Ways(NamedTuple):
-    """What came of a file the quick way and the long way: items, and the words that reading ended with."""
+class Paths(NamedTuple):
+    """The items of a file by the fast path and by the slow path, and the message with which reading ended."""
 
-    quick: list[tuple[Any, ...]]
-    long: list[tuple[Any, ...]]
+    fast: list[tuple[Any, ...]]
+    slow: list[tuple[Any, ...]]
 
 
 @contextmanager
@@ -56,22 +56,22 @@ def file_of(content: bytes | str, reading: Reading, *, opened: bool) -> Iterator
         yield path
 
 
-def both_ways(content: bytes | str, reading: Reading, *, opened: bool = True) -> Ways:
-    """Read and map some content in both ways."""
+def on_both_paths(content: bytes | str, reading: Reading, *, opened: bool = True) -> Paths:
+    """Read and map some content on both paths."""
     with file_of(content, reading, opened=opened and reading.dialect.encoding == "utf-8") as path:
-        return Ways(_quick(path, reading), _long(path, reading))
+        return Paths(_by_blocks(path, reading), _by_records(path, reading))
 
 
 def assert_same(content: bytes | str, reading: Reading, *, opened: bool = True) -> list[tuple[Any, ...]]:
-    """See that both ways give the same, and return it."""
-    quick, long = both_ways(content, reading, opened=opened)
-    for one, other in zip(quick, long, strict=False):
+    """Check that both paths lead to the same items, and return them."""
+    fast, slow = on_both_paths(content, reading, opened=opened)
+    for one, other in zip(fast, slow, strict=False):
         assert one == other
-    assert len(quick) == len(long)
-    return long
+    assert len(fast) == len(slow)
+    return slow
 
 
-def _quick(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
+def _by_blocks(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
     mapper = Mapper(reading, lambda: NOW_MS)
     ids = Mapper(reading, lambda: NOW_MS)
     found: list[tuple[Any, ...]] = []
@@ -79,25 +79,25 @@ def _quick(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
         for chunk in source.chunks():
             made = mapper.map(chunk)
             again = mapper.map(list(chunk))
-            assert [shown(item) for item in made] == [shown(item) for item in again]
+            assert [typed(item) for item in made] == [typed(item) for item in again]
             assert Counter(e.insert_id for e in made if isinstance(e, Event)) <= Counter(
                 ids.insert_ids(chunk)
             )
-            found += map(shown, made)
+            found += map(typed, made)
     return found
 
 
-def _long(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
+def _by_records(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
     mapper = Mapper(reading, lambda: NOW_MS)
     found: list[tuple[Any, ...]] = []
     with _until_it_ends(path, reading, found) as source:
-        found.extend(shown(item) for record in source.items() for item in mapper.map([record]))
+        found.extend(typed(item) for record in source.items() for item in mapper.map([record]))
     return found
 
 
 @contextmanager
 def _until_it_ends(path: Path, reading: Reading, found: list[tuple[Any, ...]]) -> Iterator[Source]:
-    """A source whose end, if it is an error, becomes the last thing found."""
+    """Open a source; an error at its end becomes the last item found."""
     try:
         with open_source(path, reading.dialect, reading.columns) as source:
             yield source
@@ -105,8 +105,8 @@ def _until_it_ends(path: Path, reading: Reading, found: list[tuple[Any, ...]]) -
         found.append(("ends", error.message.partition(": ")[2]))
 
 
-def shown(item: Event | Rejection) -> tuple[Any, ...]:
-    """All of an item, and of which types it is."""
+def typed(item: Event | Rejection) -> tuple[Any, ...]:
+    """Return the fields of an item and their types."""
     return type(item), *item, *map(type, item)
 
 
@@ -125,8 +125,8 @@ def block_mapper_of(reading: Reading) -> BlockMapper:
     return mapper
 
 
-def taken_quickly(content: bytes | str, reading: Reading) -> list[bool]:
-    """Of each record in the blocks of a file, whether it needed no care."""
+def takes_fast_path(content: bytes | str, reading: Reading) -> list[bool]:
+    """Return for each record in the blocks of a file whether it takes the fast path."""
     mapper = block_mapper_of(reading)
     return [event is not None for block in blocks_of(content, reading) for event in mapper.map(block, NOW_MS)]
 
@@ -145,8 +145,8 @@ def csv_file(rows: Sequence[Sequence[str]], delimiter: str = ",", quote: str = '
     return "".join(delimiter.join(cell(text, quote) for text in row) + end for row in rows)
 
 
-def is_cut_quickly(text: str) -> bool:
-    """True if a cell does not make the rest of its piece of the file go one by one."""
+def fits_in_a_block(text: str) -> bool:
+    """Return whether a block can hold a cell; else the rest of its piece of the file is read one by one."""
     return "\x00" not in text and "\udcff" not in text and "\r" not in text.replace("\r\n", "")
 
 
@@ -162,12 +162,12 @@ def csv_of_cells(texts: Sequence[str], place: int = 3) -> str:
 
 
 def assert_cells_same(texts: Sequence[str], reading: Reading, place: int = 3) -> list[tuple[Any, ...]]:
-    """See that odd cells come out the same, those that let the quick way end in a file of their own."""
+    """Check that odd cells map the same on both paths; those that no block holds stand in their own file."""
     found: list[tuple[Any, ...]] = []
-    for quick in (True, False):
-        chosen = [text for text in texts if is_cut_quickly(text) is quick]
+    for in_block in (True, False):
+        chosen = [text for text in texts if fits_in_a_block(text) is in_block]
         content = csv_of_cells(chosen, place)
-        if quick:
+        if in_block:
             assert sum(map(len, blocks_of(content, reading))) == 2 * len(chosen) + 1
         found += assert_same(content.encode("utf-8", "surrogateescape"), reading)
     return found

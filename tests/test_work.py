@@ -1,8 +1,8 @@
 """How much work a record makes, counted in steps of Python and in calls of C: no clock, so no noise.
 
-What is usual must stay on the quick ways, where a record costs a few steps and not two thousand: what is
-compiled counts as one call. Each bound is about twice what was counted when it was set: a slip is seen, a new
-Python is not.
+Usual records must take the fast path, where a record costs a few steps instead of two thousand: a call of compiled
+code counts as one. Each bound is about twice the count at the time when it was set, so that a regression fails the
+test and a new version of Python does not.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def test_mapping_a_record_takes_few_steps(sources: dict[str, Path], name: str):
 
 
 @pytest.mark.parametrize(("name", "most"), [("events.csv", 200), ("flat.jsonl", 800)])
-def test_looking_at_a_record_takes_few_steps(sources: dict[str, Path], name: str, most: int):
+def test_scanning_a_record_takes_few_steps(sources: dict[str, Path], name: str, most: int):
     reading = reading_of(sources[name])
     assert work(lambda: scan(sources[name], reading)) < most
 
@@ -190,7 +190,7 @@ def test_comparing_ids_that_all_differ_makes_no_events(sources: dict[str, Path])
     )
 
 
-def test_the_count_sees_a_slow_way():
+def test_the_count_sees_a_loop_over_cells():
     """A loop in Python over the cells of a record must not go unseen."""
     rows = [["a"] * 13] * ROWS
     assert work(lambda: [[cell.upper() for cell in row] for row in rows]) > 80

@@ -25,7 +25,7 @@ from xxhash import xxh3_128_hexdigest
 from importer import exact_json, speedups
 from importer.errors import BadValue
 from importer.events import insert_id
-from importer.events.body import FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
+from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, TAG, tag_member
 from importer.events.canonical import canonical
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.mapping import PROPERTY_OF
@@ -50,7 +50,7 @@ _LIMITS: Final = EventLimits(
     object_keys=limits.MAX_NESTED_KEYS,
     array_elements=limits.MAX_ARRAY_ELEMENTS,
     nesting=limits.MAX_NESTING,
-    properties=ROOM,
+    properties=MAX_OWN_PROPERTIES,
     event_bytes=limits.MAX_EVENT_BYTES,
     earliest_ms=limits.MIN_TIME_MS,
     refused_ids=rules.REFUSED_IDS,
@@ -100,8 +100,8 @@ def make_block_mapper(
             hash_fact=xxh3_128_hexdigest,
             row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
             note_on_names=rules.note_on_names,
-            note_no_user=NO_USER,
-            note_finer_time=FINER,
+            note_no_user=NO_USER_NOTE,
+            note_finer_time=FINER_TIME_NOTE,
             tail=IP_OFF + tag if reading.geoip == "off" else tag,
             tail_with_ip=tag,
         )

@@ -94,7 +94,7 @@ class TimeReader:
     """Reads the time of a record.
 
     Args:
-        timezone: IANA name of the zone of times that say none; empty if there is none.
+        timezone: IANA name of the zone of times without one; empty if there is none.
         time_format: strptime format; empty for ISO 8601 and epochs.
         local_epochs: Epochs count from midnight of 1970-01-01 in ``timezone``, not UTC, as in exports of
             old Mixpanel projects.
@@ -114,7 +114,7 @@ class TimeReader:
         self.form = ""
 
     def read(self, value: object) -> int:
-        """Return the instant of ``value``: nanoseconds since the epoch, UTC. Afterwards `form` says its form.
+        """Return the instant of ``value``, in nanoseconds since the epoch (UTC), and set `form`.
 
         Raises:
             BadValue: It is no time, has no zone, or falls where clocks change.
@@ -171,7 +171,7 @@ class TimeReader:
 
     def _by_format(self, text: str) -> int:
         self.form = "as --time-format says"
-        # strptime takes digits of any script; a file that has them has something else in mind.
+        # strptime accepts digits of any script; only those of ASCII are meant.
         plain = (
             text if text.isascii() else "".join("x" if c.isdecimal() and not c.isascii() else c for c in text)
         )

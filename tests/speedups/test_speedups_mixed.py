@@ -89,7 +89,7 @@ def csv_chunks(draw: st.DrawFn) -> tuple[Reading, list[Any]]:
         if name not in pools:
             pools[name] = CELLS[kind]
             types[name] = kind
-    # Mostly the first, so that most chunks have records that need no care.
+    # Mostly the first of each pool, so that most chunks have records that take the fast path.
     odd = draw(st.sampled_from([0.0, 0.02, 0.1, 0.5]))
     chance = random.Random(draw(st.integers(0, 2**32)))
     rows = [
