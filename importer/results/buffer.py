@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
-from importer.results.outcome_columns import OutcomeColumns
+from importer.results.rows import OutcomeColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -102,7 +102,7 @@ def select_records(
     counts = Counts()
     for blocks in _standing_parts(runs, wanted, error_contains):
         for frame in blocks:
-            counts = counts.plus(count(frame))
+            counts += count(frame)
     return Selection(wanted, error_contains, counts, runs)
 
 

@@ -102,13 +102,13 @@ def _add_up(runs: Sequence[ChainRun]) -> tuple[Counts, bool]:
     total = Counts.from_tally({})
     fit = True
     for number, run in enumerate(runs):
-        total = total.plus(run.standing.counts)
+        total += run.standing.counts
         if later := runs[number + 1 :]:
             rows = rows_of(later)
             replaced = Counts()
             for frame in read_frames(run):
-                replaced = replaced.plus(count(frame[is_among(frame, rows)]))
-            total = total.minus(replaced)
+                replaced += count(frame[is_among(frame, rows)])
+            total -= replaced
             fit &= replaced.succeeded == 0 and (number > 0 or replaced.total == len(rows))
     return total, fit
 

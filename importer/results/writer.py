@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from importer.results.outcome_columns import OutcomeColumns
+    from importer.results.rows import OutcomeColumns
 
 _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
 

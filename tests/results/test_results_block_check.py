@@ -7,11 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_helpers import outcome
+from results_helpers import columns_of, outcome
 
 from importer.model import Outcome, Status
 from importer.results.block_check import BlockCheck, check_block
-from importer.results.outcome_columns import OutcomeColumns
 from importer.results.rows import CSV
 
 texts = st.sampled_from(
@@ -53,7 +52,7 @@ outcomes = st.lists(
 
 
 def encoded(*lines: Outcome) -> bytes:
-    return CSV.encode(OutcomeColumns.of(lines))
+    return CSV.encode(columns_of(lines))
 
 
 def one_by_one(block: bytes, last_row: int) -> BlockCheck | None:
