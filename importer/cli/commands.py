@@ -90,7 +90,7 @@ def retry_results(results: Path, options: RunOptions, wishes: CommandOptions, ch
             results, options, target.target, _now_ms,
             statuses=chosen.statuses, error_contains=chosen.error, source_changed=chosen.source_changed,
         )  # fmt: skip
-        if not job.records and not job.standing.records:
+        if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0
         what = counted(job.records or 0, "record")
@@ -234,7 +234,7 @@ def show_status(results: Path, *, as_json: bool) -> int:
         first = standing.runs[0].manifest
         console.lines([LabeledLine("Source", first.source), LabeledLine("Kind", first.kind)])
         for each in standing.runs:
-            parts = " · ".join(counts_text(each.standing.counts))
+            parts = " · ".join(counts_text(each.state.counts))
             ended = each.manifest.ended or "not ended"
             console.lines(
                 [LabeledLine("Run", f"{each.results}  {each.manifest.started} to {ended}  {parts}")]

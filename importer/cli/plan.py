@@ -166,8 +166,8 @@ def _source(job: Job) -> str:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
         parts.append(counted(job.records, "record"))
-    if job.standing.records:
-        parts.append(f"{job.standing.records:,} of them done")
+    if job.state.records:
+        parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)
 
 

@@ -44,7 +44,7 @@ def print_summary(report: RunReport, console: Console, wishes: CommandOptions) -
     console.lines(
         [
             LabeledLine("Result", f"{_records(manifest.scope)} = {' + '.join(parts) or '0'}{checked}"),
-            LabeledLine("Took", _took(report.seconds, counts.total - job.standing.records)),
+            LabeledLine("Took", _took(report.seconds, counts.total - job.state.records)),
             LabeledLine("Results", str(job.results)),
         ]
     )
@@ -103,7 +103,7 @@ def print_next_step(report: RunReport, console: Console, wishes: CommandOptions)
 
 def _left_to_do(report: RunReport) -> str:
     """Return the command that goes on with these results, or an empty text."""
-    return read_status(report.job.results, report.standing).next_command
+    return read_status(report.job.results, report.state).next_command
 
 
 def _is_rehearsed(report: RunReport) -> bool:

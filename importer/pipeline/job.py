@@ -95,7 +95,7 @@ class Job:
         options: What was asked for.
         scan: What was seen of it before.
         records: Records in scope, where they are known.
-        standing: What the results file already holds.
+        state: What the results file already holds.
         parent: For a retry, the results that it takes up.
         redo: For a retry, what chooses and makes its events.
     """
@@ -107,7 +107,7 @@ class Job:
     options: RunOptions
     scan: SourceScan
     records: int | None = None
-    standing: ResultsState = field(default_factory=ResultsState)
+    state: ResultsState = field(default_factory=ResultsState)
     parent: Path | None = None
     redo: RecordSelector | None = None
 

@@ -96,7 +96,7 @@ def prepare_retry(
     _check_failed(selection, reading, parent, changed=seen_as.digest != parent.fingerprint.digest)
     return Job(
         path, child, manifest, target, options, SourceScan(whole=False), len(selection),
-        standing=inspect_results(child), parent=results, redo=RetrySelector(selection, reading, now),
+        state=inspect_results(child), parent=results, redo=RetrySelector(selection, reading, now),
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class RunReport:
         error: What stopped it, or None if it finished.
         seconds: How long it took.
         notes: Records with a note.
-        standing: How far the results go, if they are as they were written; None if they must be looked at.
+        state: How far the results go, if they are as they were written; None if they must be looked at.
         collisions: What the audit of a dry run found.
     """
 
@@ -63,7 +63,7 @@ class RunReport:
     error: ImporterError | None
     seconds: float
     notes: int = 0
-    standing: ResultsState | None = None
+    state: ResultsState | None = None
     collisions: Collisions | None = None
 
 
@@ -102,7 +102,7 @@ def run_job(
     """
     began = time.monotonic()
     with Lock(job.results), relaxed_gc():
-        job = replace(job, standing=_standing(job))
+        job = replace(job, state=_state_on_disk(job))
         if job.options.overwrite:
             # Old outcomes must never stand under the new manifest, wherever the power goes.
             ResultsWriter.create(job.results, overwrite=True).close()
@@ -116,12 +116,12 @@ def run_job(
                 _transfer(job, results, tally, progress, stop, now)
             except ImporterError as stopped:
                 error = stopped
-        standing = results.standing
+        state = results.state
         if tally.audit is not None:
             tally.audit.close()
-        as_written = standing if matches_disk(job.results, standing) else None
-        error = error or _verify(job, tally, standing.counts, as_written)
-        manifest = _ended(job, tally, standing.counts, error)
+        as_written = state if matches_disk(job.results, state) else None
+        error = error or _verify(job, tally, state.counts, as_written)
+        manifest = _ended(job, tally, state.counts, error)
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began
     return RunReport(job, manifest, error, seconds, tally.notes, as_written, tally.collisions)
@@ -134,7 +134,7 @@ def _transfer(
     """Bring every record in scope from the source to its line in the results."""
 
     def idle() -> None:
-        ledger.settle()
+        buffer.flush()
         results.tick()
 
     reading = job.manifest.reading
@@ -143,18 +143,18 @@ def _transfer(
         open_source(job.path, reading.dialect, reading.columns) as source,
         stage(progress, title, source.size),
     ):
-        ledger = OutcomeBuffer(
+        buffer = OutcomeBuffer(
             results, lambda: progress.update(source.position(), results.rows, results.unsuccessful)
         )
         chunks = _mapped(_in_scope(source, job, tally), job, now)
         try:
             with closing(_delivered(job, chunks, tally, progress, stop, now, idle)) as delivered:
                 for batch in delivered:
-                    ledger.add(batch)
-                    _check_max_errors(job, ledger.unsuccessful, ledger.rows)
+                    buffer.add(batch)
+                    _check_max_errors(job, buffer.unsuccessful, buffer.rows)
         finally:
-            ledger.settle()
-            tally.notes = ledger.notes
+            buffer.flush()
+            tally.notes = buffer.notes
         if stop.is_set() and not (tally.finished and results.rows == tally.records):
             raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
         _check_max_errors(job, results.unsuccessful, results.rows, at_end=True)
@@ -217,7 +217,7 @@ def _events(items: Sequence[Event | Rejection]) -> Sequence[Event]:
 
 def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[Sequence[Record | Rejection]]:
     """Yield the records that the run is for and that have no outcome yet, in chunks."""
-    limit, done = job.options.limit, job.standing.records
+    limit, done = job.options.limit, job.state.records
     for chunk in source.chunks():
         part = chunk if job.redo is None else job.redo.pick(chunk)
         if limit is not None:
@@ -225,9 +225,9 @@ def _in_scope(source: Source, job: Job, tally: _Tally) -> Iterator[Sequence[Reco
         before = tally.records
         tally.records += len(part)
         fresh = part[max(0, done - before) :]
-        if before < done <= tally.records and part[done - before - 1].row != job.standing.last_row:
+        if before < done <= tally.records and part[done - before - 1].row != job.state.last_row:
             raise ResultsError(
-                f"{job.results} ends with row {job.standing.last_row:,}, but outcome {done:,} of this source"
+                f"{job.results} ends with row {job.state.last_row:,}, but outcome {done:,} of this source"
                 f" is row {part[done - before - 1].row:,}",
                 "The results are not of this source. Begin anew with another --results.",
             )
@@ -252,7 +252,7 @@ def _mapped(
 
 def _audit_for(job: Job) -> CollisionAudit | None:
     """Return the audit that goes along with a dry run of a whole source."""
-    whole = job.options.limit is None and not job.standing.records and job.scan.collisions is None
+    whole = job.options.limit is None and not job.state.records and job.scan.collisions is None
     wanted = job.manifest.kind == "dry-run" and job.options.audit and whole
     return CollisionAudit(job.results.parent) if wanted else None
 
@@ -260,23 +260,23 @@ def _audit_for(job: Job) -> CollisionAudit | None:
 # ── to the results ───────────────────────────────────────────────────────────────────────────────
 
 
-def _standing(job: Job) -> ResultsState:
+def _state_on_disk(job: Job) -> ResultsState:
     """Return what the results hold, if nothing else wrote them since this run was prepared."""
     if job.options.overwrite:
         check_overwrite(job.results, job.manifest)
         return ResultsState()
-    standing = repair_results(job.results) if job.options.resume else inspect_results(job.results)
-    if standing != job.standing:
+    state = repair_results(job.results) if job.options.resume else inspect_results(job.results)
+    if state != job.state:
         raise ResultsError(
             f"{job.results} was written by another run meanwhile",
             f"To see where it stands: mixpanel-importer status {job.results}",
         )
-    return standing
+    return state
 
 
 def _writer(job: Job) -> ResultsWriter:
     if job.options.resume:
-        return ResultsWriter.resume(job.results, job.standing)
+        return ResultsWriter.resume(job.results, job.state)
     return ResultsWriter.create(job.results, overwrite=job.options.overwrite)
 
 
@@ -337,7 +337,7 @@ def _ended(job: Job, tally: _Tally, counts: Counts, error: ImporterError | None)
         facts = job.scan.facts if job.scan.whole else tally.facts.summary()
         audit = SourceAudit(
             facts if facts.records else replace(facts, records=tally.records),
-            whole=job.scan.whole or (job.options.limit is None and not job.standing.records),
+            whole=job.scan.whole or (job.options.limit is None and not job.state.records),
             notes=tally.notes,
             collisions=tally.collisions,
         )

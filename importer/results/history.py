@@ -38,55 +38,55 @@ _TEXTS = ["row", "status", "insert_id", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class ChainRun:
+class RecordedRun:
     """One results file and what made it.
 
     Attributes:
         results: The results file.
         manifest: What made it.
-        standing: How far it goes.
+        state: How far it goes.
     """
 
     results: Path
     manifest: Manifest
-    standing: ResultsState
+    state: ResultsState
 
     @property
     def unattempted(self) -> int | None:
         """Records in scope that have no outcome; None while the scope is not known."""
         scope = self.manifest.scope
-        return None if scope is None else scope - self.standing.records
+        return None if scope is None else scope - self.state.records
 
 
-def chain_up_to(results: Path, standing: ResultsState | None = None) -> list[ChainRun]:
+def history_up_to(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
     """Find the runs that these results go back to: the first run, its retries, these results.
 
     Args:
         results: The results.
-        standing: How far they go, if that is known; else they are read.
+        state: How far they go, if that is known; else they are read.
 
     Raises:
         ResultsError: Results or a manifest on the way are missing or can't be used.
     """
-    runs = [_run(results, standing)]
+    runs = [_run(results, state)]
     while (parent := runs[0].manifest.parent) is not None:
         runs.insert(0, _next(runs, resolve_link(runs[0].results, parent)))
     return runs
 
 
-def whole_chain(results: Path, standing: ResultsState | None = None) -> list[ChainRun]:
+def whole_history(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
     """Find the whole chain that these results are part of, up to the last retry.
 
     A retry of which nothing is left counts as one that never was.
 
     Args:
         results: The results.
-        standing: As for `chain_to`.
+        state: As for `history_up_to`.
 
     Raises:
-        ResultsError: As for `chain_to`.
+        ResultsError: As for `history_up_to`.
     """
-    runs = chain_up_to(results, standing)
+    runs = history_up_to(results, state)
     while (child := runs[-1].manifest.retried_by) is not None:
         path = resolve_link(runs[-1].results, child)
         if not (path.exists() or manifest_path(path).exists()):
@@ -95,12 +95,12 @@ def whole_chain(results: Path, standing: ResultsState | None = None) -> list[Cha
     return runs
 
 
-def _run(results: Path, standing: ResultsState | None = None) -> ChainRun:
+def _run(results: Path, state: ResultsState | None = None) -> RecordedRun:
     manifest = read_manifest(manifest_path(results))
-    return ChainRun(results, manifest, inspect_results(results) if standing is None else standing)
+    return RecordedRun(results, manifest, inspect_results(results) if state is None else state)
 
 
-def _next(runs: Sequence[ChainRun], results: Path) -> ChainRun:
+def _next(runs: Sequence[RecordedRun], results: Path) -> RecordedRun:
     if any(os.path.realpath(run.results) == os.path.realpath(results) for run in runs):
         raise ResultsError(
             f"{manifest_path(results)} names itself among its own retries.",
@@ -112,7 +112,7 @@ def _next(runs: Sequence[ChainRun], results: Path) -> ChainRun:
 # ── outcomes, as columns ─────────────────────────────────────────────────────────────────────────
 
 
-def rows_of(runs: Sequence[ChainRun]) -> NDArray[np.int64]:
+def rows_of(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
     """Collect the records that runs have an outcome for, in order, each once."""
     import numpy as np  # noqa: PLC0415  a chain of one needs neither numpy nor pandas
 
@@ -132,7 +132,7 @@ def is_among(frame: pd.DataFrame, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(rows[np.minimum(places, len(rows) - 1)] == own)
 
 
-def read_frames(run: ChainRun) -> Iterator[pd.DataFrame]:
+def read_frames(run: RecordedRun) -> Iterator[pd.DataFrame]:
     """Read the whole lines of a results file as columns, block by block.
 
     Yields:
@@ -141,7 +141,7 @@ def read_frames(run: ChainRun) -> Iterator[pd.DataFrame]:
     """
     header = len(row_format_of(run.results).header)
     is_csv = header > 0
-    for block in _blocks(run.results, header, run.standing.valid_bytes):
+    for block in _blocks(run.results, header, run.state.valid_bytes):
         frame = _read_csv(block) if is_csv else _read_jsonl(block)
         frame["row"] = frame["row"].astype("int64")
         yield frame

@@ -36,14 +36,14 @@ class ResultsState:
         last_row: The record that the last of them is for; 0 if there is none.
         counts: The outcomes by status.
         valid_bytes: Length of what is whole: the header and every complete line.
-        torn: True if something unfinished follows that.
+        has_torn_end: True if something unfinished follows that.
     """
 
     records: int = 0
     last_row: int = 0
     counts: Counts = field(default_factory=Counts)
     valid_bytes: int = 0
-    torn: bool = False
+    has_torn_end: bool = False
 
 
 def repair_results(path: Path) -> ResultsState:
@@ -59,15 +59,15 @@ def repair_results(path: Path) -> ResultsState:
         ResultsError: As for `inspect`.
         StorageError: The file can't be cut.
     """
-    standing = inspect_results(path)
-    if standing.torn:
+    state = inspect_results(path)
+    if state.has_torn_end:
         try:
             with path.open("r+b") as file:
-                file.truncate(standing.valid_bytes)
+                file.truncate(state.valid_bytes)
                 os.fsync(file.fileno())
         except OSError as error:
             raise storage_error(path, error) from error
-    return standing
+    return state
 
 
 def inspect_results(path: Path) -> ResultsState:
@@ -97,17 +97,17 @@ def inspect_results(path: Path) -> ResultsState:
         ) from error
 
 
-def matches_disk(path: Path, standing: ResultsState) -> bool:
+def matches_disk(path: Path, state: ResultsState) -> bool:
     """Tell whether a results file that was just written is on the disk as it was counted.
 
     It must have its length, and a line for each outcome. Its bytes are read again for that, at the speed of
     memory, but its lines are not: `inspect` does it.
     """
-    lines = standing.records + len(row_format_of(path).header.splitlines())
+    lines = state.records + len(row_format_of(path).header.splitlines())
     try:
         with path.open("rb") as file:
             found = sum(map(_newlines, iter(partial(file.read, _BLOCK), b"")))
-            return found == lines and os.fstat(file.fileno()).st_size == standing.valid_bytes
+            return found == lines and os.fstat(file.fileno()).st_size == state.valid_bytes
     except OSError:
         return False
 
@@ -134,7 +134,7 @@ def _begins(path: Path, file: IO[bytes], form: RowFormat) -> bool:
 
 def _torn(file: IO[bytes]) -> ResultsState:
     """Stand at nothing, with or without bytes of a header that was cut short."""
-    return ResultsState(torn=os.fstat(file.fileno()).st_size > 0)
+    return ResultsState(has_torn_end=os.fstat(file.fileno()).st_size > 0)
 
 
 def _scan_lines(path: Path, file: IO[bytes], form: RowFormat) -> ResultsState:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.history import ChainRun, chain_up_to, is_among, read_frames, rows_of
+from importer.results.history import RecordedRun, history_up_to, is_among, read_frames, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -56,7 +56,7 @@ class Selection:
     statuses: frozenset[Status]
     error_contains: str | None
     counts: Counts
-    runs: tuple[ChainRun, ...]
+    runs: tuple[RecordedRun, ...]
 
     def __len__(self) -> int:
         return self.counts.total
@@ -92,9 +92,9 @@ def select_records(
             f"Nothing is left to do for records that are {', '.join(sorted(done))}.",
             f"Choose from {', '.join(sorted(_RETRIABLE))}.",
         )
-    runs = tuple(chain_up_to(results))
+    runs = tuple(history_up_to(results))
     for run in runs:
-        if run.standing.torn:
+        if run.state.has_torn_end:
             raise ResultsError(
                 f"{run.results} ends in an unfinished line: its run was cut off.",
                 "Finish that run with --resume, then retry.",
@@ -106,7 +106,7 @@ def select_records(
     return Selection(wanted, error_contains, counts, runs)
 
 
-def first_attempts(runs: Sequence[ChainRun]) -> dict[int, int]:
+def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
     """Say in which run each record that failed was sent first, of those tries that may have landed.
 
     A retry sends a failed record as the very event that it was, so all tries since then were equal.
@@ -141,7 +141,7 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
     Raises:
         ResultsError: The results or the manifest are missing or not ours.
     """
-    run = chain_up_to(results)[-1]
+    run = history_up_to(results)[-1]
     names = [status.value for status in _SUCCESSES]
     for frame in read_frames(run):
         done = frame[frame["status"].isin(names)]
@@ -155,7 +155,7 @@ def count(frame: pd.DataFrame) -> Counts:
 
 
 def _standing_parts(
-    runs: tuple[ChainRun, ...], statuses: frozenset[Status], error_contains: str | None
+    runs: tuple[RecordedRun, ...], statuses: frozenset[Status], error_contains: str | None
 ) -> Iterator[Iterator[pd.DataFrame]]:
     """Give for each run the outcomes that were asked for and that no later run replaced."""
     for number, run in enumerate(runs):
@@ -163,7 +163,7 @@ def _standing_parts(
 
 
 def _chosen(
-    run: ChainRun,
+    run: RecordedRun,
     replaced: NDArray[np.int64],
     statuses: frozenset[Status],
     error_contains: str | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from importer.errors import ResultsError
 from importer.mixpanel.hosts import region_of
 from importer.results.counts import Counts
-from importer.results.history import ChainRun, is_among, read_frames, rows_of, whole_chain
+from importer.results.history import RecordedRun, is_among, read_frames, rows_of, whole_history
 from importer.results.paths import results_path, retry_path
 from importer.results.selection import count
 
@@ -24,7 +24,7 @@ _KINDS = {"real": [], "dry-run": ["--dry-run"], "sandbox": ["--sandbox"]}
 
 
 @dataclass(frozen=True, slots=True)
-class ChainStatus:
+class HistoryStatus:
     """Where a source stands.
 
     Attributes:
@@ -38,7 +38,7 @@ class ChainStatus:
         next_command: What to type next; empty if nothing is left to do.
     """
 
-    runs: tuple[ChainRun, ...]
+    runs: tuple[RecordedRun, ...]
     counts: Counts
     scope: int | None
     unattempted: int | None
@@ -46,20 +46,20 @@ class ChainStatus:
     next_command: str
 
 
-def read_status(results: Path, standing: ResultsState | None = None) -> ChainStatus:
+def read_status(results: Path, state: ResultsState | None = None) -> HistoryStatus:
     """Add up a run and all of its retries: for each record its last outcome.
 
     Args:
         results: Any results file of the chain. It may be written to meanwhile.
-        standing: How far it goes, if that is known to whoever wrote it; else it is read.
+        state: How far it goes, if that is known to whoever wrote it; else it is read.
 
     Raises:
         ResultsError: Results or a manifest of the chain are missing or can't be used.
     """
-    runs = whole_chain(results, standing)
+    runs = whole_history(results, state)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
-    return ChainStatus(
+    return HistoryStatus(
         runs=tuple(runs),
         counts=counts,
         scope=first.manifest.scope,
@@ -97,12 +97,12 @@ def _records(number: int | None) -> str:
     return "some records" if number is None else f"{number:,} records"
 
 
-def _add_up(runs: Sequence[ChainRun]) -> tuple[Counts, bool]:
+def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:
     """Count the last outcome of each record, and tell whether each retry had a reason."""
     total = Counts.from_tally({})
     fit = True
     for number, run in enumerate(runs):
-        total += run.standing.counts
+        total += run.state.counts
         if later := runs[number + 1 :]:
             rows = rows_of(later)
             replaced = Counts()
@@ -113,7 +113,7 @@ def _add_up(runs: Sequence[ChainRun]) -> tuple[Counts, bool]:
     return total, fit
 
 
-def _reconciles(run: ChainRun) -> bool:
+def _reconciles(run: RecordedRun) -> bool:
     """Check a run against its own manifest; what has not ended has only not to be too long."""
     unattempted, manifest = run.unattempted, run.manifest
     if unattempted is not None and unattempted < 0:
@@ -121,10 +121,10 @@ def _reconciles(run: ChainRun) -> bool:
     if manifest.ended is None:
         return True
     # Both are None where a run stopped before it had seen the end of a source of unknown length.
-    return manifest.counts == run.standing.counts and manifest.unattempted == unattempted
+    return manifest.counts == run.state.counts and manifest.unattempted == unattempted
 
 
-def _next_command(runs: Sequence[ChainRun], counts: Counts) -> str:
+def _next_command(runs: Sequence[RecordedRun], counts: Counts) -> str:
     last = runs[-1]
     if last.unattempted != 0:
         return _resume_retry(*runs[-2:]) if len(runs) > 1 else _resume_run(last)
@@ -133,7 +133,7 @@ def _next_command(runs: Sequence[ChainRun], counts: Counts) -> str:
     return shlex.join([_PROGRAM, "retry", str(last.results)]) if retriable else ""
 
 
-def _resume_run(run: ChainRun) -> str:
+def _resume_run(run: RecordedRun) -> str:
     manifest = run.manifest
     source = None if manifest.source == "-" else Path(manifest.source)
     words = [_PROGRAM, "run", manifest.source, *_KINDS[manifest.kind]]
@@ -154,7 +154,7 @@ def _resume_run(run: ChainRun) -> str:
     return shlex.join([*words, "--resume"])
 
 
-def _resume_retry(parent: ChainRun, run: ChainRun) -> str:
+def _resume_retry(parent: RecordedRun, run: RecordedRun) -> str:
     words = [_PROGRAM, "retry", str(parent.results)]
     if run.manifest.endpoint != parent.manifest.endpoint:
         words += ["--endpoint", run.manifest.endpoint]

@@ -59,15 +59,15 @@ def test_a_writer_knows_how_far_its_file_goes(tmp_path, name):
     path = tmp_path / name
     mixed = [outcome(7, Status.FAILED), outcome(9), outcome(12, Status.INVALID, event="a,b")]
     with ResultsWriter.create(path) as writer:
-        assert writer.standing == inspect_results(path)
+        assert writer.state == inspect_results(path)
         for lines in (outcomes([Status.IMPORTED] * 3), [], mixed):
             writer.write(columns_of(lines))
-            assert writer.standing == inspect_results(path)
+            assert writer.state == inspect_results(path)
         assert (writer.rows, writer.unsuccessful) == (6, 2)
     with ResultsWriter.resume(path, repair_results(path)) as writer:
-        assert (writer.standing, writer.unsuccessful) == (inspect_results(path), 2)
+        assert (writer.state, writer.unsuccessful) == (inspect_results(path), 2)
         writer.write(columns_of([outcome(20, Status.REJECTED)]))
-        assert (writer.standing, writer.unsuccessful) == (inspect_results(path), 3)
+        assert (writer.state, writer.unsuccessful) == (inspect_results(path), 3)
 
 
 def test_a_results_file_is_private(tmp_path):
@@ -133,11 +133,11 @@ def test_a_file_that_changed_after_the_repair_is_not_continued(tmp_path):
     path = tmp_path / "r.csv"
     with ResultsWriter.create(path) as writer:
         writer.write(columns_of([outcome(1)]))
-    standing = repair_results(path)
+    state = repair_results(path)
     with path.open("ab") as file:
         file.write(b"another\n")
     with pytest.raises(ResultsError, match="changed after it was checked"):
-        ResultsWriter.resume(path, standing)
+        ResultsWriter.resume(path, state)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -247,13 +247,13 @@ FILL = """
         except StorageError as error:
             errors.append(error)
     writer.close()
-    standing = repair_results(path)
+    state = repair_results(path)
     assert len(errors) == 2 and errors[0] is errors[1]
     assert "Free some space" in errors[0].remedy
-    assert not standing.torn, standing
-    assert standing.records == standing.last_row == writer.rows == 13, (standing, writer.rows)
-    assert standing == writer.standing
-    assert path.stat().st_size == standing.valid_bytes
+    assert not state.has_torn_end, state
+    assert state.records == state.last_row == writer.rows == 13, (state, writer.rows)
+    assert state == writer.state
+    assert path.stat().st_size == state.valid_bytes
     print("held")
 """
 
@@ -307,10 +307,10 @@ def test_a_killed_writer_leaves_a_true_beginning_and_a_second_one_goes_on(tmp_pa
     known = 0
     for _ in range(3):
         known = max(known, kill_after_a_while(path, seconds=0.3))
-        standing = repair_results(path)
-        assert standing.records == standing.last_row >= known
-        assert standing.counts == Counts(imported=standing.records)
-    assert [int(row["row"]) for row in read_results(path)] == list(range(1, standing.records + 1))
+        state = repair_results(path)
+        assert state.records == state.last_row >= known
+        assert state.counts == Counts(imported=state.records)
+    assert [int(row["row"]) for row in read_results(path)] == list(range(1, state.records + 1))
 
 
 def kill_after_a_while(path, seconds):

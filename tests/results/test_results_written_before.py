@@ -78,7 +78,7 @@ def test_what_was_begun_is_finished_with_the_same_outcomes_and_ids(
     ended = scene.ended(*words)
     assert ended.code == (0 if written == "halted.retry-1.csv" else 1), ended.said
     assert_same_results(scene.folder, written)
-    status = scene.standing(written)
+    status = scene.status(written)
     assert (status.reconciles, status.unattempted) == (True, 0)
     landed = [properties["$insert_id"] for properties in scene.landed()]
     assert sorted(landed) == sorted(imported_ids(scene.path(written)) - before)
