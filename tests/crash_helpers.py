@@ -281,6 +281,6 @@ def assert_whole(scene: Scene, rows: int, results: str = "events.results.csv") -
     assert [*broken_landings(landed, range(1, rows + 1))] == []
     status = scene.status(results)
     assert (status.reconciles, status.counts.imported, status.unattempted) == (True, rows, 0)
-    assert status.next_command == ""
+    assert status.next_step is None
     left = {path.name for path in scene.folder.iterdir() if path.suffix in (".lock", ".tmp", ".part")}
     assert left == set()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from importer.model import Dialect, Fingerprint, Outcome, Reading, Status, Verdict
 from importer.results.counts import Counts
-from importer.results.manifest import Manifest, write_manifest
+from importer.results.manifest import Manifest, read_manifest, relative_link, write_manifest
 from importer.results.paths import manifest_path
 from importer.results.rows import OutcomeColumns
 from importer.results.writer import ResultsWriter
@@ -75,6 +75,14 @@ def write_results(path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
     counts = changes.pop("counts", writer.counts)
     unattempted = max(0, (changes["scope"] or 0) - len(lines))
     write_manifest(manifest_path(path), manifest(counts=counts, unattempted=unattempted, **changes))
+    return path
+
+
+def write_retry(parent: Path, path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
+    """Write the results of a retry, and the links between both manifests."""
+    write_results(path, lines, parent=relative_link(path, parent), **changes)
+    beside = manifest_path(parent)
+    write_manifest(beside, replace(read_manifest(beside), retried_by=relative_link(parent, path)))
     return path
 
 

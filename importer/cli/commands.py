@@ -17,6 +17,7 @@ from typing import Any
 
 from importer import exact_json
 from importer.cli.console import Console
+from importer.cli.next_step import next_command, not_retriable_remedy
 from importer.cli.options import CommandOptions, RetryOptions
 from importer.cli.plan import (
     LabeledLine,
@@ -52,7 +53,7 @@ from importer.profile.scan import scan_sources
 from importer.progress import Progress
 from importer.results.manifest import Manifest, manifest_text, read_manifest
 from importer.results.paths import manifest_path
-from importer.results.status import read_status
+from importer.results.status import NotRetriableError, read_status
 from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
 from importer.source.reader import open_source
 from importer.source.spool import spool_stream
@@ -86,10 +87,14 @@ def retry_results(results: Path, options: RunOptions, wishes: CommandOptions, ch
     options = replace(options, kind=parent.kind)
     with ExitStack() as stack:
         target = _target(parent.kind, _as_before(wishes, parent), stack)
-        job = prepare_retry(
-            results, options, target.target, _now_ms,
-            statuses=chosen.statuses, error_contains=chosen.error, source_changed=chosen.source_changed,
-        )  # fmt: skip
+        try:
+            job = prepare_retry(
+                results, options, target.target, _now_ms,
+                statuses=chosen.statuses, error_contains=chosen.error, source_changed=chosen.source_changed,
+            )  # fmt: skip
+        except NotRetriableError as error:
+            error.remedy = not_retriable_remedy(error)
+            raise
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0
@@ -215,34 +220,35 @@ def _signals(console: Console) -> Iterator[threading.Event]:
 
 def show_status(results: Path, *, as_json: bool) -> int:
     """Say where a source stands; the exit code is 0 if nothing is left to do, 6 if it doesn't add up."""
-    standing = read_status(results)
-    counts = standing.counts
+    history = read_status(results)
+    counts = history.counts
+    command = next_command(history.next_step)
     console = Console(stream=sys.stdout)
     if as_json:
         import orjson  # noqa: PLC0415
 
         data = {
-            "runs": [{"results": str(each.results), "kind": each.manifest.kind} for each in standing.runs],
-            "scope": standing.scope,
+            "runs": [{"results": str(each.results), "kind": each.manifest.kind} for each in history.runs],
+            "scope": history.scope,
             **{status.value: counts[status] for status in Status},
-            "unattempted": standing.unattempted,
-            "reconciles": standing.reconciles,
-            "next": standing.next_command,
+            "unattempted": history.unattempted,
+            "reconciles": history.reconciles,
+            "next": command,
         }
         sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        first = standing.runs[0].manifest
+        first = history.runs[0].manifest
         console.lines([LabeledLine("Source", first.source), LabeledLine("Kind", first.kind)])
-        for each in standing.runs:
+        for each in history.runs:
             parts = " · ".join(counts_text(each.state.counts))
             ended = each.manifest.ended or "not ended"
             console.lines(
                 [LabeledLine("Run", f"{each.results}  {each.manifest.started} to {ended}  {parts}")]
             )
         stands = counts_text(counts)
-        left = "?" if standing.unattempted is None else f"{standing.unattempted:,}"
-        scope = "?" if standing.scope is None else f"{standing.scope:,}"
-        holds = "adds up" if standing.reconciles else "DOES NOT ADD UP"
+        left = "?" if history.unattempted is None else f"{history.unattempted:,}"
+        scope = "?" if history.scope is None else f"{history.scope:,}"
+        holds = "adds up" if history.reconciles else "DOES NOT ADD UP"
         console.lines(
             [
                 LabeledLine(
@@ -250,13 +256,13 @@ def show_status(results: Path, *, as_json: bool) -> int:
                 )
             ]
         )
-        if standing.next_command:
-            console.next(standing.next_command)
+        if command:
+            console.next(command)
         else:
             console.say("Nothing is left to do.")
-    if not standing.reconciles:
+    if not history.reconciles:
         return 6
-    return int(bool(standing.next_command))
+    return int(bool(command))
 
 
 def preview_source(source: str, declared: DeclaredReading, save: Path | None) -> int:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from importer.cli.console import Console
+from importer.cli.next_step import PROGRAM, destination_options, next_command
 from importer.cli.options import CommandOptions
 from importer.cli.plan import LabeledLine, about_ids
 from importer.errors import TooManyErrors
 from importer.events import mapping_file
-from importer.mixpanel.hosts import region_of
 from importer.model import Status
 from importer.pipeline.job import Job
 from importer.pipeline.outputs import frozen_mapping
@@ -103,7 +103,7 @@ def print_next_step(report: RunReport, console: Console, wishes: CommandOptions)
 
 def _left_to_do(report: RunReport) -> str:
     """Return the command that goes on with these results, or an empty text."""
-    return read_status(report.job.results, report.state).next_command
+    return next_command(read_status(report.job.results, report.state).next_step)
 
 
 def _is_rehearsed(report: RunReport) -> bool:
@@ -139,7 +139,7 @@ def repeat_command(
             next(words, None)
         elif word not in without and not (drop and word.startswith(f"{drop}=")):
             kept.append(word)
-    return shlex.join(["mixpanel-importer", command, *kept, *add])
+    return shlex.join([PROGRAM, command, *kept, *add])
 
 
 def _name_first(job: Job, console: Console, count: int, total: int) -> None:
@@ -163,20 +163,14 @@ def _copy_failed(report: RunReport, wishes: CommandOptions, path: Path, console:
     frozen.write_text(mapping_file.render(reading), "utf-8")
     console.lines([LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {path}")])
     words = ["run", str(path), "--mapping", str(frozen), *_where(report.manifest, wishes)]
-    console.say(f"Mend them, then: {shlex.join(['mixpanel-importer', *words])}")
+    console.say(f"Mend them, then: {shlex.join([PROGRAM, *words])}")
 
 
 def _where(manifest: Manifest, wishes: CommandOptions) -> list[str]:
     """Return the options that send to where a run sent, in the same name."""
     if manifest.kind != "real":
         return [f"--{manifest.kind}"]
-    words = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
-    region = region_of(manifest.base_url)
-    if region is None:
-        words += ["--base-url", manifest.base_url]
-    elif region != "us":
-        words += ["--region", region]
-    return words + _signed(wishes)
+    return destination_options(manifest) + _signed(wishes)
 
 
 def _signed(wishes: CommandOptions) -> list[str]:

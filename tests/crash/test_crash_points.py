@@ -215,7 +215,7 @@ def test_killed_before_the_last_line_is_known_to_be_the_last(tmp_path: Path):
             assert importer.ended().code == 0
         scene.path(MANIFEST).write_bytes(at_work)
         status = scene.status()
-        assert (status.reconciles, status.unattempted, status.next_command) == (True, 0, "")
+        assert (status.reconciles, status.unattempted, status.next_step) == (True, 0, None)
         assert_resumes(scene)
         assert scene.raw_count() == ROWS  # nothing was left to send
         assert manifest(scene)["exit_code"] == 0
@@ -386,7 +386,7 @@ def test_killed_in_either_of_two_sources(tmp_path: Path, request_number: int):
         assert sorted(each["n"] for each in landed) == sorted([*range(1, ROWS + 1), *range(1, ROWS + 1)])
         for name in ("out/a.results.csv", "out/b.results.csv"):
             assert [*broken_ends(scene.path(name), landed, ROWS)] == []
-            assert scene.status(name).next_command == ""
+            assert scene.status(name).next_step is None
 
 
 def test_killed_in_a_dry_run(tmp_path: Path):
@@ -416,7 +416,8 @@ def test_killed_before_it_is_known_how_long_the_source_is(tmp_path: Path):
         killed_at(scene, "hang", "run", "events.csv", *every_type)
         status = scene.status()
         assert (status.scope, status.unattempted, status.reconciles) == (None, None, True)
-        assert status.next_command.endswith("--resume")
+        assert status.next_step is not None
+        assert status.next_step.action == "resume"
         scene.mend()
         assert_resumes(scene)
 

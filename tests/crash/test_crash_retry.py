@@ -85,7 +85,7 @@ def test_a_killed_retry_is_finished(tmp_path: Path, fault: str, number: int):
         assert ended.code == 0, ended.said
         assert scene.rows(RETRY) == sorted(FAILED)
         assert_stands(scene, without(set()))
-        assert scene.status().next_command == ""
+        assert scene.status().next_step is None
 
 
 @pytest.mark.parametrize("linked", [False, True])
@@ -217,7 +217,7 @@ def test_a_mended_source_is_checked_and_retried(tmp_path: Path):
         ended = scene.ended("retry", RESULTS, "--source-changed")
         assert ended.code == 0, ended.said
         assert_stands(scene, without(set()))
-        assert scene.status().next_command == ""
+        assert scene.status().next_step is None
 
 
 @pytest.mark.parametrize(
