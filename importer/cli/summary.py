@@ -22,8 +22,8 @@ from importer.pipeline.outputs import frozen_mapping
 from importer.pipeline.prepare import COLLISION_REMEDY
 from importer.pipeline.run import RunReport
 from importer.results.counts import Counts
-from importer.results.failures import read_failures
 from importer.results.manifest import Manifest
+from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import read_status
 from importer.source.copy import copy_records

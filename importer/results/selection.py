@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.history import RecordedRun, history_up_to, is_among, read_frames, rows_of
+from importer.results.history import RecordedRun, count_frame, history_up_to, is_among, read_outcomes, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -62,7 +62,7 @@ class Selection:
         return self.counts.total
 
     def __iter__(self) -> Iterator[Choice]:
-        parts = _standing_parts(self.runs, self.statuses, self.error_contains)
+        parts = _current_outcomes(self.runs, self.statuses, self.error_contains)
         # No record is in two of them, and each is in order.
         return heapq.merge(*(_choices(blocks) for blocks in parts))
 
@@ -100,9 +100,9 @@ def select_records(
                 "Finish that run with --resume, then retry.",
             )
     counts = Counts()
-    for blocks in _standing_parts(runs, wanted, error_contains):
+    for blocks in _current_outcomes(runs, wanted, error_contains):
         for frame in blocks:
-            counts += count(frame)
+            counts += count_frame(frame)
     return Selection(wanted, error_contains, counts, runs)
 
 
@@ -119,7 +119,7 @@ def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
     """
     first: dict[int, int] = {}
     for index, run in enumerate(runs):
-        for frame in read_frames(run):
+        for frame in read_outcomes(run):
             failed = frame["status"] == Status.FAILED.value
             for row in frame["row"][failed].tolist():
                 first.setdefault(row, index)
@@ -143,18 +143,12 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
     """
     run = history_up_to(results)[-1]
     names = [status.value for status in _SUCCESSES]
-    for frame in read_frames(run):
+    for frame in read_outcomes(run):
         done = frame[frame["status"].isin(names)]
         yield from zip(done["row"].tolist(), done["insert_id"].tolist(), strict=True)
 
 
-def count(frame: pd.DataFrame) -> Counts:
-    """Count the outcomes of a block by status."""
-    tally = frame["status"].value_counts()
-    return Counts.from_tally(dict(zip(map(Status, tally.index), tally.tolist(), strict=True)))
-
-
-def _standing_parts(
+def _current_outcomes(
     runs: tuple[RecordedRun, ...], statuses: frozenset[Status], error_contains: str | None
 ) -> Iterator[Iterator[pd.DataFrame]]:
     """Give for each run the outcomes that were asked for and that no later run replaced."""
@@ -169,7 +163,7 @@ def _chosen(
     error_contains: str | None,
 ) -> Iterator[pd.DataFrame]:
     names = [status.value for status in statuses]
-    for frame in read_frames(run):
+    for frame in read_outcomes(run):
         mask = frame["status"].isin(names) & ~is_among(frame, replaced)
         if error_contains is not None:
             mask &= frame["error"].str.contains(error_contains, regex=False)
