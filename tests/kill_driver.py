@@ -218,13 +218,13 @@ class _Import:
         self._report(broken_successes(lines, landed))
 
     def _broken_status(self, code: int) -> Iterator[str]:
-        standing = self._scene.standing(self._results.name)
+        status = self._scene.status(self._results.name)
         lines = read_results(self._results)
-        if not standing.reconciles or standing.unattempted != 0:
-            yield f"the status does not add up: {standing}"
+        if not status.reconciles or status.unattempted != 0:
+            yield f"the status does not add up: {status}"
         if code != 1:  # some records are invalid, always
             yield f"the exit code is {code}"
-        if len(standing.runs) == 1 and standing.counts.imported != sum(map(success, lines)):
+        if len(status.runs) == 1 and status.counts.imported != sum(map(success, lines)):
             yield "the status counts otherwise than the results"
 
     def _report(self, broken: Iterator[str] | list[str]) -> None:

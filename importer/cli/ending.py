@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from importer.cli.console import Console
 from importer.cli.failed_rows import copy_failed_rows
-from importer.cli.follow_up import needs_decision, print_next_step
+from importer.cli.next_step import needs_decision, print_next_step
 from importer.cli.options import CommandOptions
 from importer.cli.summary import print_landed, print_summary
 from importer.cli.target import RunTarget
@@ -31,10 +31,10 @@ def show_end(report: RunReport, target: RunTarget, options: CommandOptions, cons
     if target.sandbox is not None:
         store = target.sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
-    command = read_status(job.results, report.state).next_command
-    if manifest.source == "-" and report.error is None and not command:
+    step = read_status(job.results, report.state).next_step
+    if manifest.source == "-" and report.error is None and step is None:
         job.path.unlink(missing_ok=True)  # the copy of standard input: no record must be read from it again
-    print_next_step(report, command, options, console)
+    print_next_step(report, step, options, console)
     return max(manifest.exit_code or 0, 2 * needs_decision(report))
 
 

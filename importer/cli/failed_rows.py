@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from importer.cli.console import Console, LabeledLine
-from importer.cli.flags import destination_flags
+from importer.cli.next_step import destination_flags
 from importer.cli.options import CommandOptions
 from importer.events import mapping_file
 from importer.model import Status

@@ -12,7 +12,7 @@ from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import collision_lines, counts_text
 from importer.pipeline.job import RunReport
-from importer.results.failures import read_failures
+from importer.results.reader import read_failures
 from importer.text import counted
 
 _FIRST_ERRORS: Final = 5

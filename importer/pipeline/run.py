@@ -68,7 +68,7 @@ def run_job(
                 _transfer(job, results, tally, dry_run, progress, stop, now)
             except ImporterError as stopped:
                 error = stopped
-        state = results.standing
+        state = results.state
         state_on_disk = state if matches_disk(job.results, state) else None
         error = error or _verify(job, tally, state.counts, state_on_disk)
         manifest = _final_manifest(job, tally, state.counts, error)
@@ -124,7 +124,7 @@ def _transfer(
                     buffer.add(batch)
                     _check_max_errors(job, buffer.unsuccessful, buffer.rows)
         finally:
-            buffer.settle()
+            buffer.flush()
             tally.notes = buffer.notes
         if stop.is_set() and not (tally.finished and results.rows == tally.records):
             raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
@@ -138,7 +138,7 @@ def _deliver(
     """Send the events of a job to where they go."""
 
     def write_before_waiting() -> None:
-        buffer.settle()
+        buffer.flush()
         results.tick()
 
     credentials, settings = job.target.credentials, job.options.delivery

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
-from importer.results.outcome_columns import OutcomeColumns
+from importer.results.rows import OutcomeColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ class OutcomeBuffer:
 
     Lines of many records are made and written at once for little more than those of a few. So small batches
     that were taken whole are held until there are enough of them, or until whoever adds them has nothing else
-    to do and calls `settle`. What a crash takes is sent again on resume, like what was on the wire.
+    to do and calls `flush`. What a crash takes is sent again on resume, like what was on the wire.
 
     Attributes:
         notes: Records with a note, of those that were written.
@@ -61,9 +61,9 @@ class OutcomeBuffer:
         self._events += batch.events
         self._verdicts += verdicts
         if len(self._items) >= _AT_ONCE or not _taken_whole(delivered):
-            self.settle()
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Write what is held.
 
         Raises:

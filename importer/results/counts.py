@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from importer.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,6 @@ class Counts:
     invalid: int = 0
     failed: int = 0
     valid: int = 0
-
-    @classmethod
-    def of(cls, statuses: Iterable[Status]) -> Self:
-        """Count statuses, one for each record."""
-        return cls.from_tally(Counter(statuses))
 
     @classmethod
     def from_tally(cls, tally: Mapping[Status, int]) -> Self:
@@ -62,11 +56,11 @@ class Counts:
         """Records that Mixpanel has, or may have: `failed` means that nobody knows."""
         return self.imported + self.accepted + self.failed
 
-    def plus(self, other: Counts) -> Counts:
+    def __add__(self, other: Counts) -> Counts:
         """Add two sets of counts, status by status."""
         return Counts.from_tally({status: self[status] + other[status] for status in Status})
 
-    def minus(self, other: Counts) -> Counts:
+    def __sub__(self, other: Counts) -> Counts:
         """Take one set of counts from another, status by status."""
         return Counts.from_tally({status: self[status] - other[status] for status in Status})
 

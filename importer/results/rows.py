@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from importer.model import Outcome, Status
+from importer.model import Outcome, Status, Verdict
 from importer.results import escaping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
-    from importer.results.outcome_columns import OutcomeColumns
 
 COLUMNS = (
     "row",
@@ -40,6 +39,50 @@ LONGEST_ERROR = 300
 """Characters of an ``error``, the ellipsis included."""
 
 _COMMAS = len(COLUMNS) - 1
+
+
+class OutcomeColumns(NamedTuple):
+    """Outcomes of consecutive records. All columns are equally long.
+
+    Attributes:
+        rows: As in `Outcome`.
+        lines: As in `Outcome`.
+        events: As in `Outcome`.
+        distinct_ids: As in `Outcome`.
+        insert_ids: As in `Outcome`.
+        notes: As in `Outcome`.
+        verdicts: What became of each record.
+    """
+
+    rows: Sequence[int]
+    lines: Sequence[int]
+    events: Sequence[str]
+    distinct_ids: Sequence[str]
+    insert_ids: Sequence[str]
+    notes: Sequence[str]
+    verdicts: Sequence[Verdict]
+
+    @property
+    def alike(self) -> Verdict | None:
+        """The verdict of all records, where they have one and the same."""
+        first = self.verdicts[0] if self.verdicts else None
+        # Nearly always they are one object, and are counted as fast as pointers are compared.
+        return first if first is not None and self.verdicts.count(first) == len(self.verdicts) else None
+
+    def first(self, count: int) -> OutcomeColumns:
+        """Give the first so many of them."""
+        return OutcomeColumns._make(column[:count] for column in self)
+
+    def texts(self, errors: str | Sequence[str]) -> tuple[str | Sequence[str], ...]:
+        """Give the columns that hold texts, in the order of a line; a single text is that of each record."""
+        notes = self.notes if any(self.notes) else ""
+        return self.events, self.distinct_ids, self.insert_ids, errors, notes
+
+    def each(self) -> Iterator[Outcome]:
+        """Give the outcomes one by one."""
+        statuses, codes, errors = zip(*self.verdicts, strict=True) if self.verdicts else ((), (), ())
+        columns = (self.rows, self.lines, statuses, codes, *self[2:5], errors, self.notes)
+        return starmap(Outcome, zip(*columns, strict=True))
 
 
 class ParsedRow(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.history import ChainRun, chain_up_to, is_among, read_frames, rows_of
+from importer.results.history import RecordedRun, count_frame, history_up_to, is_among, read_outcomes, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -56,13 +56,13 @@ class Selection:
     statuses: frozenset[Status]
     error_contains: str | None
     counts: Counts
-    runs: tuple[ChainRun, ...]
+    runs: tuple[RecordedRun, ...]
 
     def __len__(self) -> int:
         return self.counts.total
 
     def __iter__(self) -> Iterator[Choice]:
-        parts = _standing_parts(self.runs, self.statuses, self.error_contains)
+        parts = _current_outcomes(self.runs, self.statuses, self.error_contains)
         # No record is in two of them, and each is in order.
         return heapq.merge(*(_choices(blocks) for blocks in parts))
 
@@ -92,21 +92,21 @@ def select_records(
             f"Nothing is left to do for records that are {', '.join(sorted(done))}.",
             f"Choose from {', '.join(sorted(_RETRIABLE))}.",
         )
-    runs = tuple(chain_up_to(results))
+    runs = tuple(history_up_to(results))
     for run in runs:
-        if run.standing.torn:
+        if run.state.has_torn_end:
             raise ResultsError(
                 f"{run.results} ends in an unfinished line: its run was cut off.",
                 "Finish that run with --resume, then retry.",
             )
     counts = Counts()
-    for blocks in _standing_parts(runs, wanted, error_contains):
+    for blocks in _current_outcomes(runs, wanted, error_contains):
         for frame in blocks:
-            counts = counts.plus(count(frame))
+            counts += count_frame(frame)
     return Selection(wanted, error_contains, counts, runs)
 
 
-def first_attempts(runs: Sequence[ChainRun]) -> dict[int, int]:
+def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
     """Say in which run each record that failed was sent first, of those tries that may have landed.
 
     A retry sends a failed record as the very event that it was, so all tries since then were equal.
@@ -119,7 +119,7 @@ def first_attempts(runs: Sequence[ChainRun]) -> dict[int, int]:
     """
     first: dict[int, int] = {}
     for index, run in enumerate(runs):
-        for frame in read_frames(run):
+        for frame in read_outcomes(run):
             failed = frame["status"] == Status.FAILED.value
             for row in frame["row"][failed].tolist():
                 first.setdefault(row, index)
@@ -141,21 +141,15 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
     Raises:
         ResultsError: The results or the manifest are missing or not ours.
     """
-    run = chain_up_to(results)[-1]
+    run = history_up_to(results)[-1]
     names = [status.value for status in _SUCCESSES]
-    for frame in read_frames(run):
+    for frame in read_outcomes(run):
         done = frame[frame["status"].isin(names)]
         yield from zip(done["row"].tolist(), done["insert_id"].tolist(), strict=True)
 
 
-def count(frame: pd.DataFrame) -> Counts:
-    """Count the outcomes of a block by status."""
-    tally = frame["status"].value_counts()
-    return Counts.from_tally(dict(zip(map(Status, tally.index), tally.tolist(), strict=True)))
-
-
-def _standing_parts(
-    runs: tuple[ChainRun, ...], statuses: frozenset[Status], error_contains: str | None
+def _current_outcomes(
+    runs: tuple[RecordedRun, ...], statuses: frozenset[Status], error_contains: str | None
 ) -> Iterator[Iterator[pd.DataFrame]]:
     """Give for each run the outcomes that were asked for and that no later run replaced."""
     for number, run in enumerate(runs):
@@ -163,13 +157,13 @@ def _standing_parts(
 
 
 def _chosen(
-    run: ChainRun,
+    run: RecordedRun,
     replaced: NDArray[np.int64],
     statuses: frozenset[Status],
     error_contains: str | None,
 ) -> Iterator[pd.DataFrame]:
     names = [status.value for status in statuses]
-    for frame in read_frames(run):
+    for frame in read_outcomes(run):
         mask = frame["status"].isin(names) & ~is_among(frame, replaced)
         if error_contains is not None:
             mask &= frame["error"].str.contains(error_contains, regex=False)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from importer.results.outcome_columns import OutcomeColumns
+    from importer.results.rows import OutcomeColumns
 
 _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
 
@@ -99,7 +99,7 @@ class ResultsWriter:
     def resume(
         cls,
         path: Path,
-        standing: ResultsState,
+        state: ResultsState,
         *,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
@@ -108,7 +108,7 @@ class ResultsWriter:
 
         Args:
             path: The results file.
-            standing: What `repair` found in it.
+            state: What `repair` found in it.
             clock: Seconds that only go up.
             fsync: Makes what was written to a file last.
 
@@ -116,15 +116,15 @@ class ResultsWriter:
             ResultsError: The file is not as long as the repair left it.
             StorageError: The file can't be opened or written.
         """
-        writer = cls(path, _open(path, 0), standing, clock, fsync)
-        if writer._size == standing.valid_bytes:
-            if not standing.valid_bytes:
+        writer = cls(path, _open(path, 0), state, clock, fsync)
+        if writer._size == state.valid_bytes:
+            if not state.valid_bytes:
                 writer._begin()
             return writer
         os.close(writer._handle)
         raise ResultsError(
             f"{path} changed after it was checked: it has {writer._size:,} bytes, "
-            f"expected {standing.valid_bytes:,}.",
+            f"expected {state.valid_bytes:,}.",
             "Let nothing else write to it, then give the same command again.",
         )
 
@@ -134,7 +134,7 @@ class ResultsWriter:
         return Counts.from_tally(self._tally)
 
     @property
-    def standing(self) -> ResultsState:
+    def state(self) -> ResultsState:
         """How far the file goes, as far as this writer knows."""
         return ResultsState(self.rows, self._last_row, self.counts, self._size)
 

@@ -18,6 +18,7 @@ from importer.errors import (
     TooManyErrors,
     UsageError,
 )
+from importer.results.status import NotRetriableError
 
 
 class Terminal(io.StringIO):
@@ -77,6 +78,7 @@ def test_only_yes_counts_as_consent(answer: str, meant: bool, monkeypatch: pytes
         (UsageError, 2),
         (MappingError, 2),
         (ResultsError, 2),
+        (NotRetriableError, 2),
         (SourceError, 2),
         (TooManyErrors, 3),
         (RefusedError, 4),

@@ -10,6 +10,7 @@ from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, retry_scope, run_options
 from importer.cli.ending import print_manifests, show_end
+from importer.cli.next_step import not_retriable_remedy
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -25,6 +26,7 @@ from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
+from importer.results.status import NotRetriableError
 from importer.text import counted
 
 
@@ -60,11 +62,15 @@ def retry_results(
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
     with open_target(parent.kind, _with_destination_of(parent, command)) as target:
-        job = prepare_retry(
-            results, options, target.target, now_ms,
-            statuses=selection.statuses, error_contains=selection.error,
-            source_changed=selection.source_changed,
-        )  # fmt: skip
+        try:
+            job = prepare_retry(
+                results, options, target.target, now_ms,
+                statuses=selection.statuses, error_contains=selection.error,
+                source_changed=selection.source_changed,
+            )  # fmt: skip
+        except NotRetriableError as error:
+            error.remedy = not_retriable_remedy(error)
+            raise
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0

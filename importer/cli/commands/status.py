@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from importer.cli.console import Console, LabeledLine
+from importer.cli.next_step import next_command
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import counts_text
 from importer.model import Status
-from importer.results.status import ChainStatus, read_status
+from importer.results.status import HistoryStatus, read_status
 
 
 def show_status(results: Path, options: StatusOptions) -> int:
@@ -32,16 +33,17 @@ def show_status(results: Path, options: StatusOptions) -> int:
     else:
         console = Console(stream=sys.stdout)
         console.lines(_status_lines(status))
-        if status.next_command:
-            console.next(status.next_command)
+        command = next_command(status.next_step)
+        if command:
+            console.next(command)
         else:
             console.say("Nothing is left to do.")
     if not status.reconciles:
         return 6
-    return int(bool(status.next_command))
+    return int(status.next_step is not None)
 
 
-def _json_text(status: ChainStatus) -> str:
+def _json_text(status: HistoryStatus) -> str:
     import orjson  # noqa: PLC0415 - only --json needs it
 
     data = {
@@ -50,17 +52,17 @@ def _json_text(status: ChainStatus) -> str:
         **{each.value: status.counts[each] for each in Status},
         "unattempted": status.unattempted,
         "reconciles": status.reconciles,
-        "next": status.next_command,
+        "next": next_command(status.next_step),
     }
     return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
 
 
-def _status_lines(status: ChainStatus) -> Iterator[LabeledLine]:
+def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
     first = status.runs[0].manifest
     yield LabeledLine("Source", first.source)
     yield LabeledLine("Kind", first.kind)
     for run in status.runs:
-        parts = " · ".join(counts_text(run.standing.counts))
+        parts = " · ".join(counts_text(run.state.counts))
         ended = run.manifest.ended or "not ended"
         yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
     left = "?" if status.unattempted is None else f"{status.unattempted:,}"

@@ -1,4 +1,4 @@
-"""What is said of many lines at once is what is said of them one by one."""
+"""Many lines that are checked at once are checked as they would be one by one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_helpers import outcome
+from results_helpers import columns_of, outcome
 
 from importer.model import Outcome, Status
-from importer.results.block_check import BlockCheck, check_block
-from importer.results.outcome_columns import OutcomeColumns
+from importer.results.reader import CheckedLines, check_block, check_lines
 from importer.results.rows import CSV
 
 texts = st.sampled_from(
@@ -53,10 +52,10 @@ outcomes = st.lists(
 
 
 def encoded(*lines: Outcome) -> bytes:
-    return CSV.encode(OutcomeColumns.of(lines))
+    return CSV.encode(columns_of(lines))
 
 
-def one_by_one(block: bytes, last_row: int) -> BlockCheck | None:
+def one_by_one(block: bytes, last_row: int) -> CheckedLines | None:
     """What the parser of lines says of each of them."""
     tally: Counter[Status] = Counter()
     lines = block.split(b"\n")
@@ -66,7 +65,7 @@ def one_by_one(block: bytes, last_row: int) -> BlockCheck | None:
             return None
         last_row = found.row
         tally[found.status] += 1
-    return None if lines[-1] else BlockCheck(len(lines) - 1, last_row, tally)
+    return None if lines[-1] else CheckedLines(len(lines) - 1, len(block), last_row, tally)
 
 
 @given(outcomes, st.integers(1, 10**9), st.integers(1, 9))
@@ -74,8 +73,8 @@ def test_all_that_was_written_by_us_is_known_at_once(written, first, step):
     lines = [each._replace(row=first + i * step) for i, each in enumerate(written)]
     block = encoded(*lines)
     assert check_block(block, first - 1) == one_by_one(block, first - 1)
-    assert check_block(block, first - 1) == BlockCheck(
-        len(lines), lines[-1].row, Counter(each.status for each in lines)
+    assert check_block(block, first - 1) == CheckedLines(
+        len(lines), len(block), lines[-1].row, Counter(each.status for each in lines)
     )
     assert check_block(block, first) is None
 
@@ -106,8 +105,11 @@ def test_of_lines_that_were_edited_nothing_is_said_that_is_not_true(written, dat
         start = data.draw(st.integers(0, len(block)))
         end = data.draw(st.integers(start, min(len(block), start + 12)))
         block = block[:start] + data.draw(st.lists(pieces, max_size=3).map(b"".join)) + block[end:]
-    found = check_block(block, 0)
-    assert found is None or found == one_by_one(block, 0)
+    found, expected = check_block(block, 0), one_by_one(block, 0)
+    assert found is None or found == expected
+    checked = check_lines(block, CSV, 0)
+    assert checked == expected or (expected is None and checked.size < len(block))
+    assert checked == one_by_one(block[: checked.size], 0)
 
 
 GOOD = encoded(outcome(1), outcome(2), outcome(3))
@@ -157,4 +159,4 @@ def test_lines_that_are_not_ours_are_left_to_be_read_one_by_one(block):
 def test_rows_that_no_file_of_ours_has_are_left_to_be_read_by_themselves(row):
     block = row + b",8,true,imported,200,a,b,c,d,e\n"
     assert check_block(block, 0) is None
-    assert one_by_one(block, 0) == BlockCheck(1, int(row), {Status.IMPORTED: 1})
+    assert one_by_one(block, 0) == CheckedLines(1, len(block), int(row), {Status.IMPORTED: 1})
