@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from importer.cli.console import Console
-from importer.cli.failed_rows import copy_failed_rows
-from importer.cli.next_step import needs_decision, print_next_step
+from importer.cli.console import Console, LabeledLine
+from importer.cli.next_step import failed_rows_command, needs_decision, print_next_step
 from importer.cli.options import CommandOptions
 from importer.cli.summary import print_landed, print_summary
 from importer.cli.target import RunTarget
+from importer.pipeline.failed_rows import copy_failed_rows
 from importer.pipeline.job import RunReport
 from importer.results.manifest import Manifest, manifest_text
 from importer.results.status import read_status
+from importer.text import counted
 
 
 def show_end(report: RunReport, target: RunTarget, options: CommandOptions, console: Console) -> int:
@@ -25,7 +26,11 @@ def show_end(report: RunReport, target: RunTarget, options: CommandOptions, cons
     job, manifest = report.job, report.manifest
     print_summary(report, console, options)
     if options.failed_rows is not None:
-        copy_failed_rows(options.failed_rows, job.path, job.results, manifest, options, console)
+        count = copy_failed_rows(options.failed_rows, job.path, job.results, manifest.reading)
+        console.lines(
+            [LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {options.failed_rows}")]
+        )
+        console.say(f"Mend them, then: {failed_rows_command(options.failed_rows, manifest, options)}")
     if report.error is not None:
         console.fail(report.error)
     if target.sandbox is not None:

@@ -14,6 +14,7 @@ from importer.errors import TooManyErrors
 from importer.mixpanel.hosts import region_of
 from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import RunReport
+from importer.pipeline.paths import failed_rows_mapping_path
 from importer.results.history import RecordedRun
 from importer.results.manifest import Manifest
 from importer.results.paths import results_path, retry_path
@@ -160,6 +161,13 @@ def repeat_command(
 
 
 # ── options in the form in which they are typed ──────────────────────────────────────────────────
+
+
+def failed_rows_command(path: Path, manifest: Manifest, options: CommandOptions) -> str:
+    """Return the command that imports a copy of failed records, once they are mended."""
+    mapping = failed_rows_mapping_path(path)
+    flags = destination_flags(manifest, options)
+    return shlex.join([PROGRAM, "run", str(path), "--mapping", str(mapping), *flags])
 
 
 def destination_flags(manifest: Manifest, options: CommandOptions) -> list[str]:
