@@ -54,6 +54,7 @@ def run_command(command: str, folder: Path, url: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_command_of_the_readme_prints_what_the_readme_shows(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     commands = readme_commands((ROOT / "README.md").read_text("utf-8"))

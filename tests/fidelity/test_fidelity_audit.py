@@ -226,6 +226,7 @@ def test_hashes_of_rows_keep_all_that_are_identical(tmp_path: Path, sandbox: San
 # ── the command ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_that_a_run_will_stop_and_the_run_does(tmp_path: Path):
     shell = Shell(tmp_path)
     written(tmp_path, csv_text(COLUMNS, DIFFERENT))
@@ -246,6 +247,7 @@ def test_a_dry_run_tells_that_a_run_will_stop_and_the_run_does(tmp_path: Path):
     assert f"{len(DIFFERENT)} imported" in allowed.err
 
 
+@pytest.mark.slow
 def test_a_dry_run_counts_and_names_identical_rows_and_says_how_to_keep_them(tmp_path: Path):
     shell = Shell(tmp_path)
     written(tmp_path, csv_text(["event", "time", "user_id", "n"], IDENTICAL))
@@ -259,6 +261,7 @@ def test_a_dry_run_counts_and_names_identical_rows_and_says_how_to_keep_them(tmp
     assert "identical" not in silent.err
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_several_sources_compares_them_with_each_other(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     rows = [DIFFERENT[0], DIFFERENT[1]]

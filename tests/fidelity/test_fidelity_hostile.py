@@ -17,6 +17,8 @@ from typing import NamedTuple
 import pytest
 from end_to_end_helpers import CommandResult, Shell, statuses
 
+pytestmark = pytest.mark.slow
+
 GOOD = "Click,2024-05-01T10:00:00Z,u,{}\n"
 HEADER = "event,time,user_id,n\n"
 LINE = '{{"event": "Click", "time": 1714557600, "user_id": "u", "n": {}}}\n'

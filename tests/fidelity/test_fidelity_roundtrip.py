@@ -234,6 +234,7 @@ def expected_of(table: Table) -> tuple[list[str], int]:
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @settings(unhurried, max_examples=250)
 @given(st.data())
 def test_what_lands_of_a_csv_is_what_its_cells_say(
@@ -421,6 +422,7 @@ def fact_of(line: Line, event: Any) -> str:
     return as_text([exactly(event), line.time.ns, line.ip in (None, "")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [flat, nested])
 def test_what_lands_of_jsonl_is_what_its_lines_say(tmp_path_factory: pytest.TempPathFactory, shape: Any):
     @settings(unhurried, max_examples=200)

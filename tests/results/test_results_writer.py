@@ -300,6 +300,7 @@ WRITE_ON = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 def test_a_killed_writer_leaves_a_true_beginning_and_a_second_one_goes_on(tmp_path, name):

@@ -168,6 +168,7 @@ def table(count: int, odd: dict[int, str] | None = None) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize("odd", [{}, {20: "short\n"}, {30_000: '30000,"open\n'}, {50_000: "\udcff,x\n"}])

@@ -88,6 +88,7 @@ def test_a_line_beyond_the_limit_below_an_open_quote_is_its_own_rejection():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ['b","', 'a,"', '"', '"\n\n', '","', '""",', 'x,"y', 'x,"y\n,",","'], ids=repr
 )

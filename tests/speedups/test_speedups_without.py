@@ -95,6 +95,7 @@ def hostile_jsonl() -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "how"),
     [
