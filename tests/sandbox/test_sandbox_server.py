@@ -14,7 +14,6 @@ import pytest
 from sandbox_helpers import event
 
 from importer.errors import SourceError, UsageError
-from importer.sandbox import server
 from importer.sandbox.server import Sandbox, serve
 from importer.sandbox.settings import SandboxSettings
 
@@ -44,13 +43,16 @@ def test_it_leaves_signals_alone_beside_a_run():
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_it_stops_while_a_client_keeps_its_connection(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(server, "_GRACE_SECONDS", 120)
-    with httpx.Client() as client:
-        with Sandbox(SandboxSettings()) as sandbox:
-            client.get(sandbox.url)
-            started = time.monotonic()
-        assert time.monotonic() - started < 60
+def test_it_stops_while_a_client_keeps_its_connection():
+    def seconds_to_stop() -> float:
+        with httpx.Client(timeout=60) as client:
+            with Sandbox(SandboxSettings()) as sandbox:
+                client.get(sandbox.url)
+                started = time.monotonic()
+            return time.monotonic() - started
+
+    # On a busy machine one try may take longer; to wait for the connection would take 2 seconds each time.
+    assert any(seconds_to_stop() < 1.5 for _ in range(5))
 
 
 def test_a_body_somewhat_too_large_is_heard_out_so_that_the_answer_arrives():
