@@ -19,8 +19,11 @@ from importer.mixpanel import limits
 HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
 
 MOST_LOOSE_MODULES = 9
+LONGEST_CHAIN = 12
+LONGEST_FUNCTION = 60
+LONGEST_MODULE = 420
 
-WINGS = ("source", "events", "delivery", "results", "profile", "pipeline", "cli", "mixpanel")
+WINGS = ("source", "events", "delivery", "results", "sandbox", "profile", "pipeline", "cli", "mixpanel")
 """Packages whose ``__init__`` holds a docstring only."""
 
 SAME_CLASS_NAMES: dict[str, str] = {}
@@ -32,6 +35,9 @@ ONE_SPEAKER = {
     "tqdm": "importer.cli.progress_bar",
 }
 """Packages that one module alone may import."""
+
+FORBIDDEN_PHRASES = ("takes care", "take care", "needs care", "word to say", "finds itself")
+"""What once stood for *defers to the slow path*, *a note* and *adaptive*."""
 
 FORBIDDEN_MODULE_NAMES = {
     "told", "asked", "glance", "spilled", "written", "collector", "wording", "places", "kinds", "woven",
@@ -97,6 +103,11 @@ def test_no_imports_run_in_a_circle() -> None:
     house.longest_chain(house.imports())
 
 
+def test_the_longest_chain_of_imports_is_short() -> None:
+    chain = house.longest_chain(house.imports())
+    assert len(chain) <= LONGEST_CHAIN, " → ".join(chain)
+
+
 def test_a_circle_of_imports_is_found() -> None:
     with pytest.raises(ValueError, match="circle"):
         house.longest_chain({"a": {"b"}, "b": {"c"}, "c": {"a"}})
@@ -125,6 +136,19 @@ def test_only_the_command_line_talks_to_people() -> None:
     assert {name for name in talking if not name.startswith("importer.cli.")} <= {"importer.__main__"}
 
 
+# ── sizes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    sizes = {f"{name}.{node.name}": node.end_lineno - node.lineno + 1 for name, node in house.functions()}
+    assert {name: size for name, size in sizes.items() if size > LONGEST_FUNCTION} == {}
+
+
+def test_no_module_is_longer_than_a_reader_follows() -> None:
+    sizes = {str(path): len(path.read_text("utf-8").splitlines()) for path in house.ROOT.rglob("*.py")}
+    assert {path: size for path, size in sizes.items() if size > LONGEST_MODULE} == {}
+
+
 # ── names ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -140,6 +164,21 @@ def test_no_two_public_classes_have_one_name() -> None:
 
 def _top_level() -> list[tuple[str, ast.stmt]]:
     return [(name, node) for name, tree in house.modules().items() for node in tree.body]
+
+
+def test_no_public_function_hides_a_module() -> None:
+    names = house.modules().keys()
+    functions = [(name, node.name) for name, node in _top_level() if isinstance(node, ast.FunctionDef)]
+    assert [
+        f"{name}.{each}" for name, each in functions if f"{name.rpartition('.')[0]}.{each}" in names
+    ] == []
+
+
+@pytest.mark.parametrize("phrase", FORBIDDEN_PHRASES)
+def test_no_phrase_of_the_private_language_is_left(phrase: str) -> None:
+    pattern = re.compile(rf"\b{phrase}\b", re.IGNORECASE)
+    own = Path(__file__).name
+    assert [str(path) for path, text in house.prose() if path.name != own and pattern.search(text)] == []
 
 
 def test_every_public_function_and_class_has_a_docstring() -> None:
