@@ -53,7 +53,7 @@ def _show_usage_error(error: Exception) -> int:
 
 
 @contextmanager
-def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 - see `stopping.StopRequests`
+def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 - see `process.StopRequests`
     """Yield an event that the first Ctrl-C or SIGTERM sets. The second ends the process at once.
 
     Args:

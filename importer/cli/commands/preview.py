@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from importer.cli.clock import now_ms
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
 from importer.cli.next_step import repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
+from importer.cli.process import now_ms
 from importer.cli.progress_bar import progress_for
 from importer.errors import UsageError
 from importer.events import mapping_file

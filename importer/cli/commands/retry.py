@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from importer.cli.clock import now_ms
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, retry_scope, run_options
@@ -19,8 +18,8 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.plan import events_to_send
+from importer.cli.process import StopRequests, no_stop_requests, now_ms
 from importer.cli.progress_bar import progress_for
-from importer.cli.stopping import StopRequests, no_stop_requests
 from importer.cli.target import open_target
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job

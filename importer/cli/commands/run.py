@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from importer.cli.clock import now_ms
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, run_kind, run_options
@@ -18,8 +17,8 @@ from importer.cli.options import (
     RunScopeOptions,
 )
 from importer.cli.plan import events_to_send, plan_lines
+from importer.cli.process import StopRequests, no_stop_requests, now_ms
 from importer.cli.progress_bar import progress_for
-from importer.cli.stopping import StopRequests, no_stop_requests
 from importer.cli.target import RunTarget, open_target
 from importer.pipeline.job import Job, RunOptions, SourceFile
 from importer.pipeline.outputs import resolve_outputs
