@@ -45,11 +45,10 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
         what = counted(first.options.limit, "record")
         yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
     yield from describe_source(reading, survey, now_ms)
-    if survey.judged is not None:
-        notes = f", notes on {survey.noted:,} of them" if survey.noted else ""
-        yield LabeledLine(
-            "Dry run", f"found {survey.judged.valid:,} valid and {survey.judged.invalid:,} invalid{notes}"
-        )
+    counts = survey.dry_run_counts
+    if counts is not None:
+        notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
+        yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
     if survey.collisions is not None:
         yield from collision_lines(survey.collisions, first.manifest, len(jobs))
     if first.manifest.kind == "dry-run":
@@ -68,16 +67,16 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
 
 
 def events_to_send(jobs: Sequence[Job]) -> int | None:
-    """Return how many events there are: at most, or exactly if a dry run judged the same source.
+    """Return how many events there are: at most, or exactly if a dry run counted those of the same source.
 
     None if the records of a source were not counted.
     """
     records = [job.records for job in jobs if job.records is not None]
     if len(records) < len(jobs):
         return None
-    judged = jobs[0].survey.judged
-    if judged is not None and jobs[0].options.limit is None:
-        return judged.valid
+    counts = jobs[0].survey.dry_run_counts
+    if counts is not None and jobs[0].options.limit is None:
+        return counts.valid
     return sum(records)
 
 

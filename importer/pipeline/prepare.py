@@ -1,4 +1,4 @@
-"""From options to jobs: everything that can be wrong is found here.
+"""From options to jobs: whatever stops a run before it sends is found here.
 
 Three steps, each of which ends in a value: the sources are surveyed, their reading is settled, and each
 source becomes a job. Nothing is sent and no results file is touched.
@@ -44,11 +44,11 @@ def prepare_jobs(
         sources: From `resolve_outputs`; standard input is spooled by now.
         options: The options of the run.
         target: Where events go.
-        now_ms: Milliseconds since the epoch: what stands for a missing time, if that is an option.
-        progress: Told how far the survey is.
+        now_ms: Milliseconds since the epoch: the time of a record without one, if that is declared.
+        progress: Where the progress of the survey is reported.
 
     Raises:
-        ImporterError: Whatever is wrong with sources, mapping, types, results or destination.
+        ImporterError: Sources, mapping, types, results or destination can't be used.
     """
     started = {
         source: _resumed(source, options, target, now_ms)
@@ -84,12 +84,12 @@ def prepare_jobs(
 
 def _check_invalid(survey: Survey, options: RunOptions) -> None:
     """Stop if a dry run found more invalid records than ``--max-errors`` allows."""
-    judged = survey.judged
-    if judged is None or options.max_errors is None or options.limit is not None or options.kind == "dry-run":
+    counts = survey.dry_run_counts
+    if counts is None or options.max_errors is None or options.limit is not None or options.kind == "dry-run":
         return
-    if options.max_errors.reached(judged.invalid, judged.total, at_end=True):
+    if options.max_errors.reached(counts.invalid, counts.total, at_end=True):
         raise TooManyErrors(
-            f"the dry run found {judged.invalid:,} of {judged.total:,} records invalid: more than"
+            f"the dry run found {counts.invalid:,} of {counts.total:,} records invalid: more than"
             " --max-errors allows, so nothing was sent",
             "Mend them, or allow more.",
         )

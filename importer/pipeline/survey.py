@@ -62,7 +62,7 @@ def survey_sources(
         draft: Their reading but for the types that must be inferred.
         options: The options of the run.
         now_ms: Milliseconds since the epoch.
-        progress: Told how far the pass is.
+        progress: Where the progress of the pass is reported.
 
     Raises:
         SourceError: A source can't be read to its end, or it changes while it is read.
@@ -100,7 +100,7 @@ def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress) 
         path: The source.
         draft: As for `survey_sources`, and so are those below.
         now_ms: Milliseconds since the epoch.
-        progress: Told how far the scan is.
+        progress: Where the progress of the scan is reported.
 
     Raises:
         SourceError: The source can't be read to its end, or it changes while it is read.
@@ -118,7 +118,7 @@ class _Pass:
         now_ms: Milliseconds since the epoch.
         limit: Records of each source whose ids are compared; None for all.
         folder: Where temporary files may go.
-        progress: Told how far the pass is.
+        progress: Where the progress of the pass is reported.
     """
 
     paths: Sequence[Path]
@@ -209,8 +209,8 @@ def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
         old.audit.facts,
         whole=old.audit.whole,
         collisions=old.audit.collisions,
-        judged=old.counts if whole_run else None,
-        noted=old.audit.notes or 0 if whole_run else 0,
+        dry_run_counts=old.counts if whole_run else None,
+        dry_run_notes=(old.audit.notes or 0) if whole_run else 0,
     )
     records = old.audit.facts.records if old.audit.whole else None
     return Surveyed(survey, (fingerprint,), (records,), types)

@@ -45,7 +45,7 @@ class PassProgress:
     """The progress of passes over several sources, as one stage.
 
     Args:
-        progress: Told how many bytes on disk have been read.
+        progress: Where the number of bytes read on disk is reported.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -70,7 +70,7 @@ def profile_source(
         path: The source.
         reading: Its dialect, columns and fields.
         observers: What looks at its records.
-        progress: Told how far the pass is.
+        progress: Where the progress of the pass is reported.
 
     Raises:
         SourceError: It can't be read to its end, or it changes while it is read.
@@ -114,7 +114,7 @@ def find_collisions(
         readings: The reading of each.
         now: Milliseconds since the epoch.
         folder: Where temporary files may go.
-        progress: Told how many bytes on disk have been read.
+        progress: Where the number of bytes read on disk is reported.
         limit: Most records to look at in each source; None for all.
 
     Raises:

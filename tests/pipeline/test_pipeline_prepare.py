@@ -107,7 +107,7 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
     )
     run_job(job, NullProgress(), threading.Event(), lambda: NOW_MS)
     beside = manifest_path(job.results)
-    assert prepared(source).survey.judged == Counts(valid=3)
+    assert prepared(source).survey.dry_run_counts == Counts(valid=3)
     document = json.loads(beside.read_text())
     document["audit"]["facts"] = facts
     beside.write_text(json.dumps(document))
@@ -115,4 +115,4 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
         prepared(source)
     assert f"rm {beside}" in caught.value.remedy
     beside.unlink()
-    assert prepared(source).survey.judged is None
+    assert prepared(source).survey.dry_run_counts is None

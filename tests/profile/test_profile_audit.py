@@ -289,8 +289,8 @@ def test_the_progress_goes_up_to_the_size_of_all_sources(tmp_path: Path, shared:
     told: list[int] = []
 
     class Recorder(NullProgress):
-        def update(self, position: int, records: int, wrong: int) -> None:
-            assert (records, wrong) == (0, 0)
+        def update(self, position: int, records: int, unsuccessful: int) -> None:
+            assert (records, unsuccessful) == (0, 0)
             told.append(position)
 
     audited(paths, [SHAPE] * 3, progress=Recorder())
