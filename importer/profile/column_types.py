@@ -43,23 +43,23 @@ class _Column:
     not_number: str | None = None
     not_boolean: str | None = None
 
-    def add(self, cells: Sequence[str], gaps: frozenset[str]) -> None:
+    def add(self, cells: Sequence[str], nulls: frozenset[str]) -> None:
         """Look at further cells.
 
         Args:
             cells: The cells.
-            gaps: Texts that mean "no value".
+            nulls: Texts that mean "no value".
         """
-        only_empty = len(gaps) == 1
+        only_empty = len(nulls) == 1
         if len(self.head) == _HEAD and len(self.examples) < _EXAMPLES:
             known = sum(map(cells.count, self.examples))
-            if known + sum(map(cells.count, gaps)) == len(cells):  # nothing new
+            if known + sum(map(cells.count, nulls)) == len(cells):  # nothing new
                 self.filled += known
                 return
         elif len(self.head) == _HEAD and not self.candidates:  # the type is settled
-            self.filled += len(cells) - (0 if only_empty and all(cells) else sum(map(cells.count, gaps)))
+            self.filled += len(cells) - (0 if only_empty and all(cells) else sum(map(cells.count, nulls)))
             return
-        values = list(filter(None, cells)) if only_empty else [cell for cell in cells if cell not in gaps]
+        values = list(filter(None, cells)) if only_empty else [cell for cell in cells if cell not in nulls]
         self.filled += len(values)
         self._add_first(values, values)
         if values and self.candidates:
@@ -94,8 +94,8 @@ class _Column:
 
     def profile(self) -> ColumnProfile:
         kind = self.candidates[0] if self.candidates and self.filled else "string"
-        because = self._odd_value() if kind == "string" else ""
-        return ColumnProfile(self.name, kind, self.filled, self.examples, because)
+        odd_value = self._odd_value() if kind == "string" else ""
+        return ColumnProfile(self.name, kind, self.filled, self.examples, odd_value)
 
     def _add_first(self, distinct: Sequence[str], head: Sequence[str]) -> None:
         """Keep further values as long as they are among the first ones."""
@@ -213,7 +213,7 @@ class TypeInference:
             null: Texts that mean "no value" beside the empty cell.
         """
         self._columns = [_Column(name) for name in columns]
-        self._gaps = frozenset({"", *null})
+        self._nulls = frozenset({"", *null})
 
     def add(
         self,
@@ -228,8 +228,8 @@ class TypeInference:
                 as that is known: ``integer``, ``number`` or nothing.
         """
         for at, known in enumerate(self._columns):
-            if not (count_column and len(self._gaps) == 1 and known.add_counted(*count_column(at))):
-                known.add(column(at), self._gaps)
+            if not (count_column and len(self._nulls) == 1 and known.add_counted(*count_column(at))):
+                known.add(column(at), self._nulls)
 
     def merge(self, later: TypeInference) -> None:
         """Add what was seen of the same columns in a later part of the source, or in another source.
