@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Progress as people see it: a bar on a terminal, on any other stream a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProgressBar:
 
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
-        from tqdm import tqdm  # noqa: PLC0415 - 60 ms that --help need not pay
+        from tqdm import tqdm  # noqa: PLC0415 - takes 60 ms, which --help does not need
 
         self.end()
         self._bar = tqdm(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from results_helpers import manifest, outcome, outcomes, write_results, write_retry
 
-from importer.cli.next_step import destination_options, next_command, not_retriable_remedy
+from importer.cli.next_step import destination_flags, next_command, not_retriable_remedy
 from importer.model import Status
 from importer.results.status import NotRetriableError, check_retriable, read_status
 
@@ -112,4 +112,4 @@ def test_a_run_that_was_retried_to_the_end_has_nothing_left():
     ],
 )
 def test_the_options_of_a_destination_are_those_that_are_not_the_default(changes, options):
-    assert destination_options(manifest(**changes)) == options
+    assert destination_flags(manifest(**changes)) == options

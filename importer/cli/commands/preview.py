@@ -1,4 +1,4 @@
-"""``preview``: shows a source as it would be read and sent."""
+"""``preview``: shows how a source would be read, and its first events as they would be sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
-from importer.cli.next_step import repeat_command
+from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
 from importer.cli.process import now_ms
@@ -59,25 +59,16 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    reading, survey = _survey(path, draft_reading(detected, declared, path.name, now_ms()))
-    records = counted(survey.summary.records, "record")
-    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
-    console.lines(describe_source(reading, survey, now_ms()))
-    if survey.columns:
-        console.say("\n" + _column_table(reading, survey.columns))
-    console.say("\nThe first events, as they would be sent:")
-    with open_source(path, reading.dialect, reading.columns) as opened:
-        for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
-            console.say(text)
-    if options.save is not None:
-        existing = options.save.read_text("utf-8") if options.save.exists() else ""
-        options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
-        console.say(f"\nSaved: {options.save}")
-        arguments = ["mixpanel-importer", "run", source, "--mapping", str(options.save), "--dry-run"]
-        console.next(shlex.join(arguments))
-    else:
+    reading, survey = _scan(path, draft_reading(detected, declared, path.name, now_ms()))
+    _show_source(path, reading, survey, console)
+    if options.save is None:
         console.say()
         console.next(repeat_command("run", add=["--dry-run"]))
+        return 0
+    existing = options.save.read_text("utf-8") if options.save.exists() else ""
+    options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
+    console.say(f"\nSaved: {options.save}")
+    console.next(shlex.join([PROGRAM, "run", source, "--mapping", str(options.save), "--dry-run"]))
     return 0
 
 
@@ -91,11 +82,24 @@ def _check_save(save: Path, source: Path) -> None:
         )
 
 
-def _survey(path: Path, draft: Reading) -> tuple[Reading, Survey]:
+def _scan(path: Path, draft: Reading) -> tuple[Reading, Survey]:
     """Scan a whole source; return the reading with the types that were inferred, and the survey."""
     progress = progress_for(quiet=not sys.stderr.isatty())
     surveyed = scan_source(path, draft, now_ms=now_ms(), progress=progress)
     return settle_reading(draft, surveyed.types), surveyed.survey
+
+
+def _show_source(path: Path, reading: Reading, survey: Survey, console: Console) -> None:
+    """Write how a source is read, its columns, and its first events."""
+    records = counted(survey.summary.records, "record")
+    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
+    console.lines(describe_source(reading, survey, now_ms()))
+    if survey.columns:
+        console.say("\n" + _column_table(reading, survey.columns))
+    console.say("\nThe first events, as they would be sent:")
+    with open_source(path, reading.dialect, reading.columns) as opened:
+        for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
+            console.say(text)
 
 
 def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
