@@ -93,12 +93,9 @@ class Rejection(NamedTuple):
     """Why a record can't become an event: a value, not an exception.
 
     Attributes:
-        row: As in `Record`.
-        line: As in `Record`.
+        row, line: As in `Record`.
         error: The field, what was found and what is expected; one line for people.
-        event: Name of the event; empty if it is not known.
-        distinct_id: User of the event; empty if it is not known.
-        insert_id: ``$insert_id`` of the event; empty if it is not known.
+        event, distinct_id, insert_id: As in `Event`; empty if not known.
         note: As in `Event`.
     """
 
@@ -118,8 +115,7 @@ class Event(NamedTuple):
     """The event that Mixpanel receives for a record.
 
     Attributes:
-        row: As in `Record`.
-        line: As in `Record`.
+        row, line: As in `Record`.
         event: Name of the event.
         distinct_id: User of the event; empty where there is none.
         insert_id: ``$insert_id``, the same each time that the record is read.
@@ -251,8 +247,7 @@ class Reading:
         timezone: IANA zone of times without one; empty if there is none.
         time_format: strptime format of the time column; empty for ISO 8601 and epochs.
         local_epochs: True if epochs were made from local time: they are read through ``timezone``.
-        missing_time: Time of a record without one, in milliseconds since the epoch; None if such a record
-            is invalid.
+        missing_time: Milliseconds since the epoch that a record without a time gets; None if it is invalid.
         null: Texts that mean "no value" beside the empty cell (CSV).
         insert_id: ``content`` or ``row``: what the ``$insert_id`` is a hash of where no column is mapped.
         source_name: Base name of the source, part of the hash of ``row``.
@@ -308,8 +303,7 @@ class ProfileSummary:
         no_zone: Records whose time has no zone, where none is declared.
         clock_changes: Records whose local time does not exist or exists twice.
         forms: Times by the way in which they are written.
-        first: Earliest instant, nanoseconds since the epoch; None while there is none.
-        last: Latest instant.
+        first, last: Earliest and latest instant, nanoseconds since the epoch; None without times.
         quarters: Events by quarter of an hour since the epoch.
     """
 
