@@ -19,6 +19,7 @@ from importer.model import (
     Reading,
     RunKind,
 )
+from importer.profile.summary import EMPTY_SUMMARY
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, credential_digest, salt_for
 from importer.results.recovery import ResultsState
@@ -109,7 +110,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of the sources of a run, all together, before anything is sent.
+    """What is known of the sources of a run, all together, before anything is sent; ``Survey()`` is nothing.
 
     Attributes:
         summary: Names and times of the events.
@@ -121,7 +122,7 @@ class Survey:
         dry_run_notes: Records with a note in that dry run.
     """
 
-    summary: ProfileSummary
+    summary: ProfileSummary = EMPTY_SUMMARY
     columns: tuple[ColumnProfile, ...] = ()
     whole: bool = False
     ids_differ: bool | None = None
