@@ -1,4 +1,4 @@
-"""How many records have which outcome."""
+"""Counts of records by outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Counts:
 
     @classmethod
     def from_tally(cls, tally: Mapping[Status, int]) -> Self:
-        """Take over numbers that were counted elsewhere; a status that is not there counts 0."""
+        """Return the counts of a tally by status; a status that is missing counts 0."""
         return cls(**{status.value: tally.get(status, 0) for status in Status})
 
     @property
@@ -48,7 +48,7 @@ class Counts:
 
     @property
     def unsuccessful(self) -> int:
-        """Records that a retry would take up."""
+        """Records that a retry would send again."""
         return self.total - self.succeeded
 
     @property

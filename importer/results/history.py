@@ -1,8 +1,8 @@
-"""A run and its retries: which results belong together, and which outcome of a record stands.
+"""The history of a source: a run, its retries, and the last outcome of each record.
 
-A retry answers for some records of the runs before it, so for each record the last outcome stands. All
-results lie in the order of the source; a run over millions of records is looked at block by block, and
-of the retries after it only the numbers of their records are held: eight bytes for each.
+A retry replaces the outcomes of some records of the runs before it. All results are in the order of the
+source. A run over millions of records is read block by block; of the retries after it, only the numbers of
+their records are held, eight bytes for each.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """One results file and what made it.
+    """One run as its results and its manifest record it.
 
     Attributes:
         results: The results file.
-        manifest: What made it.
-        state: How far it goes.
+        manifest: How it was made.
+        state: How far the results go.
     """
 
     results: Path
@@ -53,7 +53,7 @@ class RecordedRun:
 
 
 def history_up_to(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
-    """Find the runs that these results go back to: the first run, its retries, these results.
+    """Return the runs up to these results: the first run, its retries, the run of these results.
 
     Args:
         results: The results.
@@ -69,9 +69,9 @@ def history_up_to(results: Path, state: ResultsState | None = None) -> list[Reco
 
 
 def whole_history(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
-    """Find the whole chain that these results are part of, up to the last retry.
+    """Return all runs of the history that these results are part of, up to the last retry.
 
-    A retry of which nothing is left counts as one that never was.
+    A retry whose results and manifest were both deleted is left out.
 
     Args:
         results: The results.
@@ -107,8 +107,8 @@ def _next(runs: Sequence[RecordedRun], results: Path) -> RecordedRun:
 
 
 def rows_of(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
-    """Collect the records that runs have an outcome for, in order, each once."""
-    import numpy as np  # noqa: PLC0415  a chain of one needs neither numpy nor pandas
+    """Return the rows that runs have an outcome for, sorted, each once."""
+    import numpy as np  # noqa: PLC0415  a run without retries needs neither numpy nor pandas
 
     parts = [frame["row"].to_numpy() for run in runs for frame in read_outcomes(run)]
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)

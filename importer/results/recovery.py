@@ -1,4 +1,4 @@
-"""What an existing results file holds, and its repair after a crash."""
+"""The state of an existing results file, and its repair after a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records a retry takes up."""
+"""The records that a retry sends again."""
 
 from __future__ import annotations
 
@@ -41,13 +41,12 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The records that a retry takes up; to be iterated, any number of times, in the order of the source.
+    """The records that a retry sends again; iterable any number of times, in the order of the source.
 
-    Nothing of it is held but the numbers of records that were retried before: the results are read
-    again for each iteration.
+    Only the rows that were retried before are held: each iteration reads the results again.
 
     Attributes:
-        statuses: The statuses that were asked for.
+        statuses: Only records that ended so.
         error_contains: A text that ``error`` must hold as it stands in the results; None for any.
         counts: The records by status.
         runs: The run and its retries up to the results that are retried.
@@ -74,8 +73,8 @@ def select_records(
 ) -> Selection:
     """Choose the records of a results file that are to be retried.
 
-    If the results are those of a retry, records that it had passed over and that are still open in
-    the runs before it are chosen too: else nothing could ever take them up.
+    If the results are those of a retry, records that it left out and that have no success in the runs
+    before it are chosen too: else no retry could ever include them.
 
     Args:
         results: The results to retry.
@@ -83,7 +82,7 @@ def select_records(
         error_contains: Only records whose ``error`` holds this text, as it stands in the file.
 
     Raises:
-        UsageError: A status of success was asked for.
+        UsageError: ``statuses`` holds a status of success.
         ResultsError: Results or manifests are missing, torn or not ours.
     """
     wanted = _RETRIABLE if statuses is None else frozenset(statuses)
@@ -107,7 +106,7 @@ def select_records(
 
 
 def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
-    """Say in which run each record that failed was sent first, of those tries that may have landed.
+    """Return in which run each record that failed was sent first, of the tries that may have landed.
 
     A retry sends a failed record as the very event that it was, so all tries since then were equal.
 
@@ -151,7 +150,7 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
 def _current_outcomes(
     runs: tuple[RecordedRun, ...], statuses: frozenset[Status], error_contains: str | None
 ) -> Iterator[Iterator[pd.DataFrame]]:
-    """Give for each run the outcomes that were asked for and that no later run replaced."""
+    """Yield for each run the outcomes that match and that no later run replaced."""
     for number, run in enumerate(runs):
         yield _chosen(run, rows_of(runs[number + 1 :]), statuses, error_contains)
 
