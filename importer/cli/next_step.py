@@ -132,10 +132,11 @@ def _is_rehearsed(report: RunReport) -> bool:
 def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
     """Return the flags that a resume or a retry needs again, because the manifest does not keep them."""
     flags = []
-    limit = report.job.options.max_errors
+    max_errors = report.job.options.max_errors
     # A person whose run was stopped by --max-errors must choose a new one; after any other stop, it stays.
-    if limit is not None and report.error is not None and not isinstance(report.error, TooManyErrors):
-        flags += ["--max-errors", f"{limit.limit:g}{'%' if limit.percent else ''}"]
+    stopped_otherwise = report.error is not None and not isinstance(report.error, TooManyErrors)
+    if max_errors is not None and stopped_otherwise:
+        flags += ["--max-errors", f"{max_errors.limit:g}{'%' if max_errors.percent else ''}"]
     return flags + _credential_flags(options)
 
 

@@ -311,7 +311,7 @@ def note_on_names(names: tuple[str, ...]) -> str:
 
 def holds_long_text(value: JSON) -> bool:
     """Return whether a value has a text that is longer than Mixpanel keeps."""
-    stack: list[Any] = [value]
+    stack: list[JSON] = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
@@ -373,7 +373,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _is_utf8(value: object) -> bool:
     """Return whether every text in a value can be written as UTF-8."""
-    stack: list[Any] = [value]
+    stack: list[object] = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):

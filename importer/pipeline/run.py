@@ -222,8 +222,8 @@ def _open_writer(job: Job) -> ResultsWriter:
 
 
 def _check_max_errors(job: Job, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
-    limit = job.options.max_errors
-    if limit is not None and limit.reached(unsuccessful, total, at_end=at_end):
+    max_errors = job.options.max_errors
+    if max_errors is not None and max_errors.reached(unsuccessful, total, at_end=at_end):
         raise TooManyErrors(
             f"{unsuccessful:,} of {total:,} records were not taken: more than --max-errors allows",
             "The error column of the results says why.",
