@@ -1,4 +1,4 @@
-"""Import files of historical events into Mixpanel: right before it sends, certain after.
+"""Import files of historical events into Mixpanel.
 
 The command is ``mixpanel-importer``. A program that sends one event calls `track`.
 """

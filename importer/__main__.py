@@ -1,6 +1,6 @@
-"""The process of the command line: its streams, environment, signals and exit code are set here alone.
+"""The process of the command line: the only module that sets its streams, environment, signals and exit code.
 
-Here, too, an error becomes a message and an exit code.
+An error that ends a command becomes a message and an exit code here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from importer.errors import ImporterError
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A redirected stream on some systems is not UTF-8. A character it lacks is escaped: no crash.
+        # On some systems a redirected stream is not UTF-8. Characters that it lacks are escaped: no crash.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    # The importer uses numpy for sorting only; numpy's own threads would waste a tenth of a CPU second.
+    # The importer uses numpy for sorting only. To start numpy's own threads costs a tenth of a CPU second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from importer.cli.app import app  # noqa: PLC0415 - after the streams are set
 
@@ -35,7 +35,7 @@ def main() -> None:
         Console().say("Stopped. Nothing was sent that is not in the results.")
         code = 130
     except BrokenPipeError:
-        # The reader of our output has gone. Python's flush at exit must not fail a second time.
+        # What reads standard output has ended. Python's flush at exit must not fail a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:  # noqa: BLE001 - what is not a wrong command line is raised again
@@ -53,7 +53,7 @@ def _show_usage_error(error: Exception) -> int:
 
 
 @contextmanager
-def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 - see `stopping.StopRequests`
+def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 - see `process.StopRequests`
     """Yield an event that the first Ctrl-C or SIGTERM sets. The second ends the process at once.
 
     Args:
@@ -65,7 +65,7 @@ def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 -
         if stop.is_set():
             os._exit(130)
         stop.set()
-        if not quiet:  # by the descriptor: the signal may have interrupted a write to the stream
+        if not quiet:  # not to `sys.stderr`: the signal may have interrupted a write to it
             os.write(2, b"\nStopping: waiting for what is on the wire. Once more to leave at once.\n")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,6 +1,7 @@
 """Errors that stop a run or a command.
 
-A wrong record stops nothing: it is a value, `model.Rejection`, made from a `BadValue`. The errors::
+A record that can't be imported stops nothing: it becomes a value, `model.Rejection`, made from a `BadValue`.
+The errors::
 
     ImporterError                 exit code
     ├── UsageError                2    a wrong option, or a difference that needs a decision
@@ -62,7 +63,7 @@ class SourceError(ImporterError):
 
 
 class TooManyErrors(ImporterError):  # noqa: N818 - the name of what was counted, as in ``--max-errors``
-    """``--max-errors`` was reached."""
+    """More records were not taken than ``--max-errors`` allows."""
 
     exit_code = 3
 

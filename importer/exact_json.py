@@ -23,7 +23,7 @@ MAX_INTEGER: Final = 2**64 - 1
 
 # A double keeps every decimal of 15 digits (IEEE 754) unless its exponent has three digits. A number that it
 # may not keep has 16 digits and a point, or 16 digits and an exponent, or is very small (orjson refuses one
-# that is too large). Digits within strings match too; such a text is only checked more slowly.
+# that is too large). Digits within strings match too: then the text is checked again, more slowly.
 _TO_ZERO: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
 _OUTLINE: Final = bytes.maketrans(b"123456789.E-[,\t\n\r", b"0000000000e      ")
 _SPACES: Final = (b" ", b"\n", b"\r", b"\t")
@@ -48,21 +48,21 @@ class _Lost(NamedTuple):
     becomes: float | None
 
 
-class _Twice(dict[str, Any]):
+class _RepeatedKeys(dict[str, Any]):
     """An object in which some keys occur more than once.
 
     Attributes:
-        again: These keys.
+        repeated: These keys.
     """
 
-    again: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
 
 
 def loads(data: bytes) -> tuple[Any, str]:
-    """Return the value of a JSON text and a note of what could not be kept exactly, else empty.
+    """Return the value of a JSON text, and a note on what could not be kept exactly (usually empty).
 
     Raises:
-        BadJSON: It is no JSON in UTF-8, or an integer in it does not fit 64 bits.
+        BadJSON: The text is no JSON in UTF-8, or an integer in it does not fit 64 bits.
     """
     try:
         value = orjson.loads(data)
@@ -72,7 +72,7 @@ def loads(data: bytes) -> tuple[Any, str]:
 
 
 def suspicious(data: bytes, value: Any) -> bool:
-    """Return whether `explain` may have a note on a text, or refuse it; cheap.
+    """Return whether `explain` might refuse a text or return a note on it. This check is cheap.
 
     Args:
         data: A JSON text.
@@ -101,8 +101,10 @@ def explain(data: bytes) -> str:
     notes = []
     for path, found in _walk(value):
         where = f"{_short(path)}: " if path else ""
-        if isinstance(found, _Twice):
-            notes += [f"{where}key {_short(key)} stands twice: its last value counts" for key in found.again]
+        if isinstance(found, _RepeatedKeys):
+            notes += [
+                f"{where}key {_short(key)} stands twice: its last value counts" for key in found.repeated
+            ]
         elif found.becomes is None:
             raise BadJSON(f"{where}{_short(found.text)} does not fit 64 bits: write it as a string")
         else:
@@ -112,7 +114,7 @@ def explain(data: bytes) -> str:
 
 
 def _is_as_written(text: bytes, value: Any) -> bool:
-    """Return whether orjson writes a value just as it is in the text: then nothing of it was lost.
+    """Return whether orjson writes a value exactly as the text has it: then reading lost nothing.
 
     Spaces are ignored, even in strings: texts that are equal without them have the same keys and numbers.
     """
@@ -125,7 +127,7 @@ def _is_as_written(text: bytes, value: Any) -> bool:
 def _squeezed(data: bytes) -> bytes:
     """Return a text without spaces of any kind."""
     for space in _SPACES:
-        if space in data:  # to search is nearly free
+        if space in data:  # a search costs far less than a copy
             data = data.replace(space, b"")
     return data
 
@@ -197,18 +199,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    seen = Counter(key for key, _ in pairs)
-    twice = _Twice(value)
-    twice.again = tuple(key for key, times in seen.items() if times > 1)
-    return twice
+    counts = Counter(key for key, _ in pairs)
+    with_repeated = _RepeatedKeys(value)
+    with_repeated.repeated = tuple(key for key, count in counts.items() if count > 1)
+    return with_repeated
 
 
-def _walk(root: Any) -> Iterator[tuple[str, _Lost | _Twice]]:
+def _walk(root: Any) -> Iterator[tuple[str, _Lost | _RepeatedKeys]]:
     """Yield the path and the value of each loss, in the order of the text; without recursion."""
     todo = [("", root)]
     while todo:
         path, value = todo.pop()
-        if isinstance(value, (_Lost, _Twice)):
+        if isinstance(value, (_Lost, _RepeatedKeys)):
             yield path, value
         if isinstance(value, dict):
             dot = f"{path}." if path else ""

@@ -1,13 +1,12 @@
-"""The words of the importer: what its wings hand each other.
+"""The types that the wings of the importer hand each other.
 
-Everything here is immutable. What exists once per record is a named tuple (a million of them are made
-in a run, and a tuple costs a quarter of a frozen dataclass); what exists once per run is a frozen
-dataclass. Nothing here reads a file, a clock or the network.
+All of them are immutable. What exists once for each record is a named tuple: a run makes millions of them,
+and a tuple costs a quarter of a frozen dataclass. What exists once for a run is a frozen dataclass.
 
-The way of a record::
+How a record becomes an outcome::
 
     Source ──Record──▶ Mapper ──Event──▶ Batch ──▶ Delivery ──Verdict──▶ Outcome ──▶ results file
-       └────Rejection────┴──────Rejection──┘ (rides along in its batch, in order, and is never sent)
+       └────Rejection────┴──────Rejection──┘ (stays in its batch, in order, and is never sent)
 """
 
 from __future__ import annotations
@@ -26,25 +25,24 @@ Field = Literal["event", "distinct_id", "time", "ip", "insert_id", "properties"]
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 
 ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "skip"]
-"""What the cells of a column are; ``skip`` leaves the column out of the event."""
-
+"""The type of the cells of a column; ``skip`` leaves the column out of the event."""
 
 FormatName = Literal["csv", "jsonl"]
 """A format that a source can have."""
 
-_FORMATS_OF_CELLS = frozenset({"csv"})
+_FORMATS_OF_CELLS: Final[frozenset[FormatName]] = frozenset({"csv"})
 
 RunKind = Literal["real", "dry-run", "sandbox"]
-"""What a run is: only a real one reaches Mixpanel."""
+"""The kind of a run: only a real one reaches Mixpanel."""
 
 Endpoint = Literal["import", "track"]
-"""Where events are posted to."""
+"""The endpoint that events are posted to."""
 
 Region = Literal["us", "eu", "in"]
 """Where a project's data lives."""
 
 CredentialsKind = Literal["token", "service-account", "secret"]
-"""Who asks Mixpanel: a project's token, a service account, or a project's API secret (legacy)."""
+"""What a request authenticates with: a project's token, a service account, or an API secret (legacy)."""
 
 MissingTime = Literal["reject", "now"]
 """What a record without a time becomes: invalid, or an event at the start of the run."""
@@ -53,11 +51,11 @@ IdBasis = Literal["content", "row"]
 """What ``$insert_id`` is a hash of where no column is mapped: the event, or the event and its row."""
 
 GeoIP = Literal["off", "request"]
-"""Where an event without an ip is placed: nowhere, or where the request comes from."""
+"""The place of an event without an ip: none, or that of the address from which the request comes."""
 
 
 class Status(StrEnum):
-    """The one outcome of a record (column ``status`` of the results file)."""
+    """The status of a record's outcome (column ``status`` of the results file)."""
 
     IMPORTED = "imported"  # Mixpanel said that it took this event
     ACCEPTED = "accepted"  # /track took the request; it confirms no single event
@@ -82,7 +80,7 @@ class Record(NamedTuple):
         row: Number of the record in the source, from 1; the header and blank lines are not counted.
         line: Physical line on which it starts, from 1; every line is counted.
         values: The cells in the order of the columns (CSV), or the object of the line (JSONL).
-        note: What reading could not keep exactly, else empty.
+        note: What could not be read exactly; empty if there is nothing.
     """
 
     row: int
@@ -95,12 +93,9 @@ class Rejection(NamedTuple):
     """Why a record can't become an event: a value, not an exception.
 
     Attributes:
-        row: As in `Record`.
-        line: As in `Record`.
+        row, line: As in `Record`.
         error: The field, what was found and what is expected; one line for people.
-        event: Name of the event, as far as it is known.
-        distinct_id: User of the event, as far as it is known.
-        insert_id: ``$insert_id`` of the event, as far as it is known.
+        event, distinct_id, insert_id: As in `Event`; empty if not known.
         note: As in `Event`.
     """
 
@@ -117,17 +112,16 @@ class Rejection(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What Mixpanel gets for a record.
+    """The event that Mixpanel receives for a record.
 
     Attributes:
-        row: As in `Record`.
-        line: As in `Record`.
+        row, line: As in `Record`.
         event: Name of the event.
         distinct_id: User of the event; empty where there is none.
         insert_id: ``$insert_id``, the same each time that the record is read.
         time: Milliseconds since the epoch, UTC.
         body: The event as JSON in UTF-8, encoded once: no newline, no token.
-        note: What was changed, or what Mixpanel will change, without being an error.
+        note: What was changed, or what Mixpanel will change, if it is no error; else empty.
     """
 
     row: int
@@ -146,7 +140,7 @@ class Batch(NamedTuple):
     Attributes:
         items: Events and rejections in the order of the source.
         events: The events among them, in the same order: the request. May be empty.
-        bodies: The body of each of the events; none in a dry run, which makes no request of them.
+        bodies: The body of each of the events; empty in a dry run, which makes no request.
     """
 
     items: Sequence[Event | Rejection]
@@ -155,13 +149,13 @@ class Batch(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of one event that was handed to delivery.
+    """The result of delivering one event.
 
     Attributes:
         status: `IMPORTED`, `ACCEPTED`, `REJECTED`, `INVALID` (too old for /track when its turn came)
             or `FAILED`.
         status_code: HTTP status of the last answer; None where there was none.
-        error: The server's words or the transport's, on one line; empty on success.
+        error: The message of the server or of the transport, on one line; empty on success.
     """
 
     status: Status
@@ -198,7 +192,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a source was when it was read: enough to know it again.
+    """Identifies the bytes of a source at the time when it was read.
 
     Attributes:
         size: Bytes on disk.
@@ -217,10 +211,10 @@ class Dialect:
 
     Attributes:
         format: ``csv`` or ``jsonl``.
-        compression: ``""``, ``gzip``, ``zstd``, ``bz2`` or ``xz``: by what the file is, not by its name.
-        encoding: A Python codec name, ``utf-8`` unless said otherwise (CSV; JSON is UTF-8 by RFC 8259).
+        compression: ``""``, ``gzip``, ``zstd``, ``bz2`` or ``xz``: by the file's content.
+        encoding: Name of a Python codec (CSV; JSON is UTF-8 by RFC 8259).
         delimiter: One character (CSV).
-        quote: What encloses a cell, one character; empty where nothing does (CSV).
+        quote: The character that encloses a cell; empty if none does (CSV).
         header: True if the first record names the columns (CSV).
     """
 
@@ -239,24 +233,23 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a source becomes events. Inferred or declared, then fixed in the manifest.
+    """How a source becomes events: declared or inferred before a run, and kept in its manifest.
 
     Two runs with equal readings make the same events, bytes and ids out of the same source.
 
     Attributes:
         dialect: How bytes become records.
-        columns: CSV: the header (``1``, ``2``, … without one). JSONL: the keys seen when the mapping
-            was made.
-        fields: Which column each mapped field comes from. JSONL: dotted paths are allowed.
-        names: Property name of a column, where it isn't the column's own.
+        columns: CSV: the header (``1``, ``2``, … without one). JSONL: the keys of the first records.
+        fields: Column of each mapped field. JSONL: dotted paths are allowed.
+        names: Property name of each column whose property has another name than the column.
         types: Type of each column that has one. CSV: every column.
         constants: ``--set``: value of a field or property that holds for every record.
         timezone: IANA zone of times without one; empty if there is none.
         time_format: strptime format of the time column; empty for ISO 8601 and epochs.
-        local_epochs: Epochs were made from local time: read them through ``timezone``.
-        missing_time: None if a record without time is invalid, else the milliseconds that it gets.
+        local_epochs: True if epochs were made from local time: they are read through ``timezone``.
+        missing_time: Milliseconds since the epoch that a record without a time gets; None if it is invalid.
         null: Texts that mean "no value" beside the empty cell (CSV).
-        insert_id: ``content`` or ``row``: what the hash covers where no column is mapped.
+        insert_id: ``content`` or ``row``: what the ``$insert_id`` is a hash of where no column is mapped.
         source_name: Base name of the source, part of the hash of ``row``.
         geoip: ``off`` sends ``"ip": 0`` where a record has no ip; ``request`` leaves it out.
         tag: Value of the property ``import_tag``; empty for none.
@@ -280,21 +273,21 @@ class Reading:
 
 
 class ColumnProfile(NamedTuple):
-    """What the scan saw of one column.
+    """What a scan found out about one column.
 
     Attributes:
         name: Name of the column.
         type: The narrowest type that holds for every value.
         filled: Records in which it has a value.
         examples: Its first distinct values, at most three.
-        because: The value that made a column of numbers or booleans text; empty if none did.
+        odd_value: The value for which a column of numbers or booleans is text; empty if there is none.
     """
 
     name: str
     type: ColumnType
     filled: int
     examples: tuple[str, ...]
-    because: str
+    odd_value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,13 +298,12 @@ class ProfileSummary:
         records: Records, readable or not.
         unreadable: Records that could not be read, such as a line of bad JSON.
         names: Events by name.
-        other_names: Events whose names came after too many others to be told apart.
+        other_names: Events with further names, which are not counted by name: there were too many.
         no_time: Records without a time that could be read.
-        no_zone: Records whose time says no zone, where none was given.
+        no_zone: Records whose time has no zone, where none is declared.
         clock_changes: Records whose local time does not exist or exists twice.
-        forms: How the times are written, and how often.
-        first: Earliest instant, nanoseconds since the epoch; None while there is none.
-        last: Latest instant.
+        forms: Times by the way in which they are written.
+        first, last: Earliest and latest instant, nanoseconds since the epoch; None without times.
         quarters: Events by quarter of an hour since the epoch.
     """
 
@@ -330,11 +322,10 @@ class ProfileSummary:
 
 @dataclass(frozen=True, slots=True)
 class Collisions:
-    """What an audit found.
+    """The result of a collision audit: events that Mixpanel would merge.
 
     Attributes:
-        events: How many events were compared; or, where all ids are different so that no event had to be
-            made, how many records brought one along.
+        events: How many events were compared; how many ids, if these all differ so that no event was made.
         identical: Events that are equal in everything to an earlier one: Mixpanel keeps one of them.
         lost: Events that differ from another with the same name, distinct_id, time and ``$insert_id``.
         lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
@@ -351,23 +342,23 @@ class Collisions:
 
     @property
     def found(self) -> bool:
-        """Whether events that differ would become one."""
+        """Whether Mixpanel would merge events that differ."""
         return bool(self.lost or self.lost_by_day)
 
 
 NO_COLLISIONS = Collisions(0, 0, 0, 0, (), ())
-"""What an audit found that compared no events."""
+"""The result of an audit of no events."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceAudit:
-    """What was seen of a source as a whole; kept in the manifest for later runs of the same source.
+    """What is known of a source as a whole; the manifest keeps it for later runs of the same source.
 
     Attributes:
-        facts: Names and times of its events.
-        whole: False if only its first records were looked at.
+        facts: Names and times of its events; named as in the manifest.
+        whole: False if only its first records were read.
         notes: Records with a note in a dry run; None before its end.
-        collisions: Events that Mixpanel would take for one another; None if ids were not compared.
+        collisions: Events that Mixpanel would merge; None if events were not compared.
     """
 
     facts: ProfileSummary
@@ -378,7 +369,7 @@ class SourceAudit:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who asks Mixpanel. Its text never shows what it holds.
+    """What a request authenticates with. Its ``repr`` contains no secret.
 
     Attributes:
         kind: ``token``, ``service-account`` or ``secret``.
@@ -410,15 +401,15 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How hard and how fast to send.
+    """How events are batched, sent and tried again.
 
     Attributes:
         batch_size: Most events in one request (1 to 2,000).
         batch_bytes: Most bytes of uncompressed JSON in one request.
         concurrency: Batches in flight at most; None for adaptive.
-        max_retries: Tries after the first before a batch is given up.
-        retry_wait: Seconds of the first backoff; its cap is 30 times, its jitter 0.5 to 2.5 times that.
-        timeout: Seconds to connect, to write and to read.
+        max_retries: Tries of a batch after the first.
+        retry_wait: Seconds of the first backoff; the cap is 30 times as long, the jitter 0.5 to 2.5 times.
+        timeout: Seconds to connect, to write and to read, each.
     """
 
     batch_size: int = 50

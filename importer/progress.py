@@ -18,13 +18,13 @@ class Progress(Protocol):
             size: Bytes on disk that the stage reads.
         """
 
-    def update(self, position: int, records: int, wrong: int) -> None:
+    def update(self, position: int, records: int, unsuccessful: int) -> None:
         """Report how far the stage has come.
 
         Args:
             position: Bytes on disk that have been read.
             records: Records that have an outcome.
-            wrong: Records among these without success.
+            unsuccessful: Records among these that were not taken.
         """
 
     def end(self) -> None:
@@ -48,7 +48,7 @@ class NullProgress:
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
 
-    def update(self, position: int, records: int, wrong: int) -> None:
+    def update(self, position: int, records: int, unsuccessful: int) -> None:
         """As in `Progress`."""
 
     def end(self) -> None:

@@ -42,10 +42,10 @@ def find_credentials(
         environ: The process environment.
         kind: The kind to use where there are several.
         token_file: A file that holds a project token and nothing else; it comes first.
-        dotenv: Read only if the environment has none of the variables: sets are never mixed.
+        dotenv: A file of variables; read only if the environment has none of them, so that the two never mix.
 
     Raises:
-        RefusedError: There are none, a set is incomplete, or there are two kinds and ``kind`` is None.
+        RefusedError: There are none, some are incomplete, or there are two kinds and ``kind`` is None.
     """
     if token_file is not None:
         return Credentials("token", _clean(_read(token_file), str(token_file)))
@@ -118,8 +118,8 @@ def find_destination(
 ) -> Destination:
     """Return where events go: ``--base-url``, else ``MIXPANEL_BASE_URL``, else the region's host.
 
-    Every destination outside of the sandbox is made here, so that a base URL that can't be used is refused
-    before a source is read.
+    Every destination but the sandbox is made here, so that a base URL that can't be used is refused before a
+    source is read.
 
     Raises:
         RefusedError: A region and another URL are both given, or the base URL can't be used.

@@ -9,7 +9,7 @@ MAX_QUOTED: Final = 60
 """Most characters of a single value in a message."""
 
 MAX_LINE: Final = 300
-"""Most characters of a line from elsewhere, such as a server's message."""
+"""Most characters of an untrusted line, such as a server's message."""
 
 _NESTED = reprlib.Repr()
 _NESTED.maxlevel = 3

@@ -77,7 +77,7 @@ def test_a_decimal_that_a_double_can_not_hold_is_noted(text: str, note: str):
     ],
     ids=lambda data: repr(data[:12]),
 )
-def test_what_is_no_json_is_a_value_error_on_one_short_line(data: bytes):
+def test_a_text_that_is_no_json_is_a_value_error_on_one_short_line(data: bytes):
     with pytest.raises(exact_json.BadJSON, match=r"^bad JSON: ") as caught:
         exact_json.loads(data)
     assert len(str(caught.value)) < 120
@@ -100,7 +100,7 @@ def test_a_number_is_kept_or_noted_or_refused(text: str):
 
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))  # fmt: skip
-def test_what_a_program_wrote_is_read_as_it_was(value: object):
+def test_json_that_python_wrote_is_read_exactly_and_has_no_note(value: object):
     assert exact_json.loads(json.dumps(value).encode()) == (value, "")
 
 
@@ -118,7 +118,7 @@ def test_what_a_program_wrote_is_read_as_it_was(value: object):
         ('[{"b": [{"a" : 1, "a" : 2}]}]', "[0].b[0]: "),
     ],
 )
-def test_a_key_that_stands_twice_is_told_however_it_is_spaced(text: str, where: str):
+def test_a_repeated_key_is_noted_however_it_is_spaced(text: str, where: str):
     assert exact_json.loads(text.encode()) == (
         json.loads(text),
         f"{where}key a stands twice: its last value counts",
@@ -153,7 +153,7 @@ parts = st.recursive(
 )  # fmt: skip
 
 
-def told(text: bytes) -> bool:
+def noted_or_refused(text: bytes) -> bool:
     """True if there is something to tell of a text, by the exact look that everything else saves."""
     try:
         return bool(exact_json.explain(text))
@@ -170,9 +170,9 @@ def values_of(texts: list[bytes]) -> list[object]:
 
 @settings(deadline=None, max_examples=400)
 @given(parts.map(str.encode))
-def test_nothing_is_kept_silent_of_one_text(text: bytes):
+def test_a_text_that_needs_a_note_or_a_refusal_is_suspicious(text: bytes):
     (value,) = values_of([text])
-    if told(text):
+    if noted_or_refused(text):
         assert exact_json.suspicious(text, value)
 
 
@@ -190,12 +190,12 @@ def test_nothing_is_kept_silent_of_one_text(text: bytes):
         "[]",
     ],
 )
-def test_what_only_looks_odd_is_plain(text: str):
+def test_a_text_that_only_looks_suspicious_has_no_note(text: str):
     data = text.encode()
     assert not exact_json.suspicious(data, orjson.loads(data))
 
 
-def test_texts_nested_too_deep_to_be_written_again_are_looked_at_one_by_one():
+def test_keys_are_counted_one_by_one_in_texts_too_deep_to_be_written_again():
     deep = b'{"a" : 1, "b": ' + b"[" * 400 + b'":)"' + b"]" * 400 + b"}"
     twice = deep.replace(b'"b"', b'"a"')
     assert exact_json.suspicious(twice, orjson.loads(twice))

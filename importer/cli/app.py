@@ -1,6 +1,6 @@
-"""The command line: registers the commands with typer, and is the only module that knows typer.
+"""Registers the commands with typer; no other module imports typer.
 
-`cli.options` declares the options. Here each declaration becomes a parameter as typer reads it.
+`cli.options` declares the options. This module makes a parameter for typer from each declaration.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="The results o
 
 
 def _command(function: Callable[..., int]) -> None:
-    """Register a command. A parameter that is a dataclass stands for the options that are its fields.
+    """Register a command. Each field of a parameter that is a dataclass becomes an option.
 
     The function returns the exit code of the process, and its docstring is the help of the command.
     """
@@ -62,7 +62,7 @@ def _command(function: Callable[..., int]) -> None:
             parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
 
     def call(**values: object) -> None:
-        options = {name: _options(kind, values) for name, kind in groups.items()}
+        options = {name: _take_options(kind, values) for name, kind in groups.items()}
         try:
             code = function(**values, **options)
         except KeyboardInterrupt:  # typer would end the process without a message
@@ -77,7 +77,7 @@ def _command(function: Callable[..., int]) -> None:
 
 
 def _option_parameters(kind: type[DataclassInstance]) -> list[inspect.Parameter]:
-    """Return the parameters, as typer reads them, for the fields of a dataclass of `cli.options`."""
+    """Return a parameter for typer for each field of a dataclass of `cli.options`."""
     hints = get_type_hints(kind, include_extras=True)
     parameters = []
     for field in fields(kind):
@@ -103,7 +103,7 @@ def _typer_option(name: str, declared: Option) -> OptionInfo:
     return info
 
 
-def _options(kind: type[DataclassInstance], values: dict[str, object]) -> DataclassInstance:
+def _take_options(kind: type[DataclassInstance], values: dict[str, object]) -> DataclassInstance:
     """Move the values of the fields of ``kind`` out of ``values``, and return a ``kind`` that holds them."""
     typed = {field.name: values.pop(field.name) for field in fields(kind)}
     return kind(**{name: value for name, value in typed.items() if value is not None})
@@ -115,7 +115,7 @@ def _version(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     if version:
-        from importer.speedups import COMPILED  # noqa: PLC0415 - nothing else here needs it
+        from importer.speedups import COMPILED  # noqa: PLC0415 - --help must not load it
 
         typer.echo(f"mixpanel-importer {__version__}")
         if not COMPILED:

@@ -1,4 +1,4 @@
-"""Nothing is sent to Mixpanel before a person agrees, at the terminal or by ``--yes``."""
+"""Consent: a real run sends nothing before a person agrees, at the terminal or by ``--yes``."""
 
 from __future__ import annotations
 

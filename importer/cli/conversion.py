@@ -1,4 +1,4 @@
-"""From the options of the command line to the settings of the pipeline.
+"""Turns the options of the command line into the settings of the pipeline.
 
 A value goes to the field that has the option's name. Only an option that must be checked or changed is named
 here.
@@ -40,7 +40,7 @@ class RetryScope:
     Attributes:
         statuses: Only records with one of these; None for all without success.
         error: Only records whose error holds this text.
-        source_changed: The source is another file now.
+        source_changed: True if the source may have changed since the run.
     """
 
     statuses: frozenset[Status] | None
@@ -48,7 +48,7 @@ class RetryScope:
     source_changed: bool
 
 
-def build(settings: type[_Settings], /, *options: DataclassInstance, **converted: object) -> _Settings:
+def _convert(settings: type[_Settings], /, *options: DataclassInstance, **converted: object) -> _Settings:
     """Return settings whose fields have the values of the options of the same names.
 
     Args:
@@ -82,28 +82,28 @@ def run_options(
     if output.resume and output.overwrite:
         raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
     scope = scope or RunScopeOptions()
-    return build(
+    return _convert(
         RunOptions,
         output,
         scope,
         declared=declared_reading(reading),
         kind=kind,
-        delivery=build(DeliverySettings, delivery),
+        delivery=_convert(DeliverySettings, delivery),
         max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
         audit=not scope.no_audit,
     )
 
 
 def command_options(delivery: DeliveryOptions, output: OutputOptions) -> CommandOptions:
-    """Return the options that the command itself needs."""
-    return build(CommandOptions, delivery, output)
+    """Return the options that the command needs itself, and hands to no job."""
+    return _convert(CommandOptions, delivery, output)
 
 
 def run_kind(scope: RunScopeOptions) -> RunKind:
     """Return whether a run is real, a dry run or a rehearsal in the sandbox.
 
     Raises:
-        UsageError: It would be both of the latter.
+        UsageError: The options ask for both a dry run and a rehearsal.
     """
     if scope.dry_run and scope.sandbox:
         raise UsageError("--dry-run sends nothing and --sandbox sends to a stand-in", "Choose one of them.")
@@ -111,13 +111,13 @@ def run_kind(scope: RunScopeOptions) -> RunKind:
 
 
 def retry_scope(options: RetryScopeOptions) -> RetryScope:
-    """Return which records a retry sends.
+    """Return which records a retry sends, from the options of ``retry``.
 
     Raises:
         UsageError: A status is unknown, or is one that leaves nothing to retry.
     """
     if options.status is None:
-        return build(RetryScope, options, statuses=None)
+        return _convert(RetryScope, options, statuses=None)
     names = [name.strip() for name in options.status.split(",")]
     allowed = [status.value for status in Status if not status.success]
     for name in names:
@@ -125,7 +125,7 @@ def retry_scope(options: RetryScopeOptions) -> RetryScope:
             raise UsageError(
                 f"--status {name}: unknown{nearest(name, allowed)}", f"Choose from {', '.join(allowed)}."
             )
-    return build(RetryScope, options, statuses=frozenset(map(Status, names)))
+    return _convert(RetryScope, options, statuses=frozenset(map(Status, names)))
 
 
 def _max_errors(text: str) -> MaxErrors:
@@ -140,7 +140,7 @@ def _max_errors(text: str) -> MaxErrors:
 
 
 def declared_reading(options: ReadingOptions) -> DeclaredReading:
-    """Return what the mapping file and the options declare; where both do, the options hold.
+    """Return what the mapping file and the options declare; an option takes precedence.
 
     Raises:
         UsageError: An option has a wrong value.
@@ -160,7 +160,7 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
                 f"--map {field}=…: unknown field{nearest(field, FIELDS)}",
                 f"Fields are: {', '.join(FIELDS)}. Other columns become properties under their own names.",
             )
-    declared = build(
+    declared = _convert(
         DeclaredReading,
         options,
         fields=columns,

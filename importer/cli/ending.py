@@ -1,24 +1,34 @@
-"""What ``run`` and ``retry`` do when a job has ended."""
+"""How ``run`` and ``retry`` finish a job: the summary, the copy of failed records, the next step."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.next_step import failed_rows_command, needs_decision, print_next_step
 from importer.cli.options import CommandOptions
 from importer.cli.summary import print_landed, print_summary
-from importer.cli.target import RunTarget
+from importer.errors import UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
 from importer.pipeline.job import RunReport
 from importer.results.manifest import Manifest, manifest_text
 from importer.results.status import read_status
 from importer.text import counted
 
+if TYPE_CHECKING:
+    from importer.sandbox.server import Sandbox
 
-def show_end(report: RunReport, target: RunTarget, options: CommandOptions, console: Console) -> int:
-    """Show how a run ended and what to type next, and copy its failed records if that is an option.
+
+def finish_job(report: RunReport, sandbox: Sandbox | None, options: CommandOptions, console: Console) -> int:
+    """Copy the failed records if that is an option, and write how the run ended and what to type next.
+
+    Args:
+        report: How the run ended.
+        sandbox: The sandbox that the run was sent to; None if it was sent elsewhere or nowhere.
+        options: Of these, what is copied and how much is written.
+        console: Where to write.
 
     Returns:
         The exit code of the run.
@@ -33,14 +43,14 @@ def show_end(report: RunReport, target: RunTarget, options: CommandOptions, cons
         console.say(f"Mend them, then: {failed_rows_command(options.failed_rows, manifest, options)}")
     if report.error is not None:
         console.fail(report.error)
-    if target.sandbox is not None:
-        store = target.sandbox.store
+    if sandbox is not None:
+        store = sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
     step = read_status(job.results, report.state).next_step
     if manifest.source == "-" and report.error is None and step is None:
-        job.path.unlink(missing_ok=True)  # the copy of standard input: no record must be read from it again
+        job.path.unlink(missing_ok=True)  # the copy of standard input: no later command needs it
     print_next_step(report, step, options, console)
-    return max(manifest.exit_code or 0, 2 * needs_decision(report))
+    return max(manifest.exit_code or 0, UsageError.exit_code if needs_decision(report) else 0)
 
 
 def print_manifests(manifests: Sequence[Manifest], *, as_list: bool) -> None:

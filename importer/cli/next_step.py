@@ -25,7 +25,7 @@ PROGRAM: Final = "mixpanel-importer"
 _REHEARSAL_OPTIONS: Final = (
     "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q",
 )  # fmt: skip
-"""Options of a rehearsal that the run after it does not take over."""
+"""Flags of a rehearsal that the command of the real run leaves out."""
 
 
 def next_command(step: NextStep | None) -> str:
@@ -47,40 +47,40 @@ def not_retriable_remedy(error: NotRetriableError) -> str:
     return f"{label}: {next_command(error.next_step)}"
 
 
-def destination_options(manifest: Manifest) -> list[str]:
-    """Return the options that send to where a run sent, as far as they differ from the defaults."""
-    words = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
+def destination_flags(manifest: Manifest) -> list[str]:
+    """Return the flags that send to where a run sent; none if that is the default."""
+    flags = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
     if manifest.kind == "sandbox":  # each sandbox has a URL of its own
-        return words
+        return flags
     region = region_of(manifest.base_url)
     if region is None:
-        return [*words, "--base-url", manifest.base_url]
-    return words if region == "us" else [*words, "--region", region]
+        return [*flags, "--base-url", manifest.base_url]
+    return flags if region == "us" else [*flags, "--region", region]
 
 
 def _resume_run(run: RecordedRun) -> str:
     manifest = run.manifest
     source = None if manifest.source == "-" else Path(manifest.source)
-    words = [PROGRAM, "run", manifest.source]
+    arguments = [PROGRAM, "run", manifest.source]
     if manifest.kind != "real":
-        words.append(f"--{manifest.kind}")
-    words += destination_options(manifest)
+        arguments.append(f"--{manifest.kind}")
+    arguments += destination_flags(manifest)
     if run.results != results_path(source, manifest.kind):
-        words += ["--results", str(run.results)]
+        arguments += ["--results", str(run.results)]
     if manifest.limit is not None:
-        words += ["--limit", str(manifest.limit)]
+        arguments += ["--limit", str(manifest.limit)]
     if source is None and manifest.kind == "real":
-        words.append("--yes")  # with standard input there is nobody to ask
-    return shlex.join([*words, "--resume"])
+        arguments.append("--yes")  # with standard input there is nobody to ask
+    return shlex.join([*arguments, "--resume"])
 
 
 def _resume_retry(parent: RecordedRun, run: RecordedRun) -> str:
-    words = [PROGRAM, "retry", str(parent.results)]
+    arguments = [PROGRAM, "retry", str(parent.results)]
     if run.manifest.endpoint != parent.manifest.endpoint:
-        words += ["--endpoint", run.manifest.endpoint]
+        arguments += ["--endpoint", run.manifest.endpoint]
     if run.results != retry_path(parent.results):
-        words += ["--results", str(run.results)]
-    return shlex.join([*words, "--resume"])
+        arguments += ["--results", str(run.results)]
+    return shlex.join([*arguments, "--resume"])
 
 
 # ── after a run ──────────────────────────────────────────────────────────────────────────────────
@@ -93,14 +93,14 @@ def print_next_step(
 
     Args:
         report: How a run ended.
-        step: What resumes the run or retries its failed records; None if no record is left.
+        step: The resume or the retry that is next; None if no record is left.
         options: Of these, the credentials.
         console: Where to write.
     """
     manifest, counts = report.manifest, report.manifest.counts
     command = next_command(step)
     if command:
-        command += "".join(f" {shlex.quote(flag)}" for flag in _options_to_repeat(report, options))
+        command += "".join(f" {shlex.quote(flag)}" for flag in _flags_to_repeat(report, options))
     elif _is_rehearsed(report):
         command = repeat_command("run", without=_REHEARSAL_OPTIONS, drop="--results")
         if manifest.source == "-":
@@ -124,19 +124,20 @@ def needs_decision(report: RunReport) -> bool:
 
 
 def _is_rehearsed(report: RunReport) -> bool:
-    """Return whether the same command can now be given against Mixpanel. For a retry it never can."""
+    """Return whether the same command, sent to Mixpanel, is the next step. After a retry it never is."""
     rehearsal = report.manifest.kind != "real" and report.job.parent is None
     return rehearsal and report.error is None and not needs_decision(report)
 
 
-def _options_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
-    """Return the options that a resume or a retry needs again, because the manifest does not keep them."""
+def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
+    """Return the flags that a resume or a retry needs again, because the manifest does not keep them."""
     flags = []
-    limit = report.job.options.max_errors
+    max_errors = report.job.options.max_errors
     # A person whose run was stopped by --max-errors must choose a new one; after any other stop, it stays.
-    if limit is not None and report.error is not None and not isinstance(report.error, TooManyErrors):
-        flags += ["--max-errors", f"{limit.limit:g}{'%' if limit.percent else ''}"]
-    return flags + credential_flags(options)
+    stopped_otherwise = report.error is not None and not isinstance(report.error, TooManyErrors)
+    if max_errors is not None and stopped_otherwise:
+        flags += ["--max-errors", f"{max_errors.limit:g}{'%' if max_errors.percent else ''}"]
+    return flags + _credential_flags(options)
 
 
 def repeat_command(
@@ -148,15 +149,15 @@ def repeat_command(
         command: The other command, such as ``run``.
         without: Flags to leave out.
         drop: An option to leave out together with its value.
-        add: Words to put at the end.
+        add: Arguments to append.
     """
-    words = iter(sys.argv[2:])
+    arguments = iter(sys.argv[2:])
     kept = []
-    for word in words:
-        if word == drop:
-            next(words, None)
-        elif word not in without and not (drop and word.startswith(f"{drop}=")):
-            kept.append(word)
+    for argument in arguments:
+        if argument == drop:
+            next(arguments, None)
+        elif argument not in without and not (drop and argument.startswith(f"{drop}=")):
+            kept.append(argument)
     return shlex.join([PROGRAM, command, *kept, *add])
 
 
@@ -166,18 +167,18 @@ def repeat_command(
 def failed_rows_command(path: Path, manifest: Manifest, options: CommandOptions) -> str:
     """Return the command that imports a copy of failed records, once they are mended."""
     mapping = failed_rows_mapping_path(path)
-    flags = destination_flags(manifest, options)
+    flags = _target_flags(manifest, options)
     return shlex.join([PROGRAM, "run", str(path), "--mapping", str(mapping), *flags])
 
 
-def destination_flags(manifest: Manifest, options: CommandOptions) -> list[str]:
+def _target_flags(manifest: Manifest, options: CommandOptions) -> list[str]:
     """Return the flags that send to the destination of a run, with the same credentials."""
     if manifest.kind != "real":
         return [f"--{manifest.kind}"]
-    return destination_options(manifest) + credential_flags(options)
+    return destination_flags(manifest) + _credential_flags(options)
 
 
-def credential_flags(options: CommandOptions) -> list[str]:
+def _credential_flags(options: CommandOptions) -> list[str]:
     """Return the flags that choose the credentials: their kind or a path, never a secret."""
     flags = []
     if options.credentials is not None:

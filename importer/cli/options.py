@@ -30,7 +30,7 @@ _DELIVERY: Final = DeliverySettings()
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What the command line needs to know of an option beside its name, type and default.
+    """What the command line declares of an option beside its name, type and default.
 
     Attributes:
         help: One sentence for ``--help``.
@@ -49,7 +49,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """How a source is read. What is not typed leaves the matter to the mapping file, or to detection."""
+    """How a source is read. An option that is left out is up to the mapping file, or to detection."""
 
     map: Annotated[
         list[str],
@@ -163,7 +163,7 @@ class OutputOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunScopeOptions:
-    """What kind of run it is, over how many records, and whether ids are compared first."""
+    """The kind of the run, how many records it sends, and whether ids are compared first."""
 
     dry_run: Annotated[bool, Option("Send nothing; say of every record if it is valid.")] = False
     sandbox: Annotated[bool, Option("Rehearse on a local stand-in for Mixpanel; needs no account.")] = False
@@ -229,7 +229,7 @@ class SandboxOptions:
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """Options of a run or a retry that the command itself needs, not the jobs.
+    """Options of a run or a retry that the command needs itself, and hands to no job.
 
     Attributes:
         endpoint: ``import`` or ``track``; None for the default.

@@ -1,4 +1,4 @@
-"""Lines and texts that the plan, the summary and the status have in common."""
+"""Texts that the plan, the summary and the status share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def counts_text(counts: Counts) -> list[str]:
 
 
 def collision_lines(found: Collisions, manifest: Manifest, sources: int = 1) -> Iterator[LabeledLine]:
-    """Yield what an audit found about the ids of events.
+    """Yield what a collision audit found.
 
     Args:
         found: The result of the audit.

@@ -1,4 +1,4 @@
-"""The plan: how sources are read, what is in them, and where it would be sent."""
+"""The plan of a run: how its sources are read, what they hold, and where it sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import collision_lines
-from importer.events.times import iso_utc
+from importer.events.times import NS_PER_MS, iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import FIELDS, Destination, Reading, RunKind
 from importer.pipeline.job import Job, Survey
@@ -18,7 +18,6 @@ from importer.profile.summary import count_ahead, count_by_day, count_by_hour, c
 from importer.text import counted, quoted
 
 _NS_PER_S: Final = 10**9
-_NS_PER_MS: Final = 10**6
 _MOST_NAMES: Final = 8
 _MOST_PROPERTIES: Final = 30
 _BARS: Final = " ▁▂▃▄▅▆▇█"
@@ -45,11 +44,10 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
         what = counted(first.options.limit, "record")
         yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
     yield from describe_source(reading, survey, now_ms)
-    if survey.judged is not None:
-        notes = f", notes on {survey.noted:,} of them" if survey.noted else ""
-        yield LabeledLine(
-            "Dry run", f"found {survey.judged.valid:,} valid and {survey.judged.invalid:,} invalid{notes}"
-        )
+    counts = survey.dry_run_counts
+    if counts is not None:
+        notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
+        yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
     if survey.collisions is not None:
         yield from collision_lines(survey.collisions, first.manifest, len(jobs))
     if first.manifest.kind == "dry-run":
@@ -68,21 +66,21 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
 
 
 def events_to_send(jobs: Sequence[Job]) -> int | None:
-    """Return how many events there are: at most, or exactly if a dry run judged the same source.
+    """Return how many events there are: at most, or exactly if a dry run counted those of the same source.
 
     None if the records of a source were not counted.
     """
     records = [job.records for job in jobs if job.records is not None]
     if len(records) < len(jobs):
         return None
-    judged = jobs[0].survey.judged
-    if judged is not None and jobs[0].options.limit is None:
-        return judged.valid
+    counts = jobs[0].survey.dry_run_counts
+    if counts is not None and jobs[0].options.limit is None:
+        return counts.valid
     return sum(records)
 
 
 def describe_source(reading: Reading, survey: Survey, now_ms: int) -> Iterator[LabeledLine]:
-    """Yield how a source is read, and what is in it.
+    """Yield how a source is read, and what it holds.
 
     Args:
         reading: How it is read.
@@ -123,9 +121,9 @@ def _times(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterato
 
 
 def _attention(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterator[LabeledLine]:
-    """Yield warnings: records that will be invalid, and events that can't be corrected."""
+    """Yield warnings: records that will be invalid, events that can't be deleted, events without a user."""
     summary = survey.summary
-    now_ns = now_ms * _NS_PER_MS
+    now_ns = now_ms * NS_PER_MS
     ahead, old = count_ahead(summary, now_ns), count_undeletable(summary, now_ns)
     changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
     for count, noun, one, several, what in (
@@ -177,7 +175,7 @@ def _fields(reading: Reading) -> Iterator[str]:
         if name in reading.constants:
             yield f"{name} = {quoted(reading.constants[name])}"
         elif column is not None:
-            yield f"{name} ← {column if column.isprintable() else quoted(column)}"
+            yield f"{name} ← {_printable(column)}"
         elif name == "distinct_id":
             yield "distinct_id: none (events without a user)"
         elif name == "insert_id":
@@ -192,8 +190,7 @@ def _properties(reading: Reading) -> Iterator[str]:
         kind = reading.types.get(column, "as it is" if not reading.dialect.has_cells else "string")
         if column in mapped or kind == "skip":
             continue
-        name = reading.names.get(column, column)
-        label = name if name.isprintable() else quoted(name)
+        label = _printable(reading.names.get(column, column))
         yield label if kind == "as it is" else f"{label} {kind}"
     for name, value in reading.constants.items():
         yield f"{name} = {quoted(value)}"
@@ -201,8 +198,12 @@ def _properties(reading: Reading) -> Iterator[str]:
         yield f"import_tag = {quoted(reading.tag)}"
 
 
+def _printable(name: str) -> str:
+    return name if name.isprintable() else quoted(name)
+
+
 def _names(common: Iterable[tuple[str, int]], total: int) -> str:
-    parts = [f"{name if name.isprintable() else quoted(name)} {count:,}" for name, count in common]
+    parts = [f"{_printable(name)} {count:,}" for name, count in common]
     return " · ".join(parts) + (f" and {total - len(parts):,} more names" if total > len(parts) else "")
 
 

@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Progress as people see it: a bar on a terminal, on any other stream a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProgressBar:
 
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
-        from tqdm import tqdm  # noqa: PLC0415 - 60 ms that --help need not pay
+        from tqdm import tqdm  # noqa: PLC0415 - takes 60 ms, which --help does not need
 
         self.end()
         self._bar = tqdm(
@@ -43,14 +43,14 @@ class ProgressBar:
             bar_format=_BAR_FORMAT,
         )  # fmt: skip
 
-    def update(self, position: int, records: int, wrong: int) -> None:
+    def update(self, position: int, records: int, unsuccessful: int) -> None:
         """As in `Progress`."""
         bar = self._bar
         if bar is None:
             return
         self._counts = f"{records:,} records" if records else ""
-        if wrong:
-            self._counts += f", {wrong:,} not taken"
+        if unsuccessful:
+            self._counts += f", {unsuccessful:,} not taken"
         bar.set_postfix_str(self._postfix(), refresh=self._wait is not None)
         bar.update(position - bar.n)
 
@@ -96,13 +96,13 @@ class ProgressLines:
         self._title, self._size = title, size
         self._next = self._clock() + _SECONDS_PER_LINE
 
-    def update(self, position: int, records: int, wrong: int) -> None:
+    def update(self, position: int, records: int, unsuccessful: int) -> None:
         """As in `Progress`."""
         if self._clock() < self._next:
             return
         self._next = self._clock() + _SECONDS_PER_LINE
         percent = 100 * position // self._size if self._size else 100
-        not_taken = f", {wrong:,} not taken" if wrong else ""
+        not_taken = f", {unsuccessful:,} not taken" if unsuccessful else ""
         self._say(f"{self._title}: {percent}%, {records:,} records{not_taken}")
 
     def end(self) -> None:
@@ -125,8 +125,8 @@ def progress_for(stream: TextIO | None = None, *, quiet: bool = False) -> Progre
     """Return a bar for a terminal, lines for any other stream, or, if ``quiet``, a progress without output.
 
     Args:
-        stream: Where it is shown; None is standard error.
-        quiet: Show nothing.
+        stream: Where progress is written; None is standard error.
+        quiet: Write nothing.
     """
     if quiet:
         return NullProgress()

@@ -1,4 +1,4 @@
-"""What came of a run: counts, and the first records that were not taken."""
+"""The summary of a run: counts, and the first records that were not taken."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _print_first_errors(results: Path, console: Console, count: int, total: int)
 
 
 def print_landed(total: int, by_event_and_day: Sequence[tuple[str, str, int]], console: Console) -> None:
-    """Write what is in the sandbox of a run.
+    """Write what the sandbox received.
 
     Args:
         total: How many events there are.

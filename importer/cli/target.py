@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class RunTarget:
-    """Where a run sends.
+class OpenTarget:
+    """Where a run sends, for as long as it runs.
 
     Attributes:
         target: Destination and credentials.
@@ -31,8 +31,8 @@ class RunTarget:
 
 
 @contextmanager
-def open_target(kind: RunKind, options: CommandOptions) -> Iterator[RunTarget]:
-    """Yield where a run sends. A sandbox is started before, and stopped after.
+def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
+    """Yield where a run sends. For a rehearsal, a sandbox runs in the meantime.
 
     Args:
         kind: A dry run needs no credentials; a rehearsal starts a sandbox.
@@ -48,7 +48,7 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[RunTarget]:
 
         with Sandbox(SandboxSettings()) as sandbox:
             destination = Destination(endpoint, sandbox.url, "sandbox")
-            yield RunTarget(Target(destination, SANDBOX_CREDENTIALS), sandbox)
+            yield OpenTarget(Target(destination, SANDBOX_CREDENTIALS), sandbox)
         return
     destination = find_destination(
         os.environ, endpoint=endpoint, region=options.region, base_url=options.base_url
@@ -56,4 +56,4 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[RunTarget]:
     credentials = None
     if kind == "real":
         credentials = find_credentials(os.environ, kind=options.credentials, token_file=options.token_file)
-    yield RunTarget(Target(destination, credentials))
+    yield OpenTarget(Target(destination, credentials))

@@ -1,7 +1,7 @@
 """The numbers that Mixpanel documents. Every ``MAX_…`` is the largest value that is allowed.
 
 Names in quotes are pages of Mixpanel's documentation. Where a page leaves room, the reading is the strict
-one, which a well-formed event never meets: "smaller than 1MB" is under 1,000,000 bytes, not 1,048,576.
+one, which no well-formed event comes near: "smaller than 1MB" is under 1,000,000 bytes, not 1,048,576.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ MAX_NESTING: Final = 3
 """Most objects inside one another below ``properties`` ("max nesting depth is 3")."""
 
 MAX_STRING_CHARACTERS: Final = 255
-"""What Mixpanel keeps of a longer text ("we truncate all strings down to 255 characters")."""
+"""Characters that Mixpanel keeps of a longer text ("we truncate all strings down to 255 characters")."""
 
 MAX_INSERT_ID_BYTES: Final = 36
 """Longest ``$insert_id``."""
 
 INSERT_ID_CHARACTERS: Final = (string.ascii_letters + string.digits + "-").encode()
-"""What an ``$insert_id`` is made of."""
+"""Characters that an ``$insert_id`` may have."""
 
 MIN_TIME_MS: Final = 31_536_000_000
-"""1971-01-01T00:00:00Z, the first moment that Mixpanel takes, in milliseconds."""
+"""1971-01-01T00:00:00Z, the earliest time that Mixpanel accepts, in milliseconds."""
 
 MAX_AHEAD_MS: Final = 3_600_000
 """How far ahead of the server's clock a time may be; up to there it is rewritten to now."""
 
 TRACK_MAX_AGE_MS: Final = 432_000_000
-"""What /track takes: five days. Older events are dropped in silence ("Track Events")."""
+"""Age of the oldest event that /track takes: 5 days. Older ones are dropped in silence ("Track Events")."""
 
 TRACK_MARGIN_MS: Final = 3_600_000
-"""What the importer keeps clear of `TRACK_MAX_AGE_MS`, for clocks that differ and for queues."""
+"""Margin below `TRACK_MAX_AGE_MS`, for clocks that differ and for time spent in queues."""
 
 TRACK_ACCEPTED_AGE_MS: Final = TRACK_MAX_AGE_MS - TRACK_MARGIN_MS
 """How old an event may be that is sent to /track."""
 
 EVENTS_PER_SECOND: Final = 30_000
-"""What Mixpanel takes of one project ("Import Events", rate limits)."""
+"""Events that Mixpanel takes from one project in a second ("Import Events", rate limits)."""
 
 DELETABLE_DAYS: Final = 180
 """Mixpanel's own pages delete no events that are older ("Data Management", Data Deletion)."""

@@ -1,17 +1,17 @@
 """The rules that Mixpanel documents for an event: pure functions, without a clock and without files.
 
-A check returns a `Violation`, or None for what Mixpanel accepts. `limits` has the numbers. The mapper
-applies the checks to each record, the dry run goes by them, and the sandbox answers with them.
+A check returns a `Violation`, or None for what Mixpanel accepts. `limits` has the numbers. The mapper applies
+the checks to each record, in a dry run too, and the sandbox applies them to each event that it receives.
 
 The sources are pages of Mixpanel's documentation: "Import Events" (what is valid), "400 Bad Request" (how a
 refusal reads), "Server-side events with no logged-in user" (the ids that are refused), "Track Events" (the
 age limit), and the OpenAPI description of the ingestion API (the shape). Where a page is ambiguous, the
 stricter meaning is applied, which a well-formed event never notices:
 
-- "fewer than 255 properties" counts every key of ``properties``, also ``time`` and the ids. - "max nesting
-depth is 3" counts objects: the object that is a property's value is the first level; an object in an array
-is one level below what holds the array; an array itself is no level. - The refused ids are refused as the
-page spells them; ``Anonymous`` is not ``anonymous``.
+- "fewer than 255 properties" counts every key of ``properties``, also ``time`` and the ids.
+- "max nesting depth is 3" counts objects: the object that is a property's value is the first level; an object
+  in an array is one level below what holds the array; an array itself is no level.
+- The refused ids are refused as the page spells them; ``Anonymous`` is not ``anonymous``.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def check_insert_id(value: object) -> Violation | None:
 
 
 def to_milliseconds(value: int) -> int:
-    """Read an epoch as Mixpanel does: seconds or milliseconds, by magnitude.
+    """Return an epoch in milliseconds, read as Mixpanel does: as seconds or milliseconds, by magnitude.
 
     Valid milliseconds begin where seconds would lie beyond the year 2969, so none has two readings.
     """
@@ -134,7 +134,7 @@ def check_time(value: object, now_ms: int) -> Violation | None:
 
     Args:
         value: Integer seconds or milliseconds since the epoch.
-        now_ms: The clock that counts as the server's, in milliseconds since the epoch.
+        now_ms: The time at the server, in milliseconds since the epoch.
 
     Returns:
         None from 1971-01-01 up to one hour ahead of the clock, both included.
@@ -196,7 +196,7 @@ def _nested_problem(value: JSON) -> str:
 def check_encoding(event: object) -> Violation | None:
     """Check that every text can be written as UTF-8: no half of a surrogate pair, no stray byte.
 
-    A strict decoder never lets such a text pass; this is for what a lenient one has let through.
+    A strict JSON decoder refuses such a text; a lenient one does not.
     """
     if not isinstance(event, dict):
         return None
@@ -226,7 +226,7 @@ def check_event(event: object, size: int, now_ms: int) -> Violation | None:
     Args:
         event: The event as decoded JSON.
         size: Its length as uncompressed JSON, in bytes.
-        now_ms: The clock that counts as the server's, in milliseconds since the epoch.
+        now_ms: The time at the server, in milliseconds since the epoch.
 
     Returns:
         The first rule that it breaks; None for an event that Mixpanel accepts.
@@ -311,7 +311,7 @@ def note_on_names(names: tuple[str, ...]) -> str:
 
 def holds_long_text(value: JSON) -> bool:
     """Return whether a value has a text that is longer than Mixpanel keeps."""
-    stack: list[Any] = [value]
+    stack: list[JSON] = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
@@ -330,8 +330,8 @@ def holds_long_text(value: JSON) -> bool:
 def describe(value: object) -> str:
     """Return a value of JSON for a message: its JSON type and, if that is short, the value.
 
-    Unlike `importer.text.quoted`, which quotes what a file holds as Python writes it, this speaks JSON, as
-    Mixpanel's own refusals do: ``null``, ``true``, ``an array of 300 elements``.
+    `importer.text.quoted` writes a value as Python does; this one writes it as JSON, as Mixpanel's own
+    messages do: ``null``, ``true``, ``an array of 300 elements``.
     """
     match value:
         case None:
@@ -373,7 +373,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _is_utf8(value: object) -> bool:
     """Return whether every text in a value can be written as UTF-8."""
-    stack: list[Any] = [value]
+    stack: list[object] = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):

@@ -1,1 +1,1 @@
-"""From what was asked for to what was done: sources are resolved, jobs are prepared, run and retried."""
+"""From options to finished runs: sources are detected and surveyed, jobs are prepared, run and retried."""

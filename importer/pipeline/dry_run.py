@@ -1,10 +1,9 @@
-"""A dry run: in place of delivery, events are judged, compared and counted."""
+"""A dry run: events are counted and compared with each other, and none is delivered."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Sequence
-from types import TracebackType
 from typing import Self, cast
 
 from importer.model import Batch, Collisions, Delivered, Event, Rejection, SourceAudit, Status, Verdict
@@ -17,11 +16,10 @@ _NS_PER_MS = 1_000_000
 
 
 class DryRun:
-    """What a dry run does with the events of a job. Use it as a context: it may have temporary files.
+    """Takes the place of delivery in a dry run. Use it as a context manager: it may have temporary files.
 
     Attributes:
-        collisions: Events that Mixpanel would take for one another; None if events were not compared to the
-            end of a whole source.
+        collisions: Events that Mixpanel would merge; None if not all events of the source were compared.
     """
 
     def __init__(self, job: Job) -> None:
@@ -35,9 +33,7 @@ class DryRun:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._audit is not None:
             self._audit.close()
 
@@ -67,7 +63,7 @@ class DryRun:
             self._audit.add(events)
 
     def source_audit(self, records: int, notes: int) -> SourceAudit:
-        """Return what a dry run that came to its end knows of the source.
+        """Return what a finished dry run found out about the source.
 
         Args:
             records: Records in scope.

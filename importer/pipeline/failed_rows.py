@@ -1,4 +1,4 @@
-"""``--failed-rows``: a copy of the records that must be mended, and a mapping file that reads the copy."""
+"""``--failed-rows``: copies the records that must be mended, and writes a mapping file for the copy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from importer.source.copy import copy_records
 
 
 def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) -> int:
-    """Copy the rejected and invalid records of a run as they stand in the source.
+    """Copy the rejected and invalid records of a run exactly as the source has them.
 
     Args:
-        path: The copy; the mapping file that freezes the reading goes beside it.
+        path: The copy; the mapping file, which fixes the reading, goes beside it.
         source: The source of the run.
         results: The results of the run.
         reading: How the source was read.
@@ -28,11 +28,12 @@ def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) 
         SourceError: The source can't be read.
         OSError: The copy can't be written.
     """
-    choices = select_records(results, {Status.REJECTED, Status.INVALID})
+    selection = select_records(results, {Status.REJECTED, Status.INVALID})
     with path.open("wb") as out:
-        os.fchmod(out.fileno(), 0o600) if hasattr(os, "fchmod") else None
+        if hasattr(os, "fchmod"):  # pragma: no branch - Windows has none
+            os.fchmod(out.fileno(), 0o600)
         count = copy_records(
-            source, reading.dialect, reading.columns, (choice.row for choice in choices), out
+            source, reading.dialect, reading.columns, (choice.row for choice in selection), out
         )
     failed_rows_mapping_path(path).write_text(mapping_file.render(reading), "utf-8")
     return count

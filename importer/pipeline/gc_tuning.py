@@ -2,7 +2,7 @@
 
 A run makes millions of tuples and lists, and hardly a reference cycle. By default Python looks for cycles
 after every 700 new objects: a tenth of the CPU time of a run. Memory stays bounded: a request leaves no
-cycle behind (a test of the delivery counts it), and the collector still runs after 50,000 new objects.
+cycle behind (a test of the delivery counts them), and the collector still runs after 50,000 new objects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _THRESHOLDS = (50_000, 20, 50)
 
 @contextmanager
 def relaxed_gc() -> Iterator[None]:
-    """Collect seldom in this block, and nothing that was made before it."""
+    """Run the garbage collector less often in this block, and never on objects from before it."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

@@ -19,6 +19,7 @@ from importer.model import (
     Reading,
     RunKind,
 )
+from importer.profile.summary import EMPTY_SUMMARY
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, credential_digest, salt_for
 from importer.results.recovery import ResultsState
@@ -26,12 +27,12 @@ from importer.results.selection import Selection
 from importer.version import __version__
 
 _MIN_FOR_PERCENT = 1_000
-"""Outcomes from which on a percentage of them says something."""
+"""A percentage of fewer outcomes stops no run before its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaxErrors:
-    """``--max-errors``: when records without success stop the run.
+    """``--max-errors``: how many unsuccessful records stop the run.
 
     Attributes:
         limit: Records, or percent of those that have an outcome.
@@ -41,11 +42,11 @@ class MaxErrors:
     limit: float
     percent: bool = False
 
-    def reached(self, wrong: int, total: int, *, at_end: bool = False) -> bool:
-        """Return whether that many records without success, out of so many, are too many."""
+    def reached(self, unsuccessful: int, total: int, *, at_end: bool = False) -> bool:
+        """Return whether so many unsuccessful outcomes, out of a total, must stop the run."""
         if not self.percent:
-            return wrong > self.limit
-        return (at_end or total >= _MIN_FOR_PERCENT) and wrong * 100 > self.limit * total
+            return unsuccessful > self.limit
+        return (at_end or total >= _MIN_FOR_PERCENT) and unsuccessful * 100 > self.limit * total
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class RunOptions:
     """The options of a run or a retry, beside its sources.
 
     Attributes:
-        declared: The reading, as far as it is declared.
+        declared: What the options and the mapping file declare of the reading.
         kind: ``real``, ``dry-run`` or ``sandbox``.
         results: Where results go: a file, or a folder for several sources; None for the default.
         resume: Go on with existing results.
@@ -61,7 +62,7 @@ class RunOptions:
         limit: Most records of each source.
         failed_rows: Where rejected and invalid records are copied, or None.
         delivery: How hard and how fast to send.
-        max_errors: When to give up, or None.
+        max_errors: When to stop early; None for never.
         audit: Look for collisions of ids before sending.
         allow_collisions: Send in spite of them.
     """
@@ -109,25 +110,25 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of the sources of a run, all together, before anything is sent.
+    """What is known of the sources of a run, all together, before anything is sent; ``Survey()`` is nothing.
 
     Attributes:
         summary: Names and times of the events.
         columns: Each column, its type and examples; empty if no types were inferred.
-        whole: False if only the first records were looked at.
-        ids_differ: True if no two ids are equal, None if that isn't known.
+        whole: False if only the first records were read.
+        ids_differ: True if no two ids are equal; None if that isn't known.
         collisions: Events that Mixpanel would take for one another; None if events were not compared.
-        judged: Outcomes of a dry run of the same source and reading, if there was one.
-        noted: Records with a note in that dry run.
+        dry_run_counts: Outcomes of a dry run of the same source and reading, if there was one.
+        dry_run_notes: Records with a note in that dry run.
     """
 
-    summary: ProfileSummary
+    summary: ProfileSummary = EMPTY_SUMMARY
     columns: tuple[ColumnProfile, ...] = ()
     whole: bool = False
     ids_differ: bool | None = None
     collisions: Collisions | None = None
-    judged: Counts | None = None
-    noted: int = 0
+    dry_run_counts: Counts | None = None
+    dry_run_notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ class Job:
         target: Where its events go.
         options: The options of the run.
         survey: What is known of all sources of the run.
-        records: Records in scope, where they are known.
+        records: Records in scope; None if they were not counted.
         state: What the results file holds already.
-        selection: For a retry, the records that it takes up; None for a run.
+        selection: For a retry, the records that it sends again; None for a run.
     """
 
     path: Path
@@ -158,7 +159,7 @@ class Job:
 
     @property
     def parent(self) -> Path | None:
-        """For a retry, the results that it takes up."""
+        """For a retry, the results whose records it sends again; None for a run."""
         return None if self.selection is None else self.selection.runs[-1].results
 
 
@@ -173,7 +174,7 @@ class RunReport:
         seconds: How long it took.
         notes: Records with a note.
         state: The results' position and counts; None if the file on disk differs.
-        collisions: What a dry run found when it compared the events; None if it did not.
+        collisions: What a dry run found when it compared the events; None if it compared none.
     """
 
     job: Job
@@ -200,8 +201,8 @@ def new_manifest(
         fingerprint: The source as it is now.
         reading: How it is read.
         options: The options of the run.
-        target: Where its events go. No credential gets into the manifest, but enough to know it again.
-        salted_by: Results whose manifest has the salt for that, if it exists.
+        target: Where its events go. Of the credentials, the manifest gets a salted digest only.
+        salted_by: Results whose manifest has the salt for that digest, if it exists.
     """
     credentials = target.credentials
     salt = "" if credentials is None else salt_for(salted_by)

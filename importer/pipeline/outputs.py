@@ -1,4 +1,4 @@
-"""Where sources lie and where results go. No output may replace a source, or results that must be kept."""
+"""Which files a run reads and writes. No output may replace a source, or results that must be kept."""
 
 from __future__ import annotations
 

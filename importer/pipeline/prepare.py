@@ -1,4 +1,4 @@
-"""From options to jobs: everything that can be wrong is found here.
+"""From options to jobs: whatever stops a run before it sends is found here.
 
 Three steps, each of which ends in a value: the sources are surveyed, their reading is settled, and each
 source becomes a job. Nothing is sent and no results file is touched.
@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, TooManyErrors, UsageError
-from importer.model import NO_COLLISIONS, Fingerprint, Reading, SourceAudit
+from importer.model import NO_COLLISIONS, Dialect, Fingerprint, Reading, SourceAudit
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.survey import survey_sources
 from importer.profile.scan import find_collisions
-from importer.profile.summary import SummaryCounter
 from importer.progress import Progress, stage
 from importer.results.differences import check_overwrite, find_differences
 from importer.results.manifest import read_manifest
@@ -44,23 +43,17 @@ def prepare_jobs(
         sources: From `resolve_outputs`; standard input is spooled by now.
         options: The options of the run.
         target: Where events go.
-        now_ms: Milliseconds since the epoch: what stands for a missing time, if that is an option.
-        progress: Told how far the survey is.
+        now_ms: Milliseconds since the epoch: the time of a record without one, if that is declared.
+        progress: Where the progress of the survey is reported.
 
     Raises:
-        ImporterError: Whatever is wrong with sources, mapping, types, results or destination.
+        ImporterError: Sources, mapping, types, results or destination can't be used.
     """
-    started = {
-        source: _resumed(source, options, target, now_ms)
-        for source in sources
-        if options.resume and source.results.exists()
-    }
-    if started:
-        (first, like), *_ = started.items()
-        return [started.get(each) or _not_started(each, options, target, first, like) for each in sources]
+    if options.resume and any(source.results.exists() for source in sources):
+        return _resumed_jobs(sources, options, target, now_ms)
     detected = [detect_declared(source.path, options.declared) for source in sources]
     for source, found in zip(sources[1:], detected[1:], strict=True):
-        _check_alike(source, found, sources[0], detected[0])
+        _check_same_columns(source, found, sources[0], detected[0].columns, detected[0].dialect)
     draft = draft_reading(detected[0], options.declared, "", now_ms)
     surveyed = survey_sources(sources, detected, draft, options, now_ms=now_ms, progress=progress)
     reading = settle_reading(draft, surveyed.types)
@@ -79,30 +72,30 @@ def prepare_jobs(
         )
     ]
     _check_invalid(jobs[0].survey, options)
-    return _check_collisions(jobs, options, now_ms, progress)
+    return _compare_ids(jobs, options, now_ms, progress)
 
 
 def _check_invalid(survey: Survey, options: RunOptions) -> None:
-    """Stop if a dry run found more invalid records than ``--max-errors`` allows."""
-    judged = survey.judged
-    if judged is None or options.max_errors is None or options.limit is not None or options.kind == "dry-run":
+    """Check that a dry run found no more invalid records than ``--max-errors`` allows."""
+    counts = survey.dry_run_counts
+    if counts is None or options.max_errors is None or options.limit is not None or options.kind == "dry-run":
         return
-    if options.max_errors.reached(judged.invalid, judged.total, at_end=True):
+    if options.max_errors.reached(counts.invalid, counts.total, at_end=True):
         raise TooManyErrors(
-            f"the dry run found {judged.invalid:,} of {judged.total:,} records invalid: more than"
+            f"the dry run found {counts.invalid:,} of {counts.total:,} records invalid: more than"
             " --max-errors allows, so nothing was sent",
             "Mend them, or allow more.",
         )
 
 
-def _check_collisions(jobs: list[Job], options: RunOptions, now_ms: int, progress: Progress) -> list[Job]:
-    """Return the jobs once their ids are known not to lose events, or collisions are allowed.
+def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Progress) -> list[Job]:
+    """Compare the ids of events, and return the jobs with what was found.
 
     Raises:
-        UsageError: Events that differ share what Mixpanel takes for the identity of an event.
+        UsageError: Mixpanel would merge events that differ, and collisions are not allowed.
     """
     is_dry_run = options.kind == "dry-run"
-    # A dry run of one source compares its events as it makes them.
+    # A dry run of one source compares its events while it runs.
     wanted = len(jobs) > 1 if is_dry_run else "insert_id" in jobs[0].manifest.reading.fields
     if not options.audit or not wanted:
         return jobs
@@ -130,9 +123,11 @@ def _check_collisions(jobs: list[Job], options: RunOptions, now_ms: int, progres
     return [replace(job, survey=survey) for job in jobs]
 
 
-def _check_alike(source: SourceFile, found: DetectedSource, first: SourceFile, like: DetectedSource) -> None:
-    """Stop where a source can't share the mapping of the first one."""
-    expected = (like.columns, like.dialect.format)
+def _check_same_columns(
+    source: SourceFile, found: DetectedSource, first: SourceFile, columns: Sequence[str], dialect: Dialect
+) -> None:
+    """Check that a source can share the mapping of the first one, whose columns and dialect are given."""
+    expected = (columns, dialect.format)
     if found.dialect.has_cells and (found.columns, found.dialect.format) != expected:
         raise UsageError(
             f"{source.name} has other columns than {first.name}",
@@ -160,8 +155,21 @@ def _new_job(
     return Job(source.path, source.results, manifest, target, options, survey, in_scope)
 
 
-def _resumed(source: SourceFile, options: RunOptions, target: Target, now_ms: int) -> Job:
-    """Return the rest of a run that was stopped, read in the very same way."""
+def _resumed_jobs(
+    sources: Sequence[SourceFile], options: RunOptions, target: Target, now_ms: int
+) -> list[Job]:
+    """Return the jobs of a run that was stopped: sources with results, and those after them."""
+    resumed = {
+        source: _resumed_job(source, options, target, now_ms) for source in sources if source.results.exists()
+    }
+    first, first_job = next(iter(resumed.items()))
+    return [
+        resumed.get(source) or _unstarted_job(source, options, target, first, first_job) for source in sources
+    ]
+
+
+def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms: int) -> Job:
+    """Return the rest of a job that was stopped, read in the very same way."""
     old = read_manifest(manifest_path(source.results))
     if not source.path.exists() and source.name == "-":
         raise ResultsError(
@@ -185,9 +193,7 @@ def _resumed(source: SourceFile, options: RunOptions, target: Target, now_ms: in
             f"{source.results} can't be resumed: " + "; ".join(differ),
             "Give the command as it was, or begin anew with another --results.",
         )
-    survey = Survey(SummaryCounter().summary())
-    if old.audit is not None:
-        survey = Survey(old.audit.facts, whole=old.audit.whole)
+    survey = Survey() if old.audit is None else Survey(old.audit.facts, whole=old.audit.whole)
     records = old.scope
     if records is not None and options.limit != old.limit:
         whole = survey.summary.records if survey.whole else None
@@ -196,17 +202,16 @@ def _resumed(source: SourceFile, options: RunOptions, target: Target, now_ms: in
     return Job(source.path, source.results, new, target, options, survey, records, state)
 
 
-def _not_started(
-    source: SourceFile, options: RunOptions, target: Target, first: SourceFile, like: Job
+def _unstarted_job(
+    source: SourceFile, options: RunOptions, target: Target, first: SourceFile, first_job: Job
 ) -> Job:
-    """Return the job of a source that a stopped run had not come to, read as its other sources are."""
-    found, reading = detect_declared(source.path, options.declared), like.manifest.reading
-    _check_alike(source, found, first, DetectedSource(reading.dialect, reading.columns, ()))
+    """Return the job of a source that a stopped run had not come to, read as its first source is."""
+    found, reading = detect_declared(source.path, options.declared), first_job.manifest.reading
+    _check_same_columns(source, found, first, reading.columns, reading.dialect)
     reading = replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
-    survey = Survey(SummaryCounter().summary())
-    return _new_job(source, options, target, reading, take_fingerprint(source.path), survey, None)
+    return _new_job(source, options, target, reading, take_fingerprint(source.path), Survey(), None)
 
 
 def _current_fingerprint(path: Path, before: Fingerprint) -> Fingerprint:
-    """Return the fingerprint of a source, without reading it whole if nothing hints at a change."""
+    """Return the fingerprint of a source, reading it only if its size or time of change differ."""
     return before if is_unchanged(path, before) else take_fingerprint(path)

@@ -1,4 +1,4 @@
-"""Which records of a source a job is for, and the mapping by which each becomes an event."""
+"""Which records of a source a job sends, and the mapper that makes the event of each."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from importer.results.selection import Choice, Selection, first_attempts
 
 
 class RecordSelector(Protocol):
-    """Selects records of a source and makes their events."""
+    """Selects records of a source and maps them to events."""
 
     def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
-        """Return those of some consecutive records that the job is for."""
+        """Return those of some consecutive records that the job sends."""
 
     def map(self, chunk: Sequence[Record | Rejection]) -> Sequence[Event | Rejection]:
         """Return an event or a rejection for each of the last records that `select` returned."""
 
 
 class AllRecords:
-    """Every record, by one reading: what a run is for.
+    """The selector of a run: every record, by one reading.
 
     Args:
         reading: How the source is read.
@@ -38,7 +38,7 @@ class AllRecords:
 
 
 class RetrySelector:
-    """The records of a retry.
+    """The selector of a retry: the chosen records, each by the reading that is safe for it.
 
     A record that failed may have landed, so it must become the very same event as before: it is mapped by the
     reading of its first attempt. One that was invalid or rejected never landed, so a new reading may cure it.

@@ -1,4 +1,4 @@
-"""The reading of a source: what is declared, else what the names of its columns tell, else its values."""
+"""Decides the reading of a source: by what is declared, else by names of columns, else by values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.model import FIELDS, ColumnType, Reading
+from importer.model import FIELDS, JSON, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.options import dialect_options
 from importer.text import quoted
@@ -23,11 +23,11 @@ _SAME_OPTIONS: Final = sorted(
     & {each.name for each in fields(Reading)}
     - {"fields", "names", "types", "constants", "null", "missing_time"}
 )
-"""Options that are handed on as they are declared."""
+"""Options that a reading has under the same name, with the same values."""
 
 
 def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
-    """Return what a source is, as far as its first bytes and what is declared tell.
+    """Detect dialect and columns of a source, by what is declared and else by its first bytes.
 
     Raises:
         SourceError: It can't be read, or has no known format.
@@ -46,17 +46,17 @@ def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
 def draft_reading(
     detected: DetectedSource, declared: DeclaredReading, source_name: str, now_ms: int
 ) -> Reading:
-    """Return the reading of a source but for the types that only a survey can tell.
+    """Return the reading of a source, without the types that must be inferred.
 
     Args:
-        detected: What the source is.
-        declared: The reading, as far as it is declared.
+        detected: Dialect, columns and first records of the source.
+        declared: What the options and the mapping file declare of the reading.
         source_name: Base name of the source.
-        now_ms: What a record without a time gets, if that is declared: milliseconds since the epoch.
+        now_ms: Milliseconds since the epoch: the time of a record without one, if that is declared.
 
     Raises:
         MappingError: The columns don't fit what is declared, or a field has no column or two.
-        SourceError: JSONL without a line that could be read.
+        SourceError: No line at the beginning of a JSONL source could be read.
         UsageError: Declarations that contradict each other.
     """
     columns, jsonl = detected.columns, not detected.dialect.has_cells
@@ -80,7 +80,7 @@ def draft_reading(
         paths=jsonl,
         times=_column_of_times(detected),
     )
-    types |= _unmapped(declared, columns)
+    types |= _skipped_columns(declared, columns)
     _check_local_epochs(declared)
     return Reading(
         dialect=detected.dialect,
@@ -97,7 +97,7 @@ def draft_reading(
 
 
 def _same_options(declared: DeclaredReading) -> dict[str, Any]:
-    """Return the declared options that a reading has under the same name and with the same values."""
+    """Return those of `_SAME_OPTIONS` that are declared, by name."""
     values = {name: getattr(declared, name) for name in _SAME_OPTIONS}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -105,7 +105,7 @@ def _same_options(declared: DeclaredReading) -> dict[str, Any]:
 def _column_of_times(detected: DetectedSource) -> str:
     """Return the first column whose first values all look like times; empty if there is none."""
     sample = detected.sample[:50]
-    reader = TimeReader("UTC")  # any zone will do to tell a time without one
+    reader = TimeReader("UTC")  # with a zone, a time without one can be read too
     for index, column in enumerate(detected.columns):
         key: Any = index if detected.dialect.has_cells else column
         try:
@@ -125,8 +125,8 @@ def _is_time(reader: TimeReader, value: object) -> bool:
     return True
 
 
-def _unmapped(declared: DeclaredReading, columns: Sequence[str]) -> dict[str, ColumnType]:
-    """Return the type ``skip`` for columns that are declared to be no field."""
+def _skipped_columns(declared: DeclaredReading, columns: Sequence[str]) -> dict[str, ColumnType]:
+    """Return the type ``skip`` for columns named like a field that is declared to have no column."""
     names = [PROPERTY_OF.get(field_, "") for field_, column in declared.fields.items() if not column]
     return {name: "skip" for name in names if name in columns and name not in declared.types}
 
@@ -149,26 +149,27 @@ def _check_columns(table: str, names: Sequence[str], columns: Sequence[str]) -> 
             )
 
 
-def _constant(name: str, value: Any, types: Mapping[str, ColumnType]) -> Any:
-    """Return the value of a ``--set``: text, unless ``--type`` says otherwise."""
+def _constant(name: str, value: JSON, types: Mapping[str, ColumnType]) -> JSON:
+    """Return the value of a ``--set``: text, unless ``--type`` declares another type."""
     kind = types.get(name, "string")
     if not isinstance(value, str) or kind in ("string", "time") or name in FIELDS:
         return value
     try:
         if kind == "json":
-            return loads(value.encode())[0]
+            parsed: JSON = loads(value.encode())[0]
+            return parsed
         return {"integer": to_integer, "number": to_number, "boolean": to_boolean}[kind](value)
     except (KeyError, ValueError) as error:
         raise UsageError(f"--set {name}={value}: {error}", f"Mend it, or leave out --type {name}.") from None
 
 
 def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:
-    """Return a reading with all its types: those that were declared, else those that a survey found."""
+    """Return a reading with all its types: the declared ones, else those that a survey inferred."""
     return replace(draft, types={**types, **draft.types})
 
 
 def needs_types(draft: Reading) -> bool:
-    """Return whether the type of a column is neither declared nor found out yet."""
+    """Return whether a column that becomes a property has no type yet."""
     mapped = set(draft.fields.values())
     return draft.dialect.has_cells and any(
         column not in draft.types and column not in mapped for column in draft.columns
@@ -188,11 +189,11 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     """
     columns_of = {**reading.fields, **declared.fields}
     types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}
-    types |= _unmapped(declared, reading.columns)
+    types |= _skipped_columns(declared, reading.columns)
     constants = {n: _constant(n, v, declared.types) for n, v in declared.constants.items()}
     changes = _same_options(declared)
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
-    if reading.dialect.has_cells:  # JSONL has no such parts, whatever is declared
+    if reading.dialect.has_cells:  # for JSONL, these declarations mean nothing
         dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)
         if declared.header is not None:
             dialect["header"] = declared.header

@@ -1,4 +1,4 @@
-"""The records that failed, and only those: chosen from the results, read again from the source."""
+"""Prepares a retry: chooses records from the results, and checks that reading them again is safe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import spool_path
 from importer.pipeline.resolve import redeclare
-from importer.profile.summary import SummaryCounter
 from importer.results.differences import find_differences
 from importer.results.manifest import Manifest, read_manifest, relative_link
 from importer.results.paths import manifest_path, retry_path
@@ -38,32 +37,27 @@ def prepare_retry(
 
     Args:
         results: The results of a run or of a retry.
-        options: The options of the retry; what they declare replaces what the run was read with.
+        options: The options of the retry; what they declare replaces that part of the run's reading.
         target: Where events go: it must be where the run sent them.
         now: Milliseconds since the epoch.
         statuses: Only records with these outcomes; None for all without success.
         error_contains: Only records whose error holds this text.
-        source_changed: The source is another file now; it is checked against what was sent.
+        source_changed: True if the source may have changed; it is then checked against what was sent.
 
     Raises:
-        ResultsError: The results can't be retried so; the remedy is the command that does it right.
+        ResultsError: The results, the source or the options don't allow it; the remedy says what does.
     """
-    parent = read_manifest(manifest_path(results))
-    if parent.kind == "dry-run":
-        raise ResultsError(
-            f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
-            f"Mend what is invalid, then: mixpanel-importer run {parent.source}",
-        )
+    parent = _parent_manifest(results)
     child = options.results or retry_path(results)
-    before = _stopped_retry(child, options)
-    if before is None:
+    stopped = _stopped_retry(child, options)
+    if stopped is None:
         check_retriable(results)
     else:
-        statuses, error_contains = before.statuses, before.error_contains
+        statuses, error_contains = stopped.statuses, stopped.error_contains
     selection = select_records(results, statuses, error_contains)
     path = spool_path(selection.runs[0].results) if parent.source == "-" else Path(parent.source)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
-    reading = redeclare((before or parent).reading, options.declared, now())
+    reading = redeclare((stopped or parent).reading, options.declared, now())
     Mapper(reading, now)  # raises if the new reading does not fit the columns
     manifest = replace(
         new_manifest(parent.source, parent.fingerprint, reading, options, target, salted_by=results),
@@ -72,43 +66,45 @@ def prepare_retry(
         statuses=None if statuses is None else tuple(statuses),
         error_contains=error_contains,
     )
-    manifest = _checked_manifest(manifest, results, parent, child, before)
-    fingerprint = (
-        _checked_source(path, parent, selection, now, changed=source_changed)
-        if before is None
-        else _source_at_start(path, before)
-    )
+    manifest = _checked_manifest(manifest, results, parent, child, stopped)
+    if stopped is None:
+        fingerprint = _checked_source(path, parent, selection, now, changed=source_changed)
+    else:
+        fingerprint = _source_at_start(path, stopped)
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
-    return Job(
-        path,
-        child,
-        replace(manifest, fingerprint=fingerprint),
-        target,
-        options,
-        Survey(SummaryCounter().summary()),
-        len(selection),
-        inspect_results(child),
-        selection,
-    )
+    manifest = replace(manifest, fingerprint=fingerprint)
+    state = inspect_results(child)
+    return Job(path, child, manifest, target, options, Survey(), len(selection), state, selection)
+
+
+def _parent_manifest(results: Path) -> Manifest:
+    """Return the manifest of the results to retry, which must not be of a dry run."""
+    parent = read_manifest(manifest_path(results))
+    if parent.kind == "dry-run":
+        raise ResultsError(
+            f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
+            f"Mend what is invalid, then: mixpanel-importer run {parent.source}",
+        )
+    return parent
 
 
 def _checked_manifest(
-    manifest: Manifest, results: Path, parent: Manifest, child: Path, before: Manifest | None
+    manifest: Manifest, results: Path, parent: Manifest, child: Path, stopped: Manifest | None
 ) -> Manifest:
-    """Return the manifest of a retry, once it is known to send to where the run sent."""
-    if before is not None:
-        manifest = replace(manifest, started=before.started, retried_by=before.retried_by)
+    """Return the manifest of a retry, checked to send to where the run sent."""
+    if stopped is not None:
+        manifest = replace(manifest, started=stopped.started, retried_by=stopped.retried_by)
     if manifest.kind == "sandbox":
         manifest = replace(manifest, base_url=parent.base_url)
-    # What /track would drop, /import takes; it is the same project, so what landed is known again by its id.
-    _check_same(results, replace(parent, endpoint=manifest.endpoint), manifest, manifest.reading)
-    if before is not None:
-        _check_same(child, before, manifest, before.reading)
+    # The endpoint may differ: /import takes what /track would drop, and one project has the same ids in both.
+    _check_same_destination(results, replace(parent, endpoint=manifest.endpoint), manifest, manifest.reading)
+    if stopped is not None:
+        _check_same_destination(child, stopped, manifest, stopped.reading)
     return manifest
 
 
 def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, changed: bool) -> None:
-    """Stop if records that may have landed can't be checked to become the same events again."""
+    """Check that records which may have landed can be proved to become the same events again."""
     if not selection.counts.failed:
         return
     first = "Retry those first, as the source was then: --status failed"
@@ -122,7 +118,7 @@ def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, c
 
 
 def _stopped_retry(child: Path, options: RunOptions) -> Manifest | None:
-    """Return the manifest of the retry that is to be finished, or None for a new one."""
+    """Return the manifest of the stopped retry that is resumed; None for a new retry."""
     if options.resume and (child.exists() or manifest_path(child).exists()):
         return read_manifest(manifest_path(child))
     if child.exists() and not options.overwrite:
@@ -133,7 +129,7 @@ def _stopped_retry(child: Path, options: RunOptions) -> Manifest | None:
     return None
 
 
-def _check_same(results: Path, old: Manifest, new: Manifest, reading: Reading) -> None:
+def _check_same_destination(results: Path, old: Manifest, new: Manifest, reading: Reading) -> None:
     differ = find_differences(replace(old, reading=reading, fingerprint=new.fingerprint), new)
     if differ:
         raise ResultsError(
@@ -145,7 +141,10 @@ def _check_same(results: Path, old: Manifest, new: Manifest, reading: Reading) -
 def _checked_source(
     path: Path, parent: Manifest, selection: Selection, now: Callable[[], int], *, changed: bool
 ) -> Fingerprint:
-    """Return what the source is now; it must be what it was, or hold the same records where they landed."""
+    """Return the fingerprint of the source.
+
+    It must be unchanged or, if ``changed`` allows another, hold the same records wherever one was imported.
+    """
     if is_unchanged(path, parent.fingerprint):
         return parent.fingerprint
     if not changed:
@@ -161,7 +160,7 @@ def _checked_source(
 
 
 def _source_at_start(path: Path, stopped: Manifest) -> Fingerprint:
-    """Return what the source was when a stopped retry began: it must be that still."""
+    """Return the fingerprint of the source as it was when a stopped retry began, if it is unchanged."""
     if not is_unchanged(path, stopped.fingerprint):
         raise ResultsError(
             f"{path} has changed since this retry began", "Put the file back as it was then, and resume."
@@ -170,7 +169,7 @@ def _source_at_start(path: Path, stopped: Manifest) -> Fingerprint:
 
 
 def _check_landed(path: Path, readings: Sequence[Reading], results: Path, now: Callable[[], int]) -> None:
-    """Stop at the first record that was imported and makes another event today, by any reading of before."""
+    """Check that each imported record still makes the event that was sent, by one of the earlier readings."""
     landed = read_successes(results)
     wanted = next(landed, None)
     mappers = [Mapper(reading, now) for reading in readings]

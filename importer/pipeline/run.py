@@ -1,4 +1,4 @@
-"""The main job: records in, events out, an outcome for every record."""
+"""Runs a job: reads records, maps them to events, delivers these, and writes an outcome for every record."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def run_job(
     stop: threading.Event,
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> RunReport:
-    """Do a job.
+    """Run a job.
 
     Args:
         job: From `prepare_jobs` or `prepare_retry`.
-        progress: Told how far the run is.
+        progress: Where the progress of the run is reported.
         stop: Set it to end the run in good order.
         now: Milliseconds since the epoch.
 
     Returns:
-        The report. What stopped the run is in it: whatever happens, the manifest says how the run ended.
+        The report. An error that stopped the run is in it, not raised: the manifest is written all the same.
 
     Raises:
         ResultsError: The results are in use by another run, or can't be used.
@@ -82,7 +82,7 @@ def run_job(
 
 @dataclass(slots=True)
 class _Tally:
-    """What was read from the source, whatever became of it.
+    """Counts of what was read from the source.
 
     Attributes:
         records: Records in scope, those of a resumed run's first part included.
@@ -99,7 +99,7 @@ def _transfer(
     job: Job, results: ResultsWriter, tally: _Tally, dry_run: DryRun | None, progress: Progress,
     stop: threading.Event, now: Callable[[], int],
 ) -> None:  # fmt: skip
-    """Bring every record in scope from the source to its line in the results."""
+    """Read every record in scope, deliver its event, and write its line of the results."""
     reading = job.manifest.reading
     title = "Importing" if dry_run is None else "Checking"
     with (
@@ -135,7 +135,7 @@ def _deliver(
     job: Job, chunks: Iterable[Sequence[Event | Rejection]], buffer: OutcomeBuffer, results: ResultsWriter,
     progress: Progress, stop: threading.Event, now: Callable[[], int],
 ) -> Generator[Delivered, None, None]:  # fmt: skip
-    """Send the events of a job to where they go."""
+    """Send the events of a job to its destination, and yield the batches with their verdicts."""
 
     def write_before_waiting() -> None:
         buffer.flush()
@@ -198,7 +198,11 @@ def _check_last_row(job: Job, row: int) -> None:
 
 
 def _check_state(job: Job) -> ResultsState:
-    """Return what the results hold, if nothing else wrote them since this run was prepared."""
+    """Return what the results hold.
+
+    Raises:
+        ResultsError: Another run wrote them since this one was prepared.
+    """
     if job.options.overwrite:
         check_overwrite(job.results, job.manifest)
         return ResultsState()
@@ -217,17 +221,17 @@ def _open_writer(job: Job) -> ResultsWriter:
     return ResultsWriter.create(job.results, overwrite=job.options.overwrite)
 
 
-def _check_max_errors(job: Job, wrong: int, total: int, *, at_end: bool = False) -> None:
-    limit = job.options.max_errors
-    if limit is not None and limit.reached(wrong, total, at_end=at_end):
+def _check_max_errors(job: Job, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
+    max_errors = job.options.max_errors
+    if max_errors is not None and max_errors.reached(unsuccessful, total, at_end=at_end):
         raise TooManyErrors(
-            f"{wrong:,} of {total:,} records were not taken: more than --max-errors allows",
+            f"{unsuccessful:,} of {total:,} records were not taken: more than --max-errors allows",
             "The error column of the results says why.",
         )
 
 
 def _link(parent: Path, child: Path) -> None:
-    """Note in the manifest of a run that it is being retried, so that nobody retries it twice."""
+    """Write into the manifest of a run which retry it has, so that nobody retries it twice."""
     with Lock(parent):
         manifest = read_manifest(manifest_path(parent))
         link = relative_link(parent, child)
@@ -242,7 +246,7 @@ def _link(parent: Path, child: Path) -> None:
 
 
 def _verify(job: Job, tally: _Tally, counts: Counts, state: ResultsState | None) -> ImporterError | None:
-    """Return why a finished run can't be trusted, if it can't."""
+    """Return the error of a finished run whose counts, file or source don't agree; None if they do."""
     if state is None:
         return ReconciliationError(
             f"{job.results} does not hold what was written to it: {counts.total:,} outcomes",

@@ -24,7 +24,7 @@ _TIMEOUT: Final = 30.0
 
 
 class TrackResult(TypedDict):
-    """What became of an event.
+    """The result of `track`.
 
     Keys:
         success: Whether Mixpanel took the event.
@@ -48,10 +48,10 @@ def track(
     *,
     token: str | None = None,
 ) -> TrackResult:
-    """Send one event to Mixpanel, in one request, and return what became of it.
+    """Send one event to Mixpanel in one request, and return the result.
 
-    It goes to ``/track``; if it is older than 5 days, less an hour of margin, to ``/import``, because
-    ``/track`` drops such an event and still answers ``1``. Two equal calls are two events.
+    The event goes to ``/track``. One that is older than 5 days, less an hour of margin, goes to ``/import``,
+    because ``/track`` drops such an event and still answers ``1``. Two equal calls are two events.
 
     Args:
         event: Name of the event. White space around it is removed, and around ``distinct_id`` and ``ip``.

@@ -1,1 +1,1 @@
-"""What a source holds: one pass over its records, watched by observers that can be merged."""
+"""What a source holds: one pass over its records, which observers follow."""

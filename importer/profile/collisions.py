@@ -1,4 +1,4 @@
-"""The collision audit: which events Mixpanel would take for one another.
+"""The collision audit: which events Mixpanel would merge.
 
 Mixpanel keeps one of the events that share name, distinct_id, time and ``$insert_id``; when it compacts its
 data, hours to weeks later, a shared calendar day is enough (reference/event-deduplication). An id column
@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from struct import Struct
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from importer.model import NO_COLLISIONS, Collisions, Event
 from importer.profile.spill import Spill
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _DAY_MS: Final = 86_400_000
 _FINGERPRINT: Final = Struct("=16sQQQ")  # key, content, time, row
@@ -28,7 +32,7 @@ _MAX_PAIRS: Final = 5
 class CollisionAudit:
     """Compares events by what Mixpanel compares, and by their whole content.
 
-    Use it as a context: its temporary files are removed at the end.
+    Use it as a context manager: its temporary files are removed at the end.
 
     Args:
         folder: As for `Spill`.
@@ -117,7 +121,7 @@ def _compare(block: bytes) -> Collisions:
     )
 
 
-def _pairs(pairs: Any) -> tuple[tuple[int, int], ...]:
+def _pairs(pairs: NDArray[np.uint64]) -> tuple[tuple[int, int], ...]:
     import numpy as np  # noqa: PLC0415 - as above
 
     low, high = pairs.min(axis=1), pairs.max(axis=1)

@@ -12,9 +12,9 @@ import orjson
 from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER, SAFE_DIGITS
 from importer.model import ColumnProfile, ColumnType
 
-_OF_FRACTIONS: Final = tuple(".eE")
-# Blanks, and how all begins in JSON that is neither a number nor null.
-_OTHER_JSON: Final = tuple(' \t\n\r"[{tfn')
+_FRACTION_MARKS: Final = tuple(".eE")
+# Blanks, and the first characters of JSON values that are no numbers.
+_NO_NUMBER_MARKS: Final = tuple(' \t\n\r"[{tfn')
 _are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
 _EXAMPLES: Final = 3
 _HEAD: Final = 100
@@ -23,7 +23,7 @@ _ALL_CANDIDATES: Final[tuple[ColumnType, ...]] = ("boolean", "integer", "number"
 
 @dataclass(slots=True)
 class _Column:
-    """What is known of one column. All of it depends on the values and their order alone.
+    """What is known of one column. It depends only on the values and their order, not on the chunks.
 
     Attributes:
         name: Name of the column.
@@ -43,37 +43,37 @@ class _Column:
     not_number: str | None = None
     not_boolean: str | None = None
 
-    def add(self, cells: Sequence[str], gaps: frozenset[str]) -> None:
-        """Look at further cells.
+    def add(self, cells: Sequence[str], nulls: frozenset[str]) -> None:
+        """Take further cells into account.
 
         Args:
             cells: The cells.
-            gaps: Texts that mean "no value".
+            nulls: Texts that mean "no value".
         """
-        only_empty = len(gaps) == 1
+        only_empty = len(nulls) == 1
         if len(self.head) == _HEAD and len(self.examples) < _EXAMPLES:
             known = sum(map(cells.count, self.examples))
-            if known + sum(map(cells.count, gaps)) == len(cells):  # nothing new
+            if known + sum(map(cells.count, nulls)) == len(cells):  # nothing new
                 self.filled += known
                 return
         elif len(self.head) == _HEAD and not self.candidates:  # the type is settled
-            self.filled += len(cells) - (0 if only_empty and all(cells) else sum(map(cells.count, gaps)))
+            self.filled += len(cells) - (0 if only_empty and all(cells) else sum(map(cells.count, nulls)))
             return
-        values = list(filter(None, cells)) if only_empty else [cell for cell in cells if cell not in gaps]
+        values = list(filter(None, cells)) if only_empty else [cell for cell in cells if cell not in nulls]
         self.filled += len(values)
         self._add_first(values, values)
         if values and self.candidates:
             self._narrow(values)
 
     def add_counted(self, filled: int, kind: str) -> bool:
-        """Count further cells without looking at each.
+        """Count further cells without reading each.
 
         Args:
             filled: How many have a value.
             kind: What all of these are: ``integer``, ``number``, or empty if that isn't known.
 
         Returns:
-            False if the type is not settled by that, and each cell must be looked at.
+            False if that does not settle the type: then `add` must read each cell.
         """
         if len(self.examples) < _EXAMPLES or len(self.head) < _HEAD:
             return False
@@ -94,8 +94,8 @@ class _Column:
 
     def profile(self) -> ColumnProfile:
         kind = self.candidates[0] if self.candidates and self.filled else "string"
-        because = self._odd_value() if kind == "string" else ""
-        return ColumnProfile(self.name, kind, self.filled, self.examples, because)
+        odd_value = self._odd_value() if kind == "string" else ""
+        return ColumnProfile(self.name, kind, self.filled, self.examples, odd_value)
 
     def _add_first(self, distinct: Sequence[str], head: Sequence[str]) -> None:
         """Keep further values as long as they are among the first ones."""
@@ -105,7 +105,7 @@ class _Column:
             self.head += tuple(head[: _HEAD - len(self.head)])
 
     def _narrow(self, values: Sequence[str]) -> None:
-        """Drop the candidates that some further values are not."""
+        """Drop the candidates that do not fit some further values."""
         self.candidates = _still_fit(self.candidates, values)
         if "number" not in self.candidates and self.not_number is None:
             self.not_number = _first_misfit("number", values)
@@ -126,7 +126,7 @@ class _Column:
 
 
 def _still_fit(candidates: tuple[ColumnType, ...], values: Sequence[str]) -> tuple[ColumnType, ...]:
-    """Return the candidates that fit some further values; what is an integer is a number, too."""
+    """Return the candidates that fit some further values; an integer is a number, too."""
     for at, kind in enumerate(candidates):
         if _FITS[kind](values):
             return candidates[at:] if kind == "integer" else (kind,)
@@ -135,7 +135,7 @@ def _still_fit(candidates: tuple[ColumnType, ...], values: Sequence[str]) -> tup
 
 def _are_integers(values: Sequence[str]) -> bool:
     joined = _short_numbers(values)
-    if joined and not any(map(joined.__contains__, _OF_FRACTIONS)):
+    if joined and not any(map(joined.__contains__, _FRACTION_MARKS)):
         return True
     try:
         numbers = list(map(int, values))
@@ -165,12 +165,13 @@ def _all_numbers(values: Sequence[str]) -> bool:
 
 
 def _short_numbers(values: Sequence[str]) -> str:
-    """Return the values joined if each is a number that a double can hold; may miss some.
+    """Return the values, joined, if each is a number that a double can hold; else an empty text.
 
-    They are read as JSON: the grammar of numbers is the same.
+    The values are read as JSON: the grammar of numbers is the same. The check is quick, and fails for some
+    values that are such numbers.
     """
     joined = ",".join(values)
-    if any(map(joined.__contains__, _OTHER_JSON)):
+    if any(map(joined.__contains__, _NO_NUMBER_MARKS)):
         return ""
     try:
         found: list[Any] = orjson.loads(f"[{joined}]")
@@ -178,7 +179,7 @@ def _short_numbers(values: Sequence[str]) -> str:
         return ""
     if len(found) != len(values):  # one may hold a comma itself
         return ""
-    # What is not negative is no more than its sum, however that is rounded.
+    # No number that is not negative is greater than the sum, however the sum is rounded.
     if ("-" in joined or sum(found) >= MAX_INTEGER) and max(map(len, values)) > SAFE_DIGITS:
         return ""
     return joined
@@ -200,7 +201,7 @@ def _first_misfit(kind: ColumnType, values: Iterable[str]) -> str | None:
 
 
 class TypeInference:
-    """Infers one type for each column by looking at every value.
+    """Infers one type for each column from all its values.
 
     Memory does not grow with the file: a column keeps its candidates and a few values.
     """
@@ -213,26 +214,26 @@ class TypeInference:
             null: Texts that mean "no value" beside the empty cell.
         """
         self._columns = [_Column(name) for name in columns]
-        self._gaps = frozenset({"", *null})
+        self._nulls = frozenset({"", *null})
 
     def add(
         self,
         column: Callable[[int], Sequence[str]],
         count_column: Callable[[int], tuple[int, str]] | None = None,
     ) -> None:
-        """Look at the cells of some records.
+        """Take the cells of some records into account.
 
         Args:
-            column: Returns the cells of a column, by its place.
-            count_column: Returns how many cells of a column are not empty, and what all of these are as far
-                as that is known: ``integer``, ``number`` or nothing.
+            column: Returns the cells of a column, by its index.
+            count_column: Returns how many cells of a column are not empty, and the type of all of these:
+                ``integer``, ``number``, or empty if that isn't known.
         """
         for at, known in enumerate(self._columns):
-            if not (count_column and len(self._gaps) == 1 and known.add_counted(*count_column(at))):
-                known.add(column(at), self._gaps)
+            if not (count_column and len(self._nulls) == 1 and known.add_counted(*count_column(at))):
+                known.add(column(at), self._nulls)
 
     def merge(self, later: TypeInference) -> None:
-        """Add what was seen of the same columns in a later part of the source, or in another source.
+        """Add what is known of the same columns in a later part of the source, or in another source.
 
         The profiles are then those of one pass over both.
         """

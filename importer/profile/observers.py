@@ -1,7 +1,4 @@
-"""What watches the records of a source as they stream: each observer looks at one thing.
-
-Observers of two parts of a source can be merged. The result is that of one observer over both parts.
-"""
+"""Observers of the records of a source as they stream, each for one purpose: types, counts, ids."""
 
 from __future__ import annotations
 
@@ -24,8 +21,8 @@ from importer.profile.unique import UniqueCheck
 _values_of: Final = attrgetter("values")
 
 
-class Part:
-    """Consecutive items of a source, as columns: made once, when the first observer asks for them.
+class ColumnarChunk:
+    """A chunk of the items of a source, as columns. These are made once, on the first use.
 
     Args:
         items: Records and rejections: a list, or a `speedups.Block`.
@@ -38,7 +35,7 @@ class Part:
 
     @cached_property
     def _values(self) -> list[Any]:
-        """The values of the records; rejections are left out."""
+        """The values of the records in the chunk, without its rejections."""
         items = list(self.items)  # a block makes its records anew each time
         if set(map(type, items)) == {Record}:
             return list(map(_values_of, items))
@@ -46,7 +43,7 @@ class Part:
 
     @property
     def records(self) -> int:
-        """How many items could be read."""
+        """How many of the items are records."""
         return len(self.items) if self.block is not None else len(self._values)
 
     @cached_property
@@ -58,15 +55,15 @@ class Part:
         return self._columns[index] if self.block is None else self.block.column(index)
 
     def objects(self) -> list[Any]:
-        """Return the objects of the records."""
+        """Return the objects of the records (JSONL)."""
         return self._values
 
 
 class Observer(Protocol):
-    """What looks at all records of a source, part by part."""
+    """Receives all records of a source, chunk by chunk."""
 
-    def observe(self, part: Part) -> None:
-        """Look at further records."""
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """Receive the next records."""
 
 
 class TypeObserver:
@@ -79,10 +76,10 @@ class TypeObserver:
     def __init__(self, reading: Reading) -> None:
         self.inference = TypeInference(reading.columns, reading.null)
 
-    def observe(self, part: Part) -> None:
+    def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
-        if part.records:
-            self.inference.add(part.column, part.block.survey if part.block is not None else None)
+        if chunk.records:
+            self.inference.add(chunk.column, chunk.block.survey if chunk.block is not None else None)
 
 
 class SummaryObserver:
@@ -96,24 +93,24 @@ class SummaryObserver:
         self.counter = SummaryCounter()
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
-        self._find_events = _finder(reading, "event")
-        self._find_times = _finder(reading, "time")
+        self._find_events = _make_finder(reading, "event")
+        self._find_times = _make_finder(reading, "time")
 
-    def observe(self, part: Part) -> None:
+    def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         counter = self.counter
-        counter.records += len(part.items)
-        counter.unreadable += len(part.items) - part.records
-        if not part.records:
+        counter.records += len(chunk.items)
+        counter.unreadable += len(chunk.items) - chunk.records
+        if not chunk.records:
             return
-        names = self._find_events(part)
+        names = self._find_events(chunk)
         if set(map(type, names)) != {str} or not all(names):
             names = [name for name in names if isinstance(name, str) and name]
         counter.add_names(names)
-        values = self._find_times(part)
+        values = self._find_times(chunk)
         if not all(values):
             values = [value for value in values if value is not None and value != ""]
-        counter.no_time += part.records - len(values)
+        counter.no_time += chunk.records - len(values)
         if values:
             counter.add_instants(self._instants(values))
 
@@ -141,16 +138,16 @@ class SummaryObserver:
 
 
 class IdObserver:
-    """Looks whether the ``$insert_id`` of each event is unique, without making the events.
+    """Checks whether the ``$insert_id`` of each event is unique, without making the events.
 
     Args:
         reading: Maps ``insert_id`` to a column.
-        check: Where ids are added; several observers may share it.
+        check: Receives the ids; several observers may share it.
         now: Milliseconds since the epoch.
-        limit: Most records to look at; None for all.
+        limit: Most records to check; None for all.
 
     Attributes:
-        in_doubt: True if two ids are equal, or a record brings none: all events must be compared.
+        in_doubt: True if two ids are equal or a record has none: then all events must be compared.
     """
 
     def __init__(
@@ -168,41 +165,41 @@ class IdObserver:
             self._mapper = Mapper(reading, now)
             self._ids_of = self._ids_of_objects
 
-    def observe(self, part: Part) -> None:
+    def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         if self.in_doubt or self._left == 0:
             return
-        if self._left is not None and len(part.items) > self._left:
-            part = Part(part.items[: self._left], has_cells=part.block is not None)
+        if self._left is not None and len(chunk.items) > self._left:
+            chunk = ColumnarChunk(chunk.items[: self._left], has_cells=chunk.block is not None)
         if self._left is not None:
-            self._left -= len(part.items)
-        ids = self._ids_of(part)
+            self._left -= len(chunk.items)
+        ids = self._ids_of(chunk)
         self.in_doubt = ids is None or not self._check.add(ids)
 
-    def _ids_of_cells(self, part: Part) -> Sequence[str] | None:
-        """Return the cells of the column: if these differ, so do the ids. None if one is empty."""
-        cells = part.column(self._column) if part.records else ()
+    def _ids_of_cells(self, chunk: ColumnarChunk) -> Sequence[str] | None:
+        """Return the cells of the id column: if all differ, so do the ids. None if one is empty."""
+        cells = chunk.column(self._column) if chunk.records else ()
         return None if any(map(cells.count, self._nulls)) else cells
 
-    def _ids_of_objects(self, part: Part) -> Sequence[str] | None:
-        return self._mapper.insert_ids(part.items)
+    def _ids_of_objects(self, chunk: ColumnarChunk) -> Sequence[str] | None:
+        return self._mapper.insert_ids(chunk.items)
 
 
-def _finder(reading: Reading, field: Field) -> Callable[[Part], Sequence[Any]]:
-    """Return what finds the values of a field as they stand in the records of a part."""
+def _make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
+    """Return a function that finds the values of a field in the records of a chunk."""
     if field in reading.constants:
         constant = reading.constants[field]
-        return lambda part: [constant] * part.records
+        return lambda chunk: [constant] * chunk.records
     column = reading.fields.get(field)
     if column is None:
-        return lambda part: [None] * part.records
+        return lambda chunk: [None] * chunk.records
     if reading.dialect.has_cells:
         index = reading.columns.index(column)
-        return lambda part: part.column(index)
+        return lambda chunk: chunk.column(index)
     path = path_to(column, reading.columns)
 
-    def follow(part: Part) -> Sequence[Any]:
-        values: Sequence[Any] = part.objects()
+    def follow(chunk: ColumnarChunk) -> Sequence[Any]:
+        values: Sequence[Any] = chunk.objects()
         for key in path:
             values = [value.get(key) if isinstance(value, dict) else None for value in values]
         return values

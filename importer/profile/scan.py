@@ -1,7 +1,6 @@
-"""One pass over a source before anything is sent, for all that must be known of it as a whole.
+"""One pass over a source, before anything is sent, and the search for events that Mixpanel would merge.
 
-The pass is made once, whatever is wanted: observers look at the records, and the bytes are hashed as they are
-read.
+A pass hands every record to its observers, and hashes the bytes as they are read.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from importer.model import (
     Rejection,
 )
 from importer.profile.collisions import CollisionAudit
-from importer.profile.observers import Observer, Part, SummaryObserver
+from importer.profile.observers import ColumnarChunk, Observer, SummaryObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.source.reader import open_source
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFacts:
-    """What every pass over a source finds out.
+class ProfiledSource:
+    """The result of a pass over a source, whatever its observers are.
 
     Attributes:
         records: Records, readable or not.
-        fingerprint: What the source was when it was read.
+        fingerprint: Identifies the bytes that were read.
     """
 
     records: int
@@ -45,7 +44,7 @@ class PassProgress:
     """The progress of passes over several sources, as one stage.
 
     Args:
-        progress: Told how many bytes on disk have been read.
+        progress: Where the number of bytes read on disk is reported.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -63,14 +62,14 @@ class PassProgress:
 
 def profile_source(
     path: Path, reading: Reading, observers: Sequence[Observer], progress: PassProgress
-) -> SourceFacts:
+) -> ProfiledSource:
     """Read a source once, to its end.
 
     Args:
         path: The source.
         reading: Its dialect, columns and fields.
-        observers: What looks at its records.
-        progress: Told how far the pass is.
+        observers: Each of them receives every record.
+        progress: Where the progress of the pass is reported.
 
     Raises:
         SourceError: It can't be read to its end, or it changes while it is read.
@@ -78,20 +77,20 @@ def profile_source(
     records = 0
     has_cells = reading.dialect.has_cells
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
-        for chunk in source.chunks():
-            records += len(chunk)
-            part = Part(chunk, has_cells=has_cells)
+        for items in source.chunks():
+            records += len(items)
+            chunk = ColumnarChunk(items, has_cells=has_cells)
             for observer in observers:
-                observer.observe(part)
+                observer.observe(chunk)
             progress.update(source.position())
         progress.finish(source.size)
-        return SourceFacts(records, source.fingerprint())
+        return ProfiledSource(records, source.fingerprint())
 
 
 def summarise_sample(sample: Iterable[Record], reading: Reading) -> ProfileSummary:
-    """Return what the first records of a source tell."""
+    """Return the counts over the first records of a source."""
     observer = SummaryObserver(reading)
-    observer.observe(Part(list(sample), has_cells=reading.dialect.has_cells))
+    observer.observe(ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells))
     return observer.counter.summary()
 
 
@@ -104,7 +103,7 @@ def find_collisions(
     progress: Progress,
     limit: int | None = None,
 ) -> Collisions:
-    """Return which events of some sources Mixpanel would take for one another.
+    """Return which events of some sources Mixpanel would merge.
 
     The ids alone are compared first. If two are equal, every event is made and compared: the progress then
     begins again from 0.
@@ -114,26 +113,26 @@ def find_collisions(
         readings: The reading of each.
         now: Milliseconds since the epoch.
         folder: Where temporary files may go.
-        progress: Told how many bytes on disk have been read.
-        limit: Most records to look at in each source; None for all.
+        progress: Where the number of bytes read on disk is reported.
+        limit: Most records of each source to compare; None for all.
 
     Raises:
         SourceError: A source can't be read to its end.
         StorageError: The temporary files can't be used.
     """
-    count = _count_of_different_ids(paths, readings, now, folder, limit, PassProgress(progress))
+    count = _count_if_ids_differ(paths, readings, now, folder, limit, PassProgress(progress))
     if count is not None:
         return replace(NO_COLLISIONS, events=count)
     passes = PassProgress(progress)
     with CollisionAudit(folder) as audit:
         for path, reading in zip(paths, readings, strict=True):
             mapper = Mapper(reading, now)
-            for part in _parts(path, reading, limit, passes):
-                audit.add(item for item in mapper.map(part) if isinstance(item, Event))
+            for chunk in _chunks(path, reading, limit, passes):
+                audit.add(item for item in mapper.map(chunk) if isinstance(item, Event))
         return audit.result()
 
 
-def _count_of_different_ids(
+def _count_if_ids_differ(
     paths: Sequence[Path],
     readings: Sequence[Reading],
     now: Callable[[], int],
@@ -145,22 +144,22 @@ def _count_of_different_ids(
     with UniqueCheck(folder) as check:
         for path, reading in zip(paths, readings, strict=True):
             mapper = Mapper(reading, now)
-            for part in _parts(path, reading, limit, progress):
-                if not check.add(mapper.insert_ids(part)):
+            for chunk in _chunks(path, reading, limit, progress):
+                if not check.add(mapper.insert_ids(chunk)):
                     return None
         return check.count if check.all_differ() else None
 
 
-def _parts(
+def _chunks(
     path: Path, reading: Reading, limit: int | None, progress: PassProgress
 ) -> Iterator[Sequence[Record | Rejection]]:
-    """Yield the first records of a source, in chunks."""
+    """Yield the items of a source, up to the limit, in chunks."""
     records = 0
     with open_source(path, reading.dialect, reading.columns) as source:
         for chunk in source.chunks():
-            part = chunk if limit is None else chunk[: limit - records]
-            records += len(part)
-            yield part
+            wanted = chunk if limit is None else chunk[: limit - records]
+            records += len(wanted)
+            yield wanted
             progress.update(source.position())
             if records == limit:
                 break

@@ -1,4 +1,4 @@
-"""Rows of numbers that are to be compared with each other, in bounded memory."""
+"""Rows of numbers that are compared with each other, held in files if they are many."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Spill:
     def close(self) -> None:
         """Remove the temporary files."""
         for part in self._parts:
-            with suppress(OSError):  # a full disk, for rows that nobody will read
+            with suppress(OSError):  # a full disk does not matter: these rows are not needed any more
                 part.close()
 
     @property

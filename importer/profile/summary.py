@@ -1,4 +1,4 @@
-"""Counts over the events of a source: names, and the proof that its times mean what they seem to."""
+"""Counts over the events of a source: by name, by time, and by how the times are written."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from importer.mixpanel.limits import DELETABLE_DAYS
 from importer.model import ProfileSummary
 
 MAX_NAMES: Final = 10_000
-"""From here on further names are counted together, so that memory stays flat."""
+"""Most names that are counted one by one. Further ones are counted together, so that memory is bounded."""
 
-_QUARTER_NS: Final = 900 * 10**9  # every zone of today is a multiple of 15 minutes away from UTC
-_SEARCHED: Final = 4  # so many divisions cost more than to search where a quarter ends
-# Two days inside of the years 1 to 9999, so that the calendar of no zone ends before.
+_QUARTER_NS: Final = 900 * 10**9  # the offset of every present zone is a multiple of 15 minutes
+_DIVISIONS_PER_SEARCH: Final = 4  # a binary search for the end of a quarter costs less than so many divisions
+# Two days within the years 1 to 9999, so that a time is within Python's calendar in every zone.
 _FIRST_QUARTER: Final = -62_135_596_800 // 900 + 192
 _LAST_QUARTER: Final = 253_402_300_800 // 900 - 193
 
@@ -60,7 +60,7 @@ class SummaryCounter:
         earliest, latest = ordered[0], ordered[-1]
         self._widen(earliest, latest)
         quarters = range(earliest // _QUARTER_NS, latest // _QUARTER_NS + 1)
-        if len(quarters) * _SEARCHED > len(ordered):
+        if len(quarters) * _DIVISIONS_PER_SEARCH > len(ordered):
             self.quarters.update([instant // _QUARTER_NS for instant in ordered])
             return
         begin = 0
@@ -73,8 +73,8 @@ class SummaryCounter:
     def merge(self, part: ProfileSummary) -> None:
         """Add what was counted over another part of the source, or over another source.
 
-        Counts are those of one pass over both, but for which names are told apart where there are more than
-        `MAX_NAMES`.
+        The counts are those of one pass over both, unless there are more than `MAX_NAMES` names: then others
+        of these may be counted one by one.
         """
         self.records += part.records
         self.unreadable += part.unreadable
@@ -113,7 +113,11 @@ class SummaryCounter:
         )
 
 
-# ── what a summary tells ─────────────────────────────────────────────────────────────────────────
+EMPTY_SUMMARY: Final = SummaryCounter().summary()
+"""The summary of no records."""
+
+
+# ── figures of a summary ─────────────────────────────────────────────────────────────────────────
 
 
 def count_undeletable(summary: ProfileSummary, now_ns: int) -> int:

@@ -1,11 +1,10 @@
-"""Whether texts are all different, however many they are."""
+"""Checks whether texts are all different, in bounded memory."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from xxhash import xxh3_64_intdigest
@@ -20,7 +19,7 @@ class UniqueCheck:
     """Looks for equal texts, by hashes of 64 bits that are the same in every process.
 
     Up to 100,000 hashes are kept in a set, which finds equal ones at once. More are put aside to be sorted at
-    the end, which takes less memory. Use it as a context: its temporary files are removed at the end.
+    the end, which takes less memory. Use it as a context manager: its temporary files are removed at the end.
 
     Args:
         folder: As for `Spill`.
@@ -38,9 +37,7 @@ class UniqueCheck:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._spill.close()
 
     def add(self, texts: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from results_helpers import manifest, outcome, outcomes, write_results, write_retry
 
-from importer.cli.next_step import destination_options, next_command, not_retriable_remedy
+from importer.cli.next_step import destination_flags, next_command, not_retriable_remedy
 from importer.model import Status
 from importer.results.status import NotRetriableError, check_retriable, read_status
 
@@ -64,13 +64,13 @@ def test_a_stopped_retry_is_resumed_by_what_it_retries():
     assert command_for(path) == "mixpanel-importer retry r.csv --resume"
 
 
-def test_a_stopped_retry_elsewhere_is_named():
+def test_a_stopped_retry_with_results_of_another_name_is_resumed_with_that_name():
     path = write_results(Path("r.csv"), outcomes([F, F]))
     write_retry(path, Path("again.csv"), [outcome(1)], scope=2)
     assert command_for(path) == "mixpanel-importer retry r.csv --results again.csv --resume"
 
 
-def test_what_has_no_success_is_retried():
+def test_unsuccessful_records_are_retried():
     assert command_for(write_results(Path("my r.csv"), outcomes([F]))) == "mixpanel-importer retry 'my r.csv'"
 
 
@@ -111,5 +111,5 @@ def test_a_run_that_was_retried_to_the_end_has_nothing_left():
         ({"base_url": "http://127.0.0.1:1", "kind": "sandbox"}, []),
     ],
 )
-def test_the_options_of_a_destination_are_those_that_are_not_the_default(changes, options):
-    assert destination_options(manifest(**changes)) == options
+def test_the_flags_of_a_destination_are_those_that_are_not_the_default(changes, options):
+    assert destination_flags(manifest(**changes)) == options

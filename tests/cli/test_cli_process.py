@@ -46,7 +46,7 @@ def test_importing_the_package_loads_nothing_but_its_version_and_leaves_the_proc
     assert {name.partition(".")[0] for name in loaded} - {"importer"} <= sys.stdlib_module_names
 
 
-def test_no_module_of_the_command_line_but_the_first_imports_signal() -> None:
+def test_no_module_of_the_command_line_imports_signal() -> None:
     for name in imports():
         path = ROOT.parent / (name.replace(".", "/") + ".py")
         if name.startswith("importer.cli") and path.exists():

@@ -151,7 +151,7 @@ def test_the_value_that_made_numbers_text_is_named(chunk: int):
     values = [*map(str, range(50)), "02134"]
     for start in range(0, len(values), chunk):
         scan.add([values[start : start + chunk]].__getitem__)
-    assert scan.profiles()[0].because == "02134"
+    assert scan.profiles()[0].odd_value == "02134"
 
 
 cells = st.one_of(

@@ -99,6 +99,10 @@ def test_the_age_that_track_takes_is_five_days():
     assert limits.TRACK_MAX_AGE_MS == 5 * 24 * 60 * 60 * 1000
 
 
+def test_an_event_for_track_may_be_five_days_old_less_an_hour():
+    assert limits.TRACK_ACCEPTED_AGE_MS == (5 * 24 - 1) * 60 * 60 * 1000
+
+
 PLAIN = {"time": 1, "distinct_id": "u", "$insert_id": "a", "plan": "x" * 255, "tags": ["y" * 255]}
 
 

@@ -9,7 +9,7 @@ import pytest
 from importer.pipeline.gc_tuning import relaxed_gc
 
 
-def test_the_collector_is_patient_for_a_while_and_then_as_it_was() -> None:
+def test_the_collector_runs_less_often_in_the_block_and_as_before_after_it() -> None:
     before = gc.get_threshold()
     with relaxed_gc():
         assert gc.get_threshold()[0] >= 10 * before[0]
@@ -19,7 +19,7 @@ def test_the_collector_is_patient_for_a_while_and_then_as_it_was() -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_the_collector_is_as_it_was_after_an_error_too() -> None:
+def test_an_error_restores_the_collector_too() -> None:
     before = gc.get_threshold()
     with pytest.raises(ZeroDivisionError), relaxed_gc():
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""From options to jobs: what is read for it, and that a job is data which any process can do."""
+"""From options to jobs: how much of a source is read, and that another process can run a job."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_types_counts_ids_and_hash_cost_one_pass(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_job_can_be_done_by_another_process(tmp_path: Path) -> None:
+def test_a_job_can_be_run_by_another_process(tmp_path: Path) -> None:
     path = events(tmp_path / "events.csv", 1_000)
     job = prepared(path, kind="dry-run")
     again = pickle.loads(pickle.dumps(job))
@@ -86,7 +86,7 @@ def test_a_job_can_be_done_by_another_process(tmp_path: Path) -> None:
     assert (manifest.counts.valid, manifest.reconciled) == (1_000, True)
 
 
-def test_equal_ids_and_missing_ones_leave_a_doubt_that_the_events_settle(tmp_path: Path) -> None:
+def test_events_are_compared_if_ids_are_missing(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text("event,user_id,time,insert_id\n" + "Paid,u,2024-05-01T10:00:00Z,\n" * 3)
     job = prepared(path)
@@ -107,7 +107,7 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
     )
     run_job(job, NullProgress(), threading.Event(), lambda: NOW_MS)
     beside = manifest_path(job.results)
-    assert prepared(source).survey.judged == Counts(valid=3)
+    assert prepared(source).survey.dry_run_counts == Counts(valid=3)
     document = json.loads(beside.read_text())
     document["audit"]["facts"] = facts
     beside.write_text(json.dumps(document))
@@ -115,4 +115,4 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
         prepared(source)
     assert f"rm {beside}" in caught.value.remedy
     beside.unlink()
-    assert prepared(source).survey.judged is None
+    assert prepared(source).survey.dry_run_counts is None

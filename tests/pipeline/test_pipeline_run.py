@@ -24,12 +24,12 @@ NOW_MS = 1_717_200_000_000
 
 
 class Watcher(NullProgress):
-    """Progress that does something to the results when it is told of them."""
+    """Progress that changes the results once some are reported."""
 
     def __init__(self, act):
         self.act = act
 
-    def update(self, _position: int, records: int, _wrong: int) -> None:
+    def update(self, _position: int, records: int, _unsuccessful: int) -> None:
         if records:
             self.act()
 

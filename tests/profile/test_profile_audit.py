@@ -1,4 +1,4 @@
-"""Ids that are all different are told apart without events; whatever else is found as by making every event."""
+"""Ids that are all different are positions apart without events; whatever else is found as by making every event."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ SHAPE = Reading(
 )
 
 
-def careful(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> Collisions:
+def audited_by_events(
+    paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None
+) -> Collisions:
     """What comparing every event finds."""
     with CollisionAudit() as found:
         for path, reading in zip(paths, readings, strict=True):
@@ -83,7 +85,7 @@ def known_to_differ(paths: Sequence[Path], readings: Sequence[Reading], limit: i
 
 
 def same(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> None:
-    found, every_event = audited(paths, readings, limit), careful(paths, readings, limit)
+    found, every_event = audited(paths, readings, limit), audited_by_events(paths, readings, limit)
     assert replace(found, events=0) == replace(every_event, events=0)
     if all("insert_id" in reading.fields for reading in readings) and known_to_differ(paths, readings, limit):
         assert replace(every_event, events=0) == NO_COLLISIONS
@@ -219,26 +221,26 @@ def test_flat_jsonl_is_audited_as_if_every_event_was_made(
     same([written(tmp_path_factory.mktemp("audit"), [end.join(lines)])], [FLAT])
 
 
-# ── what is told without events ──────────────────────────────────────────────────────────────────
+# ── audits without events ──────────────────────────────────────────────────────────────────
 
 
 def untimed(ids: Sequence[str]) -> list[str]:
-    """Lines of which no event can be made: who counts them has not made events."""
+    """Lines from which no event can be made: an audit that counts them has made none."""
     return [line("Paid", "soon", "u", own, "", 2) + "\n" for own in ids]
 
 
 def test_ids_that_are_all_different_need_no_events(tmp_path: Path):
     ids = [f"id-{n}" for n in range(1_500)]
-    jsonl = written(tmp_path, untimed(["first", *ids]))  # of a file, that is looked at with care
+    jsonl = written(tmp_path, untimed(["first", *ids]))  # the first line of a file is read the slow path
     cells = written(tmp_path, [HEAD, *(row("Paid", "soon", "u", own, "") for own in ids)], "cells")
     for path, reading in ((jsonl, SHAPE), (cells, CELLS)):
         assert audited([path], [reading]) == replace(NO_COLLISIONS, events=1_500)
-        assert careful([path], [reading]) == replace(NO_COLLISIONS, events=0)
+        assert audited_by_events([path], [reading]) == replace(NO_COLLISIONS, events=0)
         assert audited([path], [reading], limit=10).events < 1_500
         assert known_to_differ([path], [reading])
 
 
-def test_a_source_that_is_compressed_and_has_a_byte_order_mark_is_told_without_events(tmp_path: Path):
+def test_ids_of_a_compressed_source_with_a_byte_order_mark_need_no_events(tmp_path: Path):
     path = tmp_path / "events.gz"
     path.write_bytes(gzip.compress("".join(["\ufeff", *untimed(["first", "a", "b"])]).encode()))
     reading = replace(SHAPE, dialect=Dialect("jsonl", "gzip"))
@@ -253,12 +255,12 @@ def test_ids_are_compared_over_all_sources(tmp_path: Path, second: list[str]):
     assert known_to_differ(paths, [SHAPE, SHAPE]) == (second == ["c", "d"])
 
 
-def test_an_id_that_stands_twice_makes_every_event_be_compared(tmp_path: Path):
+def test_a_repeated_id_makes_every_event_be_compared(tmp_path: Path):
     assert audited([written(tmp_path, untimed(["first", "a", "b", "a"]))], [SHAPE]).events == 0
 
 
 @pytest.mark.parametrize("own", ["", "no id!"])
-def test_an_id_that_is_none_is_compared_as_it_is_sent(tmp_path: Path, own: str):
+def test_a_missing_or_invalid_id_is_compared_as_it_is_sent(tmp_path: Path, own: str):
     lines = [line("Paid", TIME, "u", each, '"n":1', 3) + "\n" for each in ["first", "a", own, "b", own]]
     found = audited([written(tmp_path, lines)], [SHAPE])
     assert (found.events, found.identical, found.lost) == (5, 1, 0)
@@ -272,30 +274,30 @@ def test_events_of_two_sources_that_differ_and_share_an_id_are_found(tmp_path: P
     assert audited(paths[:1], [SHAPE]).lost == 0
 
 
-def test_a_limit_leaves_out_what_collides_behind_it(tmp_path: Path):
+def test_records_beyond_the_limit_are_not_compared(tmp_path: Path):
     lines = [line("Paid", TIME, "u", own, f'"n":{n}', 3) + "\n" for n, own in enumerate(["a", "b", "a"])]
     path = written(tmp_path, lines)
     assert audited([path], [SHAPE], limit=2).lost == 0
     assert audited([path], [SHAPE], limit=3).lost == 1
 
 
-# ── told while it goes on, and when it can't ─────────────────────────────────────────────────────
+# ── progress and errors ─────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_progress_goes_up_to_the_size_of_all_sources(tmp_path: Path, shared: bool):
     paths = [written(tmp_path, untimed([f"{name}{n}" for n in range(900)]), name) for name in "ab"]
     paths.append(written(tmp_path, untimed(["first", "a1" if shared else "c1"]), "c"))
-    told: list[int] = []
+    positions: list[int] = []
 
     class Recorder(NullProgress):
-        def update(self, position: int, records: int, wrong: int) -> None:
-            assert (records, wrong) == (0, 0)
-            told.append(position)
+        def update(self, position: int, records: int, unsuccessful: int) -> None:
+            assert (records, unsuccessful) == (0, 0)
+            positions.append(position)
 
     audited(paths, [SHAPE] * 3, progress=Recorder())
-    assert told[-1] == max(told) == sum(path.stat().st_size for path in paths)
-    turns = sum(after < before for before, after in pairwise(told))
+    assert positions[-1] == max(positions) == sum(path.stat().st_size for path in paths)
+    turns = sum(after < before for before, after in pairwise(positions))
     assert turns == int(shared)  # once more from the beginning
 
 

@@ -70,11 +70,11 @@ def test_numbers_are_bounded_each_and_not_together(numbers: list[int], data: st.
 def test_a_value_that_comes_late_makes_text_of_numbers_and_is_named(odd: str, start: str):
     values = [start, *map(str, range(2_000)), "", odd, "1"]
     found = scanned(values, 500)
-    assert (found.type, found.because, found.filled) == ("string", odd, len(values) - 1)
+    assert (found.type, found.odd_value, found.filled) == ("string", odd, len(values) - 1)
 
 
-@pytest.mark.parametrize(("odd", "because"), [("TRUE", ""), ("yes", "yes"), ("1", "1")])
-def test_a_value_that_comes_late_makes_text_of_booleans_unless_it_is_one(odd: str, because: str):
+@pytest.mark.parametrize(("odd", "odd_value"), [("TRUE", ""), ("yes", "yes"), ("1", "1")])
+def test_a_value_that_comes_late_makes_text_of_booleans_unless_it_is_one(odd: str, odd_value: str):
     values = ["true", "false"] * 600 + ["", odd]
     found = scanned(values, 500)
-    assert (found.type == "boolean", found.because, found.filled) == (not because, because, 1_201)
+    assert (found.type == "boolean", found.odd_value, found.filled) == (not odd_value, odd_value, 1_201)

@@ -1,4 +1,4 @@
-"""A look at every record of a source finds what its records hold."""
+"""The scan of a source counts names and times of all its records."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def scan(path: Path, reading: Reading) -> Surveyed:
     return scan_source(path, reading, now_ms=0, progress=NullProgress())
 
 
-def check(facts: ProfileSummary, records: int) -> None:
-    assert (facts.records, facts.unreadable) == (records, records - len(ROWS))
-    assert facts.names == {"Paid": 400, "View": 400}
-    assert (facts.no_time, facts.no_zone, sum(facts.quarters.values())) == (400, 200, 600)
-    assert sum(facts.forms.values()) == 600
+def check(summary: ProfileSummary, records: int) -> None:
+    assert (summary.records, summary.unreadable) == (records, records - len(ROWS))
+    assert summary.names == {"Paid": 400, "View": 400}
+    assert (summary.no_time, summary.no_zone, sum(summary.quarters.values())) == (400, 200, 600)
+    assert sum(summary.forms.values()) == 600
     quarters = Counter({n // (900 * 10**9): 200 for n in (1_714_557_600 * 10**9, 1_714_558_800 * 10**9)})
     quarters[1_714_554_000 // 900] += 200
-    assert facts.quarters == quarters
+    assert summary.quarters == quarters
 
 
 def test_names_and_times_of_cells_and_of_objects_are_counted_alike(tmp_path: Path):
@@ -80,7 +80,7 @@ def test_the_first_records_alone_are_counted_likewise(tmp_path: Path, reading: R
     assert summarise_sample([], reading).records == 0
 
 
-def test_what_is_set_for_all_is_counted_for_each(tmp_path: Path):
+def test_a_constant_is_counted_for_each_record(tmp_path: Path):
     reading = replace(CELLS, fields={"time": "time"}, constants={"event": "Said"})
     assert scan(as_csv(tmp_path), reading).survey.summary.names == {"Said": 1_200}
     dated = replace(CELLS, fields={"event": "event"}, constants={"time": TIMES[0]})
@@ -94,5 +94,5 @@ def test_values_of_objects_that_are_no_texts_are_no_names(tmp_path: Path):
         {"time": 0},
         {"event": ["a"]},
     ]
-    facts = scan(written(tmp_path, [json.dumps(each) for each in objects]), OBJECTS).survey.summary
-    assert (facts.names, sum(facts.quarters.values()), facts.no_time) == ({}, 1, 3)
+    summary = scan(written(tmp_path, [json.dumps(each) for each in objects]), OBJECTS).survey.summary
+    assert (summary.names, sum(summary.quarters.values()), summary.no_time) == ({}, 1, 3)

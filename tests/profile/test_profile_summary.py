@@ -22,69 +22,69 @@ NOON = 1_714_564_800 * 10**9  # 2024-05-01T12:00:00Z
 
 
 def test_names_are_counted():
-    facts = SummaryCounter()
-    facts.add_names(["a", "b", "a"])
-    facts.add_names(["a"])
-    assert facts.names == {"a": 3, "b": 1}
+    counter = SummaryCounter()
+    counter.add_names(["a", "b", "a"])
+    counter.add_names(["a"])
+    assert counter.names == {"a": 3, "b": 1}
 
 
 def test_names_beyond_the_most_are_counted_together():
-    facts = SummaryCounter()
-    facts.add_names([str(n) for n in range(MAX_NAMES)])
-    facts.add_names(["5", "new", "newer", "5"])
-    assert len(facts.names) == MAX_NAMES
-    assert (facts.names["5"], facts.other_names) == (3, 2)
-    assert facts.names.total() + facts.other_names == MAX_NAMES + 4
+    counter = SummaryCounter()
+    counter.add_names([str(n) for n in range(MAX_NAMES)])
+    counter.add_names(["5", "new", "newer", "5"])
+    assert len(counter.names) == MAX_NAMES
+    assert (counter.names["5"], counter.other_names) == (3, 2)
+    assert counter.names.total() + counter.other_names == MAX_NAMES + 4
 
 
 def test_the_first_and_the_last_instant_are_kept():
-    facts = SummaryCounter()
-    assert (facts.first, facts.last, facts.quarters.total()) == (None, None, 0)
-    facts.add_instants([])
-    facts.add_instants([NOON + 1, NOON, NOON + 2])
-    facts.add_instants([NOON - 5])
-    assert (facts.first, facts.last, facts.quarters.total()) == (NOON - 5, NOON + 2, 4)
+    counter = SummaryCounter()
+    assert (counter.first, counter.last, counter.quarters.total()) == (None, None, 0)
+    counter.add_instants([])
+    counter.add_instants([NOON + 1, NOON, NOON + 2])
+    counter.add_instants([NOON - 5])
+    assert (counter.first, counter.last, counter.quarters.total()) == (NOON - 5, NOON + 2, 4)
 
 
 def test_hours_and_days_are_those_of_the_zone():
-    facts = SummaryCounter()
-    facts.add_instants([NOON, NOON, NOON + 11 * HOUR])
-    assert [(hour, n) for hour, n in enumerate(count_by_hour(facts.summary())) if n] == [(12, 2), (23, 1)]
-    assert count_by_day(facts.summary()) == {"2024-05-01": 3}
-    assert [(hour, n) for hour, n in enumerate(count_by_hour(facts.summary(), "Asia/Kolkata")) if n] == [
+    counter = SummaryCounter()
+    counter.add_instants([NOON, NOON, NOON + 11 * HOUR])
+    assert [(hour, n) for hour, n in enumerate(count_by_hour(counter.summary())) if n] == [(12, 2), (23, 1)]
+    assert count_by_day(counter.summary()) == {"2024-05-01": 3}
+    assert [(hour, n) for hour, n in enumerate(count_by_hour(counter.summary(), "Asia/Kolkata")) if n] == [
         (4, 1),
         (17, 2),
     ]
-    assert count_by_day(facts.summary(), "Asia/Kolkata") == {"2024-05-01": 2, "2024-05-02": 1}
-    assert list(count_by_day(facts.summary(), "Asia/Kolkata")) == ["2024-05-01", "2024-05-02"]
+    assert count_by_day(counter.summary(), "Asia/Kolkata") == {"2024-05-01": 2, "2024-05-02": 1}
+    assert list(count_by_day(counter.summary(), "Asia/Kolkata")) == ["2024-05-01", "2024-05-02"]
 
 
 @pytest.mark.parametrize("zone", ["", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"])
-def test_the_ends_of_the_calendar_are_shown_and_not_a_crash(zone: str):
-    facts = SummaryCounter()
-    facts.add_instants([-62_135_596_800 * 10**9, 253_402_300_799 * 10**9])
-    assert sum(count_by_hour(facts.summary(), zone)) == 2
-    first, last = count_by_day(facts.summary(), zone)
+def test_times_at_the_ends_of_the_calendar_do_not_crash(zone: str):
+    counter = SummaryCounter()
+    counter.add_instants([-62_135_596_800 * 10**9, 253_402_300_799 * 10**9])
+    assert sum(count_by_hour(counter.summary(), zone)) == 2
+    first, last = count_by_day(counter.summary(), zone)
     assert first.startswith("0001-01-")
     assert last.startswith("9999-12-")
 
 
 def test_what_is_ahead_of_the_clock_and_what_is_old_is_counted():
-    facts = SummaryCounter()
+    counter = SummaryCounter()
     day = 24 * HOUR
-    facts.add_instants([NOON - 181 * day, NOON - 179 * day, NOON - HOUR, NOON + HOUR, NOON + 2 * HOUR])
-    assert count_undeletable(facts.summary(), NOON) == 1
-    assert count_ahead(facts.summary(), NOON) == 2
+    counter.add_instants([NOON - 181 * day, NOON - 179 * day, NOON - HOUR, NOON + HOUR, NOON + 2 * HOUR])
+    assert count_undeletable(counter.summary(), NOON) == 1
+    assert count_ahead(counter.summary(), NOON) == 2
 
 
-def test_facts_survive_the_manifest():
-    facts = SummaryCounter(records=MAX_NAMES + 5, unreadable=1, no_time=2, clock_changes=1)
-    facts.add_names([str(n) for n in range(MAX_NAMES + 3)])  # one chunk may go beyond the most
-    facts.add_names(["new"])
-    facts.add_instants([NOON, -NOON])
-    facts.forms.update(["epoch s", "epoch s"])
-    again = decode(ProfileSummary, json.loads(json.dumps(encode(facts.summary()))))
-    assert again == facts.summary()
+def test_a_summary_survives_the_manifest():
+    counter = SummaryCounter(records=MAX_NAMES + 5, unreadable=1, no_time=2, clock_changes=1)
+    counter.add_names([str(n) for n in range(MAX_NAMES + 3)])  # one chunk may go beyond the most
+    counter.add_names(["new"])
+    counter.add_instants([NOON, -NOON])
+    counter.forms.update(["epoch s", "epoch s"])
+    again = decode(ProfileSummary, json.loads(json.dumps(encode(counter.summary()))))
+    assert again == counter.summary()
     assert sum(again.quarters.values()) == 2
 
 
@@ -93,7 +93,7 @@ def test_quarters_are_counted_alike_whether_they_are_few_or_many(span: int):
     chance = random.Random(span)
     instants = [NOON + chance.randrange(-span * HOUR, span * HOUR) for _ in range(2_000)]
     instants += [NOON, NOON + HOUR // 4, NOON + HOUR // 4 - 1, NOON - 1]
-    facts = SummaryCounter()
-    facts.add_instants(instants)
-    assert facts.quarters == Counter(instant // (HOUR // 4) for instant in instants)
-    assert (facts.first, facts.last) == (min(instants), max(instants))
+    counter = SummaryCounter()
+    counter.add_instants(instants)
+    assert counter.quarters == Counter(instant // (HOUR // 4) for instant in instants)
+    assert (counter.first, counter.last) == (min(instants), max(instants))

@@ -1,4 +1,4 @@
-"""``preview``: shows a source as it would be read and sent."""
+"""``preview``: shows how a source would be read, and its first events as they would be sent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from importer.cli.clock import now_ms
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
-from importer.cli.next_step import repeat_command
+from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
+from importer.cli.process import now_ms
 from importer.cli.progress_bar import progress_for
 from importer.errors import UsageError
 from importer.events import mapping_file
@@ -59,25 +59,16 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    reading, survey = _survey(path, draft_reading(detected, declared, path.name, now_ms()))
-    records = counted(survey.summary.records, "record")
-    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
-    console.lines(describe_source(reading, survey, now_ms()))
-    if survey.columns:
-        console.say("\n" + _column_table(reading, survey.columns))
-    console.say("\nThe first events, as they would be sent:")
-    with open_source(path, reading.dialect, reading.columns) as opened:
-        for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
-            console.say(text)
-    if options.save is not None:
-        existing = options.save.read_text("utf-8") if options.save.exists() else ""
-        options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
-        console.say(f"\nSaved: {options.save}")
-        arguments = ["mixpanel-importer", "run", source, "--mapping", str(options.save), "--dry-run"]
-        console.next(shlex.join(arguments))
-    else:
+    reading, survey = _scan(path, draft_reading(detected, declared, path.name, now_ms()))
+    _show_source(path, reading, survey, console)
+    if options.save is None:
         console.say()
         console.next(repeat_command("run", add=["--dry-run"]))
+        return 0
+    existing = options.save.read_text("utf-8") if options.save.exists() else ""
+    options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
+    console.say(f"\nSaved: {options.save}")
+    console.next(shlex.join([PROGRAM, "run", source, "--mapping", str(options.save), "--dry-run"]))
     return 0
 
 
@@ -91,11 +82,24 @@ def _check_save(save: Path, source: Path) -> None:
         )
 
 
-def _survey(path: Path, draft: Reading) -> tuple[Reading, Survey]:
+def _scan(path: Path, draft: Reading) -> tuple[Reading, Survey]:
     """Scan a whole source; return the reading with the types that were inferred, and the survey."""
     progress = progress_for(quiet=not sys.stderr.isatty())
     surveyed = scan_source(path, draft, now_ms=now_ms(), progress=progress)
     return settle_reading(draft, surveyed.types), surveyed.survey
+
+
+def _show_source(path: Path, reading: Reading, survey: Survey, console: Console) -> None:
+    """Write how a source is read, its columns, and its first events."""
+    records = counted(survey.summary.records, "record")
+    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
+    console.lines(describe_source(reading, survey, now_ms()))
+    if survey.columns:
+        console.say("\n" + _column_table(reading, survey.columns))
+    console.say("\nThe first events, as they would be sent:")
+    with open_source(path, reading.dialect, reading.columns) as opened:
+        for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
+            console.say(text)
 
 
 def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
@@ -110,7 +114,7 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
             "type": "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
             "filled": f"{profile.filled:,}",
             "examples": ", ".join(map(_example_text, profile.examples))
-            + (f"  (text because of {_example_text(profile.because)})" if profile.because else ""),
+            + (f"  (text because of {_example_text(profile.odd_value)})" if profile.odd_value else ""),
         }
         for profile in profiles
     ]

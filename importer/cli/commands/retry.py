@@ -1,15 +1,14 @@
-"""``retry``: sends again what failed."""
+"""``retry``: sends the records again that were not taken."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from importer.cli.clock import now_ms
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
-from importer.cli.conversion import command_options, retry_scope, run_options
-from importer.cli.ending import print_manifests, show_end
+from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
+from importer.cli.ending import finish_job, print_manifests
 from importer.cli.next_step import not_retriable_remedy
 from importer.cli.options import (
     CommandOptions,
@@ -19,9 +18,10 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.plan import events_to_send
+from importer.cli.process import StopRequests, no_stop_requests, now_ms
 from importer.cli.progress_bar import progress_for
-from importer.cli.stopping import StopRequests, no_stop_requests
 from importer.cli.target import open_target
+from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
 from importer.results.manifest import Manifest, read_manifest
@@ -44,7 +44,7 @@ def retry_results(
     Args:
         results: The results of a run or of a retry.
         scope: Which of its records.
-        reading: What is read otherwise than in that run.
+        reading: How the source is read, as far as that differs from the run.
         delivery: Where events go, if not where that run sent them.
         output: What is written.
         stop_requests: Lets the retry be stopped.
@@ -56,21 +56,13 @@ def retry_results(
         ImporterError: Nothing was sent: options, results, source or credentials don't allow it.
     """
     options = run_options("real", reading, delivery, output)
-    selection = retry_scope(scope)
+    selected = retry_scope(scope)
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
-    with open_target(parent.kind, _with_destination_of(parent, command)) as target:
-        try:
-            job = prepare_retry(
-                results, options, target.target, now_ms,
-                statuses=selection.statuses, error_contains=selection.error,
-                source_changed=selection.source_changed,
-            )  # fmt: skip
-        except NotRetriableError as error:
-            error.remedy = not_retriable_remedy(error)
-            raise
+    with open_target(parent.kind, _with_destination_of(parent, command)) as opened:
+        job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0
@@ -82,10 +74,27 @@ def retry_results(
             return 2
         with stop_requests(console.quiet) as stop:
             report = run_job(job, progress_for(quiet=command.quiet), stop, now_ms)
-        code = show_end(report, target, command, console)
+        code = finish_job(report, opened.sandbox, command, console)
         if command.json:
             print_manifests([report.manifest], as_list=False)
         return code
+
+
+def _prepare(results: Path, options: RunOptions, target: Target, scope: RetryScope) -> Job:
+    """Return the job of a retry; if the results can't be retried, the error says which command to type."""
+    try:
+        return prepare_retry(
+            results,
+            options,
+            target,
+            now_ms,
+            statuses=scope.statuses,
+            error_contains=scope.error,
+            source_changed=scope.source_changed,
+        )
+    except NotRetriableError as error:
+        error.remedy = not_retriable_remedy(error)
+        raise
 
 
 def _with_destination_of(parent: Manifest, options: CommandOptions) -> CommandOptions:

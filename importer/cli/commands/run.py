@@ -1,15 +1,14 @@
-"""``run``: shows a plan, asks once, sends."""
+"""``run``: shows a plan, asks for consent, and sends."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from importer.cli.clock import now_ms
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, run_kind, run_options
-from importer.cli.ending import print_manifests, show_end
+from importer.cli.ending import finish_job, print_manifests
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -18,9 +17,9 @@ from importer.cli.options import (
     RunScopeOptions,
 )
 from importer.cli.plan import events_to_send, plan_lines
+from importer.cli.process import StopRequests, no_stop_requests, now_ms
 from importer.cli.progress_bar import progress_for
-from importer.cli.stopping import StopRequests, no_stop_requests
-from importer.cli.target import RunTarget, open_target
+from importer.cli.target import OpenTarget, open_target
 from importer.pipeline.job import Job, RunOptions, SourceFile
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -62,14 +61,14 @@ def run_sources(
     progress = progress_for(quiet=command.quiet)
     check_can_ask(names, kind, command)
     sources = resolve_outputs(names, options)
-    with open_target(kind, command) as target:
+    with open_target(kind, command) as opened:
         _copy_stdin(sources, options)
-        jobs = prepare_jobs(sources, options, target.target, now_ms=now_ms(), progress=progress)
+        jobs = prepare_jobs(sources, options, opened.target, now_ms=now_ms(), progress=progress)
         console.lines(plan_lines(jobs, now_ms()))
         if not has_consent(kind, events_to_send(jobs), command, console):
             console.say("Nothing was sent.")
             return 2
-        return _run_jobs(jobs, target, command, console, progress, stop_requests)
+        return _run_jobs(jobs, opened, command, console, progress, stop_requests)
 
 
 def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
@@ -81,7 +80,7 @@ def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
 
 def _run_jobs(
     jobs: Sequence[Job],
-    target: RunTarget,
+    opened: OpenTarget,
     options: CommandOptions,
     console: Console,
     progress: Progress,
@@ -93,7 +92,7 @@ def _run_jobs(
     for job in jobs:
         with stop_requests(console.quiet) as stop:
             report = run_job(job, progress, stop, now_ms)
-        code = max(code, show_end(report, target, options, console))
+        code = max(code, finish_job(report, opened.sandbox, options, console))
         manifests.append(report.manifest)
         if report.error is not None:
             break
