@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import waiting
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 wait_until = partial(waiting.wait_until, patience=PATIENCE)
 """Seconds after which something that must happen has not happened."""
 
