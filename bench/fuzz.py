@@ -41,9 +41,10 @@ from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.mixpanel import rules
 from importer.model import Event, Reading, Record, Rejection
-from importer.pipeline.resolve import detect_with, make_reading, with_types
-from importer.profile.scan import scan_sources
-from importer.source.encoding import handler
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
+from importer.pipeline.survey import scan_source
+from importer.progress import NullProgress
+from importer.source.encoding import error_handler
 from importer.source.files import open_binary
 from importer.source.reader import open_source
 
@@ -277,8 +278,8 @@ def examine(path: Path, declared: DeclaredReading) -> Seen:
         return Seen(f"stopped: {type(error).__name__}", [])
     end = "read to the end"
     try:
-        seen = scan_sources([path], reading)
-        reading = with_types(reading, seen)
+        seen = scan_source(path, reading, now_ms=0, progress=NullProgress())
+        reading = settle_reading(reading, seen.types)
     except ImporterError as error:
         check_words(error)
         end = f"broken off: {type(error).__name__}"
@@ -294,20 +295,20 @@ def examine(path: Path, declared: DeclaredReading) -> Seen:
     check_items(once)
     if ended:
         check_lines(path, reading)
-    if end == "read to the end" and seen.facts.records != len(once):
-        raise Broken(f"the scan counts {seen.facts.records} records, the run {len(once)}")
+    if end == "read to the end" and seen.survey.summary.records != len(once):
+        raise Broken(f"the scan counts {seen.survey.summary.records} records, the run {len(once)}")
     return Seen(end, once)
 
 
 def read_as(path: Path, declared: DeclaredReading) -> Reading:
     """The reading of a file; where its columns don't say what the fields are, without them."""
-    detected = detect_with(path, declared)
+    detected = detect_declared(path, declared)
     try:
-        return make_reading(detected, declared, path.name, NOW_MS)
+        return draft_reading(detected, declared, path.name, NOW_MS)
     except MappingError as error:
         check_words(error)
         said = replace(declared, fields=dict.fromkeys(FIXED, ""), types={}, constants=FIXED)  # type: ignore[arg-type]
-        return make_reading(detected, said, path.name, NOW_MS)
+        return draft_reading(detected, said, path.name, NOW_MS)
 
 
 def mapped(path: Path, reading: Reading) -> tuple[list[Event | Rejection], bool]:
@@ -331,12 +332,13 @@ def check_lines(path: Path, reading: Reading) -> None:
     dialect = reading.dialect
     with open_binary(path, dialect.compression)[0] as binary:
         jsonl = dialect.format == "jsonl"
-        errors = handler(dialect.encoding)
+        errors = error_handler(dialect.encoding)
         text = binary if jsonl else io.TextIOWrapper(binary, dialect.encoding, errors, newline="")
         physical: list[Any] = list(text)
     with open_source(path, dialect, reading.columns) as source:
         for item in source.items():
-            if source.lines and not physical[item.line - 1].endswith(source.lines[0]):  # a mark is taken off
+            lines = source.reader.lines
+            if lines and not physical[item.line - 1].endswith(lines[0]):  # a mark is taken off
                 raise Broken(f"row {item.row} does not begin on line {item.line}")
 
 

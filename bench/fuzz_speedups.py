@@ -1,14 +1,14 @@
-"""Damage files in every way and see that what is compiled makes of them what Python alone does.
+"""Damage files and check that the fast path and the slow path map them alike.
 
     python bench/fuzz_speedups.py --seconds 600 --seed 1
 
-Each case takes a file made for it or a sample, damages it, and reads and maps it twice: in blocks, with what
-is compiled (`importer.speedups`), and record by record, without. Items must be equal in all their fields, and
-so must the words that reading ends with. The ids that are found without making events must be those of the
+Each case damages a generated file or a sample, and reads and maps it twice: in blocks, with the compiled code
+(`importer.speedups`), and record by record, without it. The items must be equal in all their fields, and so
+must the message with which reading ends. The ids that are found without making events must be those of the
 events.
 
-A case is known by its number: ``--seed 1 --only 4711`` does that one again. Of a case that differs, the
-fewest lines that still do are printed and kept in ``--keep``. The exit code is 1 if there was one.
+A case has a number: ``--seed 1 --only 4711`` repeats it. A case that differs is reduced to the fewest lines
+that still differ; these are printed and kept in ``--keep``. The exit code is 1 if a case differed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import ColumnType, Dialect, Event, Field, Reading, Record, Rejection
+from importer.model import ColumnType, Dialect, Event, Field, Reading, Rejection
 from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
@@ -174,7 +174,7 @@ def some_jsonl(chance: random.Random) -> str:
 
 
 def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
-    """One of the ways in which such files can be read."""
+    """Return one of the many readings of such files."""
     fields: dict[Field, str]
     if dialect.format == "csv":
         names = dict(zip(FIELDS, COLUMNS, strict=False))
@@ -211,7 +211,7 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
 
 
 def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> Case:
-    """The case of that number: always the same."""
+    """Return the case with a number: alitems the same."""
     chance = random.Random(f"{seed}:{number}")
     if chance.random() < 0.5:
         delimiter, quote = chance.choice(((",", '"'), (",", '"'), (";", "'"), ("\t", ""), ("|", '"')))
@@ -229,11 +229,11 @@ def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> C
     return Case(bytes(data), some_reading(chance, dialect))
 
 
-# ── both ways ────────────────────────────────────────────────────────────────────────────────────
+# ── both paths ───────────────────────────────────────────────────────────────────────────────────
 
 
-def quick(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
-    """What is made of a file in blocks."""
+def by_blocks(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
+    """Return the items of a file, mapped by the block."""
     mapper, other = (Mapper(reading, lambda: NOW_MS) for _ in range(2))
     items: list[Item] = []
     with open_source(path, reading.dialect, reading.columns) as source:
@@ -246,48 +246,46 @@ def quick(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
                 ids = Counter(other.insert_ids(chunk))
                 if not Counter(item.insert_id for item in made if isinstance(item, Event)) <= ids:
                     items.append(("the ids that are found are not those of the events", *ids))
-                items += map(shown, made)
+                items += map(typed, made)
         except ImporterError as error:
             items.append(("ends", error.message))
     return items
 
 
-def slow(path: Path, reading: Reading) -> list[Item]:
-    """What is made of a file record by record."""
+def by_records(path: Path, reading: Reading) -> list[Item]:
+    """Return the items of a file, mapped by the record."""
     mapper = Mapper(reading, lambda: NOW_MS)
     items: list[Item] = []
     with open_source(path, reading.dialect, reading.columns) as source:
         try:
-            items.extend(
-                shown(mapper.map_one(item) if isinstance(item, Record) else item) for item in source.items()
-            )
+            items.extend(typed(item) for record in source.items() for item in mapper.map([record]))
         except ImporterError as error:
             items.append(("ends", error.message))
     return items
 
 
-def shown(item: Event | Rejection) -> Item:
+def typed(item: Event | Rejection) -> Item:
     return type(item).__name__, *item, *map(type, item)
 
 
 def difference(path: Path, case: Case, counts: Counter[str]) -> str:
-    """How the two ways differ; empty if they don't."""
+    """Return how the two paths differ; empty if they don't."""
     opening = b"{}\n" if case.reading.dialect.format == "jsonl" else b"\n"  # the first line is read by itself
     path.write_bytes(opening + case.content)
     try:
-        ways = quick(path, case.reading, counts), slow(path, case.reading)
+        items = by_blocks(path, case.reading, counts), by_records(path, case.reading)
     except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
         return traceback.format_exc()
-    if ways[0] == ways[1]:
+    if items[0] == items[1]:
         return ""
-    for one, other in zip(*ways, strict=False):
+    for one, other in zip(*items, strict=False):
         if one != other:
-            return f"quick: {one}\n slow: {other}"
-    return f"quick: {len(ways[0])} items\n slow: {len(ways[1])} items"
+            return f"fast: {one}\nslow: {other}"
+    return f"fast: {len(items[0])} items\nslow: {len(items[1])} items"
 
 
 def smallest(case: Case, differs: Callable[[Case], bool]) -> Case:
-    """The fewest lines, and bytes of them, that still differ, as far as it is found without much ado."""
+    """Return the fewest lines, and bytes of them, that still differ, as far as `MOST_TRIES` allows."""
     tries = 0
     for in_bytes in (False, True):
         text = case.content

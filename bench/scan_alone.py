@@ -10,15 +10,17 @@ import sys
 from pathlib import Path
 
 from importer.events.mapping_file import DeclaredReading
-from importer.pipeline.resolve import detect_with, make_reading
-from importer.profile.scan import scan_sources
+from importer.pipeline.resolve import detect_declared, draft_reading
+from importer.pipeline.survey import scan_source
+from importer.progress import NullProgress
 
 
 def main() -> None:
     path = Path(sys.argv[1])
     declared = DeclaredReading()
-    seen = scan_sources([path], make_reading(detect_with(path, declared), declared, path.name, 0))
-    print(seen.records[0], *(f"{profile.name}={profile.type}" for profile in seen.profiles))
+    draft = draft_reading(detect_declared(path, declared), declared, path.name, 0)
+    seen = scan_source(path, draft, now_ms=0, progress=NullProgress())
+    print(seen.records[0], *(f"{column.name}={column.type}" for column in seen.survey.columns))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ from measure import CountingServer
 
 import importer.delivery.client  # noqa: F401 - loaded by sending; here it is before the clock runs
 from importer.delivery.batches import make_batches
-from importer.delivery.bodies import ndjson
 from importer.delivery.engine import deliver
+from importer.delivery.request import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.model import (
@@ -38,8 +38,9 @@ from importer.model import (
     Status,
     Verdict,
 )
-from importer.pipeline.resolve import detect_with, make_reading, with_types
-from importer.profile.scan import scan_sources
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
+from importer.pipeline.survey import scan_source
+from importer.progress import NullProgress
 from importer.results.buffer import to_columns
 from importer.results.rows import row_format_of
 from importer.source.reader import open_source
@@ -119,13 +120,13 @@ def stages(path: Path, rows: int, batch_size: int) -> dict[str, float]:
 def _reading(path: Path, meter: Meter) -> Reading:
     """Return how a source is read, all types inferred, as a run without a mapping file does."""
     declared = DeclaredReading()
-    reading = make_reading(detect_with(path, declared), declared, path.name, 0)
+    reading = draft_reading(detect_declared(path, declared), declared, path.name, 0)
     if reading.dialect.format == "jsonl":
         return reading
     meter.turn("scan")
-    seen = scan_sources([path], reading)
+    seen = scan_source(path, reading, now_ms=0, progress=NullProgress())
     meter.turn("")
-    return with_types(reading, seen)
+    return settle_reading(reading, seen.types)
 
 
 def main() -> None:

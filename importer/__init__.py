@@ -1,11 +1,11 @@
 """Import files of historical events into Mixpanel: right before it sends, certain after.
 
-The command is ``mixpanel-importer``; for one event from a program there is `track`.
+The command is ``mixpanel-importer``. A program that sends one event calls `track`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from importer.version import __version__
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "track"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `track` when it is asked for: the command's --help must not pay for it."""
+def __getattr__(name: str) -> object:
+    """Import `track` on its first use, so that ``import importer`` and the command's --help stay fast."""
     if name == "track":
         from importer.pipeline.track import track  # noqa: PLC0415 - see above
 

@@ -1,21 +1,22 @@
-"""Why a run stops.
+"""Errors that stop a run or a command.
 
-A record that is wrong is a value (`model.Rejection`); these are for what stops the run::
+A wrong record stops nothing: it is a value, `model.Rejection`, made from a `BadValue`. The errors::
 
     ImporterError                 exit code
     ├── UsageError                2    a wrong option, or a difference that needs a decision
     │   ├── MappingError          2    columns and fields that don't fit each other
-    │   └── ResultsError          2    a results file that can't be used as asked
+    │   └── ResultsError          2    results that can't be used in this way
     ├── SourceError               2    a file that can't be read
     ├── TooManyErrors             3    --max-errors was reached
     ├── RefusedError              4    credentials, configuration or destination refused
-    ├── DeliveryError             5    network or server gave out: resume
+    ├── DeliveryError             5    the network or the server failed: resume
     ├── StorageError              5    the results file can't be written (disk full): resume
     ├── ReconciliationError       6    the counts don't add up
     └── Interrupted               130  Ctrl-C or SIGTERM: resume
 
-Each has a message (what was found), a remedy (what to do) and an exit code. ``cli`` alone turns them into
-text.
+Each has a message (what was found), a remedy (what to do) and an exit code. An error that reaches
+`importer.__main__` becomes text and the exit code of the process there. An error that stopped a run is kept
+in its `RunReport`, and `cli.ending` shows it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from typing import ClassVar
 
 
 class ImporterError(Exception):
-    """The base of all of them.
+    """The base of all errors of this package.
 
     Attributes:
-        exit_code: What the process ends with.
-        message: What was found and what was expected; names file, row and line where there are any.
-        remedy: What to do next; a command where there is one.
+        exit_code: The exit code of the process.
+        message: What was found and what was expected; names file, row and line if there are any.
+        remedy: What to do next, with the command for it if there is one; may be empty.
     """
 
     exit_code: ClassVar[int] = 1
@@ -51,16 +52,16 @@ class MappingError(UsageError):
 
 
 class ResultsError(UsageError):
-    """A results file or manifest that can't be used as asked."""
+    """A results file or a manifest that can't be used in this way."""
 
 
 class SourceError(ImporterError):
-    """A source that can't be read: missing, a directory, truncated, of no known form."""
+    """A source that can't be read: missing, a directory, truncated, or of no known format."""
 
     exit_code = 2
 
 
-class TooManyErrors(ImporterError):  # noqa: N818 - it counts errors, it is none itself
+class TooManyErrors(ImporterError):  # noqa: N818 - the name of what was counted, as in ``--max-errors``
     """``--max-errors`` was reached."""
 
     exit_code = 3
@@ -73,7 +74,7 @@ class RefusedError(ImporterError):
 
 
 class DeliveryError(ImporterError):
-    """The network or the server gave out after all retries."""
+    """The network or the server failed, after all retries."""
 
     exit_code = 5
 
@@ -85,7 +86,7 @@ class StorageError(ImporterError):
 
 
 class ReconciliationError(ImporterError):
-    """Records in scope and outcomes don't add up."""
+    """Records in scope and outcomes don't add up, or the results lack what was written to them."""
 
     exit_code = 6
 
@@ -94,3 +95,7 @@ class Interrupted(ImporterError):  # noqa: N818 - named as KeyboardInterrupt is
     """A person or the system asked the run to stop."""
 
     exit_code = 130
+
+
+class BadValue(ValueError):  # noqa: N818 - a record is rejected for it; the run goes on
+    """A value of a record does not fit its type; its text says what was found and what is expected."""

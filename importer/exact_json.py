@@ -1,8 +1,9 @@
 """JSON without silent loss (RFC 8259, sections 4 and 6: unique names, interoperable numbers).
 
 orjson reads an integer beyond 64 bits as the nearest double, rounds a decimal that a double can't hold, and
-keeps the last of equal keys, all in silence. Events can't be corrected once they are sent, so the first is
-refused here and the others are told, at a cost that only suspicious texts pay.
+keeps the last of equal keys, all in silence. Events can't be corrected once they are sent, so this module
+refuses the integer and returns a note on the decimal and the keys. Only texts that look suspicious are read
+a second time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import orjson
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
 
-# A double keeps every decimal of 15 digits (IEEE 754) unless its exponent has three: a number that it may not
-# hold is 16 digits and their point, or 16 digits and an exponent, or very small (too large is no JSON for
-# orjson). Digits within strings look alike; they only cost the slower look.
+# A double keeps every decimal of 15 digits (IEEE 754) unless its exponent has three digits. A number that it
+# may not keep has 16 digits and a point, or 16 digits and an exponent, or is very small (orjson refuses one
+# that is too large). Digits within strings match too; such a text is only checked more slowly.
 _TO_ZERO: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
 _OUTLINE: Final = bytes.maketrans(b"123456789.E-[,\t\n\r", b"0000000000e      ")
 _SPACES: Final = (b" ", b"\n", b"\r", b"\t")
@@ -32,8 +33,8 @@ _REST: Final = re.compile(rb"[0-9.]*(?:[eE][-+]?[0-9]+)?")
 _SMALL: Final = re.compile(rb"(?:^|[:,\[\s])(-?[0-9.]+[eE]-[0-9]{3,})")
 _AHEAD: Final = (b"", b":", b",", b"[", b" ", b"\t", b"\n", b"\r")  # of a number
 _DIGITS: Final = 20  # of MIN_INTEGER and MAX_INTEGER, with the sign
-_SHOWN: Final = 40
-_MOST: Final = 3  # notes on one text
+_MAX_QUOTED: Final = 40  # characters of a text in a note
+_MAX_NOTES: Final = 3  # on one text
 
 
 class BadJSON(ValueError):  # noqa: N818 - a value that flows to the results, not an error of the program
@@ -41,14 +42,18 @@ class BadJSON(ValueError):  # noqa: N818 - a value that flows to the results, no
 
 
 class _Lost(NamedTuple):
-    """A number as it stood, and the double that it becomes; None for an integer out of range."""
+    """The text of a number and the double that it becomes; None for an integer out of range."""
 
     text: str
     becomes: float | None
 
 
 class _Twice(dict[str, Any]):
-    """An object in which some keys stand more than once."""
+    """An object in which some keys occur more than once.
+
+    Attributes:
+        again: These keys.
+    """
 
     again: tuple[str, ...] = ()
 
@@ -67,24 +72,24 @@ def loads(data: bytes) -> tuple[Any, str]:
 
 
 def suspicious(data: bytes, value: Any) -> bool:
-    """Return True if a text may hold what `explain` tells; cheap.
+    """Return whether `explain` may have a note on a text, or refuse it; cheap.
 
     Args:
         data: A JSON text.
         value: What orjson made of it.
     """
     outline = _outline(data)
-    odd = _has_odd_digits(outline)
+    long_digits = _has_long_digits(outline)
     squeezed = _with_colons_behind_keys(data, outline)
-    if not odd and squeezed.count(b'":') == (len(value) if type(value) is dict else 0):
+    if not long_digits and squeezed.count(b'":') == (len(value) if type(value) is dict else 0):
         return False
     if _is_as_written(data, value):
         return False
-    return (odd and _has_inexact(data)) or not _are_all_keys(squeezed, (value,))
+    return (long_digits and _has_inexact(data)) or not _are_all_keys(squeezed, (value,))
 
 
 def explain(data: bytes) -> str:
-    """Return a note of the decimals that a double can't hold and the keys that stand twice.
+    """Return a note on the decimals that a double can't hold and the keys that occur twice.
 
     Raises:
         BadJSON: An integer does not fit 64 bits, or the nesting can't be followed.
@@ -102,14 +107,14 @@ def explain(data: bytes) -> str:
             raise BadJSON(f"{where}{_short(found.text)} does not fit 64 bits: write it as a string")
         else:
             notes.append(f"{where}{_short(found.text)} is sent as {found.becomes!r}")
-    more = f"; and {len(notes) - _MOST} more" if len(notes) > _MOST else ""
-    return "; ".join(notes[:_MOST]) + more
+    more = f"; and {len(notes) - _MAX_NOTES} more" if len(notes) > _MAX_NOTES else ""
+    return "; ".join(notes[:_MAX_NOTES]) + more
 
 
 def _is_as_written(text: bytes, value: Any) -> bool:
-    """True if orjson writes a value just as the text has it: then it has read it as it is.
+    """Return whether orjson writes a value just as it is in the text: then nothing of it was lost.
 
-    Spaces may be left out, even of strings: equal texts still hold as many keys, and the same numbers.
+    Spaces are ignored, even in strings: texts that are equal without them have the same keys and numbers.
     """
     try:
         return _squeezed(orjson.dumps(value)) == _squeezed(text)
@@ -118,20 +123,20 @@ def _is_as_written(text: bytes, value: Any) -> bool:
 
 
 def _squeezed(data: bytes) -> bytes:
-    """A text without spaces of any kind."""
+    """Return a text without spaces of any kind."""
     for space in _SPACES:
-        if space in data:  # to look is nearly free
+        if space in data:  # to search is nearly free
             data = data.replace(space, b"")
     return data
 
 
 def _outline(data: bytes) -> bytes:
-    """A text with zeros for digits, and a space, or a colon, ahead of each number, its sign included."""
+    """Return a text with zeros for digits, and with a space or a colon ahead of each number and its sign."""
     return b" " + data.translate(_OUTLINE)
 
 
-def _has_odd_digits(outline: bytes) -> bool:
-    """True if numbers, or what looks like them in strings, hold digits as no short decimal does."""
+def _has_long_digits(outline: bytes) -> bool:
+    """Return whether a number, or digits in a string, may be one that a double does not keep."""
     for ahead in (b" ", b":"):
         start = ahead + _SIXTEEN
         if outline.rfind(start) >= 0 and (start + b"0" in outline or start + b"e" in outline):
@@ -140,12 +145,12 @@ def _has_odd_digits(outline: bytes) -> bool:
 
 
 def _with_colons_behind_keys(data: bytes, outline: bytes) -> bytes:
-    """A text in which no space stands between a key and its colon."""
+    """Return a text without a space between a key and its colon."""
     return _squeezed(data) if b" :" in outline else data
 
 
 def _has_inexact(data: bytes) -> bool:
-    """True if a number of a text isn't what orjson makes of it."""
+    """Return whether orjson reads a number in a text as another number."""
     digits = data.translate(_TO_ZERO)
     end = 0
     while (at := digits.find(_SIXTEEN, end)) >= 0:
@@ -157,7 +162,7 @@ def _has_inexact(data: bytes) -> bool:
 
 
 def _is_inexact(token: bytes) -> bool:
-    """True if the text of a number isn't what orjson makes of it."""
+    """Return whether orjson reads the text of a number as another number."""
     text = token.decode()
     if text.lstrip("-").isdigit():
         return isinstance(_integer(text), _Lost)
@@ -199,7 +204,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _walk(root: Any) -> Iterator[tuple[str, _Lost | _Twice]]:
-    """What was marked in a value and where, in the order of the text; without recursion."""
+    """Yield the path and the value of each loss, in the order of the text; without recursion."""
     todo = [("", root)]
     while todo:
         path, value = todo.pop()
@@ -213,7 +218,7 @@ def _walk(root: Any) -> Iterator[tuple[str, _Lost | _Twice]]:
 
 
 def _are_all_keys(squeezed: bytes, values: Sequence[Any]) -> bool:
-    """True if the objects in some values hold as many keys as their texts do: none stands twice.
+    """Return whether the objects in some values have as many keys as their texts: none occurs twice.
 
     Args:
         squeezed: The texts, with each colon right behind its key.
@@ -232,7 +237,7 @@ def _are_all_keys(squeezed: bytes, values: Sequence[Any]) -> bool:
 
 
 def _split(values: Sequence[Any]) -> tuple[Sequence[dict[str, Any]], list[Any]]:
-    """The objects among some values, and what the lists among them hold."""
+    """Return the objects among some values, and the elements of the lists among them."""
     kinds = set(map(type, values))
     if kinds == {dict}:
         return values, []
@@ -242,5 +247,5 @@ def _split(values: Sequence[Any]) -> tuple[Sequence[dict[str, Any]], list[Any]]:
 
 
 def _short(text: str) -> str:
-    shown = text if text.isprintable() else repr(text)[1:-1]
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+    escaped = text if text.isprintable() else repr(text)[1:-1]
+    return escaped if len(escaped) <= _MAX_QUOTED else f"{escaped[:_MAX_QUOTED]}…"

@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 """A value of JSON, as orjson reads it."""
 
 Field = Literal["event", "distinct_id", "time", "ip", "insert_id", "properties"]
 """What a column can be mapped to."""
+
+FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 
 ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "skip"]
 """What the cells of a column are; ``skip`` leaves the column out of the event."""
@@ -413,7 +415,7 @@ class DeliverySettings:
     Attributes:
         batch_size: Most events in one request (1 to 2,000).
         batch_bytes: Most bytes of uncompressed JSON in one request.
-        concurrency: Batches in flight at most; None lets it find itself.
+        concurrency: Batches in flight at most; None for adaptive.
         max_retries: Tries after the first before a batch is given up.
         retry_wait: Seconds of the first backoff; its cap is 30 times, its jitter 0.5 to 2.5 times that.
         timeout: Seconds to connect, to write and to read.

@@ -1,4 +1,4 @@
-"""How far the work is: the one protocol by which every part of the importer reports its progress."""
+"""The protocol by which every part of the importer reports its progress."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """What is told how far the work is. Work comes in stages, one after the other."""
+    """Receives reports on the progress of the work, which consists of stages, one after the other."""
 
     def begin(self, title: str, size: int) -> None:
         """Start a stage.
 
         Args:
-            title: What is done, for people.
+            title: What the stage does, for people.
             size: Bytes on disk that the stage reads.
         """
 
     def update(self, position: int, records: int, wrong: int) -> None:
-        """Report how far the stage is.
+        """Report how far the stage has come.
 
         Args:
             position: Bytes on disk that have been read.
@@ -43,7 +43,7 @@ class Progress(Protocol):
 
 
 class NullProgress:
-    """Progress that nobody watches."""
+    """Progress that is reported to nobody."""
 
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
@@ -63,7 +63,7 @@ class NullProgress:
 
 @contextmanager
 def stage(progress: Progress, title: str, size: int) -> Iterator[Progress]:
-    """Run a block as one stage of a progress, which ends however the block ends."""
+    """Run a block as one stage; it ends however the block ends."""
     progress.begin(title, size)
     try:
         yield progress

@@ -1,4 +1,7 @@
-"""Credentials and destination: from the environment, ``.env`` or a file; never from a flag's value."""
+"""Credentials and destination of a run.
+
+Credentials come from the environment, ``.env`` or a file, never from the value of a command-line option.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import RefusedError
+from importer.mixpanel.base_url import check_base_url
 from importer.mixpanel.hosts import HOSTS
 from importer.model import Credentials, CredentialsKind, Destination, Endpoint, Region
 
@@ -22,7 +26,7 @@ _KINDS: Final[Mapping[CredentialsKind, tuple[str, ...]]] = {
     "secret": ("MIXPANEL_API_SECRET",),
 }
 SANDBOX_CREDENTIALS: Final = Credentials("token", "sandbox")
-"""What a rehearsal signs with: no account is needed, and none is shown to the sandbox."""
+"""The credentials of a run into the sandbox, which needs no account."""
 
 
 def find_credentials(
@@ -38,7 +42,7 @@ def find_credentials(
         environ: The process environment.
         kind: The kind to use where there are several.
         token_file: A file that holds a project token and nothing else; it comes first.
-        dotenv: Read only where the environment has none of the variables: sets are never mixed.
+        dotenv: Read only if the environment has none of the variables: sets are never mixed.
 
     Raises:
         RefusedError: There are none, a set is incomplete, or there are two kinds and ``kind`` is None.
@@ -114,11 +118,16 @@ def find_destination(
 ) -> Destination:
     """Return where events go: ``--base-url``, else ``MIXPANEL_BASE_URL``, else the region's host.
 
+    Every destination outside of the sandbox is made here, so that a base URL that can't be used is refused
+    before a source is read.
+
     Raises:
-        RefusedError: A region and another URL are both given.
+        RefusedError: A region and another URL are both given, or the base URL can't be used.
     """
     url = base_url or environ.get(BASE_URL, "").strip()
     if url and region:
         origin = "--base-url" if base_url else BASE_URL
         raise RefusedError(f"--region {region} and {origin} both say where to send", "Leave one of them out.")
-    return Destination(endpoint, url.rstrip("/") or HOSTS[region or "us"])
+    url = url.rstrip("/") or HOSTS[region or "us"]
+    check_base_url(url)
+    return Destination(endpoint, url)

@@ -1,4 +1,4 @@
-"""Text for people: numbers with their nouns, and untrusted values made fit to be shown."""
+"""Text for people: numbers with their nouns, and untrusted values, escaped and cut."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_QUOTED: Final = 60
 """Most characters of a single value in a message."""
 
 MAX_LINE: Final = 300
-"""Most characters of a server's words that are passed on."""
+"""Most characters of a line from elsewhere, such as a server's message."""
 
 _NESTED = reprlib.Repr()
 _NESTED.maxlevel = 3
@@ -21,7 +21,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return an untrusted value as a message can show it: as Python writes it, at most 60 characters."""
+    """Return an untrusted value for a message: its ``repr``, in at most 60 characters."""
     try:
         text = repr(value[: MAX_QUOTED + 1] if isinstance(value, str) else value)
     except RecursionError:  # JSON may be nested deeper than the stack
@@ -30,7 +30,7 @@ def quoted(value: object) -> str:
 
 
 def quoted_name(value: str) -> str:
-    """Return a name from a file for a message: escaped, at most 60 characters, always between quotes."""
+    """Return a name from a file for a message: escaped, between quotes, in at most 60 characters."""
     return f"'{escaped_cut(value, MAX_QUOTED - 2)}'"
 
 
@@ -47,10 +47,10 @@ def cut(text: str, limit: int = MAX_QUOTED) -> str:
 def escape_controls(text: str, keep: str = "") -> str:
     """Return a text with each character that does not print written as its escape.
 
-    Such characters are the escape sequences of terminals and the marks that turn the direction of writing.
+    Among them are control characters of terminals and marks that change the direction of writing.
 
     Args:
-        text: What to escape.
+        text: The text to escape.
         keep: Characters that stay as they are.
     """
     if text.isprintable():
@@ -59,12 +59,12 @@ def escape_controls(text: str, keep: str = "") -> str:
 
 
 def one_line(value: object) -> str:
-    """Return untrusted words on one line of at most `MAX_LINE` characters; None is the empty text.
+    """Return an untrusted value as one line of at most `MAX_LINE` characters; None as the empty text.
 
-    White space is drawn together, and what does not print is escaped.
+    Each run of white space becomes one space, and what does not print is escaped.
     """
     if value is None:
         return ""
     text = value if isinstance(value, str) else quoted(value)
-    # What lies far beyond the limit can't be shown: don't split a megabyte to show a line.
+    # Only the first characters can be part of the line: don't split a megabyte.
     return cut(escape_controls(" ".join(text[: 4 * MAX_LINE].split())), MAX_LINE)

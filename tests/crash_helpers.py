@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 import fault_server
 import waiting
 
-from importer.results.status import ChainStatus, read_status
+from importer.results.status import HistoryStatus, read_status
 
 PATIENCE = 120.0
 wait_until = partial(waiting.wait_until, patience=PATIENCE)
@@ -125,7 +125,7 @@ class Scene:
         with self.start(command, *arguments, file_limit=file_limit) as importer:
             return importer.ended()
 
-    def standing(self, results: str = "events.results.csv") -> ChainStatus:
+    def status(self, results: str = "events.results.csv") -> HistoryStatus:
         """Where the source stands, as ``status`` sees it."""
         return read_status(self.folder / results)
 
@@ -285,8 +285,8 @@ def assert_whole(scene: Scene, rows: int, results: str = "events.results.csv") -
     landed = scene.landed()
     assert [*broken_ends(scene.path(results), landed, rows)] == []
     assert [*broken_landings(landed, range(1, rows + 1))] == []
-    status = scene.standing(results)
+    status = scene.status(results)
     assert (status.reconciles, status.counts.imported, status.unattempted) == (True, rows, 0)
-    assert status.next_command == ""
+    assert status.next_step is None
     left = {path.name for path in scene.folder.iterdir() if path.suffix in (".lock", ".tmp", ".part")}
     assert left == set()

@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import orjson
+import waiting
 
 from importer.delivery.engine import deliver
 from importer.delivery.replies import NoResponse, Response
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination, Event, Rejection
 from importer.progress import NullProgress
+
+PATIENCE = 60.0
+"""Seconds after which something that must happen has not happened."""
+
+wait_until = partial(waiting.wait_until, patience=PATIENCE)
 
 NOW = 1_800_000_000_000
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -79,7 +86,7 @@ def error(status: int, words: str = "no", **more: str) -> Response:
 
 
 def numbers(bodies: Sequence[bytes]) -> list[int]:
-    """Which events a request holds."""
+    """Return the numbers of the events in a request."""
     return [orjson.loads(body)["properties"]["n"] for body in bodies]
 
 
@@ -88,31 +95,43 @@ Handler = Callable[[list[int]], Response | NoResponse]
 
 @dataclass
 class Memory:
-    """A Mixpanel in memory: makes clients whose requests a handler answers, given the events' numbers."""
+    """A Mixpanel in memory: makes clients whose requests a handler answers.
+
+    Attributes:
+        handler: Returns the response to a request, given the numbers of its events.
+        requests: The requests so far.
+        clients: The clients that were made.
+        most_at_once: Most requests that were answered at the same time.
+    """
 
     handler: Handler
     requests: list[list[int]] = field(default_factory=list)
+    clients: list[MemoryClient] = field(default_factory=list)
     most_at_once: int = 0
-    open_clients: int = 0
-    _now: int = 0
+    _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self) -> MemoryClient:
+        client = MemoryClient(self)
         with self._lock:
-            self.open_clients += 1
-        return MemoryClient(self)
+            self.clients.append(client)
+        return client
+
+    @property
+    def open_clients(self) -> int:
+        return sum(not client.closed for client in self.clients)
 
     def answer(self, bodies: Sequence[bytes]) -> Response | NoResponse:
         sent = numbers(bodies)
         with self._lock:
             self.requests.append(sent)
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             return self.handler(sent)
         finally:
             with self._lock:
-                self._now -= 1
+                self._at_once -= 1
 
     def tries_of(self, number: int) -> int:
         return sum(number in sent for sent in self.requests)
@@ -121,26 +140,26 @@ class Memory:
 @dataclass
 class MemoryClient:
     server: Memory
-    aborted: bool = False
+    aborted: threading.Event = field(default_factory=threading.Event)
+    closed: bool = False
 
     def post(self, bodies: Sequence[bytes]) -> Response | NoResponse:
         return self.server.answer(bodies)
 
     def abort(self) -> None:
-        self.aborted = True
+        self.aborted.set()
 
     def close(self) -> None:
-        with self.server._lock:
-            self.server.open_clients -= 1
+        self.closed = True
 
 
 class JumpingClock:
-    """Time that passes at once where somebody waits for it, unless something happens before."""
+    """A clock that jumps to the end of each wait, unless the condition is notified before."""
 
     def __init__(self) -> None:
         self.time = 1000.0
 
-    def now(self) -> float:
+    def __call__(self) -> float:
         return self.time
 
     def wait(self, condition: threading.Condition, seconds: float | None) -> None:
@@ -154,15 +173,15 @@ class JumpingClock:
 
 @dataclass
 class Listener(NullProgress):
-    """A progress that remembers."""
+    """A progress that records the reports."""
 
-    heard: list[tuple[str, float] | str] = field(default_factory=list)
+    reports: list[tuple[str, float] | str] = field(default_factory=list)
 
     def waiting(self, reason: str, until: float) -> None:
-        self.heard.append((reason, until))
+        self.reports.append((reason, until))
 
     def resumed(self) -> None:
-        self.heard.append("resumed")
+        self.reports.append("resumed")
 
 
 def send(
@@ -186,19 +205,13 @@ def send(
         progress=progress or Listener(),
         now=now,
         clock=clock or JumpingClock(),
-        chance=lambda: 0.5,
+        jitter=lambda: 0.5,
         client_factory=server,
     )
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Wait for something that another thread does."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.005)):
-        if condition():
-            return True
-        pause.wait(0.005)
-    return condition()
+def no_senders() -> bool:
+    return not senders()
 
 
 def senders() -> list[threading.Thread]:

@@ -1,4 +1,4 @@
-"""An HTTP server that does what a test says, down to the bytes and the manner of breaking off."""
+"""An HTTP server that a test scripts, down to the bytes and the way in which it breaks off."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Request:
     body: bytes
 
     def events(self) -> list[dict]:
-        """The events in it, whichever the endpoint."""
+        """Return the events of a request to either endpoint."""
         if self.headers.get("content-encoding") == "gzip":
             return [orjson.loads(line) for line in gzip.decompress(self.body).split(b"\n")]
         return orjson.loads(self.body)
@@ -33,7 +33,7 @@ class Request:
 
 
 class Connection:
-    """What a handler can do to the one who asks."""
+    """What a handler can do to the client."""
 
     def __init__(self, server: Server, sock: socket.socket) -> None:
         self._server, self.sock = server, sock
@@ -42,7 +42,7 @@ class Connection:
         self.sock.sendall(answer(status, body, **headers))
 
     def take(self, request: Request) -> None:
-        """Answer as Mixpanel does when all is well."""
+        """Answer as Mixpanel does for valid events."""
         self.reply(
             200, orjson.dumps({"code": 200, "num_records_imported": len(request.events()), "status": "OK"})
         )
@@ -64,7 +64,7 @@ class Connection:
             self.sock.sendall(data[i : i + 1])
 
     def hang(self) -> None:
-        """Say nothing until the other side is gone, or the server closes."""
+        """Answer nothing until the client or the server closes."""
         self._server.hanging.release()
         while not self._server.closing.is_set():
             with contextlib.suppress(TimeoutError):
@@ -90,7 +90,8 @@ class Server:
     Attributes:
         requests: All that were read, in order.
         connections: How many were made.
-        hanging: Released whenever a handler hangs; ``left`` when the other side of it has gone.
+        hanging: Released whenever a handler hangs.
+        left: Released whenever the client of such a handler has closed.
     """
 
     handler: Handler
@@ -113,14 +114,14 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        # A listener that is closed while a thread waits on it doesn't wake that thread: a connection does.
+        # To close a listener doesn't wake a thread that waits on it; a connection does.
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port)).close()
         for sock in self._sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         self._listener.close()
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
@@ -160,6 +161,6 @@ def _read(reader: object) -> Request | None:
         headers[name.lower()] = value.strip()
     length = int(headers.get("content-length", 0))
     body = reader.read(length)
-    if len(body) < length:  # the other side broke off
+    if len(body) < length:  # the client broke off
         return None
     return Request(start[0], start[1], headers, body)

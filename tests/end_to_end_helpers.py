@@ -25,9 +25,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import waiting
 
-PATIENCE = 180.0
-wait_until = partial(waiting.wait_until, patience=PATIENCE)
-"""Seconds after which something that must happen has not happened."""
+TIMEOUT = 180.0
+"""Seconds after which a test fails because something has not happened."""
+wait_until = partial(waiting.wait_until, patience=TIMEOUT)
 
 TOKEN = "token-0123456789abcdef"
 SECRETS = (TOKEN, "account-secret-4711", "api-secret-0815", base64.b64encode(f"{TOKEN}:".encode()).decode())
@@ -35,8 +35,8 @@ SECRETS = (TOKEN, "account-secret-4711", "api-secret-0815", base64.b64encode(f"{
 Row = dict[str, Any]
 
 
-class Said(NamedTuple):
-    """What a command said, and how it ended."""
+class CommandResult(NamedTuple):
+    """What a command printed, and its exit code."""
 
     code: int
     out: str
@@ -48,14 +48,14 @@ class Said(NamedTuple):
 
     @property
     def next_command(self) -> str:
-        """The command that it told to type next; empty if it told none."""
+        """The command that was printed as the next to type; empty if none was."""
         lines = [line for line in (self.err + self.out).splitlines() if line.startswith("Next: ")]
         return lines[-1].removeprefix("Next: ") if lines else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """A folder to type commands in, with no environment but what is said.
+    """A folder in which commands are typed, with an environment of their own.
 
     Attributes:
         folder: Working directory and home.
@@ -69,37 +69,37 @@ class Shell:
         return Shell(self.folder, {**self.environ, **variables})
 
     def environment(self) -> dict[str, str]:
-        """The variables of a command: none of this process's own, and a proxy that leads nowhere.
+        """The variables of a command, without those of this process, and with a proxy that leads nowhere.
 
-        So even a command that is wrong about where to send can't reach Mixpanel.
+        So a command that sends to the wrong place can't reach Mixpanel.
         """
         kept = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PATH"))}
         own = {"HOME": str(self.folder), "LANG": "C.UTF-8", "HTTPS_PROXY": "http://127.0.0.1:9"}
         return {**kept, **own, **self.environ}
 
-    def type(self, *words: str | Path, stdin: str | bytes | None = None) -> Said:
-        """Type a command off a terminal and wait for its end."""
-        given = stdin.encode() if isinstance(stdin, str) else stdin
+    def type(self, *words: str | Path, stdin: str | bytes | None = None) -> CommandResult:
+        """Run a command without a terminal and wait for its end."""
+        content = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
             command(words),
             cwd=self.folder,
             env=self.environment(),
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
             capture_output=True,
-            **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
+            **({"stdin": subprocess.DEVNULL} if content is None else {"input": content}),
         )
-        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return CommandResult(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def type_line(self, line: str, *more: str) -> Said:
-        """Type a command that the importer printed, word for word."""
+    def type_line(self, line: str, *more: str) -> CommandResult:
+        """Run a command exactly as the importer printed it."""
         program, *words = shlex.split(line)
         assert program == "mixpanel-importer"
         return self.type(*words, *more)
 
     @contextmanager
     def started(self, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
-        """Start a command and go on beside it."""
+        """Run a command while the block runs; kill it at the end of the block."""
         with subprocess.Popen(
             command(words),
             cwd=self.folder,
@@ -126,7 +126,7 @@ class Shell:
         return json.loads((self.folder / f"{results}.run.json").read_bytes())
 
     def everything_on_disk(self) -> str:
-        """The bytes of all the files in the folder, for what must be in none of them."""
+        """The bytes of all files in the folder as one text."""
         return "\n".join(p.read_bytes().decode("latin-1") for p in self.folder.rglob("*") if p.is_file())
 
 
@@ -135,7 +135,7 @@ def command(words: Sequence[str | Path]) -> list[str]:
 
 
 def read_results(path: Path) -> list[Row]:
-    """The lines of a results file as texts, whatever its form."""
+    """The lines of a results file, CSV or JSONL, as dictionaries."""
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     with path.open(encoding="utf-8", newline="") as file:
@@ -150,7 +150,7 @@ def statuses(rows: Iterable[Row]) -> list[str]:
 
 
 def simple_csv(rows: int, *, broken: Mapping[int, str] | None = None) -> str:
-    """A CSV of so many records, of which some are replaced by a line that is broken."""
+    """A CSV of ``rows`` records. ``broken`` replaces the line of a record, by its number."""
     lines = ["event,user_id,time,n"]
     for n in range(1, rows + 1):
         good = f"Page View,user-{n % 9},2024-03-01T{n // 3600 % 24:02}:{n // 60 % 60:02}:{n % 60:02}Z,{n}"
@@ -173,7 +173,7 @@ def simple_event(n: int) -> Row:
 
 
 def exact(value: Any) -> Any:
-    """A value of JSON with its type, numbers by value: what ``==`` takes for equal must be equal."""
+    """A value of JSON with its types, so that ``1 != True``; numbers are compared by value."""
     if isinstance(value, dict):
         return {key: exact(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -193,7 +193,7 @@ def without_id(event: Row) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A sandbox that listens, and what it says of itself."""
+    """A sandbox that listens, and its reports."""
 
     url: str
 
@@ -226,10 +226,10 @@ def sandbox(*options: str, folder: Path) -> Iterator[Server]:
             yield Server(process.stdout.readline().split()[-1])
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     """A request as it reached a `Recorder`."""
 
     path: str
@@ -247,15 +247,15 @@ class Asked(NamedTuple):
 
 
 class Recorder:
-    """A server that writes down what it is asked and gives the answer that it was told to give.
+    """A server that records its requests and answers them with a given function.
 
     Attributes:
         url: Where it listens.
-        asked: The requests so far.
+        requests: The requests so far.
     """
 
-    def __init__(self, answer: Callable[[Asked], tuple[int, bytes]]) -> None:
-        asked: list[Asked] = []
+    def __init__(self, answer: Callable[[RecordedRequest], tuple[int, bytes]]) -> None:
+        requests: list[RecordedRequest] = []
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -265,8 +265,8 @@ class Recorder:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked.append(Asked(parts.path, query, headers, body))
-                status, content = answer(asked[-1])
+                requests.append(RecordedRequest(parts.path, query, headers, body))
+                status, content = answer(requests[-1])
                 self.send_response(status)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
@@ -275,7 +275,7 @@ class Recorder:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.asked = asked
+        self.requests = requests
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,12 +1,12 @@
-"""A sandbox behind a bad network and a tired server: faults by share, in an order that a seed fixes.
+"""A sandbox behind an unreliable network: faults by share, in an order that a seed determines.
 
     python tests/fault_server.py --seed 7 --share 429=0.05,503=0.02,reset_after=0.02 --refuse-every 10
 
-It prints its URL as the first line. Only POST /import and POST /track meet faults, one draw a request: the
-n-th of them meets the same in every run with the same seed. What landed is seen as in any sandbox (GET
-/sandbox/counts, …), what went wrong by GET /faults. Tests start it with `running`.
+It prints its URL as the first line. Only POST /import and POST /track meet faults. The n-th
+of these requests meets the same fault in every run with the same seed. GET /sandbox/counts and so on return what landed,
+as in any sandbox; GET /faults returns what went wrong. Tests start it with `running`.
 
-Faults: a status from 400 to 599 (the batch isn't taken), and
+Faults: a status from 400 to 599 (the batch isn't imported), and
     reset_before  the connection is reset, the batch isn't taken
     reset_after   the connection is reset after the batch was taken: the answer is lost
     cut           the batch was taken, the answer ends in its middle
@@ -57,7 +57,7 @@ _LONGEST_BODY = 2**26
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[str]:
-    """Run the server as a process of its own; its URL is what ``with`` gives."""
+    """Run the server as a process of its own; ``with`` returns its URL."""
     command = [sys.executable, __file__, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -115,7 +115,7 @@ def drawn(shares: Mapping[str, float], seed: int, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes wrong, how often."""
+    """Which requests meet which fault."""
 
     shares: Mapping[str, float]
     seed: int = 0
@@ -124,7 +124,7 @@ class Plan:
     delay: float = 0.3
     schedule: list[tuple[range, str]] = field(default_factory=list)
     poison: str = ""
-    limit: RollingLimit = field(default_factory=lambda: RollingLimit(None, time.monotonic))
+    limit: RollingLimit = field(default_factory=lambda: RollingLimit(None, lambda: 0))
     seen: Counter[str] = field(default_factory=Counter)
     mended: asyncio.Event = field(default_factory=asyncio.Event)
     held: set[object] = field(default_factory=set)
@@ -176,7 +176,7 @@ class Request(NamedTuple):
 
 
 class FaultServer:
-    """Reads whole requests, lets the sandbox answer those that get through, and spoils what is drawn."""
+    """Reads whole requests, lets the sandbox answer those that get through, and applies the faults."""
 
     def __init__(self, sandbox: Sandbox, plan: Plan) -> None:
         self._port = int(sandbox.url.rpartition(":")[2])
@@ -218,7 +218,7 @@ class FaultServer:
         return await self._spoil(fault, answer, writer)
 
     async def _spoil(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:
-        """Give an answer of the sandbox, or what a fault that comes after it leaves of it."""
+        """Send a response of the sandbox, changed or cut by a fault."""
         if fault == "reset_after":
             return _reset(writer)
         if fault == "cut":
@@ -327,7 +327,7 @@ def main() -> None:
     parser.add_argument("--poison", default="")
     parser.add_argument("--max-request-bytes", type=int, default=SandboxSettings().max_request_bytes)
     given = parser.parse_args()
-    minutes = RollingLimit(given.events_per_minute, lambda: time.monotonic() * 60 / given.minute)
+    minutes = RollingLimit(given.events_per_minute, lambda: int(time.monotonic() * 60_000 / given.minute))
     plan = Plan(
         given.share, given.seed, given.refuse_every, given.retry_after, given.delay, given.at, given.poison, minutes
     )  # fmt: skip

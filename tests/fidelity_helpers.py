@@ -15,16 +15,16 @@ from typing import Any
 from hypothesis import settings
 from sandbox_helpers import NOW, Rehearsal
 
-from importer.delivery.bodies import ndjson
+from importer.delivery.request import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event, Reading, Rejection
-from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
-from importer.pipeline.resolve import detect_with, make_reading, with_types
-from importer.pipeline.run import RunReport, run_job
-from importer.profile.scan import scan_sources
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
+from importer.pipeline.run import run_job
+from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
 from importer.sandbox.server import Sandbox
 from importer.settings import SANDBOX_CREDENTIALS
@@ -69,8 +69,8 @@ def written(folder: Path, content: bytes, name: str = "events.csv") -> Path:
 
 def reading_of(path: Path, declared: DeclaredReading) -> Reading:
     """The reading that a run would fix: fields by name or by what is said, types by a scan."""
-    reading = make_reading(detect_with(path, declared), declared, path.name, NOW_MS)
-    return with_types(reading, scan_sources([path], reading))
+    draft = draft_reading(detect_declared(path, declared), declared, path.name, NOW_MS)
+    return settle_reading(draft, scan_source(path, draft, now_ms=NOW_MS, progress=NullProgress()).types)
 
 
 def items_of(path: Path, declared: DeclaredReading, now_ms: int = NOW_MS) -> list[Event | Rejection]:
@@ -114,7 +114,7 @@ def imported(
     asked = replace(asked, delivery=replace(asked.delivery, batch_size=PER_REQUEST))
     target = Target(Destination("import", sandbox.url, "sandbox"), SANDBOX_CREDENTIALS)
     jobs = prepare_jobs(
-        resolve_outputs([str(path)], asked), asked, target, now_ms=NOW_MS, watch=lambda *_: lambda _: None
+        resolve_outputs([str(path)], asked), asked, target, now_ms=NOW_MS, progress=NullProgress()
     )
     return run_job(jobs[0], NullProgress(), threading.Event())
 

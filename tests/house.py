@@ -93,13 +93,17 @@ def public_definitions() -> Iterator[tuple[str, Definition]]:
     """Yield the public functions and classes, and the public methods of public classes, with their modules."""
     for name, tree in modules().items():
         for node in tree.body:
-            if not isinstance(node, Definition) or node.name.startswith("_"):
+            if not isinstance(node, Definition) or node.name.startswith("_") or _is_overload(node):
                 continue
             yield name, node
             if isinstance(node, ast.ClassDef):
                 for each in node.body:
                     if isinstance(each, Definition) and not each.name.startswith("_"):
                         yield name, each
+
+
+def _is_overload(node: Definition) -> bool:
+    return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
 
 
 def prose() -> Iterator[tuple[Path, str]]:

@@ -1,8 +1,8 @@
-"""Imports that are killed again and again: one seed is one import, with all that befalls it.
+"""Imports that are killed again and again. A seed determines one import with all of its faults.
 
-The importer is a process of its own and dies by SIGKILL at a random moment; now and then its results lose their
-end as well. It is resumed until it ends. After every death, and at the end, nothing may be lost, doubled or
-called imported that is not on the server. `tests/crash` runs a few of them and ``bench/kill.py`` many.
+The importer is a process of its own that gets SIGKILL at random moments; sometimes its results lose their end as
+well. It is resumed until it ends. After every kill and at the end, no event may be lost or doubled, or called
+imported without being on the server. `tests/crash` runs a few of these imports, ``bench/kill.py`` runs many.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Tally:
         starts: Processes that were started, retries included.
         kills: Processes that were killed, by what was in the results then.
         truncations: Times that the results lost their end after that.
-        faults: Requests that the servers met, by what befell them; ``none`` is nothing.
-        resent: Events that landed more than once on the wire, and so had to be known again.
+        faults: Requests to the servers by fault; ``none`` for those without.
+        resent: Events that the server received more than once, and had to deduplicate.
         violations: Promises that were broken, each with its seed.
     """
 
@@ -61,11 +61,11 @@ class Tally:
 
     @property
     def requests(self) -> int:
-        """Requests that the servers met."""
+        """Number of requests to the servers."""
         return self.faults.total()
 
     def add(self, other: Tally) -> None:
-        """Take in what happened in others."""
+        """Add what happened in other imports."""
         self.runs += other.runs
         self.starts += other.starts
         self.kills += other.kills
@@ -76,7 +76,7 @@ class Tally:
 
 
 def killed_import(folder: Path, seed: int, rows: int = 600) -> Tally:
-    """Bring one import to its end, against all that a seed has in store for it.
+    """Run one import to its end, with the faults and kills of a seed.
 
     Args:
         folder: An empty folder.
@@ -115,9 +115,9 @@ class _Import:
         code = self._survived(command, self._results, range(1, self._rows + 1))
         landed = self._scene.landed()
         rejected = {int(each["row"]) for each in read_results(self._results) if each["status"] == "rejected"}
-        self._blame(broken_ends(self._results, landed, self._rows, self._invalid))
-        self._blame(broken_landings(landed, self._valid - rejected))
-        self._blame(self._broken_status(code))
+        self._report(broken_ends(self._results, landed, self._rows, self._invalid))
+        self._report(broken_landings(landed, self._valid - rejected))
+        self._report(self._broken_status(code))
         if rejected:
             self._retry(rejected)
         raw = self._scene.raw_count()
@@ -130,7 +130,7 @@ class _Import:
         return set(range(1, self._rows + 1)) - self._invalid
 
     def _retry(self, rejected: set[int]) -> None:
-        """Retry what the server had refused, once it is mended; that may be killed too."""
+        """Retry the records that the server refused, once it refuses none; the retry may be killed too."""
         self._scene.mend()
         results = self._results.with_name(f"{self._results.stem}.retry-1{self._results.suffix}")
         redone = sorted(rejected | self._invalid)
@@ -138,10 +138,10 @@ class _Import:
         landed = self._scene.landed()
         lines = read_results(results)
         if [int(line["row"]) for line in lines] != redone:
-            self._blame(["the retry is not for exactly the records that were left"])
-        self._blame(broken_successes(lines, landed))
-        self._blame(broken_landings(landed, self._valid))
-        self._blame(self._broken_status(code))
+            self._report(["the retry is not for exactly the records that were left"])
+        self._report(broken_successes(lines, landed))
+        self._report(broken_landings(landed, self._valid))
+        self._report(self._broken_status(code))
 
     # ── one process after the other ──────────────────────────────────────────────────────────────
 
@@ -166,14 +166,14 @@ class _Import:
             if not killed and code in (0, 1):
                 return code
             if not killed and code != 5:  # a server that has given out is no broken promise
-                self._blame([f"{command[0]} ended with {code}: {importer.said[-300:]}"])
+                self._report([f"{command[0]} ended with {code}: {importer.said[-300:]}"])
                 return code
-            self._tear(results)
-        self._blame([f"{command[0]} did not end in {MOST_STARTS} starts"])
+            self._damage(results)
+        self._report([f"{command[0]} did not end in {MOST_STARTS} starts"])
         return -1
 
     def _delivery(self) -> list[str]:
-        """Other ways to deliver, each time: they are no part of the reading."""
+        """Choose other delivery options for each start; they are no part of the reading."""
         batch = ["--batch-size", str(self._chance.randint(20, 50))]
         concurrency = self._chance.choice([None, 1, 1, 2, 4])
         return batch if concurrency is None else [*batch, "--concurrency", str(concurrency)]
@@ -198,7 +198,7 @@ class _Import:
             return "sent" if self._scene.faults() else "before the first request"
         return "between lines" if lines < scope else "after the last line"
 
-    def _tear(self, results: Path) -> None:
+    def _damage(self, results: Path) -> None:
         """Now and then, cut the results at a random byte, as a power cut may, and leave a draft behind."""
         if self._chance.random() < 0.25 and results.exists():
             data = results.read_bytes()
@@ -210,24 +210,24 @@ class _Import:
     # ── what must be true ────────────────────────────────────────────────────────────────────────
 
     def _check(self, results: Path, scope: Sequence[int]) -> None:
-        """Check what holds at any time: results are a beginning of the scope, and no success is a lie."""
+        """Check what holds at any time: results are a prefix of the scope, and every success is on the server."""
         landed = self._scene.landed()
         lines = read_results(results)
         if [int(line["row"]) for line in lines] != list(scope[: len(lines)]):
-            self._blame(["the results are no beginning of the records, in order"])
-        self._blame(broken_successes(lines, landed))
+            self._report(["the results are no beginning of the records, in order"])
+        self._report(broken_successes(lines, landed))
 
     def _broken_status(self, code: int) -> Iterator[str]:
-        standing = self._scene.standing(self._results.name)
+        status = self._scene.status(self._results.name)
         lines = read_results(self._results)
-        if not standing.reconciles or standing.unattempted != 0:
-            yield f"the status does not add up: {standing}"
+        if not status.reconciles or status.unattempted != 0:
+            yield f"the status does not add up: {status}"
         if code != 1:  # some records are invalid, always
             yield f"the exit code is {code}"
-        if len(standing.runs) == 1 and standing.counts.imported != sum(map(success, lines)):
+        if len(status.runs) == 1 and status.counts.imported != sum(map(success, lines)):
             yield "the status counts otherwise than the results"
 
-    def _blame(self, broken: Iterator[str] | list[str]) -> None:
+    def _report(self, broken: Iterator[str] | list[str]) -> None:
         self._tally.violations += [f"seed {self._seed}: {each}" for each in broken]
 
 

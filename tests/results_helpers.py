@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from importer.model import Dialect, Fingerprint, Outcome, Reading, Status
-from importer.results.manifest import Manifest, write_manifest
-from importer.results.outcome_columns import OutcomeColumns
+from importer.model import Dialect, Fingerprint, Outcome, Reading, Status, Verdict
+from importer.results.counts import Counts
+from importer.results.manifest import Manifest, read_manifest, relative_link, write_manifest
 from importer.results.paths import manifest_path
+from importer.results.rows import OutcomeColumns
 from importer.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
@@ -37,6 +39,20 @@ def outcomes(statuses: Iterable[Status], first_row: int = 1) -> list[Outcome]:
     return [outcome(row, status) for row, status in enumerate(statuses, first_row)]
 
 
+def columns_of(lines: Sequence[Outcome]) -> OutcomeColumns:
+    """Return outcomes as the columns that a results file is written from."""
+    if not lines:
+        return OutcomeColumns((), (), (), (), (), (), ())
+    rows, numbers, statuses, codes, events, users, insert_ids, errors, notes = zip(*lines, strict=True)
+    verdicts = list(map(Verdict, statuses, codes, errors))
+    return OutcomeColumns(rows, numbers, events, users, insert_ids, notes, verdicts)
+
+
+def counts_of(statuses: Iterable[Status]) -> Counts:
+    """Count statuses, one for each record."""
+    return Counts.from_tally(Counter(statuses))
+
+
 def manifest(**changes: Any) -> Manifest:
     usual = Manifest(
         kind="real",
@@ -54,11 +70,19 @@ def manifest(**changes: Any) -> Manifest:
 def write_results(path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
     """Write a results file and a manifest that fits it."""
     with ResultsWriter.create(path) as writer:
-        writer.write(OutcomeColumns.of(lines))
+        writer.write(columns_of(lines))
     changes = {"scope": len(lines), "ended": "2026-01-01T00:01:00Z", **changes}
     counts = changes.pop("counts", writer.counts)
     unattempted = max(0, (changes["scope"] or 0) - len(lines))
     write_manifest(manifest_path(path), manifest(counts=counts, unattempted=unattempted, **changes))
+    return path
+
+
+def write_retry(parent: Path, path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
+    """Write the results of a retry, and the links between both manifests."""
+    write_results(path, lines, parent=relative_link(path, parent), **changes)
+    beside = manifest_path(parent)
+    write_manifest(beside, replace(read_manifest(beside), retried_by=relative_link(parent, path)))
     return path
 
 

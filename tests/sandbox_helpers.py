@@ -40,7 +40,7 @@ class Rehearsal:
     def __init__(self, settings: SandboxSettings | None = None) -> None:
         self.now = NOW
         self.store = Store()
-        app = create_app(self.store, settings or SandboxSettings(), lambda: self.now)
+        app = create_app(self.store, settings or SandboxSettings(), lambda: int(self.now * 1000))
         self._transport = httpx.ASGITransport(app)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -80,4 +80,4 @@ class Rehearsal:
         return self.request("POST", f"/track{query}", content=content, headers=headers)
 
     def landed(self) -> list[dict[str, Any]]:
-        return list(self.store.events())
+        return [orjson.loads(body) for body in self.store.bodies()]

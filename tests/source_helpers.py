@@ -13,11 +13,10 @@ import zstandard
 from hypothesis import settings
 
 from importer.model import Dialect, Record, Rejection
-from importer.source.blocks import in_blocks
 from importer.source.detect import detect_source
-from importer.source.formats.csv import LIMIT, CsvReader
-from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
-from importer.source.formats.jsonl import JsonlReader
+from importer.source.encoding import error_handler
+from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
+from importer.source.formats.jsonl import MAX_LINE_SIZE, JsonlReader
 from importer.source.lines import ByteLines, TextLines
 from importer.source.reader import open_source
 
@@ -30,8 +29,8 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-unhurried = settings(deadline=None)
-"""Examples may take their time: a machine that is busy with other things is no defect."""
+no_deadline = settings(deadline=None)
+"""No deadline for an example: a busy machine is no defect."""
 
 
 def write(folder: Path, content: bytes | str, name: str = "events.csv") -> Path:
@@ -40,8 +39,8 @@ def write(folder: Path, content: bytes | str, name: str = "events.csv") -> Path:
     return path
 
 
-class Handed(io.BufferedIOBase):
-    """A file that is handed over in certain pieces and may break behind the last."""
+class PiecewiseFile(io.BufferedIOBase):
+    """A file whose reads return certain pieces; may fail after the last."""
 
     def __init__(self, pieces: Iterable[bytes], error: Exception | None = None) -> None:
         self._pieces = iter(pieces)
@@ -54,6 +53,10 @@ class Handed(io.BufferedIOBase):
         return piece
 
 
+def text_lines(file: io.BufferedIOBase, encoding: str = "utf-8", limit: int = MAX_RECORD_SIZE) -> TextLines:
+    return TextLines(file, encoding, error_handler(encoding), limit)
+
+
 def read_csv(
     content: bytes | str, width: int, *, delimiter: str = ",", encoding: str = "utf-8"
 ) -> list[Record | Rejection]:
@@ -61,7 +64,7 @@ def read_csv(
     data = content.encode(encoding) if isinstance(content, str) else content
 
     def reader() -> CsvReader:
-        return CsvReader(TextLines(io.BytesIO(data), encoding, LIMIT), delimiter, width)
+        return CsvReader(text_lines(io.BytesIO(data), encoding), delimiter, width)
 
     items = list(reader())
     assert in_one_list(reader()) == items
@@ -73,7 +76,7 @@ def read_jsonl(content: bytes | str) -> list[Record | Rejection]:
     data = content.encode() if isinstance(content, str) else content
 
     def reader() -> JsonlReader:
-        return JsonlReader(ByteLines(io.BytesIO(data), LINE_LIMIT))
+        return JsonlReader(ByteLines(io.BytesIO(data), MAX_LINE_SIZE))
 
     items = list(reader())
     assert in_one_list(reader()) == items
@@ -81,8 +84,8 @@ def read_jsonl(content: bytes | str) -> list[Record | Rejection]:
 
 
 def in_one_list(reader: CsvReader | JsonlReader) -> list[Record | Rejection]:
-    """What a reader gives in blocks."""
-    return [item for block, _ in in_blocks(reader, iter(reader)) for item in block]
+    """All items of a reader, read in chunks."""
+    return [item for chunk in reader.chunks() for item in chunk]
 
 
 def read_file(

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - values from files may look alike
-"""What the tests of the speedups share: the two ways through a file, readings, and values that are hostile."""
+"""What the tests of the speedups share: both paths through a file, readings, and hostile values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from events_helpers import NOW_MS, TIME
 
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Dialect, Event, Reading, Record, Rejection
+from importer.model import Dialect, Event, Reading, Rejection
 from importer.source.reader import Source, open_source
-from importer.speedups import Block, Maker
+from importer.speedups import Block, BlockMapper
 
 COLUMNS = ("event", "time", "user", "cell")
 CSV = Reading(
@@ -32,14 +32,14 @@ MIXPANEL = Reading(
         "ip": "properties.ip", "insert_id": "properties.$insert_id", "properties": "properties",
     },
 )  # fmt: skip
-# ── the two ways ─────────────────────────────────────────────────────────────────────────────────
+# ── the two paths ────────────────────────────────────────────────────────────────────────────────
 
 
-class Ways(NamedTuple):
-    """What came of a file the quick way and the long way: items, and the words that reading ended with."""
+class Paths(NamedTuple):
+    """The items of a file by the fast path and by the slow path, and the message with which reading ended."""
 
-    quick: list[tuple[Any, ...]]
-    long: list[tuple[Any, ...]]
+    fast: list[tuple[Any, ...]]
+    slow: list[tuple[Any, ...]]
 
 
 @contextmanager
@@ -56,50 +56,48 @@ def file_of(content: bytes | str, reading: Reading, *, opened: bool) -> Iterator
         yield path
 
 
-def both_ways(content: bytes | str, reading: Reading, *, opened: bool = True) -> Ways:
-    """Read and map some content in both ways."""
+def on_both_paths(content: bytes | str, reading: Reading, *, opened: bool = True) -> Paths:
+    """Read and map some content on both paths."""
     with file_of(content, reading, opened=opened and reading.dialect.encoding == "utf-8") as path:
-        return Ways(_quick(path, reading), _long(path, reading))
+        return Paths(_by_blocks(path, reading), _by_records(path, reading))
 
 
 def assert_same(content: bytes | str, reading: Reading, *, opened: bool = True) -> list[tuple[Any, ...]]:
-    """See that both ways give the same, and return it."""
-    quick, long = both_ways(content, reading, opened=opened)
-    for one, other in zip(quick, long, strict=False):
+    """Check that both paths lead to the same items, and return them."""
+    fast, slow = on_both_paths(content, reading, opened=opened)
+    for one, other in zip(fast, slow, strict=False):
         assert one == other
-    assert len(quick) == len(long)
-    return long
+    assert len(fast) == len(slow)
+    return slow
 
 
-def _quick(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
+def _by_blocks(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
     mapper = Mapper(reading, lambda: NOW_MS)
     ids = Mapper(reading, lambda: NOW_MS)
     found: list[tuple[Any, ...]] = []
     with _until_it_ends(path, reading, found) as source:
         for chunk in source.chunks():
             made = mapper.map(chunk)
-            again = [item if isinstance(item, Rejection) else mapper.map_one(item) for item in chunk]
-            assert [shown(item) for item in made] == [shown(item) for item in again]
+            again = mapper.map(list(chunk))
+            assert [typed(item) for item in made] == [typed(item) for item in again]
             assert Counter(e.insert_id for e in made if isinstance(e, Event)) <= Counter(
                 ids.insert_ids(chunk)
             )
-            found += map(shown, made)
+            found += map(typed, made)
     return found
 
 
-def _long(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
+def _by_records(path: Path, reading: Reading) -> list[tuple[Any, ...]]:
     mapper = Mapper(reading, lambda: NOW_MS)
     found: list[tuple[Any, ...]] = []
     with _until_it_ends(path, reading, found) as source:
-        found.extend(
-            shown(mapper.map_one(item) if isinstance(item, Record) else item) for item in source.items()
-        )
+        found.extend(typed(item) for record in source.items() for item in mapper.map([record]))
     return found
 
 
 @contextmanager
 def _until_it_ends(path: Path, reading: Reading, found: list[tuple[Any, ...]]) -> Iterator[Source]:
-    """A source whose end, if it is an error, becomes the last thing found."""
+    """Open a source; an error at its end becomes the last item found."""
     try:
         with open_source(path, reading.dialect, reading.columns) as source:
             yield source
@@ -107,8 +105,8 @@ def _until_it_ends(path: Path, reading: Reading, found: list[tuple[Any, ...]]) -
         found.append(("ends", error.message.partition(": ")[2]))
 
 
-def shown(item: Event | Rejection) -> tuple[Any, ...]:
-    """All of an item, and of which types it is."""
+def typed(item: Event | Rejection) -> tuple[Any, ...]:
+    """Return the fields of an item and their types."""
     return type(item), *item, *map(type, item)
 
 
@@ -121,16 +119,16 @@ def blocks_of(content: bytes | str, reading: Reading) -> list[Block]:
         return [chunk for chunk in source.chunks() if isinstance(chunk, Block)]
 
 
-def maker_of(reading: Reading) -> Maker:
-    maker = Mapper(reading, lambda: NOW_MS)._quick
-    assert isinstance(maker, Maker)
-    return maker
+def block_mapper_of(reading: Reading) -> BlockMapper:
+    mapper = Mapper(reading, lambda: NOW_MS)._block_mapper
+    assert isinstance(mapper, BlockMapper)
+    return mapper
 
 
-def taken_quickly(content: bytes | str, reading: Reading) -> list[bool]:
-    """Of each record in the blocks of a file, whether it needed no care."""
-    maker = maker_of(reading)
-    return [event is not None for block in blocks_of(content, reading) for event in maker.map(block, NOW_MS)]
+def takes_fast_path(content: bytes | str, reading: Reading) -> list[bool]:
+    """Return for each record in the blocks of a file whether it takes the fast path."""
+    mapper = block_mapper_of(reading)
+    return [event is not None for block in blocks_of(content, reading) for event in mapper.map(block, NOW_MS)]
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
@@ -147,8 +145,8 @@ def csv_file(rows: Sequence[Sequence[str]], delimiter: str = ",", quote: str = '
     return "".join(delimiter.join(cell(text, quote) for text in row) + end for row in rows)
 
 
-def is_cut_quickly(text: str) -> bool:
-    """True if a cell does not make the rest of its piece of the file go one by one."""
+def fits_in_a_block(text: str) -> bool:
+    """Return whether a block can hold a cell; else the rest of its piece of the file is read one by one."""
     return "\x00" not in text and "\udcff" not in text and "\r" not in text.replace("\r\n", "")
 
 
@@ -164,12 +162,12 @@ def csv_of_cells(texts: Sequence[str], place: int = 3) -> str:
 
 
 def assert_cells_same(texts: Sequence[str], reading: Reading, place: int = 3) -> list[tuple[Any, ...]]:
-    """See that odd cells come out the same, those that let the quick way end in a file of their own."""
+    """Check that odd cells map the same on both paths; those that no block holds stand in their own file."""
     found: list[tuple[Any, ...]] = []
-    for quick in (True, False):
-        chosen = [text for text in texts if is_cut_quickly(text) is quick]
+    for in_block in (True, False):
+        chosen = [text for text in texts if fits_in_a_block(text) is in_block]
         content = csv_of_cells(chosen, place)
-        if quick:
+        if in_block:
             assert sum(map(len, blocks_of(content, reading))) == 2 * len(chosen) + 1
         found += assert_same(content.encode("utf-8", "surrogateescape"), reading)
     return found
@@ -248,6 +246,7 @@ DECIMALS = [
     "0.30000000000000004", "0.1000000000000000055511151231257827", "9007199254740993.0", "2.5e-5", "1e0", "1e1", "1e5", "1E5", "1E+20",
     "1e+05", "1e-5", "1e-7", "1.10e1", "12e-1", "1e15", "1e16", "1e21", "1e22", "1e308", "1e309", "1e400", "-1e400", "1e-308", "4.9e-324", "1e-324", "1e-400",
     "1e", "e1", "1e+", "1e1.5", "1e1e1", "1ee1", "0e0", "-0e0", "0e5", "1e05", "1e-05", "1.5e3", "1.5e-3", "9.5e15", "1.7976931348623157e308",
+    "1,2", "[1", "1]", "2.5e+7", "1e99", "-3e-99", "1.2345678901e-5", "1e-320", "1e-999", "1e999",
     "NaN", "nan", "Infinity", "-Infinity", "inf", "1.", "1.5x", "1.5 ", " 1.5", "1.٣", "0.1e1", "99999999999999.9", "9999999999999.99",
 ]  # fmt: skip
 NUMBERS = INTEGERS + DECIMALS
@@ -274,6 +273,7 @@ STRINGS = [  # of JSON
     *('"' + r"\ud83d\ude00" * n + '"' for n in (22, 255, 256)), *('"' + r"\u0001" * n + '"' for n in (43, 255, 256)), '"' + r"\/" * 255 + '"', '"' + r"\/" * 256 + '"', '"' + r"\u0041" * 255 + 'x"',
     '"null"', '"true"', '"1"', '"NULL"', '"{}"',
 ]  # fmt: skip
+_LONG = "x" * 256
 JSON_TREES = [
     "true", "false", "null", "True", "tru", "nul", "fals", "truex", "nullx", "falsey", "TRUE", "undefined",
     "[1;2]", "[1}2]", '{"a":1]', '["a\\,"b"]', '{"a\\:1}', '{"a\t:1}', '{"a\x01:1}', '{"a" "b":1}', '{"a":1,"b\\:2}', '"a\\,"b":1', '{"aaaaaaaa":1,"aaaaaaaaa":{"b":1}}', '{"aaaaaaaaaa":1,"aaaaaaaaa":2,"aaaaaaaa":3,"aaaaaaa":4}',
@@ -289,10 +289,17 @@ JSON_TREES = [
     "[1.0,2.50,-0.0,1e5,0.00001,12345678901234567890]", "[0.1234567890123456789]", '{"n":0.1234567890123456789}', "[123456789012345678901]", '{"b":1e1,"a":1e-5}', "[1e5" + ",1e5" * 200 + "]", "[" + ",".join(["1e-7"] * 254) + "]",
     '{"token":"t"}', '{"time":1,"distinct_id":2,"$insert_id":3,"ip":4,"$x":5,"mp_x":6}', '["x","' + "y" * 256 + '"]', '{"' + "k" * 256 + '":1}', '{"a":"' + "y" * 256 + '"}', "//", "/**/1", "1 // x", '"a" "b"', "1 2", "1,2", "\ufeff1", " 1 ", "\t[1]\n",
 ]  # fmt: skip
+BAGS = [  # cells of the properties column
+    "", "{}", '{"plan":"pro"}', '{"plan":"pro","n":1.0}', '{"n":2.50,"big":1e22,"tiny":1e-7}', '{"a":{"b":{"c":{"d":1}}}}',
+    '{"a":{"b":{"c":1}}}', '{"a":{"b":{"c":{"d":{"e":1}}}}}', '{"a string":"clash"}', '{"string":"clash"}', '{"string":null}', '{"$city":"Berlin","mp_x":1}', '{"token":"t"}',
+    '{"distinct_id":"other"}', '{"import_tag":"x"}', '{"n":12345678901234567890123}', '{"n":0.1234567890123456789}',
+    '{"a":1,"a":2}', '{"a" : 1, "a" : 2}', "[1]", "null", "bad", '{"t":"' + _LONG + '"}', '{"l":[' + "1," * 254 + "1]}",
+    '{"l":[' + "1," * 199 + "1]}", '{"z":null,"y":true,"x":[{"b":2,"a":1.0}]}', '{"\\u0001":"\\ud83d\\ude00"}',
+]  # fmt: skip
 JSON_TEXTS = [*NUMBERS, *STRINGS, *JSON_TREES]
 USERS = [
     "u1", "", "anonymous", "anon", "nil", "null", "NULL", "Null", "none", "None", "undefined", "N/A", "na", "unknown", "0", "-1", "00000000-0000-0000-0000-000000000000",
-    "true", "false", "[]", "{}", "lmy47d", "lmy47i", "nobody", "guest", "id", "not_authenticated", " ", " null", "null ", "email", "member", "NaN", "no one", *TEXTS,
+    "true", "false", "[]", "{}", "lmy47d", "lmy47i", "nobody", "guest", "id", "not_authenticated", " ", " null", "null ", "email", "member", "NaN", "no one", ",,", 'ends",', '","', 'a","b', '\\",', *TEXTS,
 ]  # fmt: skip
 OWN_IDS = [
     "id-1", "A", "z9", "-", "--", "0", "x" * 35, "x" * 36, "x" * 37, "é", "x" * 35 + "é", "a b", "a_b", "a.b", "a/b", "a@b", "a[b", "a`b", "a{b", "a:b", "\x00", "null", "NULL", "anonymous", "undefined", "-1", "none",

@@ -1,4 +1,4 @@
-"""The README is a program: each command that it shows is run, and must print what it shows."""
+"""Each command of the README is run, and must print the output that the README shows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _VARYING = (
 )
 
 
-def shown_commands(text: str) -> list[tuple[str, str]]:
-    """Return each command of the README with the output that is shown under it."""
+def readme_commands(text: str) -> list[tuple[str, str]]:
+    """Return each command of the README with the output that stands below it."""
     found = []
     for block in _CONSOLE.findall(text):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -34,13 +34,13 @@ def shown_commands(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def same_everywhere(text: str) -> str:
+def without_varying_parts(text: str) -> str:
     for pattern, name in _VARYING:
         text = pattern.sub(name, text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def run_shown(command: str, folder: Path, url: str) -> str:
+def run_command(command: str, folder: Path, url: str) -> str:
     environ = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
@@ -57,11 +57,13 @@ def run_shown(command: str, folder: Path, url: str) -> str:
 @pytest.mark.slow
 def test_every_command_of_the_readme_prints_what_the_readme_shows(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
-    commands = shown_commands((ROOT / "README.md").read_text("utf-8"))
+    commands = readme_commands((ROOT / "README.md").read_text("utf-8"))
     assert len(commands) >= 8
     with fault_server.running() as url:
         for command, output in commands:
-            assert same_everywhere(run_shown(command, tmp_path, url)) == same_everywhere(output), command
+            assert without_varying_parts(run_command(command, tmp_path, url)) == without_varying_parts(
+                output
+            ), command
 
 
 def test_every_option_is_described_and_every_command_named() -> None:
@@ -96,10 +98,10 @@ def test_every_sample_is_used_by_the_readme_and_can_be_dry_run(sample: str, tmp_
     assert done.returncode == (1 if sample == "broken.csv" else 0), done.stderr
 
 
-if __name__ == "__main__":  # python tests/test_readme.py FOLDER URL: write the README's outputs anew
+if __name__ == "__main__":  # python tests/test_readme.py FOLDER URL: bring the README's outputs up to date
     text = (ROOT / "README.md").read_text("utf-8")
-    for old, _ in shown_commands(text):
-        printed = run_shown(old, Path(sys.argv[1]), sys.argv[2])
+    for old, _ in readme_commands(text):
+        printed = run_command(old, Path(sys.argv[1]), sys.argv[2])
         printed = printed.replace(sys.argv[2], "https://api.mixpanel.com")
         text = re.sub(
             rf"^\$ {re.escape(old)}\n(?:(?!\$ |```).*\n)*",

@@ -82,7 +82,7 @@ def test_a_token_file_comes_first_and_its_text_is_in_no_error(tmp_path: Path) ->
         find_credentials({}, token_file=tmp_path / "absent", dotenv=NOWHERE)
 
 
-def test_credentials_never_show_what_they_hold() -> None:
+def test_the_repr_of_credentials_contains_no_secret() -> None:
     shown = repr(find_credentials(ACCOUNT, dotenv=NOWHERE))
     assert "hush" not in shown
     assert "robot" not in shown
@@ -100,3 +100,10 @@ def test_a_base_url_comes_from_the_option_then_the_environment() -> None:
     assert find_destination(environ, base_url="https://x").base_url == "https://x"
     with pytest.raises(RefusedError, match="both say where to send"):
         find_destination(environ, region="eu")
+
+
+def test_a_base_url_that_can_not_be_used_is_refused_where_the_destination_is_made():
+    with pytest.raises(RefusedError, match="plain http"):
+        find_destination({}, base_url="http://api.mixpanel.com")
+    with pytest.raises(RefusedError, match="ends with the endpoint"):
+        find_destination({BASE_URL: "https://api.mixpanel.com/import/"})

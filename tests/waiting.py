@@ -1,4 +1,4 @@
-"""How tests wait for what another process or thread does."""
+"""How tests wait for another process or thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def wait_until(what: Callable[[], Any], why: str, *, patience: float) -> Any:
-    """Wait for something to be true, for so many seconds at most, and return it."""
+    """Wait until a call returns something true, at most so many seconds, and return that."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
         if found := what():

@@ -1,1 +1,1 @@
-"""What people type and see: commands, options, the plan, the summary, progress, what to type next."""
+"""The command line: commands, options, the plan, the summary, progress, and the command to type next."""

@@ -1,4 +1,4 @@
-"""Words on a terminal: messages on standard error, and nothing in them that a file could inject."""
+"""Messages on a terminal, with everything escaped that a file could use to control the terminal."""
 
 from __future__ import annotations
 
@@ -6,25 +6,41 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TextIO
+from typing import Final, NamedTuple, TextIO
 
 from importer.errors import ImporterError
 from importer.text import escape_controls
 
-_LABEL = 12
+_LABEL_WIDTH: Final = 12
+
+
+class LabeledLine(NamedTuple):
+    """One line of a plan, a summary or a status.
+
+    Attributes:
+        label: What the line is about; empty if it continues the line before.
+        text: The rest of the line.
+    """
+
+    label: str
+    text: str
 
 
 def escaped(text: str) -> str:
-    """Return a text with what a terminal would act on written as escapes; line breaks stay."""
+    """Return a text with each control character written as its escape; line breaks stay."""
     return escape_controls(text, keep="\n")
 
 
 class Console:
-    """Where a command speaks.
+    """Writes messages to a stream.
 
     Args:
-        quiet: Say nothing but errors.
-        stream: Where messages go.
+        quiet: Write nothing but errors and the command to type next.
+        stream: Where messages go; None is standard error.
+
+    Attributes:
+        quiet: As above.
+        stream: As above, never None.
     """
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
@@ -38,23 +54,23 @@ class Console:
             self._write(escaped(text))
 
     def lines(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Write labelled lines."""
+        """Write lines with their labels: `LabeledLine`, or any pair of label and text."""
         for label, text in lines:
             if not self.quiet:
-                self._write(f"{self._styled(f'{label:<{_LABEL}}', '1')} {escaped(text)}")
+                self._write(f"{self._styled(f'{label:<{_LABEL_WIDTH}}', '1')} {escaped(text)}")
 
     def next(self, command: str) -> None:
-        """Write what to type next."""
+        """Write the command to type next."""
         self._write(f"{self._styled('Next:', '1')} {escaped(command)}")
 
     def fail(self, error: ImporterError) -> None:
-        """Write why the command stopped, and what to do."""
+        """Write why the command stopped, and what to do about it."""
         self._write(f"{self._styled('Stopped:', '1;31')} {escaped(error.message)}")
         if error.remedy:
             self._write(escaped(error.remedy))
 
     def ask(self, question: str) -> bool:
-        """Ask for a yes; anything else is a no."""
+        """Ask a question on the stream and return whether standard input answers yes."""
         try:
             self.stream.write(f"{question} [y/N] ")
             self.stream.flush()
@@ -64,7 +80,7 @@ class Console:
             return False
 
     def _write(self, text: str) -> None:
-        # A message that can't be shown (full disk, closed pipe) must not change how the run ends.
+        # A message that can't be written (full disk, closed pipe) must not change how the run ends.
         with suppress(OSError):
             self.stream.write(text + "\n")
             self.stream.flush()

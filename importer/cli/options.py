@@ -1,48 +1,247 @@
-"""What was typed, checked and put into the words of the house."""
+"""The options of each command, each declared once.
+
+An option is a field of one of the dataclasses below. The flag is the name of the field (``batch_size`` is
+``--batch-size``), type and default are those of the field, and `Option` holds the rest. `cli.app` makes the
+command line from them. `cli.conversion` hands each value on to the field of the same name in
+`DeclaredReading`, `DeliverySettings`, `RunOptions` or `CommandOptions`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Final, get_args
 
-from importer.errors import UsageError
-from importer.events import mapping_file
-from importer.events.mapping import nearest
-from importer.events.mapping_file import DeclaredReading
 from importer.model import (
+    FIELDS,
     ColumnType,
     CredentialsKind,
     DeliverySettings,
     Endpoint,
-    Field,
+    FormatName,
+    GeoIP,
+    IdBasis,
+    MissingTime,
     Region,
-    RunKind,
-    Status,
 )
-from importer.pipeline.job import MaxErrors, RunOptions
-from importer.text import quoted
 
-_FIELDS: tuple[str, ...] = get_args(Field)
-_TYPES: tuple[str, ...] = get_args(ColumnType)
+_DELIVERY: Final = DeliverySettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What the command line needs to know of an option beside its name, type and default.
+
+    Attributes:
+        help: One sentence for ``--help``.
+        metavar: What stands for the value in ``--help``; None for a flag, or to list the choices.
+        short: A short flag, such as ``-y``; empty if there is none.
+        min: The least value that is taken.
+        max: The greatest value that is taken.
+    """
+
+    help: str
+    metavar: str | None = None
+    short: str = ""
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How a source is read. What is not typed leaves the matter to the mapping file, or to detection."""
+
+    map: Annotated[
+        list[str],
+        Option(
+            f"Which column is a field: {', '.join(FIELDS)}. JSONL: dotted paths too."
+            " FIELD= alone: no column.",
+            metavar="FIELD=COLUMN",
+        ),
+    ] = field(default_factory=list)
+    set: Annotated[
+        list[str],
+        Option("A field or property for every record; text, unless --type.", metavar="NAME=VALUE"),
+    ] = field(default_factory=list)
+    mapping: Annotated[
+        Path | None, Option("A mapping file; preview --save writes one.", metavar="FILE.toml")
+    ] = None
+    type: Annotated[
+        list[str], Option(f"Type of a column: {', '.join(get_args(ColumnType))}.", metavar="COLUMN=TYPE")
+    ] = field(default_factory=list)
+    timezone: Annotated[
+        str | None, Option("IANA zone of times that say none, such as Europe/Berlin.", metavar="ZONE")
+    ] = None
+    local_epochs: Annotated[
+        bool | None, Option("Epochs were made from local time: read them through --timezone.")
+    ] = None
+    time_format: Annotated[str | None, Option("strptime format of the time column.", metavar="FMT")] = None
+    missing_time: Annotated[
+        MissingTime | None, Option("What a record without a time becomes.  [default: reject]")
+    ] = None
+    insert_id: Annotated[
+        IdBasis | None,
+        Option(
+            "What $insert_id is a hash of where no column is mapped; row keeps identical records apart."
+            "  [default: content]"
+        ),
+    ] = None
+    geoip: Annotated[
+        GeoIP | None, Option("A record without ip gets no place, or that of this machine.  [default: off]")
+    ] = None
+    tag: Annotated[str | None, Option("Property import_tag, to find this import again.", metavar="TEXT")] = (
+        None
+    )
+    null: Annotated[list[str], Option("A cell that means no value, such as NULL.", metavar="TEXT")] = field(
+        default_factory=list
+    )
+    format: Annotated[FormatName | None, Option("Format of the source.  [default: as found]")] = None
+    delimiter: Annotated[
+        str | None, Option("Delimiter of a CSV file.  [default: as found]", metavar="CHAR")
+    ] = None
+    quote: Annotated[
+        str | None, Option('What encloses a cell of a CSV file.  [default: "]', metavar="CHAR|none")
+    ] = None
+    no_header: Annotated[bool, Option("The first record is data; the columns are called 1, 2, 3…")] = False
+    encoding: Annotated[str | None, Option("Encoding of a CSV file.  [default: utf-8]", metavar="NAME")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Where events go, with which credentials, and how hard to send."""
+
+    batch_size: Annotated[
+        int, Option("Most events in one request, to 2000.", metavar="N", min=1, max=2000)
+    ] = _DELIVERY.batch_size
+    concurrency: Annotated[
+        int | None, Option("Batches in flight.  [default: finds itself]", metavar="N", min=1, max=256)
+    ] = _DELIVERY.concurrency
+    max_retries: Annotated[int, Option("Tries of a batch after the first.", metavar="N", min=0)] = (
+        _DELIVERY.max_retries
+    )
+    retry_wait: Annotated[float, Option("The first backoff; it doubles.", metavar="SECONDS", min=0.0)] = (
+        _DELIVERY.retry_wait
+    )
+    timeout: Annotated[float, Option("To connect, to write and to read.", metavar="SECONDS", min=0.1)] = (
+        _DELIVERY.timeout
+    )
+    endpoint: Annotated[
+        Endpoint | None,
+        Option("/track takes only the last 5 days and confirms no event.  [default: import]"),
+    ] = None
+    region: Annotated[Region | None, Option("Where the project's data lives.  [default: us]")] = None
+    base_url: Annotated[str | None, Option("Another server than Mixpanel's.", metavar="URL")] = None
+    credentials: Annotated[
+        CredentialsKind | None, Option("Which to use, where the environment has several kinds.")
+    ] = None
+    token_file: Annotated[Path | None, Option("A file that holds the project token.", metavar="PATH")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What is written to files and to the terminal, and when to stop."""
+
+    results: Annotated[
+        Path | None,
+        Option("Results file, .csv or .jsonl; for several sources a folder.", metavar="PATH"),
+    ] = None
+    resume: Annotated[bool, Option("Go on where a stopped run ended.")] = False
+    overwrite: Annotated[bool, Option("Replace the results of an earlier run.")] = False
+    failed_rows: Annotated[
+        Path | None, Option("Copy rejected and invalid records there, to be mended.", metavar="PATH")
+    ] = None
+    max_errors: Annotated[
+        str | None, Option("Stop when more records than that were not taken.", metavar="N|N%")
+    ] = None
+    yes: Annotated[bool, Option("Send without asking.", short="-y")] = False
+    json: Annotated[bool, Option("Print the run's manifest to standard output.")] = False
+    quiet: Annotated[bool, Option("Say nothing but what went wrong.", short="-q")] = False
+    verbose: Annotated[bool, Option("Name the first records that were not taken.", short="-v")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunScopeOptions:
+    """What kind of run it is, over how many records, and whether ids are compared first."""
+
+    dry_run: Annotated[bool, Option("Send nothing; say of every record if it is valid.")] = False
+    sandbox: Annotated[bool, Option("Rehearse on a local stand-in for Mixpanel; needs no account.")] = False
+    limit: Annotated[int | None, Option("Only the first N records of each source.", metavar="N", min=1)] = (
+        None
+    )
+    allow_collisions: Annotated[bool, Option("Send although different records share an $insert_id.")] = False
+    no_audit: Annotated[bool, Option("Don't look for such records before sending.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScopeOptions:
+    """Which records a retry sends, and from which source."""
+
+    status: Annotated[
+        str | None, Option("Only these: failed, rejected, invalid.  [default: all of them]", metavar="A,B")
+    ] = None
+    error: Annotated[str | None, Option("Only records whose error holds this text.", metavar="TEXT")] = None
+    source_changed: Annotated[
+        bool, Option("The source was mended: check it against what was imported, then go on.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """How the status is printed."""
+
+    json: Annotated[bool, Option("Print it as data to standard output.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewOptions:
+    """What a preview writes."""
+
+    save: Annotated[
+        Path | None, Option("Write the mapping file that reads it in this way.", metavar="FILE.toml")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions:
+    """What one event holds beside its name."""
+
+    distinct_id: Annotated[str, Option("The user.", metavar="ID")] = ""
+    properties: Annotated[str | None, Option("Further properties, as a JSON object.", metavar="JSON")] = None
+    ip: Annotated[str | None, Option("Address of the user.", metavar="ADDRESS")] = None
+    time: Annotated[
+        str | None, Option("ISO 8601 with an offset, or an epoch.  [default: now]", metavar="TIME")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Where a sandbox listens, what it keeps, and how much it takes."""
+
+    host: Annotated[str, Option("Address to listen on.", metavar="ADDRESS")] = "127.0.0.1"
+    port: Annotated[int, Option("Port; 0 takes a free one.", metavar="N", min=0, max=65535)] = 8090
+    db: Annotated[Path | None, Option("Keep what lands in this SQLite file.", metavar="FILE")] = None
+    events_per_minute: Annotated[
+        int | None, Option("Answer 429 beyond that, over a rolling minute.", metavar="N", min=1)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """What was asked for that is no part of a job.
+    """Options of a run or a retry that the command itself needs, not the jobs.
 
     Attributes:
-        endpoint: ``import`` or ``track``; None for what holds otherwise.
-        region: Data residency; None for what holds otherwise.
-        base_url: Another server; None for what holds otherwise.
-        credentials: The kind to use.
-        token_file: A file that holds the token.
+        endpoint: ``import`` or ``track``; None for the default.
+        region: Where the project's data lives; None for the default.
+        base_url: Another server; None for the default.
+        credentials: The kind of credentials; None for the only kind that there is.
+        token_file: A file that holds the project token.
         failed_rows: Where rejected and invalid records are copied.
         yes: Send without asking.
         json: Print the manifest to standard output.
-        quiet: Say nothing but what went wrong.
-        verbose: Name the first records that were not taken.
+        quiet: Write nothing but errors and the command to type next.
+        verbose: Name more of the records that were not taken.
     """
 
     endpoint: Endpoint | None = None
@@ -55,132 +254,3 @@ class CommandOptions:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
-
-    @classmethod
-    def of(cls, delivery: Any, output: Any) -> CommandOptions:
-        """Gather them from the options of the command line."""
-        return cls(
-            delivery.endpoint, delivery.region, delivery.base_url, delivery.credentials, delivery.token_file,
-            output.failed_rows, output.yes, output.json, output.quiet, output.verbose,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class RetryOptions:
-    """Which records a retry takes up.
-
-    Attributes:
-        statuses: Only records that ended so; None for all without success.
-        error: Only records whose error holds this text.
-        source_changed: The source is another file now.
-    """
-
-    statuses: frozenset[Status] | None
-    error: str | None
-    source_changed: bool
-
-    @classmethod
-    def of(cls, statuses: str | None, error: str | None, *, source_changed: bool) -> RetryOptions:
-        """Read them from the options of the command line."""
-        if statuses is None:
-            return cls(None, error, source_changed)
-        names = [name.strip() for name in statuses.split(",")]
-        allowed = [status.value for status in Status if not status.success]
-        for name in names:
-            if name not in allowed:
-                raise UsageError(
-                    f"--status {name}: unknown{nearest(name, allowed)}", f"Choose from {', '.join(allowed)}."
-                )
-        return cls(frozenset(map(Status, names)), error, source_changed)
-
-
-def kind_of(*, dry_run: bool, sandbox: bool) -> RunKind:
-    """Return what a run is for."""
-    if dry_run and sandbox:
-        raise UsageError("--dry-run sends nothing and --sandbox sends to a stand-in", "Choose one of them.")
-    return "dry-run" if dry_run else "sandbox" if sandbox else "real"
-
-
-def options_from(reading: Any, delivery: Any, output: Any, kind: RunKind) -> RunOptions:
-    """Return the options of a run or a retry as the jobs want them."""
-    if output.resume and output.overwrite:
-        raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
-    return RunOptions(
-        declared=declared_from(reading),
-        kind=kind,
-        results=output.results,
-        resume=output.resume,
-        overwrite=output.overwrite,
-        failed_rows=output.failed_rows,
-        delivery=DeliverySettings(
-            batch_size=delivery.batch_size,
-            concurrency=delivery.concurrency,
-            max_retries=delivery.max_retries,
-            retry_wait=delivery.retry_wait,
-            timeout=delivery.timeout,
-        ),
-        max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
-    )
-
-
-def with_scope(options: RunOptions, limit: int | None, *, audit: bool, allow_collisions: bool) -> RunOptions:
-    """Return options with what only a run has."""
-    return replace(options, limit=limit, audit=audit, allow_collisions=allow_collisions)
-
-
-def _max_errors(text: str) -> MaxErrors:
-    percent = text.endswith("%")
-    try:
-        limit = float(text[:-1]) if percent else int(text)
-    except ValueError:
-        limit = -1
-    if limit < 0 or (percent and limit > 100):  # noqa: PLR2004
-        raise UsageError(f"--max-errors {text}: expected a number or a percentage", "For example 100, or 1%.")
-    return MaxErrors(limit, percent)
-
-
-def declared_from(reading: Any) -> DeclaredReading:
-    """Return what was said of the reading: the mapping file, and the options over it."""
-    types = dict(_pairs("--type", reading.type or ()))
-    for column, kind in types.items():
-        if kind not in _TYPES:
-            raise UsageError(
-                f"--type {column}={kind}: unknown type{nearest(kind, _TYPES)}",
-                f"Types are: {', '.join(_TYPES)}",
-            )
-    fields = dict(_pairs("--map", reading.map or (), empty=True))
-    for field in fields:
-        if field not in _FIELDS:
-            raise UsageError(
-                f"--map {field}=…: unknown field{nearest(field, _FIELDS)}",
-                f"Fields are: {', '.join(_FIELDS)}. Other columns become properties under their own names.",
-            )
-    said = DeclaredReading(
-        fields=fields,  # type: ignore[arg-type]
-        types=types,  # type: ignore[arg-type]
-        constants=dict(_pairs("--set", reading.set or (), empty=True)),
-        null=tuple(reading.null or ()),
-        missing_time=reading.missing_time,
-        timezone=reading.timezone,
-        time_format=reading.time_format,
-        local_epochs=reading.local_epochs or None,
-        insert_id=reading.insert_id,
-        geoip=reading.geoip,
-        tag=reading.tag,
-        format=reading.format,
-        delimiter=reading.delimiter,
-        quote=reading.quote,
-        header=False if reading.no_header else None,
-        encoding=reading.encoding,
-    )
-    return said.over(mapping_file.load(reading.mapping)) if reading.mapping else said
-
-
-def _pairs(option: str, texts: Sequence[str], *, empty: bool = False) -> Iterator[tuple[str, str]]:
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals or (not value and not empty):
-            raise UsageError(
-                f"{option} {quoted(text)}: expected NAME=VALUE", f"For example {option} time=created_at"
-            )
-        yield name, value

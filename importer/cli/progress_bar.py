@@ -1,4 +1,4 @@
-"""Progress as people see it: a bar on a terminal, a plain line every ten seconds off it."""
+"""Progress for people: a bar on a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Final, Never, TextIO
 
 from importer.progress import NullProgress, Progress
 
-_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}"
-_PLAIN_EVERY = 10.0
-"""Seconds between two lines where nothing can be redrawn."""
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_BAR_FORMAT: Final = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}"
+_SECONDS_PER_LINE: Final = 10.0
+"""Seconds between two lines, where no bar can be redrawn."""
 
 
 class ProgressBar:
@@ -24,9 +27,9 @@ class ProgressBar:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._bar: Any = None
+        self._bar: tqdm[Never] | None = None
         self._counts = ""
-        # Set by sender threads, read by the main one: whole, since it is one reference.
+        # Sender threads set it, the main thread reads it. One assignment, so no lock is needed.
         self._wait: tuple[str, float] | None = None
 
     def begin(self, title: str, size: int) -> None:
@@ -37,7 +40,7 @@ class ProgressBar:
         self._bar = tqdm(
             total=size, desc=title, unit="B", unit_scale=True, unit_divisor=1000, file=self._stream,
             leave=False, dynamic_ncols=True, mininterval=0.2, miniters=1,
-            bar_format=_FORMAT,
+            bar_format=_BAR_FORMAT,
         )  # fmt: skip
 
     def update(self, position: int, records: int, wrong: int) -> None:
@@ -74,11 +77,11 @@ class ProgressBar:
 
 
 class ProgressLines:
-    """A plain line every ten seconds, and when sending has to wait.
+    """A line every ten seconds, and one each time that sending has to wait.
 
     Args:
         stream: Where it is written, usually standard error.
-        clock: Seconds that only go up.
+        clock: The monotonic time, in seconds.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -91,13 +94,13 @@ class ProgressLines:
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
         self._title, self._size = title, size
-        self._next = self._clock() + _PLAIN_EVERY
+        self._next = self._clock() + _SECONDS_PER_LINE
 
     def update(self, position: int, records: int, wrong: int) -> None:
         """As in `Progress`."""
         if self._clock() < self._next:
             return
-        self._next = self._clock() + _PLAIN_EVERY
+        self._next = self._clock() + _SECONDS_PER_LINE
         percent = 100 * position // self._size if self._size else 100
         not_taken = f", {wrong:,} not taken" if wrong else ""
         self._say(f"{self._title}: {percent}%, {records:,} records{not_taken}")
@@ -118,10 +121,16 @@ class ProgressLines:
             self._stream.flush()
 
 
-def progress_for(stream: TextIO = sys.stderr, *, quiet: bool = False) -> Progress:
-    """Return the progress that suits a stream: a bar on a terminal, else lines; silence if asked for."""
+def progress_for(stream: TextIO | None = None, *, quiet: bool = False) -> Progress:
+    """Return a bar for a terminal, lines for any other stream, or, if ``quiet``, a progress without output.
+
+    Args:
+        stream: Where it is shown; None is standard error.
+        quiet: Show nothing.
+    """
     if quiet:
         return NullProgress()
+    stream = stream or sys.stderr
     return ProgressBar(stream) if stream.isatty() else ProgressLines(stream)
 
 

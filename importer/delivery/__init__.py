@@ -1,10 +1,16 @@
-"""Events → Mixpanel: batches go out several at a time, verdicts come back in order.
+"""Events → Mixpanel: batches are sent several at a time, and their verdicts come back in input order.
 
 ::
 
-    batches ──▶ window ──▶ senders ──▶ mixpanel (httpx) ──▶ replies ──▶ job ──▶ window ──▶ verdicts
-                              └── pacer: who may send now
+    Batch ───▶ window ──▶ sender threads ──▶ client ──▶ Mixpanel
+                 ▲              ▲               │
+                 │           throttle       Response
+                 │                              ▼
+    Verdict ◀────┴───────── pending ◀─ Reply ─ replies
 
-``replies``, ``job``, ``pacer`` and ``backoff`` decide, and know no thread, clock or socket; ``window`` holds
-the threads; ``mixpanel`` holds the sockets, and is loaded with the first run.
+``batches`` cuts events into requests. ``window`` holds the batches in flight and the sender threads.
+``client`` makes a request and posts it through httpx, or through ``connection`` where one is open already.
+``replies`` says what a response means, ``pending`` what is left to do for its batch; ``throttle`` and
+``backoff`` decide when the next request may go. Those four know no thread, clock or socket. ``send_one``
+sends a single event. httpx is loaded with the first run.
 """

@@ -1,8 +1,8 @@
-"""What is left to do for one batch: which events to send next, and what each answer changes.
+"""What is left to do for one batch: which events to send next, and what each reply changes.
 
-A batch is one request, as long as all goes well. A request that is too large, or refused without a word on
-which event is to blame, is halved, and each half is a request of its own. Nothing here sends or waits, and
-whoever holds the window's lock may call.
+A batch is one request as long as all goes well. A request that is too large, or refused without a word on
+which event is to blame, is split into halves, and each half is a request of its own. Nothing here sends or
+waits. Whoever holds the window's lock may call.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NoReturn, assert_never, cast
+from typing import assert_never, cast
 
 from importer.delivery.backoff import backoff
 from importer.delivery.batches import bytes_of
-from importer.delivery.destination import host_of, not_mixpanel, refusal
+from importer.delivery.refusals import not_mixpanel_error, refused_error
 from importer.delivery.replies import Lost, Refused, Reply, Settled, Throttled, TooLarge, Unexplained
 from importer.errors import DeliveryError
+from importer.mixpanel.base_url import host_of
 from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import (
     Batch,
@@ -32,48 +33,49 @@ from importer.model import (
 
 @dataclass(slots=True)
 class DeliveryState:
-    """What all batches of a run share: what was asked for, and what the server has taught so far.
+    """What all batches of a run share: its options, and what the replies have revealed so far.
 
     Attributes:
         destination: Where the run sends.
-        credentials: With what.
-        settings: How hard.
-        chance: Random numbers from 0 to 1, for jitter.
-        overhead: Bytes that each event gets on the wire beyond its body and a separator.
-        answered: Requests that were answered with 200 or 400 so far, as far as they made sense.
-        limit: Most bytes of a body, once a 413 has named them.
-        proved: A batch was halved and did not turn out to be refused whole: the server knows our events.
+        credentials: The credentials that it sends with.
+        settings: Retries and time-outs.
+        jitter: Random numbers from 0 to 1, for the jitter of backoffs.
+        bytes_added_per_event: Bytes that a request adds to the body of each event, a separator not counted.
+        answered: Requests so far that the server answered with a 200 or 400 that made sense.
+        max_body_bytes: Most bytes of a body, once a 413 has named them.
+        is_mixpanel: True once the server has judged a batch's events one by one: it is no proxy that refuses
+            every request.
     """
 
     destination: Destination
     credentials: Credentials
     settings: DeliverySettings
-    chance: Callable[[], float]
-    overhead: int = 0
+    jitter: Callable[[], float]
+    bytes_added_per_event: int = 0
     answered: int = 0
-    limit: int | None = None
-    proved: bool = False
+    max_body_bytes: int | None = None
+    is_mixpanel: bool = False
 
 
 @dataclass(slots=True)
-class _Piece:
-    """One request to be made.
+class _PendingRequest:
+    """A request that a batch still needs.
 
     Attributes:
         positions: Which events of the batch it holds.
-        lost: Answers that were lost.
-        throttled: Answers 429 in a row during which nothing passed.
-        since: `Common.answered` when it was first sent; -1 before.
-        seen: `Common.answered` when it was first sent or last throttled.
-        doubtful: An answer was lost, here or before a split: events may have been taken.
+        lost: Number of tries whose answer was lost.
+        throttled: Number of 429s in a row during which no other request was answered.
+        answered_at_first_try: `DeliveryState.answered` when it was first sent; -1 before.
+        answered_at_last_429: The same when it was last throttled, or first sent.
+        may_have_landed: An answer was lost, here or before a split: events may have been taken.
     """
 
     positions: Sequence[int]
     lost: int = 0
     throttled: int = 0
-    since: int = -1
-    seen: int = -1
-    doubtful: bool = False
+    answered_at_first_try: int = -1
+    answered_at_last_429: int = -1
+    may_have_landed: bool = False
 
 
 @dataclass(slots=True)
@@ -90,23 +92,23 @@ class PendingBatch:
     batch: Batch
     size: int = field(init=False)
     _verdicts: list[Verdict | None] = field(init=False)
-    _pieces: list[_Piece] = field(init=False)
-    _bisected: bool = field(init=False, default=False)
-    _alone: list[str] = field(init=False, default_factory=list)  # words of bare 400s to single events
+    _requests: list[_PendingRequest] = field(init=False)  # the last one goes first
+    _had_unexplained_400: bool = field(init=False, default=False)
+    _single_refusals: list[str] = field(init=False, default_factory=list)  # messages of 400s to single events
 
     def __post_init__(self) -> None:
         count = len(self.batch.events)
         self.size = bytes_of(self.batch.bodies)
         self._verdicts = [None] * count
-        self._pieces = [_Piece(range(count))] if count else []
+        self._requests = [_PendingRequest(range(count))] if count else []
 
     @property
     def done(self) -> bool:
         """True when every event has its verdict."""
-        return not self._pieces
+        return not self._requests
 
     def delivered(self) -> Delivered:
-        """The batch and its verdicts, once it is done."""
+        """Return the batch and its verdicts, once it is done."""
         # A verdict is a tuple that isn't empty, so it is true.
         whole = len(self._verdicts) == len(self.batch.events) and all(self._verdicts)
         assert whole, "an event is without a verdict"
@@ -114,155 +116,161 @@ class PendingBatch:
 
     # ── what to send ─────────────────────────────────────────────────────────────────────────────
 
-    def request(self, common: DeliveryState, now: int) -> Sequence[Event]:
-        """The events of the next request; none if the batch was done without one.
+    def next_events(self, state: DeliveryState, now: int) -> Sequence[Event]:
+        """Return the events of the next request; none if the batch was done without one.
 
         Args:
-            common: What the run knows.
+            state: What the run knows.
             now: Milliseconds since the epoch.
         """
         events = self.batch.events
-        while self._pieces:
-            piece = self._pieces[-1]
-            if common.destination.endpoint == "track":
-                self._drop_old(piece, now)
-            positions = piece.positions
+        while self._requests:
+            request = self._requests[-1]
+            if state.destination.endpoint == "track":
+                self._drop_old(request, now)
+            positions = request.positions
             if not positions:
-                self._pieces.pop()
+                self._requests.pop()
                 continue
             chosen = events if len(positions) == len(events) else [events[i] for i in positions]
-            if common.limit is not None and len(chosen) > 1:
-                size = sum(len(event.body) + 1 + common.overhead for event in chosen) + 1
-                if size > common.limit:
-                    self._halve()
+            if state.max_body_bytes is not None and len(chosen) > 1:
+                size = sum(len(event.body) + 1 + state.bytes_added_per_event for event in chosen) + 1
+                if size > state.max_body_bytes:
+                    self._split()
                     continue
-            if piece.since < 0:
-                piece.since = piece.seen = common.answered
+            if request.answered_at_first_try < 0:
+                request.answered_at_first_try = request.answered_at_last_429 = state.answered
             return chosen
         return ()
 
     def bodies_of(self, events: Sequence[Event]) -> Sequence[bytes]:
-        """Give the bodies of events that `request` gave."""
+        """Return the bodies of events that `next_events` returned."""
         return self.batch.bodies if events is self.batch.events else [event.body for event in events]
 
-    def _drop_old(self, piece: _Piece, now: int) -> None:
-        """Give a verdict to what /track would drop in silence, and take it out of the request."""
+    def _drop_old(self, request: _PendingRequest, now: int) -> None:
+        """Take out of a request the events that /track would drop silently, and record their verdicts."""
         events, oldest = self.batch.events, now - TRACK_ACCEPTED_AGE_MS
-        if all(events[i].time >= oldest for i in piece.positions):
+        if all(events[i].time >= oldest for i in request.positions):
             return
-        for i in piece.positions:
+        for i in request.positions:
             if events[i].time < oldest:
-                self._verdicts[i] = _too_old(events[i].time, doubtful=piece.doubtful)
-        piece.positions = [i for i in piece.positions if events[i].time >= oldest]
+                self._verdicts[i] = _too_old(events[i].time, may_have_landed=request.may_have_landed)
+        request.positions = [i for i in request.positions if events[i].time >= oldest]
 
-    def _halve(self) -> None:
-        piece = self._pieces.pop()
-        middle = len(piece.positions) // 2
-        for half in (piece.positions[middle:], piece.positions[:middle]):  # the last one goes first
-            self._pieces.append(_Piece(half, doubtful=piece.doubtful))
+    def _split(self) -> None:
+        request = self._requests.pop()
+        middle = len(request.positions) // 2
+        for half in (request.positions[middle:], request.positions[:middle]):
+            self._requests.append(_PendingRequest(half, may_have_landed=request.may_have_landed))
 
-    # ── what an answer changes ───────────────────────────────────────────────────────────────────
+    # ── what a reply changes ─────────────────────────────────────────────────────────────────────
 
-    def answer(self, answer: Reply, common: DeliveryState) -> float:
-        """Take in the answer to the last request.
+    def apply(self, reply: Reply, state: DeliveryState) -> float:
+        """Apply the reply to the last request.
 
         Args:
-            answer: What it means.
-            common: What the run knows; what this answer teaches is added.
+            reply: What the server's response means.
+            state: What the run knows; what this reply reveals is added.
 
         Returns:
-            Seconds to wait before the batch's next request. After `Throttled` it is 0: that pause is
-            everybody's, and the pacer's.
+            Seconds to wait before the batch's next request. After `Throttled` it is 0, because `Throttle`
+            makes all batches wait.
 
         Raises:
             RefusedError: The destination takes nothing from us.
-            DeliveryError: The tries are used up, and nothing else gets through either.
+            DeliveryError: No tries are left, and no other request gets through either.
         """
-        piece = self._pieces[-1]
-        match answer:
+        request = self._requests[-1]
+        match reply:
             case Settled(verdicts):
-                common.answered += 1
-                common.proved = common.proved or self._bisected
-                self._settle(verdicts)
+                state.answered += 1
+                state.is_mixpanel = state.is_mixpanel or self._had_unexplained_400
+                self._finish_request(verdicts)
             case Unexplained():
-                common.answered += 1
-                self._unexplained(answer, common)
-            case TooLarge(status, words, limit):
+                state.answered += 1
+                self._find_refused_event(reply, state)
+            case TooLarge(status, message, limit):
                 if limit is not None:
-                    common.limit = min(limit, common.limit or limit)
-                self._split_or_reject(status, words)
+                    state.max_body_bytes = min(limit, state.max_body_bytes or limit)
+                self._split_or_reject(status, message)
             case Throttled():
-                others_pass = common.answered != piece.seen
-                piece.throttled = 0 if others_pass else piece.throttled + 1
-                piece.seen = common.answered
-                self._give_up_if_used_up(answer, common)
+                others_pass = state.answered != request.answered_at_last_429
+                request.throttled = 0 if others_pass else request.throttled + 1
+                request.answered_at_last_429 = state.answered
+                self._fail_without_tries_left(reply, state)
             case Lost(_, _, retry_after):
-                piece.lost += 1
-                piece.doubtful = True
-                if not self._give_up_if_used_up(answer, common):
+                request.lost += 1
+                request.may_have_landed = True
+                if not self._fail_without_tries_left(reply, state):
                     if retry_after is not None:
                         return retry_after
-                    return backoff(piece.lost, common.settings.retry_wait, common.chance())
+                    return backoff(request.lost, state.settings.retry_wait, state.jitter())
             case Refused():
-                raise refusal(answer, common.destination, common.credentials.kind)
+                raise refused_error(reply, state.destination, state.credentials.kind)
             case _:
-                assert_never(answer)
+                assert_never(reply)
         return 0.0
 
-    def _settle(self, verdicts: Sequence[Verdict]) -> None:
-        positions = self._pieces.pop().positions
+    def _finish_request(self, verdicts: Sequence[Verdict]) -> None:
+        """Record the verdicts of all events of the last request."""
+        positions = self._requests.pop().positions
         if len(positions) == len(self._verdicts):
             self._verdicts = list(verdicts)
             return
         for i, verdict in zip(positions, verdicts, strict=True):
             self._verdicts[i] = verdict
 
-    def _split_or_reject(self, status: int, words: str) -> None:
-        if len(self._pieces[-1].positions) > 1:
-            self._halve()
+    def _split_or_reject(self, status: int, message: str) -> None:
+        if len(self._requests[-1].positions) > 1:
+            self._split()
         else:
-            self._settle([Verdict(Status.REJECTED, status, words)])
+            self._finish_request([Verdict(Status.REJECTED, status, message)])
 
-    def _unexplained(self, answer: Unexplained, common: DeliveryState) -> None:
-        """Halve until the guilty event stands alone, and see whether it is the events at all.
+    def _find_refused_event(self, reply: Unexplained, state: DeliveryState) -> None:
+        """Split until the refused event is alone, unless the server turns out not to be Mixpanel.
 
         Raises:
-            RefusedError: Every event of the first batch that was halved is refused, in the same words.
+            RefusedError: Every event of the first batch that was split is refused with the same message.
         """
-        self._bisected = not answer.own
-        alone = len(self._pieces[-1].positions) == 1
-        if alone and not answer.own and not common.proved:
-            self._alone.append(answer.words)
-            if len(self._alone) == len(self.batch.events) > 1:
-                if len(set(self._alone)) == 1:
-                    raise not_mixpanel(answer.words, common.destination)
-                common.proved = True
-        self._split_or_reject(answer.status, answer.words)
+        self._had_unexplained_400 = not reply.from_mixpanel
+        alone = len(self._requests[-1].positions) == 1
+        if alone and not reply.from_mixpanel and not state.is_mixpanel:
+            self._single_refusals.append(reply.message)
+            if len(self._single_refusals) == len(self.batch.events) > 1:
+                if len(set(self._single_refusals)) == 1:
+                    raise not_mixpanel_error(reply.message, state.destination)
+                state.is_mixpanel = True
+        self._split_or_reject(reply.status, reply.message)
 
-    def _give_up_if_used_up(self, answer: Lost | Throttled, common: DeliveryState) -> bool:
-        """Mark the events of a request whose tries are used up as failed; False while it has tries left."""
-        piece = self._pieces[-1]
-        tries = piece.lost + piece.throttled
-        if tries <= common.settings.max_retries:
+    def _fail_without_tries_left(self, reply: Lost | Throttled, state: DeliveryState) -> bool:
+        """Mark the events of the last request as failed if it has no tries left; False if it has.
+
+        Raises:
+            DeliveryError: It has none, and no other request was answered since it was first sent.
+        """
+        request = self._requests[-1]
+        tries = request.lost + request.throttled
+        if tries <= state.settings.max_retries:
             return False
-        if common.answered == piece.since:
-            _stop(tries, answer.words, common)
-        reason = f"not delivered in {tries} tries; the last: {answer.words}"
-        self._settle([Verdict(Status.FAILED, answer.status, reason)] * len(piece.positions))
+        if state.answered == request.answered_at_first_try:
+            raise _nothing_gets_through(tries, reply.message, state)
+        reason = f"not delivered in {tries} tries; the last: {reply.message}"
+        self._finish_request([Verdict(Status.FAILED, reply.status, reason)] * len(request.positions))
         return True
 
 
-def _stop(tries: int, words: str, common: DeliveryState) -> NoReturn:
-    raise DeliveryError(
-        f"Nothing gets through to {host_of(common.destination)}: {tries} tries of one request failed, and no"
-        f" other was answered meanwhile. The last: {words}",
+def _nothing_gets_through(tries: int, message: str, state: DeliveryState) -> DeliveryError:
+    host = host_of(state.destination.base_url)
+    return DeliveryError(
+        f"Nothing gets through to {host}: {tries} tries of one request failed, and no"
+        f" other was answered meanwhile. The last: {message}",
         "Check the network and Mixpanel's status page, then go on with --resume: nothing is doubled.",
     )
 
 
-def _too_old(time: int, *, doubtful: bool) -> Verdict:
+def _too_old(time: int, *, may_have_landed: bool) -> Verdict:
     when = datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="seconds")
-    if doubtful:
+    if may_have_landed:
         return Verdict(
             Status.FAILED, None, f"time: {when} became too old for /track while its answer was awaited"
         )

@@ -1,13 +1,22 @@
-"""What delivery is handed: a connection and a clock."""
+"""What delivery is handed: connections to Mixpanel, and time.
+
+All of delivery takes time in two forms: ``now: Callable[[], int]`` returns milliseconds since the epoch, and
+``clock: Clock`` is monotonic time in seconds. Random numbers come as ``jitter: Callable[[], float]``, from 0
+to 1.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from importer.delivery.replies import NoResponse, Response
+
+TOTAL_TIMEOUT_FACTOR: Final = 10
+"""A request is aborted after this many time-outs. The time-out of a read starts anew with each byte that
+comes, so that a slow answer could take for ever."""
 
 
 class Client(Protocol):
@@ -17,32 +26,34 @@ class Client(Protocol):
         """Send events as one request; never raises for what the network or the server does."""
 
     def abort(self) -> None:
-        """Break off, from another thread, what is on the wire. The client is of no use afterwards."""
+        """Break off the request in flight, from another thread. The client can't be used afterwards."""
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
 class Clock(Protocol):
     """Monotonic time, and waiting in it."""
 
-    def now(self) -> float:
-        """Seconds."""
+    def __call__(self) -> float:
+        """Return seconds that only go up."""
 
     def wait(self, condition: threading.Condition, seconds: float | None) -> None:
         """Wait on a held condition until it is notified, or for so many seconds."""
 
 
 class SystemClock:
-    """The machine's own."""
+    """This machine's monotonic clock."""
 
-    now = staticmethod(time.monotonic)
+    def __call__(self) -> float:
+        """As in `Clock`."""
+        return time.monotonic()
 
     def wait(self, condition: threading.Condition, seconds: float | None) -> None:
         """As in `Clock`."""
         condition.wait(seconds)
 
 
-def wall_ms() -> int:
-    """Milliseconds since the epoch, by this machine's clock."""
+def system_now() -> int:
+    """Return milliseconds since the epoch, by this machine's clock."""
     return time.time_ns() // 1_000_000

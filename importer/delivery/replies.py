@@ -1,12 +1,13 @@
-"""What an answer of Mixpanel means. Nothing here sends, waits or knows what was tried before.
+"""What an HTTP response of Mixpanel means. Nothing here sends, waits or knows what was tried before.
 
 =====================================================  =============================================
 a 2xx that accounts for every event; `1` from /track   `Settled`: imported; accepted
 400 with ``failed_records`` that accounts for all      `Settled`: those rejected, the rest imported
-400 without; `0` from /track                           `Unexplained`: nothing taken, no word on which
-413                                                    `BodyTooLarge`
+400 without them; `0` from /track                      `Unexplained`: nothing taken, no event named
+413                                                    `TooLarge`
 429                                                    `Throttled`
-408, 425, 5xx, no answer, anything that can't be true  `Lost`: it may or may not have been taken
+408, 425, 5xx, no response, a response that            `Lost`: may or may not have been taken
+contradicts the request
 any other 3xx or 4xx, a certificate that is not valid  `Refused`: trying again can't help
 =====================================================  =============================================
 """
@@ -27,11 +28,11 @@ from importer.text import MAX_LINE, one_line, quoted
 
 
 class Response(NamedTuple):
-    """An HTTP answer, as it came.
+    """An HTTP response, as it came.
 
     Attributes:
         status: HTTP status.
-        body: The bytes of the answer, decompressed, without credentials.
+        body: The body, decompressed; credentials in it are masked.
         retry_after: Header ``Retry-After``, or empty.
         date: Header ``Date``, or empty.
         location: Header ``Location``, or empty.
@@ -45,15 +46,15 @@ class Response(NamedTuple):
 
 
 class NoResponse(NamedTuple):
-    """No HTTP answer, or none that could be read to its end.
+    """No HTTP response, or none that could be read to its end.
 
     Attributes:
-        words: What happened, in plain words.
-        final: True if trying again can't help.
+        message: What happened, for people.
+        permanent: True if trying again can't help.
     """
 
-    words: str
-    final: bool = False
+    message: str
+    permanent: bool = False
 
 
 class Settled(NamedTuple):
@@ -67,103 +68,116 @@ class Unexplained(NamedTuple):
 
     Attributes:
         status: HTTP status.
-        words: The server's words.
-        own: True if only Mixpanel answers so (the `0` of /track); a 400 can come from any proxy.
+        message: The server's message.
+        from_mixpanel: True if only Mixpanel answers so (the `0` of /track); a 400 can come from any proxy.
     """
 
     status: int
-    words: str
-    own: bool = False
+    message: str
+    from_mixpanel: bool = False
 
 
 class TooLarge(NamedTuple):
-    """The request has too many bytes; ``limit`` is what the server named, or None."""
+    """The body has too many bytes.
+
+    Attributes:
+        status: HTTP status.
+        message: The server's message.
+        limit: Most bytes of a body, if the server named them, else None.
+    """
 
     status: int
-    words: str
+    message: str
     limit: int | None
 
 
 class Throttled(NamedTuple):
-    """Too fast; ``retry_after`` is the pause in seconds that the server asks for, or None."""
+    """The project sends too fast.
+
+    Attributes:
+        status: HTTP status.
+        message: The server's message.
+        retry_after: Seconds that the server asks to wait, or None.
+    """
 
     status: int
-    words: str
+    message: str
     retry_after: float | None
 
 
 class Lost(NamedTuple):
-    """Nobody knows whether the events were taken: send them again.
+    """It is not known whether the events were taken: they must be sent again.
 
     Attributes:
-        status: HTTP status; None where there was no answer.
-        words: What happened.
+        status: HTTP status; None where there was no response.
+        message: What happened.
         retry_after: Seconds that the server asks to wait, or None.
     """
 
     status: int | None
-    words: str
+    message: str
     retry_after: float | None = None
 
 
 class Refused(NamedTuple):
-    """Whatever we send there will be refused: the run must stop.
+    """Every request to this server will be refused: the run must stop.
 
     Attributes:
         status: HTTP status; None where the connection itself is refused.
-        words: The server's words.
+        message: The server's message.
     """
 
     status: int | None
-    words: str
+    message: str
 
 
 Reply = Settled | Unexplained | TooLarge | Throttled | Lost | Refused
 
 
 def interpret(
-    reply: Response | NoResponse, endpoint: Endpoint, sent: int, insert_ids: Iterable[str], now: int
+    response: Response | NoResponse, endpoint: Endpoint, sent: int, insert_ids: Iterable[str], now: int
 ) -> Reply:
-    """Say what a reply means for the events of its request.
+    """Return what a response means for the events of its request.
 
     Args:
-        reply: What came back.
+        response: What came back.
         endpoint: Where the request went.
-        sent: How many events that were.
-        insert_ids: ``$insert_id`` of each of them, in order; nobody asks for them if all were taken.
+        sent: Number of events in the request.
+        insert_ids: ``$insert_id`` of each of them, in order. They are read only if some events may have
+            failed.
         now: Milliseconds since the epoch (a ``Retry-After`` may be a date).
 
     Returns:
-        What the reply means. Nothing that a server sends raises.
+        What the response means. Nothing that a server sends raises.
     """
-    if isinstance(reply, NoResponse):
-        return Refused(None, reply.words) if reply.final else Lost(None, reply.words)
-    status = reply.status
+    if isinstance(response, NoResponse):
+        return Refused(None, response.message) if response.permanent else Lost(None, response.message)
+    status = response.status
     if is_success(status):
-        return _success(reply, endpoint, sent)
+        return _success(response, endpoint, sent)
     if status == HTTPStatus.BAD_REQUEST:
-        return _bad_request(reply, endpoint, list(insert_ids))
-    words = server_words(reply)
+        return _bad_request(response, endpoint, list(insert_ids))
+    message = server_message(response)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return TooLarge(status, words, _limit(words))
-    wait = retry_after(reply.retry_after, reply.date, now)
+        return TooLarge(status, message, _limit(message))
+    wait = retry_after(response.retry_after, response.date, now)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(status, words, wait)
-    if status in _TRY_AGAIN or not (is_redirect(status) or _is_client_error(status)):
-        return Lost(status, f"HTTP {status}: {words}", wait)
-    return Refused(status, words)
+        return Throttled(status, message, wait)
+    if status in _TRANSIENT_4XX or not (is_redirect(status) or _is_client_error(status)):
+        return Lost(status, f"HTTP {status}: {message}", wait)
+    return Refused(status, message)
 
 
-_TRY_AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_TRANSIENT_4XX: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 
 def is_success(status: int) -> bool:
-    """2xx."""
+    """Return True for a 2xx."""
     return 200 <= status <= 299  # noqa: PLR2004 - the numbers are the meaning
 
 
 def is_redirect(status: int) -> bool:
-    """3xx."""
+    """Return True for a 3xx."""
     return 300 <= status <= 399  # noqa: PLR2004 - the numbers are the meaning
 
 
@@ -171,19 +185,19 @@ def _is_client_error(status: int) -> bool:
     return 400 <= status <= 499  # noqa: PLR2004 - the numbers are the meaning
 
 
-def _success(reply: Response, endpoint: Endpoint, sent: int) -> Settled | Unexplained | Lost:
-    status = reply.status
+def _success(response: Response, endpoint: Endpoint, sent: int) -> Settled | Unexplained | Lost:
+    status = response.status
     if endpoint == "track":
-        said = reply.body.strip()
-        if said == b"1":
+        text = response.body.strip()
+        if text == b"1":
             return Settled([_taken(Status.ACCEPTED, status)] * sent)
-        if said == b"0":
-            return Unexplained(status, "Mixpanel returned error: 0", own=True)
-        return Lost(status, f"HTTP {status}, but the answer is neither 1 nor 0: {server_words(reply)}")
-    answer = _object(reply.body)
-    if answer is None:
-        return Lost(status, f"HTTP {status}, but the answer is not Mixpanel's: {server_words(reply)}")
-    imported = answer.get("num_records_imported")
+        if text == b"0":
+            return Unexplained(status, "Mixpanel returned error: 0", from_mixpanel=True)
+        return Lost(status, f"HTTP {status}, but the answer is neither 1 nor 0: {server_message(response)}")
+    fields = _object(response.body)
+    if fields is None:
+        return Lost(status, f"HTTP {status}, but the answer is not Mixpanel's: {server_message(response)}")
+    imported = fields.get("num_records_imported")
     if _is_integer(imported) and imported == sent:
         return Settled([_taken(Status.IMPORTED, status)] * sent)
     return Lost(status, f"HTTP {status}, but it accounts for {quoted(imported)} of {sent} events")
@@ -191,17 +205,17 @@ def _success(reply: Response, endpoint: Endpoint, sent: int) -> Settled | Unexpl
 
 @cache
 def _taken(status: Status, code: int) -> Verdict:
-    """Give the one verdict of all events that fared so: it can be told by being the same object."""
+    """Return the verdict of an event that was taken: one object for all of them, so that `is` tells them."""
     return Verdict(status, code)
 
 
 def _bad_request(
-    reply: Response, endpoint: Endpoint, insert_ids: Sequence[str]
+    response: Response, endpoint: Endpoint, insert_ids: Sequence[str]
 ) -> Settled | Unexplained | Lost:
-    status, answer = reply.status, _object(reply.body) or {}
-    failed, imported = answer.get("failed_records"), answer.get("num_records_imported")
+    status, fields = response.status, _object(response.body) or {}
+    failed, imported = fields.get("failed_records"), fields.get("num_records_imported")
     if endpoint == "track" or not (failed or imported):
-        return Unexplained(status, server_words(reply))
+        return Unexplained(status, server_message(response))
     if not isinstance(failed, list):
         return Lost(status, f"HTTP {status}, but its failed_records is {quoted(failed)}, not a list")
     rejected: dict[int, str] = {}
@@ -223,16 +237,16 @@ def _bad_request(
 
 
 def _index(record: object, insert_ids: Sequence[str]) -> int | None:
-    """Which event a failed record means; None if it can't be one of ours."""
+    """Return the position of the event that a failed record names; None if it can't be one of ours."""
     if not isinstance(record, dict):
         return None
     index = record.get("index")
-    if isinstance(index, float) and index.is_integer():  # the API describes it as "number"
+    if isinstance(index, float) and index.is_integer():  # the OpenAPI description types it as "number"
         index = int(index)
     if not _is_integer(index) or not 0 <= index < len(insert_ids):
         return None
     ours = insert_ids[index]
-    for key in ("insert_id", "$insert_id"):  # the description has one, the prose the other
+    for key in ("insert_id", "$insert_id"):  # the OpenAPI description has one, the reference's text the other
         theirs = record.get(key)
         if theirs not in (None, "", ours):
             return None
@@ -240,16 +254,16 @@ def _index(record: object, insert_ids: Sequence[str]) -> int | None:
 
 
 def _reason(record: Mapping[str, Any]) -> str:
-    """Why a record failed: the server's words, with the field where they don't name it."""
+    """Return why a record failed: the server's message, with the field where the message doesn't name it."""
     field, message = one_line(record.get("field")), one_line(record.get("message"))
     if field and field not in message:
         message = f"{field}: {message}" if message else f"{field} was refused"
     return one_line(message) or "refused by Mixpanel without a reason"
 
 
-def _limit(words: str) -> int | None:
-    """The limit in bytes that a 413 names, as in "request exceeds max limit of 2097152 bytes"."""
-    found = re.search(r"limit of ([1-9][0-9]{0,17}) bytes", words)
+def _limit(message: str) -> int | None:
+    """Return the limit in bytes that a 413 names, as in "request exceeds max limit of 2097152 bytes"."""
+    found = re.search(r"limit of ([1-9][0-9]{0,17}) bytes", message)
     return int(found[1]) if found else None
 
 
@@ -265,14 +279,14 @@ def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def server_words(reply: Response) -> str:
-    """What a server says, on one line of at most `MAX_LINE` characters; never empty."""
-    answer = _object(reply.body) or {}
-    said = next((answer[key] for key in ("error", "message", "status") if answer.get(key)), None)
-    words = one_line(reply.body[: 4 * MAX_LINE].decode(errors="replace") if said is None else said)
-    if is_redirect(reply.status) and reply.location:
-        words = one_line(f"it redirects to {reply.location}")
-    return words or _phrase(reply.status)
+def server_message(response: Response) -> str:
+    """Return the server's message, on one line of at most `MAX_LINE` characters; never empty."""
+    fields = _object(response.body) or {}
+    message = next((fields[key] for key in ("error", "message", "status") if fields.get(key)), None)
+    line = one_line(response.body[: 4 * MAX_LINE].decode(errors="replace") if message is None else message)
+    if is_redirect(response.status) and response.location:
+        line = one_line(f"it redirects to {response.location}")
+    return line or _phrase(response.status)
 
 
 def _phrase(status: int) -> str:

@@ -1,4 +1,4 @@
-"""One event, one request: no batch, no second try."""
+"""One event in one request: no batch, no second try."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from importer.delivery.destination import check_destination
-from importer.delivery.protocols import Client, wall_ms
+from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR, Client, system_now
 from importer.delivery.replies import (
     Lost,
     NoResponse,
@@ -20,43 +19,42 @@ from importer.delivery.replies import (
     Unexplained,
     interpret,
     is_success,
-    server_words,
+    server_message,
 )
-from importer.delivery.window import OVERALL
 from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import Credentials, Destination
 
 
-class OneReply(NamedTuple):
-    """What came back for one event.
+class SendResult(NamedTuple):
+    """What became of one event.
 
     Attributes:
         status_code: HTTP status; 400 where /track answered `0`, which it does with a 200; None where there
-            was no answer.
-        error: None if the event was taken, else why not, on one line.
+            was no response.
+        error: None if the event was taken, else the reason, on one line.
     """
 
     status_code: int | None
     error: str | None
 
 
-def post_one(
+def send_event(
     body: bytes,
     time_ms: int,
     destination: Destination,
     credentials: Credentials,
     *,
     timeout: float,
-    now: Callable[[], int] = wall_ms,
+    now: Callable[[], int] = system_now,
     client_factory: Callable[[], Client] | None = None,
-) -> OneReply:
+) -> SendResult:
     """Send one event with exactly one request.
 
     Args:
         body: The event as JSON, without a token.
-        time_ms: Its time, in milliseconds since the epoch: what is too old for /track goes to /import.
-        destination: Where to.
-        credentials: As whom.
+        time_ms: Its time in milliseconds since the epoch. An event too old for /track goes to /import.
+        destination: Where to send.
+        credentials: The credentials to send with.
         timeout: Seconds to connect, to write and to read.
         now: Milliseconds since the epoch.
         client_factory: Makes the connection; by default httpx to ``destination``.
@@ -67,7 +65,6 @@ def post_one(
     Raises:
         RefusedError: The base URL can't be used.
     """
-    check_destination(destination)
     if destination.endpoint == "track" and time_ms < now() - TRACK_ACCEPTED_AGE_MS:
         destination = replace(destination, endpoint="import")
     if client_factory is None:
@@ -75,31 +72,30 @@ def post_one(
 
         client_factory = make_client_factory(destination, credentials, timeout)
     client = client_factory()
-    # The time-out of a read starts anew with each byte that drips in: this one does not.
-    alarm = threading.Timer(OVERALL * timeout, client.abort)
-    alarm.daemon = True
-    alarm.start()
+    timer = threading.Timer(TOTAL_TIMEOUT_FACTOR * timeout, client.abort)
+    timer.daemon = True
+    timer.start()
     try:
-        reply = client.post([body])
+        response = client.post([body])
     finally:
-        alarm.cancel()
+        timer.cancel()
         client.close()
-    return _meaning(reply, body, destination, now())
+    return _result(response, body, destination, now())
 
 
-def _meaning(reply: Response | NoResponse, body: bytes, destination: Destination, now: int) -> OneReply:
-    if isinstance(reply, NoResponse):
-        return OneReply(None, reply.words)
-    status, insert_id = reply.status, orjson.loads(body)["properties"].get("$insert_id", "")
-    match interpret(reply, destination.endpoint, 1, [insert_id], now):
+def _result(response: Response | NoResponse, body: bytes, destination: Destination, now: int) -> SendResult:
+    if isinstance(response, NoResponse):
+        return SendResult(None, response.message)
+    status, insert_id = response.status, orjson.loads(body)["properties"].get("$insert_id", "")
+    match interpret(response, destination.endpoint, 1, [insert_id], now):
         case Settled([verdict]) if not verdict.error:
-            return OneReply(status, None)
+            return SendResult(status, None)
         case Settled([verdict]):
-            words = verdict.error
-        case Unexplained(words=words, own=True):
-            return OneReply(HTTPStatus.BAD_REQUEST.value, words)
-        case Lost(words=words) if is_success(status):
-            return OneReply(status, f"Mixpanel returned error: {words}")
+            message = verdict.error
+        case Unexplained(message=message, from_mixpanel=True):
+            return SendResult(HTTPStatus.BAD_REQUEST.value, message)
+        case Lost(message=message) if is_success(status):
+            return SendResult(status, f"Mixpanel returned error: {message}")
         case _:
-            words = server_words(reply)
-    return OneReply(status, f"HTTP error {status}: {words}")
+            message = server_message(response)
+    return SendResult(status, f"HTTP error {status}: {message}")

@@ -1,9 +1,9 @@
 """How fast to send: shared by all senders, because the limit is the project's.
 
-Mixpanel counts over a rolling minute and refuses with 429 what is too much. A refusal therefore concerns
-everybody: all senders pause, then a single request (the probe) asks whether the limit is open again, and only
-when it has passed do the others follow. Nothing here waits, locks or reads a clock: times come in as numbers
-(seconds of one monotonic clock), and whoever holds the window's lock may call.
+Mixpanel counts events over a rolling minute and refuses what is too much with 429. Such a refusal concerns
+every sender: all of them pause, then a single request (the probe) tests whether the limit has passed, and the
+others follow only when the probe got through. This module neither waits, locks nor reads a clock: times come
+in as numbers (seconds of one monotonic clock). Whoever holds the window's lock may call.
 """
 
 from __future__ import annotations
@@ -11,117 +11,137 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-START: Final = 10
-CEILING: Final = 64
-"""Requests in flight of a run that finds its own speed: where it starts, and at most."""
+INITIAL_LIMIT: Final = 10
+MAX_LIMIT: Final = 64
+"""Requests in flight where the concurrency is adaptive: at the start, and at most."""
 
-PAYS: Final = 1.1
-"""A growth by half is worth keeping if it brings at least this much more throughput."""
+MIN_GAIN: Final = 1.1
+"""A higher limit is kept if its throughput is at least this many times that of the limit before."""
 
-REST: Final = 20
-"""Rounds to stay before a growth is tried again."""
+ROUNDS_BETWEEN_TRIALS: Final = 20
+"""Rounds at one limit before a higher one is tried again."""
 
-SURE: Final = 0.05
-"""Seconds that answers are counted for at least, before their rate says anything."""
+MIN_MEASURED_SECONDS: Final = 0.05
+"""Throughput is computed over at least this time; over less, it is mostly noise."""
 
 
-class Concurrency:
-    """How many requests at a time are worth having.
+class ConcurrencyLimit:
+    """Adaptive number of requests in flight.
 
-    A round is two times ``limit`` answers or more; what comes after the first half is timed, when all that is
-    in flight set out under the present limit. After each round:
+    A round is two times ``limit`` answers or more. Only its second half is timed: by then, every request in
+    flight was sent under the present limit. After each round:
 
-    - climbing back after a cut: one more;
-    - just grown: kept, and grown again, if throughput rose by a tenth, else back to where it was;
-    - else, after a rest: grown by half, to see what that brings.
+    - below the best known limit (after a 429): one more request;
+    - at a limit on trial: if throughput rose by a tenth, the limit is kept and half as much again is tried;
+      else the limit before comes back;
+    - at the best known limit: after some rounds, half as much again is tried.
 
-    A cut (the server said 429) halves. A pinned concurrency never changes.
+    A 429 halves the limit. A fixed limit never changes.
 
     Attributes:
         limit: Requests in flight at most, now.
     """
 
-    __slots__ = ("_answers", "_halfway", "_home", "_pinned", "_rate", "_rest", "limit")
+    __slots__ = (
+        "_answers",
+        "_best_limit",
+        "_best_throughput",
+        "_fixed",
+        "_halfway_at",
+        "_rounds_to_trial",
+        "limit",
+    )
 
-    def __init__(self, pinned: int | None = None) -> None:
-        self.limit = pinned or START
-        self._pinned = pinned is not None
-        self._home = self.limit  # the last limit that proved its worth
-        self._rate = 0.0  # answers a second there
-        self._rest = 0
+    def __init__(self, fixed: int | None = None) -> None:
+        """Start at the fixed limit, or at `INITIAL_LIMIT` if there is none."""
+        self.limit = fixed or INITIAL_LIMIT
+        self._fixed = fixed is not None
+        self._best_limit = self.limit
+        self._best_throughput = 0.0  # answers a second at the best limit
+        self._rounds_to_trial = 0
         self._answers = 0
-        self._halfway = 0.0
+        self._halfway_at = 0.0
 
     def answered(self, now: float) -> None:
-        """Count an answer of the server that was no refusal for speed."""
-        if self._pinned:
+        """Count an answer of the server other than 429."""
+        if self._fixed:
             return
         self._answers += 1
         if self._answers == self.limit:
-            self._halfway = now
-        elif self._answers >= 2 * self.limit and now - self._halfway >= SURE:
-            rate = (self._answers - self.limit) / (now - self._halfway)
+            self._halfway_at = now
+        elif self._answers >= 2 * self.limit and now - self._halfway_at >= MIN_MEASURED_SECONDS:
+            throughput = (self._answers - self.limit) / (now - self._halfway_at)
             self._answers = 0
-            self._judge(rate)
+            self._end_round(throughput)
 
-    def cut(self) -> None:
-        """Halve: the server said that this is too fast."""
-        if self._pinned:
+    def halve(self) -> None:
+        """Halve the limit: the server answered 429."""
+        if self._fixed:
             return
-        self._home = max(self._home, self.limit)
+        self._best_limit = max(self._best_limit, self.limit)
         self.limit = max(1, self.limit // 2)
         self._answers = 0
 
-    def _judge(self, rate: float) -> None:
-        if self.limit < self._home:
+    def _end_round(self, throughput: float) -> None:
+        if self.limit < self._best_limit:
             self.limit += 1
-            self._rest = REST
-        elif self.limit == self._home and self._rest:
-            self._rest -= 1
-        elif self.limit == self._home or rate >= self._rate * PAYS:
-            self._home, self._rate = self.limit, rate
-            self.limit = min(CEILING, self.limit + max(1, self.limit // 2))
-            if self.limit == self._home:
-                self._rest = REST
+            self._rounds_to_trial = ROUNDS_BETWEEN_TRIALS
+        elif self.limit == self._best_limit and self._rounds_to_trial:
+            self._rounds_to_trial -= 1
+        elif self.limit == self._best_limit or throughput >= self._best_throughput * MIN_GAIN:
+            self._best_limit, self._best_throughput = self.limit, throughput
+            self.limit = min(MAX_LIMIT, self.limit + max(1, self.limit // 2))
+            if self.limit == self._best_limit:
+                self._rounds_to_trial = ROUNDS_BETWEEN_TRIALS
         else:
-            self.limit, self._rest = self._home, REST
+            self.limit, self._rounds_to_trial = self._best_limit, ROUNDS_BETWEEN_TRIALS
 
 
 class Ticket(NamedTuple):
-    """The right to send one request.
+    """The permission to send one request.
 
     Attributes:
-        wave: How many times the run had been throttled when it was given out.
-        probe: True if it is the one request that asks whether the limit is open again.
+        pauses: How many pauses the run had had when the ticket was issued.
+        probe: True if the request tests whether the limit has passed.
     """
 
-    wave: int
+    pauses: int
     probe: bool
 
 
 class Throttle:
-    """Who may send now.
+    """Decides who may send now.
 
     Attributes:
-        until: When the present pause ends.
+        paused: True from a 429 until a probe got through.
+        until: When the pause ends and a probe may go out.
         in_flight: Requests whose answer is awaited.
     """
 
-    __slots__ = ("_backoff", "_closed", "_concurrency", "_probing", "_strikes", "_wave", "in_flight", "until")
+    __slots__ = (
+        "_backoff",
+        "_concurrency",
+        "_pauses",
+        "_probing",
+        "_refusals",
+        "in_flight",
+        "paused",
+        "until",
+    )
 
-    def __init__(self, concurrency: Concurrency, backoff: Callable[[int], float]) -> None:
-        """Start open.
+    def __init__(self, concurrency: ConcurrencyLimit, backoff: Callable[[int], float]) -> None:
+        """Start without a pause.
 
         Args:
-            concurrency: How many at a time.
+            concurrency: How many requests at a time.
             backoff: Seconds to pause after the n-th refusal in a row, from 1.
         """
         self._concurrency = concurrency
         self._backoff = backoff
-        self._wave = 0
-        self._strikes = 0
-        self._closed = False
+        self._pauses = 0
+        self._refusals = 0  # in a row: pauses since a request last got through
         self._probing = False
+        self.paused = False
         self.until = 0.0
         self.in_flight = 0
 
@@ -130,61 +150,54 @@ class Throttle:
         """Requests in flight at most, now."""
         return self._concurrency.limit
 
-    @property
-    def open(self) -> bool:
-        """False from a refusal for speed until a probe has passed."""
-        return not self._closed
-
     def admit(self, now: float) -> Ticket | None:
-        """A ticket, if a request may go out now. It comes back by exactly one of the calls below."""
-        if self._closed:
+        """Return a ticket if a request may go out now. Exactly one of the calls below takes it back."""
+        if self.paused:
             if self._probing or now < self.until:
                 return None
             self._probing = True
         elif self.in_flight >= self.limit:
             return None
         self.in_flight += 1
-        return Ticket(self._wave, self._closed)
+        return Ticket(self._pauses, self.paused)
 
-    def pause(self, now: float) -> float | None:
-        """Seconds until it makes sense to ask again; None if only an answer can change anything."""
-        waiting = self._closed and not self._probing
-        return max(0.0, self.until - now) if waiting else None
+    def seconds_to_probe(self, now: float) -> float | None:
+        """Return the seconds until a probe may go out; None if only an answer can change anything."""
+        return max(0.0, self.until - now) if self.paused and not self._probing else None
 
     def throttled(self, ticket: Ticket, now: float, retry_after: float | None) -> None:
-        """Take back a ticket whose request was refused for speed, and close the gate.
+        """Take back the ticket of a request that was answered with 429, and pause.
 
-        Refusals of one wave count once: what was in flight when the gate closed tells nothing new. A probe
-        that fails makes the pause longer, but says nothing about how many at a time are too many.
+        Refusals of requests that were in flight when the pause began count once: they say nothing new. A
+        probe that is refused makes the pause longer, but leaves the concurrency as it is.
         """
         self.in_flight -= 1
-        if ticket.wave != self._wave:
+        if ticket.pauses != self._pauses:
             self.until = max(self.until, now + (retry_after or 0.0))
             return
         if not ticket.probe:
-            self._concurrency.cut()
-        self._wave += 1
-        self._strikes += 1
-        self._closed, self._probing = True, False
-        self.until = now + (self._backoff(self._strikes) if retry_after is None else retry_after)
+            self._concurrency.halve()
+        self._pauses += 1
+        self._refusals += 1
+        self.paused, self._probing = True, False
+        self.until = now + (self._backoff(self._refusals) if retry_after is None else retry_after)
 
     def passed(self, ticket: Ticket, now: float) -> bool:
-        """Take back a ticket whose request got past the limit. True if that reopened the gate."""
+        """Take back the ticket of a request that the server did not throttle. True if that ends a pause."""
         self.in_flight -= 1
-        if ticket.wave == self._wave:
+        if ticket.pauses == self._pauses:
             self._concurrency.answered(now)
-        if not self._asks(ticket):
+        if not self._is_awaited_probe(ticket):
             return False
-        self._closed = self._probing = False
-        self._strikes = 0
+        self.paused = self._probing = False
+        self._refusals = 0
         return True
 
-    def unknown(self, ticket: Ticket) -> None:
-        """Take back a ticket whose request told nothing about the limit: the next one may probe."""
+    def lost(self, ticket: Ticket) -> None:
+        """Take back the ticket of a request without a usable answer: the next request may be the probe."""
         self.in_flight -= 1
-        if self._asks(ticket):
+        if self._is_awaited_probe(ticket):
             self._probing = False
 
-    def _asks(self, ticket: Ticket) -> bool:
-        """True for the probe that the closed gate is waiting for."""
-        return self._closed and ticket.probe and ticket.wave == self._wave
+    def _is_awaited_probe(self, ticket: Ticket) -> bool:
+        return self.paused and ticket.probe and ticket.pauses == self._pauses

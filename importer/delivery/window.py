@@ -1,90 +1,88 @@
-"""The ordered window: batches in flight, the threads that send them, and their outcomes in input order.
+"""The ordered window: the batches in flight, the threads that send them, and their outcomes in input order.
 
-One lock guards everything. The thread of the run puts batches in and takes what is finished out; senders take
-the first batch that may go, post it without holding the lock, and settle what the answer means. A batch that
-must wait for its next try waits in a queue of its own, so it keeps no sender from its work.
+One lock guards all of it. The run's thread puts batches in and takes finished ones out. Each sender takes the
+first batch that may go, posts it without holding the lock, and applies the reply. A batch that must wait for
+its next try waits in a queue of its own, so that it blocks no sender.
 """
 
 from __future__ import annotations
 
 import heapq
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from importer.delivery.pending import DeliveryState, PendingBatch
-from importer.delivery.protocols import Client, Clock
+from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR, Client, Clock
 from importer.delivery.replies import Lost, Reply, Throttled, interpret
-from importer.delivery.throttle import START, Throttle, Ticket
+from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
 from importer.model import Batch, Delivered, Event
 from importer.progress import Progress
 
-MAX_ITEMS: Final = 50_000
-MAX_BYTES: Final = 32_000_000
-"""How far the reader runs ahead of a batch that waits for its next try. As many batches as a run has senders
-from its start are always held, however large they are."""
+MAX_HELD_ITEMS: Final = 50_000
+MAX_HELD_BYTES: Final = 32_000_000
+"""How far the reader runs ahead of a batch that waits for its next try. However large batches are, the window
+holds as many as the run has senders at its start."""
 
-POLL: Final = 0.05
-"""Seconds between two looks at the stop signal while the run's thread waits."""
+STOP_POLL_SECONDS: Final = 0.05
+"""The run's thread looks at the stop signal this often while it waits."""
 
-PLENTY: Final = 200
-"""Batches that wait for a sender: with so many, what is finished can wait for the next look."""
+MAX_QUEUED_TO_NOTIFY: Final = 200
+"""While more batches than this wait for a sender, the run's thread is not woken for finished ones. It looks
+by itself every `STOP_POLL_SECONDS`; to be woken for each of many small batches would cost more than all other
+work for them."""
 
-OVERALL: Final = 10
-"""Time-outs that one request may take in all; each read by itself has one."""
-
-JOIN: Final = 1.0
-"""Seconds to wait at the end for threads whose sockets are shut already."""
+JOIN_SECONDS: Final = 1.0
+"""Time to wait at the end for threads whose sockets were shut down."""
 
 _insert_id_of = attrgetter("insert_id")
 
 
-class _OnWire(NamedTuple):
+class _InFlight(NamedTuple):
     client: Client
     since: float
 
 
 class Window:
-    """What is between the reader and the results."""
+    """Sends batches concurrently and returns them in input order."""
 
     def __init__(
         self,
-        common: DeliveryState,
-        pacer: Throttle,
-        clients: Callable[[], Client],
+        state: DeliveryState,
+        throttle: Throttle,
+        client_factory: Callable[[], Client],
         *,
         stop: threading.Event,
         progress: Progress,
-        wall: Callable[[], int],
+        now: Callable[[], int],
         clock: Clock,
     ) -> None:
-        """Start empty; threads start with the batches that need them.
+        """Start empty; a thread starts when a batch needs it.
 
         Args:
-            common: What all batches share.
-            pacer: Who may send when.
-            clients: Makes the client of a sender, in its thread.
+            state: What all batches share.
+            throttle: Decides who may send when.
+            client_factory: Makes the client of a sender, in the sender's thread.
             stop: When set, no further request goes out.
-            progress: Who is told about waits.
-            wall: Milliseconds since the epoch.
+            progress: Reports pauses.
+            now: Milliseconds since the epoch.
             clock: Monotonic time.
         """
-        self._common, self._pacer, self._clients = common, pacer, clients
-        self._stop, self._progress, self._wall, self._clock = stop, progress, wall, clock
+        self._state, self._throttle, self._client_factory = state, throttle, client_factory
+        self._stop, self._progress, self._now, self._clock = stop, progress, now, clock
         self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)  # senders: something may go out
-        self._head_done = threading.Condition(self._lock)  # the run's thread: something came back
-        self._jobs: deque[PendingBatch] = deque()  # all that is held, in input order
+        self._work = threading.Condition(self._lock)  # senders wait for it: a request may go out
+        self._progressed = threading.Condition(self._lock)  # the run's thread waits for it: a batch is done
+        self._held: deque[PendingBatch] = deque()  # all batches, in input order
         self._ready: list[tuple[int, PendingBatch]] = []  # heap: the first batch goes first
-        self._later: list[tuple[float, int, PendingBatch]] = []  # heap: by the time of the next try
-        self._wire: dict[int, _OnWire] = {}
+        self._delayed: list[tuple[float, int, PendingBatch]] = []  # heap: by the time of the next try
+        self._in_flight: dict[int, _InFlight] = {}
         self._threads: list[threading.Thread] = []
-        self._idle = 0
-        self._put = self._items = self._bytes = 0
-        self._waiting = False  # the progress was told so
+        self._idle_senders = 0
+        self._put_count = self._held_items = self._held_bytes = 0
+        self._reported_waiting = False
         self._closing = False
         self._drain_until: float | None = None
         self.error: BaseException | None = None
@@ -93,205 +91,202 @@ class Window:
 
     @property
     def halted(self) -> bool:
-        """True when nothing further goes out: a stop was asked for, or something stops the run."""
+        """True when no further request goes out: after a stop signal, an error or `close`."""
         return self.error is not None or self._closing or self._stop.is_set()
 
     def put(self, batch: Batch) -> None:
-        """Take in the next batch."""
-        job = PendingBatch(self._put, batch)
-        self._put += 1
+        """Add the next batch."""
+        pending = PendingBatch(self._put_count, batch)
+        self._put_count += 1
         with self._lock:
-            self._jobs.append(job)
-            self._items += len(batch.items)
-            self._bytes += job.size
-            if not job.done:
-                heapq.heappush(self._ready, (job.index, job))
-                self._rouse()
+            self._held.append(pending)
+            self._held_items += len(batch.items)
+            self._held_bytes += pending.size
+            if not pending.done:
+                heapq.heappush(self._ready, (pending.index, pending))
+                self._wake_or_start_sender()
 
-    def finished(self) -> list[Delivered]:
-        """Take out what is done, up to the first batch that isn't."""
-        jobs = []
+    def take_finished(self) -> list[Delivered]:
+        """Remove and return the batches that are done, up to the first one that isn't."""
+        finished = []
         with self._lock:
-            while self._jobs and self._jobs[0].done:
-                job = self._jobs.popleft()
-                self._items -= len(job.batch.items)
-                self._bytes -= job.size
-                jobs.append(job)
-        return [job.delivered() for job in jobs]
+            while self._held and self._held[0].done:
+                pending = self._held.popleft()
+                self._held_items -= len(pending.batch.items)
+                self._held_bytes -= pending.size
+                finished.append(pending)
+        return [pending.delivered() for pending in finished]
 
     def full(self) -> bool:
-        """True when the reader must be held back."""
+        """Return True if no batch must be added now."""
         with self._lock:
-            most = self._items >= MAX_ITEMS or self._bytes >= MAX_BYTES
-            return most and len(self._jobs) >= (self._common.settings.concurrency or START)
+            most = self._held_items >= MAX_HELD_ITEMS or self._held_bytes >= MAX_HELD_BYTES
+            return most and len(self._held) >= (self._state.settings.concurrency or INITIAL_LIMIT)
 
     def unfinished(self) -> bool:
-        """True while waiting can still finish the first batch that is held."""
+        """Return True while the first batch is done, or can still become so by waiting."""
         with self._lock:
-            if not self._jobs or self._jobs[0].done:
-                return bool(self._jobs)
+            if not self._held or self._held[0].done:
+                return bool(self._held)
             if not self.halted:
                 return True
-            now = self._clock.now()
+            now = self._clock()
             if self._drain_until is None:
-                self._drain_until = now + self._common.settings.timeout
+                self._drain_until = now + self._state.settings.timeout
                 self._work.notify_all()
-            return self._jobs[0].index in self._wire and now < self._drain_until
+            return self._held[0].index in self._in_flight and now < self._drain_until
 
     def wait(self) -> None:
-        """Wait a moment for the first batch, and break off requests that take too long in all."""
+        """Wait a moment for the first batch, and abort requests that take too long in all."""
         with self._lock:
-            if self._jobs and not self._jobs[0].done:
-                self._head_done.wait(POLL)
-            oldest = self._clock.now() - OVERALL * self._common.settings.timeout
-            overdue = [wire.client for wire in self._wire.values() if wire.since < oldest]
+            if self._held and not self._held[0].done:
+                self._progressed.wait(STOP_POLL_SECONDS)
+            oldest = self._clock() - TOTAL_TIMEOUT_FACTOR * self._state.settings.timeout
+            overdue = [each.client for each in self._in_flight.values() if each.since < oldest]
         for client in overdue:
             client.abort()
 
     def close(self) -> None:
-        """End the threads and break off what is on the wire. May be called at any time, and twice."""
+        """End the threads and abort requests in flight. May be called at any time, and twice."""
         with self._lock:
             self._closing = True
             self._work.notify_all()
-            clients = [wire.client for wire in self._wire.values()]
+            clients = [each.client for each in self._in_flight.values()]
             threads = list(self._threads)
         for client in clients:
             client.abort()
-        until = time.monotonic() + JOIN
+        until = self._clock() + JOIN_SECONDS
         for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            thread.join(max(0.0, until - self._clock()))
 
     # ── senders ──────────────────────────────────────────────────────────────────────────────────
 
-    def _rouse(self) -> None:
-        """Have somebody look at the queues: an idle sender, or a new one while there may be more."""
-        if self._idle:
+    def _wake_or_start_sender(self) -> None:
+        """Wake an idle sender; if there is none, start one, unless there are as many as may send at once."""
+        if self._idle_senders:
             self._work.notify()
-        elif self._ready and len(self._threads) < self._pacer.limit and not self.halted:
+        elif self._ready and len(self._threads) < self._throttle.limit and not self.halted:
             name = f"mixpanel-sender-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._send, name=name, daemon=True)
+            thread = threading.Thread(target=self._run_sender, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _send(self) -> None:
-        """What a sender does, from its first request to the end of the run."""
+    def _run_sender(self) -> None:
+        """Send requests until the run ends; the target of each sender's thread."""
         client: Client | None = None
         try:
-            client = self._clients()
-            endpoint = self._common.destination.endpoint
-            while (work := self._take(client)) is not None:
-                job, ticket, events = work
-                reply = client.post(job.bodies_of(events))
-                answer = interpret(reply, endpoint, len(events), map(_insert_id_of, events), self._wall())
-                overdue = self._settle(job, ticket, answer)
+            client = self._client_factory()
+            endpoint = self._state.destination.endpoint
+            while (work := self._next_request(client)) is not None:
+                pending, ticket, events = work
+                response = client.post(pending.bodies_of(events))
+                reply = interpret(response, endpoint, len(events), map(_insert_id_of, events), self._now())
+                overdue = self._apply(pending, ticket, reply)
                 if overdue:
                     client.close()
-                    client = self._clients()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the run's thread must hear of it
+                    client = self._client_factory()
+        except BaseException as error:  # noqa: BLE001 - the run's thread must learn of any error
             self._fail(error, client)
         finally:
             if client is not None:
                 client.close()
 
-    def _take(self, client: Client) -> tuple[PendingBatch, Ticket, Sequence[Event]] | None:
-        """Wait for a batch that may go out now; None when the sender shall end."""
+    def _next_request(self, client: Client) -> tuple[PendingBatch, Ticket, Sequence[Event]] | None:
+        """Wait for a request that may go out now; None if the sender must end."""
         with self._lock:
             while not self.halted:
-                now = self._clock.now()
-                while self._later and self._later[0][0] <= now:
-                    _, index, job = heapq.heappop(self._later)
-                    heapq.heappush(self._ready, (index, job))
-                ticket = self._pacer.admit(now) if self._ready else None
+                now = self._clock()
+                while self._delayed and self._delayed[0][0] <= now:
+                    _, index, pending = heapq.heappop(self._delayed)
+                    heapq.heappush(self._ready, (index, pending))
+                ticket = self._throttle.admit(now) if self._ready else None
                 if ticket is None:
-                    self._idle += 1
-                    self._clock.wait(self._work, self._until_next(now))
-                    self._idle -= 1
+                    self._idle_senders += 1
+                    self._clock.wait(self._work, self._seconds_to_next(now))
+                    self._idle_senders -= 1
                     continue
-                job = heapq.heappop(self._ready)[1]
-                events = job.request(self._common, self._wall())
+                pending = heapq.heappop(self._ready)[1]
+                events = pending.next_events(self._state, self._now())
                 if events:
-                    self._wire[job.index] = _OnWire(client, now)
-                    if self._ready and self._pacer.in_flight < self._pacer.limit:
-                        self._rouse()
-                    return job, ticket, events
-                self._pacer.unknown(ticket)
-                self._tell_if_head(job)
+                    self._in_flight[pending.index] = _InFlight(client, now)
+                    if self._ready and self._throttle.in_flight < self._throttle.limit:
+                        self._wake_or_start_sender()
+                    return pending, ticket, events
+                self._throttle.lost(ticket)
+                self._notify_run(pending)
         return None
 
-    def _until_next(self, now: float) -> float | None:
-        """Seconds until time alone lets something go out; None if only an answer can."""
-        times = [self._later[0][0] - now] if self._later else []
-        if self._ready and (pause := self._pacer.pause(now)) is not None:
+    def _seconds_to_next(self, now: float) -> float | None:
+        """Return the seconds until a request may go out; None if only a reply can change anything."""
+        times = [self._delayed[0][0] - now] if self._delayed else []
+        if self._ready and (pause := self._throttle.seconds_to_probe(now)) is not None:
             times.append(pause)
         return max(0.0, min(times)) if times else None
 
-    def _settle(self, job: PendingBatch, ticket: Ticket, answer: Reply) -> bool:
-        """Take in what an answer means. True if the client was aborted for taking too long."""
+    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> bool:
+        """Apply a reply to its batch. True if the client was aborted for taking too long."""
         with self._lock:
-            now = self._clock.now()
-            wire = self._wire.pop(job.index)
-            limit = self._pacer.limit
-            reopened = self._pace(ticket, answer, now)
+            now = self._clock()
+            since = self._in_flight.pop(pending.index).since
+            limit = self._throttle.limit
+            pause_ended = self._return_ticket(ticket, reply, now)
             try:
-                delay = job.answer(answer, self._common)
+                delay = pending.apply(reply, self._state)
             finally:
-                self._tell_if_head(job)
-            if job.done:
+                self._notify_run(pending)
+            if pending.done:
                 pass
             elif delay > 0:
-                heapq.heappush(self._later, (now + delay, job.index, job))
+                heapq.heappush(self._delayed, (now + delay, pending.index, pending))
             else:
-                heapq.heappush(self._ready, (job.index, job))
-            self._announce(answer)
-            if reopened or self._pacer.limit > limit:
+                heapq.heappush(self._ready, (pending.index, pending))
+            self._report_waiting(reply)
+            if pause_ended or self._throttle.limit > limit:
                 self._work.notify_all()
-            self._rouse()
-            return now - wire.since > OVERALL * self._common.settings.timeout
+            self._wake_or_start_sender()
+            return now - since > TOTAL_TIMEOUT_FACTOR * self._state.settings.timeout
 
-    def _pace(self, ticket: Ticket, answer: Reply, now: float) -> bool:
-        match answer:
+    def _return_ticket(self, ticket: Ticket, reply: Reply, now: float) -> bool:
+        """Return a ticket to the throttle. True if that ends a pause."""
+        match reply:
             case Throttled():
-                self._pacer.throttled(ticket, now, answer.retry_after)
+                self._throttle.throttled(ticket, now, reply.retry_after)
             case Lost():
-                self._pacer.unknown(ticket)
+                self._throttle.lost(ticket)
             case _:
-                return self._pacer.passed(ticket, now)
+                return self._throttle.passed(ticket, now)
         return False
 
-    def _announce(self, answer: Reply) -> None:
-        """Tell the progress that nothing goes out for a while, or that it does again."""
-        match answer:
+    def _report_waiting(self, reply: Reply) -> None:
+        """Report to the progress that sending pauses, or goes on."""
+        match reply:
             case Throttled():
-                self._waiting = True
-                self._progress.waiting("Mixpanel asks to slow down (429)", self._pacer.until)
-            case Lost(_, words, _) if self._later and not self._ready and not self._wire:
-                self._waiting = True
-                self._progress.waiting(words, self._later[0][0])
+                self._reported_waiting = True
+                self._progress.waiting("Mixpanel asks to slow down (429)", self._throttle.until)
+            case Lost(_, message, _) if self._delayed and not self._ready and not self._in_flight:
+                self._reported_waiting = True
+                self._progress.waiting(message, self._delayed[0][0])
             case Lost():
                 pass
-            case _ if self._waiting and self._pacer.open:
-                self._waiting = False
+            case _ if self._reported_waiting and not self._throttle.paused:
+                self._reported_waiting = False
                 self._progress.resumed()
 
-    def _tell_if_head(self, job: PendingBatch) -> None:
-        """Wake the run's thread, if there is something for it; not while the senders have plenty to do.
-
-        It looks by itself before long, and takes much at once. To be woken for each of many small batches
-        would cost more than all else that it does for them.
-        """
-        if not self._jobs:
+    def _notify_run(self, pending: PendingBatch) -> None:
+        """Wake the run's thread if the first batch is done, or changed after a halt."""
+        if not self._held:
             return
-        head = self._jobs[0]
-        scarce = len(self._ready) < PLENTY
-        if (head.done and scarce) or (head is job and self.halted):
-            self._head_done.notify()
+        first = self._held[0]
+        few_queued = len(self._ready) < MAX_QUEUED_TO_NOTIFY
+        if (first.done and few_queued) or (first is pending and self.halted):
+            self._progressed.notify()
 
     def _fail(self, error: BaseException, client: Client | None) -> None:
-        """Stop the run for a reason; the first one counts."""
+        """Stop the run with an error; the first one counts."""
         with self._lock:
-            # Nobody awaits an answer any more to what this sender had on the wire.
-            self._wire = {i: wire for i, wire in self._wire.items() if wire.client is not client}
+            # This sender applies no further reply, so its request must not be waited for.
+            self._in_flight = {i: each for i, each in self._in_flight.items() if each.client is not client}
             if self.error is None and not self._closing:
                 self.error = error
             self._work.notify_all()
-            self._head_done.notify()
+            self._progressed.notify()

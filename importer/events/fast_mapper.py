@@ -1,12 +1,21 @@
-"""The quick way from a block of the file's bytes to events: what is compiled gets its rules and words here.
+"""The fast path: the rules of the slow path as a plan for the compiled `BlockMapper`.
 
-`Maker` knows how JSON, numbers and times are written. What is allowed, what is said, and what a key means is
-asked of the modules that always say it; what it isn't sure of, it leaves to `Mapper`, record by record.
+`BlockMapper` maps the records of a block from the bytes of the file to the bytes that are sent, without an
+object for each cell. It has no rule and no message of its own: this module hands it those of the modules
+that `Mapper` uses for single records, the slow path.
+
+A record takes the fast path if it becomes an event, and if the only notes on it are that it has no user,
+that its time is finer than milliseconds, or that Mixpanel reserves the name of a property. All other
+records are deferred to the slow path, which words rejections and the remaining notes: records that break a
+rule, that have a value which can't be kept exactly or a key twice, or whose JSON has a form that the
+compiled code does not know.
+
+A whole source takes the slow path if its reading is one that a plan can't express (`make_block_mapper`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -14,25 +23,93 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from importer import exact_json, speedups
+from importer.errors import BadValue
 from importer.events import insert_id
-from importer.events.body import FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
-from importer.events.cells import property_columns
+from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, TAG, tag_member
+from importer.events.canonical import canonical
+from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.mapping import PROPERTY_OF
-from importer.events.objects import ObjectReader, Paths
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
-from importer.events.types import BadValue, canonical
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
 from importer.model import ColumnType, Field, Reading
+from importer.speedups.plan import (
+    ColumnPlan,
+    ConstantPlan,
+    EventLimits,
+    KeyMeaning,
+    MappingPlan,
+    RecordLayout,
+)
 
-_FIELDS: Final[Sequence[Field]] = ("event", "distinct_id", "time", "ip", "insert_id", "properties")
-_OF_FIELDS: Final = frozenset({*PROPERTY_OF.values(), "token", TAG})
-_KINDS: Final[Mapping[ColumnType, str]] = {"string": "s", "integer": "i", "number": "n", "boolean": "b"}
-_write: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+_FIELD_NAMES: Final = frozenset({*PROPERTY_OF.values(), "token", TAG})
+"""Properties that are a field or are never sent: only the slow path knows which of two values counts."""
+
+_LIMITS: Final = EventLimits(
+    string_characters=limits.MAX_STRING_CHARACTERS,
+    object_keys=limits.MAX_NESTED_KEYS,
+    array_elements=limits.MAX_ARRAY_ELEMENTS,
+    nesting=limits.MAX_NESTING,
+    properties=MAX_OWN_PROPERTIES,
+    event_bytes=limits.MAX_EVENT_BYTES,
+    earliest_ms=limits.MIN_TIME_MS,
+    refused_ids=rules.REFUSED_IDS,
+    insert_id_bytes=limits.MAX_INSERT_ID_BYTES,
+    insert_id_characters=limits.INSERT_ID_CHARACTERS,
+)
+_encode: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+
+
+def make_block_mapper(
+    reading: Reading, times: TimeReader, set_fields: Mapping[Field, Any], constants: Mapping[str, Any]
+) -> speedups.BlockMapper | None:
+    """Return the mapper of a source's blocks; None if all of its records take the slow path.
+
+    That is so if nothing is compiled, or ``--set`` gives a field other than the name and the user, or a
+    value that gets a note; or if a property's name needs an escape in JSON or is that of a field; or if a
+    field stands deeper in an object than directly in a line or in its properties.
+
+    Args:
+        reading: How the source is read.
+        times: Reads a time.
+        set_fields: Fields that ``--set`` gives.
+        constants: Properties that ``--set`` gives.
+    """
+    if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
+        return None
+    make_layout = _layout_of_cells if reading.dialect.has_cells else _layout_of_objects
+    layout = make_layout(reading, constants)
+    if layout is None:
+        return None
+    tag = tag_member(reading.tag)
+    return speedups.BlockMapper(
+        MappingPlan(
+            layout=layout,
+            limits=_LIMITS,
+            null=reading.null,
+            event=set_fields.get("event"),
+            distinct_id=set_fields.get("distinct_id"),
+            constants=[
+                ConstantPlan(name.encode(), _encode(canonical(value))) for name, value in constants.items()
+            ],
+            times=make_fast_times(times),
+            read_time=partial(_read_time, times),
+            read_number_as_time=partial(_read_number_as_time, times),
+            encode_number=_encode_number,
+            encode_event_name=_encode_event_name,
+            hash_fact=xxh3_128_hexdigest,
+            row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
+            note_on_names=rules.note_on_names,
+            note_no_user=NO_USER_NOTE,
+            note_finer_time=FINER_TIME_NOTE,
+            tail=IP_OFF + tag if reading.geoip == "off" else tag,
+            tail_with_ip=tag,
+        )
+    )
 
 
 def make_fast_times(times: TimeReader) -> speedups.Times:
-    """Return what reads the usual times as this reader does; only where there are speedups."""
+    """Return what reads times in the usual forms as ``times`` does; only if `speedups.COMPILED`."""
     return speedups.Times(
         units=EPOCHS if times.free and not times.local_epochs else (),
         forms=(WITH_OFFSET, WITHOUT_ZONE),
@@ -40,163 +117,111 @@ def make_fast_times(times: TimeReader) -> speedups.Times:
     )
 
 
-def make_fast_mapper(
-    reading: Reading,
-    times: TimeReader,
-    fixed: Mapping[Field, Any],
-    constants: Mapping[str, Any],
-    objects: ObjectReader | None,
-) -> speedups.Maker | None:
-    """Return what makes the events of records that need no care; None if it is not to be had.
+# ── what a plan can express ──────────────────────────────────────────────────────────────────────
 
-    Args:
-        reading: How the source is read.
-        times: Reads a time.
-        fixed: Fields that ``--set`` gives.
-        constants: Properties that ``--set`` gives.
-        objects: Reads the object of one record (JSONL).
-    """
-    if not speedups.COMPILED or not _are_texts(reading, fixed) or not _are_plain(constants):
-        return None
-    layout = _of_cells(reading, constants) if objects is None else _of_objects(reading, constants, objects)
-    if layout is None:
-        return None
-    tag = tag_member(reading.tag)
-    by_row = reading.insert_id == "row"
-    return speedups.Maker(
-        **layout,
-        nulls=reading.null,
-        given=(fixed.get("event"), fixed.get("distinct_id")),
-        constants=[(name.encode(), _write(canonical(value))) for name, value in constants.items()],
-        name_of=_name_of,
-        times=make_fast_times(times),
-        time_of=partial(_time_of, times),
-        number_of=_number_of,
-        digest=xxh3_128_hexdigest,
-        row_of=partial(insert_id.of_row, reading.source_name) if by_row else None,
-        note_of=rules.note_on_names,
-        no_user=NO_USER,
-        finer=FINER,
-        refused=rules.REFUSED_IDS,
-        id_characters=limits.INSERT_ID_CHARACTERS,
-        id_size=limits.MAX_INSERT_ID_BYTES,
-        limits=(
-            limits.MAX_STRING_CHARACTERS,
-            limits.MAX_NESTED_KEYS,
-            limits.MAX_ARRAY_ELEMENTS,
-            limits.MAX_NESTING,
-            ROOM,
-            limits.MAX_EVENT_BYTES,
-            limits.MIN_TIME_MS,
-        ),
-        tails=(IP_OFF + tag if reading.geoip == "off" else tag, tag),
+
+def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:
+    """Return whether ``--set`` gives no fields but name and user, as text, which no column gives."""
+    return set_fields.keys() <= {"event", "distinct_id"} - reading.fields.keys() and all(
+        type(value) is str and value and _is_encodable(value) for value in set_fields.values()
     )
 
 
-# ── what a reading must be like ──────────────────────────────────────────────────────────────────
-
-
-def _are_texts(reading: Reading, fixed: Mapping[Field, Any]) -> bool:
-    """Return whether the fields of ``--set`` are a name and a user, and nothing else has these."""
-    return fixed.keys() <= {"event", "distinct_id"} - reading.fields.keys() and all(
-        type(value) is str and value and _can_be_written(value) for value in fixed.values()
-    )
-
-
-def _are_plain(constants: Mapping[str, Any]) -> bool:
-    """Return whether there is not a word to say of the properties of ``--set``."""
+def _can_add(constants: Mapping[str, Any]) -> bool:
+    """Return whether the properties of ``--set`` break no rule and get no note."""
     return (
         all(map(_is_plain_name, constants))
-        and all(map(_can_be_written, constants.values()))
+        and all(map(_is_encodable, constants.values()))
         and rules.check_properties(constants) is None
         and all(map(rules.is_plain, constants.values()))
     )
 
 
-def _can_be_written(value: Any) -> bool:
-    """Return whether a value can be JSON: no half of a surrogate pair, which a shell may give, is in it."""
+def _is_encodable(value: Any) -> bool:
+    """Return whether a value can be JSON: it has no half of a surrogate pair, which a shell may hand over."""
     try:
-        return bool(_write(value))
+        return bool(_encode(value))
     except orjson.JSONEncodeError:
         return False
 
 
 def _is_plain_name(name: str) -> bool:
-    """Return whether a property is no field, and JSON writes its name as it is."""
-    return name not in _OF_FIELDS and _can_be_written(name) and _write(name) == b'"%b"' % name.encode()
+    """Return whether a property's name is not that of a field, and JSON writes it without an escape."""
+    return name not in _FIELD_NAMES and _is_encodable(name) and _encode(name) == b'"%b"' % name.encode()
 
 
-def _of_cells(reading: Reading, constants: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return where things are in a CSV record, as `Maker` wants it."""
+# ── where fields and properties stand ────────────────────────────────────────────────────────────
+
+
+def _layout_of_cells(reading: Reading, constants: Mapping[str, Any]) -> RecordLayout | None:
     columns = property_columns(reading)
-    names = {name for _, name, _, _ in columns}
+    names = {each.name for each in columns}
     if not all(map(_is_plain_name, names)) or not names.isdisjoint(constants):
         return None
-    taken = names | constants.keys()
     values = ValueReader(reading)
-    return {
-        "fields": [
-            reading.columns.index(reading.fields[field]) if field in reading.fields else -1
-            for field in _FIELDS
+    taken = names | constants.keys()
+    return RecordLayout(
+        cells={field: reading.columns.index(column) for field, column in reading.fields.items()},
+        columns=[
+            ColumnPlan(each.cell, each.name.encode(), each.type, partial(_encode_cell, values, each.type))
+            for each in columns
         ],
-        "columns": [
-            (at, name.encode(), _KINDS.get(kind, "-"), partial(_cell_of, values, kind))
-            for at, name, _, kind in columns
-        ],
-        "outer": partial(_judge, {}, lambda _: False),
-        "inner": partial(_judge, {}, lambda name: name not in taken),
-    }
+        meaning_outside=lambda _: "defer",
+        meaning_inside=partial(_meaning, {}, lambda name: name not in taken),
+    )
 
 
-def _of_objects(
-    reading: Reading, constants: Mapping[str, Any], objects: ObjectReader
-) -> dict[str, Any] | None:
-    """Return what keys mean in a line of JSON, as `Maker` wants it."""
-    if any(len(path) > 1 for path, _ in (*objects.outer, *objects.inner)):
+def _layout_of_objects(reading: Reading, constants: Mapping[str, Any]) -> RecordLayout | None:
+    paths = field_paths(reading)
+    if any(len(path) > 1 for path, _ in (*paths.outside, *paths.inside)):
         return None
     taken = {*reading.types, *reading.names, *constants}
-    return {
-        "fields": [-1] * len(_FIELDS),
-        "columns": [],
-        "outer": partial(_judge, _marks(objects.outer), partial(_fits, objects, taken)),
-        "inner": partial(_judge, _marks(objects.inner), lambda name: name not in constants),
-    }
+    return RecordLayout(
+        cells={},
+        columns=(),
+        meaning_outside=partial(
+            _meaning, _by_key(paths.outside), partial(_is_property, LateKeys(reading), taken)
+        ),
+        meaning_inside=partial(_meaning, _by_key(paths.inside), lambda name: name not in constants),
+    )
 
 
-def _marks(paths: Paths) -> dict[str, int]:
-    return {path[0]: sum(speedups.FIELDS[_FIELDS.index(field)] for field in fields) for path, fields in paths}
+def _by_key(paths: Paths) -> dict[str, frozenset[Field]]:
+    return {path[0]: frozenset(fields) for path, fields in paths}
 
 
-# ── what is asked ────────────────────────────────────────────────────────────────────────────────
+def _meaning(
+    fields_by_key: Mapping[str, frozenset[Field]], is_property: Callable[[str], bool], name: str
+) -> KeyMeaning:
+    """Return what a key of an object means."""
+    if name in fields_by_key:
+        return fields_by_key[name]
+    if name in _FIELD_NAMES or not is_property(name):
+        return "defer"
+    return "reserved" if rules.note_on_names((name,)) else "property"
 
 
-def _judge(fields: Mapping[str, int], fits: Callable[[str], bool], name: str) -> int:
-    """Return what a key of an object is."""
-    if name in fields:
-        return fields[name]
-    if name in _OF_FIELDS or not fits(name):
-        return speedups.ODD
-    return speedups.RESERVED if rules.note_on_names((name,)) else speedups.FITS
-
-
-def _fits(objects: ObjectReader, taken: Collection[str], name: str) -> bool:
-    """Return whether a key beside the mapped ones is a property, without another word."""
+def _is_property(late_keys: LateKeys, taken: Collection[str], name: str) -> bool:
+    """Return whether a key beside the mapped ones is a property under its own name and with its own type."""
     if name in taken:
         return False
     try:
-        objects.check_surprise((name,))
+        late_keys.check((name,))
     except BadValue:
         return False
     return True
 
 
-def _name_of(name: str) -> bytes | None:
+# ── what the compiled code asks ──────────────────────────────────────────────────────────────────
+
+
+def _encode_event_name(name: str) -> bytes | None:
     plain = rules.check_event_name(name) is None and rules.is_plain(name)
     return orjson.dumps(name) if plain else None
 
 
 def _start_of(times: TimeReader, head: str, zone: str) -> int | None:
-    """Return when an hour starts, or a minute where no zone is written, if its end is read alike."""
+    """Return when an hour starts, or a minute where no zone is written; None if its end is read otherwise."""
     first, last, form = ("00:00", "59:59", WITH_OFFSET) if zone else ("00", "59", WITHOUT_ZONE)
     if not times.free:
         return None
@@ -208,33 +233,36 @@ def _start_of(times: TimeReader, head: str, zone: str) -> int | None:
     return start if times.form == form else None
 
 
-def _time_of(times: TimeReader, text: str, is_number: bool) -> int | None:  # noqa: FBT001 - called by position
-    value: Any = text
+def _read_time(times: TimeReader, text: str) -> int | None:
     try:
-        if is_number:
-            value, note = exact_json.loads(text.encode())
-            if note:
-                return None
-        return times.read(value)
+        return times.read(text)
     except ValueError:
         return None
 
 
-def _number_of(text: bytes) -> bytes | None:
-    """Return a number of JSON in canonical form, if nothing of it is lost."""
+def _read_number_as_time(times: TimeReader, text: str) -> int | None:
+    try:
+        number, note = exact_json.loads(text.encode())
+        return None if note else times.read(number)
+    except ValueError:
+        return None
+
+
+def _encode_number(text: bytes) -> bytes | None:
+    """Return a number of JSON in canonical form; None if it can't be kept exactly."""
     try:
         value, note = exact_json.loads(text)
     except exact_json.BadJSON:
         return None
-    return None if note else _write(canonical(value))
+    return None if note else _encode(canonical(value))
 
 
-def _cell_of(values: ValueReader, kind: ColumnType, cell: str) -> bytes | None:
-    """Return the value of a cell as JSON, if there is not a word to say of it."""
+def _encode_cell(values: ValueReader, kind: ColumnType, cell: str) -> bytes | None:
+    """Return the value of a cell as JSON; None if it is invalid or gets a note."""
     convert = values.converters[kind]
     values.notes.clear()
     try:
         value = cell if convert is None else canonical(convert(cell))
-        return None if values.notes or not rules.is_plain(value) else _write(value)
+        return None if values.notes or not rules.is_plain(value) else _encode(value)
     except (ValueError, RecursionError, orjson.JSONEncodeError):
         return None

@@ -1,7 +1,9 @@
-"""Records become events: the fields are found, the types applied, the rules asked, the bytes written.
+"""Records become events.
 
-An event is encoded once. Its own properties stand in canonical form and order (`types.canonical`, keys by
-code point), so that the same bytes are sent and hashed.
+`Mapper` maps the blocks of a file by the fast path as far as that goes (`fast_mapper`), and all other
+records by the slow path, which is in this module: it finds the fields, applies the types, checks Mixpanel's
+rules and writes the JSON. An event is encoded once. Its own properties stand in canonical form and order
+(`canonical.canonical`, keys by code point), so that the same bytes are sent and hashed.
 """
 
 from __future__ import annotations
@@ -12,14 +14,23 @@ from typing import Any, Final
 import orjson
 
 from importer import exact_json, speedups
+from importer.errors import BadValue
 from importer.events import insert_id
-from importer.events.body import BODY, FINER, IP_OFF, NO_USER, ROOM, TAG, tag_member
+from importer.events.body import (
+    BODY,
+    FINER_TIME_NOTE,
+    IP_OFF,
+    MAX_OWN_PROPERTIES,
+    NO_USER_NOTE,
+    TAG,
+    tag_member,
+)
+from importer.events.canonical import canonical
 from importer.events.cells import CellReader
-from importer.events.fast_mapper import make_fast_mapper
+from importer.events.fast_mapper import make_block_mapper
 from importer.events.mapping import PROPERTY_OF
 from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
-from importer.events.types import BadValue, canonical
 from importer.events.values import ValueReader, clash
 from importer.mixpanel import limits, rules
 from importer.model import Event, Field, Reading, Record, Rejection
@@ -27,14 +38,16 @@ from importer.text import quoted
 
 _NAMED: Final = tuple(PROPERTY_OF.items())
 
+_SETTABLE: Final[tuple[Field, ...]] = ("event", "time", "distinct_id", "ip", "insert_id")
+"""The fields that ``--set`` can give, in the order of the notes on them."""
+
 
 class Mapper:
     """Makes events out of records, by one reading.
 
     Args:
         reading: How the source is read.
-        now: Milliseconds since the epoch, asked once per chunk.
-
+        now: Returns milliseconds since the epoch; called once per chunk.
     """
 
     def __init__(self, reading: Reading, now: Callable[[], int]) -> None:
@@ -43,78 +56,73 @@ class Mapper:
         self._clock = 0
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._tag = tag_member(reading.tag)
-        self._constants = dict(reading.constants)
-        self._fixed: dict[Field, Any] = {
-            field: self._constants.pop(name)
-            for field in FIELD_ORDER
+        self._set_properties = dict(reading.constants)
+        self._set_fields: dict[Field, Any] = {
+            field: self._set_properties.pop(name)
+            for field in _SETTABLE
             for name in (field, PROPERTY_OF.get(field))
-            if name in self._constants
+            if name in self._set_properties
         }
         self._by_row = reading.insert_id == "row"
         self._values = ValueReader(reading)
-        self._properties_of: CellReader | ObjectReader
+        self._read_record: CellReader | ObjectReader
         if reading.dialect.has_cells:
-            self._properties_of, objects = CellReader(reading, self._values), None
+            self._read_record = CellReader(reading, self._values)
         else:
-            self._properties_of = objects = ObjectReader(reading, self._values)
-        self._quick = make_fast_mapper(reading, self._times, self._fixed, self._constants, objects)
+            self._read_record = ObjectReader(reading, self._values)
+        self._block_mapper = make_block_mapper(reading, self._times, self._set_fields, self._set_properties)
 
     def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
         """Return an event or a rejection for each record, in order; rejections pass through.
 
         Args:
-            chunk: A list, or a `speedups.Block`.
+            chunk: A list, or a `speedups.Block`, whose records take the fast path where they can.
         """
         self._clock = self._now()
-        if self._quick is None or not isinstance(chunk, speedups.Block):
-            return [self._one(item) for item in chunk]
-        made = self._quick.map(chunk, self._clock)
-        if None not in made:
-            return made  # type: ignore[return-value]  # None was looked for
-        return [event or self._one(chunk[at]) for at, event in enumerate(made)]
+        if self._block_mapper is None or not isinstance(chunk, speedups.Block):
+            return [self._map_item(item) for item in chunk]
+        mapped = self._block_mapper.map(chunk, self._clock)
+        if None not in mapped:
+            return mapped  # type: ignore[return-value]  # none of them is None
+        return [event or self._map_item(chunk[at]) for at, event in enumerate(mapped)]
 
     def insert_ids(self, chunk: Sequence[Record | Rejection]) -> list[str]:
-        """Return the ids of the events that `map` makes, and maybe some of records that become none."""
-        if self._quick is None or not isinstance(chunk, speedups.Block):
+        """Return the ids of the events that `map` makes, and perhaps ids of records that become no event."""
+        if self._block_mapper is None or not isinstance(chunk, speedups.Block):
             return [item.insert_id for item in self.map(chunk) if isinstance(item, Event)]
         self._clock = self._now()
-        found = self._quick.insert_ids(chunk, self._clock)
+        found = self._block_mapper.insert_ids(chunk, self._clock)
         if None not in found:
-            return found  # type: ignore[return-value]  # None was looked for
-        others = (self._one(chunk[at]) for at, own in enumerate(found) if own is None)
+            return found  # type: ignore[return-value]  # none of them is None
+        others = (self._map_item(chunk[at]) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
-    def map_one(self, record: Record) -> Event | Rejection:
-        """Return what `map` makes of a record, without the help of others."""
-        self._clock = self._now()
-        return self._event(record)
-
-    def _one(self, item: Record | Rejection) -> Event | Rejection:
-        return self._event(item) if isinstance(item, Record) else item
+    def _map_item(self, item: Record | Rejection) -> Event | Rejection:
+        return self._map_record(item) if isinstance(item, Record) else item
 
     # ── one record ───────────────────────────────────────────────────────────────────────────
 
-    def _event(self, record: Record) -> Event | Rejection:
+    def _map_record(self, record: Record) -> Event | Rejection:
         notes = self._values.notes
         notes.clear()
         if record.note:
             notes.append(record.note)
         known: dict[Field, Any] = {}
         try:
-            return self._build(record, known, self._properties_of(record.values, known))
+            return self._build(record, known, self._read_record(record.values, known))
         except (BadValue, exact_json.BadJSON) as error:
             return Rejection(
                 record.row,
                 record.line,
                 str(error),
-                _text(known.get("event", self._fixed.get("event"))),
-                _text(known.get("distinct_id", self._fixed.get("distinct_id"))),
+                _as_text(known.get("event", self._set_fields.get("event"))),
+                _as_text(known.get("distinct_id", self._set_fields.get("distinct_id"))),
                 "",
                 "; ".join(notes),
             )
 
     def _build(self, record: Record, known: dict[Field, Any], properties: dict[str, Any]) -> Event:
-        self._settle(known, properties)
+        self._choose_values(known, properties)
         event = self._event_name(known.get("event"))
         instant = self._instant(known.get("time"))
         distinct_id = self._distinct_id(known.get("distinct_id"))
@@ -125,9 +133,9 @@ class Mapper:
         replaced = properties.get(TAG)
         properties = _canonical(properties)
         event_json, user_json = _json_string(event, "event"), _json_string(distinct_id, "distinct_id")
-        body = self._encoded(properties)
+        body = self._encode(properties)
         if "insert_id" in known:
-            identity = self._own_id(known["insert_id"])
+            identity = self._legal_insert_id(known["insert_id"])
         else:
             row = (self._reading.source_name, record.row) if self._by_row else None
             identity = insert_id.of_content(event_json, user_json, instant, body, row)
@@ -137,7 +145,7 @@ class Mapper:
             if TAG in properties:
                 self._values.notes.append(f"{TAG}: --tag replaces {quoted(replaced)}")
                 del properties[TAG]
-                body = self._encoded(properties)
+                body = self._encode(properties)
         milliseconds = instant // NS_PER_MS
         whole = BODY % (
             event_json,
@@ -157,36 +165,39 @@ class Mapper:
         return Event(record.row, record.line, event, distinct_id, identity, milliseconds, whole, note)
 
     def _note(self, event: str, distinct_id: str, instant: int, properties: dict[str, Any]) -> str:
-        """Return all there is to say of an event that is sent, usually nothing."""
+        """Return the notes on an event that is sent; usually empty."""
         if len(distinct_id) > limits.MAX_STRING_CHARACTERS:
             properties = {**properties, "distinct_id": distinct_id}
         notes = self._values.notes + rules.notes_on(properties, event)
         if instant % NS_PER_MS:
-            notes.append(FINER)
+            notes.append(FINER_TIME_NOTE)
         return "; ".join(notes) if notes else ""
 
-    def _encoded(self, properties: dict[str, Any]) -> bytes:
+    def _encode(self, properties: dict[str, Any]) -> bytes:
         try:
             return orjson.dumps(properties, option=orjson.OPT_SORT_KEYS)
         except (orjson.JSONEncodeError, RecursionError) as error:
             raise BadValue(f"properties: can't be written as JSON: {error}") from None
 
     def _check(self, properties: dict[str, Any]) -> None:
-        """Ask the rules about the properties, with those that are added when the event is written."""
-        if len(properties) <= ROOM:
-            _obey(rules.check_properties(properties))
+        """Check the properties, counted with those that are added when the event is written."""
+        if len(properties) <= MAX_OWN_PROPERTIES:
+            _raise_for(rules.check_properties(properties))
             return
         added = dict.fromkeys(("time", "distinct_id", "$insert_id"), "")
         if "ip" not in properties and self._reading.geoip == "off":
             added["ip"] = ""
         if self._tag:
             added[TAG] = ""
-        _obey(rules.check_properties({**properties, **added}))
+        _raise_for(rules.check_properties({**properties, **added}))
 
     # ── fields ───────────────────────────────────────────────────────────────────────────────
 
-    def _settle(self, known: dict[Field, Any], properties: dict[str, Any]) -> None:
-        """Give each field its one value: ``--set``, the mapped column, a column of that name, properties."""
+    def _choose_values(self, known: dict[Field, Any], properties: dict[str, Any]) -> None:
+        """Choose each field's value and put it into ``known``; what stands beside it gets a note.
+
+        The order is: ``--set``, the mapped column, a column with the field's own name, the properties.
+        """
         for field, name in _NAMED:
             if name in properties:
                 other = properties.pop(name)
@@ -198,19 +209,19 @@ class Mapper:
                     self._values.notes.append(
                         f"{name}: {quoted(other)} beside the mapped {field} is left out"
                     )
-        if self._fixed or self._constants:
-            self._set(known, properties)
+        if self._set_fields or self._set_properties:
+            self._apply_set(known, properties)
         if "token" in properties:
             del properties["token"]
             self._values.notes.append("token: a record's own token is never sent")
 
-    def _set(self, known: dict[Field, Any], properties: dict[str, Any]) -> None:
+    def _apply_set(self, known: dict[Field, Any], properties: dict[str, Any]) -> None:
         """Put the values of ``--set`` over those of the record."""
-        for field, value in self._fixed.items():
+        for field, value in self._set_fields.items():
             if known.get(field) not in (None, value):
                 self._values.notes.append(f"{field}: --set replaces {quoted(known[field])}")
             known[field] = value
-        for name, value in self._constants.items():
+        for name, value in self._set_properties.items():
             if name in properties and clash(properties[name], value):
                 self._values.notes.append(f"{name}: --set replaces {quoted(properties[name])}")
             properties[name] = value
@@ -218,7 +229,7 @@ class Mapper:
     def _event_name(self, value: Any) -> str:
         if value is None:
             raise BadValue("event: missing; every event needs a name")
-        _obey(rules.check_event_name(value))
+        _raise_for(rules.check_event_name(value))
         return str(value)
 
     def _instant(self, value: Any) -> int:
@@ -243,13 +254,13 @@ class Mapper:
 
     def _distinct_id(self, value: Any) -> str:
         if value is None or value == "":
-            self._values.notes.append(NO_USER)
+            self._values.notes.append(NO_USER_NOTE)
             return ""
         user = self._id_text("distinct_id", value)
-        _obey(rules.check_distinct_id(user))
+        _raise_for(rules.check_distinct_id(user))
         return user
 
-    def _own_id(self, value: Any) -> str:
+    def _legal_insert_id(self, value: Any) -> str:
         own = self._id_text("insert_id", value)
         if rules.check_insert_id(own) is None:
             return own
@@ -266,9 +277,6 @@ class Mapper:
         raise BadValue(f"{field}: expected text, found {quoted(value)}")
 
 
-FIELD_ORDER: Final[Sequence[Field]] = ("event", "time", "distinct_id", "ip", "insert_id")
-
-
 def _canonical(properties: dict[str, Any]) -> Any:
     try:
         return canonical(properties)
@@ -276,7 +284,7 @@ def _canonical(properties: dict[str, Any]) -> Any:
         raise BadValue("properties: arrays are nested too deep to be written as JSON") from None
 
 
-def _obey(found: rules.Violation | None) -> None:
+def _raise_for(found: rules.Violation | None) -> None:
     if found is not None:
         raise BadValue(found.message)
 
@@ -296,5 +304,5 @@ def _ip(value: Any) -> Any:
     raise BadValue(f"ip: expected an address as text, found {quoted(value)}")
 
 
-def _text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if type(value) is str else str(value) if type(value) is int else ""

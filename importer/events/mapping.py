@@ -1,7 +1,7 @@
-"""Which column becomes which field of an event: by what a person said, else by well-known names.
+"""Which column becomes which field of an event: the declared one, else the one with a well-known name.
 
-Nothing is guessed where two columns could be meant, or none: the run stops and shows a ``--map`` that would
-do.
+Nothing is guessed if two columns could be meant, or none: an error stops the run and shows a ``--map`` that
+would help.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import difflib
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from importer.errors import MappingError
-from importer.model import Field, Record
+from importer.model import FIELDS, Field, Record
 from importer.text import quoted
 
-FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 PROPERTY_OF: Final[Mapping[Field, str]] = {
     "distinct_id": "distinct_id",
     "time": "time",
@@ -100,7 +99,7 @@ def nested_columns(sample: Sequence[Record], column: str) -> tuple[str, ...]:
 
 def choose_fields(
     columns: Sequence[str],
-    said: Mapping[Field, str],
+    declared: Mapping[Field, str],
     constants: Iterable[str],
     nested: Sequence[str] = (),
     *,
@@ -111,8 +110,9 @@ def choose_fields(
 
     Args:
         columns: The columns of the source.
-        said: What ``--map`` and the mapping file say; an empty column means that the field has none.
-        constants: Names that ``--set`` gives; a field among them needs no column and may have none.
+        declared: Columns by ``--map`` and the mapping file; an empty one means that the field has no
+        column.
+        constants: Names that ``--set`` defines; a field among them must have no column.
         nested: Dotted paths inside the ``properties`` column that are known (JSONL).
         paths: True if a column may be a dotted path (JSONL).
         times: A column that holds times, for the example in a message; empty if none is known.
@@ -121,14 +121,14 @@ def choose_fields(
         MappingError: A column does not exist, or ``event`` or ``time`` has none, or a field could be meant
             by two columns, or is both mapped and set.
     """
-    fixed = {FIELD_CALLED.get(name, name) for name in constants}
-    if "token" in fixed:
+    set_fields = {FIELD_CALLED.get(name, name) for name in constants}
+    if "token" in set_fields:
         raise MappingError("--set token=…: a token is never part of an event", "Leave it out.")
     fields: dict[Field, str] = {}
-    taken = {column for column in said.values() if column}
+    taken = {column for column in declared.values() if column}
     for field in FIELDS:
-        if field in said:
-            column = said[field]
+        if field in declared:
+            column = declared[field]
             if column:
                 _check_exists(field, column, columns, paths=paths)
                 fields[field] = column
@@ -139,14 +139,14 @@ def choose_fields(
                 raise _ambiguous(field, found, columns)
             if found:
                 fields[field] = found[0]
-        if field in fixed and field in fields:
+        if field in set_fields and field in fields:
             raise MappingError(
                 f"--set {field}=… and the column {quoted(fields[field])} both give the {field}",
                 f"Leave out --set {field}, or leave the column unmapped with --map {field}=",
             )
-    missing = [field for field in _NEEDED if field not in fields and field not in fixed]
+    missing = [field for field in _NEEDED if field not in fields and field not in set_fields]
     if missing:
-        raise _missing(missing, [*columns, *nested], [*said.values(), *fields.values()], times)
+        raise _missing(missing, [*columns, *nested], [*declared.values(), *fields.values()], times)
     return fields
 
 

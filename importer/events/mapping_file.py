@@ -1,8 +1,8 @@
-"""Mapping files: how to read a source, in TOML, for a team to keep.
+"""Mapping files: how to read a source, as TOML that a team can keep.
 
 ::
 
-    timezone = "Europe/Berlin"      # the same words as the options of the command line
+    timezone = "Europe/Berlin"      # the same names as the options of the command line
 
     [fields]                        # which column is which field
     event = "action"
@@ -28,13 +28,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, time
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from importer.errors import MappingError
-from importer.events.mapping import FIELDS, nearest
+from importer.events.mapping import nearest
 from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.model import (
+    FIELDS,
     JSON,
     ColumnProfile,
     ColumnType,
@@ -50,7 +51,9 @@ from importer.text import quoted
 
 @dataclass(frozen=True, slots=True)
 class DeclaredReading:
-    """What a person said about the reading of a source; None or empty where nothing was said.
+    """The options of reading a source that a person gave; None or empty for those that were not given.
+
+    A key of a mapping file is a field of this class: its type says which values are allowed.
 
     Attributes:
         fields: Column of a field; an empty column means that the field has none.
@@ -81,7 +84,7 @@ class DeclaredReading:
     encoding: str | None = None
 
     def over(self, base: DeclaredReading) -> DeclaredReading:
-        """Return ``base`` with all that is said here on top: tables by key, the rest whole."""
+        """Return ``base`` with the options of this reading in place of its own; tables are merged by key."""
         changes: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -92,23 +95,26 @@ class DeclaredReading:
         return replace(base, **changes)
 
 
-_TABLES = ("fields", "names", "types", "set")
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "missing_time": ("reject", "now"),
-    "insert_id": ("content", "row"),
-    "geoip": ("off", "request"),
-    "format": ("csv", "jsonl"),
+# The keys of a mapping file, by the types that `DeclaredReading` gives to its fields.
+_OPTIONS: Final[Mapping[str, Any]] = {
+    name: get_args(hint)[0]
+    for name, hint in get_type_hints(DeclaredReading).items()
+    if type(None) in get_args(hint)
 }
-_TEXTS = ("timezone", "time_format", "tag", "delimiter", "quote", "encoding")
-_FLAGS = ("local_epochs", "header")
-_KEYS = (*_CHOICES, *_TEXTS, *_FLAGS, "null", *_TABLES)
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    name: get_args(hint) for name, hint in _OPTIONS.items() if get_origin(hint) is Literal
+}
+_TEXTS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is str)
+_FLAGS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is bool)
+_TABLES: Final = ("fields", "names", "types", "set")
+_KEYS: Final = (*_CHOICES, *_TEXTS, *_FLAGS, "null", *_TABLES)
 
 
 def load(path: Path) -> DeclaredReading:
     """Read a mapping file.
 
     Raises:
-        MappingError: It can't be read or says something unknown; names the key and its line.
+        MappingError: It can't be read, or has an unknown key or a wrong value; names the key and its line.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -178,7 +184,7 @@ class _Checker:
         return value
 
     def _check_constant(self, where: tuple[str, ...], value: Any) -> None:
-        """Refuse what TOML can say and JSON can't."""
+        """Refuse values of TOML that JSON does not have."""
         remedy = "Use a text, in quotes."
         if isinstance(value, date | time):
             raise self._error(where, "found a TOML date", remedy)
@@ -195,7 +201,10 @@ class _Checker:
 
 
 def _line_of(text: str, key: tuple[str, ...]) -> int:
-    """Return the line on which a key stands; of its table where the key itself is written otherwise."""
+    """Return the line of a key in a TOML file; that of its table if the key itself is not found.
+
+    Parsers of TOML, tomllib and tomlkit among them, don't tell the lines of keys.
+    """
     table, found = "", 1
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[\s*\"?([^]\"]+)\"?\s*\]", line)
@@ -255,7 +264,7 @@ def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: s
 def _update(section: Any, values: Mapping[str, Any], keep: Iterable[str] = ()) -> list[str]:
     """Make a table of a TOML document hold just ``values``; return the keys that are new or changed.
 
-    What is as it should be is left alone, and so are its comments.
+    Keys with the right value are left as they are, with their comments.
     """
     from tomlkit import inline_table  # noqa: PLC0415 - see `render`
 
@@ -270,17 +279,17 @@ def _update(section: Any, values: Mapping[str, Any], keep: Iterable[str] = ()) -
 
 
 def _as_toml(constants: Mapping[str, JSON]) -> tuple[dict[str, Any], dict[str, ColumnType]]:
-    """Return constants as TOML can say them, and the types that make them what they were.
+    """Return constants as values of TOML, and the types that turn them back into what they were.
 
-    TOML has no null: what holds one is written as the text of its JSON.
+    TOML has no null: a value that holds one is written as the text of its JSON, with the type ``json``.
     """
-    said: dict[str, Any] = {}
+    written: dict[str, Any] = {}
     types: dict[str, ColumnType] = {}
     for name, value in constants.items():
-        said[name] = json.dumps(value) if _holds_null(value) else value
-        if said[name] is not value:
+        written[name] = json.dumps(value) if _holds_null(value) else value
+        if written[name] is not value:
             types[name] = "json"
-    return said, types
+    return written, types
 
 
 def _holds_null(value: JSON) -> bool:
@@ -290,7 +299,7 @@ def _holds_null(value: JSON) -> bool:
 
 
 def _all_fields(reading: Reading) -> dict[str, str]:
-    """Return the column of each field, empty where it has none: so none is looked for again."""
+    """Return the column of each field; empty if it has none, so that none is inferred."""
     return {field: reading.fields.get(field, "") for field in FIELDS}
 
 
@@ -299,20 +308,20 @@ def _comment(text: str) -> str:
 
 
 def _settings(reading: Reading) -> dict[str, Any]:
-    """Return what a reading says beside its tables, without what holds anyway."""
+    """Return the options of a reading beside its tables, without those that have their default."""
     dialect = reading.dialect
-    said: dict[str, Any] = {"format": dialect.format}
+    options: dict[str, Any] = {"format": dialect.format}
     if dialect.has_cells:
-        said |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
+        options |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
         if dialect.quote != '"':
-            said["quote"] = dialect.quote or "none"
+            options["quote"] = dialect.quote or "none"
         if reading.null:
-            said["null"] = list(reading.null)
-    optional = ("timezone", "time_format", "local_epochs", "tag")
-    said |= {key: getattr(reading, key) for key in optional if getattr(reading, key)}
+            options["null"] = list(reading.null)
+    optional = [name for name in _OPTIONS if name not in _CHOICES and hasattr(reading, name)]
+    options |= {name: getattr(reading, name) for name in optional if getattr(reading, name)}
     if reading.missing_time is not None:
-        said["missing_time"] = "now"
-    return said | {"insert_id": reading.insert_id, "geoip": reading.geoip}
+        options["missing_time"] = "now"
+    return options | {"insert_id": reading.insert_id, "geoip": reading.geoip}
 
 
 def _property_types(reading: Reading) -> dict[str, ColumnType]:

@@ -12,11 +12,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from importer.errors import UsageError
-from importer.events.types import BadValue
+from importer.errors import BadValue, UsageError
 from importer.text import quoted
 
 NS_PER_MS: Final = 1_000_000
@@ -35,11 +34,30 @@ _ISO = re.compile(
 _TO_SECOND, _TO_MINUTE, _TO_DAY = map(len, ("2024-05-01T10:00:00", "2024-05-01T10:00", "2024-05-01"))
 _EPOCH = re.compile(r"(-?[0-9]{1,20})(?:\.([0-9]{1,9})0*)?").fullmatch
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on wall clocks, zone applied after
-_UNITS = (("epoch s", 1), ("epoch ms", 10**3), ("epoch µs", 10**6), ("epoch ns", 10**9))
+_PER_SECOND: Final = (("epoch s", 1), ("epoch ms", 10**3), ("epoch µs", 10**6), ("epoch ns", 10**9))
+
+
+class EpochUnit(NamedTuple):
+    """A unit in which times are counted since the epoch.
+
+    Attributes:
+        form: Its name for people, such as ``epoch ms``.
+        lowest: The first count that is read in this unit.
+        end: The first count that is not any more.
+        nanoseconds: What one is.
+    """
+
+    form: str
+    lowest: int
+    end: int
+    nanoseconds: int
+
+
 EPOCHS: Final = tuple(
-    (form, EARLIEST * per_second, _LATEST * per_second, NS_PER_S // per_second) for form, per_second in _UNITS
+    EpochUnit(form, EARLIEST * per_second, _LATEST * per_second, NS_PER_S // per_second)
+    for form, per_second in _PER_SECOND
 )
-"""Epochs by unit: the name of the form, the lowest, the first that is none, and the nanoseconds of one."""
+"""The units in which epochs are counted."""
 WITH_OFFSET: Final = "ISO 8601 with offset"
 """A form in which the zone is written beside each time."""
 WITHOUT_ZONE: Final = "ISO 8601 without zone"
@@ -76,7 +94,7 @@ class TimeReader:
     """Reads the time of a record.
 
     Args:
-        timezone: IANA name of the zone of times that say none; empty if there is none.
+        timezone: IANA name of the zone of times without one; empty if there is none.
         time_format: strptime format; empty for ISO 8601 and epochs.
         local_epochs: Epochs count from midnight of 1970-01-01 in ``timezone``, not UTC, as in exports of
             old Mixpanel projects.
@@ -96,7 +114,7 @@ class TimeReader:
         self.form = ""
 
     def read(self, value: object) -> int:
-        """Return the instant of ``value``: nanoseconds since the epoch, UTC. Afterwards `form` says its form.
+        """Return the instant of ``value``, in nanoseconds since the epoch (UTC), and set `form`.
 
         Raises:
             BadValue: It is no time, has no zone, or falls where clocks change.
@@ -153,7 +171,7 @@ class TimeReader:
 
     def _by_format(self, text: str) -> int:
         self.form = "as --time-format says"
-        # strptime takes digits of any script; a file that has them has something else in mind.
+        # strptime accepts digits of any script; only those of ASCII are meant.
         plain = (
             text if text.isascii() else "".join("x" if c.isdecimal() and not c.isascii() else c for c in text)
         )
@@ -189,9 +207,9 @@ class TimeReader:
 
 def epoch_unit(smallest: int, largest: int) -> tuple[str, int] | None:
     """Return the form of all epochs in a range, and their unit in nanoseconds; None where they share none."""
-    for form, per_second in _UNITS:
-        if EARLIEST * per_second <= smallest and largest < _LATEST * per_second:
-            return form, NS_PER_S // per_second
+    for unit in EPOCHS:
+        if unit.lowest <= smallest and largest < unit.end:
+            return unit.form, unit.nanoseconds
     return None
 
 

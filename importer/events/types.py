@@ -8,71 +8,21 @@ are text. The grammar of numbers is RFC 8259's, section 6, in ASCII digits.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Final, get_args
 
-import orjson
-
+from importer.errors import BadValue
 from importer.exact_json import is_exact
 from importer.model import ColumnType
 from importer.text import quoted
 
-COLUMN_TYPES: tuple[ColumnType, ...] = (
-    "string",
-    "integer",
-    "number",
-    "boolean",
-    "json",
-    "time",
-    "skip",
-)
+COLUMN_TYPES: Final[tuple[ColumnType, ...]] = get_args(ColumnType)
 MAX_INTEGER = 2**53
 """The largest magnitude up to which a double holds every integer."""
 
-_MAX_UNSIGNED = 2**64
-_MIN_SIGNED = -(2**63)
 SAFE_DIGITS = 15  # a decimal of so many characters always survives the way through a double
-_POSITIONAL = 1e-4  # from here on every shortest formatter writes a fraction in the same digits
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _is_number = re.compile(NUMBER).fullmatch
 BOOLEANS = {"true": True, "false": False}
-
-
-class BadValue(ValueError):  # noqa: N818 - a value that flows to the results, not an error of the program
-    """A value does not fit its type; its text says what was found and what is expected."""
-
-
-def canonical(value: Any) -> Any:
-    """Return a JSON value with every number in the one form in which it is sent and hashed.
-
-    Two numbers of equal value come out equal (20, 20.0 and 2e1; 0 and -0.0), whatever wrote them: a float
-    without a fraction becomes an integer where 64 bits hold it, a very small or very large one is written
-    by Python's ``repr``, whose form is fixed. Strings and keys are left as they are.
-    """
-    kind = type(value)
-    if kind is float:
-        return _canonical_float(value)
-    if kind is dict:
-        return {
-            key: canonical(item) if type(item) in _MAY_HOLD_FLOATS else item for key, item in value.items()
-        }
-    if kind is list and not _MAY_HOLD_FLOATS.isdisjoint(map(type, value)):
-        return [canonical(item) for item in value]
-    return value
-
-
-_MAY_HOLD_FLOATS = frozenset({float, dict, list})
-
-
-def _canonical_float(value: float) -> Any:
-    if value.is_integer():
-        if _MIN_SIGNED <= value < _MAX_UNSIGNED:
-            return int(value)
-    elif abs(value) >= _POSITIONAL:
-        return value
-    return orjson.Fragment(repr(value))
-
-
-# ── one cell ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def to_integer(text: str) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from importer import exact_json
+from importer.errors import BadValue
 from importer.events.times import TimeReader, iso_utc
-from importer.events.types import BadValue, rounding, to_boolean, to_integer, to_number
+from importer.events.types import rounding, to_boolean, to_integer, to_number
 from importer.model import ColumnType, Reading
 from importer.text import quoted
 

@@ -1,19 +1,17 @@
-"""Every rule that Mixpanel documents for an event, in one place: pure, no clock, no file.
+"""The rules that Mixpanel documents for an event: pure functions, without a clock and without files.
 
-The mapping step asks them once per record, the dry run trusts them, the sandbox answers with them.
-Sources are pages of Mixpanel's documentation: "Import Events" (what is valid), "400 Bad Request"
-(how a refusal reads), "Server-side events with no logged-in user" (the ids that are refused),
-"Track Events" (the age limit), and the OpenAPI description of the ingestion API (the shape).
+A check returns a `Violation`, or None for what Mixpanel accepts. `limits` has the numbers. The mapper
+applies the checks to each record, the dry run goes by them, and the sandbox answers with them.
 
-Where a page leaves room, the reading is the strict one that a well-formed event never meets:
+The sources are pages of Mixpanel's documentation: "Import Events" (what is valid), "400 Bad Request" (how a
+refusal reads), "Server-side events with no logged-in user" (the ids that are refused), "Track Events" (the
+age limit), and the OpenAPI description of the ingestion API (the shape). Where a page is ambiguous, the
+stricter meaning is applied, which a well-formed event never notices:
 
-- "smaller than 1MB" is under 1,000,000 bytes, not 1,048,576.
-- "fewer than 255 properties" counts every key of ``properties``, ``time`` and the ids among them.
-- "max nesting depth is 3" counts objects: the object that is a property's value is the first level,
-  an object in an array is one level below what holds the array, an array itself is no level.
-- The refused ids are refused as they are spelled on the page; ``Anonymous`` is not ``anonymous``.
-
-Every ``MAX_…`` is the largest value that is allowed.
+- "fewer than 255 properties" counts every key of ``properties``, also ``time`` and the ids. - "max nesting
+depth is 3" counts objects: the object that is a property's value is the first level; an object in an array
+is one level below what holds the array; an array itself is no level. - The refused ids are refused as the
+page spells them; ``Anonymous`` is not ``anonymous``.
 """
 
 from __future__ import annotations
@@ -60,12 +58,12 @@ REFUSED_IDS = frozenset(
         "{}",
     }
 )
-"""Values refused as ``distinct_id`` and as ``$insert_id``: each is a usual mistake, not a user."""
+"""Values refused as ``distinct_id`` and as ``$insert_id``: each is a common placeholder, not a user."""
 
 _CONTAINERS = frozenset({dict, list})
 _REQUIRED = ("time", "distinct_id", "$insert_id")
-_SHOWN_CHARACTERS = 60
-_SHOWN_NAMES = 5
+_MAX_QUOTED = 60
+_MAX_LISTED = 5
 
 
 class Violation(NamedTuple):
@@ -84,14 +82,14 @@ class Violation(NamedTuple):
 
 
 def check_event_name(name: object) -> Violation | None:
-    """Judge an event's name: a string that is not empty."""
+    """Check an event's name: a string that is not empty."""
     if type(name) is str and name:
         return None
     return _violation("event", f"must be a text that is not empty, found {describe(name)}")
 
 
 def check_distinct_id(value: object) -> Violation | None:
-    """Judge a ``distinct_id``: a string, none of `REFUSED_IDS`; empty means no user."""
+    """Check a ``distinct_id``: a string, none of `REFUSED_IDS`; empty means no user."""
     if type(value) is not str:
         return _violation("properties.distinct_id", f"must be a text, found {describe(value)}")
     if value in REFUSED_IDS:
@@ -104,7 +102,7 @@ def check_distinct_id(value: object) -> Violation | None:
 
 
 def check_insert_id(value: object) -> Violation | None:
-    """Judge an ``$insert_id``: 1 to 36 of ``A-Z a-z 0-9 -``, none of `REFUSED_IDS`."""
+    """Check an ``$insert_id``: 1 to 36 of ``A-Z a-z 0-9 -``, none of `REFUSED_IDS`."""
     if (
         type(value) is str
         and 0 < len(value) <= MAX_INSERT_ID_BYTES
@@ -132,7 +130,7 @@ def to_milliseconds(value: int) -> int:
 
 
 def check_time(value: object, now_ms: int) -> Violation | None:
-    """Judge a ``time`` as Mixpanel does.
+    """Check a ``time``.
 
     Args:
         value: Integer seconds or milliseconds since the epoch.
@@ -158,7 +156,7 @@ def check_time(value: object, now_ms: int) -> Violation | None:
 
 
 def check_properties(properties: Mapping[str, JSON]) -> Violation | None:
-    """Judge how many properties there are, and how large and deep the nested ones are."""
+    """Check the number of properties, and the size and depth of nested ones."""
     if len(properties) > MAX_PROPERTIES:
         return _violation(
             "properties", f"must be at most {MAX_PROPERTIES} properties, found {len(properties)}"
@@ -169,14 +167,14 @@ def check_properties(properties: Mapping[str, JSON]) -> Violation | None:
         if type(value) in _CONTAINERS:
             problem = _nested_problem(value)
             if problem:
-                return _violation(f"properties.{shown_name(name)}", problem)
+                return _violation(f"properties.{_printable(name)}", problem)
     return None
 
 
 def _nested_problem(value: JSON) -> str:
-    """What is wrong with a property's value as an object or array; empty if nothing is.
+    """Return what is wrong with an object or array inside the properties; empty if nothing is.
 
-    It keeps its own stack: JSON of a thousand levels is a wrong event, not a crash.
+    The stack is explicit, so that JSON of a thousand levels is a violation and not a crash.
     """
     stack: list[tuple[Any, int]] = [(value, 0)]
     while stack:
@@ -196,9 +194,9 @@ def _nested_problem(value: JSON) -> str:
 
 
 def check_encoding(event: object) -> Violation | None:
-    """Find a text that can't be written as UTF-8 (half of a surrogate pair, a stray byte).
+    """Check that every text can be written as UTF-8: no half of a surrogate pair, no stray byte.
 
-    Readers of UTF-8 never let one pass, so this is for what a lenient decoder has let through.
+    A strict decoder never lets such a text pass; this is for what a lenient one has let through.
     """
     if not isinstance(event, dict):
         return None
@@ -207,12 +205,12 @@ def check_encoding(event: object) -> Violation | None:
     properties = event.get("properties")
     for name, value in properties.items() if isinstance(properties, dict) else ():
         if not (_is_utf8(name) and _is_utf8(value)):
-            return _violation(f"properties.{shown_name(name)}", "string should be valid utf8")
+            return _violation(f"properties.{_printable(name)}", "string should be valid utf8")
     return None
 
 
 def is_plain(value: JSON) -> bool:
-    """True if neither `check_properties` nor `notes_on` has a word to say of a property with this value."""
+    """Return whether a property with this value breaks no rule and gets no note."""
     kind = type(value)
     if kind is str:
         return len(value) <= MAX_STRING_CHARACTERS  # type: ignore[arg-type]  # kind says: a string
@@ -223,7 +221,7 @@ def is_plain(value: JSON) -> bool:
 
 
 def check_event(event: object, size: int, now_ms: int) -> Violation | None:
-    """Give Mixpanel's verdict on one event of a strict import.
+    """Check one event of a strict import.
 
     Args:
         event: The event as decoded JSON.
@@ -231,7 +229,7 @@ def check_event(event: object, size: int, now_ms: int) -> Violation | None:
         now_ms: The clock that counts as the server's, in milliseconds since the epoch.
 
     Returns:
-        The first rule that it breaks, or None for an event that is taken.
+        The first rule that it breaks; None for an event that Mixpanel accepts.
     """
     if size > MAX_EVENT_BYTES:
         return _violation(
@@ -252,7 +250,7 @@ def check_event(event: object, size: int, now_ms: int) -> Violation | None:
 
 
 def _check_shape(event: object) -> Violation | None:
-    """Judge which keys there are (OpenAPI: ``event`` and ``properties``, and no others)."""
+    """Check the keys of an event (OpenAPI: ``event`` and ``properties``, and no others)."""
     if not isinstance(event, dict):
         return _violation("event", f"must be a JSON object, found {describe(event)}")
     if "event" not in event:
@@ -263,7 +261,7 @@ def _check_shape(event: object) -> Violation | None:
         return _violation("properties", found if "properties" in event else "is required")
     if len(event) > len(("event", "properties")):
         other = next(key for key in event if key not in ("event", "properties"))
-        return _violation(shown_name(other), "an event has the keys event and properties, no others")
+        return _violation(_printable(other), "an event has the keys event and properties, no others")
     for name in _REQUIRED:
         if name not in properties:
             return _violation(f"properties.{name}", "is required")
@@ -274,7 +272,7 @@ def _check_shape(event: object) -> Violation | None:
 
 
 def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
-    """Say what Mixpanel would change in an event without refusing it.
+    """Return notes on what Mixpanel changes in an event that it accepts.
 
     Args:
         properties: The event's properties, ``time`` and the ids among them.
@@ -290,9 +288,9 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
         kind = type(value)
         if kind is str:
             if len(value) > MAX_STRING_CHARACTERS:  # type: ignore[arg-type]  # kind says: a string
-                long.append(shown_name(name))
+                long.append(_printable(name))
         elif kind in _CONTAINERS and holds_long_text(value):
-            long.append(shown_name(name))
+            long.append(_printable(name))
     if long:
         notes.append(
             f"Mixpanel keeps {MAX_STRING_CHARACTERS} characters of a text and will cut {_listed(long)}"
@@ -303,16 +301,16 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
 
 @lru_cache(maxsize=4096)  # a source has few sets of names, and one set for a million records is usual
 def note_on_names(names: tuple[str, ...]) -> str:
-    """The part of `notes_on` that names alone give: those that Mixpanel reserves; empty if there are none.
+    """Return the note on the names that Mixpanel reserves, a part of `notes_on`; empty if there are none.
 
-    They begin with ``$`` or ``mp_``; the ``$insert_id`` that we set is none of them.
+    Reserved names begin with ``$`` or ``mp_``; ``$insert_id``, which every event has, gets no note.
     """
-    reserved = [shown_name(name) for name in names if name.startswith(("$", "mp_")) and name != "$insert_id"]
+    reserved = [_printable(name) for name in names if name.startswith(("$", "mp_")) and name != "$insert_id"]
     return f"Mixpanel gives reserved names its own meaning: {_listed(reserved)}" if reserved else ""
 
 
 def holds_long_text(value: JSON) -> bool:
-    """True if a text anywhere inside is longer than Mixpanel keeps."""
+    """Return whether a value has a text that is longer than Mixpanel keeps."""
     stack: list[Any] = [value]
     while stack:
         item = stack.pop()
@@ -326,11 +324,15 @@ def holds_long_text(value: JSON) -> bool:
     return False
 
 
-# ── words ────────────────────────────────────────────────────────────────────────────────────────
+# ── messages ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def describe(value: object) -> str:
-    """Show a value of an event in a message: what it is and, if it is short enough, which."""
+    """Return a value of JSON for a message: its JSON type and, if that is short, the value.
+
+    Unlike `importer.text.quoted`, which quotes what a file holds as Python writes it, this speaks JSON, as
+    Mixpanel's own refusals do: ``null``, ``true``, ``an array of 300 elements``.
+    """
     match value:
         case None:
             return "null"
@@ -339,7 +341,7 @@ def describe(value: object) -> str:
         case str():
             return _quoted(value)
         case int() | float():
-            return f"the number {str(value)[:_SHOWN_CHARACTERS]}"
+            return f"the number {str(value)[:_MAX_QUOTED]}"
         case dict():
             return f"an object of {len(value)} keys"
         case list():
@@ -348,29 +350,29 @@ def describe(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def shown_name(name: str) -> str:
-    """Show a name from a file in a message: as it is, or escaped and cut where it must be."""
-    if len(name) <= _SHOWN_CHARACTERS and name.isprintable():
+def _printable(name: str) -> str:
+    """Return a name for a message: as it is if it is short and printable, else escaped and cut."""
+    if len(name) <= _MAX_QUOTED and name.isprintable():
         return name
     return _quoted(name)
 
 
 def _quoted(text: str) -> str:
-    """Escape a text, cut to what fits in a message, with its length where it was cut."""
-    quoted = repr(text[:_SHOWN_CHARACTERS])
-    if len(text) <= _SHOWN_CHARACTERS and len(quoted) <= _SHOWN_CHARACTERS + 2:
+    """Return a text between quotes, escaped; if it is cut, with its length."""
+    quoted = repr(text[:_MAX_QUOTED])
+    if len(text) <= _MAX_QUOTED and len(quoted) <= _MAX_QUOTED + 2:
         return quoted
-    return f"{quoted[: _SHOWN_CHARACTERS - 2]}…{quoted[0]} ({len(text)} characters)"
+    return f"{quoted[: _MAX_QUOTED - 2]}…{quoted[0]} ({len(text)} characters)"
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names for a sentence, the first few of many."""
-    more = len(names) - _SHOWN_NAMES
-    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+    """Return the first names, joined, and the number of the others."""
+    more = len(names) - _MAX_LISTED
+    return ", ".join(names[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_utf8(value: object) -> bool:
-    """True if every text inside can be written as UTF-8."""
+    """Return whether every text in a value can be written as UTF-8."""
     stack: list[Any] = [value]
     while stack:
         item = stack.pop()
@@ -387,5 +389,5 @@ def _is_utf8(value: object) -> bool:
 
 
 def _violation(field: str, problem: str) -> Violation:
-    """Word a refusal as Mixpanel's examples do ("'properties.time' is invalid: …")."""
+    """Return a violation, worded as Mixpanel's examples are ("'properties.time' is invalid: …")."""
     return Violation(field, f"'{field}' is invalid: {problem}")

@@ -1,9 +1,8 @@
-"""Python's cycle collector, told to be patient while records stream through.
+"""Runs the garbage collector less often while records stream.
 
-A run makes millions of tuples and lists that die by themselves, and hardly a cycle. Left alone, the collector
-looks for cycles after every 700 new objects, and again and again through all that is alive: a tenth of the
-CPU time of a run, for nothing. Memory stays bounded: what a request leaves behind is free at once (a test of
-the delivery counts it), and after 50,000 new objects the collector looks all the same.
+A run makes millions of tuples and lists, and hardly a reference cycle. By default Python looks for cycles
+after every 700 new objects: a tenth of the CPU time of a run. Memory stays bounded: a request leaves no
+cycle behind (a test of the delivery counts it), and the collector still runs after 50,000 new objects.
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OFTEN_ENOUGH = (50_000, 20, 50)
+_THRESHOLDS = (50_000, 20, 50)
 
 
 @contextmanager
 def relaxed_gc() -> Iterator[None]:
-    """Collect seldom in this block, and nothing of what was there before it."""
+    """Collect seldom in this block, and nothing that was made before it."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(*_OFTEN_ENOUGH)
+    gc.set_threshold(*_THRESHOLDS)
     try:
         yield
     finally:

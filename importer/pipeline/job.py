@@ -1,18 +1,32 @@
-"""The words of a run before it starts: what a person asked for, and what is going to be done."""
+"""The data of a run: its options, the survey of its sources, its jobs, and the report at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
 
+from importer.errors import ImporterError
 from importer.events.mapping_file import DeclaredReading
-from importer.model import Credentials, DeliverySettings, Destination, Event, Record, Rejection
-from importer.profile.scan import SourceScan
-from importer.results.manifest import Manifest
+from importer.model import (
+    Collisions,
+    ColumnProfile,
+    Credentials,
+    DeliverySettings,
+    Destination,
+    Fingerprint,
+    ProfileSummary,
+    Reading,
+    RunKind,
+)
+from importer.results.counts import Counts
+from importer.results.manifest import Manifest, credential_digest, salt_for
 from importer.results.recovery import ResultsState
+from importer.results.selection import Selection
+from importer.version import __version__
+
+_MIN_FOR_PERCENT = 1_000
+"""Outcomes from which on a percentage of them says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +35,7 @@ class MaxErrors:
 
     Attributes:
         limit: Records, or percent of those that have an outcome.
-        percent: True if ``limit`` is a percentage; it is asked from the 1,000th outcome on, and at the end.
+        percent: True if ``limit`` is a percentage. It holds from the 1,000th outcome on, and at the end.
     """
 
     limit: float
@@ -31,19 +45,19 @@ class MaxErrors:
         """Return whether that many records without success, out of so many, are too many."""
         if not self.percent:
             return wrong > self.limit
-        return (at_end or total >= 1_000) and wrong * 100 > self.limit * total  # noqa: PLR2004
+        return (at_end or total >= _MIN_FOR_PERCENT) and wrong * 100 > self.limit * total
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a person asked for, beside the sources.
+    """The options of a run or a retry, beside its sources.
 
     Attributes:
-        declared: The reading, as far as it was said.
+        declared: The reading, as far as it is declared.
         kind: ``real``, ``dry-run`` or ``sandbox``.
         results: Where results go: a file, or a folder for several sources; None for the default.
-        resume: Go on with results that are there.
-        overwrite: Replace results that are there.
+        resume: Go on with existing results.
+        overwrite: Replace existing results.
         limit: Most records of each source.
         failed_rows: Where rejected and invalid records are copied, or None.
         delivery: How hard and how fast to send.
@@ -53,7 +67,7 @@ class RunOptions:
     """
 
     declared: DeclaredReading = field(default_factory=DeclaredReading)
-    kind: Any = "real"
+    kind: RunKind = "real"
     results: Path | None = None
     resume: bool = False
     overwrite: bool = False
@@ -66,38 +80,70 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One source of a run.
+
+    Attributes:
+        name: The source as typed; ``-`` is standard input.
+        path: The file to read: the source itself, or the copy of standard input.
+        results: The results file of this source.
+    """
+
+    name: str
+    path: Path
+    results: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """Where events go and who asks; a dry run has the first and not the second."""
+    """Where events go, and who sends them.
+
+    Attributes:
+        destination: Where to.
+        credentials: As whom; None for a dry run.
+    """
 
     destination: Destination
     credentials: Credentials | None
 
 
-class RecordSelector(Protocol):
-    """Chooses the records of a retry and makes their events."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of the sources of a run, all together, before anything is sent.
 
-    def pick(self, chunk: Sequence[Record | Rejection]) -> list[Record | Rejection]:
-        """Return those of some consecutive records that are to be retried."""
+    Attributes:
+        summary: Names and times of the events.
+        columns: Each column, its type and examples; empty if no types were inferred.
+        whole: False if only the first records were looked at.
+        ids_differ: True if no two ids are equal, None if that isn't known.
+        collisions: Events that Mixpanel would take for one another; None if events were not compared.
+        judged: Outcomes of a dry run of the same source and reading, if there was one.
+        noted: Records with a note in that dry run.
+    """
 
-    def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
-        """Return an event or a rejection for each record that was picked last."""
+    summary: ProfileSummary
+    columns: tuple[ColumnProfile, ...] = ()
+    whole: bool = False
+    ids_differ: bool | None = None
+    collisions: Collisions | None = None
+    judged: Counts | None = None
+    noted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One source, ready to run.
+    """One source, ready to run in any process.
 
     Attributes:
         path: The file that holds its bytes.
         results: Its results file.
         manifest: What is known of the run before it starts.
         target: Where its events go.
-        options: What was asked for.
-        scan: What was seen of it before.
+        options: The options of the run.
+        survey: What is known of all sources of the run.
         records: Records in scope, where they are known.
-        standing: What the results file already holds.
-        parent: For a retry, the results that it takes up.
-        redo: For a retry, what chooses and makes its events.
+        state: What the results file holds already.
+        selection: For a retry, the records that it takes up; None for a run.
     """
 
     path: Path
@@ -105,11 +151,76 @@ class Job:
     manifest: Manifest
     target: Target
     options: RunOptions
-    scan: SourceScan
+    survey: Survey
     records: int | None = None
-    standing: ResultsState = field(default_factory=ResultsState)
-    parent: Path | None = None
-    redo: RecordSelector | None = None
+    state: ResultsState = field(default_factory=ResultsState)
+    selection: Selection | None = None
+
+    @property
+    def parent(self) -> Path | None:
+        """For a retry, the results that it takes up."""
+        return None if self.selection is None else self.selection.runs[-1].results
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended.
+
+    Attributes:
+        job: The job that was run.
+        manifest: The manifest that was written beside the results at the end.
+        error: What stopped the run, or None if it finished.
+        seconds: How long it took.
+        notes: Records with a note.
+        state: The results' position and counts; None if the file on disk differs.
+        collisions: What a dry run found when it compared the events; None if it did not.
+    """
+
+    job: Job
+    manifest: Manifest
+    error: ImporterError | None
+    seconds: float
+    notes: int = 0
+    state: ResultsState | None = None
+    collisions: Collisions | None = None
+
+
+def new_manifest(
+    source: str,
+    fingerprint: Fingerprint,
+    reading: Reading,
+    options: RunOptions,
+    target: Target,
+    salted_by: Path,
+) -> Manifest:
+    """Return the manifest of a run that starts now.
+
+    Args:
+        source: The source as it was named.
+        fingerprint: The source as it is now.
+        reading: How it is read.
+        options: The options of the run.
+        target: Where its events go. No credential gets into the manifest, but enough to know it again.
+        salted_by: Results whose manifest has the salt for that, if it exists.
+    """
+    credentials = target.credentials
+    salt = "" if credentials is None else salt_for(salted_by)
+    return Manifest(
+        kind=options.kind,
+        source=source,
+        fingerprint=fingerprint,
+        reading=reading,
+        endpoint=target.destination.endpoint,
+        base_url=target.destination.base_url,
+        project_id="" if credentials is None else credentials.project_id,
+        credentials_kind="" if credentials is None else credentials.kind,
+        credential_salt=salt,
+        credential_digest="" if credentials is None else credential_digest(salt, credentials),
+        settings=options.delivery,
+        limit=options.limit,
+        importer_version=__version__,
+        started=now_iso(),
+    )
 
 
 def now_iso() -> str:

@@ -1,65 +1,54 @@
-"""Where sources lie and where results go; no output may fall on anything that must stay."""
+"""Where sources lie and where results go. No output may replace a source, or results that must be kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import ResultsError, UsageError
-from importer.pipeline.job import RunOptions
+from importer.pipeline.job import RunOptions, SourceFile
+from importer.pipeline.paths import failed_rows_mapping_path, spool_path
 from importer.results.paths import results_path
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A source as it was named.
-
-    Attributes:
-        name: What was typed; ``-`` is standard input.
-        path: The file that holds its bytes: its own, or where standard input was spooled.
-        results: Where its results go.
-    """
-
-    name: str
-    path: Path
-    results: Path
-
-
 def resolve_outputs(names: Sequence[str], options: RunOptions) -> list[SourceFile]:
-    """Return where each source lies and where its results go.
+    """Return the files of each source: the one to read, and the one for its results.
+
+    Args:
+        names: The sources as typed.
+        options: Of these, where results go and whether they may exist.
 
     Raises:
-        UsageError: Two sources would share a results file, or results would fall on a source.
-        ResultsError: There are results, and neither ``--resume`` nor ``--overwrite`` was said.
+        UsageError: Two sources would share a results file, or an output would replace a file to be kept.
+        ResultsError: Results exist, and there is neither ``--resume`` nor ``--overwrite``.
     """
-    given = [_placed(name, options, several=len(names) > 1) for name in names]
-    seen: dict[Path, str] = {}
-    for each in given:
-        if each.results in seen:
+    sources = [_source_file(name, options, several=len(names) > 1) for name in names]
+    owners: dict[Path, str] = {}
+    for source in sources:
+        if source.results in owners:
             raise UsageError(
-                f"{seen[each.results]} and {each.name} would share the results file {each.results}",
+                f"{owners[source.results]} and {source.name} would share the results file {source.results}",
                 "Run them one by one, each with its own --results.",
             )
-        seen[each.results] = each.name
-    check_outputs([each.path for each in given], list(seen), options)
-    if options.failed_rows and len(given) > 1:
+        owners[source.results] = source.name
+    check_outputs([source.path for source in sources], list(owners), options)
+    if options.failed_rows and len(sources) > 1:
         raise UsageError(
             "--failed-rows names one file, but there are several sources",
             "Leave it out, or run them one by one.",
         )
-    for each in given:
-        if each.results.exists() and not options.resume and not options.overwrite:
+    for source in sources:
+        if source.results.exists() and not options.resume and not options.overwrite:
             raise ResultsError(
-                f"{each.results} is there already, from an earlier run",
+                f"{source.results} is there already, from an earlier run",
                 "To go on where it stopped:  --resume\n"
                 "To begin again:             --overwrite\n"
-                "To see where it stands:     mixpanel-importer status " + str(each.results),
+                "To see where it stands:     mixpanel-importer status " + str(source.results),
             )
-    return given
+    return sources
 
 
-def _placed(name: str, options: RunOptions, *, several: bool) -> SourceFile:
+def _source_file(name: str, options: RunOptions, *, several: bool) -> SourceFile:
     source = None if name == "-" else Path(name)
     if several and options.results is not None:
         if not options.results.is_dir():
@@ -73,19 +62,19 @@ def _placed(name: str, options: RunOptions, *, several: bool) -> SourceFile:
     return SourceFile(name, spool_path(results) if source is None else source, results)
 
 
-def spool_path(results: Path) -> Path:
-    """Return where standard input is kept, beside its results."""
-    return results.with_name(f"{results.name}.source")
-
-
-def frozen_mapping(failed_rows: Path) -> Path:
-    """Return where the mapping file goes that reads a copy of failed records."""
-    return Path(f"{failed_rows}.toml")
-
-
 def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: RunOptions) -> None:
-    """Stop where an output would replace a source, results, or a copy that was mended by hand."""
-    copies = [] if options.failed_rows is None else [options.failed_rows, frozen_mapping(options.failed_rows)]
+    """Check that no output replaces a source, results, or a copy of records that was mended by hand.
+
+    Args:
+        sources: The files that are read.
+        results: Results files that are read or written.
+        options: Of these, the copy of failed records and whether the run is resumed.
+
+    Raises:
+        UsageError: An output would replace such a file, or can't be written.
+    """
+    copies = [] if options.failed_rows is None else [options.failed_rows]
+    copies = [*copies, *map(failed_rows_mapping_path, copies)]
     for copy in copies:
         if copy.is_dir() or not copy.parent.is_dir():
             raise UsageError(
@@ -93,10 +82,10 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
                 "Make the folder, or name another file.",
             )
     for source in sources:
-        if any(_same_file(source, output) for output in [*results, *copies]):
+        if any(_is_same_file(source, output) for output in [*results, *copies]):
             raise UsageError(f"{source} is the source, and an output would replace it", "Name another.")
     for path in results:
-        if any(_same_file(path, copy) for copy in copies):
+        if any(_is_same_file(path, copy) for copy in copies):
             raise UsageError(f"--failed-rows would replace the results {path}", "Name another file.")
     for copy in copies:
         if copy.exists() and not options.resume:
@@ -106,8 +95,8 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
             )
 
 
-def _same_file(one: Path, other: Path) -> bool:
+def _is_same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
-    except OSError:
+    except OSError:  # one of them does not exist
         return one.absolute() == other.absolute()

@@ -1,26 +1,38 @@
-"""How a source is read: what was said, over what its columns are called, over what its values are."""
+"""The reading of a source: what is declared, else what the names of its columns tell, else its values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from importer.errors import MappingError, SourceError, UsageError
-from importer.events.mapping import FIELDS, PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
+from importer.errors import BadValue, MappingError, SourceError, UsageError
+from importer.events.mapping import PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
 from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
-from importer.events.types import BadValue, to_boolean, to_integer, to_number
+from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.model import ColumnType, Reading
-from importer.profile.scan import SourceScan
-from importer.source.detect import DetectedSource, detect_source, dialect_options
+from importer.model import FIELDS, ColumnType, Reading
+from importer.source.detect import DetectedSource, detect_source
+from importer.source.options import dialect_options
 from importer.text import quoted
 
+_SAME_OPTIONS: Final = sorted(
+    {each.name for each in fields(DeclaredReading)}
+    & {each.name for each in fields(Reading)}
+    - {"fields", "names", "types", "constants", "null", "missing_time"}
+)
+"""Options that are handed on as they are declared."""
 
-def detect_with(path: Path, declared: DeclaredReading) -> DetectedSource:
-    """Return how a source is to be read, as far as its first bytes and what was said tell."""
+
+def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
+    """Return what a source is, as far as its first bytes and what is declared tell.
+
+    Raises:
+        SourceError: It can't be read, or has no known format.
+        UsageError: A declaration can't be used.
+    """
     return detect_source(
         path,
         format=declared.format,
@@ -31,14 +43,21 @@ def detect_with(path: Path, declared: DeclaredReading) -> DetectedSource:
     )
 
 
-def make_reading(
+def draft_reading(
     detected: DetectedSource, declared: DeclaredReading, source_name: str, now_ms: int
 ) -> Reading:
-    """Return the reading of a source but for the types that only a scan can tell.
+    """Return the reading of a source but for the types that only a survey can tell.
+
+    Args:
+        detected: What the source is.
+        declared: The reading, as far as it is declared.
+        source_name: Base name of the source.
+        now_ms: What a record without a time gets, if that is declared: milliseconds since the epoch.
 
     Raises:
-        MappingError: The columns don't fit what was said, or a field has no column or two.
+        MappingError: The columns don't fit what is declared, or a field has no column or two.
         SourceError: JSONL without a line that could be read.
+        UsageError: Declarations that contradict each other.
     """
     columns, jsonl = detected.columns, not detected.dialect.has_cells
     if jsonl and not columns:
@@ -51,34 +70,36 @@ def make_reading(
     if not jsonl:
         for table, names in (("types", types), ("names", declared.names)):
             _check_columns(table, [n for n in names if n not in constants], columns)
-    bags = (column for column in columns if well_known(column) == "properties")
-    bag = declared.fields.get("properties") or next(bags, "")
-    fields = choose_fields(
+    well_known_column = next((column for column in columns if well_known(column) == "properties"), "")
+    properties_column = declared.fields.get("properties") or well_known_column
+    chosen = choose_fields(
         columns,
         declared.fields,
         constants,
-        nested_columns(detected.sample, bag) if jsonl else (),
+        nested_columns(detected.sample, properties_column) if jsonl else (),
         paths=jsonl,
         times=_column_of_times(detected),
     )
-    types |= _not_fields(declared, columns)
+    types |= _unmapped(declared, columns)
+    _check_local_epochs(declared)
     return Reading(
         dialect=detected.dialect,
         columns=columns,
-        fields=fields,
+        fields=chosen,
         names=dict(declared.names),
         types={name: kind for name, kind in types.items() if name not in constants},
         constants=constants,
-        timezone=declared.timezone or "",
-        time_format=declared.time_format or "",
-        local_epochs=_checked_local_epochs(declared),
         missing_time=now_ms if declared.missing_time == "now" else None,
         null=declared.null,
-        insert_id=declared.insert_id or "content",
         source_name=source_name,
-        geoip=declared.geoip or "off",
-        tag=declared.tag or "",
+        **_same_options(declared),
     )
+
+
+def _same_options(declared: DeclaredReading) -> dict[str, Any]:
+    """Return the declared options that a reading has under the same name and with the same values."""
+    values = {name: getattr(declared, name) for name in _SAME_OPTIONS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _column_of_times(detected: DetectedSource) -> str:
@@ -104,19 +125,18 @@ def _is_time(reader: TimeReader, value: object) -> bool:
     return True
 
 
-def _not_fields(declared: DeclaredReading, columns: Sequence[str]) -> dict[str, ColumnType]:
-    """Leave out columns that were said to be no field: they must not become one again by their name."""
+def _unmapped(declared: DeclaredReading, columns: Sequence[str]) -> dict[str, ColumnType]:
+    """Return the type ``skip`` for columns that are declared to be no field."""
     names = [PROPERTY_OF.get(field_, "") for field_, column in declared.fields.items() if not column]
     return {name: "skip" for name in names if name in columns and name not in declared.types}
 
 
-def _checked_local_epochs(declared: DeclaredReading) -> bool:
+def _check_local_epochs(declared: DeclaredReading) -> None:
     if declared.local_epochs and not declared.timezone:
         raise UsageError(
             "--local-epochs needs the zone in which the epochs were made",
             "Add --timezone ZONE: that of the Mixpanel project at the time of the export.",
         )
-    return bool(declared.local_epochs)
 
 
 def _check_columns(table: str, names: Sequence[str], columns: Sequence[str]) -> None:
@@ -142,48 +162,52 @@ def _constant(name: str, value: Any, types: Mapping[str, ColumnType]) -> Any:
         raise UsageError(f"--set {name}={value}: {error}", f"Mend it, or leave out --type {name}.") from None
 
 
-def with_types(reading: Reading, seen: SourceScan) -> Reading:
-    """Return the reading with the types that a scan inferred, under those that were declared."""
-    inferred = {profile.name: profile.type for profile in seen.profiles}
-    return replace(reading, types={**inferred, **reading.types})
+def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:
+    """Return a reading with all its types: those that were declared, else those that a survey found."""
+    return replace(draft, types={**types, **draft.types})
 
 
-def untyped(reading: Reading) -> bool:
-    """Return whether a column of a CSV source still lacks a type, so that a scan is needed."""
-    mapped = set(reading.fields.values())
-    return reading.dialect.has_cells and any(
-        column not in reading.types and column not in mapped for column in reading.columns
+def needs_types(draft: Reading) -> bool:
+    """Return whether the type of a column is neither declared nor found out yet."""
+    mapped = set(draft.fields.values())
+    return draft.dialect.has_cells and any(
+        column not in draft.types and column not in mapped for column in draft.columns
     )
 
 
-def redeclared(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
-    """Return a reading with what is said now in place of what was said or found before."""
-    fields = {**reading.fields, **declared.fields}
+def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
+    """Return a reading with what is declared now in place of what was declared or inferred before.
+
+    Args:
+        reading: The reading of an earlier run.
+        declared: What is declared now.
+        now_ms: As for `draft_reading`.
+
+    Raises:
+        UsageError: A declaration can't be used.
+    """
+    columns_of = {**reading.fields, **declared.fields}
     types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}
-    types |= _not_fields(declared, reading.columns)
+    types |= _unmapped(declared, reading.columns)
     constants = {n: _constant(n, v, declared.types) for n, v in declared.constants.items()}
-    said: dict[str, Any] = {
-        name: value
-        for name in ("timezone", "time_format", "local_epochs", "insert_id", "geoip", "tag")
-        if (value := getattr(declared, name)) is not None
-    }
+    changes = _same_options(declared)
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
-    if reading.dialect.has_cells:  # JSONL has no such parts, whatever was said of them
+    if reading.dialect.has_cells:  # JSONL has no such parts, whatever is declared
         dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)
         if declared.header is not None:
             dialect["header"] = declared.header
     if declared.null:
-        said["null"] = declared.null
+        changes["null"] = declared.null
     if declared.missing_time == "reject":
-        said["missing_time"] = None
+        changes["missing_time"] = None
     if declared.missing_time == "now" and reading.missing_time is None:
-        said["missing_time"] = now_ms
+        changes["missing_time"] = now_ms
     return replace(
         reading,
         dialect=replace(reading.dialect, **dialect),
-        fields={field: column for field, column in fields.items() if column},
+        fields={field: column for field, column in columns_of.items() if column},
         types=types,
         names={**reading.names, **declared.names},
         constants={**reading.constants, **constants},
-        **said,
+        **changes,
     )

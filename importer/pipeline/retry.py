@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.delivery.destination import check_destination
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
-from importer.model import Event, Fingerprint, Reading, Record, Rejection, Status
-from importer.pipeline.job import Job, RunOptions, Target, now_iso
-from importer.pipeline.outputs import check_outputs, spool_path
-from importer.pipeline.prepare import identity
-from importer.pipeline.resolve import redeclared
-from importer.profile.scan import SourceScan
+from importer.model import Fingerprint, Reading, Status
+from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
+from importer.pipeline.outputs import check_outputs
+from importer.pipeline.paths import spool_path
+from importer.pipeline.resolve import redeclare
+from importer.profile.summary import SummaryCounter
 from importer.results.differences import find_differences
 from importer.results.manifest import Manifest, read_manifest, relative_link
 from importer.results.paths import manifest_path, retry_path
 from importer.results.recovery import inspect_results
-from importer.results.selection import Choice, Selection, first_attempts, read_successes, select_records
+from importer.results.selection import Selection, read_successes, select_records
 from importer.results.status import check_retriable
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.source.reader import open_source
-from importer.version import __version__
 
 
 def prepare_retry(
@@ -40,17 +38,16 @@ def prepare_retry(
 
     Args:
         results: The results of a run or of a retry.
-        options: What was asked for; what it says of the reading replaces what the run was read with.
+        options: The options of the retry; what they declare replaces what the run was read with.
         target: Where events go: it must be where the run sent them.
         now: Milliseconds since the epoch.
-        statuses: Only records that ended so.
+        statuses: Only records with these outcomes; None for all without success.
         error_contains: Only records whose error holds this text.
         source_changed: The source is another file now; it is checked against what was sent.
 
     Raises:
         ResultsError: The results can't be retried so; the remedy is the command that does it right.
     """
-    check_destination(target.destination)
     parent = read_manifest(manifest_path(results))
     if parent.kind == "dry-run":
         raise ResultsError(
@@ -58,7 +55,7 @@ def prepare_retry(
             f"Mend what is invalid, then: mixpanel-importer run {parent.source}",
         )
     child = options.results or retry_path(results)
-    before = _standing_child(child, options)
+    before = _stopped_retry(child, options)
     if before is None:
         check_retriable(results)
     else:
@@ -66,42 +63,52 @@ def prepare_retry(
     selection = select_records(results, statuses, error_contains)
     path = spool_path(selection.runs[0].results) if parent.source == "-" else Path(parent.source)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
-    reading = redeclared(before.reading if before else parent.reading, options.declared, now())
-    manifest = Manifest(
+    reading = redeclare((before or parent).reading, options.declared, now())
+    Mapper(reading, now)  # raises if the new reading does not fit the columns
+    manifest = replace(
+        new_manifest(parent.source, parent.fingerprint, reading, options, target, salted_by=results),
         kind=parent.kind,
-        source=parent.source,
-        fingerprint=parent.fingerprint,
-        reading=reading,
-        importer_version=__version__,
-        started=before.started if before else now_iso(),
-        settings=options.delivery,
         parent=relative_link(child, results),
-        retried_by=before.retried_by if before else None,
         statuses=None if statuses is None else tuple(statuses),
         error_contains=error_contains,
-        **identity(target, results),
     )
+    manifest = _checked_manifest(manifest, results, parent, child, before)
+    fingerprint = (
+        _checked_source(path, parent, selection, now, changed=source_changed)
+        if before is None
+        else _source_at_start(path, before)
+    )
+    _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
+    return Job(
+        path,
+        child,
+        replace(manifest, fingerprint=fingerprint),
+        target,
+        options,
+        Survey(SummaryCounter().summary()),
+        len(selection),
+        inspect_results(child),
+        selection,
+    )
+
+
+def _checked_manifest(
+    manifest: Manifest, results: Path, parent: Manifest, child: Path, before: Manifest | None
+) -> Manifest:
+    """Return the manifest of a retry, once it is known to send to where the run sent."""
+    if before is not None:
+        manifest = replace(manifest, started=before.started, retried_by=before.retried_by)
     if manifest.kind == "sandbox":
         manifest = replace(manifest, base_url=parent.base_url)
     # What /track would drop, /import takes; it is the same project, so what landed is known again by its id.
-    _check_same(results, replace(parent, endpoint=manifest.endpoint), manifest, reading)
+    _check_same(results, replace(parent, endpoint=manifest.endpoint), manifest, manifest.reading)
     if before is not None:
         _check_same(child, before, manifest, before.reading)
-    seen_as = (
-        _checked_source(path, parent, selection, now, changed=source_changed)
-        if before is None
-        else _as_at_its_start(path, before)
-    )
-    manifest = replace(manifest, fingerprint=seen_as)
-    _check_failed(selection, reading, parent, changed=seen_as.digest != parent.fingerprint.digest)
-    return Job(
-        path, child, manifest, target, options, SourceScan(whole=False), len(selection),
-        standing=inspect_results(child), parent=results, redo=RetrySelector(selection, reading, now),
-    )  # fmt: skip
+    return manifest
 
 
 def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, changed: bool) -> None:
-    """Stop where records that may have landed could not be known to become the same events again."""
+    """Stop if records that may have landed can't be checked to become the same events again."""
     if not selection.counts.failed:
         return
     first = "Retry those first, as the source was then: --status failed"
@@ -114,7 +121,7 @@ def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, c
         )
 
 
-def _standing_child(child: Path, options: RunOptions) -> Manifest | None:
+def _stopped_retry(child: Path, options: RunOptions) -> Manifest | None:
     """Return the manifest of the retry that is to be finished, or None for a new one."""
     if options.resume and (child.exists() or manifest_path(child).exists()):
         return read_manifest(manifest_path(child))
@@ -153,7 +160,7 @@ def _checked_source(
     return take_fingerprint(path)
 
 
-def _as_at_its_start(path: Path, stopped: Manifest) -> Fingerprint:
+def _source_at_start(path: Path, stopped: Manifest) -> Fingerprint:
     """Return what the source was when a stopped retry began: it must be that still."""
     if not is_unchanged(path, stopped.fingerprint):
         raise ResultsError(
@@ -183,57 +190,4 @@ def _check_landed(path: Path, readings: Sequence[Reading], results: Path, now: C
     if wanted is not None:
         raise ResultsError(
             f"{path} ends before row {wanted[0]:,}, which was imported", "Put the old file back."
-        )
-
-
-class RetrySelector:
-    """Chooses the records of a retry and makes their events.
-
-    A record that failed may have landed, so it must become the very same event as before: it is read as it
-    was read then. One that was invalid or rejected never landed, so a new reading may cure it.
-
-    Args:
-        selection: The records to retry, in the order of the source.
-        reading: How it is to be read now.
-        now: Milliseconds since the epoch.
-    """
-
-    def __init__(self, selection: Selection, reading: Reading, now: Callable[[], int]) -> None:
-        self._choices: Iterator[Choice] = iter(selection)
-        self._next = next(self._choices, None)
-        self._picked: list[Choice] = []
-        self._before = [Mapper(run.manifest.reading, now) for run in selection.runs]
-        self._origins = first_attempts(selection.runs) if len(selection.runs) > 1 else {}
-        self._mapper = Mapper(reading, now)
-
-    def pick(self, chunk: Sequence[Record | Rejection]) -> list[Record | Rejection]:
-        """As in `prepare.Redo`."""
-        picked: list[Record | Rejection] = []
-        self._picked = []
-        for item in chunk:
-            if self._next is None:
-                break
-            if item.row == self._next.row:
-                picked.append(item)
-                self._picked.append(self._next)
-                self._next = next(self._choices, None)
-        return picked
-
-    def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
-        """As in `prepare.Redo`."""
-        # After a resume, the first of those that were picked are done already.
-        choices = self._picked[len(self._picked) - len(chunk) :]
-        return [
-            self._same(item, choice) if choice.status is Status.FAILED else self._mapper.map([item])[0]
-            for item, choice in zip(chunk, choices, strict=True)
-        ]
-
-    def _same(self, item: Record | Rejection, choice: Choice) -> Event | Rejection:
-        made = self._before[self._origins.get(choice.row, 0)].map([item])[0]
-        if isinstance(made, Event) and made.insert_id == choice.insert_id:
-            return made
-        raise ResultsError(
-            f"row {item.row:,} (line {item.line:,}) may have landed as {choice.insert_id}, but reading the"
-            " source again does not make that id",
-            "The source or the results were changed. Put them back as they were.",
         )

@@ -1,37 +1,36 @@
-"""One event, now: the answer that a caller can store."""
+"""Sends one event at once, without files."""
 
 from __future__ import annotations
 
 import os
-import time as clock
+import time as time_module
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Final, TypedDict
 
 import orjson
 
-from importer.delivery.destination import check_destination
-from importer.delivery.send_one import post_one
-from importer.errors import RefusedError, UsageError
+from importer.delivery.send_one import send_event
+from importer.errors import BadValue, RefusedError, UsageError
 from importer.events.times import NS_PER_MS, TimeReader
-from importer.events.types import BadValue
 from importer.mixpanel import limits, rules
 from importer.model import JSON, Credentials
 from importer.settings import TOKEN, find_credentials, find_destination
 from importer.text import quoted
 
-_TIMEOUT = 30.0
+_TIMEOUT: Final = 30.0
+"""Seconds to connect, to write and to read."""
 
 
 class TrackResult(TypedDict):
-    """What became of the event.
+    """What became of an event.
 
     Keys:
-        success: Whether Mixpanel took it.
-        event: Its name, trimmed.
-        status_code: HTTP status; 400 where Mixpanel answered ``0``; None where there was no answer.
-        error: None on success, else one line.
+        success: Whether Mixpanel took the event.
+        event: The name of the event, trimmed.
+        status_code: HTTP status; 400 if Mixpanel answered ``0``; None if there was no answer.
+        error: None on success, else one line that says why.
     """
 
     success: bool
@@ -49,21 +48,21 @@ def track(
     *,
     token: str | None = None,
 ) -> TrackResult:
-    """Send one event to Mixpanel, in one request, and say what became of it.
+    """Send one event to Mixpanel, in one request, and return what became of it.
 
     It goes to ``/track``; if it is older than 5 days, less an hour of margin, to ``/import``, because
     ``/track`` drops such an event and still answers ``1``. Two equal calls are two events.
 
     Args:
-        event: Name of the event; white space around it is cut off, as from ``distinct_id`` and ``ip``.
+        event: Name of the event. White space around it is removed, and around ``distinct_id`` and ``ip``.
         distinct_id: The user; empty for an event without one.
         properties: Any further properties.
-        ip: Address of the user; without one, Mixpanel is told not to look up the sender's place.
+        ip: Address of the user; without one, the event asks Mixpanel not to look up the sender's place.
         time: ISO 8601 with an offset, or an epoch in s, ms, µs or ns; None is now.
         token: Project token; None takes ``MIXPANEL_PROJECT_TOKEN`` from the environment or ``.env``.
 
     Returns:
-        ``{"success", "event", "status_code", "error"}``.
+        A dictionary with the keys ``success``, ``event``, ``status_code`` and ``error``, as in `TrackResult`.
 
     Raises:
         UsageError: Mixpanel could not take the event; nothing was sent.
@@ -72,19 +71,15 @@ def track(
     name = str(event).strip()
     if not name:
         raise UsageError("the event has no name", "Give it one: track 'Purchase Completed'")
-    now = clock.time_ns() // NS_PER_MS
+    now = time_module.time_ns() // NS_PER_MS
     when = now if time is None else _milliseconds(time)
     body = _body(name, distinct_id, properties, ip, when, now)
     old = now - when > limits.TRACK_ACCEPTED_AGE_MS
     destination = find_destination(os.environ, endpoint="import" if old else "track")
-    check_destination(destination)
-    reply = post_one(body, when, destination, _credentials(token), timeout=_TIMEOUT)
-    return {
-        "success": reply.error is None,
-        "event": name,
-        "status_code": reply.status_code,
-        "error": reply.error,
-    }
+    reply = send_event(body, when, destination, _credentials(token), timeout=_TIMEOUT)
+    return TrackResult(
+        success=reply.error is None, event=name, status_code=reply.status_code, error=reply.error
+    )
 
 
 def _credentials(token: str | None) -> Credentials:
@@ -108,21 +103,25 @@ def _milliseconds(value: str | float) -> int:
 def _body(
     name: str, distinct_id: str, properties: Mapping[str, JSON] | None, ip: str | None, when: int, now: int
 ) -> bytes:
-    """Return the event as JSON, once the rules have nothing against it."""
+    """Return the event as JSON.
+
+    Raises:
+        UsageError: The event breaks a rule of Mixpanel's.
+    """
     if properties is not None and not isinstance(properties, Mapping):
         raise UsageError(
             f"properties are no JSON object: {quoted(properties)}", 'For example: {"amount": 49.99}'
         )
-    known: dict[str, Any] = {"$insert_id": uuid.uuid4().hex, "ip": 0, **(properties or {})}
-    known.pop("token", None)
-    known |= {"time": when, "distinct_id": distinct_id.strip()}
+    merged: dict[str, JSON] = {"$insert_id": uuid.uuid4().hex, "ip": 0, **(properties or {})}
+    merged.pop("token", None)  # the credentials alone decide the project
+    merged |= {"time": when, "distinct_id": distinct_id.strip()}
     if ip is not None and ip.strip():
-        known["ip"] = ip.strip()
+        merged["ip"] = ip.strip()
     try:
-        body = orjson.dumps({"event": name, "properties": known})
+        body = orjson.dumps({"event": name, "properties": merged})
     except (orjson.JSONEncodeError, RecursionError) as error:
         raise UsageError(f"the event can't be written as JSON: {error}", "Mend its properties.") from None
-    found = rules.check_event(orjson.loads(body), len(body), now)
-    if found is not None:
-        raise UsageError(found.message, "Nothing was sent.")
+    violation = rules.check_event(orjson.loads(body), len(body), now)
+    if violation is not None:
+        raise UsageError(violation.message, "Nothing was sent.")
     return body

@@ -1,9 +1,9 @@
-"""The collision audit: which events Mixpanel would take for one though they differ.
+"""The collision audit: which events Mixpanel would take for one another.
 
 Mixpanel keeps one of the events that share name, distinct_id, time and ``$insert_id``; when it compacts its
-data, hours to weeks later, a shared calendar day is enough (reference/event-deduplication). An id column that
-is not unique per event thus loses data, and nothing says so. Memory is bounded: beyond 250,000 events,
-fingerprints of 40 bytes wait in temporary files, by their first bits, and are compared file by file.
+data, hours to weeks later, a shared calendar day is enough (reference/event-deduplication). An id column
+that is not unique per event thus loses data in silence. Memory is bounded: beyond 250,000 events,
+fingerprints of 40 bytes are kept in temporary files, by their first bits, and compared file by file.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from importer.profile.spill import Spill
 _DAY_MS: Final = 86_400_000
 _FINGERPRINT: Final = Struct("=16sQQQ")  # key, content, time, row
 _WIDTH: Final = _FINGERPRINT.size // 8
-_IN_MEMORY: Final = 250_000
-_NAMED: Final = 5
+_MAX_IN_MEMORY: Final = 250_000
+_MAX_PAIRS: Final = 5
 
 
 class CollisionAudit:
-    """Compares the events of a run by what Mixpanel compares, and by all that they hold.
+    """Compares events by what Mixpanel compares, and by their whole content.
 
-    Use it as a context: its temporary files go with it.
+    Use it as a context: its temporary files are removed at the end.
 
     Args:
-        folder: Where its temporary files go, if there must be any; None for the system's folder for them,
-            which may be in memory.
+        folder: As for `Spill`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._fingerprints = Spill(_WIDTH, _IN_MEMORY, folder)
+        self._fingerprints = Spill(_WIDTH, _MAX_IN_MEMORY, folder)
 
     def __enter__(self) -> Self:
         return self
@@ -45,23 +44,23 @@ class CollisionAudit:
         self.close()
 
     def close(self) -> None:
-        """Let go of the temporary files."""
+        """Remove the temporary files."""
         self._fingerprints.close()
 
     def add(self, events: Iterable[Event]) -> None:
-        """Take the fingerprints of some events.
+        """Add some events.
 
         Raises:
-            StorageError: They can't be kept.
+            StorageError: Their fingerprints can't be kept.
         """
         columns = tuple(zip(*events, strict=True))
         if not columns:
             return
-        rows, _, names, users, own, times, bodies, _ = columns
-        # NUL parts the fields: it is legal in none of an id's characters, and the length fixes the rest.
+        rows, _, names, users, insert_ids, times, bodies, _ = columns
+        # NUL separates the fields: no id may hold it, and the length of the name separates name and user.
         keys = [
-            f"{own_id}\0{time // _DAY_MS}\0{len(name)}\0{name}{user}".encode()
-            for own_id, time, name, user in zip(own, times, names, users, strict=True)
+            f"{insert_id}\0{time // _DAY_MS}\0{len(name)}\0{name}{user}".encode()
+            for insert_id, time, name, user in zip(insert_ids, times, names, users, strict=True)
         ]
         parts = map(
             _FINGERPRINT.pack,
@@ -90,11 +89,11 @@ class CollisionAudit:
 
 
 def _earliest(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted(pairs, key=lambda pair: (pair[1], pair[0]))[:_NAMED])
+    return tuple(sorted(pairs, key=lambda pair: (pair[1], pair[0]))[:_MAX_PAIRS])
 
 
 def _compare(block: bytes) -> Collisions:
-    """Compare the events of a block: all that share a key are in it."""
+    """Compare the events of a block, which holds all events that share a key."""
     import numpy as np  # noqa: PLC0415 - 0.1 s that only an audit needs
 
     table = np.frombuffer(block, np.uint64).reshape(-1, _WIDTH)
@@ -122,4 +121,4 @@ def _pairs(pairs: Any) -> tuple[tuple[int, int], ...]:
     import numpy as np  # noqa: PLC0415 - as above
 
     low, high = pairs.min(axis=1), pairs.max(axis=1)
-    return tuple((int(low[at]), int(high[at])) for at in np.lexsort((low, high))[:_NAMED])
+    return tuple((int(low[at]), int(high[at])) for at in np.lexsort((low, high))[:_MAX_PAIRS])

@@ -1,4 +1,4 @@
-"""One type for a whole column of CSV: the narrowest that holds for every value of the file."""
+"""One type for a whole column of text cells: the narrowest that holds for every value of the file."""
 
 from __future__ import annotations
 
@@ -16,44 +16,66 @@ _OF_FRACTIONS: Final = tuple(".eE")
 # Blanks, and how all begins in JSON that is neither a number nor null.
 _OTHER_JSON: Final = tuple(' \t\n\r"[{tfn')
 _are_numbers = re.compile(rf"(?:{NUMBER}\n)*").fullmatch
-_EXAMPLES = 3
+_EXAMPLES: Final = 3
+_HEAD: Final = 100
+_ALL_CANDIDATES: Final[tuple[ColumnType, ...]] = ("boolean", "integer", "number")
 
 
 @dataclass(slots=True)
 class _Column:
+    """What is known of one column. All of it depends on the values and their order alone.
+
+    Attributes:
+        name: Name of the column.
+        candidates: Types that hold for every value so far, the narrowest first.
+        filled: Values so far.
+        examples: The first distinct values.
+        head: The first values.
+        not_number: The first value that is no number; None while there is none.
+        not_boolean: The first value that is no boolean; None while there is none.
+    """
+
     name: str
-    candidates: tuple[ColumnType, ...] = ("boolean", "integer", "number")
+    candidates: tuple[ColumnType, ...] = _ALL_CANDIDATES
     filled: int = 0
     examples: tuple[str, ...] = ()
-    narrowed: bool = False
-    because: str = ""
+    head: tuple[str, ...] = ()
+    not_number: str | None = None
+    not_boolean: str | None = None
 
     def add(self, cells: Sequence[str], gaps: frozenset[str]) -> None:
-        """Look at further cells; ``gaps`` are the texts that mean "no value"."""
-        plain = len(gaps) == 1  # the empty cell alone
-        if len(self.examples) < _EXAMPLES:
+        """Look at further cells.
+
+        Args:
+            cells: The cells.
+            gaps: Texts that mean "no value".
+        """
+        only_empty = len(gaps) == 1
+        if len(self.head) == _HEAD and len(self.examples) < _EXAMPLES:
             known = sum(map(cells.count, self.examples))
             if known + sum(map(cells.count, gaps)) == len(cells):  # nothing new
                 self.filled += known
                 return
-        elif not self.candidates:  # nothing is left to be found out
-            self.filled += len(cells) - (0 if plain and all(cells) else sum(map(cells.count, gaps)))
+        elif len(self.head) == _HEAD and not self.candidates:  # the type is settled
+            self.filled += len(cells) - (0 if only_empty and all(cells) else sum(map(cells.count, gaps)))
             return
-        values = list(filter(None, cells)) if plain else [cell for cell in cells if cell not in gaps]
+        values = list(filter(None, cells)) if only_empty else [cell for cell in cells if cell not in gaps]
         self.filled += len(values)
-        if len(self.examples) < _EXAMPLES:
-            self.examples = tuple(dict.fromkeys([*self.examples, *values]))[:_EXAMPLES]
+        self._add_first(values, values)
         if values and self.candidates:
             self._narrow(values)
 
-    def is_settled_by(self, filled: int, kind: str) -> bool:
-        """Count further cells by what is known of them all; False if each has to be looked at.
+    def add_counted(self, filled: int, kind: str) -> bool:
+        """Count further cells without looking at each.
 
         Args:
             filled: How many have a value.
-            kind: What all of these are: ``integer``, ``number`` or, if that isn't known, nothing.
+            kind: What all of these are: ``integer``, ``number``, or empty if that isn't known.
+
+        Returns:
+            False if the type is not settled by that, and each cell must be looked at.
         """
-        if len(self.examples) < _EXAMPLES:
+        if len(self.examples) < _EXAMPLES or len(self.head) < _HEAD:
             return False
         if kind == "number" and "number" in self.candidates:
             self.candidates = ("number",)
@@ -62,19 +84,45 @@ class _Column:
         self.filled += filled
         return True
 
-    def _narrow(self, values: Sequence[str]) -> None:
-        """Give up the candidates that some further values are not."""
-        left = _still_fit(self.candidates, values)
-        if not left and self.narrowed:
-            last = self.candidates[-1]
-            self.because = next(value for value in values if not _FITS[last]([value]))
-        elif not left and len(values) > 1:
-            self.because = _odd_one_out(values)
-        self.candidates, self.narrowed = left, bool(left)
+    def merge(self, later: _Column) -> None:
+        """Add what is known of the same column in a later part of the source."""
+        self.filled += later.filled
+        self._add_first(later.examples, later.head)
+        self.candidates = tuple(kind for kind in self.candidates if kind in later.candidates)
+        self.not_number = later.not_number if self.not_number is None else self.not_number
+        self.not_boolean = later.not_boolean if self.not_boolean is None else self.not_boolean
 
     def profile(self) -> ColumnProfile:
         kind = self.candidates[0] if self.candidates and self.filled else "string"
-        return ColumnProfile(self.name, kind, self.filled, self.examples, self.because)
+        because = self._odd_value() if kind == "string" else ""
+        return ColumnProfile(self.name, kind, self.filled, self.examples, because)
+
+    def _add_first(self, distinct: Sequence[str], head: Sequence[str]) -> None:
+        """Keep further values as long as they are among the first ones."""
+        if len(self.examples) < _EXAMPLES:
+            self.examples = tuple(dict.fromkeys([*self.examples, *distinct]))[:_EXAMPLES]
+        if len(self.head) < _HEAD:
+            self.head += tuple(head[: _HEAD - len(self.head)])
+
+    def _narrow(self, values: Sequence[str]) -> None:
+        """Drop the candidates that some further values are not."""
+        self.candidates = _still_fit(self.candidates, values)
+        if "number" not in self.candidates and self.not_number is None:
+            self.not_number = _first_misfit("number", values)
+        if "boolean" not in self.candidates and self.not_boolean is None:
+            self.not_boolean = _first_misfit("boolean", values)
+
+    def _odd_value(self) -> str:
+        """Return the value that makes a column of numbers or booleans one of text; empty if there is none.
+
+        In a column of numbers, one in ten of the first values may be none; in one of booleans, none of them.
+        """
+        misfits = sum(not _all_numbers([value]) for value in self.head)
+        if self.not_number is not None and misfits * 10 <= len(self.head):
+            return self.not_number
+        if self.not_boolean is not None and _are_booleans(self.head):
+            return self.not_boolean
+        return ""
 
 
 def _still_fit(candidates: tuple[ColumnType, ...], values: Sequence[str]) -> tuple[ColumnType, ...]:
@@ -147,37 +195,49 @@ _FITS: dict[str, Callable[[Sequence[str]], bool]] = {
 }
 
 
-def _odd_one_out(values: Sequence[str]) -> str:
-    """Return the first value that is no number in a column whose other values mostly are."""
-    odd = [value for value in values if not _all_numbers([value])]
-    return odd[0] if len(odd) * 10 <= len(values) else ""
+def _first_misfit(kind: ColumnType, values: Iterable[str]) -> str | None:
+    return next((value for value in values if not _FITS[kind]([value])), None)
 
 
 class TypeInference:
     """Infers one type for each column by looking at every value.
 
-    Memory does not grow with the file: a column keeps its candidates and three examples.
+    Memory does not grow with the file: a column keeps its candidates and a few values.
     """
 
     def __init__(self, columns: Iterable[str], null: Iterable[str] = ()) -> None:
+        """Start with no value.
+
+        Args:
+            columns: Names of the columns.
+            null: Texts that mean "no value" beside the empty cell.
+        """
         self._columns = [_Column(name) for name in columns]
         self._gaps = frozenset({"", *null})
 
     def add(
         self,
         column: Callable[[int], Sequence[str]],
-        survey: Callable[[int], tuple[int, str]] | None = None,
+        count_column: Callable[[int], tuple[int, str]] | None = None,
     ) -> None:
         """Look at the cells of some records.
 
         Args:
-            column: Gives the cells of a column, by its place.
-            survey: Gives how many of these are not empty, and what they all are, as far as that is known: an
-                ``integer``, a ``number`` or nothing.
+            column: Returns the cells of a column, by its place.
+            count_column: Returns how many cells of a column are not empty, and what all of these are as far
+                as that is known: ``integer``, ``number`` or nothing.
         """
         for at, known in enumerate(self._columns):
-            if not (survey and len(self._gaps) == 1 and known.is_settled_by(*survey(at))):
+            if not (count_column and len(self._gaps) == 1 and known.add_counted(*count_column(at))):
                 known.add(column(at), self._gaps)
+
+    def merge(self, later: TypeInference) -> None:
+        """Add what was seen of the same columns in a later part of the source, or in another source.
+
+        The profiles are then those of one pass over both.
+        """
+        for mine, other in zip(self._columns, later._columns, strict=True):
+            mine.merge(other)
 
     def profiles(self) -> tuple[ColumnProfile, ...]:
         """Return what is known of each column, in their order."""

@@ -1,4 +1,4 @@
-"""Rows of numbers that must be compared with each other, however many they are, in little memory."""
+"""Rows of numbers that are to be compared with each other, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,29 +15,28 @@ _PARTS: Final = 128
 
 
 class Spill:
-    """Rows of 64-bit numbers: in memory while they are few, then in temporary files by their first number.
+    """Rows of 64-bit numbers: few of them in memory, many in temporary files by their first number.
 
-    Close it: its temporary files go then.
+    Close it, so that its temporary files are removed.
 
     Args:
         width: Numbers in a row.
-        most: Rows that are held in memory.
-        folder: Where its temporary files go, if there must be any; None for the system's folder for them,
-            which may be in memory.
+        max_in_memory: Rows that are held in memory.
+        folder: Where temporary files are made; None for the system's own folder, which may be in memory.
     """
 
-    def __init__(self, width: int, most: int, folder: Path | None) -> None:
+    def __init__(self, width: int, max_in_memory: int, folder: Path | None) -> None:
         self._width = width
-        self._most = most * width * 8
+        self._max_bytes = max_in_memory * width * 8
         self._folder = folder
         self._held = bytearray()
         self._parts: list[IO[bytes]] = []
         self._count = 0
 
     def close(self) -> None:
-        """Let go of the temporary files."""
+        """Remove the temporary files."""
         for part in self._parts:
-            with suppress(OSError):  # of no room for what will not be read any more
+            with suppress(OSError):  # a full disk, for rows that nobody will read
                 part.close()
 
     @property
@@ -46,13 +45,13 @@ class Spill:
         return self._count + len(self._held) // (self._width * 8)
 
     def add(self, rows: bytes) -> None:
-        """Take some rows.
+        """Add some rows.
 
         Raises:
             StorageError: They can't be kept.
         """
         self._held += rows
-        if len(self._held) >= self._most:
+        if len(self._held) >= self._max_bytes:
             self._spill()
 
     def blocks(self) -> Iterator[bytes]:
@@ -70,8 +69,8 @@ class Spill:
             try:
                 part.seek(0)
                 block = part.read()
-            except OSError as error:  # the end of what was written may only now reach the disk
-                raise _no_room(error) from error
+            except OSError as error:  # buffered rows reach the disk only now
+                raise _storage_error(error) from error
             yield block
 
     def _spill(self) -> None:
@@ -87,12 +86,12 @@ class Spill:
             for part, (start, end) in enumerate(pairwise(ends)):
                 self._parts[part].write(table[order[start:end]].tobytes())
         except OSError as error:
-            raise _no_room(error) from error
+            raise _storage_error(error) from error
         self._count += len(table)
         self._held.clear()
 
 
-def _no_room(error: OSError) -> StorageError:
+def _storage_error(error: OSError) -> StorageError:
     return StorageError(
         f"the temporary files that ids are compared by can't be used: {error.strerror}",
         "Make room beside the results (40 bytes for each event), or leave the comparison out: --no-audit",

@@ -8,17 +8,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from xxhash import xxh3_64_intdigest
+
 from importer.profile.spill import Spill
 
-_FEW: Final = 100_000
-_IN_MEMORY: Final = 500_000
+_MAX_IN_SET: Final = 100_000
+_MAX_IN_MEMORY: Final = 500_000
 
 
 class UniqueCheck:
-    """Looks for texts that are equal, by their hashes of 64 bits, which Python keeps with them.
+    """Looks for equal texts, by hashes of 64 bits that are the same in every process.
 
-    Few are compared at once; more are put aside to be sorted, which takes less memory. Use it as a context:
-    its temporary files go with it.
+    Up to 100,000 hashes are kept in a set, which finds equal ones at once. More are put aside to be sorted at
+    the end, which takes less memory. Use it as a context: its temporary files are removed at the end.
 
     Args:
         folder: As for `Spill`.
@@ -29,8 +31,9 @@ class UniqueCheck:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.count = 0
-        self._few: set[int] = set()
-        self._many = Spill(1, _IN_MEMORY, folder)
+        self._found_equal = False
+        self._set: set[int] = set()
+        self._spill = Spill(1, _MAX_IN_MEMORY, folder)
 
     def __enter__(self) -> Self:
         return self
@@ -38,39 +41,71 @@ class UniqueCheck:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._many.close()
+        self._spill.close()
 
     def add(self, texts: Sequence[str]) -> bool:
-        """Take some texts; False if it is known by now that not all are different.
+        """Add some texts.
+
+        Returns:
+            False if it is known by now that not all texts are different.
 
         Raises:
-            StorageError: They can't be kept.
+            StorageError: The hashes can't be kept.
         """
-        self.count += len(texts)
-        if self._many.count:
-            self._many.add(array("q", map(hash, texts)).tobytes())
-            return True
-        self._few.update(map(hash, texts))
-        if len(self._few) < self.count:
-            return False
-        if self.count > _FEW:
-            self._many.add(array("q", self._few).tobytes())
-            self._few.clear()
-        return True
+        return self._add_hashes(_hashes(texts))
+
+    def merge(self, other: UniqueCheck) -> bool:
+        """Add the texts of another check, which can't be used afterwards.
+
+        Returns:
+            As for `add`.
+
+        Raises:
+            StorageError: The hashes can't be kept, or can't be read again.
+        """
+        total = self.count + other.count
+        self._found_equal |= other._found_equal
+        for block in other._spill.blocks() if other._spill.count else [array("Q", other._set).tobytes()]:
+            self._add_hashes(array("Q", block))
+        self.count = total
+        return not self._found_equal
 
     def all_differ(self) -> bool:
-        """Return True if no two texts are equal; False if some are or, by a rare chance, only their hashes.
+        """Return True if no two texts are equal.
+
+        Returns:
+            False if two texts are equal or, by a rare chance, only their hashes.
 
         Raises:
-            StorageError: They can't be kept, or can't be read again.
+            StorageError: The hashes can't be kept, or can't be read again.
         """
-        if not self._many.count:
-            return len(self._few) == self.count
-        return all(map(_all_differ, self._many.blocks()))
+        if self._found_equal or not self._spill.count:
+            return not self._found_equal
+        return all(map(_all_differ, self._spill.blocks()))
+
+    def _add_hashes(self, hashes: array[int]) -> bool:
+        self.count += len(hashes)
+        if self._spill.count:
+            self._spill.add(hashes.tobytes())
+            return not self._found_equal
+        expected = len(self._set) + len(hashes)
+        self._set.update(hashes)
+        self._found_equal |= len(self._set) < expected
+        if len(self._set) > _MAX_IN_SET:
+            self._spill.add(array("Q", self._set).tobytes())
+            self._set.clear()
+        return not self._found_equal
+
+
+def _hashes(texts: Sequence[str]) -> array[int]:
+    try:
+        return array("Q", map(xxh3_64_intdigest, map(str.encode, texts)))
+    except UnicodeEncodeError:  # a lone surrogate
+        return array("Q", [xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) for text in texts])
 
 
 def _all_differ(block: bytes) -> bool:
     import numpy as np  # noqa: PLC0415 - 0.1 s that only many texts need
 
-    ordered = np.sort(np.frombuffer(block, np.int64))
+    ordered = np.sort(np.frombuffer(block, np.uint64))
     return not bool((ordered[1:] == ordered[:-1]).any())

@@ -1,1 +1,1 @@
-"""Outcomes → results file: one line for each record, and beside it what the run was."""
+"""Outcomes → results file, with one line for each record, and its manifest."""

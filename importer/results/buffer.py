@@ -1,11 +1,11 @@
-"""What delivery gives back becomes lines: an outcome for every record, many at a time."""
+"""From delivered batches to lines of the results: an outcome for every record, many written at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
-from importer.results.outcome_columns import OutcomeColumns
+from importer.results.rows import OutcomeColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from importer.results.writer import ResultsWriter
 
 _AT_ONCE = 500
-"""Outcomes that are written at once: so many stay in the processor's nearest memory."""
+"""Outcomes that are written at once: few enough for the processor's cache."""
 
 
 class OutcomeBuffer:
     """Writes what became of batches, several small ones together.
 
-    Lines of many records are made and written at once for little more than those of a few. So small batches
-    that were taken whole are held until there are enough of them, or until whoever adds them has nothing else
-    to do and calls `settle`. What a crash takes is sent again on resume, like what was on the wire.
+    To write many lines at once costs little more than to write a few. So small batches without a failure are
+    held until there are enough of them, or until the caller is idle and calls `flush`. What a crash loses is
+    sent again on resume, like requests that were not answered.
 
     Attributes:
         notes: Records with a note, of those that were written.
     """
 
     def __init__(self, results: ResultsWriter, written: Callable[[], None]) -> None:
-        """Start with nothing held.
+        """Start with an empty buffer.
 
         Args:
             results: Where lines go.
@@ -61,9 +61,9 @@ class OutcomeBuffer:
         self._events += batch.events
         self._verdicts += verdicts
         if len(self._items) >= _AT_ONCE or not _taken_whole(delivered):
-            self.settle()
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Write what is held.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON and back, exactly, with every value checked on the way in."""
+"""Frozen dataclasses to JSON and back, exactly; decoding checks every value."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SCALARS = frozenset({str, int, bool, NoneType})
 
 
 class DecodeError(ValueError):
-    """A value of JSON that is not what its place asks for; the message says where and what."""
+    """A value of JSON of the wrong type; the message says where, and what is expected."""
 
 
 def encode(value: Any) -> Any:
-    """Turn a dataclass, and what is in it, into what JSON can hold.
+    """Return a dataclass, and what it holds, as values of JSON.
 
     Raises:
-        ValueError: A number is none, or has no end.
+        ValueError: A number is NaN or infinite.
     """
-    if type(value) in _SCALARS:  # asked first: a dry run counts its events by quarters of an hour
+    if type(value) in _SCALARS:  # first, for speed: a dry run holds tens of thousands of counts
         return value
     if isinstance(value, float) and not isfinite(value):
         raise ValueError(f"{value} is no number of JSON")
@@ -44,7 +44,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], value: Any, where: str = "") -> T:
-    """Make a dataclass of JSON; the opposite of `encode`.
+    """Return the dataclass that a value of JSON stands for; the opposite of `encode`.
 
     Args:
         kind: The dataclass. A key may be missing where it has a default.

@@ -1,15 +1,14 @@
-"""How many records have which outcome."""
+"""Counts of records by outcome."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from importer.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,8 @@ class Counts:
     valid: int = 0
 
     @classmethod
-    def of(cls, statuses: Iterable[Status]) -> Self:
-        """Count statuses, one for each record."""
-        return cls.from_tally(Counter(statuses))
-
-    @classmethod
     def from_tally(cls, tally: Mapping[Status, int]) -> Self:
-        """Take over numbers that were counted elsewhere; a status that is not there counts 0."""
+        """Return the counts of a tally by status; a status that is missing counts 0."""
         return cls(**{status.value: tally.get(status, 0) for status in Status})
 
     @property
@@ -54,7 +48,7 @@ class Counts:
 
     @property
     def unsuccessful(self) -> int:
-        """Records that a retry would take up."""
+        """Records that a retry would send again."""
         return self.total - self.succeeded
 
     @property
@@ -62,11 +56,11 @@ class Counts:
         """Records that Mixpanel has, or may have: `failed` means that nobody knows."""
         return self.imported + self.accepted + self.failed
 
-    def plus(self, other: Counts) -> Counts:
+    def __add__(self, other: Counts) -> Counts:
         """Add two sets of counts, status by status."""
         return Counts.from_tally({status: self[status] + other[status] for status in Status})
 
-    def minus(self, other: Counts) -> Counts:
+    def __sub__(self, other: Counts) -> Counts:
         """Take one set of counts from another, status by status."""
         return Counts.from_tally({status: self[status] - other[status] for status in Status})
 

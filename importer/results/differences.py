@@ -1,4 +1,4 @@
-"""In what two runs differ, and whether one may take the other's place."""
+"""The differences between two runs, and whether one may replace the other."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _LONGEST_WORD = 60
 
 
 def find_differences(old: Manifest, new: Manifest) -> list[str]:
-    """Name what stands against going on with a run: source, reading, kind and destination.
+    """Return what forbids to resume a run: differences of source, reading, kind and destination.
 
     ``--limit`` and the settings of delivery may differ. So may the moment that stands for a missing
-    time: it is the first run's, so go on with the reading of ``old``.
+    time: it is the first run's, so resume with the reading of ``old``.
 
     Args:
         old: The run that left the results.
@@ -53,7 +53,7 @@ def find_differences(old: Manifest, new: Manifest) -> list[str]:
 
 
 def find_reading_differences(old: Reading, new: Reading) -> list[str]:
-    """Name what makes two readings turn one file into different events; as `differences`."""
+    """Return the differences that make other events of the same source; as `find_differences`."""
     lines = list[str]()
     for each in fields(Reading):
         was, now = getattr(old, each.name), getattr(new, each.name)
@@ -70,10 +70,10 @@ def find_reading_differences(old: Reading, new: Reading) -> list[str]:
 
 
 def check_overwrite(results: Path, manifest: Manifest) -> None:
-    """Stop where ``--overwrite`` would destroy what is not ours, or the memory of what was sent.
+    """Stop where ``--overwrite`` would destroy a foreign file, or the only record of what was sent.
 
-    Records that Mixpanel took are known again only by the ids that the same reading makes. Under
-    another reading they would double, so their results must not go.
+    Mixpanel recognises records that it took only by the ids that the same reading makes. Under another
+    reading they would double, so their results must stay.
 
     Args:
         results: The results file that would be replaced; it need not exist.
@@ -103,7 +103,7 @@ def check_overwrite(results: Path, manifest: Manifest) -> None:
 
 
 def _same_target(old: Manifest, new: Manifest) -> bool:
-    """Tell whether two runs may have sent one source to one project. In doubt they did."""
+    """Tell whether two runs may have sent one source to one project; True if in doubt."""
     same_source = old.source == new.source or old.fingerprint.digest == new.fingerprint.digest
     if old.project_id and new.project_id:
         other_project = old.project_id != new.project_id
@@ -132,7 +132,7 @@ def _destination_differences(old: Manifest, new: Manifest) -> Iterator[str]:
 
 
 def _project_differences(old: Manifest, new: Manifest) -> Iterator[str]:
-    """Compare projects: by their number where both are known, else by what opens them."""
+    """Compare projects: by their number if both are known, else by their credentials."""
     if old.project_id and new.project_id:
         yield from _changed("project", old.project_id, new.project_id)
     elif old.credentials_kind != new.credentials_kind:
@@ -175,7 +175,7 @@ def _some(names: list[str]) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Show a value as a person would write it: words bare, anything odd escaped and short."""
+    """Return a value for people: a plain word as it is, anything else quoted and cut."""
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):

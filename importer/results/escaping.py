@@ -3,9 +3,9 @@ r"""What a text looks like in a CSV results file: escaped, guarded and quoted wh
 A cell never holds a control character, so that every outcome is one physical line: it holds the escape
 (``\n``, ``\x1b``, ``\u2028``).
 
-Of a whole column it is shown at once that no cell needs any of this; else each different value is written
-once. What is ready to be joined holds its UTF-8 as letters of Latin-1, one for each byte: lines become bytes
-by being copied, whatever alphabet their cells are in.
+A whole column is checked at once: if no cell needs escapes, guards or quotes, it stays as it is; else each
+distinct value is escaped once. The cells to be joined hold their UTF-8 as characters of Latin-1, one for each
+byte, so that joined lines are encoded by a copy, whatever characters are in them.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _ESCAPES = _escapes()
 
 
 def escape_cell(text: str) -> str:
-    """Write what must not stand in a cell as its escape."""
+    """Return a text with each character that must not be in a cell as its escape."""
     return text if text.isprintable() else text.translate(_ESCAPES)
 
 
 def cell(text: str) -> str:
-    """Escape, guard and quote one value, in this order."""
+    """Return the cell of one value: escaped, guarded and quoted, in this order."""
     text = escape_cell(text)
     if text.startswith(FORMULA_STARTS):
         text = f"'{text}"
@@ -62,7 +62,7 @@ _FORMULAS = [(sign, f" {sign}") for sign in FORMULA_STARTS]
 
 
 def for_csv(column: str | Sequence[str]) -> str | Sequence[str]:
-    """Make cells of the values of a column, ready to be joined; a text is that of each of its cells."""
+    """Return the cells of a column for `join_columns`; a single text is the value of each cell."""
     if isinstance(column, str):
         return as_latin(cell(column))
     text = _harmless(column)
@@ -72,7 +72,7 @@ def for_csv(column: str | Sequence[str]) -> str | Sequence[str]:
 
 
 def for_json(column: str | Sequence[str]) -> str | Sequence[str] | None:
-    """Make what stands between the quotes of JSON; None if a letter in it can't be seen."""
+    """Return what goes between the quotes of JSON, to be joined; None if a character is not printable."""
     if not isinstance(column, str) and _harmless(column) is not None:
         return column
     try:
@@ -86,16 +86,16 @@ def for_json(column: str | Sequence[str]) -> str | Sequence[str] | None:
 
 
 def _harmless(column: Sequence[str]) -> str | None:
-    """Join a column with blanks, if it is ASCII without control characters, quotes and backslashes."""
+    """Return a column joined by blanks, if it is ASCII without control characters, quotes and backslashes."""
     text = " ".join(column)
-    # Of ASCII, orjson escapes these, all but DEL; and an escape is longer than what it stands for.
+    # In ASCII, orjson escapes exactly these, except DEL; and an escape makes the text longer.
     if text.isascii() and "\x7f" not in text and len(orjson.dumps(text)) == len(text) + 2:
         return text
     return None
 
 
 def _may_be_formula(text: str) -> bool:
-    """Tell whether a cell of a joined column may begin as a formula; each blank may be where one begins."""
+    """Tell whether a cell of a joined column may begin as a formula; each blank may be a start of a cell."""
     if text.startswith(FORMULA_STARTS):
         return True
     return any(sign in text and start in text for sign, start in _FORMULAS)
@@ -107,20 +107,20 @@ def _each(column: Sequence[str], written: Mapping[str, str]) -> list[str]:
 
 
 def as_latin(text: str) -> str:
-    """Give the bytes of a text in UTF-8, each as the letter of Latin-1 that it would be."""
+    """Return the bytes of a text in UTF-8, each as the character of Latin-1 with that code."""
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def digits(numbers: Sequence[int]) -> list[str]:
-    """Write numbers: of many, orjson makes one text sooner than Python makes many."""
+    """Return numbers as texts; for many of them, orjson is faster than `str`."""
     return orjson.dumps(numbers).decode()[1:-1].split(",")
 
 
 def join_columns(parts: Sequence[str | Sequence[str]], count: int) -> bytes:
-    """Join lines, of columns and of what stands between them.
+    """Return the lines that columns, and the texts between them, make.
 
     Args:
-        parts: What a line consists of, in order and ready: a column, or a text that all lines have.
+        parts: The parts of a line, in order: a column, or a text that all lines have.
         count: How many lines there are, and cells in each column.
     """
     merged: list[str | Sequence[str]] = []

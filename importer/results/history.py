@@ -1,25 +1,23 @@
-"""A run and its retries: which results belong together, and which outcome of a record stands.
+"""The history of a source: a run, its retries, and the last outcome of each record.
 
-A retry answers for some records of the runs before it, so for each record the last outcome stands. All
-results lie in the order of the source; a run over millions of records is looked at block by block, and
-of the retries after it only the numbers of their records are held: eight bytes for each.
+A retry replaces the outcomes of some records of the runs before it. All results are in the order of the
+source. A run over millions of records is read block by block; of the retries after it, only the numbers of
+their records are held, eight bytes for each.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import orjson
-
 from importer.errors import ResultsError
-from importer.results.escaping import FORMULA_STARTS
+from importer.model import Status
+from importer.results.counts import Counts
 from importer.results.manifest import read_manifest, resolve_link
 from importer.results.paths import manifest_path
+from importer.results.reader import read_frames
 from importer.results.recovery import inspect_results
-from importer.results.rows import COLUMNS, row_format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,61 +30,57 @@ if TYPE_CHECKING:
     from importer.results.manifest import Manifest
     from importer.results.recovery import ResultsState
 
-_BLOCK = 1 << 23  # bytes read at once: some 80,000 outcomes
-_GUARDED = tuple(f"'{start}" for start in FORMULA_STARTS)
-_TEXTS = ["row", "status", "insert_id", "error"]
-
 
 @dataclass(frozen=True, slots=True)
-class ChainRun:
-    """One results file and what made it.
+class RecordedRun:
+    """One run as its results and its manifest record it.
 
     Attributes:
         results: The results file.
-        manifest: What made it.
-        standing: How far it goes.
+        manifest: How it was made.
+        state: How far the results go.
     """
 
     results: Path
     manifest: Manifest
-    standing: ResultsState
+    state: ResultsState
 
     @property
     def unattempted(self) -> int | None:
         """Records in scope that have no outcome; None while the scope is not known."""
         scope = self.manifest.scope
-        return None if scope is None else scope - self.standing.records
+        return None if scope is None else scope - self.state.records
 
 
-def chain_up_to(results: Path, standing: ResultsState | None = None) -> list[ChainRun]:
-    """Find the runs that these results go back to: the first run, its retries, these results.
+def history_up_to(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
+    """Return the runs up to these results: the first run, its retries, the run of these results.
 
     Args:
         results: The results.
-        standing: How far they go, if that is known; else they are read.
+        state: How far they go, if that is known; else they are read.
 
     Raises:
         ResultsError: Results or a manifest on the way are missing or can't be used.
     """
-    runs = [_run(results, standing)]
+    runs = [_run(results, state)]
     while (parent := runs[0].manifest.parent) is not None:
         runs.insert(0, _next(runs, resolve_link(runs[0].results, parent)))
     return runs
 
 
-def whole_chain(results: Path, standing: ResultsState | None = None) -> list[ChainRun]:
-    """Find the whole chain that these results are part of, up to the last retry.
+def whole_history(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
+    """Return all runs of the history that these results are part of, up to the last retry.
 
-    A retry of which nothing is left counts as one that never was.
+    A retry whose results and manifest were both deleted is left out.
 
     Args:
         results: The results.
-        standing: As for `chain_to`.
+        state: As for `history_up_to`.
 
     Raises:
-        ResultsError: As for `chain_to`.
+        ResultsError: As for `history_up_to`.
     """
-    runs = chain_up_to(results, standing)
+    runs = history_up_to(results, state)
     while (child := runs[-1].manifest.retried_by) is not None:
         path = resolve_link(runs[-1].results, child)
         if not (path.exists() or manifest_path(path).exists()):
@@ -95,12 +89,12 @@ def whole_chain(results: Path, standing: ResultsState | None = None) -> list[Cha
     return runs
 
 
-def _run(results: Path, standing: ResultsState | None = None) -> ChainRun:
+def _run(results: Path, state: ResultsState | None = None) -> RecordedRun:
     manifest = read_manifest(manifest_path(results))
-    return ChainRun(results, manifest, inspect_results(results) if standing is None else standing)
+    return RecordedRun(results, manifest, inspect_results(results) if state is None else state)
 
 
-def _next(runs: Sequence[ChainRun], results: Path) -> ChainRun:
+def _next(runs: Sequence[RecordedRun], results: Path) -> RecordedRun:
     if any(os.path.realpath(run.results) == os.path.realpath(results) for run in runs):
         raise ResultsError(
             f"{manifest_path(results)} names itself among its own retries.",
@@ -112,11 +106,11 @@ def _next(runs: Sequence[ChainRun], results: Path) -> ChainRun:
 # ── outcomes, as columns ─────────────────────────────────────────────────────────────────────────
 
 
-def rows_of(runs: Sequence[ChainRun]) -> NDArray[np.int64]:
-    """Collect the records that runs have an outcome for, in order, each once."""
-    import numpy as np  # noqa: PLC0415  a chain of one needs neither numpy nor pandas
+def rows_of(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
+    """Return the rows that runs have an outcome for, sorted, each once."""
+    import numpy as np  # noqa: PLC0415  a run without retries needs neither numpy nor pandas
 
-    parts = [frame["row"].to_numpy() for run in runs for frame in read_frames(run)]
+    parts = [frame["row"].to_numpy() for run in runs for frame in read_outcomes(run)]
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
@@ -132,52 +126,12 @@ def is_among(frame: pd.DataFrame, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(rows[np.minimum(places, len(rows) - 1)] == own)
 
 
-def read_frames(run: ChainRun) -> Iterator[pd.DataFrame]:
-    """Read the whole lines of a results file as columns, block by block.
-
-    Yields:
-        ``row`` as integers; ``status``, ``insert_id`` and ``error`` as text, ``insert_id`` without
-        the apostrophe that keeps spreadsheets from running it.
-    """
-    header = len(row_format_of(run.results).header)
-    is_csv = header > 0
-    for block in _blocks(run.results, header, run.standing.valid_bytes):
-        frame = _read_csv(block) if is_csv else _read_jsonl(block)
-        frame["row"] = frame["row"].astype("int64")
-        yield frame
+def read_outcomes(run: RecordedRun) -> Iterator[pd.DataFrame]:
+    """Yield the outcomes of a run as columns, block by block: as `read_frames`."""
+    return read_frames(run.results, run.state.valid_bytes)
 
 
-def _blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
-    if start >= end:  # perhaps of a run that died before it made its results
-        return
-    with path.open("rb") as file:
-        file.seek(start)
-        while start < end and (block := file.read(min(_BLOCK, end - start))):
-            if not block.endswith(b"\n"):
-                block += file.readline()
-            start += len(block)
-            yield block
-
-
-def _read_csv(block: bytes) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415  costs 0.45 s
-
-    frame = pd.read_csv(
-        io.BytesIO(block),
-        header=None,
-        names=list(COLUMNS),
-        usecols=_TEXTS,
-        dtype=str,
-        keep_default_na=False,
-        lineterminator="\n",
-    )
-    ids = frame["insert_id"]
-    frame["insert_id"] = ids.where(~ids.str.startswith(_GUARDED), ids.str[1:])
-    return frame
-
-
-def _read_jsonl(block: bytes) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415  as above
-
-    records = [orjson.loads(line) for line in block.split(b"\n")[:-1]]
-    return pd.DataFrame({name: [record[name] for record in records] for name in _TEXTS})
+def count_frame(frame: pd.DataFrame) -> Counts:
+    """Count the outcomes of a block by status."""
+    tally = frame["status"].value_counts()
+    return Counts.from_tally(dict(zip(map(Status, tally.index), tally.tolist(), strict=True)))

@@ -33,10 +33,10 @@ class Lock:
         self._handle: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
-            ResultsError: Another run has it.
+            ResultsError: Another run holds it.
             StorageError: The lock file can't be made, or the file system has no locks.
         """
         while self._handle is None:
@@ -54,7 +54,7 @@ class Lock:
                     os.close(handle)
 
     def release(self) -> None:
-        """Give the lock back and remove its file."""
+        """Release the lock and remove its file."""
         if self._handle is None:
             return
         with suppress(OSError):  # Windows removes no open file: it stays, and locks nothing

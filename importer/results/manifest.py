@@ -1,4 +1,4 @@
-"""What a run was: a JSON file beside its results, so that it can be continued, retried and explained."""
+"""The manifest: a JSON file beside the results that says how a run was made, for resume, retry and status."""
 
 # No postponed annotations: the codec reads the types of the fields below at run time.
 import hashlib
@@ -16,6 +16,7 @@ import orjson
 from importer.errors import ResultsError
 from importer.model import (
     Credentials,
+    CredentialsKind,
     DeliverySettings,
     Endpoint,
     Fingerprint,
@@ -38,10 +39,10 @@ _VERSION_KEY = "manifest_version"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a run was.
+    """How a run was made, and how it ended.
 
     Attributes:
-        kind: Whether Mixpanel, nobody or the sandbox got the events.
+        kind: ``real``, ``dry-run`` or ``sandbox``.
         source: Path of the source as it was given.
         fingerprint: The source as it was when the run began.
         reading: How the source was read.
@@ -50,16 +51,16 @@ class Manifest:
         project_id: Project, where the credentials name one.
         credentials_kind: ``token``, ``service-account`` or ``secret``; empty without credentials.
         credential_salt: What the digest is salted with.
-        credential_digest: From `credential_digest`: tells a credential again without holding it.
-        settings: How delivery was set. Not part of the reading: a resume may change it.
+        credential_digest: From `credential_digest`: compares credentials without revealing them.
+        settings: Settings of delivery. Not part of the reading: a resume may change it.
         limit: ``--limit``; a resume may change it.
         importer_version: Version of the importer.
         started: Start, ISO 8601 in UTC.
         ended: End, ISO 8601 in UTC; None while it runs and after a crash.
-        parent: For a retry, the results that it takes up: see `link`.
+        parent: For a retry, the results that it retries: see `relative_link`.
         statuses: For a retry, the ``--status`` that chose its records; None for all without success.
         error_contains: For a retry, the text in ``error`` that chose its records.
-        retried_by: The results of the retry of this run: see `link`.
+        retried_by: The results of the retry of this run: see `relative_link`.
         scope: Records in scope, as soon as it is known.
         counts: Outcomes, once the run has ended.
         unattempted: Records without an outcome, once the run has ended.
@@ -77,7 +78,7 @@ class Manifest:
     importer_version: str
     started: str
     project_id: str = ""
-    credentials_kind: Literal["", "token", "service-account", "secret"] = ""
+    credentials_kind: Literal["", CredentialsKind] = ""
     credential_salt: str = ""
     credential_digest: str = ""
     settings: DeliverySettings = field(default_factory=DeliverySettings)
@@ -96,7 +97,7 @@ class Manifest:
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """Write a manifest as JSON, in ASCII: safe to show, and exact for any name of a file.
+    """Return a manifest as JSON in ASCII, which is safe on a terminal and exact for any name of a file.
 
     A path that is not UTF-8 holds lone surrogates, which no UTF-8 can; JSON's escapes can.
     """
@@ -110,14 +111,14 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Put a manifest on disk, whole or not at all: write, fsync, rename, fsync of the folder.
+    """Write a manifest whole or not at all: write, fsync, rename, fsync of the folder.
 
     Args:
         path: From `manifest_path`. A file that is there is replaced.
         manifest: What to write; mode 0600.
 
     Raises:
-        StorageError: The disk would not take it. What was there stays as it was.
+        StorageError: It can't be written. What was there stays as it was.
     """
     draft = path.with_name(f"{path.name}.tmp")
     try:
@@ -185,14 +186,14 @@ def _unusable(path: Path, why: str) -> ResultsError:
 
 
 def relative_link(results: Path, to: Path) -> str:
-    """Say where other results lie, seen from the folder of these: the pair can be moved together.
+    """Return the path to other results from the folder of these, so that both can be moved together.
 
     Args:
         results: The results whose manifest holds the link.
         to: The results that it points at.
 
     Returns:
-        A relative path; absolute where there is no way between them (another drive).
+        A relative path; absolute if there is none (another drive).
     """
     try:
         return os.path.relpath(to.resolve(), results.resolve().parent)
@@ -201,7 +202,7 @@ def relative_link(results: Path, to: Path) -> str:
 
 
 def resolve_link(results: Path, target: str) -> Path:
-    """Find what a `link` in the manifest of these results points at."""
+    """Return the results that a link (`relative_link`) in the manifest of these results names."""
     return Path(os.path.normpath(results.parent / target))
 
 
@@ -209,9 +210,9 @@ def resolve_link(results: Path, target: str) -> Path:
 
 
 def credential_digest(salt: str, credentials: Credentials) -> str:
-    """Know a credential again without holding it.
+    """Return a digest that is the same for the same credentials and does not reveal them.
 
-    The password of a service account is left out: who changes it still writes to the same project.
+    The password of a service account is left out: with another password it still writes to the same project.
 
     Args:
         salt: From `salt_for`.
@@ -226,7 +227,7 @@ def credential_digest(salt: str, credentials: Credentials) -> str:
 
 
 def salt_for(results: Path, fresh: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
-    """Choose the salt of a run's digest: that of the results that are there, so that they compare.
+    """Return the salt for the digest of a run: that of existing results, so that digests can be compared.
 
     Args:
         results: The results file that the run will write.

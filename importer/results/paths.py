@@ -1,4 +1,4 @@
-"""Where results go when nobody says so."""
+"""Default paths of results, retries and manifests."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _RETRY = re.compile(r"\.retry-([1-9][0-9]*)$")
 
 
 def results_path(source: Path | None, kind: RunKind, directory: Path = Path()) -> Path:
-    """Name the results file of a source: ``in/events.csv.gz`` → ``events.results.csv``.
+    """Return the path of the results of a source: ``in/events.csv.gz`` → ``events.results.csv``.
 
     Args:
         source: The source; None is standard input.
         kind: ``events.results.csv``, ``events.dry-run.csv`` or ``events.sandbox.csv``.
-        directory: The folder it lies in, unless said otherwise the working directory.
+        directory: The folder of the results; by default the working directory.
     """
     name = "stdin" if source is None else _without(_without(source.name, _COMPRESSED), _DATA)
     return directory / f"{name}.{_NAMES[kind]}.csv"
 
 
 def retry_path(results: Path) -> Path:
-    """Name the results file of a retry, beside what it retries.
+    """Return the path of the results of a retry, beside what it retries.
 
     ``events.results.csv`` → ``events.results.retry-1.csv`` → ``events.results.retry-2.csv``.
     """
@@ -37,7 +37,7 @@ def retry_path(results: Path) -> Path:
 
 
 def manifest_path(results: Path) -> Path:
-    """Name the manifest of a results file: ``<results>.run.json``."""
+    """Return the path of the manifest of a results file: ``<results>.run.json``."""
     return results.with_name(f"{results.name}.run.json")
 
 

@@ -1,4 +1,4 @@
-"""What an existing results file holds, and its repair after a crash."""
+"""The state of an existing results file, and its repair after a crash."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from importer.errors import ResultsError
-from importer.results.block_check import BlockCheck, check_block
 from importer.results.counts import Counts
+from importer.results.reader import check_block, check_lines, read_blocks
 from importer.results.rows import ParsedRow, RowFormat, row_format_of
 from importer.results.storage import storage_error
 from importer.text import quoted
@@ -20,30 +20,27 @@ if TYPE_CHECKING:
 
     from importer.model import Status
 
-_BLOCK = 1 << 20
-_SURVEYED = (
-    1 << 16
-)  # bytes that are looked at together: where there is a doubt, so many are read line by line
-_LONGEST_LINE = 1 << 26  # bytes; a 2 MB field with every character escaped still fits
+_COUNT_BYTES = 1 << 20
+_CHECK_BYTES = 1 << 16  # few enough for the processor's cache, and to be read again line by line
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsState:
-    """How far a results file goes.
+    """How far a results file goes, and what it holds.
 
     Attributes:
         records: Outcomes in it.
         last_row: The record that the last of them is for; 0 if there is none.
         counts: The outcomes by status.
         valid_bytes: Length of what is whole: the header and every complete line.
-        torn: True if something unfinished follows that.
+        has_torn_end: True if something unfinished follows that.
     """
 
     records: int = 0
     last_row: int = 0
     counts: Counts = field(default_factory=Counts)
     valid_bytes: int = 0
-    torn: bool = False
+    has_torn_end: bool = False
 
 
 def repair_results(path: Path) -> ResultsState:
@@ -53,21 +50,21 @@ def repair_results(path: Path) -> ResultsState:
         path: The results file; it need not exist.
 
     Returns:
-        What the file holds now. ``torn`` says whether something was cut off.
+        What the file holds now. ``has_torn_end`` says whether something was cut off.
 
     Raises:
-        ResultsError: As for `inspect`.
+        ResultsError: As for `inspect_results`.
         StorageError: The file can't be cut.
     """
-    standing = inspect_results(path)
-    if standing.torn:
+    state = inspect_results(path)
+    if state.has_torn_end:
         try:
             with path.open("r+b") as file:
-                file.truncate(standing.valid_bytes)
+                file.truncate(state.valid_bytes)
                 os.fsync(file.fileno())
         except OSError as error:
             raise storage_error(path, error) from error
-    return standing
+    return state
 
 
 def inspect_results(path: Path) -> ResultsState:
@@ -87,7 +84,9 @@ def inspect_results(path: Path) -> ResultsState:
     try:
         with path.open("rb") as file:
             form = row_format_of(path)
-            return _scan_lines(path, file, form) if _begins(path, file, form) else _torn(file)
+            if _has_header(path, file, form):
+                return _scan_lines(path, file, form)
+            return ResultsState(has_torn_end=os.fstat(file.fileno()).st_size > 0)
     except FileNotFoundError:
         return ResultsState()
     except OSError as error:
@@ -97,28 +96,23 @@ def inspect_results(path: Path) -> ResultsState:
         ) from error
 
 
-def matches_disk(path: Path, standing: ResultsState) -> bool:
+def matches_disk(path: Path, state: ResultsState) -> bool:
     """Tell whether a results file that was just written is on the disk as it was counted.
 
-    It must have its length, and a line for each outcome. Its bytes are read again for that, at the speed of
-    memory, but its lines are not: `inspect` does it.
+    It must have its length, and a line for each outcome. The bytes are read again for that, which is much
+    faster than `inspect_results`, since the lines are only counted.
     """
-    lines = standing.records + len(row_format_of(path).header.splitlines())
+    lines = state.records + len(row_format_of(path).header.splitlines())
     try:
         with path.open("rb") as file:
-            found = sum(map(_newlines, iter(partial(file.read, _BLOCK), b"")))
-            return found == lines and os.fstat(file.fileno()).st_size == standing.valid_bytes
+            found = sum(block.count(b"\n") for block in iter(partial(file.read, _COUNT_BYTES), b""))
+            return found == lines and os.fstat(file.fileno()).st_size == state.valid_bytes
     except OSError:
         return False
 
 
-def _newlines(block: bytes) -> int:
-    # `bytes.count` looks at every byte; this goes from one newline to the next.
-    return len(block) - len(block.replace(b"\n", b""))
-
-
-def _begins(path: Path, file: IO[bytes], form: RowFormat) -> bool:
-    """Read the header; False if it was cut short, or nothing is there."""
+def _has_header(path: Path, file: IO[bytes], form: RowFormat) -> bool:
+    """Read the header; False if it was cut short, or the file is empty."""
     found = file.read(len(form.header) or len(form.start))
     if not form.header:
         file.seek(0)
@@ -132,58 +126,27 @@ def _begins(path: Path, file: IO[bytes], form: RowFormat) -> bool:
     )
 
 
-def _torn(file: IO[bytes]) -> ResultsState:
-    """Stand at nothing, with or without bytes of a header that was cut short."""
-    return ResultsState(torn=os.fstat(file.fileno()).st_size > 0)
-
-
 def _scan_lines(path: Path, file: IO[bytes], form: RowFormat) -> ResultsState:
     """Check the lines after the header, up to the end or to where a crash tore the file."""
-    seen = _Seen(len(form.header), 1 if form.header else 0)
+    size, lines, last_row = len(form.header), 1 if form.header else 0, 0
+    tally: Counter[Status] = Counter()
     torn = False
-    while not torn and (block := file.read(_SURVEYED)):
-        if not block.endswith(b"\n"):
-            block += file.readline(_LONGEST_LINE)
-        found = check_block(block, seen.last_row) if form.header else None
-        if found is not None:
-            seen.add(found, len(block))
-        else:
-            file.seek(seen.valid)
-            torn = _is_torn(path, file, form, seen, seen.valid + len(block))
-    counts = Counts.from_tally(seen.tally)
-    return ResultsState(counts.total, seen.last_row, counts, seen.valid, torn)
+    for block in read_blocks(file, _CHECK_BYTES):
+        checked = check_block(block, last_row) if form.header else None
+        checked = checked or check_lines(block, form, last_row)
+        size, lines, last_row = size + checked.size, lines + checked.lines, checked.last_row
+        tally.update(checked.tally)
+        if checked.size < len(block):
+            line, newline, behind = block[checked.size :].partition(b"\n")
+            torn = b"\0" in line or not (behind or file.read(1))
+            if not torn:
+                raise _edited(path, lines + 1, form.parse(line + newline), line + newline, last_row)
+            break
+    counts = Counts.from_tally(tally)
+    return ResultsState(counts.total, last_row, counts, size, torn)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What was found so far: bytes and lines, the header included, the last record, outcomes by status."""
-
-    valid: int
-    lines: int
-    last_row: int = 0
-    tally: Counter[Status] = field(default_factory=Counter)
-
-    def add(self, found: BlockCheck, size: int) -> None:
-        self.valid += size
-        self.lines += found.lines
-        self.last_row = found.last_row
-        self.tally.update(found.tally)
-
-
-def _is_torn(path: Path, file: IO[bytes], form: RowFormat, seen: _Seen, end: int) -> bool:
-    """Check lines one by one, at least up to a byte; True where a crash tore the file."""
-    while seen.valid < end:
-        line = file.readline(_LONGEST_LINE)
-        found = form.parse(line)
-        if found is None or found.row <= seen.last_row:
-            if b"\0" in line or not file.read(1):
-                return True
-            raise _edited(path, seen.lines + 1, line, found, seen.last_row)
-        seen.add(BlockCheck(1, found.row, {found.status: 1}), len(line))
-    return False
-
-
-def _edited(path: Path, number: int, line: bytes, found: ParsedRow | None, last_row: int) -> ResultsError:
+def _edited(path: Path, number: int, found: ParsedRow | None, line: bytes, last_row: int) -> ResultsError:
     what = (
         f"{quoted(line[:40])} is no outcome"
         if found is None

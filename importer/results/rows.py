@@ -1,26 +1,25 @@
-r"""What a line of a results file looks like: from an outcome to bytes and back.
+r"""The lines of a results file: from outcomes to bytes and back.
 
 Every outcome is one physical line, so a file can be split at ``\n`` without a parser, and a line that
 was cut short is known by its missing end. For that, a CSV cell never holds a control character
-(`cells`). In JSONL, JSON's own escapes do this, and the values stay as they are.
+(`escaping`). In JSONL, JSON's own escapes do this, and the values stay as they are.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from importer.model import Outcome, Status
+from importer.model import Outcome, Status, Verdict
 from importer.results import escaping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
-    from importer.results.outcome_columns import OutcomeColumns
 
 COLUMNS = (
     "row",
@@ -42,8 +41,52 @@ LONGEST_ERROR = 300
 _COMMAS = len(COLUMNS) - 1
 
 
+class OutcomeColumns(NamedTuple):
+    """Outcomes of consecutive records. All columns are equally long.
+
+    Attributes:
+        rows: As in `Outcome`.
+        lines: As in `Outcome`.
+        events: As in `Outcome`.
+        distinct_ids: As in `Outcome`.
+        insert_ids: As in `Outcome`.
+        notes: As in `Outcome`.
+        verdicts: What became of each record.
+    """
+
+    rows: Sequence[int]
+    lines: Sequence[int]
+    events: Sequence[str]
+    distinct_ids: Sequence[str]
+    insert_ids: Sequence[str]
+    notes: Sequence[str]
+    verdicts: Sequence[Verdict]
+
+    @property
+    def alike(self) -> Verdict | None:
+        """The verdict of all records, where they have one and the same."""
+        first = self.verdicts[0] if self.verdicts else None
+        # Nearly always they are one object, and are counted as fast as pointers are compared.
+        return first if first is not None and self.verdicts.count(first) == len(self.verdicts) else None
+
+    def first(self, count: int) -> OutcomeColumns:
+        """Return the first ``count`` of them."""
+        return OutcomeColumns._make(column[:count] for column in self)
+
+    def texts(self, errors: str | Sequence[str]) -> tuple[str | Sequence[str], ...]:
+        """Return the columns of texts in the order of a line; a single text is the value of each record."""
+        notes = self.notes if any(self.notes) else ""
+        return self.events, self.distinct_ids, self.insert_ids, errors, notes
+
+    def each(self) -> Iterator[Outcome]:
+        """Yield the outcomes one by one."""
+        statuses, codes, errors = zip(*self.verdicts, strict=True) if self.verdicts else ((), (), ())
+        columns = (self.rows, self.lines, statuses, codes, *self[2:5], errors, self.notes)
+        return starmap(Outcome, zip(*columns, strict=True))
+
+
 class ParsedRow(NamedTuple):
-    """What counts of one line that was read back: its record and its status."""
+    """A line that was read back: its record and its status."""
 
     row: int
     status: Status
@@ -55,7 +98,7 @@ class RowFormat(NamedTuple):
     Attributes:
         header: The bytes before the first outcome; empty for JSONL.
         encode: Outcomes to whole lines, each with its newline.
-        parse: One line with its newline to what counts of it; None if it is not well-formed.
+        parse: One line with its newline to its row and status; None if it is not well-formed.
         start: How the first line begins in every file of ours.
     """
 
@@ -66,7 +109,7 @@ class RowFormat(NamedTuple):
 
 
 def row_format_of(path: Path) -> RowFormat:
-    """Tell the form of a results file by its name: JSONL if it ends in ``.jsonl``, else CSV."""
+    """Return the format of a results file by its name: JSONL if it ends in ``.jsonl``, else CSV."""
     return JSONL if path.suffix.lower() == ".jsonl" else CSV
 
 
@@ -77,7 +120,7 @@ def _cut(error: str) -> str:
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
 
 STATUSES = {(b"true" if status.success else b"false", status.value.encode()): status for status in Status}
-"""What stands in a line for a status: ``success`` and ``status``."""
+"""The cells ``success`` and ``status`` of each status."""
 
 
 def _csv_encode(outcomes: OutcomeColumns) -> bytes:
@@ -94,7 +137,7 @@ def _csv_encode(outcomes: OutcomeColumns) -> bytes:
 def _ends(
     outcomes: OutcomeColumns, middle: Callable[[Status, int | None], str], error_of: Callable[[str], str]
 ) -> tuple[str | Sequence[str], str | Sequence[str]]:
-    """Give what stands from success to status_code, and the error: of each line, or of all."""
+    """Return the text from success to status_code, and the error: for each line, or one for all."""
     alike, verdicts = outcomes.alike, outcomes.verdicts
     if alike is not None:
         return middle(alike.status, alike.status_code), error_of(alike.error)
@@ -138,12 +181,12 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _jsonl_encode(outcomes: OutcomeColumns) -> bytes:
-    """Write outcomes as JSONL: by columns, where every letter in them can be seen."""
+    """Write outcomes as JSONL; by columns, if every character in them is printable."""
     if not outcomes.rows:
         return b""
     middle, errors = _ends(outcomes, _json_middle, _cut)
     texts = list(map(escaping.for_json, outcomes.texts(errors)))
-    if None in texts:  # whether a letter can be seen is asked of whole lines
+    if None in texts:  # each line is then escaped by itself
         return "".join([f"{_json(outcome)}\n" for outcome in outcomes.each()]).encode()
     row, line = escaping.digits(outcomes.rows), escaping.digits(outcomes.lines)
     event, distinct_id, insert_id, error, note = (text for text in texts if text is not None)

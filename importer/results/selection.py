@@ -1,4 +1,4 @@
-"""Which records a retry takes up."""
+"""The records that a retry sends again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.history import ChainRun, chain_up_to, is_among, read_frames, rows_of
+from importer.results.history import RecordedRun, count_frame, history_up_to, is_among, read_outcomes, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -41,13 +41,12 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The records that a retry takes up; to be iterated, any number of times, in the order of the source.
+    """The records that a retry sends again; iterable any number of times, in the order of the source.
 
-    Nothing of it is held but the numbers of records that were retried before: the results are read
-    again for each iteration.
+    Only the rows that were retried before are held: each iteration reads the results again.
 
     Attributes:
-        statuses: The statuses that were asked for.
+        statuses: Only records that ended so.
         error_contains: A text that ``error`` must hold as it stands in the results; None for any.
         counts: The records by status.
         runs: The run and its retries up to the results that are retried.
@@ -56,13 +55,13 @@ class Selection:
     statuses: frozenset[Status]
     error_contains: str | None
     counts: Counts
-    runs: tuple[ChainRun, ...]
+    runs: tuple[RecordedRun, ...]
 
     def __len__(self) -> int:
         return self.counts.total
 
     def __iter__(self) -> Iterator[Choice]:
-        parts = _standing_parts(self.runs, self.statuses, self.error_contains)
+        parts = _current_outcomes(self.runs, self.statuses, self.error_contains)
         # No record is in two of them, and each is in order.
         return heapq.merge(*(_choices(blocks) for blocks in parts))
 
@@ -74,8 +73,8 @@ def select_records(
 ) -> Selection:
     """Choose the records of a results file that are to be retried.
 
-    If the results are those of a retry, records that it had passed over and that are still open in
-    the runs before it are chosen too: else nothing could ever take them up.
+    If the results are those of a retry, records that it left out and that have no success in the runs
+    before it are chosen too: else no retry could ever include them.
 
     Args:
         results: The results to retry.
@@ -83,7 +82,7 @@ def select_records(
         error_contains: Only records whose ``error`` holds this text, as it stands in the file.
 
     Raises:
-        UsageError: A status of success was asked for.
+        UsageError: ``statuses`` holds a status of success.
         ResultsError: Results or manifests are missing, torn or not ours.
     """
     wanted = _RETRIABLE if statuses is None else frozenset(statuses)
@@ -92,22 +91,22 @@ def select_records(
             f"Nothing is left to do for records that are {', '.join(sorted(done))}.",
             f"Choose from {', '.join(sorted(_RETRIABLE))}.",
         )
-    runs = tuple(chain_up_to(results))
+    runs = tuple(history_up_to(results))
     for run in runs:
-        if run.standing.torn:
+        if run.state.has_torn_end:
             raise ResultsError(
                 f"{run.results} ends in an unfinished line: its run was cut off.",
                 "Finish that run with --resume, then retry.",
             )
     counts = Counts()
-    for blocks in _standing_parts(runs, wanted, error_contains):
+    for blocks in _current_outcomes(runs, wanted, error_contains):
         for frame in blocks:
-            counts = counts.plus(count(frame))
+            counts += count_frame(frame)
     return Selection(wanted, error_contains, counts, runs)
 
 
-def first_attempts(runs: Sequence[ChainRun]) -> dict[int, int]:
-    """Say in which run each record that failed was sent first, of those tries that may have landed.
+def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
+    """Return in which run each record that failed was sent first, of the tries that may have landed.
 
     A retry sends a failed record as the very event that it was, so all tries since then were equal.
 
@@ -119,7 +118,7 @@ def first_attempts(runs: Sequence[ChainRun]) -> dict[int, int]:
     """
     first: dict[int, int] = {}
     for index, run in enumerate(runs):
-        for frame in read_frames(run):
+        for frame in read_outcomes(run):
             failed = frame["status"] == Status.FAILED.value
             for row in frame["row"][failed].tolist():
                 first.setdefault(row, index)
@@ -141,35 +140,29 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
     Raises:
         ResultsError: The results or the manifest are missing or not ours.
     """
-    run = chain_up_to(results)[-1]
+    run = history_up_to(results)[-1]
     names = [status.value for status in _SUCCESSES]
-    for frame in read_frames(run):
+    for frame in read_outcomes(run):
         done = frame[frame["status"].isin(names)]
         yield from zip(done["row"].tolist(), done["insert_id"].tolist(), strict=True)
 
 
-def count(frame: pd.DataFrame) -> Counts:
-    """Count the outcomes of a block by status."""
-    tally = frame["status"].value_counts()
-    return Counts.from_tally(dict(zip(map(Status, tally.index), tally.tolist(), strict=True)))
-
-
-def _standing_parts(
-    runs: tuple[ChainRun, ...], statuses: frozenset[Status], error_contains: str | None
+def _current_outcomes(
+    runs: tuple[RecordedRun, ...], statuses: frozenset[Status], error_contains: str | None
 ) -> Iterator[Iterator[pd.DataFrame]]:
-    """Give for each run the outcomes that were asked for and that no later run replaced."""
+    """Yield for each run the outcomes that match and that no later run replaced."""
     for number, run in enumerate(runs):
         yield _chosen(run, rows_of(runs[number + 1 :]), statuses, error_contains)
 
 
 def _chosen(
-    run: ChainRun,
+    run: RecordedRun,
     replaced: NDArray[np.int64],
     statuses: frozenset[Status],
     error_contains: str | None,
 ) -> Iterator[pd.DataFrame]:
     names = [status.value for status in statuses]
-    for frame in read_frames(run):
+    for frame in read_outcomes(run):
         mask = frame["status"].isin(names) & ~is_among(frame, replaced)
         if error_contains is not None:
             mask &= frame["error"].str.contains(error_contains, regex=False)

@@ -1,31 +1,40 @@
-"""Where a source stands over a run and all of its retries, and what to type next."""
+"""The status of a source over a run and all of its retries, and what is left to do."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from importer.errors import ResultsError
-from importer.mixpanel.hosts import region_of
 from importer.results.counts import Counts
-from importer.results.history import ChainRun, is_among, read_frames, rows_of, whole_chain
-from importer.results.paths import results_path, retry_path
-from importer.results.selection import count
+from importer.results.history import RecordedRun, count_frame, is_among, read_outcomes, rows_of, whole_history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from importer.results.recovery import ResultsState
 
-_PROGRAM = "mixpanel-importer"
-_KINDS = {"real": [], "dry-run": ["--dry-run"], "sandbox": ["--sandbox"]}
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What is left to do for a source.
+
+    Attributes:
+        action: ``resume``: finish `run`, which stopped. ``retry``: retry the records of `run` that
+            have no success.
+        run: The last run of the history.
+        parent: For the resume of a retry, the run that it retries; else None.
+    """
+
+    action: Literal["resume", "retry"]
+    run: RecordedRun
+    parent: RecordedRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ChainStatus:
-    """Where a source stands.
+class HistoryStatus:
+    """The status of a source over a run and all of its retries.
 
     Attributes:
         runs: The first run and its retries, in order.
@@ -33,63 +42,76 @@ class ChainStatus:
         scope: Records in scope of the first run; None while it is not known.
         unattempted: Those without any outcome; None while the scope is not known.
         reconciles: True if everything adds up: in each run, outcomes and unattempted records make
-            its scope and are what its manifest says, and retries hold nothing but records that were
-            open.
-        next_command: What to type next; empty if nothing is left to do.
+            its scope and are what its manifest says, and each retry holds only records that had no
+            success before.
+        next_step: What is left to do; None if nothing is.
     """
 
-    runs: tuple[ChainRun, ...]
+    runs: tuple[RecordedRun, ...]
     counts: Counts
     scope: int | None
     unattempted: int | None
     reconciles: bool
-    next_command: str
+    next_step: NextStep | None
 
 
-def read_status(results: Path, standing: ResultsState | None = None) -> ChainStatus:
+class NotRetriableError(ResultsError):
+    """Results of which a retry would leave records out or send them twice.
+
+    Attributes:
+        next_step: What to do instead; None if nothing is left to do. The remedy is empty until ``cli``
+            writes this step as a command.
+    """
+
+    def __init__(self, message: str, remedy: str = "", next_step: NextStep | None = None) -> None:
+        super().__init__(message, remedy)
+        self.next_step = next_step
+
+
+def read_status(results: Path, state: ResultsState | None = None) -> HistoryStatus:
     """Add up a run and all of its retries: for each record its last outcome.
 
     Args:
-        results: Any results file of the chain. It may be written to meanwhile.
-        standing: How far it goes, if that is known to whoever wrote it; else it is read.
+        results: The results of any of these runs. The run may still write to them.
+        state: The state of these results, if the caller knows it; else they are read.
 
     Raises:
-        ResultsError: Results or a manifest of the chain are missing or can't be used.
+        ResultsError: Results or a manifest of the history are missing or can't be used.
     """
-    runs = whole_chain(results, standing)
+    runs = whole_history(results, state)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
-    return ChainStatus(
+    return HistoryStatus(
         runs=tuple(runs),
         counts=counts,
         scope=first.manifest.scope,
         unattempted=first.unattempted,
         reconciles=retries_fit and all(_reconciles(run) for run in runs),
-        next_command=_next_command(runs, counts),
+        next_step=_next_step(runs, counts),
     )
 
 
 def check_retriable(results: Path) -> None:
-    """Stop where a retry of these results would leave records out or take them up twice.
+    """Stop where a retry of these results would leave records out or send them twice.
 
     Args:
         results: The results that are to be retried.
 
     Raises:
-        ResultsError: They were retried already, or their run is not finished; the remedy is the
-            command that does it right.
+        NotRetriableError: They were retried already, or their run is not finished.
+        ResultsError: As for `read_status`.
     """
     status = read_status(results)
     last = status.runs[-1]
     if last.unattempted != 0:
-        raise ResultsError(
+        raise NotRetriableError(
             f"The run of {last.results} is not finished: {_records(last.unattempted)} have no outcome yet.",
-            f"Finish it first: {status.next_command}",
+            next_step=status.next_step,
         )
     if not results.samefile(last.results):
-        raise ResultsError(
+        raise NotRetriableError(
             f"{results} was retried already; {last.results} is the last of its retries.",
-            f"Next: {status.next_command}" if status.next_command else "Nothing is left to retry.",
+            next_step=status.next_step,
         )
 
 
@@ -97,67 +119,37 @@ def _records(number: int | None) -> str:
     return "some records" if number is None else f"{number:,} records"
 
 
-def _add_up(runs: Sequence[ChainRun]) -> tuple[Counts, bool]:
-    """Count the last outcome of each record, and tell whether each retry had a reason."""
-    total = Counts.from_tally({})
+def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:
+    """Count the last outcome of each record, and tell whether retries hold only what was open before."""
+    total = Counts()
     fit = True
     for number, run in enumerate(runs):
-        total = total.plus(run.standing.counts)
+        total += run.state.counts
         if later := runs[number + 1 :]:
             rows = rows_of(later)
             replaced = Counts()
-            for frame in read_frames(run):
-                replaced = replaced.plus(count(frame[is_among(frame, rows)]))
-            total = total.minus(replaced)
+            for frame in read_outcomes(run):
+                replaced += count_frame(frame[is_among(frame, rows)])
+            total -= replaced
             fit &= replaced.succeeded == 0 and (number > 0 or replaced.total == len(rows))
     return total, fit
 
 
-def _reconciles(run: ChainRun) -> bool:
-    """Check a run against its own manifest; what has not ended has only not to be too long."""
+def _reconciles(run: RecordedRun) -> bool:
+    """Check a run against its own manifest; a run that has not ended must only not be too long."""
     unattempted, manifest = run.unattempted, run.manifest
     if unattempted is not None and unattempted < 0:
         return False
     if manifest.ended is None:
         return True
     # Both are None where a run stopped before it had seen the end of a source of unknown length.
-    return manifest.counts == run.standing.counts and manifest.unattempted == unattempted
+    return manifest.counts == run.state.counts and manifest.unattempted == unattempted
 
 
-def _next_command(runs: Sequence[ChainRun], counts: Counts) -> str:
+def _next_step(runs: Sequence[RecordedRun], counts: Counts) -> NextStep | None:
     last = runs[-1]
     if last.unattempted != 0:
-        return _resume_retry(*runs[-2:]) if len(runs) > 1 else _resume_run(last)
-    # A dry run sent nothing, so there is nothing to retry: what comes next is a run.
+        return NextStep("resume", last, runs[-2] if len(runs) > 1 else None)
+    # A dry run sent nothing, so there is nothing to retry: a run comes next.
     retriable = counts.unsuccessful and last.manifest.kind != "dry-run"
-    return shlex.join([_PROGRAM, "retry", str(last.results)]) if retriable else ""
-
-
-def _resume_run(run: ChainRun) -> str:
-    manifest = run.manifest
-    source = None if manifest.source == "-" else Path(manifest.source)
-    words = [_PROGRAM, "run", manifest.source, *_KINDS[manifest.kind]]
-    if manifest.endpoint != "import":
-        words += ["--endpoint", manifest.endpoint]
-    if manifest.kind != "sandbox":
-        region = region_of(manifest.base_url)
-        if region is None:
-            words += ["--base-url", manifest.base_url]
-        elif region != "us":
-            words += ["--region", region]
-    if run.results != results_path(source, manifest.kind):
-        words += ["--results", str(run.results)]
-    if manifest.limit is not None:
-        words += ["--limit", str(manifest.limit)]
-    if source is None and manifest.kind == "real":
-        words.append("--yes")  # with standard input there is nobody to ask
-    return shlex.join([*words, "--resume"])
-
-
-def _resume_retry(parent: ChainRun, run: ChainRun) -> str:
-    words = [_PROGRAM, "retry", str(parent.results)]
-    if run.manifest.endpoint != parent.manifest.endpoint:
-        words += ["--endpoint", run.manifest.endpoint]
-    if run.results != retry_path(parent.results):
-        words += ["--results", str(run.results)]
-    return shlex.join([*words, "--resume"])
+    return NextStep("retry", last) if retriable else None

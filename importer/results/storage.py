@@ -1,4 +1,4 @@
-"""What makes a write last, and what is said when it can't."""
+"""Durable writes, and the error when the disk fails."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _REMEDIES = {
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """Say that a file can't be written, and what to do.
+    """Return the error that a file can't be written, with what to do.
 
     Args:
         path: The file.
-        error: What the operating system said.
+        error: The error of the operating system.
     """
     return StorageError(
         f"{path} can't be written: {error.strerror or error}.",
@@ -42,7 +42,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the names of a directory last: a new or renamed file is not safe before that.
+    """Flush the names in a directory to disk: before that, a crash may lose a new or renamed file.
 
     Raises:
         OSError: The directory can't be opened or flushed.

@@ -1,4 +1,4 @@
-"""The results file while it is written: by one thread, in whole lines, in the order of the source."""
+"""Writing a results file: by one thread, in whole lines, in the order of the source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from importer.results.outcome_columns import OutcomeColumns
+    from importer.results.rows import OutcomeColumns
 
 _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
 
@@ -28,7 +28,7 @@ _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
 class ResultsWriter:
     """Appends outcomes to a results file: CSV, or JSONL where its name ends in ``.jsonl``.
 
-    Use it as a context manager: leaving it makes everything last. After a `StorageError` it takes
+    Use it as a context manager: its end flushes everything to disk. After a `StorageError` it writes
     nothing more, since a line after a torn one would make the file unreadable.
 
     Attributes:
@@ -45,7 +45,7 @@ class ResultsWriter:
         clock: Callable[[], float],
         fsync: Callable[[int], None],
     ) -> None:
-        """Take over an open file. `create` and `resume` are the ways in."""
+        """Use an open file; call `create` or `resume` instead."""
         self.path = path
         self._handle = handle
         self._size = os.fstat(handle).st_size
@@ -78,7 +78,7 @@ class ResultsWriter:
             path: Where; its folder must exist.
             overwrite: Empty a file that is there (`check_overwrite` says whether it may be).
             clock: Seconds that only go up.
-            fsync: Makes what was written to a file last.
+            fsync: Flushes a file to disk.
 
         Raises:
             ResultsError: There is a file already, and ``overwrite`` is False.
@@ -99,32 +99,32 @@ class ResultsWriter:
     def resume(
         cls,
         path: Path,
-        standing: ResultsState,
+        state: ResultsState,
         *,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
     ) -> Self:
-        """Go on with a results file that was repaired, or begin it where there is nothing.
+        """Continue a results file that was repaired, or begin it if there is none.
 
         Args:
             path: The results file.
-            standing: What `repair` found in it.
+            state: From `repair_results`.
             clock: Seconds that only go up.
-            fsync: Makes what was written to a file last.
+            fsync: Flushes a file to disk.
 
         Raises:
             ResultsError: The file is not as long as the repair left it.
             StorageError: The file can't be opened or written.
         """
-        writer = cls(path, _open(path, 0), standing, clock, fsync)
-        if writer._size == standing.valid_bytes:
-            if not standing.valid_bytes:
+        writer = cls(path, _open(path, 0), state, clock, fsync)
+        if writer._size == state.valid_bytes:
+            if not state.valid_bytes:
                 writer._begin()
             return writer
         os.close(writer._handle)
         raise ResultsError(
             f"{path} changed after it was checked: it has {writer._size:,} bytes, "
-            f"expected {standing.valid_bytes:,}.",
+            f"expected {state.valid_bytes:,}.",
             "Let nothing else write to it, then give the same command again.",
         )
 
@@ -134,12 +134,12 @@ class ResultsWriter:
         return Counts.from_tally(self._tally)
 
     @property
-    def standing(self) -> ResultsState:
-        """How far the file goes, as far as this writer knows."""
+    def state(self) -> ResultsState:
+        """How far the file goes, from what this writer wrote."""
         return ResultsState(self.rows, self._last_row, self.counts, self._size)
 
     def write(self, outcomes: OutcomeColumns) -> None:
-        """Append outcomes, with one system call, and make them last once a second.
+        """Append outcomes with one system call, and flush to disk once a second.
 
         Args:
             outcomes: In the order of the source, after those that were written before.
@@ -171,19 +171,19 @@ class ResultsWriter:
             self.unsuccessful += 0 if status.success else number
 
     def tick(self) -> None:
-        """Make what was written last, if the last time is a second ago; for whoever waits to write more.
+        """Flush to disk, if the last time is a second ago; to be called while there is nothing to write.
 
         Raises:
-            StorageError: The disk would not take it.
+            StorageError: The disk is full or broken.
         """
         if self._clock() - self._synced >= _SYNC_EVERY:
             self.sync()
 
     def sync(self) -> None:
-        """Make what was written last through a power cut.
+        """Flush what was written to disk, so that a power cut does not lose it.
 
         Raises:
-            StorageError: The disk would not take it.
+            StorageError: The disk is full or broken.
         """
         self._synced = self._clock()
         if not self._dirty:
@@ -196,10 +196,10 @@ class ResultsWriter:
         self._dirty = False
 
     def close(self) -> None:
-        """Make everything last and let go of the file.
+        """Flush everything to disk and close the file.
 
         Raises:
-            StorageError: The disk would not take it.
+            StorageError: The disk is full or broken.
         """
         try:
             if self._failure is None:
@@ -219,7 +219,7 @@ class ResultsWriter:
         self.close()
 
     def _begin(self) -> None:
-        """Write the header, and make the file's name last with it."""
+        """Write the header, and flush it and the file's name to disk."""
         try:
             self._append(self._format.header)
             self._raise_failure()
@@ -246,7 +246,7 @@ class ResultsWriter:
             done = data.rfind(b"\n", 0, done) + 1
             self._failure = storage_error(self.path, error)
             self._failure.__cause__ = error
-            with suppress(OSError):  # if the disk refuses even this, `repair` does it on resume
+            with suppress(OSError):  # if this fails too, `repair_results` does it on resume
                 os.ftruncate(self._handle, self._size + done)
         self._size += done
         self._dirty = True

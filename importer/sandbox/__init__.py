@@ -1,8 +1,7 @@
-"""A local Mixpanel to rehearse on: made from Mixpanel's documentation, answering with its words.
+"""A local stand-in for Mixpanel to rehearse on, made from Mixpanel's documentation.
 
-`settings` says how it behaves and costs nothing to import; `server` starts it and loads the web server,
-so import that where it is started.
+``settings`` says how it behaves and costs nothing to import. ``server`` starts it and loads the web server,
+so import it only where it is started. A request goes through ``app``: ``body`` decodes it, ``access`` checks
+credentials and the rate, ``validation`` judges its events, ``store`` keeps them, and ``responses`` makes the
+answer.
 """
-
-from importer.sandbox.settings import SandboxSettings as SandboxSettings
-from importer.sandbox.settings import ServiceAccount as ServiceAccount

@@ -1,4 +1,4 @@
-"""Who may post, and how much: credentials and the rolling limit."""
+"""Who may post, and how much: credentials and the rate limit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
     from importer.sandbox.settings import SandboxSettings
 
-_WINDOW = 60.0
+_MINUTE_MS = 60_000
 
 
 def is_allowed(settings: SandboxSettings, authorization: str, project_id: str) -> bool:
-    """Judge the credentials of an /import request as "Import Events" describes them.
+    """Check the credentials of an /import request by the rules of "Import Events".
 
-    With a ``project_id`` in the query they are a service account's; without, the project token or the
-    legacy API secret as user name, with an empty password.
+    With a ``project_id`` in the query, they must be a service account's. Without one, the user name must be
+    the project token or the legacy API secret, and the password empty.
 
     Args:
-        settings: Which credentials are taken.
+        settings: Which credentials are accepted.
         authorization: Value of the ``Authorization`` header.
         project_id: Value of ``project_id`` in the query; empty if there is none.
     """
@@ -35,12 +35,12 @@ def is_allowed(settings: SandboxSettings, authorization: str, project_id: str) -
     if not secrets and account is None:
         return True
     if project_id:
-        return account is not None and all(map(_same, (username, password, project_id), account))
-    return any(_same(username, secret) for secret in secrets)
+        return account is not None and all(map(_equal, (username, password, project_id), account))
+    return any(_equal(username, secret) for secret in secrets)
 
 
 def _basic_auth(authorization: str) -> tuple[str, str]:
-    """User and password of HTTP basic auth; both empty where the header is none."""
+    """Return user and password of HTTP basic auth; both empty if the header has none."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return "", ""
@@ -52,31 +52,31 @@ def _basic_auth(authorization: str) -> tuple[str, str]:
     return username, password
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+def _equal(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
 
 
 class RollingLimit:
-    """At most so many events in any minute."""
+    """Admits a limited number of events in any rolling minute."""
 
-    def __init__(self, events_per_minute: int | None, clock: Callable[[], float]) -> None:
-        """Begin with nothing sent.
+    def __init__(self, events_per_minute: int | None, now: Callable[[], int]) -> None:
+        """Start with no events counted.
 
         Args:
             events_per_minute: The limit; None for none.
-            clock: Seconds, from any moment on.
+            now: Milliseconds, from any moment on.
         """
         self._limit = events_per_minute
-        self._clock = clock
-        self._recent: deque[tuple[float, int]] = deque()
+        self._now = now
+        self._recent: deque[tuple[int, int]] = deque()
         self._total = 0
 
     def admits(self, events: int) -> bool:
-        """Count events in if they fit; what is turned away does not count."""
+        """Count events and return True if they are within the limit; else leave the count as it is."""
         if self._limit is None:
             return True
-        now = self._clock()
-        while self._recent and self._recent[0][0] <= now - _WINDOW:
+        now = self._now()
+        while self._recent and self._recent[0][0] <= now - _MINUTE_MS:
             self._total -= self._recent.popleft()[1]
         if self._total + events > self._limit:
             return False

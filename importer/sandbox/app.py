@@ -1,7 +1,7 @@
 """The sandbox as a web application: Mixpanel's two endpoints, and pages that show what landed.
 
-Requests are handled one after another on the event loop: SQLite has one writer anyhow, and a rehearsal
-runs in the importer's own process, where threads would only fight over the interpreter.
+Requests are handled one after another on the event loop: SQLite has a single writer anyway, and in the
+importer's own process, more threads would only compete for the interpreter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import html
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from starlette.applications import Starlette
@@ -21,26 +21,27 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from importer.mixpanel.limits import MAX_EVENTS_PER_REQUEST
-from importer.sandbox import answers
+from importer.sandbox import responses
 from importer.sandbox.access import RollingLimit, is_allowed
-from importer.sandbox.answers import SandboxAnswer
-from importer.sandbox.body import BadBody, BodyTooLarge, decoded, decoded_track, unpacked
-from importer.sandbox.verdicts import judge_import, judge_track
+from importer.sandbox.body import ContentTooLarge, MalformedBody, decode_import, decode_track, decompress
+from importer.sandbox.responses import ApiResponse
+from importer.sandbox.validation import validate_import, validate_track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from starlette.requests import Request
 
-    from importer.sandbox.body import Decoded
+    from importer.sandbox.body import DecodedBody
     from importer.sandbox.settings import SandboxSettings
     from importer.sandbox.store import Store
 
 HEADERS = {"X-Sandbox": "mixpanel-importer"}
-"""What tells every answer of the sandbox from Mixpanel's."""
+"""Headers of every response of the sandbox, by which it differs from Mixpanel's."""
 
-_DRAINED_BYTES = 33_554_432
-"""What is read of a body that is too large, so that its sender hears the answer; more ends the connection."""
+_MAX_DISCARDED_BYTES = 33_554_432
+"""Bytes beyond the limit that are read and discarded, so that the client gets the response; more of them end
+the connection."""
 
 _PAGE_ROWS = 200
 _PAGE = """<!doctype html>
@@ -61,14 +62,14 @@ mixpanel-importer, and nothing that lands here goes any further.</p>
 
 
 @dataclass(slots=True)
-class Traffic:
-    """What was posted to the API so far.
+class RequestStats:
+    """Statistics of the requests so far.
 
     Attributes:
-        requests: How many requests.
+        requests: Number of requests.
         max_events: Most events in one of them.
         max_bytes: Most bytes of uncompressed JSON in one of them.
-        statuses: How many answers of each HTTP status.
+        statuses: Number of responses by HTTP status.
     """
 
     requests: int = 0
@@ -76,21 +77,25 @@ class Traffic:
     max_bytes: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
 
-    def saw(self, size: int, events: int) -> None:
-        """Note a request that could be read."""
+    def add(self, size: int, events: int) -> None:
+        """Add a request that could be decoded."""
         self.max_bytes = max(self.max_bytes, size)
         self.max_events = max(self.max_events, events)
 
 
-def create_app(store: Store, settings: SandboxSettings, clock: Callable[[], float] = time.time) -> Starlette:
-    """Make the application.
+def _system_now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def create_app(store: Store, settings: SandboxSettings, now: Callable[[], int] = _system_now) -> Starlette:
+    """Return the application.
 
     Args:
-        store: Keeps what lands.
+        store: Stores what lands.
         settings: How it behaves.
-        clock: Seconds since the epoch, UTC: the server's clock.
+        now: Milliseconds since the epoch: the server's time.
     """
-    sandbox = _Api(store, settings, clock)
+    sandbox = _Api(store, settings, now)
     return Starlette(
         routes=[
             Route("/import", sandbox.post_import, methods=["POST"]),
@@ -101,68 +106,68 @@ def create_app(store: Store, settings: SandboxSettings, clock: Callable[[], floa
             Route("/sandbox/requests", sandbox.get_requests),
             Route("/sandbox/reset", sandbox.post_reset, methods=["POST"]),
         ],
-        exception_handlers={HTTPException: _not_here},
+        exception_handlers={HTTPException: _not_found},
     )
 
 
 class _Api:
-    """The endpoints, and what they share."""
+    """The endpoints and their common state."""
 
-    def __init__(self, store: Store, settings: SandboxSettings, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, settings: SandboxSettings, now: Callable[[], int]) -> None:
         self._store = store
         self._settings = settings
-        self._clock = clock
-        self._limit = RollingLimit(settings.events_per_minute, clock)
-        self._traffic = Traffic()
+        self._now = now
+        self._limit = RollingLimit(settings.events_per_minute, now)
+        self._stats = RequestStats()
 
     # ── Mixpanel's endpoints ─────────────────────────────────────────────────────────────────────
 
     async def post_import(self, request: Request) -> Response:
-        """Take a batch: ``POST /import``."""
-        return self._reply(await self._import(request))
+        """Receive a batch: ``POST /import``."""
+        return self._respond(await self._import(request))
 
-    async def _import(self, request: Request) -> SandboxAnswer:
+    async def _import(self, request: Request) -> ApiResponse:
         query, headers = request.query_params, request.headers
-        body = await self._body(request)  # read first: who isn't heard out may not hear the answer
+        body = await self._body(request)  # read first: a client may not get a response before it has sent all
         if not is_allowed(self._settings, headers.get("authorization", ""), query.get("project_id", "")):
-            return answers.unauthorized()
-        if isinstance(body, SandboxAnswer):
+            return responses.unauthorized()
+        if isinstance(body, ApiResponse):
             return body
         try:
-            batch = decoded(body, lines="ndjson" in headers.get("content-type", "").lower())
-        except BadBody as error:
-            return answers.bad_request(str(error))
+            batch = decode_import(body, lines="ndjson" in headers.get("content-type", "").lower())
+        except MalformedBody as error:
+            return responses.bad_request(str(error))
         if not batch.events:
-            return answers.bad_request("request body must hold at least one event")
-        turned_away = self._turned_away(body, batch)
-        if turned_away:
-            return turned_away
-        judged = judge_import(batch, self._now_ms())
-        self._store.add(judged.landed)
-        if judged.failed and query.get("strict", "1") != "0":
-            return answers.partly_taken(len(judged.landed), judged.failed)
-        return answers.taken(len(judged.landed))
+            return responses.bad_request("request body must hold at least one event")
+        refusal = self._check_limits(body, batch)
+        if refusal:
+            return refusal
+        validated = validate_import(batch, self._now())
+        self._store.add(validated.landed)
+        if validated.failed and query.get("strict", "1") != "0":
+            return responses.partly_imported(len(validated.landed), validated.failed)
+        return responses.imported(len(validated.landed))
 
     async def post_track(self, request: Request) -> Response:
-        """Take one event or a few: ``POST /track``."""
-        return self._reply(await self._track(request))
+        """Receive one event or a few: ``POST /track``."""
+        return self._respond(await self._track(request))
 
-    async def _track(self, request: Request) -> SandboxAnswer:
+    async def _track(self, request: Request) -> ApiResponse:
         body = await self._body(request)
-        if isinstance(body, SandboxAnswer):
+        if isinstance(body, ApiResponse):
             return body
         verbose = request.query_params.get("verbose") == "1"
         try:
-            batch, fields = decoded_track(body, request.headers.get("content-type", "").lower())
-        except BadBody as error:
-            return answers.tracked(0, str(error), verbose=verbose)
-        turned_away = self._turned_away(body, batch)
-        if turned_away:
-            return turned_away
-        judged = judge_track(batch, self._now_ms(), self._settings.token)
-        self._store.add(judged.landed)
-        problem = judged.failed[0].message if judged.failed else "no data in the request"
-        return answers.tracked(judged.accepted, problem, verbose=verbose or fields.get("verbose") == "1")
+            batch, fields = decode_track(body, request.headers.get("content-type", "").lower())
+        except MalformedBody as error:
+            return responses.tracked(0, str(error), verbose=verbose)
+        refusal = self._check_limits(body, batch)
+        if refusal:
+            return refusal
+        validated = validate_track(batch, self._now(), self._settings.token)
+        self._store.add(validated.landed)
+        problem = validated.failed[0].message if validated.failed else "no data in the request"
+        return responses.tracked(validated.accepted, problem, verbose=verbose or fields.get("verbose") == "1")
 
     # ── what landed ──────────────────────────────────────────────────────────────────────────────
 
@@ -177,19 +182,19 @@ class _Api:
         page = _PAGE.format(
             count=sum(count for _, _, count in counts),
             raw=self._store.raw_count(),
-            requests=self._traffic.requests,
+            requests=self._stats.requests,
             rows=rows,
             more=more,
         )
         return HTMLResponse(page, headers=HEADERS)
 
     async def get_events(self, _: Request) -> Response:
-        """Give what landed, deduplicated, as NDJSON: ``GET /sandbox/events``."""
+        """Return what landed, deduplicated, as NDJSON: ``GET /sandbox/events``."""
         lines = iterate_in_threadpool(_lines(self._store.bodies()))
         return StreamingResponse(lines, media_type="application/x-ndjson", headers=HEADERS)
 
     async def get_counts(self, _: Request) -> Response:
-        """Count what landed, by event and day: ``GET /sandbox/counts``."""
+        """Return the number of events by name and day: ``GET /sandbox/counts``."""
         counts = self._store.counts_by_event_and_day()
         return _json(
             {
@@ -200,80 +205,76 @@ class _Api:
         )
 
     async def get_requests(self, _: Request) -> Response:
-        """Count what was asked: ``GET /sandbox/requests``."""
-        traffic = self._traffic
+        """Return statistics of the requests: ``GET /sandbox/requests``."""
+        stats = self._stats
         return _json(
             {
-                "requests": traffic.requests,
-                "max_events": traffic.max_events,
-                "max_bytes": traffic.max_bytes,
-                "statuses": {str(status): count for status, count in sorted(traffic.statuses.items())},
+                "requests": stats.requests,
+                "max_events": stats.max_events,
+                "max_bytes": stats.max_bytes,
+                "statuses": {str(status): count for status, count in sorted(stats.statuses.items())},
             }
         )
 
     async def post_reset(self, _: Request) -> Response:
-        """Forget what landed and what was asked: ``POST /sandbox/reset``."""
+        """Delete what landed and the statistics: ``POST /sandbox/reset``."""
         self._store.clear()
-        self._traffic = Traffic()
-        self._limit = RollingLimit(self._settings.events_per_minute, self._clock)
+        self._stats = RequestStats()
+        self._limit = RollingLimit(self._settings.events_per_minute, self._now)
         return _json({"count": 0})
 
     # ── what they share ──────────────────────────────────────────────────────────────────────────
 
-    async def _body(self, request: Request) -> bytes | SandboxAnswer:
-        """Read and unpack a body, or answer that it can't be done."""
-        self._traffic.requests += 1
+    async def _body(self, request: Request) -> bytes | ApiResponse:
+        """Return the decompressed body, or the response if there is something wrong with it."""
+        self._stats.requests += 1
         limit = self._settings.max_request_bytes
         try:
-            packed = await _received(request, limit)
-            return unpacked(packed, request.headers.get("content-encoding", ""), limit)
-        except BodyTooLarge:
-            return answers.too_large(limit)
-        except BadBody as error:
-            return answers.bad_request(str(error))
+            content = await _read_content(request, limit)
+            return decompress(content, request.headers.get("content-encoding", ""), limit)
+        except ContentTooLarge:
+            return responses.too_large(limit)
+        except MalformedBody as error:
+            return responses.bad_request(str(error))
 
-    def _turned_away(self, body: bytes, batch: Decoded) -> SandboxAnswer | None:
-        """Refuse more events than a request, or a minute, may hold."""
+    def _check_limits(self, body: bytes, batch: DecodedBody) -> ApiResponse | None:
+        """Return the response to more events than a request or a minute may have; None if there are fewer."""
         count = len(batch.events)
-        self._traffic.saw(len(body), count)
+        self._stats.add(len(body), count)
         if count > MAX_EVENTS_PER_REQUEST:
-            return answers.bad_request(
+            return responses.bad_request(
                 f"request must hold at most {MAX_EVENTS_PER_REQUEST} events, found {count}"
             )
-        return None if self._limit.admits(count) else answers.rate_limited()
+        return None if self._limit.admits(count) else responses.rate_limited()
 
-    def _reply(self, answer: SandboxAnswer) -> Response:
-        self._traffic.statuses[answer.status] += 1
-        return _json(answer.content, answer.status)
-
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+    def _respond(self, response: ApiResponse) -> Response:
+        self._stats.statuses[response.status] += 1
+        return _json(response.content, response.status)
 
 
-async def _received(request: Request, limit: int) -> bytes:
-    """Read a body as it was sent, and keep no more of it than the limit.
+async def _read_content(request: Request, limit: int) -> bytes:
+    """Return a body as it was sent; no more of it than the limit is kept in memory.
 
     Raises:
-        TooLarge: It has more bytes.
-        BadBody: Its length is no number.
+        ContentTooLarge: It has more bytes than the limit.
     """
     with contextlib.suppress(ValueError):
-        if int(request.headers.get("content-length", "0")) > limit + _DRAINED_BYTES:
-            raise BodyTooLarge
+        if int(request.headers.get("content-length", "0")) > limit + _MAX_DISCARDED_BYTES:
+            raise ContentTooLarge
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size <= limit:
             chunks.append(chunk)
-        elif size > limit + _DRAINED_BYTES:
+        elif size > limit + _MAX_DISCARDED_BYTES:
             break
     if size > limit:
-        raise BodyTooLarge
+        raise ContentTooLarge
     return b"".join(chunks)
 
 
 def _lines(bodies: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines in chunks, since each chunk of an answer crosses threads."""
+    """Yield lines in chunks, since each chunk of a response is handed from thread to thread."""
     chunk: list[bytes] = []
     for body in bodies:
         chunk.append(body)
@@ -284,12 +285,12 @@ def _lines(bodies: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n".join(chunk) + b"\n"
 
 
-def _json(content: Any, status: int = 200) -> Response:
-    # /track's "1" is a JSON number as it stands; only its type is text.
+def _json(content: object, status: int = 200) -> Response:
+    # The "1" of /track is sent as text, though it is JSON.
     media_type = "text/plain" if isinstance(content, int) else "application/json"
     return Response(orjson.dumps(content), status, media_type=media_type, headers=HEADERS)
 
 
-async def _not_here(_: Request, error: Exception) -> Response:
+async def _not_found(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return _json(answers.not_here(status).content, status)
+    return _json(responses.not_found(status).content, status)

@@ -1,4 +1,4 @@
-"""Starts and stops a sandbox: beside a run (`Sandbox`) or by itself (`serve`)."""
+"""Starts and stops a sandbox: during a run (`Sandbox`) or as a command of its own (`serve`)."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from importer.sandbox.settings import SandboxSettings
 
-_PATIENCE = 2
-"""Seconds that requests on the wire get to end when the sandbox stops."""
+_GRACE_SECONDS = 2
+"""Time for requests in flight to end when the sandbox stops."""
 
 
 class Sandbox:
-    """A sandbox in a thread of its own, from ``with`` to the end of its block.
+    """A sandbox in a thread of its own, while its ``with`` block runs.
 
     Attributes:
-        url: Where it listens, without a slash at the end.
-        store: What landed.
+        url: Its base URL, without a slash at the end.
+        store: The events that landed.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
-        """Open the store and the port; nothing is answered before ``with``.
+        """Open the store and the port; requests are answered from ``with`` on.
 
         Raises:
             SourceError: ``settings.db`` can't be used.
@@ -41,7 +41,7 @@ class Sandbox:
         """
         self.store = Store(settings.db)
         try:
-            self._socket = _bound(settings.host, settings.port)
+            self._socket = _bind(settings.host, settings.port)
         except UsageError:
             self.store.close()
             raise
@@ -58,7 +58,7 @@ class Sandbox:
                 server_header=False,
                 ws="none",
                 loop="asyncio",
-                timeout_graceful_shutdown=_PATIENCE,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
         self._failure: OSError | None = None
@@ -70,15 +70,15 @@ class Sandbox:
         except OSError as error:
             self._failure = error
         finally:
-            self._server.listening.set()  # whoever waits must not wait for ever
+            self._server.listening.set()  # `__enter__` must not wait for ever
             self._socket.close()
 
     def __enter__(self) -> Self:
         self._thread.start()
         self._server.listening.wait()
-        if self._failure:  # the address was taken after it had been bound
+        if self._failure:  # another process took the address after it had been bound
             self.__exit__()
-            raise _unusable(*self._address, self._failure)
+            raise _address_error(*self._address, self._failure)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,12 +90,12 @@ class Sandbox:
 def serve(
     settings: SandboxSettings, ready: Callable[[str], None], stop: threading.Event | None = None
 ) -> None:
-    """Run a sandbox until Ctrl-C or SIGTERM. To be called from the main thread.
+    """Run a sandbox until Ctrl-C or SIGTERM. Must be called from the main thread.
 
     Args:
         settings: How it behaves.
-        ready: Told the URL once it listens.
-        stop: Set by whoever else wants it to end.
+        ready: Called with the URL once the sandbox listens.
+        stop: Ends the sandbox when it is set.
 
     Raises:
         SourceError: ``settings.db`` can't be used.
@@ -107,7 +107,7 @@ def serve(
     try:
         with Sandbox(settings) as sandbox:
             ready(sandbox.url)
-            while not ending.wait(0.5):  # Windows hears Ctrl-C only between waits
+            while not ending.wait(0.5):  # Windows handles Ctrl-C only between waits
                 pass
     finally:
         for number, handler in before.items():
@@ -115,7 +115,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, and an event that says when it listens."""
+    """uvicorn's server with an event that is set when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -127,25 +127,25 @@ class _Server(uvicorn.Server):
 
 
 _SILENT = 100
-"""A log level above every other: a rehearsal's output is the importer's."""
+"""A log level above every other: the importer alone prints messages."""
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """Take an address, so that the port is known before anything starts."""
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address, so that the port is known before the server starts."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except (OSError, OverflowError) as error:
-        raise _unusable(host, port, error) from error
+        raise _address_error(host, port, error) from error
     try:
-        if os.name == "posix":  # on Windows this would let two servers share a port
+        if os.name == "posix":  # on Windows, two servers could then share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address[0], port, *address[2:]))  # getaddrinfo wraps ports beyond 65535
+        listener.bind((address[0], port, *address[2:]))  # getaddrinfo would reduce a port above 65535
     except (OSError, OverflowError) as error:
         listener.close()
-        raise _unusable(host, port, error) from error
+        raise _address_error(host, port, error) from error
     return listener
 
 
-def _unusable(host: str, port: int, error: Exception) -> UsageError:
+def _address_error(host: str, port: int, error: Exception) -> UsageError:
     return UsageError(f"The sandbox can't listen on {host}, port {port}: {error}.", "Choose another --port.")

@@ -19,18 +19,18 @@ class ServiceAccount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """How a sandbox behaves. Its text never shows a credential.
+    """How a sandbox behaves. The repr contains no credentials.
 
-    With no credential named, any that is well formed is taken; with one or more, only those.
+    Without credentials here, any well-formed ones are accepted; otherwise only these.
 
     Attributes:
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
-        db: File that keeps what landed; None for a temporary one that goes with the sandbox.
-        token: The one project token that is taken.
-        secret: The one legacy API secret that is taken.
-        service_account: The one service account that is taken.
-        events_per_minute: Events taken in any rolling minute, before 429; None for no limit.
+        db: File that stores what landed; None for a temporary one that is deleted with the sandbox.
+        token: The project token to accept.
+        secret: The legacy API secret to accept.
+        service_account: The service account to accept.
+        events_per_minute: Most events in any rolling minute, before 429; None for no limit.
         max_request_bytes: Most bytes of uncompressed JSON in a request, before 413.
     """
 

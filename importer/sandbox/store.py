@@ -1,16 +1,14 @@
-"""What landed, in SQLite: every event that was taken, deduplicated when it is looked at.
+"""The events that landed, in an SQLite database; deduplicated when they are read.
 
-Mixpanel's rule ("Event Deduplication"): events with the same name, time, ``distinct_id`` and ``$insert_id``
-are one, and the latest ingested is shown. As there, nothing is thrown away when it arrives.
+Mixpanel's rule ("Event Deduplication"): of events with the same name, time, ``distinct_id`` and
+``$insert_id``, only the one ingested last is shown. As in Mixpanel, every event is stored when it arrives.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-import orjson
+from typing import TYPE_CHECKING, NamedTuple
 
 from importer.errors import SourceError
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PAGE = 1_000
-_APPLICATION_ID = 0x4D504958  # "MPIX": how SQLite files say whose they are
+_APPLICATION_ID = 0x4D504958  # "MPIX"; marks an SQLite file as a store of the sandbox
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS landed (
@@ -34,7 +32,7 @@ CREATE VIEW IF NOT EXISTS distinct_events AS
 SELECT DISTINCT event, time, distinct_id, insert_id FROM landed;
 """
 
-# Made at the first look, not kept up while events come in: that costs half as much as storing them.
+# Created when events are first read. Maintained from the start, it would cost half as much as storing them.
 _INDEX = "CREATE INDEX IF NOT EXISTS identity ON landed (event, time, distinct_id, insert_id)"
 
 _COUNT_BY_EVENT_AND_DAY = """
@@ -54,14 +52,14 @@ ORDER BY seq LIMIT ?
 """
 
 
-class Landed(NamedTuple):
-    """An event as it is kept.
+class LandedEvent(NamedTuple):
+    """An event as it is stored.
 
     Attributes:
         event: Its name.
         time: Milliseconds since the epoch, UTC.
         distinct_id: Its user; empty where there is none.
-        insert_id: Its ``$insert_id``; None where it came without, and so is like no other event.
+        insert_id: Its ``$insert_id``; None if it has none, and so is no duplicate of any other event.
         body: The event as JSON.
     """
 
@@ -75,25 +73,25 @@ class Landed(NamedTuple):
 class Store:
     """Events that landed. Safe to use from several threads.
 
-    It keeps them on disk in either form, so memory stays flat: a temporary SQLite database (no path) spills
-    to a file that is gone when it is closed.
+    Events are on disk in either case, so memory does not grow: a temporary SQLite database (no path) uses a
+    file that is deleted when the database is closed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         """Open the store.
 
         Args:
-            path: File that keeps the events, made where it is missing; None for a temporary one.
+            path: The database file, created if it is missing; None for a temporary one.
 
         Raises:
-            SourceError: The file can't be opened, or is no store.
+            SourceError: The file can't be opened, or is not a store.
         """
         self._lock = Lock()
         try:
             self._db = sqlite3.connect(path or "", check_same_thread=False, isolation_level=None)
-            self._claim()
-            # WAL lets others look at the file while events come in, and with synchronous off a killed
-            # process still loses nothing; a power cut may, and a rehearsal can be run again.
+            self._mark()
+            # WAL lets other processes read the file while events come in. With synchronous off, a killed
+            # process still loses nothing; a power cut may lose events, but a rehearsal can be repeated.
             self._db.execute(f"PRAGMA journal_mode = {'WAL' if path else 'MEMORY'}")
             self._db.execute("PRAGMA synchronous = OFF")
             self._db.executescript(_SCHEMA)
@@ -103,16 +101,16 @@ class Store:
                 "Name a file that can be written and that is new or was made by the sandbox.",
             ) from error
 
-    def _claim(self) -> None:
-        """Mark a new file as a store; refuse a database that is something else."""
+    def _mark(self) -> None:
+        """Mark a new file as a store; refuse any other database."""
         (owner,) = self._db.execute("PRAGMA application_id").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if tables and owner != _APPLICATION_ID:
             raise sqlite3.DatabaseError("it is a database of something else")
         self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
-    def add(self, events: Iterable[Landed]) -> None:
-        """Keep events, all or none of them."""
+    def add(self, events: Iterable[LandedEvent]) -> None:
+        """Store events, all or none of them."""
         with self._lock, self._db:
             self._db.execute("BEGIN")
             (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM landed").fetchone()
@@ -125,28 +123,28 @@ class Store:
             )
 
     def raw_count(self) -> int:
-        """Count what was ingested, duplicates and all."""
+        """Return the number of ingested events, with duplicates."""
         with self._lock:
             (count,) = self._db.execute("SELECT count(*) FROM landed").fetchone()
         return int(count)
 
     def count(self) -> int:
-        """Count events as Mixpanel would show them."""
+        """Return the number of events that Mixpanel would show."""
         with self._lock:
             self._db.execute(_INDEX)
             (count,) = self._db.execute("SELECT count(*) FROM distinct_events").fetchone()
         return int(count)
 
     def counts_by_event_and_day(self) -> list[tuple[str, str, int]]:
-        """Count events by name and UTC day (``YYYY-MM-DD``), sorted by both."""
+        """Return the number of events by name and UTC day (``YYYY-MM-DD``), sorted by both."""
         with self._lock:
             self._db.execute(_INDEX)
             return self._db.execute(_COUNT_BY_EVENT_AND_DAY).fetchall()
 
     def bodies(self) -> Iterator[bytes]:
-        """Yield events as JSON, as Mixpanel would show them, in the order in which they were ingested.
+        """Yield the events that Mixpanel would show as JSON, in the order in which they were ingested.
 
-        It reads a page at a time and lets others write in between.
+        Events are read a page at a time; other threads can write in between.
         """
         last = 0
         while True:
@@ -158,22 +156,12 @@ class Store:
             yield from (body for _, body in page)
             last = page[-1][0]
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield events as objects; else as `bodies`."""
-        return map(orjson.loads, self.bodies())
-
     def clear(self) -> None:
-        """Forget everything that landed."""
+        """Delete all events."""
         with self._lock:
             self._db.execute("DELETE FROM landed")
 
     def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
+        """Close the database. May be called twice."""
         with self._lock:
             self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -1,5 +1,5 @@
 """Files → records: what a file is, its records in order, and the same records again.
 
-A record that can't be read is a `model.Rejection` with its number and line, and reading goes on; a file
-that can't be read is a `SourceError`.
+A record that can't be read becomes a `model.Rejection` with its number and line, and reading goes on. A file
+that can't be read raises a `SourceError`.
 """

@@ -1,13 +1,12 @@
-"""Records as they stand in their source."""
+"""Records copied as they stand in their source."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from importer.model import Dialect
-from importer.source.encoding import encoder
 from importer.source.reader import Source
 
 
@@ -34,31 +33,28 @@ def copy_records(
         SourceError: The source can't be read.
         OSError: ``out`` can't be written.
     """
-    wanted = _bits(rows)
-    encode = _encoder(dialect)
+    wanted = _bit_set(rows)
 
     def is_wanted(row: int) -> bool:
         return row >> 3 < len(wanted) and bool(wanted[row >> 3] >> (row & 7) & 1)
 
-    def keep(row: int, piece: str | bytes) -> None:
-        if is_wanted(row):
-            out.write(encode(piece))
+    def oversized(row: int) -> Callable[[bytes], object] | None:
+        return out.write if is_wanted(row) else None
 
     copied = 0
-    with Source(path, dialect, columns, keep=keep) as source:
-        if source.header:
-            out.write(encode(source.header))
+    with Source(path, dialect, columns, oversized=oversized) as source:
+        out.write(source.reader.header_bytes())
         for item in source.items():
             if is_wanted(item.row):
-                out.writelines(map(encode, source.lines))
+                out.write(source.reader.last_bytes())
                 copied += 1
             if item.row >> 3 >= len(wanted):
                 break
     return copied
 
 
-def _bits(rows: Iterable[int]) -> bytearray:
-    """A set of numbers, one bit each: as many records may have failed as there are."""
+def _bit_set(rows: Iterable[int]) -> bytearray:
+    """Return a set of numbers, one bit each: as many records may have failed as there are."""
     bits = bytearray()
     for row in rows:
         byte = row >> 3
@@ -66,8 +62,3 @@ def _bits(rows: Iterable[int]) -> bytearray:
             bits.extend(bytes(byte + 1 - len(bits)))
         bits[byte] |= 1 << (row & 7)
     return bits
-
-
-def _encoder(dialect: Dialect) -> Callable[[Any], bytes]:
-    """What makes the bytes of the source out of what its reader gives."""
-    return bytes if not dialect.has_cells else encoder(dialect.encoding).encode

@@ -1,7 +1,7 @@
-"""Files as bytes: found, decompressed, and their errors put into words.
+"""Files as bytes: opened and decompressed.
 
-This is where every error of the operating system and of the decompressors becomes a `SourceError`;
-nothing that reads a source meets another.
+Here every error of the operating system and of the decompressors becomes a `SourceError`: the modules that
+read records see no other.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast, overload
 
 from importer.errors import SourceError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-BUFFER: Final = 1 << 18
+_Raw = TypeVar("_Raw", bound=io.FileIO)
 
-_ZSTD_STEP: Final = 4096  # bytes of zstd in one go: a block of 4 can become 128 kB, so this bounds memory
+_BUFFER_SIZE: Final = 1 << 18  # decompressed bytes
+_ZSTD_READ_SIZE: Final = 4096  # small, to bound memory: 4 bytes of zstd can become 128 kB
 _MAGIC: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -31,7 +32,7 @@ _BZ2_BLOCKS: Final = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # a first block, 
 
 
 def compression_of(head: bytes) -> str:
-    """How a file is compressed, by its first bytes: as in `Dialect.compression`."""
+    """Return how a file is compressed, by its first bytes: as in `Dialect.compression`."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
@@ -42,8 +43,8 @@ def compression_of(head: bytes) -> str:
     return ""
 
 
-def cannot_read(path: Path, error: Exception) -> SourceError:
-    """The words for a foreign error."""
+def source_error(path: Path, error: Exception) -> SourceError:
+    """Return the `SourceError` for an error of the system, of a decompressor or of a codec."""
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{path} does not exist.", "Check the path.")
     if isinstance(error, PermissionError):
@@ -66,8 +67,16 @@ def cannot_read(path: Path, error: Exception) -> SourceError:
     )
 
 
-def open_raw(path: Path) -> io.FileIO:
-    """The bytes of a regular file as they are on disk, unbuffered.
+@overload
+def open_raw(path: Path) -> io.FileIO: ...
+@overload
+def open_raw(path: Path, opener: Callable[[Path], _Raw]) -> _Raw: ...
+def open_raw(path: Path, opener: Callable[[Path], io.FileIO] = io.FileIO) -> io.FileIO:
+    """Open a regular file for its bytes as they are on disk, unbuffered.
+
+    Args:
+        path: The file.
+        opener: Opens it for reading.
 
     Raises:
         SourceError: Nothing is there, it is a directory or no regular file, or it can't be read.
@@ -84,13 +93,13 @@ def open_raw(path: Path) -> io.FileIO:
                 f"{path} is not a regular file.",
                 "Save its content to a file, or send it to standard input and give - as the source.",
             )
-        return io.FileIO(path, "rb")
+        return opener(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise cannot_read(path, error) from error
+        raise source_error(path, error) from error
 
 
-def head_of(path: Path, size: int) -> bytes:
-    """The first bytes of a file, as they are on disk.
+def read_start(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, as they are on disk.
 
     Raises:
         SourceError: As `open_raw`.
@@ -99,17 +108,17 @@ def head_of(path: Path, size: int) -> bytes:
         try:
             return raw.read(size) or b""
         except OSError as error:
-            raise cannot_read(path, error) from error
+            raise source_error(path, error) from error
 
 
-class DiskFile(io.RawIOBase):
+class DecompressedFile(io.RawIOBase):
     """The decompressed bytes of a file, in order.
 
     Args:
         path: For messages.
         raw: The bytes on disk; closed with this.
         decoder: The decompressed bytes; ``raw`` itself where there is nothing to decompress.
-        foreign: Errors that the decoder has of its own.
+        decoder_errors: Errors that only the decoder raises.
     """
 
     def __init__(
@@ -117,14 +126,14 @@ class DiskFile(io.RawIOBase):
         path: Path,
         raw: io.FileIO,
         decoder: io.RawIOBase | io.BufferedIOBase,
-        foreign: tuple[type[Exception], ...],
+        decoder_errors: tuple[type[Exception], ...],
     ) -> None:
         self.size = os.fstat(raw.fileno()).st_size
         self._path = path
         self._raw = raw
         self._decoder = decoder
-        self._foreign: tuple[type[Exception], ...] = (OSError, EOFError, *foreign)
-        self._last = 0
+        self._errors: tuple[type[Exception], ...] = (OSError, EOFError, *decoder_errors)
+        self._position = 0
 
     def readable(self) -> bool:
         """True."""
@@ -138,14 +147,14 @@ class DiskFile(io.RawIOBase):
         """
         try:
             return self._decoder.readinto(buffer) or 0
-        except self._foreign as error:
-            raise cannot_read(self._path, error) from error
+        except self._errors as error:
+            raise source_error(self._path, error) from error
 
     def position(self) -> int:
-        """Bytes on disk read so far; the last known one after closing."""
+        """Return how many bytes on disk have been read; after closing, how many had been read then."""
         if not self._raw.closed:
-            self._last = self._raw.tell()
-        return self._last
+            self._position = self._raw.tell()
+        return self._position
 
     def close(self) -> None:
         """Close the file, more than once if need be."""
@@ -156,29 +165,32 @@ class DiskFile(io.RawIOBase):
         super().close()
 
 
-def open_binary(path: Path, compression: str) -> tuple[io.BufferedReader, DiskFile]:
-    """The decompressed bytes, buffered, and the file below them; closing the first closes both.
+def open_binary(
+    path: Path, compression: str, raw: io.FileIO | None = None
+) -> tuple[io.BufferedReader, DecompressedFile]:
+    """Return the decompressed bytes, buffered, and the file below them; closing the first closes both.
 
     Args:
         path: A regular file.
         compression: As in `Dialect.compression`.
+        raw: The file if it is open already; closed with the others.
 
     Raises:
         SourceError: It can't be read; also while it is being read, if it can't be decompressed.
     """
-    raw = open_raw(path)
+    raw = raw or open_raw(path)
     try:
-        disk = DiskFile(path, raw, *_decompressor(raw, compression))
+        disk = DecompressedFile(path, raw, *_decompressor(raw, compression))
     except BaseException:
         raw.close()
         raise
-    return io.BufferedReader(disk, BUFFER), disk
+    return io.BufferedReader(disk, _BUFFER_SIZE), disk
 
 
 def _decompressor(
     raw: io.FileIO, compression: str
 ) -> tuple[io.RawIOBase | io.BufferedIOBase, tuple[type[Exception], ...]]:
-    """The decompressed bytes and the errors that its decoder has of its own."""
+    """Return what decompresses a file, and the errors that only it raises."""
     match compression:
         case "":
             return raw, ()
@@ -191,7 +203,7 @@ def _decompressor(
         case "zstd":
             from zstandard import ZstdError  # noqa: PLC0415  (only who reads zstd pays for it)
 
-            return _Pieces(_zstd(raw)), (ZstdError,)
+            return _StreamOfPieces(_zstd_pieces(raw)), (ZstdError,)
         case "bz2":
             import bz2  # noqa: PLC0415  (only who reads bz2 pays for it)
 
@@ -204,12 +216,16 @@ def _decompressor(
             raise SourceError(f"{compression!r} is no compression that can be read.")
 
 
-def _zstd(raw: io.FileIO) -> Iterator[bytes]:
-    """Decompressed pieces of all frames; the library's own reader takes a cut for the end."""
+def _zstd_pieces(raw: io.FileIO) -> Iterator[bytes]:
+    """Yield decompressed pieces of all frames.
+
+    Raises:
+        EOFError: The last frame is cut short; the library's own reader takes that for the end of the file.
+    """
     from zstandard import ZstdDecompressor  # noqa: PLC0415  (only who reads zstd pays for it)
 
     frame = None
-    while data := raw.read(_ZSTD_STEP):
+    while data := raw.read(_ZSTD_READ_SIZE):
         while data:
             frame = frame or ZstdDecompressor().decompressobj()
             yield frame.decompress(data)
@@ -220,8 +236,8 @@ def _zstd(raw: io.FileIO) -> Iterator[bytes]:
         raise EOFError
 
 
-class _Pieces(io.RawIOBase):
-    """Pieces of bytes as a file."""
+class _StreamOfPieces(io.RawIOBase):
+    """A stream of the bytes that an iterator yields in pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces

@@ -1,44 +1,82 @@
-"""What a source was, to know it again."""
+"""Fingerprints of sources: size, time of the last change and a hash of the bytes on disk."""
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import xxhash
 
 from importer.errors import SourceError
 from importer.model import Fingerprint
-from importer.source.files import cannot_read, open_raw
+from importer.source.files import open_raw, source_error
 
-_STEP: Final = 1 << 20
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_READ_SIZE: Final = 1 << 20  # bytes
+
+
+class HashedFile(io.FileIO):
+    """A file on disk whose bytes are hashed as they are read, whoever reads them.
+
+    It must be read in order, without seeking.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._path = path
+        self._hash = xxhash.xxh3_128()
+        self._opened = os.fstat(self.fileno())
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill ``buffer`` as far as the file allows; 0 is its end."""
+        count = super().readinto(buffer) or 0
+        self._hash.update(memoryview(buffer)[:count])
+        return count
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return at most ``size`` bytes."""
+        data = super().read(-1 if size is None else size) or b""
+        self._hash.update(data)
+        return data
+
+    def fingerprint(self) -> Fingerprint:
+        """Read the file to its end, and return its fingerprint.
+
+        Raises:
+            SourceError: It can't be read, or it has changed since it was opened.
+        """
+        buffer = bytearray(_READ_SIZE)
+        try:
+            while self.readinto(buffer):
+                pass
+            found = os.fstat(self.fileno())
+        except OSError as error:
+            raise source_error(self._path, error) from error
+        opened = self._opened
+        if (opened.st_size, opened.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
+            raise SourceError(
+                f"{self._path} changed while it was read.",
+                "Wait until it is written to the end, then run again.",
+            )
+        return Fingerprint(found.st_size, found.st_mtime_ns, self._hash.hexdigest())
 
 
 def take_fingerprint(path: Path) -> Fingerprint:
-    """Size, time of the last change and XXH3-128 of the bytes on disk; the file is read once, in pieces.
+    """Read a file once, in pieces, and return its fingerprint.
 
     Raises:
         SourceError: It can't be read, or it changes while it is read.
     """
-    hashed, buffer = xxhash.xxh3_128(), memoryview(bytearray(_STEP))
-    with open_raw(path) as raw:
-        try:
-            before = os.fstat(raw.fileno())
-            while count := raw.readinto(buffer):
-                hashed.update(buffer[:count])
-            after = os.fstat(raw.fileno())
-        except OSError as error:
-            raise cannot_read(path, error) from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise SourceError(
-            f"{path} changed while it was read.", "Wait until it is written to the end, then run again."
-        )
-    return Fingerprint(after.st_size, after.st_mtime_ns, hashed.hexdigest())
+    with open_raw(path, HashedFile) as raw:
+        return raw.fingerprint()
 
 
 def is_unchanged(path: Path, seen: Fingerprint) -> bool:
-    """True if the file is the one that ``seen`` was taken of.
+    """Return whether a file is the one that the fingerprint ``seen`` was taken of.
 
     Equal size and time of change are proof enough; with another time, the bytes decide.
 

@@ -1,14 +1,9 @@
-"""Files that are neither CSV nor JSONL, known by how they begin."""
+"""Files in formats that can't be read, recognized by their first bytes."""
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
 from pathlib import Path
 from typing import Final
-
-import orjson
 
 from importer.errors import SourceError
 from importer.source.files import compression_of
@@ -35,18 +30,13 @@ _MAGIC: Final = (
 )
 _COMPRESSED: Final = "It is compressed twice: decompress it once by hand, and give that file."
 
-_EACH: Final = "jq -c '.[]'"
-_ARRAY: Final = re.compile(r'\s*\[\s*[\[\]{"0-9-]')
-_ARRAY_CUT: Final = re.compile(r"\s*\[\s*$")
-_TO_STDOUT: Final = {"gzip": "gzip -dc", "zstd": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
-
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
-_LOOK: Final = 8192
-_MOST: Final = 0.05  # random bytes have 10 % of such controls, text has none
+_SAMPLE_SIZE: Final = 8192  # bytes
+_MAX_CONTROLS: Final = 0.05  # share of the bytes: 10 % of random bytes are such controls, none of text
 
 
-def refuse_other_kinds(path: Path, head: bytes, *, wide: bool) -> None:
-    """Stop at a file that holds no text.
+def refuse_foreign_formats(path: Path, head: bytes, *, wide: bool) -> None:
+    """Refuse a file that holds no text.
 
     Args:
         path: For the message.
@@ -54,99 +44,18 @@ def refuse_other_kinds(path: Path, head: bytes, *, wide: bool) -> None:
         wide: True if the text is known to be UTF-16 or UTF-32, in which NULs are usual.
 
     Raises:
-        SourceError: What it looks like, and what to do.
+        SourceError: What the file looks like, and how to convert it.
     """
     for offset, magic, kind, remedy in _MAGIC:
         if head.startswith(magic, offset):
             raise SourceError(f"{path} looks like {kind}, not like CSV or JSON lines.", remedy)
     if compression_of(head):
         raise SourceError(f"{path} holds compressed data again.", _COMPRESSED)
-    look = head[:_LOOK]
-    if wide or len(look) - len(look.translate(None, _CONTROLS)) <= len(look) * _MOST:
+    sample = head[:_SAMPLE_SIZE]
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    if wide or controls <= len(sample) * _MAX_CONTROLS:
         return
-    if max(look[::2].count(0), look[1::2].count(0)) > len(look) // 4:
-        order = "utf-16-le" if look[1::2].count(0) > look[::2].count(0) else "utf-16-be"
+    if max(sample[::2].count(0), sample[1::2].count(0)) > len(sample) // 4:
+        order = "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
         raise SourceError(f"{path} looks like UTF-16.", f"Say so: --encoding {order}")
     raise SourceError(f"{path} looks like binary data, not like CSV or JSON lines.", _EXPORT)
-
-
-def is_array(text: str) -> bool:
-    """True if a text begins as an array of JSON does."""
-    return bool(_ARRAY.match(text) or _ARRAY_CUT.match(text))
-
-
-def begins_as_json(text: str) -> bool:
-    """True if the first line that isn't blank is JSON, or the ``{`` of an object over several lines."""
-    first = text.lstrip().partition("\n")[0].rstrip()
-    return first == "{" or _is_json(first)
-
-
-def refuse_other_json(path: Path, text: str, compression: str, encoding: str) -> None:
-    """Stop at JSON that isn't one object a line in UTF-8.
-
-    Args:
-        path: For the message.
-        text: How the file begins.
-        compression: As in `Dialect.compression`.
-        encoding: What the file is written in, as far as is known.
-
-    Raises:
-        SourceError: What it is, and the command that makes JSONL of it.
-    """
-    if encoding not in ("utf-8", "ascii"):
-        raise SourceError(
-            f"{path} is JSON in {encoding}; JSON lines are UTF-8.",
-            f"Convert it: {_command(path, compression, f'iconv -f {encoding} -t utf-8')}",
-        )
-    if is_array(text) and not _is_lines(text):
-        raise SourceError(
-            f"{path} is one JSON array, not JSON lines (one object a line).",
-            f"Convert it: {_command(path, compression, _EACH)}",
-        )
-    if text.lstrip().startswith("{") and not _is_lines(text) and _goes_on(text):
-        raise SourceError(
-            f"{path} holds an object of JSON over several lines, not JSON lines (one object a line).",
-            f"Convert it: {_command(path, compression, 'jq -c .')}",
-        )
-
-
-def _is_json(line: str) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def _is_lines(text: str) -> bool:
-    """True if the first line is JSON by itself, and a second one, if any, begins an object."""
-    first, _, rest = text.lstrip().partition("\n")
-    following = rest.lstrip()
-    if first.startswith("["):
-        return _is_json(first) and following.startswith("{")
-    return _is_json(first)
-
-
-def _goes_on(text: str) -> bool:
-    """True if the object with which a text begins ends on a later line."""
-    start = text.lstrip()
-    first = start.partition("\n")[0].rstrip()
-    if first == "{":
-        return True
-    try:
-        _, end = json.JSONDecoder().raw_decode(start)
-    except (ValueError, RecursionError):
-        return False
-    return end > len(first)
-
-
-def _command(path: Path, compression: str, tool: str) -> str:
-    """A shell command that sends a file through a tool."""
-    base = path.with_suffix("") if compression else path
-    made = base.with_suffix(".jsonl")
-    if made == path:
-        made = path.with_suffix(".lines.jsonl")
-    source, target = shlex.quote(str(path)), shlex.quote(str(made))
-    if compression:
-        return f"{_TO_STDOUT[compression]} {source} | {tool} > {target}"
-    return f"{tool} {source} > {target}"

@@ -1,4 +1,4 @@
-"""Names of the columns of a CSV file."""
+"""The names of columns that a header holds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from importer.text import quoted_name
 
 
 def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
-    """The header's names; one that is empty becomes ``column_N``, from 1.
+    """Return the names in a header; an empty one becomes ``column_N``, counted from 1.
+
+    Args:
+        path: For the message.
+        header: The cells of the header.
 
     Raises:
-        SourceError: A name stands more than once.
+        SourceError: A name occurs more than once.
     """
     names = tuple(name or f"column_{number}" for number, name in enumerate(header, 1))
     places: dict[str, list[str]] = {}

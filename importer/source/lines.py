@@ -1,7 +1,7 @@
-"""Physical lines of a source: one by one, or all that a piece of the file holds.
+"""The physical lines of a file: one by one, or in blocks.
 
-A piece is small: what is made of it should still be in the processor's cache when the next step wants it, and
-be so little that its memory isn't asked from the system and given back each time (below 128 kB with glibc).
+A block holds what one read of the file brings. Blocks are small: the next step finds their lines in the
+processor's cache, and their memory stays below the 128 kB above which glibc asks the system for it each time.
 """
 
 from __future__ import annotations
@@ -13,125 +13,124 @@ from collections import deque
 from itertools import repeat
 from typing import AnyStr, Final, Generic
 
-from importer.source.encoding import handler
-
-AT_ONCE: Final = 1 << 15
-"""Bytes of a piece: where a record needs care, those below it in the piece are read one by one, too."""
+READ_SIZE: Final = 1 << 15
+"""Bytes of one read. A record that defers to the slow path takes the rest of its block along."""
 
 
 class Lines(ABC, Generic[AnyStr]):
-    """Lines with their ends; to be read once.
+    """The lines of a file, with their ends; each is read once.
 
     Args:
         file: The decompressed bytes.
         limit: A line of more characters or bytes is never held whole.
 
     Attributes:
-        pieces: How often the file was asked for more.
-        size: Most characters or bytes that the last block can have.
-        clean: True if no line that is held holds a NUL or bytes that can't be decoded (text).
+        reads: How many times the file has been read.
+        block_size: Upper bound of the size of the last block, in characters or bytes.
+        clean: False if a buffered line holds a NUL or bytes that can't be decoded. Always true for bytes.
     """
 
     _EMPTY: AnyStr
     _ENDS: AnyStr | tuple[AnyStr, ...]
 
     def __init__(self, file: io.BufferedIOBase, limit: int) -> None:
-        self.pieces = 0
-        self.size = 0
+        self.reads = 0
+        self.block_size = 0
         self.clean = True
-        self._read = file.read1  # what it has: an error that comes later takes nothing away
+        self._read = file.read1  # returns what there is: an error that comes later loses nothing
         self._limit = limit
-        self._held: deque[AnyStr] = deque()  # whole lines
-        self._held_size = 0  # at most; with what is torn
-        self._torn: list[AnyStr] = []  # parts of the line that isn't whole yet
-        self._torn_size = 0
-        self._torn_is_clean = True
+        self._buffer: deque[AnyStr] = deque()  # whole lines
+        self._buffer_size = 0  # upper bound, the partial line included
+        self._partial: list[AnyStr] = []  # the beginning of a line whose end has not been read yet
+        self._partial_size = 0
+        self._partial_is_clean = True
         self._at_end = False
 
     @property
-    def holds_some(self) -> bool:
-        """True if a line can be had without asking the file."""
-        return bool(self._held)
+    def has_buffered(self) -> bool:
+        """True if the next line can be returned without reading the file."""
+        return bool(self._buffer)
 
     def readline(self, limit: int) -> AnyStr:
-        """The next line, or as much of it as ``limit`` allows; empty at the end, as of any file.
+        """Return the next line, or its first ``limit`` characters or bytes; empty at the end of the file.
 
         Raises:
             SourceError: The file can't be read on.
-            UnicodeError: Its encoding can't be told.
+            UnicodeError: The bytes are not in the encoding at all.
         """
-        held = self._held
-        while not held and self._torn_size < limit and not self._at_end:
-            held.extend(self._next())
-        if held:
-            line = held.popleft()
+        buffer = self._buffer
+        while not buffer and self._partial_size < limit and not self._at_end:
+            buffer.extend(self._next_lines())
+        if buffer:
+            line = buffer.popleft()
             if len(line) > limit:
-                held.appendleft(line[limit:])
+                buffer.appendleft(line[limit:])
         else:
-            line = self._taken_up()
-            self._tear(line[limit:])
+            line = self._pop_partial()
+            self._push_partial(line[limit:])
         line = line[:limit]
-        self._held_size -= len(line)
+        self._buffer_size -= len(line)
         return line
 
-    def block(self, before: list[AnyStr]) -> list[AnyStr]:
-        """The lines that are held, or those of the next piece.
+    def read_block(self, before: list[AnyStr]) -> list[AnyStr]:
+        """Return the buffered lines, or those of the next read.
 
         Args:
-            before: Lines that were read and could not be used without more: they come first.
+            before: Lines of the last block that were not used; the new lines are appended to them.
 
         Returns:
-            Nothing new at the end, nor where a line is too long to be held.
+            No more than ``before`` at the end of the file, and where the next line is too long to be held.
 
         Raises:
             SourceError: The file can't be read on.
-            UnicodeError: Its encoding can't be told.
+            UnicodeError: The bytes are not in the encoding at all.
         """
         lines = before.copy()
-        lines.extend(self._held)
-        self._held.clear()
-        while len(lines) == len(before) and self._torn_size <= self._limit and not self._at_end:
-            lines.extend(self._next())
-        self.size = self._held_size + sum(map(len, before))
-        self._held_size = self._torn_size
+        lines.extend(self._buffer)
+        self._buffer.clear()
+        while len(lines) == len(before) and self._partial_size <= self._limit and not self._at_end:
+            lines.extend(self._next_lines())
+        self.block_size = self._buffer_size + sum(map(len, before))
+        self._buffer_size = self._partial_size
         return lines
 
-    def give_back(self, lines: list[AnyStr]) -> None:
-        """Take back lines that were read last: they are read again."""
-        self._held.extendleft(reversed(lines))
-        self._held_size += sum(map(len, lines))
+    def unread(self, lines: list[AnyStr]) -> None:
+        """Put the lines that were read last back into the buffer."""
+        self._buffer.extendleft(reversed(lines))
+        self._buffer_size += sum(map(len, lines))
 
-    def _next(self) -> list[AnyStr]:
-        """The whole lines of the next piece; at the end, the torn one."""
-        lines, clean = self._piece()
-        self.pieces += 1
-        self.clean = clean and self._torn_is_clean
+    def _next_lines(self) -> list[AnyStr]:
+        """Read the file once; return the lines that are whole now, at its end the partial line as well."""
+        lines, clean = self._read_lines()
+        self.reads += 1
+        self.clean = clean and self._partial_is_clean
         if not lines:
             self._at_end = True
-            return [self._taken_up()] if self._torn_size else []
-        torn = self._EMPTY if lines[-1].endswith(self._ENDS) else lines.pop()
+            return [self._pop_partial()] if self._partial_size else []
+        partial = self._EMPTY if lines[-1].endswith(self._ENDS) else lines.pop()
         if lines:
-            lines[0] = self._taken_up() + lines[0]
-        self._torn_is_clean = clean if lines else self.clean
-        self._tear(torn)
+            lines[0] = self._pop_partial() + lines[0]
+        self._partial_is_clean = clean if lines else self.clean
+        self._push_partial(partial)
         return lines
 
-    def _tear(self, part: AnyStr) -> None:
-        self._torn.append(part)
-        self._torn_size += len(part)
+    def _push_partial(self, part: AnyStr) -> None:
+        self._partial.append(part)
+        self._partial_size += len(part)
 
-    def _taken_up(self) -> AnyStr:
-        """The parts of the torn line as one."""
-        line = self._EMPTY.join(self._torn)
-        self._torn.clear()
-        self._torn_size = 0
+    def _pop_partial(self) -> AnyStr:
+        line = self._EMPTY.join(self._partial)
+        self._partial.clear()
+        self._partial_size = 0
         return line
 
     @abstractmethod
-    def _piece(self) -> tuple[list[AnyStr], bool]:
-        """The lines of what the file gives next, and whether they are clean; none at the end.
+    def _read_lines(self) -> tuple[list[AnyStr], bool]:
+        """Read the file once and split what it returned; no lines at the end of the file.
 
-        The first goes on where the last one ended, and the last may lack its end.
+        Returns:
+            The lines, and whether they are clean. The first continues the last line of the read before, and
+            the last may lack its end.
         """
 
 
@@ -141,70 +140,73 @@ class ByteLines(Lines[bytes]):
     _EMPTY = b""
     _ENDS = b"\n"
 
-    def _piece(self) -> tuple[list[bytes], bool]:
-        data = self._read(AT_ONCE)
-        self._held_size += len(data)
+    def _read_lines(self) -> tuple[list[bytes], bool]:
+        data = self._read(READ_SIZE)
+        self._buffer_size += len(data)
         return io.BytesIO(data).readlines(), True
 
 
 class TextLines(Lines[str]):
-    """Lines of text, which end in LF, CRLF or CR; what can't be decoded is in them as `text` says.
+    """Lines of text, which end in LF, CRLF or CR.
 
-    Bytes are cut into lines several times as fast as text: other encodings are made UTF-8 first.
+    Bytes are split into lines several times as fast as text, so every encoding is made UTF-8 first.
 
     Args:
         file: The decompressed bytes.
-        encoding: As `known_encoding` gives it.
+        encoding: A name that Python's codecs return.
+        errors: The error handler that keeps undecodable bytes, as `encoding.error_handler` names it.
         limit: A line of more characters is never held whole.
     """
 
     _EMPTY = ""
     _ENDS = ("\n", "\r")
 
-    def __init__(self, file: io.BufferedIOBase, encoding: str, limit: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, encoding: str, errors: str, limit: int) -> None:
         super().__init__(file, limit)
         self.encoding = encoding
-        self._other = None if encoding == "utf-8" else _decoder(encoding, handler(encoding))
-        self._escape = handler(encoding) if encoding == "utf-8" else "surrogatepass"
-        self._decoder = _decoder("utf-8", self._escape)
-        self._cr = b""  # held back: the file may go on with its LF
+        is_utf8 = encoding == "utf-8"
+        self._to_utf8 = None if is_utf8 else _decoder(encoding, errors)
+        self._errors = errors if is_utf8 else "surrogatepass"
+        self._decoder = _decoder("utf-8", self._errors)
+        self._cr = b""  # a CR at the end of a read, held back: its LF may follow
 
-    def _piece(self) -> tuple[list[str], bool]:
+    def _read_lines(self) -> tuple[list[str], bool]:
         final = False
         while not final:
-            data = self._read(AT_ONCE)
+            data = self._read(READ_SIZE)
             final = not data
-            if self._other:
-                data = self._other.decode(data, final).encode("utf-8", self._escape)
+            if self._to_utf8:
+                data = self._to_utf8.decode(data, final).encode("utf-8", self._errors)
             data = self._cr + data
-            self._held_size += len(data)
-            lines, clean = self._cut(data, final=final)
+            self._buffer_size += len(data)
+            lines, clean = self._split(data, final=final)
             if lines:
                 return lines, clean
         return [], True
 
-    def _cut(self, data: bytes, *, final: bool) -> tuple[list[str], bool]:
-        """The lines of the next bytes of UTF-8, and whether they are clean."""
+    def _split(self, data: bytes, *, final: bool) -> tuple[list[str], bool]:
+        """Return the lines of the next bytes of UTF-8, and whether they are clean."""
         self._cr = b"\r" if data.endswith(b"\r") and not final else b""
         data = data.removesuffix(self._cr)
         lines = io.BytesIO(data).readlines()
-        # The decoder may hold the beginning of the first line, and will hold that of the next.
-        whole = [] if _has_lone_cr(data, lines) else _texts(lines[1:-1])
-        if not whole:
-            text, clean = self._decoded(data, final=final)
+        # A character may be cut at either end of the data: the decoder holds the part that was read before,
+        # and has to see the end. The lines between the first and the last are whole.
+        middle = [] if _has_lone_cr(data, lines) else _decoded_lines(lines[1:-1])
+        if not middle:
+            text, clean = self._decode(data, final=final)
             return io.StringIO(text, newline="").readlines(), clean
-        first, first_is_clean = self._decoded(lines[0], final=False)
-        last, last_is_clean = self._decoded(lines[-1], final=final)
+        first, first_is_clean = self._decode(lines[0], final=False)
+        last, last_is_clean = self._decode(lines[-1], final=final)
         clean = first_is_clean and last_is_clean and b"\0" not in data
-        return [first, *whole, last], clean
+        return [first, *middle, last], clean
 
-    def _decoded(self, data: bytes, *, final: bool) -> tuple[str, bool]:
-        """The text of the next bytes, and whether it is clean."""
+    def _decode(self, data: bytes, *, final: bool) -> tuple[str, bool]:
+        """Return the text of the next bytes, and whether it is clean."""
         self._decoder.errors = "strict"
         try:
             return self._decoder.decode(data, final), b"\0" not in data
         except UnicodeDecodeError:
-            self._decoder.errors = self._escape
+            self._decoder.errors = self._errors
             return self._decoder.decode(data, final), False
 
 
@@ -213,17 +215,17 @@ def _decoder(encoding: str, errors: str) -> codecs.IncrementalDecoder:
 
 
 def _has_lone_cr(data: bytes, lines: list[bytes]) -> bool:
-    """True if a CR does not stand at the end of a line, ahead of its LF.
+    """Return whether a CR ends a line by itself, without an LF behind it.
 
     Args:
         data: Some text.
-        lines: The same, cut behind each LF.
+        lines: The same text, split behind each LF.
     """
     return b"\r" in data and b"\r" in b"".join(map(bytes.removesuffix, lines, repeat(b"\r\n")))
 
 
-def _texts(lines: list[bytes]) -> list[str]:
-    """Lines of UTF-8 as text; none if one isn't."""
+def _decoded_lines(lines: list[bytes]) -> list[str]:
+    """Return lines of UTF-8 as text; none if one of them is not UTF-8."""
     try:
         return list(map(bytes.decode, lines))
     except UnicodeDecodeError:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from importer.errors import SourceError
-from importer.model import Dialect, Record, Rejection
-from importer.source.blocks import MAX_RECORDS, MAX_SIZE, in_blocks
-from importer.source.encoding import BOM, ignore, known_encoding
-from importer.source.files import cannot_read, open_binary
-from importer.source.formats.csv import LIMIT, CsvReader
-from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
-from importer.source.formats.jsonl import JsonlReader
+from importer.model import Dialect, Fingerprint, Record, Rejection
+from importer.source.files import open_binary, open_raw, source_error
+from importer.source.fingerprint import HashedFile
+from importer.source.formats.format import RecordReader
+from importer.source.formats.registry import FORMATS
 from importer.source.header import column_names
-from importer.source.lines import ByteLines, TextLines
+from importer.source.options import known_encoding
+from importer.source.oversized import OversizedSink, discard
 from importer.text import escaped_cut
 
-_Part = TypeVar("_Part")
+_T = TypeVar("_T")
 
 
 class Source:
@@ -28,16 +29,17 @@ class Source:
     Args:
         path: The file.
         dialect: How its bytes become records.
-        columns: The names that its header has to give (CSV).
-        keep: Gets a record that is too long to hold in pieces (text for CSV, bytes for JSONL), each
-            with the record's row.
+        columns: The names that its header must have (CSV).
+        oversized: Where the bytes of records go that are too long to be held.
+        hashed: True if `fingerprint` will be called: the bytes on disk are hashed as they are read.
 
     Attributes:
         size: Bytes on disk.
-        header: The text of the header as it stands in the file (CSV).
+        reader: What reads the records.
 
     Raises:
         SourceError: It can't be read, or its header names other columns.
+        UsageError: The encoding of the dialect is not known.
     """
 
     def __init__(
@@ -46,28 +48,24 @@ class Source:
         dialect: Dialect,
         columns: tuple[str, ...],
         *,
-        keep: Callable[[int, Any], object] = ignore,
+        oversized: OversizedSink = discard,
+        hashed: bool = False,
     ) -> None:
         self._path = path
-        encoding = known_encoding(dialect.encoding)
-        binary, self._disk = open_binary(path, dialect.compression)
-        self._file = binary
-        self._reader: CsvReader | JsonlReader
-        if not dialect.has_cells:
-            self._reader = JsonlReader(ByteLines(binary, LINE_LIMIT), keep=keep)
-        else:
-            text = TextLines(binary, encoding, LIMIT)
-            width, header = len(columns), dialect.header
-            self._reader = CsvReader(
-                text, dialect.delimiter, width, quote=dialect.quote, header=header, keep=keep
-            )
+        dialect = replace(dialect, encoding=known_encoding(dialect.encoding))
+        self._hashed = open_raw(path, HashedFile) if hashed else None
+        self._file, self._disk = open_binary(path, dialect.compression, self._hashed)
         self.size = self._disk.size
-        self.header = ""
         self._at_end = False
-        self._one_by_one = iter(self._reader)
-        self._items = self._translated(self._one_by_one)
-        if dialect.has_cells and dialect.header:
-            self._read_header(columns)
+        try:
+            self.reader: RecordReader = FORMATS[dialect.format].open_reader(
+                self._file, dialect, columns, oversized
+            )
+            self._check_header(columns)
+        except BaseException:
+            self.close()
+            raise
+        self._items = self._to_the_end(iter(self.reader))
 
     def __enter__(self) -> Self:
         return self
@@ -84,17 +82,27 @@ class Source:
         """Close the file."""
         self._file.close()
 
-    @property
-    def lines(self) -> Sequence[str] | Sequence[bytes]:
-        """The physical lines of the last item, until the next is read; none if it was too long."""
-        return self._reader.lines
-
     def position(self) -> int:
-        """Bytes on disk read so far; never less than before, `size` at the end."""
+        """Return how many bytes on disk have been read; never less than before, `size` at the end."""
         return self.size if self._at_end else min(self._disk.position(), self.size)
 
+    def fingerprint(self) -> Fingerprint:
+        """Return what `take_fingerprint` returns for the file, of the bytes that were read.
+
+        What is left of the file is read first: bytes behind a compressed stream, and records that nobody
+        asked for. Call it once the records are read, before the source is closed: no record can be read
+        after it.
+
+        Raises:
+            SourceError: The file can't be read, or it has changed since it was opened.
+            ValueError: The source was opened without ``hashed``, or is closed.
+        """
+        if self._hashed is None:
+            raise ValueError("the source was not opened with hashed=True")
+        return self._hashed.fingerprint()
+
     def items(self) -> Iterator[Record | Rejection]:
-        """Records and rejections, one by one.
+        """Yield the records and rejections one by one.
 
         Raises:
             SourceError: The file can't be read on.
@@ -102,77 +110,53 @@ class Source:
         return self._items
 
     def chunks(self) -> Iterator[Sequence[Record | Rejection]]:
-        """What `items` gives, many at once: lists of `MOST` at most, or a `speedups.Block`.
+        """Yield the records and rejections that are left, many at once: lists or `speedups.Block`.
 
-        What was read before an error comes first.
+        Those that were read before an error come first.
 
         Raises:
             SourceError: The file can't be read on.
         """
-        chunk: list[Record | Rejection] = []
-        size = 0
-        try:
-            for items, item_size in self._translated(in_blocks(self._reader, self._one_by_one)):
-                if not isinstance(items, list):
-                    if chunk:
-                        yield chunk
-                        chunk, size = [], 0
-                    if items:
-                        yield items
-                    continue
-                chunk += items
-                size += item_size
-                while len(chunk) >= MAX_RECORDS:
-                    yield chunk[:MAX_RECORDS]
-                    chunk, size = chunk[MAX_RECORDS:], 0
-                if chunk and size >= MAX_SIZE:
-                    yield chunk
-                    chunk, size = [], 0
-        except SourceError:
-            if chunk:
-                yield chunk
-            raise
-        if chunk:
-            yield chunk
+        return self._to_the_end(self.reader.chunks())
 
-    def _translated(self, parts: Iterator[_Part]) -> Iterator[_Part]:
-        try:
-            yield from parts
-        except (SourceError, UnicodeError) as error:
-            cause = error if isinstance(error, SourceError) else cannot_read(self._path, error)
-            row = max(self._reader.row, 0)
-            raise SourceError(f"{cause.message} {row:,} records were read before.", cause.remedy) from error
+    def _to_the_end(self, items: Iterator[_T]) -> Iterator[_T]:
+        with self._errors_explained():
+            yield from items
         self._at_end = True
 
-    def _read_header(self, columns: tuple[str, ...]) -> None:
-        """Take the header off, and make sure that it is the one that the reading was made for."""
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        """Turn an error of reading into a `SourceError` that counts the records before it."""
         try:
-            item = next(self._items, None)
-            cells = item.values if isinstance(item, Record) else ()
-            found = column_names(self._path, tuple(cells))
-        except SourceError:
-            self.close()
-            raise
-        if found != columns:
-            self.close()
+            yield
+        except (SourceError, UnicodeError) as error:
+            cause = error if isinstance(error, SourceError) else source_error(self._path, error)
+            row = max(self.reader.row, 0)
+            raise SourceError(f"{cause.message} {row:,} records were read before.", cause.remedy) from error
+
+    def _check_header(self, columns: tuple[str, ...]) -> None:
+        """Read the header, if there is one, and check that it names the columns of the reading."""
+        with self._errors_explained():
+            cells = self.reader.read_header()
+        if cells is not None and column_names(self._path, cells) != columns:
             raise SourceError(
                 f"{self._path}: the header doesn't name the expected {len(columns)} columns "
                 f"({escaped_cut(', '.join(columns))}).",
                 "Give the file that these columns were taken from.",
             )
-        mark = BOM if self._reader.bom else ""
-        self.header = mark + "".join(map(str, self._reader.lines))
 
 
-def open_source(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Source:
-    """A source that is ready to be read.
+def open_source(path: Path, dialect: Dialect, columns: tuple[str, ...], *, hashed: bool = False) -> Source:
+    """Return a source that is ready to be read.
 
     Args:
         path: The file.
-        dialect: As `detect` found it or the manifest holds it.
+        dialect: As `detect_source` found it or the manifest holds it.
         columns: Likewise.
+        hashed: True if `Source.fingerprint` will be called.
 
     Raises:
         SourceError: It can't be read, or its header names other columns.
+        UsageError: The encoding of the dialect is not known.
     """
-    return Source(path, dialect, columns)
+    return Source(path, dialect, columns, hashed=hashed)

@@ -1,4 +1,4 @@
-"""Standard input to a file, so that it can be read more than once."""
+"""Standard input written to a file, so that it can be read more than once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import BinaryIO, Final
 
 from importer.errors import SourceError, StorageError
 
-_STEP: Final = 1 << 20
+_READ_SIZE: Final = 1 << 20  # bytes
 
 
 def spool_stream(stream: BinaryIO, path: Path) -> None:
-    """Write all of a stream to a file that only its owner may read; it appears whole or not at all.
+    """Write all of a stream to a file that only its owner may read. The file appears whole or not at all.
 
     Raises:
         SourceError: The stream can't be read, or there is nothing in it.
@@ -28,7 +28,7 @@ def spool_stream(stream: BinaryIO, path: Path) -> None:
                 out.flush()
                 os.fsync(out.fileno())
             part.replace(path)
-            _sync_folder(path.parent)
+            _sync_directory(path.parent)
         except OSError as error:
             raise StorageError(
                 f"Standard input can't be kept in {path}: {error.strerror or error}.",
@@ -50,14 +50,14 @@ def _copy(stream: BinaryIO, out: BinaryIO) -> None:
 
 def _read(stream: BinaryIO) -> bytes:
     try:
-        return stream.read(_STEP)
+        return stream.read(_READ_SIZE)
     except OSError as error:
         raise SourceError(f"Standard input can't be read: {error.strerror or error}.") from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def _sync_directory(directory: Path) -> None:
+    """Make a rename in a directory survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

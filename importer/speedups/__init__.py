@@ -1,16 +1,16 @@
-"""The fast path of a record, compiled. Everything here may be missing; then the slow path is the only one.
+"""The fast path of a record, compiled. All of it is optional: without it, every record takes the slow path.
 
-A block of the file's bytes becomes records, and records become events, without an object for each cell. No
-rule is written here: limits, words and judgements come in from `importer.events.fast_mapper`. Where a
-record leaves any doubt, this package defers to the slow path, which is Python and holds every rule. With
-and without this package, a file makes the same events, ids and results.
+A `Block` finds the records in some bytes of a file, and `BlockMapper` maps them to events, without an
+object for each cell. No rule and no message is written here: they come in a `plan.MappingPlan`. A record of
+which the compiled code is not sure is deferred to the slow path, which is Python and holds every rule. With
+and without this package, a file becomes the same events, ids and results.
 """
 
 from __future__ import annotations
 
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
-    from importer.speedups.maker import FIELDS, FITS, ODD, RESERVED, Maker
+    from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -19,16 +19,4 @@ except ImportError as error:
 else:
     COMPILED = True
 
-__all__ = [
-    "COMPILED",
-    "FIELDS",
-    "FITS",
-    "NO_QUOTE",
-    "ODD",
-    "RESERVED",
-    "Block",
-    "Maker",
-    "Times",
-    "cut_csv",
-    "cut_lines",
-]
+__all__ = ["COMPILED", "NO_QUOTE", "Block", "BlockMapper", "Times", "cut_csv", "cut_lines"]

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 cdef struct Span:
     int32_t start
     int32_t size
-    int32_t doubled  # quotes in it of which two stand for one
+    int32_t doubled  # doubled quotes in it
 
 
 cdef class Block:
@@ -15,7 +15,7 @@ cdef class Block:
     cdef Span* spans  # of each cell of each record (CSV), or of each line
     cdef int64_t* lines
     cdef int quote
-    cdef Py_ssize_t _room
+    cdef Py_ssize_t _capacity
     cdef object _read
 
     cdef int grow(self) except -1

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Where records stand in a block of bytes."""
+"""Blocks: the records of some lines of a file, as places in its bytes."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -11,14 +11,14 @@ from importer.speedups.canonical cimport DIGITS, end_of_decimal
 from importer.model import Record
 
 cdef enum:
-    MOST_BYTES = 0x7FFFFFFF  # that a span can tell
+    MOST_BYTES = 0x7FFFFFFF  # that a span can address
 
 NO_QUOTE = 256
-"""In place of a character, where nothing encloses a cell: no byte is that."""
+"""In place of the quote character if nothing encloses a cell: no byte has this value."""
 
 
 cdef class Block:
-    """Records of whole lines, made where somebody asks for them; a sequence.
+    """A sequence of the records in some whole lines. Each is made when it is asked for.
 
     Attributes:
         data: The lines, UTF-8.
@@ -35,21 +35,21 @@ cdef class Block:
         PyMem_Free(self.lines)
 
     cdef int grow(self) except -1:
-        """Have room for one more record."""
-        cdef Py_ssize_t room
+        """Make space for one more record."""
+        cdef Py_ssize_t capacity
         cdef void* new
-        if self.count < self._room:
+        if self.count < self._capacity:
             return 0
-        room = max(256, 2 * self._room)
-        new = PyMem_Realloc(self.spans, room * max(self.width, 1) * sizeof(Span))
+        capacity = max(256, 2 * self._capacity)
+        new = PyMem_Realloc(self.spans, capacity * max(self.width, 1) * sizeof(Span))
         if new == NULL:
             raise MemoryError
         self.spans = <Span*> new
-        new = PyMem_Realloc(self.lines, room * sizeof(int64_t))
+        new = PyMem_Realloc(self.lines, capacity * sizeof(int64_t))
         if new == NULL:
             raise MemoryError
         self.lines = <int64_t*> new
-        self._room = room
+        self._capacity = capacity
         return 0
 
     cdef str text(self, Span* span):
@@ -90,10 +90,10 @@ cdef class Block:
 
 
     def survey(self, int cell):
-        """Return how many cells of a column are filled (CSV), and what they surely all are.
+        """Return how many cells of a column are filled (CSV), and the type that all of them surely have.
 
-        That is ``integer``, ``number`` (an integer or a decimal, as JSON writes them) or nothing, if it
-        can't be told or is something else.
+        The type is ``integer``, ``number`` (an integer or a decimal, as JSON writes them), or empty if it is
+        another or not sure.
         """
         cdef const char* base = PyBytes_AS_STRING(self.data)
         cdef Span* span
@@ -128,10 +128,10 @@ cdef int kind_of(const char* text, Py_ssize_t size) noexcept:
 
 
 def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line):
-    """Cut whole lines of CSV into records, as far as these can be told without care.
+    """Cut whole lines of CSV into records, up to the first one that a strict reader must look at.
 
-    They are those of `csv.reader` in its strict mode, as far as they have the right number of cells. A CR that
-    does not stand ahead of its LF takes care.
+    The records are those of `csv.reader` in its strict mode. Cutting stops ahead of a record with another number of
+    cells, with a quote out of place, or with a CR that no LF follows.
 
     Args:
         data: UTF-8 without NUL; the last line may lack its end.
@@ -142,8 +142,8 @@ def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t
         line: Number of the first line.
 
     Returns:
-        The block; how many lines it took; and True if the record below it takes care, False if more of the
-        file may do.
+        The block; how many lines it took; and True if the record below it must be read by the slow path, False
+        if that record is whole or only needs more of the file.
     """
     cdef Block block = Block.__new__(Block)
     cdef const char* base = PyBytes_AS_STRING(data)

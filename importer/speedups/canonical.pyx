@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""JSON in its one form: as orjson writes what `importer.events.types.canonical` makes, keys sorted.
+"""JSON in canonical form: as orjson writes what `importer.events.canonical` returns, with sorted keys.
 
-What is read here is UTF-8 that was checked. What is no JSON, or would not be written here as it is there, is
-said to take care: the functions that read return NULL for it.
+The input is valid UTF-8. A function that reads returns NULL for what is no JSON, and for what it can't surely
+write as orjson would: the record is deferred to the slow path.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.string cimport memchr, memcmp
 
 cdef enum:
-    DEEPEST = 8  # arrays and objects in one another
+    DEEPEST = 8  # arrays and objects inside one another
     MOST_NESTED = 64  # keys of a nested object
 
 cdef enum:  # what a byte is within a string of JSON
@@ -32,7 +32,7 @@ KIND[c"\\"] = BACKSLASH
 SHORT[c"\b"], SHORT[c"\t"], SHORT[c"\n"], SHORT[c"\f"], SHORT[c"\r"] = c"b", c"t", c"n", c"f", c"r"
 
 
-cdef class Room:
+cdef class Buffer:
     def __cinit__(self):
         self.base = self.at = NULL
         self.size = 0
@@ -40,8 +40,8 @@ cdef class Room:
     def __dealloc__(self):
         PyMem_Free(self.base)
 
-    cdef int ask(self, Py_ssize_t more) except -1:
-        """Have room for so many bytes more; what was written may move."""
+    cdef int reserve(self, Py_ssize_t more) except -1:
+        """Make space for so many bytes more; what was written may move."""
         cdef Py_ssize_t used = self.at - self.base
         cdef Py_ssize_t size = 2 * (used + more)
         cdef char* new
@@ -58,7 +58,7 @@ cdef class Room:
 
 
 cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept:
-    """True if some UTF-8 has more characters than that."""
+    """Return whether a text has more characters than ``most``."""
     cdef Py_ssize_t n, count = 0
     if size <= most:
         return False
@@ -67,47 +67,47 @@ cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
     return count > most
 
 
-cdef inline void put_escaped(Room room, uint8_t c) noexcept:
+cdef inline void put_escaped(Buffer out, uint8_t c) noexcept:
     """Write a character of ASCII as it stands in a string of JSON: six bytes at most."""
     if KIND[c] == PLAIN:
-        room.at[0] = c
-        room.at += 1
+        out.at[0] = c
+        out.at += 1
         return
-    room.at[0] = c"\\"
+    out.at[0] = c"\\"
     if KIND[c] != CONTROL:
-        room.at[1] = c
-        room.at += 2
+        out.at[1] = c
+        out.at += 2
     elif SHORT[c]:
-        room.at[1] = SHORT[c]
-        room.at += 2
+        out.at[1] = SHORT[c]
+        out.at += 2
     else:
-        room.at[1], room.at[2], room.at[3] = c"u", c"0", c"0"
-        room.at[4], room.at[5] = HEX[c >> 4], HEX[c & 15]
-        room.at += 6
+        out.at[1], out.at[2], out.at[3] = c"u", c"0", c"0"
+        out.at[4], out.at[5] = HEX[c >> 4], HEX[c & 15]
+        out.at += 6
 
 
-cdef void put_text(Room room, const char* text, Py_ssize_t size, int quote) noexcept:
+cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept:
     """Write a text as a string of JSON.
 
     Args:
-        room: For six times its size, and two bytes.
+        out: Has space for six times the size of the text, and two bytes.
         text: UTF-8.
         size: Its bytes.
-        quote: What stands twice in it where it is meant once; no byte if nothing does.
+        quote: The quote that is doubled in it; -1 if none is.
     """
     cdef const char* p = text
     cdef const char* end = text + size
     cdef const char* start
-    room.put('"', 1)
+    out.put('"', 1)
     while p < end:
         start = p
         while p < end and KIND[<uint8_t> p[0]] == PLAIN and p[0] != quote:
             p += 1
-        room.put(start, p - start)
+        out.put(start, p - start)
         if p < end:
-            put_escaped(room, p[0])
+            put_escaped(out, p[0])
             p += 2 if p[0] == quote else 1
-    room.put('"', 1)
+    out.put('"', 1)
 
 
 cdef int hex_of(const char* p) noexcept:
@@ -123,7 +123,7 @@ cdef int hex_of(const char* p) noexcept:
     return value
 
 
-cdef const char* put_unicode(Room room, const char* p, const char* end) noexcept:
+cdef const char* put_unicode(Buffer out, const char* p, const char* end) noexcept:
     """Write the character that an escape means, behind its backslash and u (RFC 8259, section 7).
 
     Returns:
@@ -137,14 +137,14 @@ cdef const char* put_unicode(Room room, const char* p, const char* end) noexcept
     if code < 0 or 0xDC00 <= code <= 0xDFFF:
         return NULL
     if code < 0x80:
-        put_escaped(room, code)
+        put_escaped(out, code)
     elif code < 0x800:
-        room.at[0], room.at[1] = <char> (0xC0 | code >> 6), <char> (0x80 | (code & 0x3F))
-        room.at += 2
+        out.at[0], out.at[1] = <char> (0xC0 | code >> 6), <char> (0x80 | (code & 0x3F))
+        out.at += 2
     elif code < 0xD800 or code > 0xDFFF:
-        room.at[0], room.at[1] = <char> (0xE0 | code >> 12), <char> (0x80 | (code >> 6 & 0x3F))
-        room.at[2] = <char> (0x80 | (code & 0x3F))
-        room.at += 3
+        out.at[0], out.at[1] = <char> (0xE0 | code >> 12), <char> (0x80 | (code >> 6 & 0x3F))
+        out.at[2] = <char> (0x80 | (code & 0x3F))
+        out.at += 3
     else:
         if end - p < 6 or p[0] != c"\\" or p[1] != c"u":
             return NULL
@@ -153,13 +153,13 @@ cdef const char* put_unicode(Room room, const char* p, const char* end) noexcept
             return NULL
         code = 0x10000 + (code - 0xD800 << 10) + low - 0xDC00
         p += 6
-        room.at[0], room.at[1] = <char> (0xF0 | code >> 18), <char> (0x80 | (code >> 12 & 0x3F))
-        room.at[2], room.at[3] = <char> (0x80 | (code >> 6 & 0x3F)), <char> (0x80 | (code & 0x3F))
-        room.at += 4
+        out.at[0], out.at[1] = <char> (0xF0 | code >> 18), <char> (0x80 | (code >> 12 & 0x3F))
+        out.at[2], out.at[3] = <char> (0x80 | (code >> 6 & 0x3F)), <char> (0x80 | (code & 0x3F))
+        out.at += 4
     return p
 
 
-cdef const char* put_string(Room room, const char* p, const char* end, Py_ssize_t most) noexcept:
+cdef const char* put_string(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept:
     """Write a string of JSON, behind its first quote: no longer than it is.
 
     Returns:
@@ -169,32 +169,32 @@ cdef const char* put_string(Room room, const char* p, const char* end, Py_ssize_
     cdef const char* start
     cdef Py_ssize_t first
     cdef char c
-    room.put('"', 1)
-    first = room.used()
+    out.put('"', 1)
+    first = out.used()
     while True:
         start = p
         while p < end and KIND[<uint8_t> p[0]] == PLAIN:
             p += 1
-        room.put(start, p - start)
+        out.put(start, p - start)
         if p == end:
             return NULL
         c = p[0]
         p += 1
         if c == c'"':
-            if is_longer(room.base + first, room.used() - first, most):
+            if is_longer(out.base + first, out.used() - first, most):
                 return NULL
-            room.put('"', 1)
+            out.put('"', 1)
             return p
         if c != c"\\" or p == end:
             return NULL
         c = p[0]
         p += 1
         if c == c'"' or c == c"\\" or c == c"/":
-            put_escaped(room, c)
+            put_escaped(out, c)
         elif c == c"n" or c == c"t" or c == c"r" or c == c"b" or c == c"f":
-            room.put(p - 2, 2)
+            out.put(p - 2, 2)
         elif c == c"u":
-            p = put_unicode(room, p, end)
+            p = put_unicode(out, p, end)
             if p == NULL:
                 return NULL
         else:
@@ -204,7 +204,7 @@ cdef const char* put_string(Room room, const char* p, const char* end, Py_ssize_
 # ── numbers ──────────────────────────────────────────────────────────────────────────────────────
 
 
-cdef void put_integer(Room room, int64_t number) noexcept:
+cdef void put_integer(Buffer out, int64_t number) noexcept:
     """Write an integer: twenty bytes at most."""
     cdef char[20] digits
     cdef int n = 20
@@ -218,7 +218,7 @@ cdef void put_integer(Room room, int64_t number) noexcept:
     if number < 0:
         n -= 1
         digits[n] = c"-"
-    room.put(digits + n, 20 - n)
+    out.put(digits + n, 20 - n)
 
 
 cdef const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept:
@@ -245,19 +245,19 @@ cdef const char* end_of_decimal(const char* p, const char* end, const char** poi
     return p
 
 
-cdef const char* put_number(Room room, const char* p, const char* end, Py_ssize_t most) noexcept:
+cdef const char* put_number(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept:
     """Write a number of JSON, if it is an integer or a short decimal: no longer than it is.
 
     A decimal of so few digits is what the shortest text of its double says, but for zeros at its end.
 
     Args:
-        room: As everywhere.
+        out: Has space for the text of the number.
         p: Where it begins.
         end: Of the text.
         most: Digits that an integer may have.
 
     Returns:
-        Where it ends; NULL if it is none or takes care.
+        Where it ends; NULL to defer the record.
     """
     cdef const char* start = p
     cdef const char* whole = p + (p < end and p[0] == c"-")
@@ -282,7 +282,7 @@ cdef const char* put_number(Room room, const char* p, const char* end, Py_ssize_
                 return NULL  # a zero with a sign
         elif last - point > 4 and memcmp(point, ".0000", 5) == 0:
             return NULL  # so small that it may be written otherwise
-    room.put(start, last - start)
+    out.put(start, last - start)
     return p
 
 
@@ -293,17 +293,17 @@ cdef const char* end_of_number(const char* p, const char* end) noexcept:
     return p
 
 
-cdef const char* put_other_number(
-    Room room, const char* p, const char* end, PyObject* number_of
+cdef const char* put_encoded_number(
+    Buffer out, const char* p, const char* end, PyObject* encode_number
 ) except? NULL:
-    """Write a number as ``number_of`` says; returns where it ends, NULL if it takes care."""
+    """Write a number as ``encode_number`` says; return where it ends; NULL to defer the record."""
     cdef const char* start = p
     p = end_of_number(p, end)
-    found = (<object> number_of)(PyBytes_FromStringAndSize(start, p - start))
+    found = (<object> encode_number)(PyBytes_FromStringAndSize(start, p - start))
     if found is None:
         return NULL
-    room.ask(PyBytes_GET_SIZE(found) + (end - p))  # it may be longer than it was
-    room.put(PyBytes_AS_STRING(found), PyBytes_GET_SIZE(found))
+    out.reserve(PyBytes_GET_SIZE(found) + (end - p))  # it may be longer than it was
+    out.put(PyBytes_AS_STRING(found), PyBytes_GET_SIZE(found))
     return p
 
 
@@ -311,12 +311,12 @@ cdef const char* put_other_number(
 
 
 cdef const char* put_value(
-    Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
 ) except? NULL:
     """Write a value of JSON.
 
     Args:
-        room: For all that is left of the text.
+        out: Has space for all that is left of the text.
         p: Where the value begins.
         end: Of the text.
         limits: What it may be.
@@ -324,49 +324,49 @@ cdef const char* put_value(
         deep: Arrays and objects in which it stands.
 
     Returns:
-        Where it ends; NULL if it is none, beyond a limit, or takes care.
+        Where it ends; NULL to defer the record: no JSON, beyond a limit, or in a form that is not known.
     """
     cdef const char* stop
     if p == end:
         return NULL
     if p[0] == c'"':
-        return put_string(room, p + 1, end, limits.text)
+        return put_string(out, p + 1, end, limits.text)
     if p[0] == c"-" or c"0" <= p[0] <= c"9":
-        stop = put_number(room, p, end, WHOLE_DIGITS)
+        stop = put_number(out, p, end, WHOLE_DIGITS)
         if stop == NULL:
-            stop = put_other_number(room, p, end, limits.number_of)
+            stop = put_encoded_number(out, p, end, limits.encode_number)
         return stop
     if p[0] == c"[" and deep < DEEPEST:
-        return put_array(room, p + 1, end, limits, objects, deep + 1)
+        return put_array(out, p + 1, end, limits, objects, deep + 1)
     if p[0] == c"{" and deep < DEEPEST and objects < limits.nesting:
-        return put_object(room, p + 1, end, limits, objects + 1, deep + 1)
+        return put_object(out, p + 1, end, limits, objects + 1, deep + 1)
     if end - p >= 4 and (memcmp(p, "true", 4) == 0 or memcmp(p, "null", 4) == 0):
-        room.put(p, 4)
+        out.put(p, 4)
         return p + 4
     if end - p >= 5 and memcmp(p, "false", 5) == 0:
-        room.put(p, 5)
+        out.put(p, 5)
         return p + 5
     return NULL
 
 
 cdef const char* put_array(
-    Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
 ) except? NULL:
     """Write an array, behind its bracket; as `put_value`."""
     cdef Py_ssize_t count
-    room.put("[", 1)
-    p = blanks(p, end)
+    out.put("[", 1)
+    p = skip_blanks(p, end)
     if p < end and p[0] == c"]":
-        room.put("]", 1)
+        out.put("]", 1)
         return p + 1
     for count in range(limits.elements):
-        p = put_value(room, blanks(p, end), end, limits, objects, deep)
+        p = put_value(out, skip_blanks(p, end), end, limits, objects, deep)
         if p == NULL:
             return NULL
-        p = blanks(p, end)
+        p = skip_blanks(p, end)
         if p == end or (p[0] != c"," and p[0] != c"]"):
             return NULL
-        room.put(p, 1)
+        out.put(p, 1)
         p += 1
         if (p - 1)[0] == c"]":
             return p
@@ -374,57 +374,57 @@ cdef const char* put_array(
 
 
 cdef const char* put_object(
-    Room room, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
 ) except? NULL:
     """Write an object, behind its brace; as `put_value`."""
-    cdef Member[MOST_NESTED] members
+    cdef KeyValue[MOST_NESTED] members
     cdef Py_ssize_t count, first
-    room.put("{", 1)
-    first = room.used()
-    p = blanks(p, end)
+    out.put("{", 1)
+    first = out.used()
+    p = skip_blanks(p, end)
     if p < end and p[0] == c"}":
-        room.put("}", 1)
+        out.put("}", 1)
         return p + 1
     for count in range(min(limits.keys, MOST_NESTED)):
         p = read_key(p, end, &members[count])
         if p == NULL:
             return NULL
-        put_key(room, &members[count])
-        p = put_value(room, p, end, limits, objects, deep)
+        put_key(out, &members[count])
+        p = put_value(out, p, end, limits, objects, deep)
         if p == NULL:
             return NULL
-        members[count].size = room.used() - members[count].start
-        p = blanks(p, end)
+        members[count].size = out.used() - members[count].start
+        p = skip_blanks(p, end)
         if p == end or (p[0] != c"," and p[0] != c"}"):
             return NULL
-        room.put(p, 1)
+        out.put(p, 1)
         p += 1
         if (p - 1)[0] == c"}":
-            return p if arrange(room, members, count + 1, first) else NULL
+            return p if reorder(out, members, count + 1, first) else NULL
     return NULL
 
 
-cdef bint arrange(Room room, Member* members, Py_ssize_t count, Py_ssize_t first) except -1:
+cdef bint reorder(Buffer out, KeyValue* members, Py_ssize_t count, Py_ssize_t first) except -1:
     """Bring the members of what was written last into order; False if two have one key."""
-    cdef Py_ssize_t n, size = room.used() - first
+    cdef Py_ssize_t n, size = out.used() - first
     cdef char* copy
     cdef char* at
     for n in range(1, count):
-        if compare(&members[n - 1], &members[n]) >= 0:
+        if compare_keys(&members[n - 1], &members[n]) >= 0:
             break
     else:
         return True
-    if not sort(members, count):
+    if not sort_by_key(members, count):
         return False
     copy = at = <char*> PyMem_Malloc(size)
     if copy == NULL:
         raise MemoryError
     for n in range(count):
-        memcpy(at, room.base + members[n].start, members[n].size)
+        memcpy(at, out.base + members[n].start, members[n].size)
         at += members[n].size
         at[0] = c","
         at += 1
-    memcpy(room.base + first, copy, size - 1)  # the brace behind them stays
+    memcpy(out.base + first, copy, size - 1)  # the brace behind them stays
     PyMem_Free(copy)
     return True
 
@@ -439,57 +439,57 @@ cdef const char* end_of_key(const char* p, const char* end) noexcept:
     return p if p < end and p[0] == c'"' else NULL
 
 
-cdef const char* read_key(const char* p, const char* end, Member* member) noexcept:
+cdef const char* read_key(const char* p, const char* end, KeyValue* member) noexcept:
     """Read the key of an object's next member.
 
     Returns:
-        Where its value begins; NULL if there is none or it takes care.
+        Where its value begins; NULL to defer the record.
     """
     cdef const char* stop
-    p = blanks(p, end)
+    p = skip_blanks(p, end)
     if p == end or p[0] != c'"':
         return NULL
     stop = end_of_key(p + 1, end)
     if stop == NULL:
         return NULL
     set_key(member, p + 1, stop - p - 1)
-    p = blanks(stop + 1, end)
-    return blanks(p + 1, end) if p < end and p[0] == c":" else NULL
+    p = skip_blanks(stop + 1, end)
+    return skip_blanks(p + 1, end) if p < end and p[0] == c":" else NULL
 
 
-cdef void put_key(Room room, Member* member) noexcept:
+cdef void put_key(Buffer out, KeyValue* member) noexcept:
     """Write a key that was read, and note where its member starts."""
-    member.start = room.used()
-    room.put(member.key - 1, member.key_size + 2)
-    room.put(":", 1)
+    member.start = out.used()
+    out.put(member.key - 1, member.key_size + 2)
+    out.put(":", 1)
 
 
-cdef void set_key(Member* member, const char* key, Py_ssize_t size) noexcept:
-    cdef uint64_t first = 0
+cdef void set_key(KeyValue* member, const char* key, Py_ssize_t size) noexcept:
+    cdef uint64_t leading = 0
     cdef Py_ssize_t n
     for n in range(8):
-        first = first << 8 | (<uint8_t> key[n] if n < size else 0)
-    member.key, member.key_size, member.first = key, size, first
+        leading = leading << 8 | (<uint8_t> key[n] if n < size else 0)
+    member.key, member.key_size, member.leading = key, size, leading
 
 
-cdef inline Py_ssize_t compare(const Member* one, const Member* other) noexcept:
+cdef inline Py_ssize_t compare_keys(const KeyValue* one, const KeyValue* other) noexcept:
     """Return less than 0, 0 or more: how two keys stand to each other by their code points."""
     cdef int found
-    if one.first != other.first:
-        return -1 if one.first < other.first else 1
+    if one.leading != other.leading:
+        return -1 if one.leading < other.leading else 1
     found = memcmp(one.key, other.key, min(one.key_size, other.key_size))
     return found if found else one.key_size - other.key_size
 
 
-cdef bint sort(Member* members, Py_ssize_t count) noexcept:
+cdef bint sort_by_key(KeyValue* members, Py_ssize_t count) noexcept:
     """Sort by the keys; False if two are the same."""
     cdef Py_ssize_t n, at, found
-    cdef Member member
+    cdef KeyValue member
     for n in range(1, count):
         member = members[n]
         at = n
         while at > 0:
-            found = compare(&members[at - 1], &member)
+            found = compare_keys(&members[at - 1], &member)
             if found == 0:
                 return False
             if found < 0:

@@ -20,7 +20,7 @@ cdef class Times:
     cdef int unit_count
     cdef object start_of
     cdef dict starts
-    cdef char[2 * LONGEST] hour  # or the minute that was asked for last
+    cdef char[2 * LONGEST] hour  # the hour, or the minute, that was read last
     cdef Py_ssize_t hour_size, hour_whole
     cdef int64_t hour_start
     cdef int form  # of the time that was read last

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The usual times: epochs, and ISO 8601 with seconds."""
+"""Times in the usual forms: epochs, and ISO 8601 with seconds."""
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -15,21 +15,21 @@ cdef enum:
     HOUR = 14  # "2024-05-01T10:"
     MINUTE = 17
     SECOND = 19
-    MOST_KNOWN = 10_000
+    CACHE_SIZE = 10_000
 
 # In the year 2255: what is added to it still fits 64 bits.
 LATEST = 9_000_000_000_000_000_000
 
 
 cdef class Times:
-    """Reads times of which only the digits are new.
+    """Reads times. When an hour starts is asked once; the minutes and seconds in it are added.
 
     Args:
-        units: Of epochs: the name of the form, the lowest, the first that is none, and the nanoseconds of one.
-        forms: Names of ISO 8601 with a zone and without one.
-        start_of: Gives the nanoseconds since the epoch at which an hour starts, or a minute where no zone is
-            written (clocks may be changed), from what stands ahead of the minutes, or the seconds, and what
-            stands behind the seconds; None if not all of it is read alike.
+        units: The units of epochs: `importer.events.times.EpochUnit`.
+        forms: The names of ISO 8601 with a zone and without one.
+        start_of: Returns when an hour starts, or a minute where no zone is written (clocks may change within
+            an hour), in nanoseconds since the epoch. Its arguments are the text ahead of the minutes (or of the
+            seconds) and the zone. None if the hour has times that are not read in one way.
     """
 
     def __init__(self, *, units, forms, start_of):
@@ -45,11 +45,11 @@ cdef class Times:
         self.hour_size = self.hour_whole = 0
 
     def read(self, values not None, forms not None):
-        """Return the nanoseconds since the epoch of each value, and None for one that isn't known here.
+        """Return the nanoseconds since the epoch of each value, and None for one that is not in a usual form.
 
         Args:
-            values: Texts; all else isn't known here.
-            forms: Is counted on by the form in which each is written.
+            values: Texts; for all other values the result is None.
+            forms: Gets the number of times that are written in each form, added to what it holds.
         """
         cdef int[FORMS] counts
         cdef Py_ssize_t n, size
@@ -74,7 +74,7 @@ cdef class Times:
         return instants
 
     cdef int64_t instant(self, const char* text, Py_ssize_t size) except? -1:
-        """Return the nanoseconds since the epoch; -1 if they aren't known here, or there are less than none."""
+        """Return the nanoseconds since the epoch; -1 if the form is not known, or before the epoch."""
         if SECOND <= size <= LONGEST and text[4] == c"-":
             return self.clock(text, size)
         return self.epoch(text, size)
@@ -95,7 +95,7 @@ cdef class Times:
         return -1
 
     cdef int64_t clock(self, const char* text, Py_ssize_t size) except? -1:
-        """Read ISO 8601 with seconds: when its hour or minute starts is asked for, the rest is added."""
+        """Read ISO 8601 with seconds: the start of its hour or minute, to which the rest is added."""
         cdef Py_ssize_t at = SECOND, n, digits = 0
         cdef int64_t fraction = 0, start
         cdef int minute, second
@@ -128,7 +128,7 @@ cdef class Times:
         return -1 if start < 0 else start + second * <int64_t> NS_PER_S + fraction
 
     cdef int64_t start(self, const char* head, Py_ssize_t whole, const char* zone, Py_ssize_t size) except? -1:
-        """Return when an hour or a minute starts; -1 if that isn't known, or lies before the epoch."""
+        """Return when an hour or a minute starts; -1 if ``start_of`` returns None, or before the epoch."""
         cdef bytes key
         if (
             whole == self.hour_whole
@@ -143,7 +143,7 @@ cdef class Times:
             found = self.start_of(
                 PyUnicode_DecodeUTF8(head, whole, NULL), PyUnicode_DecodeUTF8(zone, size, NULL)
             )
-            if len(self.starts) > MOST_KNOWN:
+            if len(self.starts) > CACHE_SIZE:
                 self.starts.clear()
             self.starts[key] = found
         memcpy(self.hour, PyBytes_AS_STRING(key), whole + size)

@@ -18,6 +18,7 @@ from importer.errors import (
     TooManyErrors,
     UsageError,
 )
+from importer.results.status import NotRetriableError
 
 
 class Terminal(io.StringIO):
@@ -25,11 +26,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_what_a_terminal_would_act_on_is_written_out() -> None:
+def test_control_characters_are_escaped() -> None:
     assert escaped("a\x1b[31mb\r\x00\u202ec\nd é 杯") == "a\\x1b[31mb\\r\\x00\\u202ec\nd é 杯"
 
 
-def test_no_message_reaches_the_terminal_raw() -> None:
+def test_every_message_is_escaped() -> None:
     out = io.StringIO()
     console = Console(stream=out)
     console.say("\x1b[2J")
@@ -40,7 +41,7 @@ def test_no_message_reaches_the_terminal_raw() -> None:
     assert "\x9b" not in out.getvalue()
 
 
-def test_quiet_keeps_errors_and_what_comes_next() -> None:
+def test_quiet_still_writes_errors_and_the_next_command() -> None:
     out = io.StringIO()
     console = Console(quiet=True, stream=out)
     console.say("hello")
@@ -64,7 +65,7 @@ def test_labels_are_styled_on_a_terminal_unless_no_color_is_set(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("answer", "meant"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)]
 )
-def test_only_a_yes_is_a_yes(answer: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_yes_counts_as_consent(answer: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     out = io.StringIO()
     assert Console(stream=out).ask("Send?") is meant
@@ -77,6 +78,7 @@ def test_only_a_yes_is_a_yes(answer: str, meant: bool, monkeypatch: pytest.Monke
         (UsageError, 2),
         (MappingError, 2),
         (ResultsError, 2),
+        (NotRetriableError, 2),
         (SourceError, 2),
         (TooManyErrors, 3),
         (RefusedError, 4),

@@ -35,7 +35,7 @@ def test_the_bar_counts_bytes_of_the_file_and_says_how_many_records_were_not_tak
     assert re.search(r"waiting until \d\d:\d\d:\d\d: Mixpanel asks to slow down", shown)
 
 
-def test_the_bar_forgets_a_wait_when_sending_goes_on() -> None:
+def test_the_bar_shows_no_wait_after_sending_resumed() -> None:
     screen = Terminal()
     bar = ProgressBar(screen)
     with stage(bar, "Importing", 100):
@@ -50,7 +50,7 @@ def test_the_bar_forgets_a_wait_when_sending_goes_on() -> None:
     assert "waiting" not in screen.getvalue()
 
 
-def test_a_bar_that_has_not_begun_takes_no_offence() -> None:
+def test_a_bar_that_was_not_begun_ignores_updates() -> None:
     bar = ProgressBar(Terminal())
     bar.update(1, 1, 0)
     bar.waiting("slow", 0.0)
@@ -73,7 +73,7 @@ def test_lines_come_every_ten_seconds_and_for_each_wait() -> None:
     assert wait.startswith("waiting until ")
 
 
-def test_lines_from_several_threads_stay_whole() -> None:
+def test_lines_written_by_several_threads_do_not_mix() -> None:
     out = io.StringIO()
     lines = ProgressLines(out)
     threads = [
@@ -87,7 +87,7 @@ def test_lines_from_several_threads_stay_whole() -> None:
     assert all(line.endswith(": x") for line in out.getvalue().splitlines())
 
 
-def test_silence_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_null_progress_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     silent = NullProgress()
     with stage(silent, "Importing", 1):
         silent.update(1, 1, 1)

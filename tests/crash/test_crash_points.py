@@ -79,7 +79,7 @@ def test_the_manifest_is_on_disk_before_the_first_request(tmp_path: Path):
         killed_at(scene, "hang", "run", "events.csv")
         left = manifest(scene)
         assert (left["ended"], left["scope"], left["base_url"]) == (None, ROWS, scene.url)
-        assert scene.standing().unattempted == ROWS
+        assert scene.status().unattempted == ROWS
 
 
 @pytest.mark.parametrize("request_number", [1, 4, 10])
@@ -185,7 +185,7 @@ def test_killed_in_the_middle_of_a_line(tmp_path: Path, torn, kept: int):
             importer.kill()
         path = scene.path(RESULTS)
         path.write_bytes(torn(path.read_bytes()))
-        assert scene.standing().counts.imported == kept
+        assert scene.status().counts.imported == kept
         scene.mend()
         assert_resumes(scene)
         assert scene.raw_count() == ROWS + 30 - kept
@@ -216,8 +216,8 @@ def test_killed_before_the_last_line_is_known_to_be_the_last(tmp_path: Path):
             scene.mend()
             assert importer.ended().code == 0
         scene.path(MANIFEST).write_bytes(at_work)
-        standing = scene.standing()
-        assert (standing.reconciles, standing.unattempted, standing.next_command) == (True, 0, "")
+        status = scene.status()
+        assert (status.reconciles, status.unattempted, status.next_step) == (True, 0, None)
         assert_resumes(scene)
         assert scene.raw_count() == ROWS  # nothing was left to send
         assert manifest(scene)["exit_code"] == 0
@@ -368,7 +368,7 @@ def test_killed_with_records_that_no_event_can_be_made_of(tmp_path: Path):
         landed = scene.landed()
         assert [*broken_ends(scene.path(RESULTS), landed, ROWS, invalid)] == []
         assert [*broken_landings(landed, set(range(1, ROWS + 1)) - invalid)] == []
-        assert scene.standing().reconciles
+        assert scene.status().reconciles
 
 
 @pytest.mark.parametrize("request_number", [4, 14])
@@ -388,7 +388,7 @@ def test_killed_in_either_of_two_sources(tmp_path: Path, request_number: int):
         assert sorted(each["n"] for each in landed) == sorted([*range(1, ROWS + 1), *range(1, ROWS + 1)])
         for name in ("out/a.results.csv", "out/b.results.csv"):
             assert [*broken_ends(scene.path(name), landed, ROWS)] == []
-            assert scene.standing(name).next_command == ""
+            assert scene.status(name).next_step is None
 
 
 def test_killed_in_a_dry_run(tmp_path: Path):
@@ -416,9 +416,10 @@ def test_killed_before_it_is_known_how_long_the_source_is(tmp_path: Path):
         write_source(scene.path("events.csv"), ROWS)
         every_type = ("--type", "n=integer", "--type", "plan=string")  # so that nothing is looked at before
         killed_at(scene, "hang", "run", "events.csv", *every_type)
-        standing = scene.standing()
-        assert (standing.scope, standing.unattempted, standing.reconciles) == (None, None, True)
-        assert standing.next_command.endswith("--resume")
+        status = scene.status()
+        assert (status.scope, status.unattempted, status.reconciles) == (None, None, True)
+        assert status.next_step is not None
+        assert status.next_step.action == "resume"
         scene.mend()
         assert_resumes(scene)
 

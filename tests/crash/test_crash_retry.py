@@ -33,7 +33,7 @@ def with_failures(scene: Scene, source: str = "events.csv") -> None:
     """Run to an end that leaves some records failed and some invalid; then mend the server."""
     write_source(scene.path(source), ROWS, INVALID)
     assert scene.ended("run", source, "--max-retries", "1").code == 1
-    counts = scene.standing().counts
+    counts = scene.status().counts
     assert (counts.failed, counts.invalid) == (10, 3)
     scene.mend()
 
@@ -50,8 +50,8 @@ def assert_stands(scene: Scene, imported: set[int]) -> None:
     files = sorted(scene.folder.glob("events.results*.csv"))
     for path in files:
         assert [*broken_successes(scene.results(path.name), landed)] == []
-    standing = scene.standing()
-    assert (standing.reconciles, standing.unattempted, standing.counts.imported) == (True, 0, len(imported))
+    status = scene.status()
+    assert (status.reconciles, status.unattempted, status.counts.imported) == (True, 0, len(imported))
 
 
 def typed(scene: Scene, words: list[str]) -> Ended:
@@ -87,7 +87,7 @@ def test_a_killed_retry_is_finished(tmp_path: Path, fault: str, number: int):
         assert ended.code == 0, ended.said
         assert scene.rows(RETRY) == sorted(FAILED)
         assert_stands(scene, without(set()))
-        assert scene.standing().next_command == ""
+        assert scene.status().next_step is None
 
 
 @pytest.mark.parametrize("linked", [False, True])
@@ -219,7 +219,7 @@ def test_a_mended_source_is_checked_and_retried(tmp_path: Path):
         ended = scene.ended("retry", RESULTS, "--source-changed")
         assert ended.code == 0, ended.said
         assert_stands(scene, without(set()))
-        assert scene.standing().next_command == ""
+        assert scene.status().next_step is None
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def failed_with_own_ids(scene: Scene) -> None:
         "run", "events.csv", "--timezone", "Europe/Berlin", "--batch-size", "1", "--max-retries", "1"
     )
     assert done.code == 1, done.said
-    counts = scene.standing().counts
+    counts = scene.status().counts
     assert (counts.failed, counts.invalid) == (1, 1)
     scene.mend()
 

@@ -340,8 +340,8 @@ def test_one_batch_that_keeps_failing_is_failed_and_the_rest_is_imported(tmp_pat
         assert scene.rows("events.results.retry-1.csv") == [*range(51, 61)]
         assert scene.raw_count() == ROWS  # exactly those were sent
         assert sorted(each["n"] for each in scene.landed()) == [*range(1, ROWS + 1)]
-        standing = scene.standing()
-        assert (standing.reconciles, standing.counts.imported, standing.next_command) == (True, ROWS, "")
+        status = scene.status()
+        assert (status.reconciles, status.counts.imported, status.next_step) == (True, ROWS, None)
 
 
 def test_a_limit_per_minute_costs_time_and_no_record(tmp_path: Path):

@@ -4,26 +4,26 @@ from delivery_helpers import batch_of, event, rejection
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.delivery.batches import FRAME, MAX_ITEMS, make_batches
-from importer.delivery.bodies import token_array
+from importer.delivery.batches import BRACKET_BYTES, MAX_ITEMS, make_batches
+from importer.delivery.request import token_array
 from importer.model import Event
 
 
 def one_by_one(items, size, max_bytes):
-    """What a batch is, in the plainest words: the careful cutter."""
-    held, events, room = [], [], max_bytes - FRAME
+    """Cut batches one item at a time: a simple implementation to compare with."""
+    held, events, room = [], [], max_bytes - BRACKET_BYTES
     for item in items:
         if isinstance(item, Event):
             need = len(item.body) + 1
             if events and (len(events) == size or need > room):
                 yield batch_of(held)
-                held, events, room = [], [], max_bytes - FRAME
+                held, events, room = [], [], max_bytes - BRACKET_BYTES
             events.append(item)
             room -= need
         held.append(item)
         if len(held) >= MAX_ITEMS:
             yield batch_of(held)
-            held, events, room = [], [], max_bytes - FRAME
+            held, events, room = [], [], max_bytes - BRACKET_BYTES
     if held:
         yield batch_of(held)
 
@@ -49,13 +49,13 @@ sizes = st.lists(st.none() | st.integers(0, 40), max_size=40) | st.lists(st.inte
 @example([9, 9, None, 40], {2}, 3, 61)
 @example([9, 9, 9, None, 20], {3}, 2, 40)  # what is left of a chunk that was cut by number counts alone
 @example([9, None, 9, 9], {2}, 2, 100)  # a rejection follows a batch that is full
-def test_batches_are_those_of_a_careful_cutter_wherever_chunks_end(sizes, cuts, size, max_bytes):
+def test_batches_equal_those_of_a_simple_implementation_wherever_chunks_end(sizes, cuts, size, max_bytes):
     items = [rejection(i) if s is None else of_size(i, s) for i, s in enumerate(sizes)]
     made = list(make_batches(chunked(items, cuts), size, max_bytes))
     assert made == list(one_by_one(items, size, max_bytes))
 
 
-def test_batches_with_thousands_of_rejections_are_those_of_a_careful_cutter_too():
+def test_batches_with_thousands_of_rejections_equal_those_of_a_simple_implementation():
     for rejections in (MAX_ITEMS - 12, MAX_ITEMS - 10, MAX_ITEMS - 9, MAX_ITEMS - 8, MAX_ITEMS):
         first = [of_size(0, 9), *(rejection(i) for i in range(rejections))]
         for count in (9, 25):

@@ -10,11 +10,18 @@ from typing import get_args
 
 import httpx
 import pytest
-from delivery_helpers import CREDENTIALS, IMPORT, TOKEN, TRACK, batch, settings
+from delivery_helpers import CREDENTIALS, IMPORT, PATIENCE, TOKEN, TRACK, batch, settings
 from delivery_server import Server
 
-from importer.delivery.client import BROKE, FAILURES, MAX_ANSWER, make_client_factory, no_reply, wire
-from importer.delivery.connection import By
+from importer.delivery.client import (
+    FAILURES,
+    HTTPX_ERRORS,
+    MAX_RESPONSE_BYTES,
+    make_client_factory,
+    prepare_request,
+    to_no_response,
+)
+from importer.delivery.connection import FailureCause
 from importer.delivery.engine import deliver
 from importer.delivery.replies import NoResponse, Response
 from importer.errors import RefusedError
@@ -96,7 +103,7 @@ def test_a_path_in_the_base_url_is_kept_and_its_slash_is_not_doubled():
 @pytest.mark.parametrize("url", ["https://exa\u2028mple.com", "https://" + "x" * 70_000])
 def test_what_httpx_cannot_take_as_a_url_is_refused(url):
     with pytest.raises(RefusedError, match="base URL"):
-        wire(Destination("import", url), CREDENTIALS)
+        prepare_request(Destination("import", url), CREDENTIALS)
 
 
 # ── the answer ───────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +136,7 @@ def test_an_answer_without_end_is_not_read_to_its_end():
 
     reply = post(lambda _: httpx.Response(200, content=endless()))
     assert isinstance(reply, NoResponse)
-    assert len(read) <= MAX_ANSWER / 1_000_000 + 2
+    assert len(read) <= MAX_RESPONSE_BYTES / 1_000_000 + 2
 
 
 def test_an_answer_that_cannot_be_decompressed_is_a_lost_one():
@@ -137,10 +144,10 @@ def test_an_answer_that_cannot_be_decompressed_is_a_lost_one():
         lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no"))
     )
     assert isinstance(reply, NoResponse)
-    assert not reply.final
+    assert not reply.permanent
 
 
-def test_no_answer_is_kept_in_memory_until_the_garbage_collector_comes_by():
+def test_no_response_stays_in_memory_until_the_next_garbage_collection():
     made = client(lambda _: httpx.Response(200, content=b"1"))
     gc.collect()
     gc.disable()
@@ -153,7 +160,7 @@ def test_no_answer_is_kept_in_memory_until_the_garbage_collector_comes_by():
         made.close()
 
 
-def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
+def test_requests_create_no_reference_cycles():
     """For it comes by seldom during a run; however a request goes, on a connection or without one."""
     failed = b'{"code":400,"error":"some failed","failed_records":[]}'
 
@@ -165,8 +172,8 @@ def test_requests_leave_nothing_behind_that_only_the_garbage_collector_finds():
     with Server(handler) as server, Server(handler) as gone:
         pass
     with Server(handler) as server:
-        there = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
-        nowhere = make_client_factory(Destination("import", gone.url), CREDENTIALS, 5.0)()
+        there = make_client_factory(Destination("import", server.url), CREDENTIALS, PATIENCE)()
+        nowhere = make_client_factory(Destination("import", gone.url), CREDENTIALS, PATIENCE)()
         for made in (there, nowhere):
             made.post(BODIES)
         gc.collect()
@@ -200,7 +207,7 @@ HTTPX = {
 }
 
 
-def test_httpx_still_has_the_exceptions_that_the_walk_must_meet():
+def test_the_search_finds_the_exceptions_of_httpx():
     assert {
         httpx.HTTPError,
         httpx.StreamError,
@@ -214,12 +221,12 @@ def test_httpx_still_has_the_exceptions_that_the_walk_must_meet():
 @pytest.mark.parametrize("kind", sorted(HTTPX, key=lambda kind: kind.__name__))
 def test_every_exception_of_httpx_has_its_meaning(kind):
     assert kind in FAILURES
-    assert FAILURES[kind].words
+    assert FAILURES[kind].message
 
 
 def test_whatever_ends_an_exchange_early_has_its_meaning_too():
-    assert set(BROKE) == set(get_args(By))
-    assert set(BROKE.values()) <= set(FAILURES)
+    assert set(HTTPX_ERRORS) == set(get_args(FailureCause))
+    assert set(HTTPX_ERRORS.values()) <= set(FAILURES)
 
 
 def make(kind):
@@ -239,28 +246,28 @@ def test_no_exception_of_httpx_leaves_the_module(kind):
 
     reply = post(handler)
     assert isinstance(reply, NoResponse)
-    assert reply.words.startswith(FAILURES[kind].words)
-    assert reply.final == (kind in (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL))
+    assert reply.message.startswith(FAILURES[kind].message)
+    assert reply.permanent == (kind in (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL))
 
 
 def test_an_exception_of_a_later_httpx_is_known_by_its_parent():
     class Novel(httpx.NetworkError):
         pass
 
-    assert no_reply(Novel("x")) == NoResponse("the connection broke: x")
+    assert to_no_response(Novel("x")) == NoResponse("the connection broke: x")
 
 
-def test_a_certificate_that_is_not_valid_is_final():
+def test_an_invalid_certificate_is_a_permanent_failure():
     error = httpx.ConnectError("failed")
     error.__cause__ = OSError("x")
     error.__cause__.__context__ = ssl.SSLCertVerificationError("self-signed")
-    assert no_reply(error).final
-    assert "certificate" in no_reply(error).words
-    assert not no_reply(httpx.ConnectError("[SSL] wrong version number")).final
+    assert to_no_response(error).permanent
+    assert "certificate" in to_no_response(error).message
+    assert not to_no_response(httpx.ConnectError("[SSL] wrong version number")).permanent
 
 
 @pytest.mark.parametrize(
-    ("words", "final"),
+    ("message", "permanent"),
     [
         ("407 Proxy Authentication Required", True),
         ("404 No", True),
@@ -269,25 +276,26 @@ def test_a_certificate_that_is_not_valid_is_final():
         ("", False),
     ],
 )
-def test_a_proxy_that_refuses_is_final_and_one_that_is_busy_is_not(words, final):
-    assert no_reply(httpx.ProxyError(words)).final is final
+def test_a_proxy_that_refuses_is_a_permanent_failure_and_a_busy_one_is_not(message, permanent):
+    assert to_no_response(httpx.ProxyError(message)).permanent is permanent
 
 
-def test_words_of_the_system_are_kept_to_one_short_line():
-    words = no_reply(httpx.ConnectError("a\nb\x1b" + "x" * 1000)).words
-    assert words.startswith(r"no connection: a b\x1b")
-    assert len(words) <= 300
+def test_messages_of_the_system_are_cut_to_one_short_line():
+    message = to_no_response(httpx.ConnectError("a\nb\x1b" + "x" * 1000)).message
+    assert message.startswith(r"no connection: a b\x1b")
+    assert len(message) <= 300
 
 
-def test_a_host_that_no_resolver_can_take_is_final():
-    made = make_client_factory(Destination("import", "http://a..b.localhost"), CREDENTIALS, 5.0)()
+def test_a_proxy_whose_name_no_resolver_accepts_is_a_permanent_failure(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://a..b.localhost")
+    made = make_client_factory(Destination("import", "https://api.mixpanel.invalid"), CREDENTIALS, PATIENCE)()
     reply = made.post(BODIES)
     made.close()
     assert isinstance(reply, NoResponse)
-    assert reply.final
+    assert reply.permanent
 
 
-def test_whatever_a_socket_does_that_is_shut_from_outside_is_a_lost_answer():
+def test_any_exception_after_an_abort_is_a_lost_answer():
     made = []
 
     def handler(_):
@@ -312,19 +320,19 @@ def test_a_defect_is_not_taken_for_a_broken_network():
 
 def echo(request):
     """A server that repeats all that it was sent."""
-    words = f"{request.headers.get('authorization')} {TOKEN} {SERVICE.username} {SERVICE.password}"
-    return httpx.Response(401, json={"error": words}, headers={"location": f"https://x/{TOKEN}"})
+    message = f"{request.headers.get('authorization')} {TOKEN} {SERVICE.username} {SERVICE.password}"
+    return httpx.Response(401, json={"error": message}, headers={"location": f"https://x/{TOKEN}"})
 
 
 @pytest.mark.parametrize("credentials", [CREDENTIALS, SERVICE], ids=["token", "service account"])
 @pytest.mark.parametrize("destination", [IMPORT, TRACK], ids=["import", "track"])
-def test_credentials_show_in_no_text_of_ours(destination, credentials, caplog):
+def test_no_repr_log_or_error_contains_credentials(destination, credentials, caplog):
     caplog.set_level(logging.DEBUG)
     factory = make_client_factory(destination, credentials, 5.0, lambda: httpx.MockTransport(echo))
     made = factory()
     reply = made.post(BODIES)
     made.close()
-    texts = [repr(made), repr(wire(destination, credentials)), repr(reply), caplog.text]
+    texts = [repr(made), repr(prepare_request(destination, credentials)), repr(reply), caplog.text]
     with pytest.raises(RefusedError) as caught:
         list(
             deliver(
@@ -348,13 +356,13 @@ def test_a_broken_connection_shows_no_credentials_either():
     def handler(_):
         raise httpx.ConnectError(f"can't reach https://{TOKEN}@host")
 
-    assert TOKEN not in post(handler).words
+    assert TOKEN not in post(handler).message
 
 
 def test_an_unusable_proxy_is_refused_without_showing_its_password(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "gopher://bob:hunter22@proxy.example.com")
     with pytest.raises(RefusedError) as caught:
-        make_client_factory(Destination("import", "https://api.mixpanel.com"), CREDENTIALS, 5.0)()
+        make_client_factory(Destination("import", "https://api.mixpanel.com"), CREDENTIALS, PATIENCE)()
     assert "hunter22" not in caught.value.message + caught.value.remedy
     assert "proxy" in caught.value.message.lower()
     assert caught.value.__suppress_context__

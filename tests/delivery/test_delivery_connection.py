@@ -6,14 +6,14 @@ import gzip
 import socket
 
 import pytest
-from delivery_helpers import CREDENTIALS, batch
+from delivery_helpers import CREDENTIALS, PATIENCE, batch
 from delivery_server import Server, answer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from importer.delivery import connection
-from importer.delivery.client import MAX_ANSWER, make_client_factory
-from importer.delivery.connection import TRUSTED, ExchangeFailed, KeepAliveConnection, RawResponse
+from importer.delivery.client import MAX_RESPONSE_BYTES, make_client_factory
+from importer.delivery.connection import MAX_IDLE_SECONDS, ExchangeFailed, KeepAliveConnection, RawResponse
 from importer.delivery.replies import NoResponse, Response
 from importer.model import Destination
 
@@ -42,23 +42,23 @@ class Pieces:
         raise TimeoutError("timed out")
 
 
-def read(pieces, *, ends=True, most=MAX_ANSWER):
+def read(pieces, *, ends=True, max_body_bytes=MAX_RESPONSE_BYTES):
     """What an exchange comes to: an answer, or what broke it."""
     try:
-        return connection._exchange(Pieces(pieces, ends=ends), REQUEST, most)
+        return connection._exchange(Pieces(pieces, ends=ends), REQUEST, max_body_bytes)
     except ExchangeFailed as broke:
-        return broke.by, str(broke)
+        return broke.cause, str(broke)
 
 
-def read_by_h11(pieces, *, ends=True, most=MAX_ANSWER):
+def read_by_h11(pieces, *, ends=True, max_body_bytes=MAX_RESPONSE_BYTES):
     sock = Pieces(pieces, ends=ends)
     try:
         data = connection._read(sock)
         if not data:
-            return "protocol", connection._LEFT
-        return connection._by_h11(sock, data, most)
+            return "protocol", connection._DISCONNECTED
+        return connection._read_by_h11(sock, data, max_body_bytes)
     except ExchangeFailed as broke:
-        return broke.by, str(broke)
+        return broke.cause, str(broke)
 
 
 def cut(data, places):
@@ -118,10 +118,10 @@ def test_an_answer_is_what_h11_makes_of_it_however_it_arrives(data, places, ends
     if not isinstance(expected, RawResponse):
         assert found == expected
         return
-    assert (found.status, b"".join(found.parts), found.keeps) == (
+    assert (found.status, b"".join(found.parts), found.reusable) == (
         expected.status,
         b"".join(expected.parts),
-        expected.keeps,
+        expected.reusable,
     )
     if found.headers is None:
         assert found.status == 200
@@ -133,11 +133,11 @@ def test_an_answer_is_what_h11_makes_of_it_however_it_arrives(data, places, ends
 @pytest.mark.parametrize(
     "extra", [{}, {"Connection": "keep-alive", "Keep_Alive": "timeout=5"}, {"Server": "x; y=1"}]
 )
-def test_the_usual_answer_is_known_at_once(extra):
-    assert read([answer(200, BODY, **extra)], ends=False) == RawResponse(200, None, [BODY], keeps=True)
+def test_the_usual_response_is_recognized_without_h11(extra):
+    assert read([answer(200, BODY, **extra)], ends=False) == RawResponse(200, None, [BODY], reusable=True)
 
 
-def test_head_and_body_may_come_apart():
+def test_head_and_body_may_arrive_separately():
     data = answer(200, BODY)
     end = data.index(b"{")
     assert read([data[:end], data[end : end + 5], data[end + 5 :]], ends=False).headers is None
@@ -146,26 +146,26 @@ def test_head_and_body_may_come_apart():
 def test_a_request_is_sent_whole_however_little_the_socket_takes_at_once():
     sock = Pieces([PLAIN])
     sock.send = lambda data, send=sock.send: send(data[:7])
-    connection._exchange(sock, REQUEST, MAX_ANSWER)
+    connection._exchange(sock, REQUEST, MAX_RESPONSE_BYTES)
     assert sock.sent == REQUEST
 
 
 def test_an_answer_that_comes_before_the_request_was_taken_counts_and_ends_the_connection():
     early = Pieces([answer(413, b"too much")], takes=10)
-    found = connection._exchange(early, REQUEST, MAX_ANSWER)
-    assert (found.status, found.parts, found.keeps) == (413, [b"too much"], False)
-    assert not connection._exchange(Pieces([PLAIN], takes=10), REQUEST, MAX_ANSWER).keeps
+    found = connection._exchange(early, REQUEST, MAX_RESPONSE_BYTES)
+    assert (found.status, found.parts, found.reusable) == (413, [b"too much"], False)
+    assert not connection._exchange(Pieces([PLAIN], takes=10), REQUEST, MAX_RESPONSE_BYTES).reusable
 
 
 def test_of_an_answer_that_is_too_long_no_more_is_read():
     sock = Pieces([b"HTTP/1.1 400 X\r\nContent-Length: 1000000\r\n\r\n", *[b"x" * 100] * 10_000], ends=False)
     found = connection._exchange(sock, REQUEST, 1000)
-    assert not found.keeps
+    assert not found.reusable
     assert 1000 < sum(map(len, found.parts)) <= 1200
     assert len(sock.pieces) > 9_900
 
 
-# ── the line ─────────────────────────────────────────────────────────────────────────────────────
+# ── keep-alive ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Stream:
@@ -185,23 +185,23 @@ def now():
 
 
 @pytest.fixture
-def line(now):
+def keep_alive(now):
     return KeepAliveConnection(lambda: now[0])
 
 
-def test_a_line_is_not_open_before_it_has_a_connection(line):
-    assert not line.is_open()
-    line.keep(None)
-    assert not line.is_open()
+def test_it_is_not_open_before_it_has_a_connection(keep_alive):
+    assert not keep_alive.is_open()
+    keep_alive.keep(None)
+    assert not keep_alive.is_open()
 
 
-def test_a_connection_is_used_again_as_long_as_its_answers_are_whole(line):
+def test_a_connection_is_used_again_as_long_as_its_answers_are_whole(keep_alive):
     stream = Stream(Pieces([PLAIN, PLAIN, answer(400, b"{}")], ends=False))
-    line.keep(stream)
+    keep_alive.keep(stream)
     for status in (200, 200, 400):
-        assert line.is_open()
-        assert line.exchange(REQUEST, 1000).status == status
-    assert line.is_open()
+        assert keep_alive.is_open()
+        assert keep_alive.exchange(REQUEST, 1000).status == status
+    assert keep_alive.is_open()
     assert not stream.closed
 
 
@@ -209,48 +209,48 @@ def test_a_connection_is_used_again_as_long_as_its_answers_are_whole(line):
     "data",
     [answer(200, BODY, Connection="close"), answer(200, BODY) + b"x", b"HTTP/1.0 200 OK\r\n\r\n" + BODY],
 )
-def test_a_connection_that_carries_no_further_request_is_closed(line, data):
+def test_a_connection_that_carries_no_further_request_is_closed(keep_alive, data):
     stream = Stream(Pieces([data]))
-    line.keep(stream)
-    assert b"".join(line.exchange(REQUEST, 1000).parts) == BODY
+    keep_alive.keep(stream)
+    assert b"".join(keep_alive.exchange(REQUEST, 1000).parts) == BODY
     assert stream.closed
-    assert not line.is_open()
+    assert not keep_alive.is_open()
 
 
 @pytest.mark.parametrize("pieces", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"], [b"\x00"]])
-def test_a_connection_that_broke_is_closed(line, pieces):
+def test_a_connection_that_broke_is_closed(keep_alive, pieces):
     stream = Stream(Pieces(pieces))
-    line.keep(stream)
+    keep_alive.keep(stream)
     with pytest.raises(ExchangeFailed):
-        line.exchange(REQUEST, 1000)
+        keep_alive.exchange(REQUEST, 1000)
     assert stream.closed
-    assert not line.is_open()
+    assert not keep_alive.is_open()
 
 
-def test_a_connection_that_has_something_to_say_unasked_is_not_used(line):
+def test_a_connection_that_can_be_read_while_idle_is_not_used(keep_alive):
     stream = Stream(Pieces([]))
-    line.keep(stream)
+    keep_alive.keep(stream)
     stream.readable = True
-    assert not line.is_open()
+    assert not keep_alive.is_open()
     assert stream.closed
 
 
-def test_a_connection_that_was_idle_for_long_is_not_trusted(line, now):
+def test_a_connection_that_was_idle_for_too_long_is_not_used(keep_alive, now):
     stream = Stream(Pieces([PLAIN]))
-    line.keep(stream)
-    now[0] += TRUSTED
-    assert line.is_open()
+    keep_alive.keep(stream)
+    now[0] += MAX_IDLE_SECONDS
+    assert keep_alive.is_open()
     now[0] += 0.01
-    assert not line.is_open()
+    assert not keep_alive.is_open()
     assert stream.closed
 
 
-def test_a_connection_is_trusted_anew_after_each_answer(line, now):
-    line.keep(Stream(Pieces([PLAIN, PLAIN])))
-    now[0] += TRUSTED
-    line.exchange(REQUEST, 1000)
-    now[0] += TRUSTED
-    assert line.is_open()
+def test_the_idle_time_starts_again_after_each_response(keep_alive, now):
+    keep_alive.keep(Stream(Pieces([PLAIN, PLAIN])))
+    now[0] += MAX_IDLE_SECONDS
+    keep_alive.exchange(REQUEST, 1000)
+    now[0] += MAX_IDLE_SECONDS
+    assert keep_alive.is_open()
 
 
 # ── over real sockets, after the first request ───────────────────────────────────────────────────
@@ -259,7 +259,7 @@ TWO = [event.body for event in batch(1, 2).events]
 TAKEN = Response(200, b'{"code":200,"num_records_imported":2,"status":"OK"}')
 
 
-def later(handler, *, count=2, timeout=5.0, tls=None):
+def later(handler, *, count=2, timeout=PATIENCE, tls=None):
     """Post several times by one client, the first time with success; the later replies, and the server."""
 
     def handle(request, connection):
@@ -334,7 +334,7 @@ def test_a_server_that_closes_after_an_answer_is_connected_to_again():
 
 def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_again():
     with Server(take) as server:
-        client = make_client_factory(Destination("import", server.url), CREDENTIALS, 5.0)()
+        client = make_client_factory(Destination("import", server.url), CREDENTIALS, PATIENCE)()
         assert client.post(TWO) == client.post(TWO) == TAKEN
         for sock in server._sockets:
             sock.shutdown(socket.SHUT_RDWR)
@@ -344,7 +344,7 @@ def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "message"),
     [
         (b"", "Server disconnected without sending a response"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the server broke off or does not speak HTTP"),
@@ -354,15 +354,15 @@ def test_a_server_that_closes_an_idle_connection_without_a_word_is_connected_to_
         (b"\x00" * 200_000, "illegal"),
     ],
 )
-def test_what_is_no_http_is_a_lost_answer_later_too(data, words):
+def test_what_is_no_http_is_a_lost_answer_later_too(data, message):
     def speak(_, connection):
         connection.sock.sendall(data)
         connection.leave()
 
     (reply,), _ = later(speak)
     assert isinstance(reply, NoResponse)
-    assert words in reply.words
-    assert not reply.final
+    assert message in reply.message
+    assert not reply.permanent
 
 
 def test_after_a_lost_answer_the_next_request_has_a_new_connection():
@@ -380,9 +380,9 @@ def test_after_a_lost_answer_the_next_request_has_a_new_connection():
 
 
 def test_silence_is_a_lost_answer_after_the_time_out_later_too():
-    (reply,), _ = later(lambda _, connection: connection.hang(), timeout=0.2)
+    (reply,), _ = later(lambda _, connection: connection.hang(), timeout=1.0)
     assert isinstance(reply, NoResponse)
-    assert reply.words == "no answer in time: timed out"
+    assert reply.message == "no answer in time: timed out"
 
 
 def test_a_later_answer_of_a_gigabyte_is_given_up():
@@ -393,11 +393,11 @@ def test_a_later_answer_of_a_gigabyte_is_given_up():
 
     (reply,), _ = later(flood)
     assert isinstance(reply, NoResponse)
-    assert "8,000,000 bytes" in reply.words
+    assert "8,000,000 bytes" in reply.message
 
 
-def test_a_small_later_answer_that_would_unpack_to_gigabytes_is_given_up():
+def test_a_small_later_answer_that_would_decompress_to_gigabytes_is_given_up():
     packed = gzip.compress(bytes(64_000_000))
     (reply,), _ = later(lambda _, connection: connection.reply(200, packed, Content_Encoding="gzip"))
     assert isinstance(reply, NoResponse)
-    assert "8,000,000 bytes" in reply.words
+    assert "8,000,000 bytes" in reply.message

@@ -1,5 +1,6 @@
 import random
 import threading
+import time
 from itertools import pairwise
 
 import pytest
@@ -7,6 +8,7 @@ from delivery_helpers import (
     CREDENTIALS,
     IMPORT,
     NOW,
+    PATIENCE,
     TRACK,
     JumpingClock,
     Listener,
@@ -15,18 +17,19 @@ from delivery_helpers import (
     batch_of,
     error,
     many,
+    no_senders,
     partly,
     rejection,
     send,
-    senders,
     settings,
     taken,
-    until,
+    wait_until,
 )
 
 from importer.delivery.engine import deliver
+from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR
 from importer.delivery.replies import NoResponse, Response
-from importer.delivery.window import MAX_ITEMS
+from importer.delivery.window import MAX_HELD_ITEMS
 from importer.errors import DeliveryError, RefusedError, SourceError
 from importer.model import Destination, Status
 
@@ -34,7 +37,7 @@ from importer.model import Destination, Status
 @pytest.fixture(autouse=True)
 def nothing_is_left_over():
     yield
-    assert until(lambda: not senders())
+    wait_until(no_senders, "the senders end")
 
 
 def good(sent):
@@ -79,7 +82,7 @@ def test_every_event_is_sent_once_if_all_goes_well():
 
 
 def test_a_pinned_concurrency_is_reached_and_not_passed():
-    together = threading.Barrier(4, timeout=5)
+    together = threading.Barrier(4, timeout=PATIENCE)
 
     def server(sent):
         together.wait()
@@ -122,14 +125,15 @@ def test_the_reader_is_held_back_while_the_first_batch_waits():
 
     def server(sent):
         if 0 in sent:
-            release.wait(10)
+            release.wait(PATIENCE)
         return taken(len(sent))
 
     out = []
     run = threading.Thread(target=collect, args=(send(batches(), Memory(server)), out))
     run.start()
-    assert until(lambda: len(read) == MAX_ITEMS / 1000)
-    assert not until(lambda: len(read) > MAX_ITEMS / 1000, 0.1)
+    wait_until(lambda: len(read) == MAX_HELD_ITEMS / 1000, "the window is full")
+    time.sleep(0.1)
+    assert len(read) == MAX_HELD_ITEMS / 1000
     release.set()
     run.join()
     assert len(out) == 80
@@ -178,7 +182,7 @@ def test_a_batch_that_waits_for_its_next_try_keeps_no_sender_from_work():
 
     def answer(sent):
         if 0 in sent and server.tries_of(0) < 4:
-            others_wait.wait(10)
+            others_wait.wait(PATIENCE)
             return error(503)
         return taken(len(sent))
 
@@ -190,16 +194,17 @@ def test_a_batch_that_waits_for_its_next_try_keeps_no_sender_from_work():
 
 
 def test_a_batch_that_never_gets_through_fails_alone_and_the_run_goes_on():
-    passed = threading.Semaphore(0)
-
-    def server(sent):
+    def answer(sent):
         if 50 in sent:
-            passed.acquire(timeout=1)  # others do get through between its tries
+            if server.tries_of(50) == 4:
+                wait_until(
+                    lambda: len(server.requests) == 4 + 39, "the others get through before its last try"
+                )
             return error(500, "boom")
-        passed.release()
         return taken(len(sent))
 
-    out = list(send(many(40), Memory(server)))
+    server = Memory(answer)
+    out = list(send(many(40), server, max_retries=3))
     failed = [each for each in out if each.verdicts[0].status is Status.FAILED]
     assert firsts(failed) == [50]
     assert failed[0].verdicts[0].status_code == 500
@@ -225,7 +230,7 @@ def test_outcomes_are_a_prefix_when_an_earlier_batch_is_still_on_the_wire():
 
     def server(sent):
         if 5 in sent:
-            refused.wait(5)  # still on the wire when the third batch is refused
+            refused.wait(PATIENCE)  # still on the wire when the third batch is refused
             return taken(len(sent))
         if 10 in sent:
             refused.set()
@@ -246,7 +251,7 @@ def test_a_batch_before_the_stop_that_waits_for_its_next_try_ends_the_prefix():
             later.set()
             return error(503, retry_after="600")
         if 10 in sent:
-            later.wait(5)
+            later.wait(PATIENCE)
             return error(401)
         return taken(len(sent))
 
@@ -314,7 +319,7 @@ def test_a_bad_destination_is_refused_before_anything_is_read():
         )
 
 
-def test_a_proxy_that_refuses_everything_is_found_out():
+def test_a_proxy_that_refuses_everything_is_recognized():
     out = []
     with pytest.raises(RefusedError, match="refuses every event"):
         collect(send(many(50), Memory(lambda _: error(400, "Bad Request"))), out)
@@ -329,7 +334,7 @@ def test_a_stop_lets_what_is_on_the_wire_finish_and_sends_nothing_more():
 
     def server(sent):
         entered.release()
-        release.wait(5)
+        release.wait(PATIENCE)
         return taken(len(sent))
 
     memory, out = Memory(server), []
@@ -339,7 +344,7 @@ def test_a_stop_lets_what_is_on_the_wire_finish_and_sends_nothing_more():
         entered.acquire()
     stop.set()
     release.set()
-    run.join(5)
+    run.join(PATIENCE)
     assert not run.is_alive()
     assert firsts(out) == [0, 5, 10]
     assert len(memory.requests) == 3
@@ -359,33 +364,27 @@ def test_a_stop_drops_waits_at_once():
 
 
 def test_a_stop_gives_up_a_request_that_hangs_after_the_time_out():
-    stop, broken_off = threading.Event(), threading.Event()
+    stop = threading.Event()
 
-    class Hanging:
-        def post(self, _bodies):
-            stop.set()
-            broken_off.wait(10)
-            return NoResponse("broken off")
+    def hang(_sent):
+        stop.set()
+        assert server.clients[0].aborted.wait(PATIENCE)
+        return NoResponse("broken off")
 
-        def abort(self):
-            broken_off.set()
-
-        def close(self):
-            pass
-
+    server = Memory(hang)
     generator = deliver(
-        many(3), IMPORT, CREDENTIALS, settings(timeout=0.05, concurrency=1), stop=stop, client_factory=Hanging
+        many(3), IMPORT, CREDENTIALS, settings(timeout=0.05, concurrency=1), stop=stop, client_factory=server
     )
     assert list(generator) == []
-    assert broken_off.is_set()
+    assert server.clients[0].aborted.is_set()
 
 
-def test_whoever_takes_the_verdicts_has_them_all_and_is_told_before_the_run_waits():
+def test_idle_is_called_before_a_wait_when_every_finished_batch_was_yielded():
     out, told, waited = [], threading.Event(), []
 
     def server(sent):
         if 5 in sent:  # the second batch is answered once somebody was told while the first was out
-            waited.append(told.wait(10))
+            waited.append(told.wait(PATIENCE))
         return taken(len(sent))
 
     def idle():
@@ -408,36 +407,18 @@ def test_a_stop_before_the_start_sends_nothing():
 
 
 def test_a_request_that_takes_too_long_in_all_is_broken_off_and_sent_again():
-    class Dripping:
-        made = 0
+    clock = JumpingClock()
 
-        def __init__(self):
-            Dripping.made += 1
-            self.first = Dripping.made == 1
-            self.broken_off = threading.Event()
+    def drip(sent):
+        if len(server.requests) == 1:
+            clock.time += TOTAL_TIMEOUT_FACTOR * 5.0 + 1
+            assert server.clients[0].aborted.wait(PATIENCE)
+            return NoResponse("broken off")
+        return taken(len(sent))
 
-        def post(self, bodies):
-            if self.first:
-                assert self.broken_off.wait(10)
-                return NoResponse("broken off")
-            return taken(len(bodies))
-
-        def abort(self):
-            self.broken_off.set()
-
-        def close(self):
-            pass
-
-    generator = deliver(
-        many(1),
-        IMPORT,
-        CREDENTIALS,
-        settings(timeout=0.005, concurrency=1, retry_wait=0.001),
-        stop=threading.Event(),
-        client_factory=Dripping,
-    )
-    assert statuses(generator) == [Status.IMPORTED] * 5
-    assert Dripping.made == 2  # what was broken off is not used again
+    server = Memory(drip)
+    assert statuses(send(many(1), server, clock=clock, timeout=5.0, concurrency=1)) == [Status.IMPORTED] * 5
+    assert len(server.clients) == 2  # a client that was aborted is not used again
 
 
 @pytest.mark.parametrize("taken_out", [0, 1, 7])
@@ -447,20 +428,20 @@ def test_closing_early_ends_threads_and_connections(taken_out):
     for _ in range(taken_out):
         next(generator)
     generator.close()
-    assert until(lambda: not senders())
+    wait_until(no_senders, "the senders end")
     assert memory.open_clients == 0
 
 
 # ── speed ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_rolling_limit_loses_nothing_and_burns_no_tries():
+def test_a_rolling_limit_loses_nothing_and_uses_up_no_tries():
     """A server that takes so many requests a minute, however hard it is pressed."""
     clock, admitted, lock = JumpingClock(), [], threading.Lock()
 
     def server(sent):
         with lock:
-            now = clock.now()
+            now = clock()
             admitted[:] = [t for t in admitted if t > now - 60]
             if len(admitted) >= 40:
                 return error(429, "Project exceeded rate limits.")
@@ -492,11 +473,11 @@ def test_a_429_that_lasts_stops_the_run():
         list(send(many(10), server, max_retries=3))
 
 
-def test_while_the_limit_is_closed_only_one_request_at_a_time_asks():
+def test_during_a_pause_only_one_request_at_a_time_is_sent():
     clock, asked = JumpingClock(), []
 
     def server(sent):
-        asked.append(clock.now())
+        asked.append(clock())
         return error(429, retry_after="10") if len(asked) < 8 else taken(len(sent))
 
     listener = Listener()
@@ -506,7 +487,7 @@ def test_while_the_limit_is_closed_only_one_request_at_a_time_asks():
     assert all(later - earlier >= 10 for earlier, later in pairwise(waves))
 
 
-def test_the_progress_hears_of_a_pause_and_of_its_end():
+def test_a_pause_and_its_end_are_reported_to_the_progress():
     clock, listener, asked = JumpingClock(), Listener(), []
 
     def server(sent):
@@ -514,10 +495,10 @@ def test_the_progress_hears_of_a_pause_and_of_its_end():
         return error(429, retry_after="7") if len(asked) == 1 else taken(len(sent))
 
     list(send(many(2), Memory(server), concurrency=1, clock=clock, progress=listener))
-    assert listener.heard == [("Mixpanel asks to slow down (429)", 1007.0), "resumed"]
+    assert listener.reports == [("Mixpanel asks to slow down (429)", 1007.0), "resumed"]
 
 
-def test_the_progress_hears_of_an_outage_and_of_its_end():
+def test_an_outage_and_its_end_are_reported_to_the_progress():
     listener, asked = Listener(), []
 
     def server(sent):
@@ -525,10 +506,10 @@ def test_the_progress_hears_of_an_outage_and_of_its_end():
         return NoResponse("no connection") if len(asked) == 1 else taken(len(sent))
 
     list(send(many(1), Memory(server), concurrency=1, progress=listener))
-    assert listener.heard == [("no connection", 1002 + 3), "resumed"]
+    assert listener.reports == [("no connection", 1002 + 3), "resumed"]
 
 
-def test_a_run_that_never_waits_says_nothing():
+def test_a_run_that_never_waits_reports_no_pause():
     listener = Listener()
     list(send(many(20), Memory(good), progress=listener))
-    assert listener.heard == []
+    assert listener.reports == []

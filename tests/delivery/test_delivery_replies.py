@@ -14,7 +14,7 @@ from importer.delivery.replies import (
     TooLarge,
     Unexplained,
     interpret,
-    server_words,
+    server_message,
 )
 from importer.model import Status, Verdict
 from importer.text import MAX_LINE, one_line, quoted
@@ -22,8 +22,8 @@ from importer.text import MAX_LINE, one_line, quoted
 IDS = ["a", "b", "c"]
 
 
-def answer(reply, endpoint="import", ids=IDS):
-    return interpret(reply, endpoint, len(ids), iter(ids), NOW)
+def meaning_of(response, endpoint="import", ids=IDS):
+    return interpret(response, endpoint, len(ids), iter(ids), NOW)
 
 
 def bad_request(**body):
@@ -33,18 +33,18 @@ def bad_request(**body):
 def meaning(status):
     """The table of the documentation, written down a second time."""
     if status in (408, 425) or status >= 500 or status < 300:
-        return Lost  # a 2xx with these words accounts for nothing
+        return Lost  # a 2xx with this body accounts for nothing
     return {400: Unexplained, 413: TooLarge, 429: Throttled}.get(status, Refused)
 
 
 @pytest.mark.parametrize("endpoint", ["import", "track"])
 @pytest.mark.parametrize("status", range(100, 600))
 def test_every_status_has_its_meaning(status, endpoint):
-    assert type(answer(error(status), endpoint)) is meaning(status)
+    assert type(meaning_of(error(status), endpoint)) is meaning(status)
 
 
 def test_the_counts_of_the_table_are_those_of_the_documentation():
-    kinds = [type(answer(error(status))) for status in range(100, 600)]
+    kinds = [type(meaning_of(error(status))) for status in range(100, 600)]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         Lost: 100 + 100 + 100 + 2,
         Refused: 100 + 100 - 5,
@@ -58,7 +58,7 @@ def test_the_counts_of_the_table_are_those_of_the_documentation():
 
 
 def test_a_200_that_counts_every_event_means_imported():
-    assert answer(taken(3)) == Settled([Verdict(Status.IMPORTED, 200)] * 3)
+    assert meaning_of(taken(3)) == Settled([Verdict(Status.IMPORTED, 200)] * 3)
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,20 @@ def test_a_200_that_counts_every_event_means_imported():
     ],
 )
 def test_a_200_that_does_not_account_for_every_event_is_a_lost_answer(body):
-    found = answer(Response(200, body))
+    found = meaning_of(Response(200, body))
     assert isinstance(found, Lost)
     assert found.status == 200
 
 
 def test_true_is_not_the_number_one():
-    assert isinstance(answer(Response(200, b'{"num_records_imported":true}'), ids=["a"]), Lost)
+    assert isinstance(meaning_of(Response(200, b'{"num_records_imported":true}'), ids=["a"]), Lost)
 
 
 # ── 400 ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_400_with_failed_records_rejects_those_and_imports_the_rest():
-    verdicts = answer(partly(3, {1: "must be a number"}, IDS)).verdicts
+    verdicts = meaning_of(partly(3, {1: "must be a number"}, IDS)).verdicts
     assert [v.status for v in verdicts] == [Status.IMPORTED, Status.REJECTED, Status.IMPORTED]
     assert verdicts[1] == Verdict(Status.REJECTED, 400, "properties.time: must be a number")
     assert verdicts[0].status_code == 400
@@ -101,12 +101,12 @@ def test_a_400_with_failed_records_rejects_those_and_imports_the_rest():
 
 def test_the_field_is_not_named_twice():
     record = {"index": 0, "field": "properties.time", "message": "'properties.time' is invalid"}
-    found = answer(bad_request(num_records_imported=2, failed_records=[record]))
+    found = meaning_of(bad_request(num_records_imported=2, failed_records=[record]))
     assert found.verdicts[0].error == "'properties.time' is invalid"
 
 
 @pytest.mark.parametrize(
-    ("record", "words"),
+    ("record", "message"),
     [
         ({}, "refused by Mixpanel without a reason"),
         ({"field": "event"}, "event was refused"),
@@ -115,32 +115,36 @@ def test_the_field_is_not_named_twice():
         ({"message": "x" * 400}, "x" * 299 + "…"),
     ],
 )
-def test_a_reason_is_always_one_short_line(record, words):
-    found = answer(bad_request(num_records_imported=2, failed_records=[{"index": 0, **record}]))
-    assert found.verdicts[0].error == words
+def test_a_reason_is_always_one_short_line(record, message):
+    found = meaning_of(bad_request(num_records_imported=2, failed_records=[{"index": 0, **record}]))
+    assert found.verdicts[0].error == message
 
 
 @pytest.mark.parametrize("key", ["insert_id", "$insert_id"])
 def test_the_id_of_a_failed_record_is_checked_under_either_key(key):
     right = bad_request(num_records_imported=2, failed_records=[{"index": 1, key: "b"}])
     wrong = bad_request(num_records_imported=2, failed_records=[{"index": 1, key: "a"}])
-    assert isinstance(answer(right), Settled)
-    assert isinstance(answer(wrong), Lost)
+    assert isinstance(meaning_of(right), Settled)
+    assert isinstance(meaning_of(wrong), Lost)
 
 
 def test_an_event_that_failed_for_two_reasons_counts_once():
     twice = [{"index": 0, "message": "first"}, {"index": 0, "message": "second"}]
-    found = answer(bad_request(num_records_imported=2, failed_records=twice))
+    found = meaning_of(bad_request(num_records_imported=2, failed_records=twice))
     assert found.verdicts[0].error == "first"
 
 
 def test_an_index_written_as_a_float_is_an_index():
-    assert isinstance(answer(bad_request(num_records_imported=2, failed_records=[{"index": 1.0}])), Settled)
+    assert isinstance(
+        meaning_of(bad_request(num_records_imported=2, failed_records=[{"index": 1.0}])), Settled
+    )
 
 
 @pytest.mark.parametrize("index", [-1, 3, 1.5, "1", None, True, [0]])
 def test_an_index_that_was_not_sent_is_a_lost_answer(index):
-    assert isinstance(answer(bad_request(num_records_imported=2, failed_records=[{"index": index}])), Lost)
+    assert isinstance(
+        meaning_of(bad_request(num_records_imported=2, failed_records=[{"index": index}])), Lost
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,7 +162,7 @@ def test_an_index_that_was_not_sent_is_a_lost_answer(index):
     ],
 )
 def test_a_400_that_does_not_account_for_every_event_is_a_lost_answer(body):
-    found = answer(bad_request(**body))
+    found = meaning_of(bad_request(**body))
     assert isinstance(found, Lost)
     assert found.status == 400
 
@@ -174,55 +178,57 @@ def test_a_400_that_does_not_account_for_every_event_is_a_lost_answer(body):
     ],
 )
 def test_a_400_that_names_no_event_is_unexplained(body):
-    found = answer(Response(400, body))
+    found = meaning_of(Response(400, body))
     assert isinstance(found, Unexplained)
-    assert not found.own
-    assert found.words
+    assert not found.from_mixpanel
+    assert found.message
 
 
 # ── /track ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_track_says_one_or_zero():
-    assert answer(Response(200, b"1\n"), "track") == Settled([Verdict(Status.ACCEPTED, 200)] * 3)
-    assert answer(Response(200, b"0"), "track") == Unexplained(200, "Mixpanel returned error: 0", own=True)
+    assert meaning_of(Response(200, b"1\n"), "track") == Settled([Verdict(Status.ACCEPTED, 200)] * 3)
+    assert meaning_of(Response(200, b"0"), "track") == Unexplained(
+        200, "Mixpanel returned error: 0", from_mixpanel=True
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"2", b"10", b"ok", b'{"num_records_imported":3}', b"<html>"])
 def test_anything_else_from_track_is_a_lost_answer(body):
-    assert isinstance(answer(Response(200, body), "track"), Lost)
+    assert isinstance(meaning_of(Response(200, body), "track"), Lost)
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_413_may_name_its_limit():
-    assert answer(error(413, "request exceeds max limit of 2097152 bytes")).limit == 2_097_152
-    assert answer(error(413, "too large")).limit is None
-    assert answer(error(413, "max limit of 0 bytes")).limit is None
+    assert meaning_of(error(413, "request exceeds max limit of 2097152 bytes")).limit == 2_097_152
+    assert meaning_of(error(413, "too large")).limit is None
+    assert meaning_of(error(413, "max limit of 0 bytes")).limit is None
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_passed_on(status):
-    assert answer(error(status, retry_after="7")).retry_after == 7
-    assert answer(error(status)).retry_after is None
+    assert meaning_of(error(status, retry_after="7")).retry_after == 7
+    assert meaning_of(error(status)).retry_after is None
 
 
 def test_no_answer_is_a_lost_one_unless_trying_again_cannot_help():
-    assert answer(NoResponse("no connection")) == Lost(None, "no connection")
-    assert answer(NoResponse("no certificate", final=True)) == Refused(None, "no certificate")
+    assert meaning_of(NoResponse("no connection")) == Lost(None, "no connection")
+    assert meaning_of(NoResponse("no certificate", permanent=True)) == Refused(None, "no certificate")
 
 
-def test_the_words_of_a_server_are_found_wherever_it_puts_them():
-    assert server_words(error(401, "Invalid credentials")) == "Invalid credentials"
-    assert server_words(Response(401, b'{"message":"who?"}')) == "who?"
-    assert server_words(Response(404, b"<h1>\n Not here\x07 </h1>")) == r"<h1> Not here\x07 </h1>"
-    assert server_words(Response(404, b"")) == "Not Found"
-    assert server_words(Response(499, b"")) == "no words"
-    assert server_words(Response(302, b"", location="https://a/b\r\nx")) == "it redirects to https://a/b x"
+def test_the_message_of_a_server_is_found_under_each_key():
+    assert server_message(error(401, "Invalid credentials")) == "Invalid credentials"
+    assert server_message(Response(401, b'{"message":"who?"}')) == "who?"
+    assert server_message(Response(404, b"<h1>\n Not here\x07 </h1>")) == r"<h1> Not here\x07 </h1>"
+    assert server_message(Response(404, b"")) == "Not Found"
+    assert server_message(Response(499, b"")) == "no words"
+    assert server_message(Response(302, b"", location="https://a/b\r\nx")) == "it redirects to https://a/b x"
 
 
-def test_words_are_escaped_and_bounded():
+def test_messages_are_escaped_and_bounded():
     assert one_line("a\u202eb\x00") == r"a\u202eb\x00"
     assert len(one_line("x" * 10_000_000)) == MAX_LINE
     assert len(one_line("\x00" * 10_000)) == MAX_LINE
@@ -249,7 +255,7 @@ JSONS = st.recursive(
 @given(st.integers(100, 599), st.one_of(st.binary(max_size=50), JSONS), st.sampled_from(["import", "track"]))
 def test_no_answer_raises_and_nothing_is_taken_without_being_accounted_for(status, body, endpoint):
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    found = answer(Response(status, raw), endpoint)
+    found = meaning_of(Response(status, raw), endpoint)
     if isinstance(found, Settled):
         assert len(found.verdicts) == 3
         imported = sum(v.status.success for v in found.verdicts)
@@ -260,6 +266,8 @@ def test_no_answer_raises_and_nothing_is_taken_without_being_accounted_for(statu
 
 def test_an_answer_nested_a_thousand_deep_is_only_lost():
     deep = b'{"num_records_imported":' + b"[" * 900 + b"]" * 900 + b"}"
-    assert isinstance(answer(Response(200, deep)), Lost)
-    assert isinstance(answer(Response(400, deep)), Lost)
-    assert answer(Response(500, deep.replace(b"num_records_imported", b"error"))).words.startswith("HTTP 500")
+    assert isinstance(meaning_of(Response(200, deep)), Lost)
+    assert isinstance(meaning_of(Response(400, deep)), Lost)
+    assert meaning_of(Response(500, deep.replace(b"num_records_imported", b"error"))).message.startswith(
+        "HTTP 500"
+    )

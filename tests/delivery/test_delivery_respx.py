@@ -14,7 +14,7 @@ import respx
 
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
-from importer.delivery.send_one import post_one
+from importer.delivery.send_one import send_event
 from importer.errors import DeliveryError, ImporterError, RefusedError
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status, Verdict
 
@@ -162,7 +162,7 @@ def test_one_event_is_one_request(answer: dict[str, Any], status_code: int, erro
     route = respx.post(f"{URL}/track").respond(**answer)
     (event,) = events(1)
     now = 1_800_000_000_000
-    reply = post_one(event.body, now, Destination("track", URL), TOKEN, timeout=5, now=lambda: now)
+    reply = send_event(event.body, now, Destination("track", URL), TOKEN, timeout=5, now=lambda: now)
     assert (reply.status_code, reply.error) == (status_code, error)
     assert route.call_count == 1
     assert json.loads(route.calls.last.request.content)[0]["properties"]["token"] == "a-project-token"

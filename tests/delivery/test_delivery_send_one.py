@@ -1,10 +1,10 @@
 import threading
 
 import pytest
-from delivery_helpers import CREDENTIALS, IMPORT, NOW, TRACK, event, until
+from delivery_helpers import CREDENTIALS, IMPORT, NOW, PATIENCE, TRACK, Memory, event, wait_until
 from delivery_server import Server, answer
 
-from importer.delivery.send_one import OneReply, post_one
+from importer.delivery.send_one import SendResult, send_event
 from importer.errors import RefusedError
 from importer.mixpanel.limits import TRACK_ACCEPTED_AGE_MS
 from importer.model import Destination
@@ -12,9 +12,9 @@ from importer.model import Destination
 EVENT = event(1)
 
 
-def post(server, endpoint="track", time=NOW, timeout=5.0):
+def post(server, endpoint="track", time=NOW, timeout=PATIENCE):
     destination = Destination(endpoint, server.url, "sandbox")
-    return post_one(EVENT.body, time, destination, CREDENTIALS, timeout=timeout, now=lambda: NOW)
+    return send_event(EVENT.body, time, destination, CREDENTIALS, timeout=timeout, now=lambda: NOW)
 
 
 def ask(status, body, endpoint="track"):
@@ -24,12 +24,12 @@ def ask(status, body, endpoint="track"):
     return reply
 
 
-def test_the_one_of_track_is_success():
-    assert ask(200, b"1") == OneReply(200, None)
+def test_a_1_from_track_is_success():
+    assert ask(200, b"1") == SendResult(200, None)
 
 
-def test_the_zero_of_track_is_an_error_of_the_one_who_asks():
-    assert ask(200, b"0") == OneReply(400, "Mixpanel returned error: 0")
+def test_a_0_from_track_is_a_client_error():
+    assert ask(200, b"0") == SendResult(400, "Mixpanel returned error: 0")
 
 
 @pytest.mark.parametrize("endpoint", ["track", "import"])
@@ -44,8 +44,8 @@ def test_the_zero_of_track_is_an_error_of_the_one_who_asks():
         (302, b"", "HTTP error 302: Found"),
     ],
 )
-def test_an_http_error_is_told_with_its_status_and_the_server_s_words(endpoint, status, body, error):
-    assert ask(status, body, endpoint) == OneReply(status, error)
+def test_an_http_error_is_reported_with_its_status_and_the_servers_message(endpoint, status, body, error):
+    assert ask(status, body, endpoint) == SendResult(status, error)
 
 
 def test_a_success_that_is_not_mixpanel_s_is_an_error():
@@ -57,7 +57,7 @@ def test_a_success_that_is_not_mixpanel_s_is_an_error():
 
 def test_an_event_that_is_too_old_for_track_goes_to_import_with_the_same_token():
     with Server(lambda _, connection: connection.reply(200, b'{"num_records_imported":1}')) as server:
-        assert post(server, time=NOW - TRACK_ACCEPTED_AGE_MS - 1) == OneReply(200, None)
+        assert post(server, time=NOW - TRACK_ACCEPTED_AGE_MS - 1) == SendResult(200, None)
     request = server.requests[0]
     assert request.target == "/import?strict=1"
     assert request.headers["authorization"].startswith("Basic ")
@@ -73,15 +73,15 @@ def test_an_event_that_is_just_young_enough_goes_to_track():
 
 def test_an_event_that_import_refuses_is_an_error_with_its_reason():
     body = b'{"code":400,"num_records_imported":0,"failed_records":[{"index":0,"insert_id":"id-1","field":"properties.time","message":"is bad"}]}'
-    assert ask(400, body, "import") == OneReply(400, "HTTP error 400: properties.time: is bad")
+    assert ask(400, body, "import") == SendResult(400, "HTTP error 400: properties.time: is bad")
 
 
 def test_an_import_that_speaks_of_another_event_is_an_error():
     body = b'{"code":400,"num_records_imported":0,"error":"no","failed_records":[{"index":0,"insert_id":"other"}]}'
-    assert ask(400, body, "import") == OneReply(400, "HTTP error 400: no")
+    assert ask(400, body, "import") == SendResult(400, "HTTP error 400: no")
 
 
-def test_where_there_is_no_answer_there_is_no_status():
+def test_without_a_response_there_is_no_status():
     with Server(lambda _, connection: connection.reset()) as server:
         reply = post(server)
     assert reply.status_code is None
@@ -89,7 +89,7 @@ def test_where_there_is_no_answer_there_is_no_status():
     assert len(server.requests) == 1
 
 
-def test_where_nobody_listens_the_answer_says_so():
+def test_a_port_where_nobody_listens_is_reported():
     with Server(lambda _, connection: connection.reset()) as server:
         pass
     reply = post(server)
@@ -101,12 +101,14 @@ def test_an_answer_that_drips_is_broken_off_in_the_end():
     with Server(lambda _, connection: connection.drip(answer(200, b"1" * 1000), 0.01)) as server:
         reply = post(server, timeout=0.02)
     assert reply.status_code is None
-    assert until(lambda: not [t for t in threading.enumerate() if isinstance(t, threading.Timer)])
+    wait_until(
+        lambda: not [t for t in threading.enumerate() if isinstance(t, threading.Timer)], "the timer ends"
+    )
 
 
 def test_a_bad_destination_is_refused():
     with pytest.raises(RefusedError):
-        post_one(
+        send_event(
             EVENT.body,
             NOW,
             Destination("track", "http://api.mixpanel.com"),
@@ -118,19 +120,10 @@ def test_a_bad_destination_is_refused():
 
 @pytest.mark.parametrize("destination", [IMPORT, TRACK], ids=["import", "track"])
 def test_the_connection_is_closed_whatever_happens(destination):
-    class Defective:
-        closed = False
+    def fail(_sent):
+        raise ZeroDivisionError
 
-        def post(self, _bodies):
-            raise ZeroDivisionError
-
-        def abort(self):
-            pass
-
-        def close(self):
-            self.closed = True
-
-    client = Defective()
+    server = Memory(fail)
     with pytest.raises(ZeroDivisionError):
-        post_one(EVENT.body, NOW, destination, CREDENTIALS, timeout=1, client_factory=lambda: client)
-    assert client.closed
+        send_event(EVENT.body, NOW, destination, CREDENTIALS, timeout=1, client_factory=server)
+    assert [client.closed for client in server.clients] == [True]

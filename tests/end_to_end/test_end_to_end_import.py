@@ -108,10 +108,10 @@ def test_every_record_arrives_exactly_once_with_its_values_and_types(
     path = shell.folder / name
     write(path, generated(ROWS))
 
-    said = shell.type("run", name, "--yes")
+    result = shell.type("run", name, "--yes")
 
-    assert (said.code, said.out) == (0, "")
-    assert f"{ROWS:,} records = {ROWS:,} imported" in said.err
+    assert (result.code, result.out) == (0, "")
+    assert f"{ROWS:,} records = {ROWS:,} imported" in result.err
     expected = [as_event(record) for record in read_again(path)]
     results = shell.results("events.results.csv")
     assert [int(row["row"]) for row in results] == list(range(1, ROWS + 1))
@@ -170,10 +170,10 @@ def test_broken_records_are_invalid_with_number_line_and_reason_and_all_others_a
 ) -> None:
     shell.write("events.csv", simple_csv(150, broken=BROKEN))
 
-    said = shell.type("run", "events.csv", "--yes")
+    result = shell.type("run", "events.csv", "--yes")
 
-    assert said.code == 1
-    assert said.last_line == "Next: mixpanel-importer retry events.results.csv"
+    assert result.code == 1
+    assert result.last_line == "Next: mixpanel-importer retry events.results.csv"
     results = shell.results("events.results.csv")
     assert [(int(row["row"]), int(row["line"])) for row in results] == [(n, n + 1) for n in range(1, 151)]
     wrong = {int(row["row"]): row for row in results if row["success"] == "false"}
@@ -182,7 +182,7 @@ def test_broken_records_are_invalid_with_number_line_and_reason_and_all_others_a
         assert reason in wrong[n]["error"], wrong[n]
         assert wrong[n]["status_code"] == ""
     assert server.numbers() == [n for n in range(1, 151) if n not in BROKEN]
-    assert "row 40 (line 41) invalid: expected 4 fields, found 2" in said.err
+    assert "row 40 (line 41) invalid: expected 4 fields, found 2" in result.err
 
 
 def test_a_quote_that_is_never_closed_costs_one_record_and_not_the_rest_of_the_file(
@@ -223,10 +223,10 @@ def test_exactly_what_the_server_refuses_is_rejected_and_a_retry_sends_exactly_t
     db = str(shell.folder / "landed.sqlite")
     with fault_server.running("--db", db, "--refuse-every", "10") as url:
         server = Server(url)
-        said = shell.type("run", "events.csv", "--yes", "--base-url", url)
+        result = shell.type("run", "events.csv", "--yes", "--base-url", url)
         taken = server.numbers()
-    assert said.code == 1
-    assert said.last_line == "Next: mixpanel-importer retry events.results.csv"
+    assert result.code == 1
+    assert result.last_line == "Next: mixpanel-importer retry events.results.csv"
     results = shell.results("events.results.csv")
     refused = {int(row["row"]) for row in results if fault_server.is_refused(row["insert_id"], 10)}
     assert 5 < len(refused) < 50
@@ -240,7 +240,7 @@ def test_exactly_what_the_server_refuses_is_rejected_and_a_retry_sends_exactly_t
     port = url.rpartition(":")[2]
     with fault_server.running("--db", db, "--port", port) as mended:
         server = Server(mended)
-        again = shell.type_line(said.next_command, "--yes")
+        again = shell.type_line(result.next_command, "--yes")
         assert (again.code, again.next_command) == (0, "")
         assert server.requests()["requests"] == 1, "the one batch of the refused"
         assert server.counts()["raw_count"] == 200, "nothing was sent twice"
@@ -282,9 +282,9 @@ def test_a_dry_run_sends_nothing_and_says_valid_or_invalid_of_each_record(
 ) -> None:
     shell.write("events.csv", simple_csv(150, broken=BROKEN))
 
-    said = shell.type("run", "events.csv", "--dry-run")
+    result = shell.type("run", "events.csv", "--dry-run")
 
-    assert said.code == 1
+    assert result.code == 1
     assert server.requests()["requests"] == 0
     results = shell.results("events.dry-run.csv")
     assert statuses(results) == ["invalid" if n in BROKEN else "valid" for n in range(1, 151)]
@@ -296,9 +296,9 @@ def test_a_dry_run_says_of_each_record_what_the_server_then_says(shell: Shell) -
     shell.write("events.csv", simple_csv(150, broken=BROKEN))
     shell.type("run", "events.csv", "--dry-run")
 
-    said = shell.type("run", "events.csv", "--yes")
+    result = shell.type("run", "events.csv", "--yes")
 
-    assert said.code == 1
+    assert result.code == 1
     same = {"valid": "imported", "invalid": "invalid"}
     dry, real = shell.results("events.dry-run.csv"), shell.results("events.results.csv")
     assert [same[status] for status in statuses(dry)] == statuses(real)
@@ -310,20 +310,20 @@ def test_a_dry_run_says_of_each_record_what_the_server_then_says(shell: Shell) -
 def test_a_dry_run_needs_no_credentials_and_no_answer_from_a_person(bare: Shell) -> None:
     bare.write("events.csv", simple_csv(3))
 
-    said = bare.type("run", "events.csv", "--dry-run")
+    result = bare.type("run", "events.csv", "--dry-run")
 
-    assert said.code == 0
-    assert said.last_line == "Next: mixpanel-importer run events.csv"
+    assert result.code == 0
+    assert result.last_line == "Next: mixpanel-importer run events.csv"
 
 
 def test_a_rehearsal_needs_no_credentials_and_shows_what_landed(bare: Shell) -> None:
     bare.write("events.csv", simple_csv(70))
 
-    said = bare.type("run", "events.csv", "--sandbox")
+    result = bare.type("run", "events.csv", "--sandbox")
 
-    assert said.code == 0
-    assert "70 records = 70 imported" in said.err
-    assert "Landed in the sandbox: 70 events" in said.err
+    assert result.code == 0
+    assert "70 records = 70 imported" in result.err
+    assert "Landed in the sandbox: 70 events" in result.err
     assert statuses(bare.results("events.sandbox.csv")) == ["imported"] * 70
     assert bare.manifest("events.sandbox.csv")["kind"] == "sandbox"
 
@@ -332,15 +332,15 @@ def test_a_rehearsal_that_was_mended_by_a_retry_names_no_command_that_would_read
     bare: Shell,
 ) -> None:
     bare.write("events.csv", simple_csv(70, broken={40: "Page View,user-4"}))
-    said = bare.type("run", "events.csv", "--sandbox")
-    assert said.next_command == "mixpanel-importer retry events.sandbox.csv"
+    result = bare.type("run", "events.csv", "--sandbox")
+    assert result.next_command == "mixpanel-importer retry events.sandbox.csv"
     bare.write("events.csv", simple_csv(70))
 
-    said = bare.type("retry", "events.sandbox.csv", "--source-changed")
+    result = bare.type("retry", "events.sandbox.csv", "--source-changed")
 
-    assert said.code == 0
-    assert "1 record = 1 imported" in said.err
-    assert said.next_command == ""
+    assert result.code == 0
+    assert "1 record = 1 imported" in result.err
+    assert result.next_command == ""
 
 
 @pytest.mark.parametrize("rehearsal", ["--dry-run", "--sandbox"])
@@ -351,11 +351,11 @@ def test_a_rehearsal_can_never_be_continued_against_mixpanel(
     assert shell.type("run", "events.csv", rehearsal, "--limit", "20", "--results", "r.csv").code == 0
     before = (shell.folder / "r.csv").read_bytes()
 
-    said = shell.type("run", "events.csv", "--yes", "--results", "r.csv", "--resume")
+    result = shell.type("run", "events.csv", "--yes", "--results", "r.csv", "--resume")
 
-    assert said.code == 2
-    assert rehearsal.strip("-") in said.err
-    assert "real" in said.err
+    assert result.code == 2
+    assert rehearsal.strip("-") in result.err
+    assert "real" in result.err
     assert server.requests()["requests"] == 0
     assert (shell.folder / "r.csv").read_bytes() == before
 
@@ -364,11 +364,11 @@ def test_a_resume_against_another_server_is_refused(shell: Shell, server: Server
     shell.write("events.csv", simple_csv(60))
     shell.type("run", "events.csv", "--yes", "--limit", "20")
 
-    said = shell.type("run", "events.csv", "--yes", "--resume", "--base-url", "http://127.0.0.1:9")
+    result = shell.type("run", "events.csv", "--yes", "--resume", "--base-url", "http://127.0.0.1:9")
 
-    assert said.code == 2
-    assert server.url in said.err
-    assert "http://127.0.0.1:9" in said.err
+    assert result.code == 2
+    assert server.url in result.err
+    assert "http://127.0.0.1:9" in result.err
 
 
 def test_results_that_are_there_stop_the_run_which_names_resume_and_overwrite(
@@ -378,11 +378,11 @@ def test_results_that_are_there_stop_the_run_which_names_resume_and_overwrite(
     shell.type("run", "events.csv", "--yes")
     before = server.requests()
 
-    said = shell.type("run", "events.csv", "--yes")
+    result = shell.type("run", "events.csv", "--yes")
 
-    assert said.code == 2
-    assert "--resume" in said.err
-    assert "--overwrite" in said.err
+    assert result.code == 2
+    assert "--resume" in result.err
+    assert "--overwrite" in result.err
     assert server.requests() == before
 
 
@@ -403,10 +403,10 @@ def test_overwrite_stops_where_imported_records_would_double_under_another_readi
     shell.type("run", "events.csv", "--yes")
     before = server.requests()
 
-    said = shell.type("run", "events.csv", "--yes", "--overwrite", "--set", "source=shop")
+    result = shell.type("run", "events.csv", "--yes", "--overwrite", "--set", "source=shop")
 
-    assert said.code == 2
-    assert "10" in said.err
+    assert result.code == 2
+    assert "10" in result.err
     assert server.requests() == before
     assert statuses(shell.results("events.results.csv")) == ["imported"] * 10
 
@@ -415,9 +415,9 @@ def test_overwrite_replaces_no_file_but_results(shell: Shell, server: Server) ->
     shell.write("events.csv", simple_csv(3))
     mine = shell.write("mine.csv", "my,own,work\n")
 
-    said = shell.type("run", "events.csv", "--yes", "--results", "mine.csv", "--overwrite")
+    result = shell.type("run", "events.csv", "--yes", "--results", "mine.csv", "--overwrite")
 
-    assert said.code == 2
+    assert result.code == 2
     assert mine.read_text() == "my,own,work\n"
     assert server.requests()["requests"] == 0
 
@@ -427,9 +427,9 @@ def test_no_output_may_be_the_source(shell: Shell, server: Server, option: str) 
     source = shell.write("events.csv", simple_csv(3))
     (shell.folder / "alias.csv").symlink_to(source)
 
-    said = shell.type("run", "events.csv", "--yes", option, "alias.csv", "--overwrite")
+    result = shell.type("run", "events.csv", "--yes", option, "alias.csv", "--overwrite")
 
-    assert said.code == 2
+    assert result.code == 2
     assert source.read_text() == simple_csv(3)
     assert server.requests()["requests"] == 0
 
@@ -447,20 +447,20 @@ def test_preview_shows_how_a_source_is_read_and_saves_it_and_sends_nothing(
 ) -> None:
     write_csv(shell.folder / "events.csv", generated(60))
 
-    said = shell.type("preview", "events.csv", "--save", "mapping.toml")
+    result = shell.type("preview", "events.csv", "--save", "mapping.toml")
 
-    assert said.code == 0
+    assert result.code == 0
     assert server.requests()["requests"] == 0
     for found in ("distinct_id ← user_id", "zip", "string", "price", "number", "member", "boolean"):
-        assert found in said.out
-    assert shlex.split(said.next_command)[1:] == [
+        assert found in result.out
+    assert shlex.split(result.next_command)[1:] == [
         "run", "events.csv", "--mapping", "mapping.toml", "--dry-run",
     ]  # fmt: skip
-    assert shell.type_line(said.next_command).code == 0
+    assert shell.type_line(result.next_command).code == 0
     assert shell.manifest("events.dry-run.csv")["reading"]["types"]["zip"] == "string"
 
 
-def test_one_record_is_at_the_server_as_it_reads_in_the_file(shell: Shell, server: Server) -> None:
+def test_one_record_arrives_as_it_is_in_the_file(shell: Shell, server: Server) -> None:
     shell.write("events.csv", simple_csv(1))
 
     shell.type("run", "events.csv", "--yes")

@@ -1,4 +1,4 @@
-"""How a file is read can be said: fields, types, constants, zones; and is said in a file, or asked for."""
+"""How a file is read: by options, by a mapping file, or, where neither is clear, by an error that helps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 def imported(shell: Shell, server: Server, text: str, *words: str) -> list[Row]:
     """Import a CSV file, and return the properties of each event at the server, in the file's order."""
     shell.write("events.csv", text)
-    said = shell.type("run", "events.csv", "--yes", *words)
-    assert said.code == 0, said.err
+    result = shell.type("run", "events.csv", "--yes", *words)
+    assert result.code == 0, result.err
     landed = {event["properties"]["$insert_id"]: event for event in server.events()}
     return [landed[row["insert_id"]] for row in shell.results("events.results.csv")]
 
@@ -41,7 +41,7 @@ ROW = "Hi,u,2024-03-01T00:00:00Z,pro,5\n"
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_is_set_holds_for_every_record(
+def test_set_applies_to_every_record(
     shell: Shell, server: Server, words: Sequence[str], name: str, value: Any
 ) -> None:
     text = HEADER.replace("user_id", "who") + ROW
@@ -70,13 +70,13 @@ def test_null_texts_mean_no_value(shell: Shell, server: Server) -> None:
     assert exact(second["properties"]["amount"]) == exact(5), "the texts do not spoil the column's type"
 
 
-def test_a_zone_is_needed_for_times_that_say_none_and_then_used(shell: Shell, server: Server) -> None:
+def test_times_without_a_zone_need_timezone_which_is_then_used(shell: Shell, server: Server) -> None:
     text = "event,user_id,time\nHi,u,2024-07-01 12:00:00\nHi,u,2024-12-01 12:00:00\n"
     shell.write("zoneless.csv", text)
-    said = shell.type("run", "zoneless.csv", "--dry-run")
-    assert said.code == 1
+    result = shell.type("run", "zoneless.csv", "--dry-run")
+    assert result.code == 1
     assert statuses(shell.results("zoneless.dry-run.csv")) == ["invalid", "invalid"]
-    assert "--timezone" in said.err
+    assert "--timezone" in result.err
 
     summer, winter = imported(shell, server, text, "--timezone", "Europe/Berlin")
 
@@ -87,9 +87,9 @@ def test_a_zone_is_needed_for_times_that_say_none_and_then_used(shell: Shell, se
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
 def test_times_at_both_ends_of_the_calendar_are_invalid_in_any_zone(bare: Shell, zone: str):
     bare.write("events.csv", "event,time,user_id\na,9999-12-31T23:59:59Z,u\na,0001-01-01T00:00:00Z,u\n")
-    said = bare.type("run", "events.csv", "--dry-run", "--timezone", zone)
-    assert said.code == 1
-    assert "2 records = 2 invalid" in said.err
+    result = bare.type("run", "events.csv", "--dry-run", "--timezone", zone)
+    assert result.code == 1
+    assert "2 records = 2 invalid" in result.err
 
 
 @pytest.mark.parametrize("moment", ["2024-03-31 02:30:00", "2024-10-27 02:30:00"])
@@ -98,9 +98,9 @@ def test_a_local_time_that_is_skipped_or_repeated_is_invalid_and_never_guessed(
 ) -> None:
     bare.write("events.csv", f"event,user_id,time\nHi,u,{moment}\n")
 
-    said = bare.type("run", "events.csv", "--dry-run", "--timezone", "Europe/Berlin")
+    result = bare.type("run", "events.csv", "--dry-run", "--timezone", "Europe/Berlin")
 
-    assert said.code == 1
+    assert result.code == 1
     assert statuses(bare.results("events.dry-run.csv")) == ["invalid"]
 
 
@@ -132,11 +132,11 @@ def test_different_records_that_share_an_insert_id_stop_the_run_before_one_is_lo
     records = [f"Hi,u,2024-03-01T00:00:00Z,order-1,{amount}" for amount in (5, 6)]
     shell.write("events.csv", "\n".join(["event,user_id,time,insert_id,amount", *records]))
 
-    said = shell.type("run", "events.csv", "--yes")
+    result = shell.type("run", "events.csv", "--yes")
 
-    assert said.code == 2
-    assert "rows 1 and 2" in said.err
-    assert "--allow-collisions" in said.err
+    assert result.code == 2
+    assert "rows 1 and 2" in result.err
+    assert "--allow-collisions" in result.err
     assert server.requests()["requests"] == 0
     assert shell.type("run", "events.csv", "--yes", "--map", "insert_id=").code == 0
     assert server.counts()["count"] == 2
@@ -159,12 +159,12 @@ def test_two_columns_for_one_field_stop_with_a_map_line_that_works(
     cells = ["2024-03-01T00:00:00Z" if "time" in name else "u-1" for name in header.split(",")]
     shell.write("events.csv", f"{header}\n{','.join(cells)}\n")
 
-    said = shell.type("run", "events.csv", "--yes")
+    result = shell.type("run", "events.csv", "--yes")
 
-    assert said.code == 2
-    assert all(name in said.err for name in header.split(",")), "the columns are listed"
+    assert result.code == 2
+    assert all(name in result.err for name in header.split(",")), "the columns are listed"
     assert server.requests()["requests"] == 0
-    line = next(line for line in said.err.splitlines() if "--map" in line)
+    line = next(line for line in result.err.splitlines() if "--map" in line)
     words = shlex.split(line)
     again = shell.type("run", "events.csv", "--yes", *words[words.index("--map") :])
     assert again.code == 0, again.err
@@ -175,12 +175,12 @@ def test_two_columns_for_one_field_stop_with_a_map_line_that_works(
 def test_a_missing_column_stops_with_a_map_line_that_works(shell: Shell, server: Server) -> None:
     shell.write("events.csv", "Action Taken,who,time\nHi,u,2024-03-01T00:00:00Z\n")
 
-    said = shell.type("run", "events.csv", "--yes")
+    result = shell.type("run", "events.csv", "--yes")
 
-    assert said.code == 2
-    assert "Action Taken, who, time" in said.err
+    assert result.code == 2
+    assert "Action Taken, who, time" in result.err
     assert server.requests()["requests"] == 0
-    line = next(line for line in said.err.splitlines() if "--map" in line)
+    line = next(line for line in result.err.splitlines() if "--map" in line)
     words = shlex.split(line)
     again = shell.type("run", "events.csv", "--yes", *words[words.index("--map") :])
     assert again.code == 0, again.err
@@ -190,10 +190,10 @@ def test_a_missing_column_stops_with_a_map_line_that_works(shell: Shell, server:
 def test_a_map_to_no_column_names_the_nearest(bare: Shell) -> None:
     bare.write("events.csv", HEADER + ROW)
 
-    said = bare.type("run", "events.csv", "--dry-run", "--map", "distinct_id=userid")
+    result = bare.type("run", "events.csv", "--dry-run", "--map", "distinct_id=userid")
 
-    assert said.code == 2
-    assert "did you mean 'user_id'" in said.err
+    assert result.code == 2
+    assert "did you mean 'user_id'" in result.err
 
 
 def test_a_dotted_path_reaches_into_jsonl(shell: Shell, server: Server) -> None:
@@ -271,7 +271,7 @@ def test_one_mapping_file_serves_dry_run_run_and_retry(shell: Shell, server: Ser
         "now",
     )
 
-    assert [said.code for said in (dry, real, again)] == [1, 1, 0], again.err
+    assert [result.code for result in (dry, real, again)] == [1, 1, 0], again.err
     dried, done = shell.results("events.dry-run.csv"), shell.results("events.results.csv")
     assert (statuses(dried), statuses(done)) == (["valid", "invalid"], ["imported", "invalid"])
     assert [row["insert_id"] for row in dried] == [row["insert_id"] for row in done]
@@ -303,11 +303,11 @@ def test_a_mistake_in_a_mapping_file_is_named_with_its_line(bare: Shell) -> None
     bare.write("events.csv", MAPPED)
     bare.write("shop.toml", MAPPING.replace('zip = "string"', 'zip = "strnig"'))
 
-    said = bare.type("run", "events.csv", "--mapping", "shop.toml", "--dry-run")
+    result = bare.type("run", "events.csv", "--mapping", "shop.toml", "--dry-run")
 
-    assert said.code == 2
-    assert "shop.toml, line 10" in said.err
-    assert "did you mean 'string'" in said.err
+    assert result.code == 2
+    assert "shop.toml, line 10" in result.err
+    assert "did you mean 'string'" in result.err
 
 
 def test_a_resume_with_another_mapping_is_refused_and_names_the_difference(
@@ -317,11 +317,11 @@ def test_a_resume_with_another_mapping_is_refused_and_names_the_difference(
     shell.type("run", "events.csv", "--yes", "--limit", "20")
     before = server.requests()
 
-    said = shell.type("run", "events.csv", "--yes", "--resume", "--type", "n=string")
+    result = shell.type("run", "events.csv", "--yes", "--resume", "--type", "n=string")
 
-    assert said.code == 2
-    assert "n" in said.err
-    assert "string" in said.err
+    assert result.code == 2
+    assert "n" in result.err
+    assert "string" in result.err
     assert server.requests() == before
 
 
@@ -336,15 +336,15 @@ def test_track_accepts_recent_records_and_calls_old_ones_invalid_which_it_would_
     lines = [f"Hi,u,{now - age},{n}" for n, age in ages.items()]
     shell.write("events.csv", "\n".join(["event,user_id,time,n", *lines]))
 
-    said = shell.type("run", "events.csv", "--yes", "--endpoint", "track")
+    result = shell.type("run", "events.csv", "--yes", "--endpoint", "track")
 
-    assert said.code == 1
+    assert result.code == 1
     results = shell.results("events.results.csv")
     assert statuses(results) == ["accepted", "accepted", "accepted", "invalid", "invalid"]
     assert [row["success"] for row in results] == ["true", "true", "true", "false", "false"]
     assert "5 days" in results[3]["error"]
     assert server.numbers() == [1, 2, 3]
-    assert "3 accepted + 2 invalid" in said.err or "2 invalid + 3 accepted" in said.err
+    assert "3 accepted + 2 invalid" in result.err or "2 invalid + 3 accepted" in result.err
 
 
 def old_records(count: int) -> str:
@@ -353,13 +353,13 @@ def old_records(count: int) -> str:
     return "\n".join(["event,user_id,time,n", *(f"Hi,u,{start + n},{n}" for n in range(count))])
 
 
-def test_what_track_would_drop_a_retry_takes_to_import(shell: Shell, server: Server) -> None:
+def test_a_retry_sends_to_import_what_track_would_drop(shell: Shell, server: Server) -> None:
     shell.write("events.csv", old_records(60))
-    said = shell.type("run", "events.csv", "--yes", "--endpoint", "track")
+    result = shell.type("run", "events.csv", "--yes", "--endpoint", "track")
     assert set(statuses(shell.results("events.results.csv"))) == {"invalid"}
-    assert "--endpoint import" in said.err, "the way out is named"
+    assert "--endpoint import" in result.err, "the way out is named"
 
-    again = shell.type_line(said.next_command, "--yes", "--endpoint", "import")
+    again = shell.type_line(result.next_command, "--yes", "--endpoint", "import")
 
     assert again.code == 0, again.err
     assert server.numbers() == list(range(60))

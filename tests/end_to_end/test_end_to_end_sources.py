@@ -27,26 +27,28 @@ def mode(path: Path) -> int:
 
 
 def test_standard_input_can_be_rehearsed(bare: Shell) -> None:
-    said = bare.type("run", "-", "--sandbox", stdin=simple_csv(70))
+    result = bare.type("run", "-", "--sandbox", stdin=simple_csv(70))
 
-    assert said.code == 0
-    assert "Landed in the sandbox: 70 events" in said.err
+    assert result.code == 0
+    assert "Landed in the sandbox: 70 events" in result.err
     assert statuses(bare.results("stdin.sandbox.csv")) == ["imported"] * 70
 
 
-def test_what_standard_input_held_goes_when_every_record_was_imported(shell: Shell, server: Server) -> None:
-    said = shell.type("run", "-", "--yes", "--results", "r.csv", stdin=simple_csv(70))
+def test_the_copy_of_standard_input_is_deleted_once_every_record_was_imported(
+    shell: Shell, server: Server
+) -> None:
+    result = shell.type("run", "-", "--yes", "--results", "r.csv", stdin=simple_csv(70))
 
-    assert said.code == 0
+    assert result.code == 0
     assert server.numbers() == list(range(1, 71))
     assert sorted(path.name for path in shell.folder.iterdir()) == ["r.csv", "r.csv.run.json"]
 
 
 def test_standard_input_without_yes_stops_before_it_is_read_or_sent(shell: Shell, server: Server) -> None:
-    said = shell.type("run", "-", stdin=simple_csv(3))
+    result = shell.type("run", "-", stdin=simple_csv(3))
 
-    assert said.code == 2
-    assert "--yes" in said.err
+    assert result.code == 2
+    assert "--yes" in result.err
     assert not server.numbers()
     assert list(shell.folder.iterdir()) == []
 
@@ -54,13 +56,13 @@ def test_standard_input_without_yes_stops_before_it_is_read_or_sent(shell: Shell
 def test_standard_input_is_kept_for_the_retry_where_records_were_not_taken(
     shell: Shell, server: Server
 ) -> None:
-    said = shell.type("run", "-", "--yes", "--results", "r.csv", stdin=simple_csv(6, broken=NO_ZONE))
-    assert said.code == 1
-    assert said.next_command == "mixpanel-importer retry r.csv"
+    result = shell.type("run", "-", "--yes", "--results", "r.csv", stdin=simple_csv(6, broken=NO_ZONE))
+    assert result.code == 1
+    assert result.next_command == "mixpanel-importer retry r.csv"
     assert mode(shell.folder / "r.csv.source") == 0o600
     assert (shell.folder / "r.csv.source").read_text() == simple_csv(6, broken=NO_ZONE)
 
-    again = shell.type_line(said.next_command, "--yes", "--timezone", "Europe/Berlin")
+    again = shell.type_line(result.next_command, "--yes", "--timezone", "Europe/Berlin")
 
     assert again.code == 0
     assert [int(row["row"]) for row in shell.results("r.retry-1.csv")] == [2, 5]
@@ -82,10 +84,10 @@ def test_standard_input_is_kept_while_a_retry_leaves_some_records_open(shell: Sh
 
 
 def test_an_empty_standard_input_is_a_clear_error(shell: Shell) -> None:
-    said = shell.type("run", "-", "--yes", stdin="")
+    result = shell.type("run", "-", "--yes", stdin="")
 
-    assert said.code == 2
-    assert "empty" in said.err
+    assert result.code == 2
+    assert "empty" in result.err
     assert list(shell.folder.iterdir()) == []
 
 
@@ -106,23 +108,23 @@ def test_a_compressed_source_is_read_as_what_it_holds(
 ) -> None:
     shell.write(f"events.csv.{suffix}", pack(simple_csv(70).encode()))
 
-    said = shell.type("run", f"events.csv.{suffix}", "--yes", "--results", "r.csv")
+    result = shell.type("run", f"events.csv.{suffix}", "--yes", "--results", "r.csv")
 
-    assert said.code == 0
+    assert result.code == 0
     assert server.numbers() == list(range(1, 71))
 
 
-def test_a_truncated_gzip_is_a_clear_error_and_what_it_held_is_not_called_the_whole(
+def test_a_truncated_gzip_is_a_clear_error_and_its_records_are_not_called_the_whole(
     shell: Shell, server: Server
 ) -> None:
     packed = gzip.compress(simple_csv(5_000).encode())
     shell.write("events.csv.gz", packed[: len(packed) // 2])
 
-    said = shell.type("run", "events.csv.gz", "--yes", "--results", "r.csv")
+    result = shell.type("run", "events.csv.gz", "--yes", "--results", "r.csv")
 
-    assert said.code == 2
-    assert "events.csv.gz" in said.err
-    assert "Traceback" not in said.err
+    assert result.code == 2
+    assert "events.csv.gz" in result.err
+    assert "Traceback" not in result.err
     assert not server.numbers()
 
 
@@ -138,9 +140,9 @@ def test_several_sources_have_results_each_and_one_type_per_column(shell: Shell,
     shell.write("january.csv", numbered(1, 60, ""))
     shell.write("february.csv", numbered(61, 80, "0"))
 
-    said = shell.type("run", "january.csv", "february.csv", "--yes")
+    result = shell.type("run", "january.csv", "february.csv", "--yes")
 
-    assert said.code == 0
+    assert result.code == 0
     assert len(shell.results("january.results.csv")) == 60
     assert len(shell.results("february.results.csv")) == 20
     codes = {event["properties"]["n"]: event["properties"]["code"] for event in server.events()}
@@ -164,10 +166,10 @@ def test_sources_of_one_name_would_share_their_results_so_they_stop(shell: Shell
     shell.write("a.csv", numbered(1, 3, ""))
     shell.write("sub/a.csv", numbered(4, 6, ""))
 
-    said = shell.type("run", "a.csv", "sub/a.csv", "--yes")
+    result = shell.type("run", "a.csv", "sub/a.csv", "--yes")
 
-    assert said.code == 2
-    assert "a.results.csv" in said.err
+    assert result.code == 2
+    assert "a.results.csv" in result.err
     assert not server.numbers()
 
 
@@ -175,10 +177,10 @@ def test_sources_with_other_columns_stop_before_anything_is_sent(shell: Shell, s
     shell.write("a.csv", numbered(1, 3, ""))
     shell.write("b.csv", simple_csv(3))
 
-    said = shell.type("run", "a.csv", "b.csv", "--yes")
+    result = shell.type("run", "a.csv", "b.csv", "--yes")
 
-    assert said.code == 2
-    assert "b.csv" in said.err
+    assert result.code == 2
+    assert "b.csv" in result.err
     assert not server.numbers()
 
 
@@ -186,9 +188,9 @@ def test_the_exit_code_of_several_sources_is_that_of_the_worst(shell: Shell, ser
     shell.write("a.csv", simple_csv(6, broken=NO_ZONE))
     shell.write("b.csv", simple_csv(3))
 
-    said = shell.type("run", "a.csv", "b.csv", "--yes")
+    result = shell.type("run", "a.csv", "b.csv", "--yes")
 
-    assert said.code == 1
+    assert result.code == 1
     assert statuses(shell.results("b.results.csv")) == ["imported"] * 3
 
 
@@ -242,14 +244,14 @@ def test_results_and_manifest_can_be_read_by_their_owner_alone(shell: Shell, nam
 def test_results_in_jsonl_hold_the_values_themselves_and_can_be_retried(shell: Shell, server: Server) -> None:
     shell.write("events.csv", simple_csv(6, broken=NO_ZONE))
 
-    said = shell.type("run", "events.csv", "--yes", "--results", "r.jsonl")
+    result = shell.type("run", "events.csv", "--yes", "--results", "r.jsonl")
 
     rows = shell.results("r.jsonl")
     assert [row["row"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert [row["success"] for row in rows] == [n not in NO_ZONE for n in range(1, 7)]
     assert rows[0]["status_code"] == 200
     assert rows[1]["status_code"] is None
-    again = shell.type_line(said.next_command, "--yes", "--timezone", "Europe/Berlin")
+    again = shell.type_line(result.next_command, "--yes", "--timezone", "Europe/Berlin")
     assert again.code == 0
     assert [(row["row"], row["status"]) for row in shell.results("r.retry-1.jsonl")] == [
         (2, "imported"),
@@ -261,17 +263,17 @@ def test_results_in_jsonl_hold_the_values_themselves_and_can_be_retried(shell: S
 def test_json_prints_the_manifest_and_nothing_else_on_standard_output(shell: Shell) -> None:
     shell.write("events.csv", simple_csv(3))
 
-    said = shell.type("run", "events.csv", "--yes", "--json")
+    result = shell.type("run", "events.csv", "--yes", "--json")
 
-    assert said.out.encode() == (shell.folder / "events.results.csv.run.json").read_bytes()
+    assert result.out.encode() == (shell.folder / "events.results.csv.run.json").read_bytes()
 
 
 def test_quiet_says_nothing_when_everything_was_imported(shell: Shell) -> None:
     shell.write("events.csv", simple_csv(3))
 
-    said = shell.type("run", "events.csv", "--yes", "--quiet")
+    result = shell.type("run", "events.csv", "--yes", "--quiet")
 
-    assert said == (0, "", "")
+    assert result == (0, "", "")
 
 
 # ── what has to be mended ────────────────────────────────────────────────────────────────────────
@@ -299,9 +301,9 @@ def test_failed_rows_are_copied_as_they_stand_and_the_printed_command_imports_th
     )
     shell.write("events.csv", MENDABLE)
 
-    said = shell.type("run", "events.csv", "--yes", "--failed-rows", "my bad.csv", *given)
+    result = shell.type("run", "events.csv", "--yes", "--failed-rows", "my bad.csv", *given)
 
-    assert said.code == 1
+    assert result.code == 1
     lines = MENDABLE.split("\r\n")
     kept = shell.folder / "my bad.csv"
     assert kept.read_bytes().decode() == "\r\n".join([lines[0], lines[2], lines[3], lines[5], ""])
@@ -309,7 +311,7 @@ def test_failed_rows_are_copied_as_they_stand_and_the_printed_command_imports_th
     assert [event["properties"]["zip"] for event in server.events()] == ["01234", "23456"]
 
     kept.write_bytes(mended(kept.read_bytes().decode()).encode())
-    printed = next(line for line in said.err.splitlines() if "my bad.csv.toml" in line)
+    printed = next(line for line in result.err.splitlines() if "my bad.csv.toml" in line)
     again = shell.type_line("mixpanel-importer" + printed.partition("mixpanel-importer")[2], "--yes")
 
     assert again.code == 0, again.err
@@ -323,11 +325,11 @@ def test_failed_rows_that_can_not_be_written_stop_before_anything_is_sent(
 ) -> None:
     shell.write("events.csv", MENDABLE)
 
-    said = shell.type("run", "events.csv", "--yes", "--failed-rows", path)
+    result = shell.type("run", "events.csv", "--yes", "--failed-rows", path)
 
-    assert said.code == 2
-    assert "--failed-rows" in said.err
-    assert "Traceback" not in said.err
+    assert result.code == 2
+    assert "--failed-rows" in result.err
+    assert "Traceback" not in result.err
     assert not server.numbers()
 
 
@@ -335,10 +337,10 @@ def test_failed_rows_of_several_sources_don_t_overwrite_each_other(shell: Shell)
     for name in ("a.csv", "b.csv"):
         shell.write(name, MENDABLE.replace("u2", f"u-{name}"))
 
-    said = shell.type("run", "a.csv", "b.csv", "--yes", "--failed-rows", "bad.csv")
+    result = shell.type("run", "a.csv", "b.csv", "--yes", "--failed-rows", "bad.csv")
 
-    if said.code == 2:
-        assert "--failed-rows" in said.err
+    if result.code == 2:
+        assert "--failed-rows" in result.err
     else:
         kept = (shell.folder / "bad.csv").read_text()
         assert "u-a.csv" in kept
@@ -353,9 +355,9 @@ def test_failed_rows_of_jsonl_are_copied_as_they_stand(shell: Shell) -> None:
     ]
     shell.write("events.jsonl", "\n".join(lines))
 
-    said = shell.type("run", "events.jsonl", "--yes", "--failed-rows", "bad.jsonl")
+    result = shell.type("run", "events.jsonl", "--yes", "--failed-rows", "bad.jsonl")
 
-    assert said.code == 1
+    assert result.code == 1
     assert (shell.folder / "bad.jsonl").read_text().rstrip("\n") == "\n".join(lines[1:])
 
 
@@ -376,21 +378,19 @@ ANSI, BELL, BIDI = "\x1b[2J\x1b]0;owned\x07", "\x07", "\u202e"
     ],
     ids=" ".join,
 )
-def test_nothing_that_a_terminal_acts_on_is_shown_as_it_stands_in_a_file(
-    shell: Shell, words: Sequence[str]
-) -> None:
+def test_control_characters_of_a_file_are_escaped_on_the_terminal(shell: Shell, words: Sequence[str]) -> None:
     header = f'event,user_id,time,"x{ANSI}{BIDI}"'
     rows = [f'"Hi {ANSI}{BIDI}",u{BELL},2024-03-01T00:00:00Z,{ANSI}', f'"Hi {ANSI}",u,"{ANSI}{BIDI}",v']
     shell.write("events.csv", "\n".join([header, *rows]))
 
-    said = shell.type(*words)
+    result = shell.type(*words)
 
-    shown = said.out + said.err
+    shown = result.out + result.err
     assert "Hi" in shown or "x" in shown
     assert not {character for character in shown if not character.isprintable()} - {"\n"}
 
 
-def test_nothing_that_a_terminal_acts_on_is_in_results_of_csv(shell: Shell) -> None:
+def test_control_characters_are_escaped_in_csv_results(shell: Shell) -> None:
     shell.write("events.csv", f'event,user_id,time\n"Hi\n{ANSI}{BIDI}",=1+1,2024-03-01T00:00:00Z\n')
 
     shell.type("run", "events.csv", "--yes")
@@ -404,9 +404,9 @@ def test_nothing_that_a_terminal_acts_on_is_in_results_of_csv(shell: Shell) -> N
 def test_a_mapping_line_for_a_hostile_column_is_one_line_for_the_shell(shell: Shell) -> None:
     shell.write("events.csv", "event $(touch owned);time\nHi;2024-03-01T00:00:00Z\n")
 
-    said = shell.type("run", "events.csv", "--dry-run")
+    result = shell.type("run", "events.csv", "--dry-run")
 
-    line = next(line for line in said.err.splitlines() if "--map" in line)
+    line = next(line for line in result.err.splitlines() if "--map" in line)
     assert shlex.split(line)[-2:] == ["--map", "event=event $(touch owned)"]
 
 
@@ -414,9 +414,9 @@ def test_a_copy_that_may_have_been_mended_is_not_overwritten(shell: Shell, serve
     shell.write("events.csv", MENDABLE)
     for name in ("mend.csv", "mend.csv.toml"):
         shell.write(name, "hours of work")
-        said = shell.type("run", "events.csv", "--yes", "--failed-rows", "mend.csv")
-        assert said.code == 2
-        assert f"{name} is there already" in said.err
+        result = shell.type("run", "events.csv", "--yes", "--failed-rows", "mend.csv")
+        assert result.code == 2
+        assert f"{name} is there already" in result.err
         assert (shell.folder / name).read_text() == "hours of work"
         (shell.folder / name).unlink()
     assert not server.numbers()

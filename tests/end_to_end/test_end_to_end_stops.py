@@ -15,7 +15,7 @@ import fault_server
 import httpx
 import pytest
 from end_to_end_helpers import (
-    PATIENCE,
+    TIMEOUT,
     TOKEN,
     Recorder,
     Server,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 EVERY_THIRD = dict.fromkeys(range(3, 200, 3), ",u,2024-03-01T00:00:00Z,0")
 
 
-def refusing(_: object) -> tuple[int, bytes]:
+def refuse(_: object) -> tuple[int, bytes]:
     return 401, b'{"code": 401, "error": "Invalid credentials", "status": "Unauthorized"}'
 
 
@@ -61,16 +61,16 @@ def refusing(_: object) -> tuple[int, bytes]:
     ],
     ids=" ".join,
 )
-def test_what_can_not_be_done_as_typed_ends_with_2_and_says_why(shell: Shell, words: Sequence[str]) -> None:
+def test_a_command_that_can_not_be_done_exits_with_2_and_says_why(shell: Shell, words: Sequence[str]) -> None:
     shell.write("events.csv", simple_csv(3))
     shell.write("empty.csv", "")
     before = sorted(shell.folder.iterdir())
 
-    said = shell.type(*words)
+    result = shell.type(*words)
 
-    assert said.code == 2
-    assert len(said.err.strip().splitlines()) >= 2, "what was found, and what to do"
-    assert "Traceback" not in said.err
+    assert result.code == 2
+    assert len(result.err.strip().splitlines()) >= 2, "what was found, and what to do"
+    assert "Traceback" not in result.err
     assert sorted(shell.folder.iterdir()) == before
 
 
@@ -79,16 +79,16 @@ def test_max_errors_stops_the_run_with_3_once_more_records_than_that_were_not_ta
 ) -> None:
     shell.write("events.csv", simple_csv(200, broken=EVERY_THIRD))
 
-    said = shell.type(
+    result = shell.type(
         "run", "events.csv", "--yes", "--max-errors", "10", "--batch-size", "10", "--concurrency", "1"
     )
 
-    assert said.code == 3
+    assert result.code == 3
     results = shell.results("events.results.csv")
     assert statuses(results).count("invalid") > 10
     assert len(results) < 200
-    assert said.next_command.endswith("--resume")
-    finished = shell.type_line(said.next_command, "--yes")
+    assert result.next_command.endswith("--resume")
+    finished = shell.type_line(result.next_command, "--yes")
     assert finished.code == 1
     assert len(shell.results("events.results.csv")) == 200
     assert server.numbers() == [n for n in range(1, 201) if n not in EVERY_THIRD]
@@ -106,15 +106,15 @@ def test_max_errors_counts_records_or_percent_and_allows_exactly_so_many(
 
 def test_a_credential_that_is_refused_ends_with_4_and_marks_nothing(shell: Shell) -> None:
     shell.write("events.csv", simple_csv(120))
-    with Recorder(refusing) as recorder:
-        said = shell.type("run", "events.csv", "--yes", "--base-url", recorder.url, "--concurrency", "1")
-        assert len(recorder.asked) == 1, "trying again can't help"
-    assert said.code == 4
-    assert "401" in said.err
-    assert "Invalid credentials" in said.err
+    with Recorder(refuse) as recorder:
+        result = shell.type("run", "events.csv", "--yes", "--base-url", recorder.url, "--concurrency", "1")
+        assert len(recorder.requests) == 1, "trying again can't help"
+    assert result.code == 4
+    assert "401" in result.err
+    assert "Invalid credentials" in result.err
     assert shell.results("events.results.csv") == []
     assert shell.manifest("events.results.csv")["unattempted"] == 120
-    assert said.next_command.endswith("--resume")
+    assert result.next_command.endswith("--resume")
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_credentials_and_destinations_that_can_not_be_used_end_with_4_before_any
     bare.write("events.csv", simple_csv(3))
     shell = bare.with_environ(MIXPANEL_BASE_URL=server.url, **environ)
 
-    said = shell.type("run", "events.csv", "--yes", *words)
+    result = shell.type("run", "events.csv", "--yes", *words)
 
-    assert said.code == 4
-    assert found in said.err
+    assert result.code == 4
+    assert found in result.err
     assert server.requests()["requests"] == 0
     assert sorted(path.name for path in bare.folder.iterdir()) == ["events.csv"]
 
@@ -149,14 +149,14 @@ def test_a_server_that_is_not_there_ends_with_5_and_the_resume_lands_each_record
     shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=(url := refused_url()))
     shell.write("events.csv", simple_csv(120))
 
-    said = shell.type("run", "events.csv", "--yes", "--max-retries", "1", "--retry-wait", "0.01")
+    result = shell.type("run", "events.csv", "--yes", "--max-retries", "1", "--retry-wait", "0.01")
 
-    assert said.code == 5
+    assert result.code == 5
     assert shell.results("events.results.csv") == []
     assert shell.manifest("events.results.csv")["exit_code"] == 5
     port = url.rpartition(":")[2]
     with sandbox("--port", port, folder=tmp_path_factory.mktemp("late")) as server:
-        finished = shell.type_line(said.next_command, "--yes")
+        finished = shell.type_line(result.next_command, "--yes")
         assert (finished.code, finished.next_command) == (0, "")
         assert server.counts()["raw_count"] == 120
         assert server.numbers() == list(range(1, 121))
@@ -174,7 +174,7 @@ def test_an_interrupted_run_ends_with_130_and_the_resume_lands_each_record_once(
         with shell.started(*words) as process:
             wait_until(lambda: Server(url).counts()["raw_count"], "something landed")
             process.send_signal(number)
-            _, err = process.communicate(timeout=PATIENCE)
+            _, err = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 130
         done = shell.results("events.results.csv")
         assert 0 < len(done) < 400
@@ -201,7 +201,7 @@ def test_two_runs_on_one_results_file_at_once_are_refused(bare: Shell) -> None:
             second = shell.type(*words, "--resume")
             assert process.poll() is None, "the first run was still there"
             httpx.get(f"{url}/faults/mend")
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=TIMEOUT)
         assert second.code == 2
         assert "events.results.csv" in second.err
         assert process.returncode == 0
@@ -223,7 +223,7 @@ def test_ctrl_c_before_anything_was_sent_ends_with_130_and_says_so(shell: Shell,
         process.stdin.flush()
         wait_until((shell.folder / "stdin.results.csv.source.part").exists, "standard input is being read")
         process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
         out, err = process.communicate()
     assert (process.returncode, out) == (130, b"")
     assert b"Nothing was sent" in err
@@ -255,12 +255,12 @@ def typed_at_a_terminal(shell: Shell, words: Sequence[str], answer: str) -> tupl
             if b"[y/N]" in shown and not answered:
                 os.write(ours, answer.encode())
         os.close(ours)
-        return process.wait(PATIENCE), shown.decode()
+        return process.wait(TIMEOUT), shown.decode()
 
 
 def read_terminal(terminal: int) -> bytes:
     """Read what a terminal shows next; nothing when its program has ended."""
-    assert select.select([terminal], [], [], PATIENCE)[0], "the program neither spoke nor ended"
+    assert select.select([terminal], [], [], TIMEOUT)[0], "the program neither spoke nor ended"
     try:
         return os.read(terminal, 4096)
     except OSError:  # a terminal whose other end has gone gives EIO
@@ -270,11 +270,11 @@ def read_terminal(terminal: int) -> bytes:
 def test_off_a_terminal_a_real_run_without_yes_stops_before_sending(shell: Shell, server: Server) -> None:
     shell.write("events.csv", simple_csv(3))
 
-    said = shell.type("run", "events.csv")
+    result = shell.type("run", "events.csv")
 
-    assert said.code == 2
-    assert "--yes" in said.err
-    assert "--dry-run" in said.err
+    assert result.code == 2
+    assert "--yes" in result.err
+    assert "--dry-run" in result.err
     assert server.requests()["requests"] == 0
     assert not (shell.folder / "events.results.csv").exists()
 
@@ -284,10 +284,10 @@ def test_off_a_terminal_a_retry_without_yes_stops_before_sending(shell: Shell, s
     shell.type("run", "events.csv", "--yes")
     before = server.requests()
 
-    said = shell.type("retry", "events.results.csv", "--set", "tries=2")
+    result = shell.type("retry", "events.results.csv", "--set", "tries=2")
 
-    assert said.code == 2
-    assert "--yes" in said.err
+    assert result.code == 2
+    assert "--yes" in result.err
     assert server.requests() == before
 
 
@@ -313,8 +313,8 @@ def test_on_a_terminal_yes_sends_after_the_plan_was_shown(shell: Shell, server: 
 
     assert code == 0
     plan = shown[: shown.index("[y/N]")]
-    for said in ("70 records", "Page View 70", "2024-03-01T00:00:01Z", "n integer", server.url, "token"):
-        assert said in plan
+    for result in ("70 records", "Page View 70", "2024-03-01T00:00:01Z", "n integer", server.url, "token"):
+        assert result in plan
     assert server.numbers() == list(range(1, 71))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end_helpers import TOKEN, Asked, Recorder, Row, Server, Shell, exact, refused_url
+from end_to_end_helpers import TOKEN, RecordedRequest, Recorder, Row, Server, Shell, exact, refused_url
 
 import importer
 from importer.errors import RefusedError, UsageError
@@ -70,11 +70,11 @@ def test_the_command_prints_the_answer_as_one_line_of_json(bare: Shell, name: st
     answer, expected = ANSWERS[name]
     with Recorder(lambda _: answer) as recorder:
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url)
-        said = shell.type("track", "Hi", "--distinct-id", "u")
-        assert len(recorder.asked) == 1, "exactly one request, whatever comes of it"
-    assert said.out == json.dumps(expected) + "\n"
-    assert said.err == ""
-    assert said.code == (0 if expected["success"] else 1)
+        result = shell.type("track", "Hi", "--distinct-id", "u")
+        assert len(recorder.requests) == 1, "exactly one request, whatever comes of it"
+    assert result.out == json.dumps(expected) + "\n"
+    assert result.err == ""
+    assert result.code == (0 if expected["success"] else 1)
 
 
 @pytest.mark.parametrize("name", list(ANSWERS))
@@ -89,10 +89,10 @@ def test_no_answer_has_no_status_code(bare: Shell, python: Callable[[str], None]
     url = refused_url()
     shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)
 
-    said = shell.type("track", "Hi")
+    result = shell.type("track", "Hi")
 
-    answer = json.loads(said.out)
-    assert (said.code, answer["success"], answer["status_code"]) == (1, False, None)
+    answer = json.loads(result.out)
+    assert (result.code, answer["success"], answer["status_code"]) == (1, False, None)
     assert "refused" in answer["error"]
     python(url)
     assert importer.track("Hi") == answer
@@ -101,8 +101,8 @@ def test_no_answer_has_no_status_code(bare: Shell, python: Callable[[str], None]
 # ── what is sent ─────────────────────────────────────────────────────────────────────────────────
 
 
-def sent(asked: Asked) -> Row:
-    (event,) = json.loads(asked.body)
+def sent(request: RecordedRequest) -> Row:
+    (event,) = json.loads(request.body)
     return event
 
 
@@ -111,7 +111,7 @@ def test_the_event_is_sent_with_its_properties_and_an_id_of_its_own(python: Call
         python(recorder.url)
         for _ in range(2):
             importer.track("Hi", "u", {"amount": 49.99, "tags": ["a", None]}, ip="203.0.113.9")
-        first, second = map(sent, recorder.asked)
+        first, second = map(sent, recorder.requests)
     own = first["properties"].pop("$insert_id")
     assert abs(first["properties"].pop("time") - time.time() * 1000) < 60_000
     assert exact(first) == exact(
@@ -129,7 +129,7 @@ def test_values_are_trimmed(python: Callable[[str], None]) -> None:
     with Recorder(lambda _: (200, b"1")) as recorder:
         python(recorder.url)
         answer = importer.track("  Hi \n", " u ", None, " 203.0.113.9 ")
-        event = sent(recorder.asked[0])
+        event = sent(recorder.requests[0])
     assert answer["event"] == event["event"] == "Hi"
     assert event["properties"]["distinct_id"] == "u"
     assert event["properties"]["ip"] == "203.0.113.9"
@@ -139,24 +139,24 @@ def test_without_an_ip_the_place_of_this_machine_is_not_looked_up(python: Callab
     with Recorder(lambda _: (200, b"1")) as recorder:
         python(recorder.url)
         importer.track("Hi")
-        assert exact(sent(recorder.asked[0])["properties"]["ip"]) == exact(0)
+        assert exact(sent(recorder.requests[0])["properties"]["ip"]) == exact(0)
 
 
 @pytest.mark.parametrize("options", [["--time", "2024-03-01T01:00:00+01:00"], ["--time", "1709251200"]])
 def test_an_old_event_goes_to_import_and_gives_the_same_answer(
     shell: Shell, server: Server, options: Sequence[str]
 ) -> None:
-    said = shell.type("track", "Hi", "--distinct-id", "u", *options, "--properties", '{"n": 1}')
+    result = shell.type("track", "Hi", "--distinct-id", "u", *options, "--properties", '{"n": 1}')
 
-    assert said.out == '{"success": true, "event": "Hi", "status_code": 200, "error": null}\n'
+    assert result.out == '{"success": true, "event": "Hi", "status_code": 200, "error": null}\n'
     (event,) = server.events()
     assert event["properties"]["time"] == 1_709_251_200_000
     assert "token" not in event["properties"]
 
 
-def test_what_import_refuses_is_the_same_answer(python: Callable[[str], None]) -> None:
-    def refuse(asked: Asked) -> Answer:
-        event = json.loads(gzip.decompress(asked.body))
+def test_a_refusal_by_import_has_the_same_answer(python: Callable[[str], None]) -> None:
+    def refuse(request: RecordedRequest) -> Answer:
+        event = json.loads(gzip.decompress(request.body))
         failed = {
             "index": 0,
             "insert_id": event["properties"]["$insert_id"],
@@ -169,7 +169,7 @@ def test_what_import_refuses_is_the_same_answer(python: Callable[[str], None]) -
     with Recorder(refuse) as recorder:
         python(recorder.url)
         answer = importer.track("Hi", "u", time=1_709_251_200)
-        assert [asked.path for asked in recorder.asked] == ["/import"]
+        assert [request.path for request in recorder.requests] == ["/import"]
     assert (answer["success"], answer["status_code"]) == (False, 400)
     assert "is not to our taste" in str(answer["error"])
 
@@ -180,9 +180,9 @@ def test_a_recent_event_goes_to_track_with_its_time(python: Callable[[str], None
     with Recorder(lambda _: (200, b"1")) as recorder:
         python(recorder.url)
         importer.track("Hi", time=moment)
-        (asked,) = recorder.asked
-    assert asked.path == "/track"
-    assert sent(asked)["properties"]["time"] == moment * 1000
+        (request,) = recorder.requests
+    assert request.path == "/track"
+    assert sent(request)["properties"]["time"] == moment * 1000
 
 
 # ── what is not sent ─────────────────────────────────────────────────────────────────────────────
@@ -203,14 +203,12 @@ def test_a_recent_event_goes_to_track_with_its_time(python: Callable[[str], None
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_is_no_event_ends_with_2_and_nothing_is_sent(
-    bare: Shell, words: Sequence[str], found: str
-) -> None:
+def test_an_invalid_event_exits_with_2_and_is_not_sent(bare: Shell, words: Sequence[str], found: str) -> None:
     with Recorder(lambda _: (200, b"1")) as recorder:
-        said = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url).type(*words)
-        assert recorder.asked == []
-    assert (said.code, said.out) == (2, "")
-    assert found in said.err
+        result = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url).type(*words)
+        assert recorder.requests == []
+    assert (result.code, result.out) == (2, "")
+    assert found in result.err
 
 
 @pytest.mark.parametrize(
@@ -224,14 +222,14 @@ def test_what_is_no_event_ends_with_2_and_nothing_is_sent(
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_python_gets_an_error_for_what_is_no_event_and_nothing_is_sent(
+def test_track_raises_for_an_invalid_event_and_sends_nothing(
     python: Callable[[str], None], arguments: dict[str, Any], found: str
 ) -> None:
     with Recorder(lambda _: (200, b"1")) as recorder:
         python(recorder.url)
         with pytest.raises(UsageError) as raised:
             importer.track(**arguments)
-        assert recorder.asked == []
+        assert recorder.requests == []
     assert found in raised.value.message
 
 
@@ -239,14 +237,14 @@ def test_without_a_token_nothing_is_sent(
     bare: Shell, python: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Recorder(lambda _: (200, b"1")) as recorder:
-        said = bare.with_environ(MIXPANEL_BASE_URL=recorder.url).type("track", "Hi")
+        result = bare.with_environ(MIXPANEL_BASE_URL=recorder.url).type("track", "Hi")
         python(recorder.url)
         monkeypatch.delenv("MIXPANEL_PROJECT_TOKEN")
         with pytest.raises(RefusedError):
             importer.track("Hi")
-        assert recorder.asked == []
-    assert (said.code, said.out) == (4, "")
-    assert "MIXPANEL_PROJECT_TOKEN" in said.err
+        assert recorder.requests == []
+    assert (result.code, result.out) == (4, "")
+    assert "MIXPANEL_PROJECT_TOKEN" in result.err
 
 
 def test_a_token_can_be_handed_in(python: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,13 +252,13 @@ def test_a_token_can_be_handed_in(python: Callable[[str], None], monkeypatch: py
     with Recorder(lambda _: (200, b"1")) as recorder:
         python(recorder.url)
         assert importer.track("Hi", token="handed-in")["success"]
-        assert sent(recorder.asked[0])["properties"]["token"] == "handed-in"
+        assert sent(recorder.requests[0])["properties"]["token"] == "handed-in"
 
 
-def test_what_a_server_says_comes_as_one_line_that_no_terminal_acts_on(bare: Shell) -> None:
+def test_a_message_of_a_server_becomes_one_escaped_line(bare: Shell) -> None:
     with Recorder(lambda _: (503, b"\x1b[2Jline one\nline two\x07" + b"x" * 5_000)) as recorder:
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url)
-        said = shell.type("track", "Hi")
-    assert said.out.count("\n") == 1
-    assert said.out[:-1].isprintable()
-    assert len(said.out) < 1_000
+        result = shell.type("track", "Hi")
+    assert result.out.count("\n") == 1
+    assert result.out[:-1].isprintable()
+    assert len(result.out) < 1_000

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from events_helpers import TIME, of_csv, of_jsonl, taken
+from events_helpers import TIME, Mapped, taken
 from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_128_hexdigest
@@ -55,22 +55,22 @@ def test_the_hash_of_an_id_that_is_not_legal_never_changes(text: str, expected: 
     assert insert_id.of_text(text) == expected
 
 
-def test_the_id_of_a_csv_record_never_changes():
+def test_the_id_of_a_csv_record_never_changes(mapped: Mapped):
     cells = {"qty": "20", "plan": "pro", "amount": "19.50"}
     types = {"qty": "integer", "amount": "number"}
-    assert id_of(of_csv(cells, types=types)) == PINNED[1][-1]
-    assert id_of(of_csv({})) == PINNED[0][-1]
-    assert id_of(of_csv({}, row=17, insert_id="row", source_name="events.csv")) == PINNED[3][-1]
+    assert id_of(mapped.csv(cells, types=types)) == PINNED[1][-1]
+    assert id_of(mapped.csv({})) == PINNED[0][-1]
+    assert id_of(mapped.csv({}, row=17, insert_id="row", source_name="events.csv")) == PINNED[3][-1]
 
 
-def test_the_id_of_a_line_of_json_never_changes():
+def test_the_id_of_a_line_of_json_never_changes(mapped: Mapped):
     line = {"event": "Purchase", "time": TIME, "user": "u1", "qty": 20.0, "plan": "pro", "amount": 19.5}
-    assert id_of(of_jsonl(line)) == PINNED[1][-1]
+    assert id_of(mapped.jsonl(line)) == PINNED[1][-1]
     line = {
         "event": "Köln ✓", "time": "2024-05-01T10:00:00.123456789Z",
         "ä": "é", "a": True, "tiny": 0.00001, "Z": [1.0, {"b": None}],
     }  # fmt: skip
-    assert id_of(of_jsonl(line)) == PINNED[2][-1]
+    assert id_of(mapped.jsonl(line)) == PINNED[2][-1]
 
 
 def id_of(item: Any) -> str:
@@ -108,19 +108,19 @@ def line(**changes: Any) -> dict[str, Any]:
         line(a="e\u0301"),
     ],
 )
-def test_another_fact_has_another_id(other: dict[str, Any]):
+def test_another_fact_has_another_id(mapped: Mapped, other: dict[str, Any]):
     fields: Any = {"event": "event", "time": "time", "distinct_id": "user", "ip": "ip"}
-    assert id_of(of_jsonl(other, fields)) != id_of(of_jsonl(line(), fields))
+    assert id_of(mapped.jsonl(other, fields)) != id_of(mapped.jsonl(line(), fields))
 
 
-def test_text_is_not_normalised():
-    assert id_of(of_jsonl(line(a="\u00e9"))) != id_of(of_jsonl(line(a="e\u0301")))
+def test_text_is_not_normalised(mapped: Mapped):
+    assert id_of(mapped.jsonl(line(a="\u00e9"))) != id_of(mapped.jsonl(line(a="e\u0301")))
 
 
 @pytest.mark.parametrize("same", [20, 20.0])
-def test_equal_numbers_are_one_fact(same: Any):
-    assert id_of(of_jsonl(line(a=same))) == id_of(of_jsonl(line(a=20)))
-    assert id_of(of_jsonl(line(b=[same]))) == id_of(of_jsonl(line(b=[20])))
+def test_equal_numbers_are_one_fact(mapped: Mapped, same: Any):
+    assert id_of(mapped.jsonl(line(a=same))) == id_of(mapped.jsonl(line(a=20)))
+    assert id_of(mapped.jsonl(line(b=[same]))) == id_of(mapped.jsonl(line(b=[20])))
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,16 @@ def test_equal_numbers_are_one_fact(same: Any):
      ("-0.0", "0", "number"), ("1E-5", "0.00001", "number"), ("TRUE", "true", "boolean"),
      ("2024-05-01T12:00:00+02:00", "1714557600000", "time"), ('{"b": 1.0, "a": 2}', '{"a":2,"b":1}', "json")],
 )  # fmt: skip
-def test_equal_cells_of_a_type_are_one_fact(one: str, other: str, kind: Any):
-    assert id_of(of_csv({"a": one}, types={"a": kind})) == id_of(of_csv({"a": other}, types={"a": kind}))
-    assert id_of(of_csv({"a": one})) != id_of(of_csv({"a": other}))
+def test_equal_cells_of_a_type_are_one_fact(mapped: Mapped, one: str, other: str, kind: Any):
+    assert id_of(mapped.csv({"a": one}, types={"a": kind})) == id_of(
+        mapped.csv({"a": other}, types={"a": kind})
+    )
+    assert id_of(mapped.csv({"a": one})) != id_of(mapped.csv({"a": other}))
 
 
-def test_integers_count_in_full():
-    assert id_of(of_jsonl(line(a=2**53))) != id_of(of_jsonl(line(a=2**53 + 1)))
-    assert id_of(of_jsonl(line(a=2**64 - 1))) != id_of(of_jsonl(line(a=2**64 - 2)))
+def test_integers_count_in_full(mapped: Mapped):
+    assert id_of(mapped.jsonl(line(a=2**53))) != id_of(mapped.jsonl(line(a=2**53 + 1)))
+    assert id_of(mapped.jsonl(line(a=2**64 - 1))) != id_of(mapped.jsonl(line(a=2**64 - 2)))
 
 
 @pytest.mark.parametrize(
@@ -149,31 +151,33 @@ def test_integers_count_in_full():
         line(token="secret"),
     ],
 )
-def test_the_same_fact_written_otherwise_has_the_same_id(same: dict[str, Any]):
-    assert id_of(of_jsonl(same)) == id_of(of_jsonl(line()))
+def test_the_same_fact_written_otherwise_has_the_same_id(mapped: Mapped, same: dict[str, Any]):
+    assert id_of(mapped.jsonl(same)) == id_of(mapped.jsonl(line()))
 
 
-def test_what_is_added_does_not_count():
-    plain = id_of(of_jsonl(line()))
-    assert id_of(of_jsonl(line(), geoip="request")) == plain
-    assert id_of(of_jsonl(line(), tag="backfill 1")) == plain
-    assert id_of(of_jsonl(line(import_tag="old"), tag="new")) == id_of(of_jsonl(line(import_tag="old")))
+def test_what_is_added_does_not_count(mapped: Mapped):
+    plain = id_of(mapped.jsonl(line()))
+    assert id_of(mapped.jsonl(line(), geoip="request")) == plain
+    assert id_of(mapped.jsonl(line(), tag="backfill 1")) == plain
+    assert id_of(mapped.jsonl(line(import_tag="old"), tag="new")) == id_of(
+        mapped.jsonl(line(import_tag="old"))
+    )
 
 
-def test_constants_count_as_properties_of_the_record():
-    assert id_of(of_jsonl(line(), constants={"c": 2.0})) == id_of(of_jsonl(line(c=2)))
-    assert id_of(of_csv({"z": "1"}, constants={"a": "2"})) == id_of(of_csv({"z": "1", "a": "2"}))
+def test_constants_count_as_properties_of_the_record(mapped: Mapped):
+    assert id_of(mapped.jsonl(line(), constants={"c": 2.0})) == id_of(mapped.jsonl(line(c=2)))
+    assert id_of(mapped.csv({"z": "1"}, constants={"a": "2"})) == id_of(mapped.csv({"z": "1", "a": "2"}))
 
 
-def test_neither_the_order_of_columns_nor_their_place_counts():
+def test_neither_the_order_of_columns_nor_their_place_counts(mapped: Mapped):
     ip: Any = {"fields": {"ip": "ip"}}
     bag: Any = {"fields": {"ip": "ip", "properties": "bag"}}
-    flat = id_of(of_csv({"z": "1", "a": "2", "ip": "9.9.9.9", "k": "3"}, **ip))
-    assert id_of(of_csv({"k": "3", "ip": "9.9.9.9", "a": "2", "z": "1"}, **ip)) == flat
-    assert id_of(of_csv({"ip": "9.9.9.9", "bag": '{"z":"1","k":"3","a":"2"}'}, **bag)) == flat
-    assert id_of(of_csv({"z": "1", "a": "2", "ip": "9.9.9.9", "k": "3", "bag": ""}, **bag)) == flat
+    flat = id_of(mapped.csv({"z": "1", "a": "2", "ip": "9.9.9.9", "k": "3"}, **ip))
+    assert id_of(mapped.csv({"k": "3", "ip": "9.9.9.9", "a": "2", "z": "1"}, **ip)) == flat
+    assert id_of(mapped.csv({"ip": "9.9.9.9", "bag": '{"z":"1","k":"3","a":"2"}'}, **bag)) == flat
+    assert id_of(mapped.csv({"z": "1", "a": "2", "ip": "9.9.9.9", "k": "3", "bag": ""}, **bag)) == flat
     assert (
-        id_of(of_csv({"bag": '{"z":"1","k":"3","a":"2","ip":"9.9.9.9"}'}, fields={"properties": "bag"}))
+        id_of(mapped.csv({"bag": '{"z":"1","k":"3","a":"2","ip":"9.9.9.9"}'}, fields={"properties": "bag"}))
         == flat
     )
     unmapped = {
@@ -185,39 +189,41 @@ def test_neither_the_order_of_columns_nor_their_place_counts():
         "k": "3",
         "ip": "9.9.9.9",
     }
-    assert id_of(of_jsonl(unmapped)) == flat
+    assert id_of(mapped.jsonl(unmapped)) == flat
 
 
-def test_keys_are_ordered_by_code_point():
+def test_keys_are_ordered_by_code_point(mapped: Mapped):
     names = ["é", "z", "Z", "\uffff", "\U00010000", "a", "A_", "a b"]
-    body = taken(of_csv(dict.fromkeys(names, "1"))).body.decode()
+    body = taken(mapped.csv(dict.fromkeys(names, "1"))).body.decode()
     found = re.findall(r'"([^"]+)":"1"', body)
     assert found == sorted(names)
-    nested = taken(of_jsonl(line(b=dict.fromkeys(names, "1")))).body.decode()
+    nested = taken(mapped.jsonl(line(b=dict.fromkeys(names, "1")))).body.decode()
     assert re.findall(r'"([^"]+)":"1"', nested) == sorted(names)
 
 
-def test_by_row_equal_records_are_distinct_facts():
-    ids = {id_of(of_csv({}, row=row, insert_id="row", source_name=name)) for row in (1, 2) for name in "ab"}
+def test_by_row_equal_records_are_distinct_facts(mapped: Mapped):
+    ids = {
+        id_of(mapped.csv({}, row=row, insert_id="row", source_name=name)) for row in (1, 2) for name in "ab"
+    }
     assert len(ids) == 4
-    assert id_of(of_csv({}, row=1)) == id_of(of_csv({}, row=2))
+    assert id_of(mapped.csv({}, row=1)) == id_of(mapped.csv({}, row=2))
 
 
-def test_a_file_name_that_is_not_utf8_is_no_obstacle():
-    one = id_of(of_csv({}, insert_id="row", source_name="b\udcff.csv"))
-    assert one != id_of(of_csv({}, insert_id="row", source_name="b\udcfe.csv"))
+def test_a_file_name_that_is_not_utf8_is_no_obstacle(mapped: Mapped):
+    one = id_of(mapped.csv({}, insert_id="row", source_name="b\udcff.csv"))
+    assert one != id_of(mapped.csv({}, insert_id="row", source_name="b\udcfe.csv"))
 
 
 @given(
     st.text().filter(lambda s: s.isprintable()),
     st.dictionaries(st.text(min_size=1, max_size=5), st.integers(-(2**63), 2**64 - 1)),
 )
-def test_the_id_is_the_hash_of_what_is_documented(event: str, own: dict[str, int]):
+def test_the_id_is_the_hash_of_what_is_documented(mapped: Mapped, event: str, own: dict[str, int]):
     own = {name: value for name, value in own.items() if name.isprintable()}
 
     def dump(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
-    item = of_jsonl({"event": event or "E", "time": 1714557600, "user": "u", "x": own})
+    item = mapped.jsonl({"event": event or "E", "time": 1714557600, "user": "u", "x": own})
     fact = b"\n".join([dump(event or "E"), b'"u"', b"1714557600000000000", dump({"x": own})])
     assert id_of(item) == xxh3_128_hexdigest(fact)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from events_helpers import map_one
+from events_helpers import Mapped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -319,11 +319,11 @@ def test_any_names_and_values_survive(tmp_path_factory: Any, types: Any, renamed
     assert read_back(render(made, (), text), folder) == as_said(made)
 
 
-def test_a_rendered_reading_makes_the_same_events(tmp_path: Path):
+def test_a_rendered_reading_makes_the_same_events(mapped: Mapped, tmp_path: Path):
     made = reading(names={"do.t": "price"}, types={**dict.fromkeys(ODD, "string"), "do.t": "number"})
     said = load(file(tmp_path, render(made)))
     again = Reading(
         made.dialect, made.columns, {f: c for f, c in said.fields.items() if c}, said.names, said.types
     )
     cells = ["E", "1714557600", *("5" for _ in ODD)]
-    assert map_one(again, cells) == map_one(made, cells)
+    assert mapped.record(again, cells) == mapped.record(made, cells)

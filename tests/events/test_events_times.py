@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.errors import UsageError
+from importer.errors import BadValue, UsageError
 from importer.events.times import ClockChange, TimeReader, iso_utc, zone_named
-from importer.events.types import BadValue
 
 SECOND = 1_714_557_600  # 2024-05-01T10:00:00Z
 NS = 10**9

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.events.types import BadValue, canonical, rounding, to_boolean, to_integer, to_number
+from importer.errors import BadValue
+from importer.events.canonical import canonical
+from importer.events.types import rounding, to_boolean, to_integer, to_number
 from importer.profile.column_types import TypeInference
 from importer.text import quoted
 

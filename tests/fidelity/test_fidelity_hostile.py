@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from end_to_end_helpers import Said, Shell, statuses
+from end_to_end_helpers import CommandResult, Shell, statuses
 
 pytestmark = pytest.mark.slow
 
@@ -146,7 +146,7 @@ LIKE_ANOTHER = {
 """What a preview shows of these, it shows of others here."""
 
 
-def said_well(said: Said) -> Said:
+def said_well(said: CommandResult) -> CommandResult:
     """Check what holds for everything that a command says."""
     assert "Traceback" not in said.err + said.out, said.err[-3000:]
     assert re.sub(r"[\n\t]", "", said.err + said.out).isprintable(), ascii(said.err)
@@ -155,7 +155,7 @@ def said_well(said: Said) -> Said:
     return said
 
 
-def all_errors(shell: Shell, said: Said) -> str:
+def all_errors(shell: Shell, said: CommandResult) -> str:
     path = shell.folder / "out.csv"
     errors = "\n".join(row["error"] for row in shell.results("out.csv")) if path.exists() else ""
     return f"{said.err}\n{said.out}\n{errors}"

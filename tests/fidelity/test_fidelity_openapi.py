@@ -18,13 +18,13 @@ import jsonschema
 import pytest
 import yaml
 from documented_rules import CASES
-from end_to_end_helpers import Asked, Recorder
+from end_to_end_helpers import RecordedRequest, Recorder
 from fidelity_helpers import CSV, JSONL, NOW_MS, csv_text, events_of, items_of, jsonl_text, written
 from sandbox_helpers import Rehearsal, event
 
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
-from importer.delivery.send_one import post_one
+from importer.delivery.send_one import send_event
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status
 from importer.sandbox.settings import SandboxSettings, ServiceAccount
 
@@ -45,7 +45,7 @@ def described() -> dict[str, Any]:
 def mixpanel() -> Iterator[Recorder]:
     """A server that writes down requests and takes everything."""
 
-    def answer(asked: Asked) -> tuple[int, bytes]:
+    def answer(asked: RecordedRequest) -> tuple[int, bytes]:
         if asked.path == "/track":
             return 200, b"1"
         taken = json.dumps({"code": 200, "num_records_imported": len(events_in(asked)), "status": "OK"})
@@ -55,7 +55,7 @@ def mixpanel() -> Iterator[Recorder]:
         yield recorder
 
 
-def events_in(asked: Asked) -> list[Any]:
+def events_in(asked: RecordedRequest) -> list[Any]:
     """The events of a request, as its headers say that they are to be read."""
     encoding = asked.headers.get("content-encoding")
     assert encoding in (None, "gzip")
@@ -65,7 +65,7 @@ def events_in(asked: Asked) -> list[Any]:
     return json.loads(body)
 
 
-def check(asked: Asked, operation: dict[str, Any], *, project: bool = False) -> None:
+def check(asked: RecordedRequest, operation: dict[str, Any], *, project: bool = False) -> None:
     """Hold a request against what is described: query, headers and body."""
     in_query = {each["name"]: each for each in operation["parameters"] if each["in"] == "query"}
     in_header = {each["name"].lower(): each for each in operation["parameters"] if each["in"] == "header"}
@@ -122,12 +122,14 @@ def test_requests_to_import_are_as_described(
 ):
     events = many(tmp_path)
     deliver_all(events, mixpanel.url, credentials)
-    for asked in mixpanel.asked:
+    for asked in mixpanel.requests:
         assert asked.path == "/import"
         assert asked.query["strict"] == "1"
         assert asked.basic_auth == (credentials.username, credentials.password)
         check(asked, described["/import"]["post"], project=credentials.kind == "service-account")
-    sent = sorted(each["properties"]["$insert_id"] for asked in mixpanel.asked for each in events_in(asked))
+    sent = sorted(
+        each["properties"]["$insert_id"] for asked in mixpanel.requests for each in events_in(asked)
+    )
     assert sent == sorted(event.insert_id for event in events)
 
 
@@ -135,7 +137,7 @@ def test_only_a_service_account_names_its_project(tmp_path: Path, mixpanel: Reco
     events = many(tmp_path)[:1]
     for credentials in (TOKEN, ACCOUNT, SECRET):
         deliver_all(events, mixpanel.url, credentials)
-    assert [asked.query.get("project_id") for asked in mixpanel.asked] == [None, "2345678", None]
+    assert [asked.query.get("project_id") for asked in mixpanel.requests] == [None, "2345678", None]
 
 
 def test_requests_to_track_are_as_described(tmp_path: Path, mixpanel: Recorder, described: Any):
@@ -144,7 +146,7 @@ def test_requests_to_track_are_as_described(tmp_path: Path, mixpanel: Recorder, 
     ]
     events = events_of(written(tmp_path, jsonl_text(records), "e.jsonl"), JSONL)
     deliver_all(events, mixpanel.url, TOKEN, "track")
-    for asked in mixpanel.asked:
+    for asked in mixpanel.requests:
         assert asked.path == "/track"
         assert "authorization" not in asked.headers
         check(asked, described["/track"]["post"])
@@ -158,8 +160,8 @@ def test_the_request_of_one_event_is_as_described(
     record = {"event": "e", "time": NOW_S - age, "distinct_id": "u"}
     (one,) = events_of(written(tmp_path, jsonl_text([record]), "e.jsonl"), JSONL)
     to = Destination("track", mixpanel.url)
-    assert post_one(one.body, one.time, to, TOKEN, timeout=5.0, now=lambda: NOW_MS).error is None
-    (asked,) = mixpanel.asked
+    assert send_event(one.body, one.time, to, TOKEN, timeout=5.0, now=lambda: NOW_MS).error is None
+    (asked,) = mixpanel.requests
     assert asked.path == path
     check(asked, described[path]["post"])
 
@@ -177,7 +179,7 @@ def test_the_request_of_one_event_is_as_described(
 )
 def test_the_description_tells_a_wrong_event_from_a_right_one(described: Any, change: Any):
     one = event()
-    asked = Asked(
+    asked = RecordedRequest(
         "/import", {"strict": "1"}, {"content-type": "application/json"}, json.dumps([one]).encode()
     )
     check(asked, described["/import"]["post"])

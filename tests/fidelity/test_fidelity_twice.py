@@ -41,7 +41,9 @@ class Server:
         counts = report.manifest.counts
         assert counts is not None
         assert counts.unsuccessful == 0, results.read_text()
-        return {key_of(event): as_text(exactly(event)) for event in self.sandbox.store.events()}
+        return {
+            key_of(event): as_text(exactly(event)) for event in map(json.loads, self.sandbox.store.bodies())
+        }
 
     @property
     def ingested(self) -> int:

@@ -11,10 +11,10 @@ import pytest
 from importer.errors import ReconciliationError
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Batch, Delivered, Destination, Event, Outcome, Rejection, Status, Verdict
-from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
-from importer.pipeline.run import RunReport, run_job
+from importer.pipeline.run import run_job
 from importer.progress import NullProgress
 from importer.results.buffer import to_columns
 from importer.results.recovery import inspect_results
@@ -45,7 +45,7 @@ def dry_run(folder: Path, rows: int, watcher: NullProgress, name: str = "events.
         options,
         target,
         now_ms=NOW_MS,
-        watch=lambda *_: lambda _: None,
+        progress=NullProgress(),
     )
     return run_job(job, watcher, threading.Event(), lambda: NOW_MS)
 
@@ -55,8 +55,8 @@ def dry_run(folder: Path, rows: int, watcher: NullProgress, name: str = "events.
 def test_a_run_knows_how_far_its_results_go_without_reading_them_again(tmp_path, name, rows):
     report = dry_run(tmp_path, rows, NullProgress(), name)
     assert report.error is None
-    assert report.standing == inspect_results(report.job.results)
-    known = read_status(report.job.results, report.standing)
+    assert report.state == inspect_results(report.job.results)
+    known = read_status(report.job.results, report.state)
     assert known == read_status(report.job.results)
     assert (known.reconciles, known.counts.valid) == (True, rows)
 
@@ -89,7 +89,7 @@ def test_results_that_are_not_on_the_disk_as_they_were_counted_do_not_reconcile(
     assert isinstance(report.error, ReconciliationError)
     assert "does not hold what was written" in report.error.message
     assert report.manifest.exit_code == 6
-    assert report.standing is None
+    assert report.state is None
 
 
 # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,10 @@ from importer.errors import MappingError, SourceError
 from importer.events.mapper import Mapper
 from importer.model import NO_COLLISIONS, Dialect, Event, Reading
 from importer.profile.collisions import CollisionAudit, Collisions
-from importer.profile.scan import audit_ids
+from importer.profile.observers import IdObserver
+from importer.profile.scan import PassProgress, find_collisions, profile_source
+from importer.profile.unique import UniqueCheck
+from importer.progress import NullProgress, Progress
 from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
@@ -55,14 +58,35 @@ def careful(paths: Sequence[Path], readings: Sequence[Reading], limit: int | Non
 
 
 def audited(
-    paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None, watch: Any = lambda _: None
+    paths: Sequence[Path],
+    readings: Sequence[Reading],
+    limit: int | None = None,
+    progress: Progress | None = None,
 ) -> Collisions:
-    return audit_ids(paths, readings, lambda: NOW_MS, folder=paths[0].parent, limit=limit, watch=watch)
+    return find_collisions(
+        paths,
+        readings,
+        lambda: NOW_MS,
+        folder=paths[0].parent,
+        limit=limit,
+        progress=progress or NullProgress(),
+    )
+
+
+def known_to_differ(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> bool:
+    """Whether the pass that looks at ids alone knows that all of them differ."""
+    with UniqueCheck(paths[0].parent) as check:
+        observers = [IdObserver(reading, check, lambda: NOW_MS, limit) for reading in readings]
+        for path, reading, observer in zip(paths, readings, observers, strict=True):
+            profile_source(path, reading, [observer], PassProgress(NullProgress()))
+        return not any(observer.in_doubt for observer in observers) and check.all_differ()
 
 
 def same(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> None:
-    found = audited(paths, readings, limit)
-    assert replace(found, events=0) == replace(careful(paths, readings, limit), events=0)
+    found, every_event = audited(paths, readings, limit), careful(paths, readings, limit)
+    assert replace(found, events=0) == replace(every_event, events=0)
+    if all("insert_id" in reading.fields for reading in readings) and known_to_differ(paths, readings, limit):
+        assert replace(every_event, events=0) == NO_COLLISIONS
 
 
 def written(folder: Path, parts: Sequence[str], name: str = "events") -> Path:
@@ -211,6 +235,7 @@ def test_ids_that_are_all_different_need_no_events(tmp_path: Path):
         assert audited([path], [reading]) == replace(NO_COLLISIONS, events=1_500)
         assert careful([path], [reading]) == replace(NO_COLLISIONS, events=0)
         assert audited([path], [reading], limit=10).events < 1_500
+        assert known_to_differ([path], [reading])
 
 
 def test_a_source_that_is_compressed_and_has_a_byte_order_mark_is_told_without_events(tmp_path: Path):
@@ -225,6 +250,7 @@ def test_ids_are_compared_over_all_sources(tmp_path: Path, second: list[str]):
     ids = (["first", "a", "b"], ["first", *second])
     paths = [written(tmp_path, untimed(each), name) for each, name in zip(ids, ("one", "two"), strict=True)]
     assert audited(paths, [SHAPE, SHAPE]).events == (4 if second == ["c", "d"] else 0)
+    assert known_to_differ(paths, [SHAPE, SHAPE]) == (second == ["c", "d"])
 
 
 def test_an_id_that_stands_twice_makes_every_event_be_compared(tmp_path: Path):
@@ -261,7 +287,13 @@ def test_the_progress_goes_up_to_the_size_of_all_sources(tmp_path: Path, shared:
     paths = [written(tmp_path, untimed([f"{name}{n}" for n in range(900)]), name) for name in "ab"]
     paths.append(written(tmp_path, untimed(["first", "a1" if shared else "c1"]), "c"))
     told: list[int] = []
-    audited(paths, [SHAPE] * 3, watch=told.append)
+
+    class Recorder(NullProgress):
+        def update(self, position: int, records: int, wrong: int) -> None:
+            assert (records, wrong) == (0, 0)
+            told.append(position)
+
+    audited(paths, [SHAPE] * 3, progress=Recorder())
     assert told[-1] == max(told) == sum(path.stat().st_size for path in paths)
     turns = sum(after < before for before, after in pairwise(told))
     assert turns == int(shared)  # once more from the beginning

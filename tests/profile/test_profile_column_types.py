@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.events.types import BadValue, to_boolean, to_integer, to_number
+from importer.errors import BadValue
+from importer.events.types import to_boolean, to_integer, to_number
 from importer.model import ColumnProfile
 from importer.profile.column_types import TypeInference
 

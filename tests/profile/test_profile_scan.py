@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from importer.model import Dialect, Reading
-from importer.profile.scan import SourceScan, scan_sample, scan_sources
+from importer.model import Dialect, ProfileSummary, Reading, Record
+from importer.pipeline.survey import Surveyed, scan_source
+from importer.profile.scan import summarise_sample
+from importer.progress import NullProgress
 from importer.source.reader import open_source
 
 FIELDS: dict[Any, str] = {"event": "event", "time": "time"}
@@ -45,9 +47,11 @@ def as_jsonl(folder: Path) -> Path:
     return written(folder, [*lines[:700], "no JSON", *lines[700:]], "lines")
 
 
-def check(seen: SourceScan, records: int) -> None:
-    facts = seen.facts
-    assert seen.records == (records,)
+def scan(path: Path, reading: Reading) -> Surveyed:
+    return scan_source(path, reading, now_ms=0, progress=NullProgress())
+
+
+def check(facts: ProfileSummary, records: int) -> None:
     assert (facts.records, facts.unreadable) == (records, records - len(ROWS))
     assert facts.names == {"Paid": 400, "View": 400}
     assert (facts.no_time, facts.no_zone, sum(facts.quarters.values())) == (400, 200, 600)
@@ -58,10 +62,11 @@ def check(seen: SourceScan, records: int) -> None:
 
 
 def test_names_and_times_of_cells_and_of_objects_are_counted_alike(tmp_path: Path):
-    seen = scan_sources([as_csv(tmp_path)], CELLS)
-    check(seen, 1_201)
-    check(scan_sources([as_jsonl(tmp_path)], OBJECTS), 1_201)
-    assert [(column.type, column.filled) for column in seen.profiles] == [
+    seen = scan(as_csv(tmp_path), CELLS)
+    check(seen.survey.summary, 1_201)
+    assert seen.records == (1_201,)
+    check(scan(as_jsonl(tmp_path), OBJECTS).survey.summary, 1_201)
+    assert [(column.type, column.filled) for column in seen.survey.columns] == [
         ("string", 800), ("string", 1_000), ("integer", 1_200),
     ]  # fmt: skip
 
@@ -70,16 +75,16 @@ def test_names_and_times_of_cells_and_of_objects_are_counted_alike(tmp_path: Pat
 def test_the_first_records_alone_are_counted_likewise(tmp_path: Path, reading: Reading):
     path = as_csv(tmp_path) if reading is CELLS else as_jsonl(tmp_path)
     with open_source(path, reading.dialect, reading.columns) as source:
-        sample = [item for item in source.items() if item.row != 701]
-    check(scan_sample(sample, reading), 1_200)
-    assert scan_sample([], reading).facts.records == 0
+        sample = [item for item in source.items() if isinstance(item, Record)]
+    check(summarise_sample(sample, reading), 1_200)
+    assert summarise_sample([], reading).records == 0
 
 
 def test_what_is_set_for_all_is_counted_for_each(tmp_path: Path):
     reading = replace(CELLS, fields={"time": "time"}, constants={"event": "Said"})
-    assert scan_sources([as_csv(tmp_path)], reading).facts.names == {"Said": 1_200}
+    assert scan(as_csv(tmp_path), reading).survey.summary.names == {"Said": 1_200}
     dated = replace(CELLS, fields={"event": "event"}, constants={"time": TIMES[0]})
-    assert sum(scan_sources([as_csv(tmp_path)], dated).facts.quarters.values()) == 1_200
+    assert sum(scan(as_csv(tmp_path), dated).survey.summary.quarters.values()) == 1_200
 
 
 def test_values_of_objects_that_are_no_texts_are_no_names(tmp_path: Path):
@@ -89,5 +94,5 @@ def test_values_of_objects_that_are_no_texts_are_no_names(tmp_path: Path):
         {"time": 0},
         {"event": ["a"]},
     ]
-    facts = scan_sources([written(tmp_path, [json.dumps(each) for each in objects])], OBJECTS).facts
+    facts = scan(written(tmp_path, [json.dumps(each) for each in objects]), OBJECTS).survey.summary
     assert (facts.names, sum(facts.quarters.values()), facts.no_time) == ({}, 1, 3)

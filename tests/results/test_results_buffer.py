@@ -31,13 +31,13 @@ def delivered(*items: Event | Rejection, verdict: Verdict = IMPORTED) -> Deliver
 
 
 class Book:
-    """A ledger over a file, and how many rows were in it each time that something was written."""
+    """A buffer over a file, and how many rows were in it each time that something was written."""
 
     def __init__(self, path: Path, **changes: Any) -> None:
         self.path = path
         self.results = ResultsWriter.create(path, **changes)
         self.rows: list[int] = []
-        self.ledger = OutcomeBuffer(self.results, lambda: self.rows.append(self.results.rows))
+        self.buffer = OutcomeBuffer(self.results, lambda: self.rows.append(self.results.rows))
 
     def lines(self) -> list[str]:
         return self.path.read_text().splitlines()[1:]
@@ -52,16 +52,16 @@ def book(tmp_path):
 
 def test_small_batches_that_were_taken_are_written_together(book):
     for start in range(1, 101, 10):
-        book.ledger.add(delivered(*map(event, range(start, start + 10))))
-        assert (book.ledger.rows, book.results.rows, book.lines()) == (start + 9, 0, [])
-    book.ledger.settle()
+        book.buffer.add(delivered(*map(event, range(start, start + 10))))
+        assert (book.buffer.rows, book.results.rows, book.lines()) == (start + 9, 0, [])
+    book.buffer.flush()
     assert book.rows == [100]
     assert [line.split(",")[0] for line in book.lines()] == [str(row) for row in range(1, 101)]
 
 
 def test_nothing_is_held_beyond_some_hundred_records(book):
     for start in range(1, 1001, 50):
-        book.ledger.add(delivered(*map(event, range(start, start + 50))))
+        book.buffer.add(delivered(*map(event, range(start, start + 50))))
     assert book.rows == [500, 1000]
     assert len(book.lines()) == 1000
 
@@ -77,34 +77,34 @@ def test_nothing_is_held_beyond_some_hundred_records(book):
     ids=["failed", "a rejection", "rejections alone", "failed in part"],
 )
 def test_what_was_not_taken_is_written_at_once_with_all_before_it(book, second):
-    book.ledger.add(delivered(event(1), event(2)))
-    assert book.ledger.unsuccessful == 0
-    book.ledger.add(second)
+    book.buffer.add(delivered(event(1), event(2)))
+    assert book.buffer.unsuccessful == 0
+    book.buffer.add(second)
     assert [line.split(",")[0] for line in book.lines()] == ["1", "2", "3", "4"]
-    assert book.ledger.unsuccessful == book.results.unsuccessful > 0
-    assert book.ledger.rows == book.results.rows == 4
+    assert book.buffer.unsuccessful == book.results.unsuccessful > 0
+    assert book.buffer.rows == book.results.rows == 4
 
 
 def test_each_record_keeps_its_own_verdict_where_batches_meet(book):
-    book.ledger.add(delivered(event(1), event(2), verdict=Verdict(Status.ACCEPTED, 200)))
-    book.ledger.add(delivered(event(3)))
-    book.ledger.add(delivered(event(4), rejection(5), event(6), verdict=FAILED))
+    book.buffer.add(delivered(event(1), event(2), verdict=Verdict(Status.ACCEPTED, 200)))
+    book.buffer.add(delivered(event(3)))
+    book.buffer.add(delivered(event(4), rejection(5), event(6), verdict=FAILED))
     found = [line.split(",")[3] for line in book.lines()]
     assert found == ["accepted", "accepted", "imported", "failed", "invalid", "failed"]
     assert inspect_results(book.path).counts == book.results.counts
 
 
 def test_notes_are_counted_as_they_are_written(book):
-    book.ledger.add(delivered(event(1, "ip left out"), event(2), event(3, "cut")))
-    assert book.ledger.notes == 0
-    book.ledger.settle()
-    assert book.ledger.notes == 2
+    book.buffer.add(delivered(event(1, "ip left out"), event(2), event(3, "cut")))
+    assert book.buffer.notes == 0
+    book.buffer.flush()
+    assert book.buffer.notes == 2
 
 
 def test_to_settle_twice_writes_nothing_twice(book):
-    book.ledger.add(delivered(event(1)))
-    book.ledger.settle()
-    book.ledger.settle()
+    book.buffer.add(delivered(event(1)))
+    book.buffer.flush()
+    book.buffer.flush()
     assert (book.rows, len(book.lines())) == ([1], 1)
 
 
@@ -116,14 +116,14 @@ def test_what_the_disk_did_not_take_counts_as_not_written(tmp_path):
             raise OSError(5, "Input/output error")
 
     book = Book(tmp_path / "r.csv", fsync=fsync)
-    book.ledger.add(delivered(event(1)))
-    book.ledger.settle()
+    book.buffer.add(delivered(event(1)))
+    book.buffer.flush()
     broken.append(True)
     with pytest.raises(StorageError):
         book.results.sync()
-    book.ledger.add(delivered(event(2)))
+    book.buffer.add(delivered(event(2)))
     with pytest.raises(StorageError):
-        book.ledger.settle()
-    book.ledger.settle()
-    assert (book.ledger.rows, book.rows) == (1, [1])
+        book.buffer.flush()
+    book.buffer.flush()
+    assert (book.buffer.rows, book.rows) == (1, [1])
     book.results.close()

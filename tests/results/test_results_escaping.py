@@ -9,11 +9,10 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from results_helpers import outcome
+from results_helpers import columns_of, outcome
 
 from importer.model import Outcome, Status, Verdict
 from importer.results import escaping
-from importer.results.outcome_columns import OutcomeColumns
 from importer.results.rows import COLUMNS, CSV, JSONL
 
 NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
@@ -89,7 +88,7 @@ def several(draw: st.DrawFn) -> list[Outcome]:
 @example([outcome(1, distinct_id="me@example.com"), outcome(2, distinct_id="-1")])
 @example([outcome(1, note="="), outcome(2, note="x")])
 def test_lines_are_those_of_a_careful_writer(written):
-    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
+    assert CSV.encode(columns_of(written)) == careful(written)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -98,18 +97,18 @@ def test_lines_are_those_of_a_careful_writer(written):
 def test_one_hostile_text_among_many_harmless_ones_is_found(hostile, column, place):
     written = [outcome(row) for row in range(1, 51)]
     written[place] = written[place]._replace(**{column: hostile})
-    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
+    assert CSV.encode(columns_of(written)) == careful(written)
 
 
 @pytest.mark.parametrize("letter", [chr(code) for code in range(0x180)])
 def test_every_letter_of_the_first_blocks_is_written_as_the_careful_writer_does(letter):
     written = [outcome(1), outcome(2, distinct_id=letter), outcome(3, event=f"a{letter}b"), outcome(4)]
-    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
+    assert CSV.encode(columns_of(written)) == careful(written)
 
 
 def test_verdicts_of_all_kinds_in_one_batch_are_written_each_with_its_record():
     written = [outcome(row, status, status_code=200 + row) for row, status in enumerate(Status, 1)]
-    assert CSV.encode(OutcomeColumns.of(written)) == careful(written)
+    assert CSV.encode(columns_of(written)) == careful(written)
 
 
 def careful_json(each: Outcome) -> bytes:
@@ -136,7 +135,7 @@ def careful_json(each: Outcome) -> bytes:
 @example([outcome(1), outcome(2, distinct_id="a\\b"), outcome(3)])
 @example([outcome(1, event="ü"), outcome(2, note="\x7f"), outcome(3, note="\u200b")])
 def test_lines_of_json_are_those_of_a_careful_writer(written):
-    assert JSONL.encode(OutcomeColumns.of(written)) == b"".join(map(careful_json, written))
+    assert JSONL.encode(columns_of(written)) == b"".join(map(careful_json, written))
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -144,7 +143,7 @@ def test_lines_of_json_are_those_of_a_careful_writer(written):
 def test_one_hostile_text_among_harmless_lines_of_json_is_found(hostile, column):
     written = [outcome(row) for row in range(1, 11)]
     written[5] = written[5]._replace(**{column: hostile})
-    assert JSONL.encode(OutcomeColumns.of(written)) == b"".join(map(careful_json, written))
+    assert JSONL.encode(columns_of(written)) == b"".join(map(careful_json, written))
 
 
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────
@@ -152,26 +151,26 @@ def test_one_hostile_text_among_harmless_lines_of_json_is_found(hostile, column)
 
 @given(several())
 def test_outcomes_come_back_out_of_their_columns(written):
-    assert list(OutcomeColumns.of(written).each()) == written
+    assert list(columns_of(written).each()) == written
 
 
 @given(several(), st.integers(0, 7))
 def test_the_first_of_some_outcomes_are_the_first_of_each_column(written, count):
-    assert list(OutcomeColumns.of(written).first(count).each()) == written[:count]
+    assert list(columns_of(written).first(count).each()) == written[:count]
 
 
 def test_outcomes_are_alike_only_if_all_verdicts_are_equal():
     verdict = Verdict(Status.IMPORTED, 200)
-    same = OutcomeColumns.of([outcome(1), outcome(2)])
+    same = columns_of([outcome(1), outcome(2)])
     assert same.alike == verdict
-    assert OutcomeColumns.of([outcome(1), outcome(2), outcome(3, Status.FAILED)]).alike is None
-    assert OutcomeColumns.of([outcome(1), outcome(2, error="x")]).alike is None
-    assert OutcomeColumns.of([]).alike is None
+    assert columns_of([outcome(1), outcome(2), outcome(3, Status.FAILED)]).alike is None
+    assert columns_of([outcome(1), outcome(2, error="x")]).alike is None
+    assert columns_of([]).alike is None
 
 
 def test_no_outcomes_have_columns_too():
-    assert list(OutcomeColumns.of([]).each()) == []
-    assert JSONL.encode(OutcomeColumns.of([])) == b""
+    assert list(columns_of([]).each()) == []
+    assert JSONL.encode(columns_of([])) == b""
 
 
 # ── what needs no care is known at once ──────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import pytest
 from results_helpers import outcome, write_results
 
 from importer.model import Status
-from importer.results.failures import FailedRow, read_failures
+from importer.results.reader import FailedRow, read_failures
 
 
 @pytest.fixture(params=["csv", "jsonl"])

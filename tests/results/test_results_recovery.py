@@ -6,12 +6,11 @@ import os
 from dataclasses import replace
 
 import pytest
-from results_helpers import outcome, outcomes
+from results_helpers import columns_of, counts_of, outcome, outcomes
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.outcome_columns import OutcomeColumns
 from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
 from importer.results.rows import CSV, JSONL
 from importer.results.writer import ResultsWriter
@@ -26,7 +25,7 @@ MIXED = [
 def written(tmp_path, name="r.csv", lines=MIXED):
     path = tmp_path / name
     with ResultsWriter.create(path) as writer:
-        writer.write(OutcomeColumns.of(lines))
+        writer.write(columns_of(lines))
     return path
 
 
@@ -35,7 +34,7 @@ def test_a_whole_file_stays_as_it_is(tmp_path, name):
     path = written(tmp_path, name)
     before = path.read_bytes()
     assert repair_results(path) == ResultsState(
-        3, 5, Counts(imported=1, invalid=1, failed=1), len(before), torn=False
+        3, 5, Counts(imported=1, invalid=1, failed=1), len(before), has_torn_end=False
     )
     assert path.read_bytes() == before
 
@@ -62,16 +61,16 @@ def test_cut_at_any_byte_a_file_is_repaired_to_a_true_beginning(tmp_path, name):
     whole = path.read_bytes()
     form = JSONL if name == "r.jsonl" else CSV
     ends = [0, *([len(form.header)] if form.header else [])]
-    ends += [len(form.header + form.encode(OutcomeColumns.of(MIXED[:n]))) for n in range(1, 4)]
+    ends += [len(form.header + form.encode(columns_of(MIXED[:n]))) for n in range(1, 4)]
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
-        standing = repair_results(path)
+        state = repair_results(path)
         expected = max(end for end in ends if end <= length)
         assert path.read_bytes() == whole[:expected]
-        assert standing.valid_bytes == expected
-        assert standing.torn == (expected != length)
-        assert standing.counts == Counts.of(each.status for each in MIXED[: standing.records])
-        assert repair_results(path).torn is False
+        assert state.valid_bytes == expected
+        assert state.has_torn_end == (expected != length)
+        assert state.counts == counts_of(each.status for each in MIXED[: state.records])
+        assert repair_results(path).has_torn_end is False
 
 
 def test_a_repaired_file_can_be_continued_from_any_cut(tmp_path):
@@ -79,16 +78,16 @@ def test_a_repaired_file_can_be_continued_from_any_cut(tmp_path):
     whole = path.read_bytes()
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
-        standing = repair_results(path)
-        with ResultsWriter.resume(path, standing) as writer:
-            writer.write(OutcomeColumns.of(MIXED[standing.records :]))
+        state = repair_results(path)
+        with ResultsWriter.resume(path, state) as writer:
+            writer.write(columns_of(MIXED[state.records :]))
         assert path.read_bytes() == whole
 
 
 def test_a_torn_header_is_as_good_as_nothing(tmp_path):
     path = tmp_path / "r.csv"
     path.write_bytes(CSV.header[:17])
-    assert repair_results(path) == ResultsState(torn=True)
+    assert repair_results(path) == ResultsState(has_torn_end=True)
     assert path.read_bytes() == b""
 
 
@@ -97,7 +96,7 @@ def test_a_last_line_that_makes_no_sense_is_cut_off(tmp_path):
     length = path.stat().st_size
     with path.open("ab") as file:
         file.write(b"6,7,true,imp\n")
-    assert repair_results(path).torn
+    assert repair_results(path).has_torn_end
     assert path.stat().st_size == length
 
 
@@ -109,9 +108,9 @@ def test_a_last_line_out_of_order_is_cut_off(tmp_path):
 def test_a_block_that_lost_power_ends_what_is_trusted(tmp_path):
     path = written(tmp_path)
     whole = path.read_bytes()
-    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode(OutcomeColumns.of([outcome(90)])))
+    path.write_bytes(whole + b"\0" * 4096 + b"tail\n" + CSV.encode(columns_of([outcome(90)])))
     assert repair_results(path) == ResultsState(
-        3, 5, Counts(imported=1, invalid=1, failed=1), len(whole), torn=True
+        3, 5, Counts(imported=1, invalid=1, failed=1), len(whole), has_torn_end=True
     )
     assert path.read_bytes() == whole
 
@@ -119,7 +118,7 @@ def test_a_block_that_lost_power_ends_what_is_trusted(tmp_path):
 def test_a_file_of_nothing_but_lost_blocks_stands_at_nothing(tmp_path):
     path = tmp_path / "r.csv"
     path.write_bytes(b"\0" * 4096)
-    assert repair_results(path) == ResultsState(torn=True)
+    assert repair_results(path) == ResultsState(has_torn_end=True)
     assert path.read_bytes() == b""
 
 
@@ -178,7 +177,7 @@ def test_looking_changes_nothing(tmp_path):
     path = written(tmp_path)
     torn = path.read_bytes()[:-3]
     path.write_bytes(torn)
-    assert inspect_results(path).torn
+    assert inspect_results(path).has_torn_end
     assert path.read_bytes() == torn
 
 
@@ -241,8 +240,8 @@ def test_what_a_crash_left_is_found_behind_many_blocks_too(tmp_path, name, kept,
     path = written(tmp_path, name, LONG[:kept])
     whole = path.read_bytes()
     path.write_bytes(whole + tail)
-    counts = Counts.of(each.status for each in LONG[:kept])
-    assert inspect_results(path) == ResultsState(kept, kept, counts, len(whole), torn=True)
+    counts = counts_of(each.status for each in LONG[:kept])
+    assert inspect_results(path) == ResultsState(kept, kept, counts, len(whole), has_torn_end=True)
     path.write_bytes(whole)
     assert inspect_results(path) == ResultsState(kept, kept, counts, len(whole))
 
@@ -255,8 +254,8 @@ def test_quotes_and_other_alphabets_do_not_hide_a_line_that_is_out_of_order(tmp_
 
 
 def test_counts_add_up():
-    counts = Counts.of([*Status, Status.IMPORTED])
+    counts = counts_of([*Status, Status.IMPORTED])
     assert counts == Counts(2, 1, 1, 1, 1, 1)
     assert (counts.total, counts.succeeded, counts.unsuccessful, counts.landed) == (7, 4, 3, 4)
-    assert counts.plus(counts).minus(counts) == counts
+    assert counts + counts - counts == counts
     assert [each.status for each in outcomes(Status)] == list(Status)

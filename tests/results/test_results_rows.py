@@ -12,10 +12,9 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_helpers import outcome
+from results_helpers import columns_of, outcome
 
 from importer.model import Outcome, Status
-from importer.results.outcome_columns import OutcomeColumns
 from importer.results.rows import COLUMNS, CSV, JSONL, LONGEST_ERROR, RowFormat
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)  # lone surrogates as well
@@ -34,7 +33,7 @@ any_outcome = st.builds(
 
 
 def as_lines(form: RowFormat, written: Sequence[Outcome]) -> bytes:
-    return form.encode(OutcomeColumns.of(written))
+    return form.encode(columns_of(written))
 
 
 as_csv, as_jsonl = partial(as_lines, CSV), partial(as_lines, JSONL)

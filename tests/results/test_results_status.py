@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from results_helpers import outcome, outcomes, write_results
+from results_helpers import counts_of, outcome, outcomes, write_results, write_retry
 
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.manifest import read_manifest, relative_link, write_manifest
+from importer.results.manifest import read_manifest, write_manifest
 from importer.results.paths import manifest_path
 from importer.results.selection import Choice, read_successes, select_records
-from importer.results.status import check_retriable, read_status
+from importer.results.status import NextStep, NotRetriableError, check_retriable, read_status
 
 I, A, R, X, F = Status.IMPORTED, Status.ACCEPTED, Status.REJECTED, Status.INVALID, Status.FAILED  # noqa: E741  a row of letters shows a file at a glance
-
-
-def retry(parent, path, lines, **changes):
-    """Write the results of a retry, and the links between both."""
-    write_results(path, lines, parent=relative_link(path, parent), **changes)
-    beside = manifest_path(parent)
-    write_manifest(beside, replace(read_manifest(beside), retried_by=relative_link(parent, path)))
-    return path
 
 
 @pytest.fixture(params=["csv", "jsonl"])
@@ -103,7 +94,7 @@ def test_results_of_many_blocks_are_chosen_from_whole(tmp_path):
 
 
 def test_a_retry_takes_up_what_the_retry_before_passed_over(first):
-    retry(first, second(first), [outcome(4, F), outcome(6, I)], statuses=(F,))
+    write_retry(first, second(first), [outcome(4, F), outcome(6, I)], statuses=(F,))
     assert [(each.row, each.status) for each in select_records(second(first))] == [(2, R), (3, X), (4, F)]
 
 
@@ -114,31 +105,31 @@ def test_one_run_stands_for_itself(first):
     found = read_status(first)
     assert found.counts == Counts(imported=2, rejected=1, invalid=1, failed=2)
     assert (found.scope, found.unattempted, found.reconciles) == (6, 0, True)
-    assert found.next_command == f"mixpanel-importer retry {first}"
+    assert found.next_step == NextStep("retry", found.runs[0])
 
 
 def test_a_run_without_failures_needs_nothing_more(tmp_path):
     found = read_status(write_results(tmp_path / "r.csv", outcomes([I, A])))
-    assert (found.reconciles, found.next_command) == (True, "")
+    assert (found.reconciles, found.next_step) == (True, None)
 
 
 def test_the_last_outcome_of_a_record_stands(first):
-    retry(first, second(first), [outcome(2, I), outcome(3, X), outcome(4, I), outcome(6, F)])
-    retry(second(first), third(first), [outcome(3, I), outcome(6, R)])
+    write_retry(first, second(first), [outcome(2, I), outcome(3, X), outcome(4, I), outcome(6, F)])
+    write_retry(second(first), third(first), [outcome(3, I), outcome(6, R)])
     for results in (first, second(first), third(first)):
         found = read_status(results)
         assert [run.results.name for run in found.runs] == [first.name, second(first).name, third(first).name]
         assert found.counts == Counts(imported=5, rejected=1)
         assert (found.unattempted, found.reconciles) == (0, True)
-        assert found.next_command == f"mixpanel-importer retry {third(first)}"
+        assert found.next_step == NextStep("retry", found.runs[2])
 
 
 def test_what_a_narrow_retry_passed_over_still_stands(first):
-    retry(first, second(first), [outcome(4, I), outcome(6, I)])
+    write_retry(first, second(first), [outcome(4, I), outcome(6, I)])
     found = read_status(first)
     assert found.counts == Counts(imported=4, rejected=1, invalid=1)
     assert found.reconciles
-    assert found.next_command == f"mixpanel-importer retry {second(first)}"
+    assert found.next_step == NextStep("retry", found.runs[1])
 
 
 @given(st.lists(st.sampled_from([I, R, X, F]), max_size=12), st.data())
@@ -158,20 +149,20 @@ def test_any_chain_of_retries_adds_up(tmp_path_factory, statuses, data):
             break
         rows = sorted(data.draw(st.sets(st.sampled_from(open_rows))))
         lines = [outcome(row, data.draw(st.sampled_from([I, R, X, F]))) for row in rows]
-        path = retry(path, folder / f"r.retry-{number}.csv", lines)
+        path = write_retry(path, folder / f"r.retry-{number}.csv", lines)
         last |= {each.row: each.status for each in lines}
     found = read_status(folder / "r.csv")
-    assert found.counts == Counts.of(last.values())
+    assert found.counts == counts_of(last.values())
     assert found.reconciles
 
 
 def test_a_retry_of_what_had_succeeded_does_not_reconcile(first):
-    retry(first, second(first), [outcome(1, I)])
+    write_retry(first, second(first), [outcome(1, I)])
     assert not read_status(first).reconciles
 
 
 def test_a_retry_of_records_that_were_never_there_does_not_reconcile(first):
-    retry(first, second(first), [outcome(7, I)])
+    write_retry(first, second(first), [outcome(7, I)])
     assert not read_status(first).reconciles
 
 
@@ -196,7 +187,7 @@ def test_a_manifest_without_results_is_a_run_that_has_not_begun(first):
     first.unlink()
     found = read_status(first)
     assert (found.counts, found.unattempted) == (Counts(), 6)
-    assert found.next_command.endswith("--resume")
+    assert found.next_step == NextStep("resume", found.runs[0])
 
 
 def test_results_without_a_manifest_are_a_clear_error(first):
@@ -206,14 +197,14 @@ def test_results_without_a_manifest_are_a_clear_error(first):
 
 
 def test_a_retry_that_was_deleted_counts_as_never_made(first):
-    retry(first, second(first), [outcome(4, I)])
+    write_retry(first, second(first), [outcome(4, I)])
     second(first).unlink()
     manifest_path(second(first)).unlink()
     assert len(read_status(first).runs) == 1
 
 
 def test_a_retry_whose_manifest_is_lost_is_a_clear_error(first):
-    retry(first, second(first), [outcome(4, I)])
+    write_retry(first, second(first), [outcome(4, I)])
     manifest_path(second(first)).unlink()
     with pytest.raises(ResultsError, match="is missing"):
         read_status(first)
@@ -227,60 +218,23 @@ def test_a_run_that_leads_back_to_itself_is_a_clear_error(first, name):
         read_status(first)
 
 
-# ── what to type next ────────────────────────────────────────────────────────────────────────────
+# ── what is left to do ───────────────────────────────────────────────────────────────────────────
 
 
-def stopped(path, **changes):
-    return read_status(write_results(path, outcomes([I]), scope=2, **changes)).next_command
+def test_a_stopped_run_is_to_be_resumed(tmp_path):
+    found = read_status(write_results(tmp_path / "r.csv", outcomes([I]), scope=2))
+    assert found.next_step == NextStep("resume", found.runs[0])
 
 
-@pytest.mark.parametrize(
-    ("name", "changes", "command"),
-    [
-        ("events.results.csv", {}, "run events.csv --resume"),
-        (
-            "events.results.csv",
-            {"source": "my events.csv"},
-            "run 'my events.csv' --results events.results.csv --resume",
-        ),
-        ("stdin.results.csv", {"source": "-"}, "run - --yes --resume"),
-        ("events.dry-run.csv", {"kind": "dry-run"}, "run events.csv --dry-run --resume"),
-        (
-            "events.sandbox.csv",
-            {"kind": "sandbox", "base_url": "http://127.0.0.1:1"},
-            "run events.csv --sandbox --resume",
-        ),
-        ("events.results.csv", {"endpoint": "track"}, "run events.csv --endpoint track --resume"),
-        (
-            "events.results.csv",
-            {"base_url": "https://api-eu.mixpanel.com"},
-            "run events.csv --region eu --resume",
-        ),
-        (
-            "events.results.csv",
-            {"base_url": "https://x.org"},
-            "run events.csv --base-url https://x.org --resume",
-        ),
-        ("other.csv", {}, "run events.csv --results other.csv --resume"),
-    ],
-)
-def test_a_stopped_run_is_resumed_where_it_was_going(tmp_path, monkeypatch, name, changes, command):
-    monkeypatch.chdir(tmp_path)
-    assert stopped(Path(name), **changes) == f"mixpanel-importer {command}"
+def test_a_stopped_retry_is_to_be_resumed_with_what_it_retries(tmp_path):
+    path = write_results(tmp_path / "r.csv", outcomes([F, F]))
+    write_retry(path, tmp_path / "r.retry-1.csv", [outcome(1)], scope=2)
+    found = read_status(path)
+    assert found.next_step == NextStep("resume", found.runs[1], parent=found.runs[0])
 
 
-def test_a_stopped_retry_is_resumed_by_what_it_retries(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = write_results(Path("r.csv"), outcomes([F, F]))
-    retry(path, Path("r.retry-1.csv"), [outcome(1)], scope=2)
-    assert read_status(path).next_command == "mixpanel-importer retry r.csv --resume"
-
-
-def test_a_stopped_retry_elsewhere_is_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = write_results(Path("r.csv"), outcomes([F, F]))
-    retry(path, Path("again.csv"), [outcome(1)], scope=2)
-    assert read_status(path).next_command == "mixpanel-importer retry r.csv --results again.csv --resume"
+def test_of_a_dry_run_nothing_is_to_be_retried(tmp_path):
+    assert read_status(write_results(tmp_path / "r.csv", outcomes([X]), kind="dry-run")).next_step is None
 
 
 def test_a_finished_run_may_be_retried(first):
@@ -289,28 +243,28 @@ def test_a_finished_run_may_be_retried(first):
 
 def test_a_run_that_is_not_finished_is_not_retried(tmp_path):
     path = write_results(tmp_path / "r.csv", outcomes([F]), scope=3)
-    with pytest.raises(ResultsError, match="2 records have no outcome yet") as caught:
+    with pytest.raises(NotRetriableError, match="2 records have no outcome yet") as caught:
         check_retriable(path)
-    assert "--resume" in caught.value.remedy
+    assert caught.value.next_step == NextStep("resume", read_status(path).runs[0])
 
 
 def test_a_run_of_unknown_scope_is_not_retried(tmp_path):
     path = write_results(tmp_path / "r.csv", outcomes([F]), scope=None)
-    with pytest.raises(ResultsError, match="some records have no outcome yet"):
+    with pytest.raises(NotRetriableError, match="some records have no outcome yet"):
         check_retriable(path)
 
 
 def test_a_run_that_was_retried_names_the_retry_to_go_on_with(first):
-    retry(first, second(first), [outcome(4, F)])
-    with pytest.raises(ResultsError, match="was retried already") as caught:
+    write_retry(first, second(first), [outcome(4, F)])
+    with pytest.raises(NotRetriableError, match="was retried already") as caught:
         check_retriable(first)
-    assert caught.value.remedy == f"Next: mixpanel-importer retry {second(first)}"
+    assert caught.value.next_step == NextStep("retry", read_status(first).runs[1])
     check_retriable(second(first))
 
 
 def test_a_run_that_was_retried_to_the_end_has_nothing_left(tmp_path):
     path = write_results(tmp_path / "r.csv", outcomes([F]))
-    retry(path, tmp_path / "r.retry-1.csv", [outcome(1)])
-    with pytest.raises(ResultsError) as caught:
+    write_retry(path, tmp_path / "r.retry-1.csv", [outcome(1)])
+    with pytest.raises(NotRetriableError, match="was retried already") as caught:
         check_retriable(path)
-    assert caught.value.remedy == "Nothing is left to retry."
+    assert caught.value.next_step is None

@@ -11,13 +11,13 @@ import pytest
 from sandbox_helpers import event
 
 
-def post(url: str, insert_ids: list[str], timeout: float = 5) -> httpx.Response:
+def post(url: str, insert_ids: list[str], timeout: float = 60) -> httpx.Response:
     events = [event(insert_id) for insert_id in insert_ids]
     return httpx.post(url + "/import?strict=1", json=events, auth=("t", ""), timeout=timeout)
 
 
 def raw_count(url: str) -> int:
-    return httpx.get(url + "/sandbox/counts").json()["raw_count"]
+    return httpx.get(url + "/sandbox/counts", timeout=60).json()["raw_count"]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def raw_count(url: str) -> int:
 def test_a_broken_connection_is_seen_as_one(fault: str, error: type[Exception], landed: int):
     with fault_server.running("--share", f"{fault}=1") as url:
         with pytest.raises(error):
-            post(url, ["a1"], timeout=0.5 if fault == "hang" else 5)
+            post(url, ["a1"], timeout=0.5 if fault == "hang" else 60)
         assert raw_count(url) == landed
         assert httpx.get(url + "/faults").json() == {fault: 1}
 
@@ -45,7 +45,7 @@ def test_a_status_is_answered_and_nothing_lands(status: int):
         assert raw_count(url) == 0
 
 
-def test_answers_that_lie_are_told():
+def test_wrong_responses_arrive_as_they_are():
     with fault_server.running("--share", "html=1") as url:
         answer = post(url, ["a1"])
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html")
@@ -56,7 +56,7 @@ def test_answers_that_lie_are_told():
         assert raw_count(url) == 2
 
 
-def test_a_slow_answer_comes_late():
+def test_a_slow_response_is_delayed():
     with fault_server.running("--share", "slow=1", "--delay", "0.4") as url:
         started = time.monotonic()
         assert post(url, ["a1"]).status_code == 200

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import closing
 
 import httpx
 import orjson
@@ -192,7 +193,7 @@ def test_only_the_named_credentials_are_taken(
     settings: SandboxSettings, authorization: str, query: str, status: int
 ):
     sandbox = Rehearsal(settings)
-    with sandbox.store:
+    with closing(sandbox.store):
         answer = sandbox.import_([event()], query=f"?strict=1{query}", authorization=authorization)
         assert answer.status_code == status
 
@@ -252,7 +253,7 @@ def test_a_body_without_end_is_not_read_to_its_end(sandbox: Rehearsal):
 
 def test_more_events_than_a_minute_allows_are_turned_away_until_it_has_passed():
     sandbox = Rehearsal(SandboxSettings(events_per_minute=3))
-    with sandbox.store:
+    with closing(sandbox.store):
         assert sandbox.import_([event("a1"), event("a2")]).status_code == 200
         sandbox.now = NOW + 30
         assert sandbox.import_([event("a3")]).status_code == 200

@@ -44,11 +44,15 @@ def test_it_leaves_signals_alone_beside_a_run():
 
 
 def test_it_stops_while_a_client_keeps_its_connection():
-    with httpx.Client() as client:
-        with Sandbox(SandboxSettings()) as sandbox:
-            client.get(sandbox.url)
-            started = time.monotonic()
-        assert time.monotonic() - started < 1.5
+    def seconds_to_stop() -> float:
+        with httpx.Client(timeout=60) as client:
+            with Sandbox(SandboxSettings()) as sandbox:
+                client.get(sandbox.url)
+                started = time.monotonic()
+            return time.monotonic() - started
+
+    # On a busy machine one try may take longer; to wait for the connection would take 2 seconds each time.
+    assert any(seconds_to_stop() < 1.5 for _ in range(5))
 
 
 def test_a_body_somewhat_too_large_is_heard_out_so_that_the_answer_arrives():
@@ -87,7 +91,7 @@ def test_a_store_that_cannot_be_used_is_a_clear_error(tmp_path: Path):
         Sandbox(SandboxSettings(db=tmp_path))
 
 
-def test_serving_ends_when_it_is_told_to():
+def test_serving_ends_when_the_event_is_set():
     stop, urls = threading.Event(), []
 
     def ready(url: str) -> None:
@@ -121,14 +125,14 @@ def test_serving_ends_cleanly_on_a_signal_and_keeps_its_file(tmp_path: Path, num
         url = process.stdout.readline().strip()
         httpx.post(url + "/import?strict=1", json=[event()], auth=("t", ""))
         process.send_signal(number)
-        assert process.communicate(timeout=10) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
     with Sandbox(SandboxSettings(db=db)) as sandbox:
         assert sandbox.store.count() == 1
 
 
 def test_settings_are_cheap_to_import():
-    code = "import sys, importer.sandbox; print(*{'uvicorn', 'starlette', 'importer.sandbox.store'} & set(sys.modules))"
+    code = "import sys, importer.sandbox.settings; print(*{'uvicorn', 'starlette', 'importer.sandbox.store'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from contextlib import closing
 from urllib.parse import quote_plus
 
 import orjson
@@ -91,7 +92,7 @@ def test_a_request_of_old_events_alone_is_answered_1_too(sandbox: Rehearsal):
 
 def test_a_wrong_token_is_not_reported():
     sandbox = Rehearsal(SandboxSettings(token="t0"))
-    with sandbox.store:
+    with closing(sandbox.store):
         assert sandbox.track([tracked("a1", token="other"), tracked("a2")]).text == "1"
         assert [landed["properties"]["$insert_id"] for landed in sandbox.landed()] == ["a2"]
 
@@ -133,7 +134,7 @@ def test_an_event_too_deep_to_be_written_is_no_well_formed_object(sandbox: Rehea
 
 def test_limits_hold_for_track_too():
     sandbox = Rehearsal(SandboxSettings(events_per_minute=2))
-    with sandbox.store:
+    with closing(sandbox.store):
         assert sandbox.track([tracked(str(n)) for n in range(2001)]).status_code == 400
         assert sandbox.track(b" " * 2_097_153).status_code == 413
         assert sandbox.track([tracked(str(n)) for n in range(3)]).status_code == 429

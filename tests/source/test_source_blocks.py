@@ -1,4 +1,4 @@
-"""Reading by the block gives what reading one by one gives, wherever a file's pieces end."""
+"""Reading in chunks and reading one by one return the same items, wherever the reads of a file end."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from source_helpers import Handed, in_one_list, places, unhurried, write
+from source_helpers import PiecewiseFile, in_one_list, no_deadline, places, text_lines, write
 
 from importer.errors import SourceError
 from importer.model import Dialect, Record, Rejection
-from importer.source.blocks import MAX_RECORDS, in_blocks
-from importer.source.encoding import handler
-from importer.source.formats.csv import LIMIT, CsvReader
-from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
-from importer.source.formats.jsonl import JsonlReader
-from importer.source.lines import ByteLines, TextLines
+from importer.source.encoding import error_handler
+from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
+from importer.source.formats.jsonl import MAX_LINE_SIZE, JsonlReader
+from importer.source.line_reader import MAX_CHUNK_RECORDS
+from importer.source.lines import ByteLines
 from importer.source.reader import open_source
 
 ENCODINGS = ["utf-8", "cp1252", "utf-16", "utf-16-le", "utf-32", "gb18030", "shift_jis", "utf-7"]
@@ -64,12 +63,12 @@ def pieces(parts: list[bytes]) -> st.SearchStrategy[tuple[list[bytes], bool]]:
 
 
 def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int]:
-    """Items up to the end or an error, and the count that the error is told with."""
+    """Items up to the end or an error, and the row at which the error was raised; -1 at the end."""
     items: list[Record | Rejection] = []
     try:
         if blocks:
-            for block, _ in in_blocks(reader, iter(reader)):
-                items += block
+            for chunk in reader.chunks():
+                items += chunk
         else:
             items.extend(reader)
     except OSError:
@@ -77,7 +76,7 @@ def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int
     return items, -1
 
 
-@unhurried
+@no_deadline
 @given(
     given_=pieces(NASTY_CSV),
     width=st.sampled_from([2, 2, 2, 1, 3]),
@@ -87,80 +86,80 @@ def until_it_breaks(reader, blocks: bool) -> tuple[list[Record | Rejection], int
 @example(given_=([b"a,b\n", b"c,d\n", b"\n1,2\n", b'"', b"x\n", b'y",2\n3,4\n'], False), width=2, quote='"', header=False)  # fmt: skip
 @example(given_=([b'a,b\na,b\n"a"b,c\n'], True), width=2, quote='"', header=False)
 @example(given_=([b"a,b\na,b\na\0,b\n"], False), width=2, quote='"', header=False)
-def test_blocks_of_csv_give_what_reading_one_by_one_gives(given_, width, quote, header):
+def test_reading_csv_in_chunks_and_one_by_one_returns_the_same_items(given_, width, quote, header):
     parts, breaks = given_
     error = OSError("gone") if breaks else None
 
     def reader() -> CsvReader:
-        lines = TextLines(Handed(parts, error), "utf-8", LIMIT)
+        lines = text_lines(PiecewiseFile(parts, error))
         return CsvReader(lines, ",", width, quote=quote, header=header)
 
     assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
 
 
-@unhurried
+@no_deadline
 @given(given_=pieces(NASTY_CSV), width=st.sampled_from([2, 1]), encoding=st.sampled_from(ENCODINGS))
 @example(given_=([b"a,b\n1,\x81\n", b"a,b\n"], False), width=2, encoding="cp1252")
 @example(given_=([b"a,b\n1,\0\n", b"a,b\n"], False), width=2, encoding="cp1252")
-def test_blocks_give_what_a_reader_of_pythons_own_text_gives(given_, width, encoding):
+def test_reading_text_lines_and_pythons_own_text_file_returns_the_same_items(given_, width, encoding):
     parts, _ = given_
-    text = io.TextIOWrapper(io.BytesIO(b"".join(parts)), encoding, handler(encoding), newline="")
+    text = io.TextIOWrapper(io.BytesIO(b"".join(parts)), encoding, error_handler(encoding), newline="")
     try:
         expected = list(CsvReader(text, ",", width))
     except UnicodeError:
         with pytest.raises(UnicodeError):
-            in_one_list(CsvReader(TextLines(Handed(parts), encoding, LIMIT), ",", width))
+            in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), ",", width))
         return
-    assert in_one_list(CsvReader(TextLines(Handed(parts), encoding, LIMIT), ",", width)) == expected
+    assert in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), ",", width)) == expected
 
 
-@unhurried
+@no_deadline
 @given(given_=pieces(NASTY_JSON))
-def test_blocks_of_json_give_what_reading_one_by_one_gives(given_):
+def test_reading_json_in_chunks_and_one_by_one_returns_the_same_items(given_):
     parts, breaks = given_
     error = OSError("gone") if breaks else None
 
     def reader() -> JsonlReader:
-        return JsonlReader(ByteLines(Handed(parts, error), LINE_LIMIT))
+        return JsonlReader(ByteLines(PiecewiseFile(parts, error), MAX_LINE_SIZE))
 
     assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
 
 
-@unhurried
+@no_deadline
 @given(given_=pieces(NASTY_CSV), limits=st.lists(st.integers(1, 9), min_size=1), most=st.integers(1, 9))
-def test_lines_are_cut_as_pythons_own_are(given_, limits, most):
+def test_lines_are_split_as_python_splits_them(given_, limits, most):
     parts, _ = given_
     data = b"".join(parts)
     expected = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
-    text = TextLines(Handed(parts), "utf-8", most)
-    lines, binary = io.BytesIO(data), ByteLines(Handed(parts), most)
+    text = text_lines(PiecewiseFile(parts), limit=most)
+    lines, binary = io.BytesIO(data), ByteLines(PiecewiseFile(parts), most)
     for limit in itertools.chain(limits, itertools.repeat(3, len(data))):
         assert text.readline(limit) == expected.readline(limit)
         assert binary.readline(limit) == lines.readline(limit)
     assert text.readline(1) == ""
 
 
-@unhurried
-@given(given_=pieces(NASTY_CSV), turns=st.lists(st.sampled_from(["take", "wait", "give back"]), max_size=20))
-def test_blocks_hold_each_line_once_and_again_if_given_back(given_, turns):
+@no_deadline
+@given(given_=pieces(NASTY_CSV), turns=st.lists(st.sampled_from(["take", "wait", "unread"]), max_size=20))
+def test_blocks_hold_each_line_once_and_again_after_unread(given_, turns):
     parts, _ = given_
     data = b"".join(parts)
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
     for lines, expected in (
-        (TextLines(Handed(parts), "utf-8", LIMIT), list(text)),
-        (ByteLines(Handed(parts), LIMIT), io.BytesIO(data).readlines()),
+        (text_lines(PiecewiseFile(parts)), list(text)),
+        (ByteLines(PiecewiseFile(parts), MAX_RECORD_SIZE), io.BytesIO(data).readlines()),
     ):
         found, rest = [], []
         for turn in [*turns, *["take"] * len(parts), "take"]:
-            block = lines.block(rest)
+            block = lines.read_block(rest)
             assert block[: len(rest)] == rest
             rest = block[1:] if turn != "take" else []
             found += block[: len(block) - len(rest)]
-            if turn == "give back":
-                lines.give_back(rest)
+            if turn == "unread":
+                lines.unread(rest)
                 rest = []
         assert found == expected
-        assert lines.block([]) == []
+        assert lines.read_block([]) == []
 
 
 def table(count: int, odd: dict[int, str] | None = None) -> str:
@@ -173,7 +172,7 @@ def table(count: int, odd: dict[int, str] | None = None) -> str:
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize("odd", [{}, {20: "short\n"}, {30_000: '30000,"open\n'}, {50_000: "\udcff,x\n"}])
-def test_damage_behind_any_records_is_told_the_same_way(tmp_path, compress, share, odd):
+def test_damage_is_reported_with_the_same_records_in_chunks_and_one_by_one(tmp_path, compress, share, odd):
     data = compress(table(80_000, odd).encode("utf-8", "surrogateescape"))
     path = write(tmp_path, data[: int(len(data) * share)])
     dialect = Dialect("csv", {b"\x1f": "gzip", b"B": "bz2", b"\xfd": "xz"}[data[:1]], header=False)
@@ -206,7 +205,7 @@ def test_items_taken_one_by_one_come_in_lists_of_a_certain_size(tmp_path):
     with open_source(path, Dialect("csv", header=False), ("1", "2")) as source:
         chunks = list(source.chunks())
     assert sum(map(len, chunks)) == 3_333
-    assert max(len(chunk) for chunk in chunks if isinstance(chunk, list)) == MAX_RECORDS
+    assert max(len(chunk) for chunk in chunks if isinstance(chunk, list)) == MAX_CHUNK_RECORDS
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
@@ -231,9 +230,9 @@ def test_a_long_line_without_an_end_is_not_held_whole():
             yield b"x" * 10_000
         yield b"\n1,2\n"
 
-    lines = TextLines(Handed(endless()), "utf-8", LIMIT)
-    assert lines.block([]) == []
-    assert next(taken) * 10_000 < LIMIT + 20_000
+    lines = text_lines(PiecewiseFile(endless()))
+    assert lines.read_block([]) == []
+    assert next(taken) * 10_000 < MAX_RECORD_SIZE + 20_000
     reader = CsvReader(lines, ",", 2)
     assert places(in_one_list(reader)) == [("Rejection", 1, 1), ("Record", 2, 2)]
 
@@ -241,10 +240,10 @@ def test_a_long_line_without_an_end_is_not_held_whole():
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_record_of_many_lines_may_be_as_long_as_the_limit(end):
     for more in (0, 1):
-        text = '1,"' + ("x" * (1000 - len(end)) + end) * (LIMIT // 1000 - 1)
-        text += "y" * (LIMIT - len(text) - len('"\n') + more) + '"\n'
+        text = '1,"' + ("x" * (1000 - len(end)) + end) * (MAX_RECORD_SIZE // 1000 - 1)
+        text += "y" * (MAX_RECORD_SIZE - len(text) - len('"\n') + more) + '"\n'
         data = f"0,0\n{text}2,2\n".encode()
-        one, blocks = (CsvReader(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2) for _ in "ab")
+        one, blocks = (CsvReader(text_lines(io.BytesIO(data)), ",", 2) for _ in "ab")
         items = list(one)
         assert in_one_list(blocks) == items
         assert any(isinstance(item, Rejection) for item in items) is (more == 1)
@@ -252,52 +251,52 @@ def test_a_record_of_many_lines_may_be_as_long_as_the_limit(end):
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_line_as_long_as_the_limit_is_read_in_blocks_too(more):
-    data = b"0,0\n1," + b"x" * (LIMIT - len("1,\n") + more) + b"\n2,2\n"
-    reader = CsvReader(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2)
+    data = b"0,0\n1," + b"x" * (MAX_RECORD_SIZE - len("1,\n") + more) + b"\n2,2\n"
+    reader = CsvReader(text_lines(io.BytesIO(data)), ",", 2)
     middle = "Rejection" if more else "Record"
     assert places(in_one_list(reader)) == [("Record", 1, 1), (middle, 2, 2), ("Record", 3, 3)]
-    data = b'{}\n{"a":"' + b"x" * (LINE_LIMIT - len('{"a":""}\n') + more) + b'"}\n{}\n'
-    json_reader = JsonlReader(ByteLines(io.BytesIO(data), LINE_LIMIT))
+    data = b'{}\n{"a":"' + b"x" * (MAX_LINE_SIZE - len('{"a":""}\n') + more) + b'"}\n{}\n'
+    json_reader = JsonlReader(ByteLines(io.BytesIO(data), MAX_LINE_SIZE))
     assert places(in_one_list(json_reader)) == [("Record", 1, 1), (middle, 2, 2), ("Record", 3, 3)]
 
 
 @pytest.mark.parametrize("line", ["short", "a\0,b", '"a"b,c', 'x,"open', 'a,"b\nc",d'])
 @pytest.mark.parametrize("every", [2, 10, 100])
-def test_no_line_is_tried_often_whatever_stands_between_sound_ones(line, every):
+def test_lines_are_parsed_in_blocks_at_most_twice_whatever_bad_lines_there_are(line, every):
     class Counted(CsvReader):
         tried = 0
 
-        def prove(self, lines, size):
+        def parse_block(self, lines, size):
             self.tried += len(lines)
-            return super().prove(lines, size)
+            return super().parse_block(lines, size)
 
     data = "".join(f"{line}\n" if n % every == 0 else f"{n},x\n" for n in range(40_000)).encode()
-    reader = Counted(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2)
+    reader = Counted(text_lines(io.BytesIO(data)), ",", 2)
     assert len(in_one_list(reader)) >= 20_000
     assert reader.tried < 2 * data.count(b"\n")
 
 
-def test_what_is_proven_at_once_is_most_of_a_file():
-    """Else nothing would be gained: the reader that takes one by one is not asked for sound records."""
+def test_the_fast_path_reads_most_of_a_file():
+    """The slow path is not asked for valid records: else nothing would be gained."""
 
     class Counted(CsvReader):
         asked = 0
 
-        def __iter__(self):
-            for item in super().__iter__():
+        def _read_items(self):
+            for item in super()._read_items():
                 self.asked += 1
                 yield item
 
     data = table(20_000, {9_000: "short\n", 15_000: '15000,"a"b\n'}).encode()
-    reader = Counted(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", 2)
+    reader = Counted(text_lines(io.BytesIO(data)), ",", 2)
     assert len(in_one_list(reader)) == 20_000
     assert reader.asked < 20_000 * 0.4
 
 
-def test_json_with_spaces_and_objects_inside_is_proven_at_once():
+def test_json_with_spaces_and_nested_objects_goes_the_fast_path():
     lines = [
         orjson.dumps({"event": "é", "properties": {"n": n, "list": [{"a": 1}]}}) + b"\n" for n in range(50)
     ]
     lines += [b'{"a" : 1 , "b" :{ "c": "x" } }\r\n'] * 50
-    reader = JsonlReader(ByteLines(io.BytesIO(b"".join(lines)), LINE_LIMIT))
-    assert len(reader.prove(lines, sum(map(len, lines))).records) == 100
+    reader = JsonlReader(ByteLines(io.BytesIO(b"".join(lines)), MAX_LINE_SIZE))
+    assert len(reader.parse_block(lines, sum(map(len, lines))).items) == 100

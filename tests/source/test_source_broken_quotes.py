@@ -5,10 +5,10 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import only_rejection, places, read_csv, unhurried
+from source_helpers import no_deadline, only_rejection, places, read_csv
 
 from importer.model import Record, Rejection
-from importer.source.formats.csv import LIMIT
+from importer.source.formats.csv import MAX_RECORD_SIZE
 
 
 def table(count: int, broken: dict[int, str]) -> str:
@@ -56,13 +56,13 @@ def test_a_quote_closed_far_below_does_not_swallow_what_lies_between():
     assert "with the next 3 lines it makes 3 fields, expected 2" in items[0].error
 
 
-def test_the_tail_of_a_broken_record_is_not_taken_for_a_record():
+def test_the_last_line_of_a_malformed_record_is_rejected_too():
     items = read_csv('1,"one\ntwo",three\n2,b\n', 2)
     assert places(items) == [("Rejection", 1, 1), ("Rejection", 2, 2), ("Record", 3, 3)]
     assert "odd number of quotes" in items[1].error
 
 
-def test_a_sound_record_over_lines_after_a_broken_one_is_read():
+def test_a_valid_record_over_two_lines_below_a_malformed_one_is_read():
     items = read_csv('1,"open\n2,"two\nlines"\n3,c\n', 2)
     assert items[1:] == [Record(2, 2, ["2", "two\nlines"]), Record(3, 4, ["3", "c"])]
 
@@ -74,12 +74,12 @@ def test_text_after_a_closing_quote_spoils_one_line(line):
     assert items[1].error.startswith("a cell goes on after its closing quote")
 
 
-def test_blank_lines_below_a_broken_record_are_no_records():
+def test_blank_lines_below_a_malformed_record_are_no_records():
     assert places(read_csv('1,"open\n\n\n2,b\n', 2)) == [("Rejection", 1, 1), ("Record", 2, 4)]
 
 
 def test_a_line_beyond_the_limit_below_an_open_quote_is_its_own_rejection():
-    items = read_csv('1,"open\n2,b\n' + "x" * (LIMIT + 5) + "\n3,c\n", 2)
+    items = read_csv('1,"open\n2,b\n' + "x" * (MAX_RECORD_SIZE + 5) + "\n3,c\n", 2)
     assert places(items) == [
         ("Rejection", 1, 1),
         ("Record", 2, 2),
@@ -102,15 +102,15 @@ def test_a_file_made_to_be_read_over_and_over_is_read_in_linear_time(line):
     assert cost(160_000) < 60 * max(cost(10_000), 0.01)  # 16 times the text; squared would be 256
 
 
-@unhurried
+@no_deadline
 @given(st.text(st.sampled_from('ab",\n'), max_size=60))
-def test_the_same_text_gives_the_same_items_every_time(text):
+def test_reading_a_text_twice_returns_the_same_items(text):
     assert read_csv(text, 2) == read_csv(text, 2)
 
 
-@unhurried
+@no_deadline
 @given(st.lists(st.sampled_from(["1,a", '2,"b"', '3,"c,d"', '4,"e""f"']), max_size=20), st.data())
-def test_one_broken_line_among_sound_ones_costs_itself_alone(lines, data):
+def test_one_malformed_line_among_valid_ones_is_the_only_rejection(lines, data):
     at = data.draw(st.integers(0, len(lines)))
     broken = data.draw(st.sampled_from(['x,"open', 'x,"a"b', "x", "x,y,z"]))
     items = read_csv("\n".join([*lines[:at], broken, *lines[at:]]) + "\n", 2)

@@ -7,14 +7,14 @@ import stat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import COMPRESS, unhurried, write
+from source_helpers import COMPRESS, no_deadline, write
 
 from importer.errors import SourceError, StorageError
 from importer.model import Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
-from importer.source.formats.csv import LIMIT
-from importer.source.formats.jsonl import LIMIT as LINE_LIMIT
+from importer.source.formats.csv import MAX_RECORD_SIZE
+from importer.source.formats.jsonl import MAX_LINE_SIZE
 from importer.source.spool import spool_stream
 
 
@@ -32,7 +32,7 @@ def test_records_are_copied_as_they_stand_under_their_header(tmp_path):
     assert copied(path, {4, 1}) == b'id, "name" \r\n1,"a"\r\n4,z'
 
 
-def test_nothing_asked_for_gives_the_header_alone(tmp_path):
+def test_without_rows_the_header_alone_is_copied(tmp_path):
     assert copied(write(tmp_path, "a,b\n1,2\n"), []) == b"a,b\n"
 
 
@@ -41,7 +41,7 @@ def test_rejected_lines_are_copied_with_their_bad_bytes(tmp_path):
     assert copied(path, [1, 2, 4]) == b'a,b\n1,\xe9\n2,"open\nfour\n'
 
 
-@unhurried
+@no_deadline
 @given(st.binary(max_size=80).filter(lambda data: data.strip() and b"\0" not in data))
 def test_all_records_copied_are_the_file_without_its_blank_lines(tmp_path_factory, data):
     path = write(tmp_path_factory.getbasetemp(), data, "verbatim")
@@ -87,14 +87,14 @@ def test_lines_of_json_are_copied_as_they_stand(tmp_path):
 
 
 def test_a_line_too_long_to_hold_is_copied_all_the_same(tmp_path):
-    long = b"x" * (2 * LIMIT + 7) + b",y\r\n"
+    long = b"x" * (2 * MAX_RECORD_SIZE + 7) + b",y\r\n"
     path = write(tmp_path, b"a,b\r\n" + long + b"1,2\r\n")
     assert copied(path, [1]) == b"a,b\r\n" + long
     assert copied(path, [2]) == b"a,b\r\n1,2\r\n"
 
 
 def test_a_line_of_json_too_long_to_hold_is_copied_all_the_same(tmp_path):
-    long = b'{"a":"' + b"x" * (2 * LINE_LIMIT) + b'"}\n'
+    long = b'{"a":"' + b"x" * (2 * MAX_LINE_SIZE) + b'"}\n'
     path = write(tmp_path, b'{"a":1}\n' + long + b'{"b":1}', "x.jsonl")
     assert copied(path, [2]) == long
 
@@ -123,7 +123,7 @@ def test_a_leftover_of_a_killed_run_is_no_obstacle(tmp_path):
 
 
 class Broken(io.BytesIO):
-    """A stream that gives out after its first piece."""
+    """A stream that fails after its first piece."""
 
     def read(self, size=-1):
         if self.tell():

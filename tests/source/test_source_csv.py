@@ -7,13 +7,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import only_rejection, places, read_csv, read_file, unhurried, write
+from source_helpers import no_deadline, only_rejection, places, read_csv, read_file, text_lines, write
 
 from importer.errors import UsageError
 from importer.model import Record
 from importer.source.detect import detect_source
-from importer.source.formats.csv import LIMIT, CsvReader
-from importer.source.lines import TextLines
+from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
 from importer.source.reader import open_source
 
 cells = st.text(
@@ -28,7 +27,7 @@ tables = st.integers(1, 4).flatmap(
 )
 
 
-@unhurried
+@no_deadline
 @given(table=tables, end=st.sampled_from(["\n", "\r\n", "\r"]), bom=st.booleans())
 def test_any_table_that_csv_writer_writes_is_read_as_it_was(table, end, bom):
     out = io.StringIO(newline="")
@@ -42,7 +41,7 @@ def test_any_table_that_csv_writer_writes_is_read_as_it_was(table, end, bom):
     assert read_csv(data, len(table[0]) if table else 1) == expected
 
 
-@unhurried
+@no_deadline
 @given(table=tables, encoding=st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-32", "gb18030"]))
 def test_encodings_of_several_bytes_are_decoded_before_lines_are_split(table, encoding):
     out = io.StringIO(newline="")
@@ -51,10 +50,10 @@ def test_encodings_of_several_bytes_are_decoded_before_lines_are_split(table, en
     assert [item.values for item in items] == table
 
 
-@unhurried
+@no_deadline
 @given(st.text(st.sampled_from('ab",\n\r'), max_size=40))
 def test_every_line_with_something_on_it_belongs_to_one_item_in_order(text):
-    reader = CsvReader(TextLines(io.BytesIO(text.encode()), "utf-8", LIMIT), ",", 2)
+    reader = CsvReader(text_lines(io.BytesIO(text.encode())), ",", 2)
     seen, rows, line = "", [], 0
     for item in reader:
         seen += "".join(reader.lines)
@@ -140,28 +139,28 @@ def test_a_nul_spoils_one_record():
 
 
 def test_a_line_beyond_the_limit_is_one_rejection(tmp_path):
-    long = "x" * (LIMIT + 10)
+    long = "x" * (MAX_RECORD_SIZE + 10)
     items = read_csv(f"a,b\n{long},c\nd,e\n", 2)
     assert places(items) == [("Record", 1, 1), ("Rejection", 2, 2), ("Record", 3, 3)]
     assert only_rejection(items).error == "the line is longer than 2,000,000 characters"
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
-@pytest.mark.parametrize("size", range(LIMIT - 4, LIMIT + 4))
+@pytest.mark.parametrize("size", range(MAX_RECORD_SIZE - 4, MAX_RECORD_SIZE + 4))
 def test_wherever_the_limit_cuts_a_line_end_the_next_line_is_right(size, end):
     items = read_csv("x" * size + end + "a" + end, 1)
     assert items[1:] == [Record(2, 2, ["a"])]
-    assert isinstance(items[0], Record) is (size + len(end) <= LIMIT)
+    assert isinstance(items[0], Record) is (size + len(end) <= MAX_RECORD_SIZE)
 
 
 def test_a_record_as_long_as_the_limit_with_a_byte_order_mark_is_whole():
-    (item,) = read_csv("\ufeff" + "x" * LIMIT, 1)
+    (item,) = read_csv("\ufeff" + "x" * MAX_RECORD_SIZE, 1)
     assert isinstance(item, Record)
-    assert len(item.values[0]) == LIMIT
+    assert len(item.values[0]) == MAX_RECORD_SIZE
 
 
 def test_a_cell_of_nearly_the_limit_is_read():
-    text = "y" * (LIMIT - 10)
+    text = "y" * (MAX_RECORD_SIZE - 10)
     assert read_csv(f'a,"{text}"\n', 2)[0].values[1] == text
 
 

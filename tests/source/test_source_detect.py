@@ -89,7 +89,7 @@ def test_a_given_format_is_used(tmp_path):
         ("x", '{"a":\n', "jsonl"),
     ],
 )
-def test_the_name_of_the_file_decides_where_the_content_leaves_a_doubt(tmp_path, name, content, kind):
+def test_the_name_of_the_file_decides_where_the_content_is_ambiguous(tmp_path, name, content, kind):
     assert detect_source(write(tmp_path, content, name)).dialect.format == kind
 
 

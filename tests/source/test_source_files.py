@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import COMPRESS, places, read_file, unhurried, write
+from source_helpers import COMPRESS, no_deadline, places, read_file, write
 
 from importer.errors import SourceError, UsageError
 from importer.model import Dialect, Record
 from importer.source.detect import detect_source
-from importer.source.files import cannot_read
-from importer.source.fingerprint import is_unchanged, take_fingerprint
+from importer.source.files import source_error
+from importer.source.fingerprint import take_fingerprint
 from importer.source.reader import open_source
 
 COLUMNS = ("n", "text")
@@ -30,7 +30,7 @@ def packed() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
-def test_every_compression_gives_the_same_records(tmp_path, packed, compression):
+def test_the_records_are_the_same_in_every_compression(tmp_path, packed, compression):
     items = read_file(write(tmp_path, packed[compression]), Dialect("csv", compression), COLUMNS)
     assert len(items) == COUNT
     assert items[-1].values[0] == str(COUNT - 1)
@@ -71,7 +71,7 @@ def test_the_position_can_be_asked_for_after_closing_early(tmp_path, packed):
 
 
 @pytest.mark.parametrize("compression", PACKED)
-def test_a_file_cut_short_gives_what_is_whole_and_then_says_so(tmp_path, packed, compression):
+def test_a_truncated_file_yields_its_whole_records_and_then_raises(tmp_path, packed, compression):
     data = packed[compression]
     path = write(tmp_path, data[: len(data) * 3 // 4])
     items = []
@@ -103,7 +103,7 @@ def test_a_flipped_bit_is_damage(tmp_path, packed, compression):
 
 
 @pytest.mark.parametrize("compression", PACKED)
-@unhurried
+@no_deadline
 @given(cut=st.integers(0, 300), at=st.integers(0, 300), byte=st.integers(0, 255), tail=st.binary(max_size=9))
 def test_no_damage_raises_anything_but_a_source_error(tmp_path_factory, compression, cut, at, byte, tail):
     data = bytearray(COMPRESS[compression](TABLE[:400].encode())[: cut or None])
@@ -116,7 +116,7 @@ def test_no_damage_raises_anything_but_a_source_error(tmp_path_factory, compress
         assert str(path) in error.message  # noqa: PT017  (an error is allowed, not required)
 
 
-@unhurried
+@no_deadline
 @given(
     head=st.sampled_from([b"", b"a,b\n", b'{"a":', b"\xff\xfe", b"\xef\xbb\xbf", b"\x1f\x8b", b'"']),
     data=st.binary(max_size=300),
@@ -172,8 +172,8 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
         (zlib.error("bad code"), "x.csv is damaged: its compressed data can't be decoded (bad code)."),
     ],
 )
-def test_what_the_system_and_the_decompressors_say_is_put_into_words(error, words):
-    found = cannot_read(Path("x.csv"), error)
+def test_errors_of_the_system_and_of_decompressors_become_source_errors(error, words):
+    found = source_error(Path("x.csv"), error)
     assert found.message == words
     assert found.remedy
 
@@ -194,38 +194,6 @@ def test_another_header_than_the_expected_one_is_refused(tmp_path):
 def test_a_compression_that_is_not_known_is_refused(tmp_path):
     with pytest.raises(SourceError, match="'brotli'"):
         open_source(write(tmp_path, "a"), Dialect("csv", "brotli"), ("a",))
-
-
-def test_a_fingerprint_is_of_the_bytes_on_disk(tmp_path):
-    path = write(tmp_path, b"abc" * 1_000_000)
-    found = take_fingerprint(path)
-    assert (found.size, found.mtime_ns) == (3_000_000, path.stat().st_mtime_ns)
-    assert found.digest == take_fingerprint(write(tmp_path, b"abc" * 1_000_000, "other")).digest
-    assert len(found.digest) == 32
-    assert take_fingerprint(write(tmp_path, b"", "empty")).digest == "99aa06d3014798d86001c324468d497f"
-
-
-def test_a_file_touched_with_the_same_bytes_is_unchanged(tmp_path):
-    path = write(tmp_path, "abc")
-    seen = take_fingerprint(path)
-    os.utime(path, ns=(1, 1))
-    assert is_unchanged(path, seen)
-
-
-def test_a_file_with_other_bytes_of_the_same_size_is_changed(tmp_path):
-    path = write(tmp_path, "abc")
-    seen = take_fingerprint(path)
-    path.write_text("abd")
-    os.utime(path, ns=(1, 1))
-    assert not is_unchanged(path, seen)
-
-
-def test_a_file_that_grew_is_changed_whatever_its_time_says(tmp_path):
-    path = write(tmp_path, "abc")
-    seen = take_fingerprint(path)
-    path.write_text("abcd")
-    os.utime(path, ns=(seen.mtime_ns, seen.mtime_ns))
-    assert not is_unchanged(path, seen)
 
 
 def test_reading_goes_on_by_number_over_many_chunks(tmp_path, packed):

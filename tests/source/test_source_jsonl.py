@@ -7,10 +7,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import only_rejection, places, read_file, read_jsonl, unhurried, write
+from source_helpers import no_deadline, only_rejection, places, read_file, read_jsonl, write
 
 from importer.model import Record, Rejection
-from importer.source.formats.jsonl import LIMIT
+from importer.source.formats.jsonl import MAX_LINE_SIZE
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
 scalars |= st.floats(allow_nan=False, allow_infinity=False)
@@ -22,7 +22,7 @@ values = st.recursive(
 objects = st.dictionaries(st.text(max_size=5), values, max_size=4)
 
 
-@unhurried
+@no_deadline
 @given(st.lists(objects, max_size=8), st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \t\n"]))
 def test_any_objects_are_read_as_they_were_without_a_note(written, end):
     items = read_jsonl(end.join(map(orjson.dumps, written)))
@@ -30,7 +30,7 @@ def test_any_objects_are_read_as_they_were_without_a_note(written, end):
     assert items == [Record(n + 1, n * step + 1, value) for n, value in enumerate(written)]
 
 
-@unhurried
+@no_deadline
 @given(st.integers(-(10**22), 10**22))
 def test_an_integer_is_read_exactly_or_refused(number):
     (item,) = read_jsonl(f'{{"n": {number}}}')
@@ -41,7 +41,7 @@ def test_an_integer_is_read_exactly_or_refused(number):
         assert item.error == f"n: {number} does not fit 64 bits: write it as a string"
 
 
-@unhurried
+@no_deadline
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-(10**9), max_value=10**9))
 def test_a_decimal_that_becomes_another_number_is_noted(number):
     text = f"{number:f}"
@@ -167,7 +167,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line():
 
 
 def test_a_line_beyond_the_limit_is_one_rejection():
-    items = read_jsonl(b'{"a":1}\n' + b'{"a":"' + b"x" * LIMIT * 2 + b'"}\n' + b'{"b":1}\n')
+    items = read_jsonl(b'{"a":1}\n' + b'{"a":"' + b"x" * MAX_LINE_SIZE * 2 + b'"}\n' + b'{"b":1}\n')
     assert places(items) == [("Record", 1, 1), ("Rejection", 2, 2), ("Record", 3, 3)]
     assert items[1].error == "the line is longer than 8,388,608 bytes"
 
@@ -175,7 +175,7 @@ def test_a_line_beyond_the_limit_is_one_rejection():
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_line_as_long_as_the_limit_is_read(more):
     frame = b'{"a":""}\n'
-    line = b'{"a":"' + b"x" * (LIMIT - len(frame) + more) + b'"}\n'
+    line = b'{"a":"' + b"x" * (MAX_LINE_SIZE - len(frame) + more) + b'"}\n'
     items = read_jsonl(line + b'{"b":1}')
     assert isinstance(items[0], Record) is (more == 0)
     assert items[1] == Record(2, 2, {"b": 1})

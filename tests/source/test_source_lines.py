@@ -9,11 +9,11 @@ import itertools
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from source_helpers import Handed, in_one_list, unhurried
+from source_helpers import PiecewiseFile, in_one_list, no_deadline, text_lines
 
 from importer.model import Record
-from importer.source.encoding import handler
-from importer.source.formats.csv import LIMIT, CsvReader
+from importer.source.encoding import error_handler
+from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
 from importer.source.lines import ByteLines, TextLines
 
 TEXTS = {
@@ -32,21 +32,21 @@ TEXTS = {
 
 
 def text_of(data: bytes, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(data), encoding, handler(encoding), newline="")
+    return io.TextIOWrapper(io.BytesIO(data), encoding, error_handler(encoding), newline="")
 
 
 def blocks_of(lines: TextLines) -> list[str]:
-    return list(itertools.chain.from_iterable(iter(lambda: lines.block([]), [])))
+    return list(itertools.chain.from_iterable(iter(lambda: lines.read_block([]), [])))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "gb18030"])
 @pytest.mark.parametrize("name", TEXTS)
-def test_lines_are_the_same_wherever_the_file_is_torn(name: str, encoding: str):
+def test_lines_are_the_same_wherever_reads_end(name: str, encoding: str):
     data = TEXTS[name].encode(encoding)
     expected = list(text_of(data, encoding))
     for first, second in itertools.combinations_with_replacement(range(len(data) + 1), 2):
         parts = list(filter(None, (data[:first], data[first:second], data[second:])))
-        assert blocks_of(TextLines(Handed(parts), encoding, LIMIT)) == expected
+        assert blocks_of(text_lines(PiecewiseFile(parts), encoding)) == expected
 
 
 BAD = {
@@ -61,61 +61,61 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bytes_that_are_not_utf_8_are_the_same_wherever_the_file_is_torn(name: str):
+def test_bytes_that_are_not_utf_8_are_the_same_wherever_reads_end(name: str):
     data = BAD[name]
     expected = list(text_of(data, "utf-8"))
     for first, second in itertools.combinations_with_replacement(range(len(data) + 1), 2):
         parts = list(filter(None, (data[:first], data[first:second], data[second:])))
-        assert blocks_of(TextLines(Handed(parts), "utf-8", LIMIT)) == expected
+        assert blocks_of(text_lines(PiecewiseFile(parts))) == expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-32"])
 @pytest.mark.parametrize("odd", ["NUL", "bad byte"])
-def test_a_block_with_a_line_that_is_not_clean_says_so_wherever_the_file_is_torn(encoding: str, odd: str):
+def test_a_block_with_a_nul_or_a_bad_byte_is_not_clean_wherever_reads_end(encoding: str, odd: str):
     bad = {"utf-8": b"\xff", "cp1252": b"\x81", "utf-16-le": b"\0\xd8", "utf-32": b"\xff\xff\xff\xff"}
     data = "a\nb\n".encode(encoding)
     data += "\0".encode(encoding)[-4:] if odd == "NUL" else bad[encoding]
     data += "c\nd\ne\n".encode(encoding).removeprefix("".encode(encoding))
     for at in range(1, len(data)):
-        lines = TextLines(Handed([data[:at], data[at:]]), encoding, LIMIT)
-        while block := lines.block([]):
+        lines = text_lines(PiecewiseFile([data[:at], data[at:]]), encoding)
+        while block := lines.read_block([]):
             if any("\0" in line or not line.isascii() for line in block):
                 assert not lines.clean
 
 
-@unhurried
+@no_deadline
 @given(
     parts=st.lists(
         st.sampled_from([b"a\n", b"\r\n", b"\r", "é😀\n".encode(), b"\xff", b"x" * 9, b"a\nxxx", b"\0\n"])
     ),
     limit=st.integers(1, 40),
-    turns=st.lists(st.sampled_from(["take", "wait", "give back", "read"]), max_size=20),
+    turns=st.lists(st.sampled_from(["take", "wait", "unread", "read"]), max_size=20),
 )
-def test_a_block_is_never_larger_than_it_is_said_to_be(parts, limit, turns):
-    for lines in (TextLines(Handed(parts), "utf-8", limit), ByteLines(Handed(parts), limit)):
+def test_block_size_is_an_upper_bound(parts, limit, turns):
+    for lines in (text_lines(PiecewiseFile(parts), limit=limit), ByteLines(PiecewiseFile(parts), limit)):
         rest = []
         for turn in turns:
             if turn == "read" and not rest:
                 lines.readline(limit)
                 continue
-            block = lines.block(rest)
-            assert lines.size >= sum(map(len, block))
+            block = lines.read_block(rest)
+            assert lines.block_size >= sum(map(len, block))
             rest = block[1:] if turn != "take" else []
-            if turn == "give back":
-                lines.give_back(rest)
+            if turn == "unread":
+                lines.unread(rest)
                 rest = []
 
 
 def test_the_size_of_a_block_does_not_grow_with_what_was_read_before():
     data = b"a,b\n" * 100_000
-    lines = TextLines(io.BytesIO(data), "utf-8", LIMIT)
+    lines = text_lines(io.BytesIO(data))
     for _ in range(50_000):
-        lines.readline(LIMIT)
-    while block := lines.block([]):
-        assert lines.size < sum(map(len, block)) + 1_000
+        lines.readline(MAX_RECORD_SIZE)
+    while block := lines.read_block([]):
+        assert lines.block_size < sum(map(len, block)) + 1_000
 
 
-@unhurried
+@no_deadline
 @given(
     lines=st.lists(
         st.sampled_from(["a,b", "", ",", "é,😀", "a\u2028,\x85b", "a;b", "'a,b'", "a", "a,b,c", " a , b ", "\x1c,\x0b"])
@@ -130,7 +130,7 @@ def test_cells_without_quotes_are_cut_as_the_csv_reader_cuts_them(lines, end, wi
     data = end.join([*lines, "" if whole else "x,y"]).encode()
 
     def reader() -> CsvReader:
-        return CsvReader(TextLines(io.BytesIO(data), "utf-8", LIMIT), ",", width, quote=quote)
+        return CsvReader(text_lines(io.BytesIO(data)), ",", width, quote=quote)
 
     items = in_one_list(reader())
     assert items == list(reader())

@@ -1,4 +1,4 @@
-"""What a block of records is, and what is told of it without making them."""
+"""Blocks: sequences of records, and what is known of them without making each record."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from speedups_helpers import (
     OWN_IDS,
     TIMES,
     USERS,
+    block_mapper_of,
     blocks_of,
     csv_file,
     csv_of_cells,
     line_of,
-    maker_of,
-    shown,
+    typed,
 )
 
-from importer.events.fast_mapper import make_fast_mapper, make_fast_times
+from importer.events.fast_mapper import make_block_mapper, make_fast_times
+from importer.events.layout import LateKeys
 from importer.events.mapper import Mapper
-from importer.events.objects import ObjectReader
 from importer.events.times import TimeReader
-from importer.events.values import ValueReader
 from importer.model import Event, Record, Rejection
 from importer.profile.column_types import TypeInference
 from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines
@@ -71,7 +70,7 @@ def test_a_block_is_a_sequence_of_records():
 
 
 @pytest.mark.parametrize("at", [4, 5, -5, -6, 2**40, -(2**40)])
-def test_beyond_a_block_there_is_nothing(at):
+def test_an_index_beyond_a_block_is_an_error(at):
     with pytest.raises(IndexError):
         block()[at]
 
@@ -127,7 +126,11 @@ def test_a_block_may_be_empty(data):
         assert len(found) == 0
         assert list(found) == list(found[:]) == []
         assert not found
-        assert maker_of(JSONL).map(found, NOW_MS) == maker_of(JSONL).insert_ids(found, NOW_MS) == []
+        assert (
+            block_mapper_of(JSONL).map(found, NOW_MS)
+            == block_mapper_of(JSONL).insert_ids(found, NOW_MS)
+            == []
+        )
 
 
 @pytest.mark.parametrize(
@@ -146,13 +149,13 @@ def test_a_block_may_be_empty(data):
         (b"a,b\n\r", 1, True),
     ],
 )
-def test_it_is_told_how_far_records_are_sound(data, taken, stuck):
+def test_cutting_stops_ahead_of_the_first_unsound_record(data, taken, stuck):
     found = cut_csv(data, COMMA, QUOTE, 2, 1, 1)
     assert found[1:] == (taken, stuck)
     assert all(type(record) is Record for record in found[0])
 
 
-def test_nothing_may_enclose_a_cell():
+def test_cells_may_have_no_quotes():
     found, taken, stuck = cut_csv(b'"a,b"\n', COMMA, NO_QUOTE, 2, 1, 1)
     assert (list(found), taken, stuck) == ([Record(1, 1, ['"a', 'b"'])], 1, False)
 
@@ -167,7 +170,7 @@ def test_many_records_have_their_rows_and_lines():
 @pytest.mark.parametrize("end", ["", "\n"])
 @pytest.mark.parametrize("size", range(40))
 def test_a_block_ends_wherever_its_data_does(end, size):
-    """Each is of its own memory, so that reading beyond it could be seen."""
+    """Each has its own memory, so that a sanitizer sees reads beyond its end."""
     for text in ('ab,"c""d\r\ne",f\r\n' * 3, "a,b,\r\n\r\n\"\",'',\n" * 3):
         data = (text[:size] + end).encode()
         found, taken, _ = cut_csv(data, COMMA, QUOTE, 3, 1, 1)
@@ -202,11 +205,11 @@ def survey_of(texts: Sequence[str]) -> tuple[int, str]:
         (["x", "1", "1"], (3, "")),
     ],
 )
-def test_it_is_known_what_the_cells_of_a_column_are(texts, expected):
+def test_a_survey_finds_the_type_of_a_column(texts, expected):
     assert survey_of(texts) == expected
 
 
-def test_what_is_said_of_a_cell_is_what_its_type_is():
+def test_a_survey_agrees_with_type_inference():
     for text in NUMBERS:
         if "\x00" not in text and text:
             _, kind = survey_of([text])
@@ -226,24 +229,24 @@ columns = st.lists(
 
 @given(columns, st.sampled_from([(), ("NULL",), ("1",)]))
 @settings(deadline=None, max_examples=150)
-def test_types_are_the_same_whether_blocks_say_what_they_hold_or_not(parts, null):
-    told, asked = TypeInference(("a",), null), TypeInference(("a",), null)
+def test_types_are_the_same_with_and_without_surveys(parts, null):
+    with_survey, without = TypeInference(("a",), null), TypeInference(("a",), null)
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
-            told.add(found.column, found.survey)
-            asked.add(found.column)
-    assert told.profiles() == asked.profiles()
+            with_survey.add(found.column, found.survey)
+            without.add(found.column)
+    assert with_survey.profiles() == without.profiles()
 
 
 # ── ids ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_ids_that_records_bring_along_are_found():
+def test_ids_that_records_have_are_found():
     reading = replace(CSV, fields={**CSV.fields, "insert_id": "cell"})
     (found,) = blocks_of(csv_of_cells(["id-1", "", "not legal!", "null", "x" * 36, "x" * 37]), reading)
-    ids = maker_of(reading).insert_ids(found, NOW_MS)
-    hashed = maker_of(reading).map(found, NOW_MS)[0]
+    ids = block_mapper_of(reading).insert_ids(found, NOW_MS)
+    hashed = block_mapper_of(reading).map(found, NOW_MS)[0]
     assert hashed is not None
     plain = hashed.insert_id
     assert ids == [plain, "id-1", plain, plain, plain, None, plain, None, plain, "x" * 36, plain, None, plain]
@@ -263,51 +266,51 @@ def test_ids_are_those_of_the_events():
                 assert Counter(event.insert_id for event in made) <= ids
 
 
-# ── the maker ────────────────────────────────────────────────────────────────────────────────────
+# ── the block mapper ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_many_keys_and_many_hours_are_told_apart():
-    """More of them than are remembered."""
+    """More of them than are cached."""
     lines = [line_of(f'"k{n}":{n},"{"k" * (n % 300)}x":1,"$r{n % 700}":2') for n in range(3000)]
     lines += [
         line_of(f'"a":{n}', time=f'"{2000 + n // 600:04}-{1 + n % 12:02}-{1 + n % 28:02}T{n % 24:02}:00:01Z"')
         for n in range(12_000)
     ]
     names = [f'{{"event":"name {n}","time":"{TIME}"}}\n' for n in range(11_000)]
-    maker, mapper = maker_of(JSONL), Mapper(JSONL, lambda: NOW_MS)
-    quick = 0
+    fast, slow = block_mapper_of(JSONL), Mapper(JSONL, lambda: NOW_MS)
+    mapped = 0
     for found in blocks_of("".join([*lines, *names, *lines[:50], *names[:50]]), JSONL):
-        for record, event in zip(found, maker.map(found, NOW_MS), strict=True):
+        for record, event in zip(found, fast.map(found, NOW_MS), strict=True):
             assert isinstance(record, Record)
             if event is not None:
-                quick += 1
+                mapped += 1
                 if record.row % 3 == 0 or record.row > 26_000:
-                    assert shown(event) == shown(mapper.map_one(record))
-    assert quick == len(lines) + len(names) + 100
+                    assert typed(event) == typed(*slow.map([record]))
+    assert mapped == len(lines) + len(names) + 100
 
 
 def test_a_block_that_is_not_as_wide_as_the_reading_is_refused():
     found, _, _ = cut_csv(b"a,b\n", COMMA, QUOTE, 2, 1, 1)
     with pytest.raises(IndexError):
-        maker_of(CSV).map(found, NOW_MS)
+        block_mapper_of(CSV).map(found, NOW_MS)
     with pytest.raises(IndexError):
-        maker_of(CSV).insert_ids(found, NOW_MS)
+        block_mapper_of(CSV).insert_ids(found, NOW_MS)
 
 
-def test_blocks_of_the_other_format_take_care():
+def test_blocks_of_the_other_format_are_deferred():
     found, _, _ = cut_csv(b"a,b,c,d\n", COMMA, QUOTE, 4, 1, 1)
-    assert maker_of(JSONL).map(found, NOW_MS) == [None]
+    assert block_mapper_of(JSONL).map(found, NOW_MS) == [None]
     lines, _ = cut_lines(line_of("").encode(), 1, 1, read)
-    assert maker_of(CSV).map(lines, NOW_MS) == [None]
+    assert block_mapper_of(CSV).map(lines, NOW_MS) == [None]
 
 
-def test_what_is_no_block_is_refused():
-    maker = maker_of(JSONL)
+def test_anything_but_a_block_is_refused():
+    mapper = block_mapper_of(JSONL)
     found, _ = cut_lines(line_of("").encode(), 1, 1, read)
     for wrong in (
-        lambda: maker.map(found, "now"),
-        lambda: maker.map(None, NOW_MS),
-        lambda: maker.map([], NOW_MS),
+        lambda: mapper.map(found, "now"),
+        lambda: mapper.map(None, NOW_MS),
+        lambda: mapper.map([], NOW_MS),
     ):  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             wrong()
@@ -326,26 +329,23 @@ class WrongTimes(TimeReader):
         raise Wrong(value)
 
 
-class WrongObjects(ObjectReader):
-    def check_surprise(self, keys: Collection[str]) -> None:
-        raise Wrong(keys)
-
-
-def test_an_error_of_what_is_asked_is_raised():
-    """Nothing that is wrong in Python is taken for a record that needs care."""
+def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
+    """A mistake in Python is not taken for a record that must be deferred."""
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
-    objects, times = ObjectReader(JSONL, ValueReader(JSONL)), TimeReader()
-    sound = make_fast_mapper(JSONL, times, {}, {}, objects)
+    sound = make_block_mapper(JSONL, TimeReader(), {}, {})
     assert sound is not None
     assert [event is None for event in sound.map(found, NOW_MS)] == [False, True]
-    wrong_objects = WrongObjects(JSONL, ValueReader(JSONL))
-    for wrong in (
-        make_fast_mapper(JSONL, WrongTimes(), {}, {}, objects),
-        make_fast_mapper(JSONL, times, {}, {}, wrong_objects),
-    ):
+
+    def fail(_: LateKeys, keys: Collection[str]) -> None:
+        raise Wrong(keys)
+
+    wrong_times = make_block_mapper(JSONL, WrongTimes(), {}, {})
+    wrong_keys = make_block_mapper(JSONL, TimeReader(), {}, {})
+    monkeypatch.setattr(LateKeys, "check", fail)
+    for wrong in (wrong_times, wrong_keys):
         assert wrong is not None
         for ask in (wrong.map, wrong.insert_ids):
-            for _ in range(2):  # nor is it remembered as something else
+            for _ in range(2):  # the error is not cached as another answer
                 with pytest.raises(Wrong):
                     ask(found, NOW_MS)
 
@@ -357,23 +357,23 @@ def test_many_times_are_read_as_each_is_by_itself(zone, local, seed):
     reader = TimeReader(zone, local_epochs=local and bool(zone))
     values: list[object] = [*TIMES, *EPOCHS, *CHANGES, 1_714_557_600, 1.5, None, True] * 2
     random.Random(seed).shuffle(values)
-    times, told, asked = make_fast_times(reader), Counter[str](), Counter[str]()
-    found = times.read(values, told)
+    times, forms, expected = make_fast_times(reader), Counter[str](), Counter[str]()
+    found = times.read(values, forms)
     assert len(found) == len(values)
     for value, instant in zip(values, found, strict=True):
         if instant is not None:
             assert instant == reader.read(value)
-            asked[reader.form] += 1
-    assert told == asked
+            expected[reader.form] += 1
+    assert forms == expected
     assert sum(instant is not None for instant in found) > 100
-    assert times.read([TIME, "2024-05-01T10:00:00.5+02:00", ""], told)[2] is None
+    assert times.read([TIME, "2024-05-01T10:00:00.5+02:00", ""], forms)[2] is None
 
 
 @pytest.mark.parametrize("turn", range(40))
 def test_a_key_is_never_taken_for_one_that_begins_like_it(turn):
-    """Where keys are looked up, some of so many stand in each other's place."""
+    """Of so many keys, some share a slot of the hash table."""
     longer = ",".join(f'"time{n}":1' for n in range(200 * turn, 200 * turn + 200))
     found, _ = cut_lines(f'{{{longer},"time":"{TIME}","event":"e"}}\n'.encode(), 1, 1, read)
-    (event,) = maker_of(JSONL).map(found, NOW_MS)
+    (event,) = block_mapper_of(JSONL).map(found, NOW_MS)
     assert event is not None
     assert event.body.count(b'"time') == 201

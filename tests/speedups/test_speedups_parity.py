@@ -1,4 +1,4 @@
-"""With and without what is compiled, the same bytes become the same events, ids, notes and rejections."""
+"""On the fast and on the slow path, the same bytes become the same events, ids, notes and rejections."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from events_helpers import TIME
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from speedups_helpers import (
+    BAGS,
     BOOLEANS,
     CHANGES,
     COLUMNS,
@@ -37,10 +38,10 @@ from speedups_helpers import (
     cell,
     csv_file,
     csv_of_cells,
-    is_cut_quickly,
+    fits_in_a_block,
     line_of,
     mixpanel_line,
-    taken_quickly,
+    takes_fast_path,
 )
 
 from importer import speedups
@@ -62,7 +63,7 @@ def events(found: Sequence[tuple[object, ...]]) -> int:
 
 
 def test_the_compiled_part_is_there():
-    """Else every test here would compare the long way with itself."""
+    """Else every test here would compare the slow path with itself."""
     assert speedups.COMPILED
 
 
@@ -71,13 +72,13 @@ def test_the_compiled_part_is_there():
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("texts", [NUMBERS, BOOLEANS, TEXTS, TIMES, EPOCHS, JSON_TEXTS], ids="nbtseJ")
-def test_cells_of_every_type_come_out_the_same(kind, texts):
+def test_cells_of_every_type_map_the_same(kind, texts):
     found = assert_cells_same(texts, replace(CSV, types={"cell": kind}))
     assert events(found) >= len(texts)
 
 
 @variants
-def test_cells_come_out_the_same_however_they_are_read(vary):
+def test_cells_map_the_same_however_they_are_read(vary):
     texts = [*NUMBERS[::3], *BOOLEANS, *TEXTS, *JSON_TREES[::5]]
     for kind in ("string", "number", "json"):
         assert_cells_same(texts, vary(replace(CSV, types={"cell": kind})))
@@ -86,23 +87,23 @@ def test_cells_come_out_the_same_however_they_are_read(vary):
 @pytest.mark.parametrize(
     ("place", "texts"), [(0, NAMES), (1, [*TIMES, *EPOCHS]), (2, USERS)], ids=["event", "time", "user"]
 )
-def test_cells_of_fields_come_out_the_same(place, texts):
+def test_cells_of_fields_map_the_same(place, texts):
     for vary in VARIANTS.values():
         assert_cells_same(texts, vary(CSV), place)
 
 
 @pytest.mark.parametrize(("field", "texts"), [("ip", IPS), ("insert_id", OWN_IDS)])
 @variants
-def test_cells_of_fields_that_most_files_lack_come_out_the_same(field: Field, texts, vary):
+def test_cells_of_fields_that_most_files_lack_map_the_same(field: Field, texts, vary):
     assert_cells_same(texts, vary(replace(CSV, fields={**CSV.fields, field: "cell"})))
 
 
 @variants
-def test_a_cell_of_properties_comes_out_the_same(vary):
+def test_a_cell_of_properties_maps_the_same(vary):
     reading = vary(replace(CSV, fields={**CSV.fields, "properties": "cell"}))
     keyed = [f"{{{quoted(key)}:1,{quoted(other)}:2}}" for key in KEYS for other in ("a", "", "$y")]
     valued = [f'{{"a":{text}}}' for text in JSON_TEXTS]
-    assert_cells_same([*JSON_TREES, *keyed], reading)
+    assert_cells_same([*JSON_TREES, *BAGS, *keyed], reading)
     assert_cells_same(valued, reading)
     assert_same(
         csv_of_cells(['{ "b" : [1,2] , "a":{"y":1.0,"x":"é"}}\t', '{"a":1}x', "\x0b{}", '{"a":1,']), reading
@@ -123,7 +124,7 @@ def test_a_cell_may_mean_several_fields():
 NAMED = [*KEYS, 'a"b', "a\\b", "\n", "\x01", "a,b", "mp_reserved", "$very_reserved"]
 
 
-def test_columns_of_every_name_come_out_the_same():
+def test_columns_of_every_name_map_the_same():
     for name in NAMED:
         if name in COLUMNS:
             continue
@@ -145,7 +146,7 @@ def test_columns_of_every_name_come_out_the_same():
 
 
 @pytest.mark.parametrize("count", [3, 9, 100, 244, 245, 246, 247, 248, 249, 250, 251, 254, 255])
-def test_any_number_of_properties_comes_out_the_same(count):
+def test_any_number_of_properties_maps_the_same(count):
     names = [f"p{(n * 7919) % 1000:03}{n}" for n in range(count)]
     members = ",".join(f'"{name}":{n}' for n, name in enumerate(names))
     reading = replace(CSV, columns=("event", "time", "user", *names))
@@ -168,8 +169,8 @@ def test_any_number_of_properties_comes_out_the_same(count):
 
 @pytest.mark.parametrize("count", [1, 248, 249, 250, 400])
 @pytest.mark.parametrize("beside", [1, 49, 200, 249, 300])
-def test_properties_in_a_cell_and_beside_it_come_out_the_same(count, beside):
-    """All of them together may be more than an event has room for, in a record that is not even one."""
+def test_properties_in_a_cell_and_beside_it_map_the_same(count, beside):
+    """Together they may be more than an event can have, even in a record that becomes no event."""
     names = [f"c{n}" for n in range(beside)]
     bag = "{" + ",".join(f'"p{n}":{n}' for n in range(count)) + "}"
     fields: dict[Field, str] = {**CSV.fields, "properties": "cell", "ip": "ip"}
@@ -182,7 +183,7 @@ def test_properties_in_a_cell_and_beside_it_come_out_the_same(count, beside):
 @pytest.mark.parametrize(
     "size", [999_700, 999_800, 999_830, 999_850, 999_860, 999_870, 999_880, 999_900, 1_000_100]
 )
-def test_events_about_as_large_as_may_be_come_out_the_same(size):
+def test_events_about_as_large_as_may_be_map_the_same(size):
     """Their bodies grow by a byte from one record to the next."""
     lines = "".join(
         line_of(
@@ -257,7 +258,7 @@ def test_csv_is_cut_the_same(given_):
 
 @given(st.lists(st.sampled_from(PIECES), max_size=25), st.sampled_from(DIALECTS), st.integers(1, 4))
 @settings(deadline=None, max_examples=150)
-def test_what_is_hardly_csv_is_cut_the_same(pieces, dialect_of, width):
+def test_broken_csv_is_cut_the_same(pieces, dialect_of, width):
     delimiter, quote = dialect_of
     dialect = replace(CSV.dialect, delimiter=delimiter, quote=quote)
     fields: dict[Field, str] = {"time": "1", "event": str(width)}
@@ -292,20 +293,20 @@ def test_records_begin_and_end_the_same(delimiter, quote):
                 assert_same(whole.encode("utf-8", "surrogateescape"), reading)
 
 
-def test_a_file_of_a_single_column_comes_out_the_same():
+def test_a_file_of_a_single_column_maps_the_same():
     reading = Reading(CSV.dialect, ("time",), {"time": "time"}, constants={"event": "e"})
     assert_same("".join(cell(text) + "\n" for text in [*TIMES, *EPOCHS]), reading)
-    assert all(taken_quickly(f"{TIME}\n\n\r\n" * 5, reading))
+    assert all(takes_fast_path(f"{TIME}\n\n\r\n" * 5, reading))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252", "latin-1", "shift_jis", "utf-7"])
-def test_other_encodings_come_out_the_same(encoding):
+def test_other_encodings_map_the_same(encoding):
     reading = replace(CSV, dialect=replace(CSV.dialect, encoding=encoding))
     text = csv_of_cells([text for text in TEXTS if "\udcff" not in text and len(text) < 50] * 3)
     assert_same(text.encode(encoding, "replace"), reading)
 
 
-def test_delimiters_and_quotes_beyond_ascii_come_out_the_same():
+def test_delimiters_and_quotes_beyond_ascii_map_the_same():
     for delimiter, quote in (("§", '"'), (",", "«"), ("☕", "é")):
         reading = replace(CSV, dialect=replace(CSV.dialect, delimiter=delimiter, quote=quote))
         assert_same(
@@ -313,16 +314,16 @@ def test_delimiters_and_quotes_beyond_ascii_come_out_the_same():
         )
 
 
-def test_a_file_of_many_pieces_comes_out_the_same():
+def test_a_file_of_many_pieces_maps_the_same():
     """Records end anywhere in the pieces that a file is read in."""
     chance = random.Random(5)
-    quick_texts = [text for text in TEXTS[:40] if is_cut_quickly(text)]
+    block_texts = [text for text in TEXTS[:40] if fits_in_a_block(text)]
     rows = [
         [
             "e",
-            chance.choice([time for time in TIMES[:40] if is_cut_quickly(time)]),
+            chance.choice([time for time in TIMES[:40] if fits_in_a_block(time)]),
             chance.choice(USERS[:5]),
-            chance.choice([*quick_texts, "a" * chance.randrange(90)]),
+            chance.choice([*block_texts, "a" * chance.randrange(90)]),
         ]
         for _ in range(6000)
     ]
@@ -348,7 +349,7 @@ def flat_and_in_mixpanels_shape(members: str) -> list[tuple[str, Reading]]:
 
 @pytest.mark.parametrize("texts", [NUMBERS, STRINGS, JSON_TREES], ids=["numbers", "strings", "trees"])
 @pytest.mark.parametrize("shape", [0, 1, 2], ids=["flat", "in properties", "beside properties"])
-def test_values_of_json_come_out_the_same(texts, shape):
+def test_values_of_json_map_the_same(texts, shape):
     lines = [flat_and_in_mixpanels_shape(f'"a":{text},"b":1')[shape][0] for text in texts if "\n" not in text]
     lines += [flat_and_in_mixpanels_shape(f'"a":{text}')[shape][0] for text in texts if "\n" not in text]
     reading = flat_and_in_mixpanels_shape("")[shape][1]
@@ -358,7 +359,7 @@ def test_values_of_json_come_out_the_same(texts, shape):
 
 
 @variants
-def test_lines_of_json_come_out_the_same_however_they_are_read(vary):
+def test_lines_of_json_map_the_same_however_they_are_read(vary):
     texts = [text for text in (*NUMBERS[::4], *STRINGS[::4], *JSON_TREES[::4]) if "\n" not in text]
     for reading in (JSONL, MIXPANEL):
         of = line_of if reading is JSONL else mixpanel_line
@@ -371,7 +372,7 @@ def test_lines_of_json_come_out_the_same_however_they_are_read(vary):
 
 
 @pytest.mark.parametrize("write", [quoted, escaped])
-def test_keys_of_json_come_out_the_same(write):
+def test_keys_of_json_map_the_same(write):
     for reading, of in ((JSONL, line_of), (MIXPANEL, mixpanel_line)):
         lines = [
             of(f"{write(key)}:{value}") for key in NAMED for value in ("1", '"x"', '""', "null", "{}", "[]")
@@ -402,7 +403,7 @@ FIELD_VALUES = [
 
 
 @pytest.mark.parametrize("key", ["event", "time", "user", "ip", "id", "properties", "both"])
-def test_values_of_fields_come_out_the_same(key):
+def test_values_of_fields_map_the_same(key):
     pools = {
         "event": NAMES,
         "time": [*TIMES, *EPOCHS],
@@ -444,7 +445,7 @@ TWICE = ["null", '""', '"x"', "{}", f'"{TIME}"']
 @pytest.mark.parametrize("key", ["event", "time", "user", "ip", "id", "properties", "other", "$os"])
 @pytest.mark.parametrize("first", TWICE)
 @pytest.mark.parametrize("second", TWICE)
-def test_a_key_that_stands_twice_is_told_the_same(key, first, second):
+def test_a_key_that_occurs_twice_is_handled_the_same(key, first, second):
     fields: dict[Field, str] = {
         "event": "event", "time": "time", "distinct_id": "user", "ip": "ip", "insert_id": "id", "properties": "properties",
     }  # fmt: skip
@@ -474,14 +475,14 @@ LINES = [line.replace("<time>", TIME) for line in LINES]
 
 @given(st.lists(st.sampled_from(LINES), max_size=12), st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans())
 @settings(deadline=None, max_examples=150)
-def test_lines_of_any_kind_come_out_the_same(lines, end, ended):
+def test_lines_of_any_kind_map_the_same(lines, end, ended):
     text = end.join(lines) + end * ended
     data = text.encode("utf-8", "surrogateescape")
     assert_same(data, JSONL)
     assert_same(data, MIXPANEL)
 
 
-def test_each_line_comes_out_the_same_by_itself_and_cut_short():
+def test_each_line_maps_the_same_by_itself_and_cut_short():
     for line in LINES:
         for reading in (JSONL, MIXPANEL):
             assert_same((line + "\n").encode("utf-8", "surrogateescape"), reading)
@@ -531,7 +532,7 @@ json_values = st.recursive(
 
 @given(st.lists(json_objects(json_values), min_size=1, max_size=5), st.sampled_from(list(VARIANTS.values())))
 @settings(deadline=None, max_examples=50)
-def test_objects_come_out_the_same(objects, vary: Callable[[Reading], Reading]):
+def test_objects_map_the_same(objects, vary: Callable[[Reading], Reading]):
     members = [o[1:-1].replace("\n", "") for o in objects]
     data = "".join(line_of(each) if each.strip() else line_of("") for each in members)
     assert_same(data.encode("utf-8", "surrogatepass"), vary(JSONL))
@@ -544,7 +545,7 @@ def test_objects_come_out_the_same(objects, vary: Callable[[Reading], Reading]):
 
 @given(st.lists(json_numbers, min_size=1, max_size=30))
 @settings(deadline=None, max_examples=60)
-def test_numbers_come_out_the_same(numbers):
+def test_numbers_map_the_same(numbers):
     for kind in ("integer", "number", "json"):
         assert_cells_same(numbers, replace(CSV, types={"cell": kind}))
     assert_same("".join(line_of(f'"a":{number}') for number in numbers), JSONL)
@@ -564,7 +565,7 @@ def test_numbers_come_out_the_same(numbers):
     st.sampled_from(list(VARIANTS.values())),
 )
 @settings(deadline=None, max_examples=150)
-def test_records_of_all_kinds_come_out_the_same(rows, vary):
+def test_records_of_all_kinds_map_the_same(rows, vary):
     fields: dict[Field, str] = {"event": "0", "time": "1", "distinct_id": "2", "ip": "3", "insert_id": "4"}
     reading = vary(replace(CSV, columns=tuple("012345"), fields=fields))
     kept = [[text.replace("\x00", "").replace("\r", "") for text in row] for row in rows]
@@ -593,7 +594,7 @@ def test_records_of_all_kinds_come_out_the_same(rows, vary):
         {"event": "event", "time": "time", "properties": "meta.a"},
     ],
 )
-def test_paths_come_out_the_same(fields):
+def test_paths_map_the_same(fields):
     reading = Reading(JSONL.dialect, ("event", "time", "meta", "id"), fields)
     metas = ["{}", "null", '""', '"e"', "1", f'{{"time":"{TIME}","user":"u"}}', '{"user":"u","a":{"b":"x","c":1}}', '{"user":null,"a":{}}', '{"user":"","a":1,"id":2}', '{"a":{"b":{"c":{"d":1}}}}', f'{{"a.b":1,"time":"{TIME}","z":[1.0]}}']  # fmt: skip
     lines = [f'{{"event":"e","time":"{TIME}","meta":{meta},"id":"i-1"}}\n' for meta in metas]
@@ -610,14 +611,14 @@ MONROVIA = [f"1972-01-07T{clock}" for clock in ("00:00:00", "00:43:59", "00:44:0
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("seed", range(2))
-def test_times_come_out_the_same_in_any_order(zone, seed):
-    """What is remembered of one hour must not change another."""
+def test_times_map_the_same_in_any_order(zone, seed):
+    """What is cached for one hour must not change another."""
     times = [*TIMES, *EPOCHS, *CHANGES, *MONROVIA, TIME + "\t" * 20_000] * 2
     times += [f"{head}{clock}" for head in ("2024-05-01T10:", "2024-05-01T11:", "2024-05-01 10:") for clock in ("30:00", "30:59", "15:20Z", "15:20+02:00", "15:20.5", "15:20 30:", "15:2030:", "15:20.130:")]  # fmt: skip
     random.Random(seed).shuffle(times)
     for local in (False, bool(zone)):
         reading = replace(CSV, timezone=zone, local_epochs=local)
-        assert_same(csv_file([["e", time, "u", "x"] for time in times if is_cut_quickly(time)]), reading)
+        assert_same(csv_file([["e", time, "u", "x"] for time in times if fits_in_a_block(time)]), reading)
         lines = "".join(line_of("", time=quoted(time)) for time in times)
         assert_same(lines, replace(JSONL, timezone=zone, local_epochs=local))
     assert_cells_same(times, replace(CSV, timezone=zone, types={"cell": "time"}))
@@ -627,7 +628,7 @@ def test_times_come_out_the_same_in_any_order(zone, seed):
     "form",
     ["%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f", "%s", "%Y-%m-%d", "%Y%m%d%H%M%S"],
 )
-def test_times_in_a_form_of_their_own_come_out_the_same(form):
+def test_times_in_a_form_of_their_own_map_the_same(form):
     if form == "%s":
         form = "%Y"
     times = [
@@ -639,7 +640,7 @@ def test_times_in_a_form_of_their_own_come_out_the_same(form):
         "20240501100000",
     ]
     reading = replace(CSV, time_format=form, timezone="Europe/Berlin")
-    assert_same(csv_file([["e", time, "u", "x"] for time in times if is_cut_quickly(time)]), reading)
+    assert_same(csv_file([["e", time, "u", "x"] for time in times if fits_in_a_block(time)]), reading)
     assert_same(
         "".join(line_of("", time=quoted(time)) for time in times), replace(reading, dialect=JSONL.dialect)
     )
@@ -656,11 +657,11 @@ clock_texts = st.from_regex(
     st.sampled_from(ZONES),
 )
 @settings(deadline=None, max_examples=150)
-def test_texts_that_look_like_times_come_out_the_same(times, zone):
+def test_texts_that_look_like_times_map_the_same(times, zone):
     assert_same(csv_file([["e", time, "u", "x"] for time in times * 2]), replace(CSV, timezone=zone))
 
 
-# ── that it is quick ─────────────────────────────────────────────────────────────────────────────
+# ── the fast path ────────────────────────────────────────────────────────────────────────────────
 
 
 USUAL = (
@@ -676,8 +677,8 @@ USUAL = (
 )
 
 
-def test_plain_records_take_no_care():
-    """Else all that is said here would be said of the long way alone."""
+def test_plain_records_take_the_fast_path():
+    """Else the tests above would only be about the slow path."""
     types = dict(zip("sinbjt", TYPES, strict=False))
     reading = replace(
         CSV,
@@ -692,22 +693,24 @@ def test_plain_records_take_no_care():
         ["$e", "1714557600.5", "ü", "x" * 255, "9007199254740992", "0.00001", "True", "null", TIME, "::1", "A-9", '{"$browser":null}'],
     ]  # fmt: skip
     for vary in USUAL:
-        assert taken_quickly(csv_file(rows), VARIANTS[vary](reading)) == [True] * 4, vary
-    assert taken_quickly(csv_file([[*GOOD[:1], "2024-05-01T10:00:00", "u", "x"]]), VARIANTS["zone"](CSV)) == [
-        True
-    ]
-    assert taken_quickly(csv_file([GOOD]), VARIANTS["time format"](CSV)) == [True]
-    assert taken_quickly(csv_file([[*GOOD[:1], "1714557600", "u", "x"]]), VARIANTS["local epochs"](CSV)) == [
-        True
-    ]
+        assert takes_fast_path(csv_file(rows), VARIANTS[vary](reading)) == [True] * 4, vary
+    assert takes_fast_path(
+        csv_file([[*GOOD[:1], "2024-05-01T10:00:00", "u", "x"]]), VARIANTS["zone"](CSV)
+    ) == [True]
+    assert takes_fast_path(csv_file([GOOD]), VARIANTS["time format"](CSV)) == [True]
+    assert takes_fast_path(
+        csv_file([[*GOOD[:1], "1714557600", "u", "x"]]), VARIANTS["local epochs"](CSV)
+    ) == [True]
 
 
-def test_plain_lines_take_no_care():
+def test_plain_lines_take_the_fast_path():
     members = '"a":1,"b":-1.50,"c":null,"d":[1,{"y":true,"x":"\\ud83d\\ude00\\n"}],"e":123456789012345678,"f":1e5,"$browser":"x","ö":0.1'
     spaced = ' "b" : { "a" : [ 1 , 2 ] } '
     for vary in USUAL:
         assert (
-            taken_quickly(line_of(members) + line_of(spaced) + line_of("", user='""'), VARIANTS[vary](JSONL))
+            takes_fast_path(
+                line_of(members) + line_of(spaced) + line_of("", user='""'), VARIANTS[vary](JSONL)
+            )
             == [True] * 3
         ), vary
         text = (
@@ -716,10 +719,10 @@ def test_plain_lines_take_no_care():
             + mixpanel_line("", '"1714557600"')
         )
         if "user" not in vary:  # there, distinct_id is a field beside the one that holds for all
-            assert taken_quickly(text, VARIANTS[vary](MIXPANEL)) == [True] * 3, vary
+            assert takes_fast_path(text, VARIANTS[vary](MIXPANEL)) == [True] * 3, vary
 
 
-def test_most_of_what_is_sound_takes_no_care():
+def test_most_sound_values_take_the_fast_path():
     """Numbers, texts and times that are as they should be, in the forms that files have."""
     sound_numbers = [
         "0",
@@ -736,7 +739,7 @@ def test_most_of_what_is_sound_takes_no_care():
         "1e5",
         "-0.0",
     ]
-    assert all(taken_quickly(csv_of_cells(sound_numbers), replace(CSV, types={"cell": "number"})))
+    assert all(takes_fast_path(csv_of_cells(sound_numbers), replace(CSV, types={"cell": "number"})))
     sound_texts = [
         text
         for text in TEXTS
@@ -745,7 +748,7 @@ def test_most_of_what_is_sound_takes_no_care():
         and '""' not in text
         and "\r" not in text.replace("\r\n", "")
     ]
-    assert all(taken_quickly(csv_of_cells(sound_texts), CSV))
+    assert all(takes_fast_path(csv_of_cells(sound_texts), CSV))
     trees = [
         '{"aaaaaaaaa":1,"aaaaaaaa":2}',
         "[" * 8 + "]" * 8,
@@ -759,17 +762,19 @@ def test_most_of_what_is_sound_takes_no_care():
         "1.0",
         "[1e5]",
     ]
-    assert all(taken_quickly("".join(line_of(f'"a":{text}') for text in trees), JSONL))
+    assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in trees), JSONL))
     assert all(
-        taken_quickly("".join(line_of(f'"b":{text},"aaaaaaaab":1,"aaaaaaaa":2') for text in trees[1:]), JSONL)
+        takes_fast_path(
+            "".join(line_of(f'"b":{text},"aaaaaaaab":1,"aaaaaaaa":2') for text in trees[1:]), JSONL
+        )
     )
-    assert all(taken_quickly("".join(line_of(f'"a":{text}') for text in STRINGS[:8]), JSONL))
+    assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in STRINGS[:8]), JSONL))
 
 
-def test_a_record_that_takes_care_leaves_its_neighbours_alone():
+def test_a_deferred_record_leaves_its_neighbours_on_the_fast_path():
     rows = [GOOD, [*GOOD[:1], "soon", "u", "x"], GOOD, [*GOOD[:2], "null", "x"], GOOD]
-    assert taken_quickly(csv_file(rows), CSV) == [True, False, True, False, True]
+    assert takes_fast_path(csv_file(rows), CSV) == [True, False, True, False, True]
     lines = (
         line_of("") + line_of('"token":"t"') + line_of("") + "null\n" + line_of("") + "x\n" + line_of('"b":1')
     )
-    assert taken_quickly(lines, JSONL) == [True, False, True, False, True, False, True]
+    assert takes_fast_path(lines, JSONL) == [True, False, True, False, True, False, True]

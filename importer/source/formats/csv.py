@@ -1,35 +1,43 @@
 """CSV: lines of text → records, by the standard library's reader.
 
-A quote that opens and never closes would make one record of the rest of the file. So a record over
-several lines has to fit the header; if it doesn't, it is *broken*: its first line alone is given up, and
-reading starts again at the next one. Its other lines are then read one by one. Where the broken record
-was inside a quoted cell at both ends of a line, a record that starts on that line and needs the next one
-would run into the same wall, so it isn't tried; only the last line may go on behind what was read. That
-also bounds the work: whatever a file holds, no line is read more than three times.
+A quote that is opened and never closed would make one record of the rest of the file. Therefore a record over
+several lines must have as many cells as the header. If it has not, or can't be parsed, its first line alone
+is rejected, and reading starts again at the second.
+
+The lines below that first line, up to where the parser stopped, are then parsed one by one. Each of them was
+inside a quoted cell at both of its ends, so a record that starts on one of them and needs the next would fail
+like the rejected one: it is not tried. Only the last of these lines may go on with lines that follow. So no
+line is parsed more than three times, whatever the file holds.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+import io
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from importer import speedups
-from importer.model import Record, Rejection
-from importer.source.blocks import NOT_PARSED, Parsed
-from importer.source.encoding import BOM, bad_byte, ignore
+from importer.model import Dialect, FormatName, Record, Rejection
+from importer.source.encoding import BOM, encoder, error_handler, find_bad_byte
+from importer.source.formats.csv_dialect import (
+    DELIMITERS,
+    check_header,
+    detect_delimiter,
+    first_row,
+    parse,
+)
+from importer.source.formats.format import DialectOptions, Format, SourceHead
+from importer.source.header import column_names
+from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import TextLines
+from importer.source.oversized import OversizedSink, discard
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-LIMIT: Final = 2_000_000
+MAX_RECORD_SIZE: Final = 2_000_000
 """Most characters of one record, its line ends included."""
-
-DELIMITERS: Final = (",", ";", "\t", "|")
-"""Those that are looked for where none is given."""
 
 _DOUBLED: Final = "a quote inside a cell is doubled"
 _STRAY: Final = f"a cell goes on after its closing quote; {_DOUBLED}"
@@ -37,38 +45,22 @@ _TAIL: Final = f"an odd number of quotes, below a line whose quote is never clos
 _NUL: Final = "the record holds a NUL character, which text never does: damaged or binary data"
 
 # The limit belongs to the process. It is only ever raised, and whole records are capped below it.
-csv.field_size_limit(max(csv.field_size_limit(), LIMIT))
+csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_SIZE))
 
 
-def parse(lines: Iterable[str], delimiter: str, quote: str = '"') -> Reader:
-    """The cells of each record; none for a blank line.
-
-    Raises:
-        csv.Error: A cell goes on after its closing quote, or the lines end inside a quoted cell.
-    """
-    if not quote:
-        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
-
-
-class CsvReader:
-    """Records and rejections of a text, in order; to be iterated once.
+class CsvReader(LineReader[str]):
+    """Records and rejections of a text, in order; read once, one by one or in chunks.
 
     Args:
         source: The lines of the text.
         delimiter: One character.
-        quote: What encloses a cell: one character, or nothing.
         width: Number of cells of a record.
+        quote: What encloses a cell: one character, or nothing.
         header: True if the first record is a header: it gets the row 0.
-        keep: Gets a line longer than `LIMIT` in pieces, each with the record's row.
-
-    Attributes:
-        row: Number of the last item.
-        lines: Physical lines of the last item until the next is asked for; none if it was too long.
-        bom: True if a byte order mark was taken off the first line.
-        line: Number of the physical line on which the last item starts.
-        between: True if the line below the last item begins a record, whatever stands above it.
+        oversized: Where the bytes of a line longer than `MAX_RECORD_SIZE` go.
     """
+
+    source: TextLines
 
     def __init__(
         self,
@@ -78,85 +70,89 @@ class CsvReader:
         *,
         quote: str = '"',
         header: bool = False,
-        keep: Callable[[int, str], object] = ignore,
+        oversized: OversizedSink = discard,
     ) -> None:
-        self.row = -1 if header else 0
-        self.lines: list[str] = []
-        self.bom = False
+        super().__init__(source, -1 if header else 0, oversized)
         self.line = 1
-        self.between = False
-        self.source = source
-        self._readline = partial(source.readline, LIMIT + 1)
+        self._has_header = header
+        self._header: list[str] = []
+        self._has_bom = False
+        self._readline = partial(source.readline, MAX_RECORD_SIZE + 1)
         self._delimiter = delimiter
         self._quote = quote
         self._width = width
-        self._keep = keep
-        self._is_quick = speedups.COMPILED and (delimiter + quote).isascii()
-        self._ahead: list[str] = []  # a line that was read and not taken; at most one
-        self._why = ""  # what broke the record in `lines`
+        self._encoder = encoder(source.encoding)
+        self._has_fast_path = speedups.COMPILED and (delimiter + quote).isascii()
+        self._ahead: list[str] = []  # at most one line, which was read and is part of no item yet
+        self._problem = ""  # why the record in `lines` is rejected
 
-    def __iter__(self) -> Iterator[Record | Rejection]:
-        first = self.source.readline(LIMIT + 2)  # one more, for the mark
-        self.bom = first.startswith(BOM)
-        self._ahead = [first.removeprefix(BOM)]
-        while True:
-            self.between = True
-            yield from self._whole()
-            self.between = False
-            if self.lines:
-                yield from self._broken()
-            elif self._ahead:
-                yield self._too_long()
-            else:
-                return
+    def read_header(self) -> Sequence[str] | None:
+        """Read the header and return its cells, none if it can't be read; None if the file has no header."""
+        if not self._has_header:
+            return None
+        item = next(self._items, None)
+        self._header = [BOM, *self.lines] if self._has_bom else self.lines.copy()
+        return tuple(item.values) if isinstance(item, Record) else ()
 
-    def prove(self, lines: list[str], size: int) -> Parsed:
-        """The records of the next lines, as far as they need no care.
+    def header_bytes(self) -> bytes:
+        """Return the header as it stands in the file, with the byte order mark; empty without a header."""
+        return b"".join(map(self._encode, self._header))
 
-        Args:
-            lines: To be asked for `between` two records alone.
-            size: Of all lines, at most.
-        """
-        if not self._is_quick or size > LIMIT or not self.source.clean:
+    def parse_block(self, lines: list[str], size: int) -> ParsedBlock:
+        """Return the items of the next lines, up to the first that must go the slow path."""
+        if not self._has_fast_path or size > MAX_RECORD_SIZE or not self.source.clean:
             return NOT_PARSED
-        start = self.line + len(self.lines)  # the last item's are counted when the next is asked for
+        start = self.line + len(self.lines)  # those of the last item are counted when the next is read
         data = "".join(lines).encode()
         delimiter = ord(self._delimiter)
         quote = ord(self._quote) if self._quote else speedups.NO_QUOTE
-        return Parsed(*speedups.cut_csv(data, delimiter, quote, self._width, self.row + 1, start))
+        return ParsedBlock(*speedups.cut_csv(data, delimiter, quote, self._width, self.row + 1, start))
 
-    def skip(self, items: int, lines: int) -> None:
-        """Go on below records that were proven."""
-        self.row += items
-        self.line += lines
+    def _encode(self, part: str) -> bytes:
+        return self._encoder.encode(part)
 
-    def _feed(self) -> Iterator[str]:
-        """Physical lines; stops ahead of the one that would make the record too long."""
+    def _read_items(self) -> Iterator[Record | Rejection]:
+        first = self.source.readline(MAX_RECORD_SIZE + 2)  # one more, for the byte order mark
+        self._has_bom = first.startswith(BOM)
+        self._ahead = [first.removeprefix(BOM)]
+        while True:
+            self.at_record_start = True
+            yield from self._parse_records()
+            self.at_record_start = False
+            if self.lines:
+                yield from self._reject_first_line()
+            elif self._ahead:
+                yield self._reject_oversized_line()
+            else:
+                return
+
+    def _record_lines(self) -> Iterator[str]:
+        """Yield lines for the parser; stop above the one that would make the record too long."""
         lines, ahead, size = self.lines, self._ahead, 0
         self._ahead = []
         for line in chain(filter(None, ahead), iter(self._readline, "")):
             size = size + len(line) if lines else len(line)
-            if size > LIMIT:
+            if size > MAX_RECORD_SIZE:
                 self._ahead = [line]
-                self._why = _unclosed(f"the record passes {LIMIT:,} characters")
+                self._problem = _unclosed(f"the record passes {MAX_RECORD_SIZE:,} characters")
                 return
             lines.append(line)
             yield line
-        self._why = _unclosed("the file ends first")
+        self._problem = _unclosed("the file ends first")
 
-    def _whole(self) -> Iterator[Record | Rejection]:
-        """Items up to a broken record, whose lines stay in `lines`."""
+    def _parse_records(self) -> Iterator[Record | Rejection]:
+        """Yield items up to a record that can't be parsed: its lines stay in `lines`."""
         lines, width = self.lines, self._width
-        self._why = ""
+        self._problem = ""
         try:
-            for values in parse(self._feed(), self._delimiter, self._quote):
+            for values in parse(self._record_lines(), self._delimiter, self._quote):
                 line = lines[0]
                 if len(values) == width and len(lines) == 1 and line.isascii() and "\0" not in line:
                     self.row += 1
                     yield Record(self.row, self.line, values)
                 elif values:
                     if len(values) != width and len(lines) > 1:
-                        self._why = _unclosed(
+                        self._problem = _unclosed(
                             f"with the next {len(lines) - 1} lines it makes "
                             f"{_fields(len(values))}, expected {width}"
                         )
@@ -165,53 +161,53 @@ class CsvReader:
                 self.line += len(lines)
                 lines.clear()
         except csv.Error:
-            if not self._why:
+            if not self._problem:
                 last = self.line + len(lines) - 1
-                self._why = _STRAY if len(lines) == 1 else _unclosed(f"line {last} breaks it off")
+                self._problem = _STRAY if len(lines) == 1 else _unclosed(f"line {last} breaks it off")
 
-    def _broken(self) -> Iterator[Record | Rejection]:
-        """The first line of a broken record as a rejection, then its other lines one by one."""
+    def _reject_first_line(self) -> Iterator[Record | Rejection]:
+        """Reject the first of `lines`, then parse the others one by one."""
         first, *others = self.lines
         others += self._ahead
         self._ahead = []
         self.lines[:] = [first]
-        yield self._reject(self._why)
+        yield self._reject(self._problem)
         self.line += 1
         for left, line in zip(range(len(others) - 1, -1, -1), others, strict=True):
-            values, error = ([], "") if len(line) > LIMIT else _alone(line, self._delimiter, self._quote)
-            if not left and (error == _NEEDS_MORE or len(line) > LIMIT):
+            oversized = len(line) > MAX_RECORD_SIZE
+            values, problem = ([], "") if oversized else _parse_line(line, self._delimiter, self._quote)
+            if not left and (problem == _NEEDS_MORE or oversized):
                 self._ahead = [line]
                 break
             self.lines[:] = [line]
-            if error or (self._quote and line.count(self._quote) % 2):
-                yield self._reject(error or _TAIL)
+            if problem or (self._quote and line.count(self._quote) % 2):
+                yield self._reject(problem or _TAIL)
             elif values:
                 yield self._item(values)
             self.line += 1
         self.lines.clear()
 
-    def _too_long(self) -> Rejection:
-        """A line beyond `LIMIT`, read to its end and not held."""
-        row = self.row + 1
+    def _reject_oversized_line(self) -> Rejection:
+        """Read a line longer than `MAX_RECORD_SIZE` to its end without holding it, and reject it."""
         (piece,) = self._ahead
         self._ahead = []
-        self._keep(row, piece)
+        self._pass_on(piece)
         while not piece.endswith(("\n", "\r")) and (piece := self._readline()):
-            self._keep(row, piece)
+            self._pass_on(piece)
         if piece.endswith("\r") and (following := self._readline()):
-            if following == "\n":  # the cut fell between CR and LF
-                self._keep(row, following)
+            if following == "\n":  # the piece ended between CR and LF
+                self._pass_on(following)
             else:
                 self._ahead = [following]
-        rejection = self._reject(f"the line is longer than {LIMIT:,} characters")
+        rejection = self._reject(f"the line is longer than {MAX_RECORD_SIZE:,} characters")
         self.line += 1
         return rejection
 
     def _item(self, values: list[str]) -> Record | Rejection:
-        """What the lines of a whole record are."""
-        error = self._fault(values)
-        if error:
-            return self._reject(error)
+        """Return the item of a record that was parsed."""
+        problem = self._problem_with(values)
+        if problem:
+            return self._reject(problem)
         self.row += 1
         return Record(self.row, self.line, values)
 
@@ -219,12 +215,11 @@ class CsvReader:
         self.row += 1
         return Rejection(self.row, self.line, error)
 
-    def _fault(self, values: list[str]) -> str:
-        """Why a whole record is none, else empty."""
-        if bad := bad_byte(self.lines):
-            index, position, byte = bad
+    def _problem_with(self, values: list[str]) -> str:
+        """Return why a record that was parsed is rejected; empty if it is not."""
+        if bad := find_bad_byte(self.lines):
             return (
-                f"byte 0x{byte:02X} at character {position} of line {self.line + index} is not "
+                f"byte 0x{bad.byte:02X} at character {bad.position} of line {self.line + bad.line} is not "
                 f"{self.source.encoding}; if the file is in another encoding, name it with --encoding "
                 "(often cp1252 or latin-1)"
             )
@@ -236,7 +231,7 @@ class CsvReader:
         return f"expected {_fields(expected)}, found {found}{self._hint(found)}"
 
     def _hint(self, found: int) -> str:
-        """What may have made the wrong number of fields."""
+        """Return what may have made the wrong number of fields; empty if nothing is known."""
         line = self.lines[0]
         others = [d for d in DELIMITERS if d != self._delimiter and line.count(d) == self._width - 1]
         if found == 1 and others:
@@ -246,8 +241,8 @@ class CsvReader:
         return ""
 
 
-def _alone(line: str, delimiter: str, quote: str) -> tuple[list[str], str]:
-    """The cells of a line read by itself, and what is wrong with it."""
+def _parse_line(line: str, delimiter: str, quote: str) -> tuple[list[str], str]:
+    """Return the cells of a line by itself, and why it can't be parsed, else empty."""
     lines = iter((line, ""))
     try:
         return next(parse(lines, delimiter, quote)), ""
@@ -264,3 +259,42 @@ def _fields(count: int) -> str:
 
 
 _NEEDS_MORE: Final = _unclosed("nor was the one above it")
+
+
+def _recognizes(_head: SourceHead, _named: AbstractSet[FormatName]) -> bool:
+    """Any text can be CSV."""
+    return True
+
+
+def _detect(head: SourceHead, options: DialectOptions) -> tuple[Dialect, tuple[str, ...]]:
+    quote, has_header = options.get("quote", '"'), options.get("header", True)
+    delimiter = options.get("delimiter") or detect_delimiter(head.text, quote)
+    dialect = Dialect("csv", head.compression, head.encoding, delimiter, has_header, quote)
+    cells = first_row(head.path, head.text, delimiter, quote)
+    if not has_header:
+        return dialect, tuple(str(number) for number in range(1, len(cells) + 1))
+    check_header(head.path, cells, head.encoding)
+    return dialect, column_names(head.path, cells)
+
+
+def _open_reader(
+    file: io.BufferedIOBase, dialect: Dialect, columns: tuple[str, ...], oversized: OversizedSink
+) -> CsvReader:
+    return CsvReader(
+        TextLines(file, dialect.encoding, error_handler(dialect.encoding), MAX_RECORD_SIZE),
+        dialect.delimiter,
+        len(columns),
+        quote=dialect.quote,
+        header=dialect.header,
+        oversized=oversized,
+    )
+
+
+CSV: Final = Format(
+    name="csv",
+    extensions=(".csv", ".tsv", ".tab", ".psv"),
+    has_cells=True,
+    recognizes=_recognizes,
+    detect=_detect,
+    open_reader=_open_reader,
+)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+import re
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -11,16 +14,19 @@ import orjson
 
 from importer import speedups
 from importer.exact_json import BadJSON, explain, suspicious
-from importer.model import Record, Rejection
-from importer.source.blocks import NOT_PARSED, Parsed
-from importer.source.encoding import ignore
+from importer.model import Dialect, FormatName, Record, Rejection
+from importer.source.formats.format import DialectOptions, Format, SourceHead
+from importer.source.formats.json_layout import begins_as_json, is_array, refuse_other_layouts
+from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import ByteLines
+from importer.source.oversized import OversizedSink, discard
 from importer.text import quoted_name
 
-LIMIT: Final = 8 * 1024 * 1024
+MAX_LINE_SIZE: Final = 8 * 1024 * 1024
 """Most bytes of one line, its end included."""
 
-BOM: Final = b"\xef\xbb\xbf"
+_BOM: Final = b"\xef\xbb\xbf"
+_OBJECT_LINE: Final = re.compile(r"^\s*\{", re.MULTILINE)
 
 _KINDS: Final = {
     list: "an array",
@@ -30,7 +36,7 @@ _KINDS: Final = {
     bool: "true or false",
     type(None): "null",
 }
-_SLIPS: Final = (
+_MISTAKES: Final = (
     ("NaN", "NaN is no JSON: leave the key out or write null"),
     ("Infinity", "Infinity is no JSON: leave the key out or write null"),
     ("None", "None is Python: write null"),
@@ -39,41 +45,39 @@ _SLIPS: Final = (
     ("undefined", "undefined is JavaScript: leave the key out or write null"),
     ("'", "keys and strings are written in double quotes"),
 )
+_OVERSIZED: Final = (
+    b"\0 oversized"  # stands for such a line; compared by identity, so no line of a file is equal
+)
 
 
-_TOO_LONG: Final = b"\0too long"  # told from a line of the file by identity
-
-
-class JsonlReader:
-    """Records and rejections of lines of JSON, in order; to be iterated once.
+class JsonlReader(LineReader[bytes]):
+    """Records and rejections of lines of JSON, in order; read once, one by one or in chunks.
 
     Args:
         source: The lines of bytes.
-        keep: Gets a line longer than `LIMIT` in pieces, each with the record's row.
-
-    Attributes:
-        row: Number of the last item.
-        lines: The line of the last item until the next is asked for; none if it was too long.
-        bom: True if a byte order mark was taken off the first line.
-        line: Number of the last line that was read.
-        between: True once the byte order mark can't come any more.
+        oversized: Where the bytes of a line longer than `MAX_LINE_SIZE` go.
     """
 
-    def __init__(self, source: ByteLines, *, keep: Callable[[int, bytes], object] = ignore) -> None:
-        self.row = 0
-        self.line = 0
-        self.lines: list[bytes] = []
-        self.bom = False
-        self.between = False
-        self.source = source
-        self._readline = partial(source.readline, LIMIT + 1)
-        self._keep = keep
+    def __init__(self, source: ByteLines, *, oversized: OversizedSink = discard) -> None:
+        super().__init__(source, 0, oversized)
+        self._readline = partial(source.readline, MAX_LINE_SIZE + 1)
 
-    def __iter__(self) -> Iterator[Record | Rejection]:
+    def parse_block(self, lines: list[bytes], size: int) -> ParsedBlock:
+        """Return the items of the next lines, up to the first that must go the slow path."""
+        data = b"".join(lines)
+        if not speedups.COMPILED or size > MAX_LINE_SIZE or not _is_utf8(data):
+            return NOT_PARSED
+        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, _item)
+        return ParsedBlock(block, taken, defers=False)
+
+    def _encode(self, part: bytes) -> bytes:
+        return part
+
+    def _read_items(self) -> Iterator[Record | Rejection]:
         lines = self.lines
-        for line in self._physical():
+        for line in self._read_lines():
             self.line += 1
-            if line is _TOO_LONG:
+            if line is _OVERSIZED:
                 lines.clear()
             elif line.isspace():
                 continue
@@ -82,53 +86,38 @@ class JsonlReader:
             self.row += 1
             yield _item(self.row, self.line, line)
 
-    def prove(self, lines: list[bytes], size: int) -> Parsed:
-        """The records of the next lines, as far as they need no care.
-
-        Args:
-            lines: To be asked for `between` two records alone.
-            size: Of all lines, at most.
-        """
-        data = b"".join(lines)
-        if not speedups.COMPILED or size > LIMIT or not _is_utf8(data):
-            return NOT_PARSED
-        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, _item)
-        return Parsed(block, taken, stuck=False)
-
-    def skip(self, items: int, lines: int) -> None:
-        """Go on below records that were proven."""
-        self.row += items
-        self.line += lines
-
-    def _physical(self) -> Iterator[bytes]:
-        """Lines without the byte order mark; of one that is too long, a stand-in that is no JSON."""
-        first = self.source.readline(LIMIT + 1 + len(BOM))
-        self.between = True
-        self.bom = first.startswith(BOM)
-        first = first.removeprefix(BOM)
+    def _read_lines(self) -> Iterator[bytes]:
+        """Yield the lines without the byte order mark; `_OVERSIZED` for one that is too long to be held."""
+        first = self.source.readline(MAX_LINE_SIZE + 1 + len(_BOM))
+        self.at_record_start = True  # every line is, once the byte order mark is off
+        first = first.removeprefix(_BOM)
         for line in chain(filter(None, (first,)), iter(self._readline, b"")):
-            if len(line) > LIMIT:
+            if len(line) > MAX_LINE_SIZE:
                 self._skip(line)
-                yield _TOO_LONG
+                yield _OVERSIZED
             else:
                 yield line
 
     def _skip(self, piece: bytes) -> None:
-        """Read a line to its end and hold none of it."""
-        self._keep(self.row + 1, piece)
+        """Read an oversized line to its end without holding it.
+
+        Args:
+            piece: The beginning of the line.
+        """
+        self._pass_on(piece)
         while not piece.endswith(b"\n") and (piece := self._readline()):
-            self._keep(self.row + 1, piece)
+            self._pass_on(piece)
 
 
 def _item(row: int, number: int, line: bytes) -> Record | Rejection:
-    """What a line is that isn't blank."""
+    """Return the item of a line that is not blank."""
     try:
         value = orjson.loads(line)
         if type(value) is not dict:
             return Rejection(row, number, f"expected a JSON object, found {_KINDS[type(value)]}")
         return Record(row, number, value, explain(line) if suspicious(line, value) else "")
     except orjson.JSONDecodeError as error:
-        return Rejection(row, number, _fault(line, error))
+        return Rejection(row, number, _problem_with(line, error))
     except BadJSON as wrong:
         return Rejection(row, number, str(wrong))
 
@@ -140,10 +129,10 @@ def _is_utf8(data: bytes) -> bool:
         return False
 
 
-def _fault(line: bytes, error: orjson.JSONDecodeError) -> str:
-    """Why a line is no JSON."""
-    if line is _TOO_LONG:
-        return f"the line is longer than {LIMIT:,} bytes"
+def _problem_with(line: bytes, error: orjson.JSONDecodeError) -> str:
+    """Return why a line is no JSON."""
+    if line is _OVERSIZED:
+        return f"the line is longer than {MAX_LINE_SIZE:,} bytes"
     try:
         text = line.decode()
     except UnicodeDecodeError as bad:
@@ -152,6 +141,37 @@ def _fault(line: bytes, error: orjson.JSONDecodeError) -> str:
             "JSON must be; if the file is in another encoding, convert it first (iconv -t utf-8)"
         )
     near = text[error.pos : error.pos + 20].rstrip()
-    slip = next((f"; {meaning}" for word, meaning in _SLIPS if near.startswith(word)), "")
+    mistake = next((f"; {meaning}" for word, meaning in _MISTAKES if near.startswith(word)), "")
     where = f", near {quoted_name(near)}" if near else ""
-    return f"no JSON at column {error.colno}: {error.msg}{where}{slip}"
+    return f"no JSON at column {error.colno}: {error.msg}{where}{mistake}"
+
+
+def _recognizes(head: SourceHead, named: AbstractSet[FormatName]) -> bool:
+    """By the first character, and by the name of the file where that leaves a doubt."""
+    text = head.text
+    if is_array(text):
+        return True
+    if text.lstrip().startswith("{"):
+        return begins_as_json(text) or not named - {"jsonl"}
+    return "jsonl" in named and bool(_OBJECT_LINE.search(text))
+
+
+def _detect(head: SourceHead, _options: DialectOptions) -> tuple[Dialect, tuple[str, ...]]:
+    refuse_other_layouts(head.path, head.text, head.compression, head.encoding)
+    return Dialect("jsonl", head.compression), ()
+
+
+def _open_reader(
+    file: io.BufferedIOBase, _dialect: Dialect, _columns: tuple[str, ...], oversized: OversizedSink
+) -> JsonlReader:
+    return JsonlReader(ByteLines(file, MAX_LINE_SIZE), oversized=oversized)
+
+
+JSONL: Final = Format(
+    name="jsonl",
+    extensions=(".jsonl", ".ndjson", ".json"),
+    has_cells=False,
+    recognizes=_recognizes,
+    detect=_detect,
+    open_reader=_open_reader,
+)

@@ -1,0 +1,1 @@
+"""What each command does. A function of a command takes its options and returns the exit code."""

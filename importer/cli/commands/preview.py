@@ -1,0 +1,146 @@
+"""``preview``: shows a source as it would be read and sent."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from importer.cli.clock import now_ms
+from importer.cli.console import Console, LabeledLine
+from importer.cli.conversion import declared_reading
+from importer.cli.next_step import repeat_command
+from importer.cli.options import PreviewOptions, ReadingOptions
+from importer.cli.plan import describe_source, dialect_text
+from importer.cli.progress_bar import progress_for
+from importer.errors import UsageError
+from importer.events import mapping_file
+from importer.events.mapper import Mapper
+from importer.model import ColumnProfile, Event, Reading, Record, Rejection
+from importer.pipeline.job import Survey
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
+from importer.pipeline.survey import scan_source
+from importer.source.reader import open_source
+from importer.text import counted, quoted
+
+_FIRST_EVENTS: Final = 3
+_MOST_NAME: Final = 40
+"""Most characters of the name of a column in the table."""
+_MOST_EXAMPLE: Final = 24
+"""Most characters of an example in the table."""
+
+
+def preview_source(source: str, options: PreviewOptions, reading_options: ReadingOptions) -> int:
+    """Print how a source would be read, and its first events as they would be sent. Nothing is sent.
+
+    Args:
+        source: The path of the source, as typed.
+        options: Where the mapping file is written.
+        reading_options: How the source is read.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        ImporterError: Options, source and mapping don't fit, or the mapping file can't be written.
+    """
+    declared = declared_reading(reading_options)
+    console = Console(stream=sys.stdout)
+    path = Path(source)
+    detected = detect_declared(path, declared)
+    if options.save is not None:
+        _check_save(options.save, path)
+    console.lines(
+        [
+            LabeledLine("Source", source),
+            LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
+        ]
+    )
+    reading, survey = _survey(path, draft_reading(detected, declared, path.name, now_ms()))
+    records = counted(survey.summary.records, "record")
+    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
+    console.lines(describe_source(reading, survey, now_ms()))
+    if survey.columns:
+        console.say("\n" + _column_table(reading, survey.columns))
+    console.say("\nThe first events, as they would be sent:")
+    with open_source(path, reading.dialect, reading.columns) as opened:
+        for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
+            console.say(text)
+    if options.save is not None:
+        existing = options.save.read_text("utf-8") if options.save.exists() else ""
+        options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
+        console.say(f"\nSaved: {options.save}")
+        arguments = ["mixpanel-importer", "run", source, "--mapping", str(options.save), "--dry-run"]
+        console.next(shlex.join(arguments))
+    else:
+        console.say()
+        console.next(repeat_command("run", add=["--dry-run"]))
+    return 0
+
+
+def _check_save(save: Path, source: Path) -> None:
+    if source.exists() and save.exists() and source.samefile(save):
+        raise UsageError(f"--save {save} is the source", "Name another file.")
+    if save.is_dir() or not save.parent.is_dir():
+        raise UsageError(
+            f"--save {save} can't be written: expected a file in a folder that exists",
+            "Make the folder, or name another file.",
+        )
+
+
+def _survey(path: Path, draft: Reading) -> tuple[Reading, Survey]:
+    """Scan a whole source; return the reading with the types that were inferred, and the survey."""
+    progress = progress_for(quiet=not sys.stderr.isatty())
+    surveyed = scan_source(path, draft, now_ms=now_ms(), progress=progress)
+    return settle_reading(draft, surveyed.types), surveyed.survey
+
+
+def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
+    """Return a table of the columns of a source: what each becomes, its type, and examples."""
+    import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
+
+    fields = {column: field for field, column in reading.fields.items()}
+    rows = [
+        {
+            "column": _name_text(profile.name),
+            "becomes": fields.get(profile.name) or _property_text(reading, profile.name),
+            "type": "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
+            "filled": f"{profile.filled:,}",
+            "examples": ", ".join(map(_example_text, profile.examples))
+            + (f"  (text because of {_example_text(profile.because)})" if profile.because else ""),
+        }
+        for profile in profiles
+    ]
+    table = pd.DataFrame(rows, columns=["column", "becomes", "type", "filled", "examples"])
+    for name in ("column", "becomes", "type", "examples"):
+        table[name] = table[name].str.ljust(max(map(len, table[name]), default=0))
+    return "\n".join(line.rstrip() for line in table.to_string(index=False, justify="left").splitlines())
+
+
+def _property_text(reading: Reading, column: str) -> str:
+    return "-" if reading.types.get(column) == "skip" else reading.names.get(column, "property")
+
+
+def _name_text(name: str) -> str:
+    return name if name.isprintable() and len(name) <= _MOST_NAME else quoted(name)
+
+
+def _example_text(text: str) -> str:
+    short = text if len(text) <= _MOST_EXAMPLE else f"{text[: _MOST_EXAMPLE - 1]}…"
+    return short if short.isprintable() else repr(short)
+
+
+def _first_events(chunks: Iterable[Sequence[Record | Rejection]], mapper: Mapper) -> list[str]:
+    """Return the first records as they would be sent, or why they would not be."""
+    items = (item for chunk in chunks for item in mapper.map(chunk))
+    return [_event_text(item) for item in islice(items, _FIRST_EVENTS)]
+
+
+def _event_text(item: Event | Rejection) -> str:
+    if isinstance(item, Rejection):
+        return f"row {item.row} (line {item.line}) would not be sent: {item.error}"
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in item.body.decode())
+    return text + (f"\n  note: {item.note}" if item.note else "")

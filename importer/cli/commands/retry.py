@@ -1,0 +1,95 @@
+"""``retry``: sends again what failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from importer.cli.clock import now_ms
+from importer.cli.consent import check_can_ask, has_consent
+from importer.cli.console import Console
+from importer.cli.conversion import command_options, retry_scope, run_options
+from importer.cli.ending import print_manifests, show_end
+from importer.cli.next_step import not_retriable_remedy
+from importer.cli.options import (
+    CommandOptions,
+    DeliveryOptions,
+    OutputOptions,
+    ReadingOptions,
+    RetryScopeOptions,
+)
+from importer.cli.plan import events_to_send
+from importer.cli.progress_bar import progress_for
+from importer.cli.stopping import StopRequests, no_stop_requests
+from importer.cli.target import open_target
+from importer.pipeline.retry import prepare_retry
+from importer.pipeline.run import run_job
+from importer.results.manifest import Manifest, read_manifest
+from importer.results.paths import manifest_path
+from importer.results.status import NotRetriableError
+from importer.text import counted
+
+
+def retry_results(
+    results: Path,
+    scope: RetryScopeOptions,
+    reading: ReadingOptions,
+    delivery: DeliveryOptions,
+    output: OutputOptions,
+    *,
+    stop_requests: StopRequests = no_stop_requests,
+) -> int:
+    """Retry records of a results file.
+
+    Args:
+        results: The results of a run or of a retry.
+        scope: Which of its records.
+        reading: What is read otherwise than in that run.
+        delivery: Where events go, if not where that run sent them.
+        output: What is written.
+        stop_requests: Lets the retry be stopped.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ImporterError: Nothing was sent: options, results, source or credentials don't allow it.
+    """
+    options = run_options("real", reading, delivery, output)
+    selection = retry_scope(scope)
+    command = command_options(delivery, output)
+    console = Console(quiet=command.quiet)
+    parent = read_manifest(manifest_path(results))
+    options = replace(options, kind=parent.kind)
+    with open_target(parent.kind, _with_destination_of(parent, command)) as target:
+        try:
+            job = prepare_retry(
+                results, options, target.target, now_ms,
+                statuses=selection.statuses, error_contains=selection.error,
+                source_changed=selection.source_changed,
+            )  # fmt: skip
+        except NotRetriableError as error:
+            error.remedy = not_retriable_remedy(error)
+            raise
+        if not job.records and not job.state.records:
+            console.say(f"Nothing to retry: {results} has no such record.")
+            return 0
+        what = counted(job.records or 0, "record")
+        console.say(f"Retrying {what} of {results}; results go to {job.results}")
+        check_can_ask([], parent.kind, command)
+        if not has_consent(parent.kind, events_to_send([job]), command, console):
+            console.say("Nothing was sent.")
+            return 2
+        with stop_requests(console.quiet) as stop:
+            report = run_job(job, progress_for(quiet=command.quiet), stop, now_ms)
+        code = show_end(report, target, command, console)
+        if command.json:
+            print_manifests([report.manifest], as_list=False)
+        return code
+
+
+def _with_destination_of(parent: Manifest, options: CommandOptions) -> CommandOptions:
+    """Return options that send where the run sent, as far as they name no other destination."""
+    if options.base_url is None and options.region is None:
+        options = replace(options, base_url=parent.base_url)
+    return replace(options, endpoint=options.endpoint or parent.endpoint)

@@ -1,0 +1,102 @@
+"""``run``: shows a plan, asks once, sends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from importer.cli.clock import now_ms
+from importer.cli.consent import check_can_ask, has_consent
+from importer.cli.console import Console
+from importer.cli.conversion import command_options, run_kind, run_options
+from importer.cli.ending import print_manifests, show_end
+from importer.cli.options import (
+    CommandOptions,
+    DeliveryOptions,
+    OutputOptions,
+    ReadingOptions,
+    RunScopeOptions,
+)
+from importer.cli.plan import events_to_send, plan_lines
+from importer.cli.progress_bar import progress_for
+from importer.cli.stopping import StopRequests, no_stop_requests
+from importer.cli.target import RunTarget, open_target
+from importer.pipeline.job import Job, RunOptions, SourceFile
+from importer.pipeline.outputs import resolve_outputs
+from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.run import run_job
+from importer.progress import Progress
+from importer.results.manifest import Manifest
+from importer.source.spool import spool_stream
+
+
+def run_sources(
+    names: Sequence[str],
+    scope: RunScopeOptions,
+    reading: ReadingOptions,
+    delivery: DeliveryOptions,
+    output: OutputOptions,
+    *,
+    stop_requests: StopRequests = no_stop_requests,
+) -> int:
+    """Import sources.
+
+    Args:
+        names: The sources as typed; ``-`` is standard input.
+        scope: What kind of run it is, and over what.
+        reading: How the sources are read.
+        delivery: Where events go.
+        output: What is written.
+        stop_requests: Lets the run be stopped.
+
+    Returns:
+        The exit code: that of the source with the greatest.
+
+    Raises:
+        ImporterError: Nothing was sent: options, sources, credentials or results don't allow it.
+    """
+    kind = run_kind(scope)
+    options = run_options(kind, reading, delivery, output, scope)
+    command = command_options(delivery, output)
+    console = Console(quiet=command.quiet)
+    progress = progress_for(quiet=command.quiet)
+    check_can_ask(names, kind, command)
+    sources = resolve_outputs(names, options)
+    with open_target(kind, command) as target:
+        _copy_stdin(sources, options)
+        jobs = prepare_jobs(sources, options, target.target, now_ms=now_ms(), progress=progress)
+        console.lines(plan_lines(jobs, now_ms()))
+        if not has_consent(kind, events_to_send(jobs), command, console):
+            console.say("Nothing was sent.")
+            return 2
+        return _run_jobs(jobs, target, command, console, progress, stop_requests)
+
+
+def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
+    """Copy standard input to a file, unless a resumed run has such a copy."""
+    for source in sources:
+        if source.name == "-" and not (options.resume and source.results.exists()):
+            spool_stream(sys.stdin.buffer, source.path)
+
+
+def _run_jobs(
+    jobs: Sequence[Job],
+    target: RunTarget,
+    options: CommandOptions,
+    console: Console,
+    progress: Progress,
+    stop_requests: StopRequests,
+) -> int:
+    """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
+    code = 0
+    manifests: list[Manifest] = []
+    for job in jobs:
+        with stop_requests(console.quiet) as stop:
+            report = run_job(job, progress, stop, now_ms)
+        code = max(code, show_end(report, target, options, console))
+        manifests.append(report.manifest)
+        if report.error is not None:
+            break
+    if options.json:
+        print_manifests(manifests, as_list=len(jobs) > 1)
+    return code

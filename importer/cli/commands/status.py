@@ -1,0 +1,72 @@
+"""``status``: where a source stands over a run and all its retries."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from importer.cli.console import Console, LabeledLine
+from importer.cli.next_step import next_command
+from importer.cli.options import StatusOptions
+from importer.cli.phrases import counts_text
+from importer.model import Status
+from importer.results.status import HistoryStatus, read_status
+
+
+def show_status(results: Path, options: StatusOptions) -> int:
+    """Print where a source stands.
+
+    Args:
+        results: Any results of a run and its retries.
+        options: Whether it is printed as JSON.
+
+    Returns:
+        The exit code: 0 if no work is left, 1 if some is, 6 if the counts don't add up.
+
+    Raises:
+        ResultsError: Results or a manifest are missing or can't be used.
+    """
+    status = read_status(results)
+    if options.json:
+        sys.stdout.write(_json_text(status) + "\n")
+    else:
+        console = Console(stream=sys.stdout)
+        console.lines(_status_lines(status))
+        command = next_command(status.next_step)
+        if command:
+            console.next(command)
+        else:
+            console.say("Nothing is left to do.")
+    if not status.reconciles:
+        return 6
+    return int(status.next_step is not None)
+
+
+def _json_text(status: HistoryStatus) -> str:
+    import orjson  # noqa: PLC0415 - only --json needs it
+
+    data = {
+        "runs": [{"results": str(run.results), "kind": run.manifest.kind} for run in status.runs],
+        "scope": status.scope,
+        **{each.value: status.counts[each] for each in Status},
+        "unattempted": status.unattempted,
+        "reconciles": status.reconciles,
+        "next": next_command(status.next_step),
+    }
+    return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
+
+
+def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
+    first = status.runs[0].manifest
+    yield LabeledLine("Source", first.source)
+    yield LabeledLine("Kind", first.kind)
+    for run in status.runs:
+        parts = " · ".join(counts_text(run.state.counts))
+        ended = run.manifest.ended or "not ended"
+        yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
+    left = "?" if status.unattempted is None else f"{status.unattempted:,}"
+    scope = "?" if status.scope is None else f"{status.scope:,}"
+    sum_ = " + ".join([*counts_text(status.counts), f"{left} unattempted"])
+    checked = "adds up" if status.reconciles else "DOES NOT ADD UP"
+    yield LabeledLine("Stands", f"{scope} records = {sum_}  ({checked})")

@@ -1,0 +1,183 @@
+"""From the options of the command line to the settings of the pipeline.
+
+A value goes to the field that has the option's name. Only an option that must be checked or changed is named
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeVar, get_args
+
+from importer.cli.options import (
+    CommandOptions,
+    DeliveryOptions,
+    OutputOptions,
+    ReadingOptions,
+    RetryScopeOptions,
+    RunScopeOptions,
+)
+from importer.errors import UsageError
+from importer.events import mapping_file
+from importer.events.mapping import nearest
+from importer.events.mapping_file import DeclaredReading
+from importer.model import FIELDS, ColumnType, DeliverySettings, RunKind, Status
+from importer.pipeline.job import MaxErrors, RunOptions
+from importer.text import quoted
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Settings = TypeVar("_Settings", bound="DataclassInstance")
+_TYPES: tuple[str, ...] = get_args(ColumnType)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScope:
+    """Which records a retry sends.
+
+    Attributes:
+        statuses: Only records with one of these; None for all without success.
+        error: Only records whose error holds this text.
+        source_changed: The source is another file now.
+    """
+
+    statuses: frozenset[Status] | None
+    error: str | None
+    source_changed: bool
+
+
+def build(settings: type[_Settings], /, *options: DataclassInstance, **converted: object) -> _Settings:
+    """Return settings whose fields have the values of the options of the same names.
+
+    Args:
+        settings: A dataclass. A field without an option keeps its default.
+        options: Dataclasses of `cli.options`.
+        converted: Values by the name of a field of ``settings``; they take precedence.
+    """
+    names = {each.name for each in fields(settings)}
+    values = {
+        each.name: getattr(group, each.name)
+        for group in options
+        for each in fields(group)
+        if each.name in names
+    }
+    return settings(**{**values, **converted})
+
+
+def run_options(
+    kind: RunKind,
+    reading: ReadingOptions,
+    delivery: DeliveryOptions,
+    output: OutputOptions,
+    scope: RunScopeOptions | None = None,
+) -> RunOptions:
+    """Return the options of a run, or of a retry, which has no ``scope``.
+
+    Raises:
+        UsageError: An option has a wrong value, or two contradict each other.
+        MappingError: The mapping file can't be used.
+    """
+    if output.resume and output.overwrite:
+        raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
+    scope = scope or RunScopeOptions()
+    return build(
+        RunOptions,
+        output,
+        scope,
+        declared=declared_reading(reading),
+        kind=kind,
+        delivery=build(DeliverySettings, delivery),
+        max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
+        audit=not scope.no_audit,
+    )
+
+
+def command_options(delivery: DeliveryOptions, output: OutputOptions) -> CommandOptions:
+    """Return the options that the command itself needs."""
+    return build(CommandOptions, delivery, output)
+
+
+def run_kind(scope: RunScopeOptions) -> RunKind:
+    """Return whether a run is real, a dry run or a rehearsal in the sandbox.
+
+    Raises:
+        UsageError: It would be both of the latter.
+    """
+    if scope.dry_run and scope.sandbox:
+        raise UsageError("--dry-run sends nothing and --sandbox sends to a stand-in", "Choose one of them.")
+    return "dry-run" if scope.dry_run else "sandbox" if scope.sandbox else "real"
+
+
+def retry_scope(options: RetryScopeOptions) -> RetryScope:
+    """Return which records a retry sends.
+
+    Raises:
+        UsageError: A status is unknown, or is one that leaves nothing to retry.
+    """
+    if options.status is None:
+        return build(RetryScope, options, statuses=None)
+    names = [name.strip() for name in options.status.split(",")]
+    allowed = [status.value for status in Status if not status.success]
+    for name in names:
+        if name not in allowed:
+            raise UsageError(
+                f"--status {name}: unknown{nearest(name, allowed)}", f"Choose from {', '.join(allowed)}."
+            )
+    return build(RetryScope, options, statuses=frozenset(map(Status, names)))
+
+
+def _max_errors(text: str) -> MaxErrors:
+    percent = text.endswith("%")
+    try:
+        limit = float(text[:-1]) if percent else int(text)
+    except ValueError:
+        limit = -1
+    if limit < 0 or (percent and limit > 100):  # noqa: PLR2004
+        raise UsageError(f"--max-errors {text}: expected a number or a percentage", "For example 100, or 1%.")
+    return MaxErrors(limit, percent)
+
+
+def declared_reading(options: ReadingOptions) -> DeclaredReading:
+    """Return what the mapping file and the options declare; where both do, the options hold.
+
+    Raises:
+        UsageError: An option has a wrong value.
+        MappingError: The mapping file can't be used.
+    """
+    types = dict(_pairs("--type", options.type))
+    for column, kind in types.items():
+        if kind not in _TYPES:
+            raise UsageError(
+                f"--type {column}={kind}: unknown type{nearest(kind, _TYPES)}",
+                f"Types are: {', '.join(_TYPES)}",
+            )
+    columns = dict(_pairs("--map", options.map, empty=True))
+    for field in columns:
+        if field not in FIELDS:
+            raise UsageError(
+                f"--map {field}=…: unknown field{nearest(field, FIELDS)}",
+                f"Fields are: {', '.join(FIELDS)}. Other columns become properties under their own names.",
+            )
+    declared = build(
+        DeclaredReading,
+        options,
+        fields=columns,
+        types=types,
+        constants=dict(_pairs("--set", options.set, empty=True)),
+        null=tuple(options.null),
+        header=False if options.no_header else None,
+    )
+    return declared.over(mapping_file.load(options.mapping)) if options.mapping else declared
+
+
+def _pairs(option: str, texts: Sequence[str], *, empty: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each ``NAME=VALUE``; ``empty`` allows the value to be empty."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals or (not value and not empty):
+            raise UsageError(
+                f"{option} {quoted(text)}: expected NAME=VALUE", f"For example {option} time=created_at"
+            )
+        yield name, value

@@ -1,0 +1,49 @@
+"""What ``run`` and ``retry`` do when a job has ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from importer.cli.console import Console, LabeledLine
+from importer.cli.next_step import failed_rows_command, needs_decision, print_next_step
+from importer.cli.options import CommandOptions
+from importer.cli.summary import print_landed, print_summary
+from importer.cli.target import RunTarget
+from importer.pipeline.failed_rows import copy_failed_rows
+from importer.pipeline.job import RunReport
+from importer.results.manifest import Manifest, manifest_text
+from importer.results.status import read_status
+from importer.text import counted
+
+
+def show_end(report: RunReport, target: RunTarget, options: CommandOptions, console: Console) -> int:
+    """Show how a run ended and what to type next, and copy its failed records if that is an option.
+
+    Returns:
+        The exit code of the run.
+    """
+    job, manifest = report.job, report.manifest
+    print_summary(report, console, options)
+    if options.failed_rows is not None:
+        count = copy_failed_rows(options.failed_rows, job.path, job.results, manifest.reading)
+        console.lines(
+            [LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {options.failed_rows}")]
+        )
+        console.say(f"Mend them, then: {failed_rows_command(options.failed_rows, manifest, options)}")
+    if report.error is not None:
+        console.fail(report.error)
+    if target.sandbox is not None:
+        store = target.sandbox.store
+        print_landed(store.count(), store.counts_by_event_and_day(), console)
+    step = read_status(job.results, report.state).next_step
+    if manifest.source == "-" and report.error is None and step is None:
+        job.path.unlink(missing_ok=True)  # the copy of standard input: no record must be read from it again
+    print_next_step(report, step, options, console)
+    return max(manifest.exit_code or 0, 2 * needs_decision(report))
+
+
+def print_manifests(manifests: Sequence[Manifest], *, as_list: bool) -> None:
+    """Print the manifests of runs as JSON: a list, or the only one by itself."""
+    texts = [manifest_text(manifest).rstrip() for manifest in manifests]
+    sys.stdout.write(f"[{', '.join(texts)}]\n" if as_list else f"{texts[0]}\n")

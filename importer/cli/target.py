@@ -1,0 +1,59 @@
+"""Where a run sends: Mixpanel, another server, or a sandbox that lives as long as the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from importer.cli.options import CommandOptions
+from importer.model import Destination, RunKind
+from importer.pipeline.job import Target
+from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
+
+if TYPE_CHECKING:
+    from importer.sandbox.server import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class RunTarget:
+    """Where a run sends.
+
+    Attributes:
+        target: Destination and credentials.
+        sandbox: The sandbox that was started for the run; None if the run sends elsewhere or nowhere.
+    """
+
+    target: Target
+    sandbox: Sandbox | None = None
+
+
+@contextmanager
+def open_target(kind: RunKind, options: CommandOptions) -> Iterator[RunTarget]:
+    """Yield where a run sends. A sandbox is started before, and stopped after.
+
+    Args:
+        kind: A dry run needs no credentials; a rehearsal starts a sandbox.
+        options: Of these, destination and credentials.
+
+    Raises:
+        RefusedError: There are no credentials, or the options contradict each other or the environment.
+    """
+    endpoint = options.endpoint or "import"
+    if kind == "sandbox":
+        from importer.sandbox.server import Sandbox  # noqa: PLC0415
+        from importer.sandbox.settings import SandboxSettings  # noqa: PLC0415 - only a rehearsal needs a server
+
+        with Sandbox(SandboxSettings()) as sandbox:
+            destination = Destination(endpoint, sandbox.url, "sandbox")
+            yield RunTarget(Target(destination, SANDBOX_CREDENTIALS), sandbox)
+        return
+    destination = find_destination(
+        os.environ, endpoint=endpoint, region=options.region, base_url=options.base_url
+    )
+    credentials = None
+    if kind == "real":
+        credentials = find_credentials(os.environ, kind=options.credentials, token_file=options.token_file)
+    yield RunTarget(Target(destination, credentials))

@@ -1,0 +1,107 @@
+"""Where the fields and the properties of an event stand in a record.
+
+Both mappers ask here: `Mapper`, which reads one record after the other, and the plan of the compiled one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import pairwise
+from typing import NamedTuple
+
+from importer.errors import BadValue, MappingError
+from importer.events.mapping import FIELD_CALLED, path_to, well_known
+from importer.model import ColumnType, Field, Reading
+from importer.text import quoted
+
+Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
+"""Paths of keys, and the fields for which each of them holds the value."""
+
+
+class PropertyColumn(NamedTuple):
+    """A column of CSV that becomes a property.
+
+    Attributes:
+        cell: Place of its cell in a record, from 0.
+        name: Name of the property.
+        column: Name of the column.
+        type: Type of its cells.
+    """
+
+    cell: int
+    name: str
+    column: str
+    type: ColumnType
+
+
+def property_columns(reading: Reading) -> tuple[PropertyColumn, ...]:
+    """Return the columns that become properties, sorted by the name of the property.
+
+    Raises:
+        MappingError: Two columns would be one property.
+    """
+    mapped = set(reading.fields.values())
+    planned = []
+    for index, column in enumerate(reading.columns):
+        kind = reading.types.get(column, "string")
+        if column not in mapped and kind != "skip":
+            planned.append(PropertyColumn(index, reading.names.get(column, column), column, kind))
+    planned.sort(key=lambda each: each.name)
+    for one, other in pairwise(planned):
+        if one.name == other.name:
+            raise MappingError(
+                f"the columns {quoted(one.column)} and {quoted(other.column)} would both be the property"
+                f" {quoted(one.name)}",
+                "Give one of them another name in [names], or leave it out: --type COLUMN=skip",
+            )
+    return tuple(planned)
+
+
+class FieldPaths(NamedTuple):
+    """Where the mapped fields stand in an object of JSONL.
+
+    Attributes:
+        outside: Their paths from the object, but for those that lead into its properties.
+        inside: Their paths from the object that the properties column holds.
+    """
+
+    outside: Paths
+    inside: Paths
+
+
+def field_paths(reading: Reading) -> FieldPaths:
+    """Return where the mapped fields stand in the objects of a source of JSONL."""
+    fields_at: dict[tuple[str, ...], tuple[Field, ...]] = {}
+    for field, column in reading.fields.items():
+        path = path_to(column, reading.columns)
+        fields_at[path] = (*fields_at.get(path, ()), field)
+    bag = path_to(reading.fields["properties"], reading.columns) if "properties" in reading.fields else ("",)
+    inside = [path for path in fields_at if len(path) > len(bag) and path[: len(bag)] == bag]
+    return FieldPaths(
+        tuple((path, fields) for path, fields in fields_at.items() if path not in inside),
+        tuple((path[len(bag) :], fields_at[path]) for path in inside),
+    )
+
+
+class LateKeys:
+    """Refuses keys that would have been mapped to a field, had they been in the first records (JSONL)."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._known_keys = {*reading.columns, *reading.types, *reading.names}
+        self._given = {*reading.fields, *(FIELD_CALLED.get(name, name) for name in reading.constants)}
+
+    def check(self, keys: Collection[str]) -> None:
+        """Check the keys of a record that are not mapped.
+
+        Raises:
+            BadValue: One of them has the well-known name of a field that has no column.
+        """
+        if self._known_keys.issuperset(keys):
+            return
+        for key in sorted({*keys} - self._known_keys):
+            field = well_known(key)
+            if field and field not in self._given:
+                raise BadValue(
+                    f"{key}: looks like the {field}, but the first records had no such key;"
+                    f" say --map {field}={key}, or --type {key}=string to keep it as a property"
+                )

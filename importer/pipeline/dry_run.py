@@ -1,0 +1,91 @@
+"""A dry run: in place of delivery, events are judged, compared and counted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable, Sequence
+from types import TracebackType
+from typing import Self, cast
+
+from importer.model import Batch, Collisions, Delivered, Event, Rejection, SourceAudit, Status, Verdict
+from importer.pipeline.job import Job
+from importer.profile.collisions import CollisionAudit
+from importer.profile.summary import SummaryCounter
+
+_VALID = Verdict(Status.VALID)
+_NS_PER_MS = 1_000_000
+
+
+class DryRun:
+    """What a dry run does with the events of a job. Use it as a context: it may have temporary files.
+
+    Attributes:
+        collisions: Events that Mixpanel would take for one another; None if events were not compared to the
+            end of a whole source.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.collisions: Collisions | None = None
+        self._job = job
+        self._from_start = job.options.limit is None and not job.state.records
+        compare = job.options.audit and self._from_start and job.survey.collisions is None
+        self._audit = CollisionAudit(job.results.parent) if compare else None
+        self._counter = None if job.survey.whole else SummaryCounter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._audit is not None:
+            self._audit.close()
+
+    def deliver(
+        self, chunks: Iterable[Sequence[Event | Rejection]], stop: threading.Event
+    ) -> Generator[Delivered, None, None]:
+        """Yield a valid verdict for each event; nothing is sent.
+
+        Raises:
+            StorageError: The temporary files can't be used.
+        """
+        for items in chunks:
+            if stop.is_set():
+                return
+            events = _events_of(items)
+            self._observe(events)
+            yield Delivered(Batch(items, events, ()), [_VALID] * len(events))
+        if self._audit is not None:
+            self.collisions = self._audit.result()
+
+    def _observe(self, events: Sequence[Event]) -> None:
+        if self._counter is not None and events:
+            _, _, names, _, _, times, _, _ = zip(*events, strict=True)
+            self._counter.add_names(names)
+            self._counter.add_instants([time * _NS_PER_MS for time in times])
+        if self._audit is not None:
+            self._audit.add(events)
+
+    def source_audit(self, records: int, notes: int) -> SourceAudit:
+        """Return what a dry run that came to its end knows of the source.
+
+        Args:
+            records: Records in scope.
+            notes: Records with a note.
+        """
+        counter, survey = self._counter, self._job.survey
+        if counter is not None:
+            counter.records = records
+        return SourceAudit(
+            survey.summary if counter is None else counter.summary(),
+            whole=survey.whole or self._from_start,
+            notes=notes,
+            collisions=self.collisions,
+        )
+
+
+def _events_of(items: Sequence[Event | Rejection]) -> Sequence[Event]:
+    """Return the events of a chunk; nearly always these are all its items."""
+    if list(map(type, items)).count(Event) == len(items):
+        return cast("Sequence[Event]", items)
+    return [item for item in items if isinstance(item, Event)]

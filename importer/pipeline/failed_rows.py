@@ -1,0 +1,38 @@
+"""``--failed-rows``: a copy of the records that must be mended, and a mapping file that reads the copy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from importer.events import mapping_file
+from importer.model import Reading, Status
+from importer.pipeline.paths import failed_rows_mapping_path
+from importer.results.selection import select_records
+from importer.source.copy import copy_records
+
+
+def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) -> int:
+    """Copy the rejected and invalid records of a run as they stand in the source.
+
+    Args:
+        path: The copy; the mapping file that freezes the reading goes beside it.
+        source: The source of the run.
+        results: The results of the run.
+        reading: How the source was read.
+
+    Returns:
+        How many records were copied.
+
+    Raises:
+        SourceError: The source can't be read.
+        OSError: The copy can't be written.
+    """
+    choices = select_records(results, {Status.REJECTED, Status.INVALID})
+    with path.open("wb") as out:
+        os.fchmod(out.fileno(), 0o600) if hasattr(os, "fchmod") else None
+        count = copy_records(
+            source, reading.dialect, reading.columns, (choice.row for choice in choices), out
+        )
+    failed_rows_mapping_path(path).write_text(mapping_file.render(reading), "utf-8")
+    return count

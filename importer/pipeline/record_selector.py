@@ -1,0 +1,95 @@
+"""Which records of a source a job is for, and the mapping by which each becomes an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from importer.errors import ResultsError
+from importer.events.mapper import Mapper
+from importer.model import Event, Reading, Record, Rejection, Status
+from importer.results.selection import Choice, Selection, first_attempts
+
+
+class RecordSelector(Protocol):
+    """Selects records of a source and makes their events."""
+
+    def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
+        """Return those of some consecutive records that the job is for."""
+
+    def map(self, chunk: Sequence[Record | Rejection]) -> Sequence[Event | Rejection]:
+        """Return an event or a rejection for each of the last records that `select` returned."""
+
+
+class AllRecords:
+    """Every record, by one reading: what a run is for.
+
+    Args:
+        reading: How the source is read.
+        now: Milliseconds since the epoch.
+    """
+
+    def __init__(self, reading: Reading, now: Callable[[], int]) -> None:
+        self.map = Mapper(reading, now).map
+
+    def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
+        """As in `RecordSelector`."""
+        return chunk
+
+
+class RetrySelector:
+    """The records of a retry.
+
+    A record that failed may have landed, so it must become the very same event as before: it is mapped by the
+    reading of its first attempt. One that was invalid or rejected never landed, so a new reading may cure it.
+
+    Args:
+        selection: The records to retry, in the order of the source.
+        reading: How they are read now.
+        now: Milliseconds since the epoch.
+    """
+
+    def __init__(self, selection: Selection, reading: Reading, now: Callable[[], int]) -> None:
+        self._choices: Iterator[Choice] = iter(selection)
+        self._next = next(self._choices, None)
+        self._selected: list[Choice] = []
+        self._mappers_before = [Mapper(run.manifest.reading, now) for run in selection.runs]
+        self._first_attempts = first_attempts(selection.runs) if len(selection.runs) > 1 else {}
+        self._mapper = Mapper(reading, now)
+
+    def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
+        """As in `RecordSelector`."""
+        selected: list[Record | Rejection] = []
+        self._selected = []
+        for item in chunk:
+            if self._next is None:
+                break
+            if item.row == self._next.row:
+                selected.append(item)
+                self._selected.append(self._next)
+                self._next = next(self._choices, None)
+        return selected
+
+    def map(self, chunk: Sequence[Record | Rejection]) -> Sequence[Event | Rejection]:
+        """As in `RecordSelector`."""
+        # After a resume, the first of the selected records have their outcomes already.
+        choices = self._selected[len(self._selected) - len(chunk) :]
+        return [
+            self._same_event(item, choice) if choice.status is Status.FAILED else self._mapper.map([item])[0]
+            for item, choice in zip(chunk, choices, strict=True)
+        ]
+
+    def _same_event(self, item: Record | Rejection, choice: Choice) -> Event | Rejection:
+        """Return the event as it was sent before.
+
+        Raises:
+            ResultsError: The record makes another event now.
+        """
+        made = self._mappers_before[self._first_attempts.get(choice.row, 0)].map([item])[0]
+        if isinstance(made, Event) and made.insert_id == choice.insert_id:
+            return made
+        raise ResultsError(
+            f"row {item.row:,} (line {item.line:,}) may have landed as {choice.insert_id}, but reading the"
+            " source again does not make that id",
+            "The source or the results were changed. Put them back as they were.",
+        )

@@ -1,0 +1,210 @@
+"""What watches the records of a source as they stream: each observer looks at one thing.
+
+Observers of two parts of a source can be merged. The result is that of one observer over both parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+from importer import speedups
+from importer.errors import BadValue
+from importer.events.fast_mapper import make_fast_times
+from importer.events.mapper import Mapper
+from importer.events.mapping import path_to
+from importer.events.times import ClockChange, NoZone, TimeReader
+from importer.model import Field, Reading, Record, Rejection
+from importer.profile.column_types import TypeInference
+from importer.profile.summary import SummaryCounter
+from importer.profile.unique import UniqueCheck
+
+_values_of: Final = attrgetter("values")
+
+
+class Part:
+    """Consecutive items of a source, as columns: made once, when the first observer asks for them.
+
+    Args:
+        items: Records and rejections: a list, or a `speedups.Block`.
+        has_cells: As `Dialect.has_cells`.
+    """
+
+    def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool) -> None:
+        self.items = items
+        self.block = items if has_cells and speedups.COMPILED and isinstance(items, speedups.Block) else None
+
+    @cached_property
+    def _values(self) -> list[Any]:
+        """The values of the records; rejections are left out."""
+        items = list(self.items)  # a block makes its records anew each time
+        if set(map(type, items)) == {Record}:
+            return list(map(_values_of, items))
+        return [item.values for item in items if type(item) is Record]
+
+    @property
+    def records(self) -> int:
+        """How many items could be read."""
+        return len(self.items) if self.block is not None else len(self._values)
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, ...]]:
+        return list(zip(*self._values, strict=True))
+
+    def column(self, index: int) -> Sequence[str]:
+        """Return the cells of a column. There must be a record."""
+        return self._columns[index] if self.block is None else self.block.column(index)
+
+    def objects(self) -> list[Any]:
+        """Return the objects of the records."""
+        return self._values
+
+
+class Observer(Protocol):
+    """What looks at all records of a source, part by part."""
+
+    def observe(self, part: Part) -> None:
+        """Look at further records."""
+
+
+class TypeObserver:
+    """Infers the types of the columns of a source of cells.
+
+    Attributes:
+        inference: What is known of each column.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.inference = TypeInference(reading.columns, reading.null)
+
+    def observe(self, part: Part) -> None:
+        """As in `Observer`."""
+        if part.records:
+            self.inference.add(part.column, part.block.survey if part.block is not None else None)
+
+
+class SummaryObserver:
+    """Counts events by name and by time.
+
+    Attributes:
+        counter: The counts.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.counter = SummaryCounter()
+        self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
+        self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
+        self._find_events = _finder(reading, "event")
+        self._find_times = _finder(reading, "time")
+
+    def observe(self, part: Part) -> None:
+        """As in `Observer`."""
+        counter = self.counter
+        counter.records += len(part.items)
+        counter.unreadable += len(part.items) - part.records
+        if not part.records:
+            return
+        names = self._find_events(part)
+        if set(map(type, names)) != {str} or not all(names):
+            names = [name for name in names if isinstance(name, str) and name]
+        counter.add_names(names)
+        values = self._find_times(part)
+        if not all(values):
+            values = [value for value in values if value is not None and value != ""]
+        counter.no_time += part.records - len(values)
+        if values:
+            counter.add_instants(self._instants(values))
+
+    def _instants(self, values: Sequence[Any]) -> list[int]:
+        if self._fast_times is None:
+            return list(self._read_each(values))
+        instants = self._fast_times.read(values, self.counter.forms)
+        left = [value for value, instant in zip(values, instants, strict=True) if instant is None]
+        return [instant for instant in instants if instant is not None] + list(self._read_each(left))
+
+    def _read_each(self, values: Sequence[Any]) -> Iterator[int]:
+        """Yield the instants of values, and count why others can't be read."""
+        counter = self.counter
+        for value in values:
+            try:
+                instant = self._times.read(value)
+            except NoZone:
+                counter.no_zone += 1
+            except BadValue as error:
+                counter.no_time += 1
+                counter.clock_changes += isinstance(error, ClockChange)
+            else:
+                counter.forms[self._times.form] += 1
+                yield instant
+
+
+class IdObserver:
+    """Looks whether the ``$insert_id`` of each event is unique, without making the events.
+
+    Args:
+        reading: Maps ``insert_id`` to a column.
+        check: Where ids are added; several observers may share it.
+        now: Milliseconds since the epoch.
+        limit: Most records to look at; None for all.
+
+    Attributes:
+        in_doubt: True if two ids are equal, or a record brings none: all events must be compared.
+    """
+
+    def __init__(
+        self, reading: Reading, check: UniqueCheck, now: Callable[[], int], limit: int | None = None
+    ) -> None:
+        # Where --set gives the id, all events have the same one.
+        self.in_doubt = not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
+        self._check = check
+        self._left = limit
+        self._ids_of = self._ids_of_cells
+        if reading.dialect.has_cells:
+            self._column = reading.columns.index(reading.fields["insert_id"])
+            self._nulls = frozenset({"", *reading.null})
+        else:
+            self._mapper = Mapper(reading, now)
+            self._ids_of = self._ids_of_objects
+
+    def observe(self, part: Part) -> None:
+        """As in `Observer`."""
+        if self.in_doubt or self._left == 0:
+            return
+        if self._left is not None and len(part.items) > self._left:
+            part = Part(part.items[: self._left], has_cells=part.block is not None)
+        if self._left is not None:
+            self._left -= len(part.items)
+        ids = self._ids_of(part)
+        self.in_doubt = ids is None or not self._check.add(ids)
+
+    def _ids_of_cells(self, part: Part) -> Sequence[str] | None:
+        """Return the cells of the column: if these differ, so do the ids. None if one is empty."""
+        cells = part.column(self._column) if part.records else ()
+        return None if any(map(cells.count, self._nulls)) else cells
+
+    def _ids_of_objects(self, part: Part) -> Sequence[str] | None:
+        return self._mapper.insert_ids(part.items)
+
+
+def _finder(reading: Reading, field: Field) -> Callable[[Part], Sequence[Any]]:
+    """Return what finds the values of a field as they stand in the records of a part."""
+    if field in reading.constants:
+        constant = reading.constants[field]
+        return lambda part: [constant] * part.records
+    column = reading.fields.get(field)
+    if column is None:
+        return lambda part: [None] * part.records
+    if reading.dialect.has_cells:
+        index = reading.columns.index(column)
+        return lambda part: part.column(index)
+    path = path_to(column, reading.columns)
+
+    def follow(part: Part) -> Sequence[Any]:
+        values: Sequence[Any] = part.objects()
+        for key in path:
+            values = [value.get(key) if isinstance(value, dict) else None for value in values]
+        return values
+
+    return follow

@@ -1,0 +1,100 @@
+"""What a format is to the rest of the package.
+
+A new format is a module in this folder that defines a `Format`, its line in `registry`, and its name in
+`model.FormatName`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+from importer.model import Dialect, FormatName, Record, Rejection
+from importer.source.oversized import OversizedSink
+
+
+class DialectOptions(TypedDict, total=False):
+    """What was declared of a dialect, in the form that `model.Dialect` holds; the content tells the rest."""
+
+    encoding: str
+    delimiter: str
+    quote: str
+    header: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHead:
+    """The beginning of a source, by which its format and dialect are detected.
+
+    Attributes:
+        path: The file, for its name and for messages.
+        text: The first megabyte, decompressed and decoded, without a byte order mark.
+        compression: As in `model.Dialect`.
+        encoding: What the text was decoded with: as declared, or by the byte order mark, else UTF-8.
+    """
+
+    path: Path
+    text: str
+    compression: str
+    encoding: str
+
+
+class RecordReader(Protocol):
+    """Reads the records of a file in order, once."""
+
+    @property
+    def row(self) -> int:
+        """Number of the last item; 0 or less before the first."""
+
+    def __iter__(self) -> Iterator[Record | Rejection]:
+        """Return the one iterator over the items, the header first if there is one."""
+
+    def chunks(self) -> Iterator[Sequence[Record | Rejection]]:
+        """Yield the items that are left, many at once; those that were read before an error come first.
+
+        Raises:
+            SourceError: The file can't be read on.
+            UnicodeError: The bytes are not in the encoding at all.
+        """
+
+    def read_header(self) -> Sequence[str] | None:
+        """Read the header and return its cells, none if it can't be read; None if the file has no header."""
+
+    def header_bytes(self) -> bytes:
+        """Return the header as it stands in the file, with the byte order mark; empty without a header."""
+
+    def last_size(self) -> int:
+        """Return the size of the last item in characters or bytes; 0 if it was too long to be held."""
+
+    def last_bytes(self) -> bytes:
+        """Return the last item as it stands in the decompressed file; empty if it was too long to be held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that a source can have.
+
+    Attributes:
+        name: As in `model.Dialect`.
+        extensions: The extensions of files that have it, in lower case, with the dot.
+        has_cells: True if a record is a row of text cells, whose types are to be inferred; else it is an
+            object. The same as `model.Dialect.has_cells`.
+        recognizes: Return whether a file is of this format, by its head and by the formats that use the
+            extension of its name.
+        detect: Return the dialect of a file of this format and the names of its columns (none if only its
+            records tell them). What is declared is taken as it is. Raises `SourceError` if the file can't be
+            read in this format; its remedy says how to convert it.
+        open_reader: Return what reads the records of a file: of its decompressed bytes, in a dialect, with
+            these columns. Oversized records are handed on in pieces.
+    """
+
+    name: FormatName
+    extensions: tuple[str, ...]
+    has_cells: bool
+    recognizes: Callable[[SourceHead, AbstractSet[FormatName]], bool]
+    detect: Callable[[SourceHead, DialectOptions], tuple[Dialect, tuple[str, ...]]]
+    open_reader: Callable[[io.BufferedIOBase, Dialect, tuple[str, ...], OversizedSink], RecordReader]

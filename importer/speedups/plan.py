@@ -1,0 +1,142 @@
+"""What `BlockMapper` must know of a source: plain Python, so that it is typed and documented.
+
+A plan is made by `importer.events.fast_mapper`. It holds every rule, number and message that the compiled
+code goes by. Callables are asked where the compiled code can't decide by itself; most of them are asked
+once for each distinct key, name or hour. One that returns None defers the record to the slow path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from importer.model import ColumnType, Field
+
+if TYPE_CHECKING:
+    from importer.speedups.times import Times
+
+KeyMeaning = Literal["property", "reserved", "defer"] | frozenset[Field]
+"""What a key of a JSON object is: a property, a property whose name Mixpanel reserves (so that its record
+gets a note), a reason to defer the record to the slow path, or the value of some fields."""
+
+
+class ColumnPlan(NamedTuple):
+    """A column of CSV that becomes a property.
+
+    Attributes:
+        cell: Place of its cell in a record, from 0.
+        name: Name of the property, UTF-8; one that JSON writes without an escape.
+        type: Type of its cells.
+        encode: Returns the JSON of a cell that the compiled code does not know; None defers the record.
+    """
+
+    cell: int
+    name: bytes
+    type: ColumnType
+    encode: Callable[[str], bytes | None]
+
+
+class ConstantPlan(NamedTuple):
+    """A property that every event gets.
+
+    Attributes:
+        name: As in `ColumnPlan`.
+        json: Its value as JSON.
+    """
+
+    name: bytes
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLayout:
+    """Where fields and properties stand in a record.
+
+    Attributes:
+        cells: The cell of each mapped field, from 0 (CSV); empty for JSONL.
+        columns: The columns that become properties, sorted by name (CSV); empty for JSONL.
+        meaning_outside: What a key of a line means (JSONL).
+        meaning_inside: What a key of the object in the properties column means.
+    """
+
+    cells: Mapping[Field, int]
+    columns: Sequence[ColumnPlan]
+    meaning_outside: Callable[[str], KeyMeaning]
+    meaning_inside: Callable[[str], KeyMeaning]
+
+
+@dataclass(frozen=True, slots=True)
+class EventLimits:
+    """What an event may be without a note or a rejection.
+
+    Attributes:
+        string_characters: Most characters of a string.
+        object_keys: Most keys of an object inside the properties.
+        array_elements: Most elements of an array.
+        nesting: Most objects inside one another.
+        properties: Most properties beside those that every event has.
+        event_bytes: Most bytes of an event as JSON.
+        earliest_ms: Earliest time, in milliseconds since the epoch.
+        refused_ids: Texts that are neither a distinct_id nor an ``$insert_id``.
+        insert_id_bytes: Most bytes of an ``$insert_id``.
+        insert_id_characters: The bytes that an ``$insert_id`` consists of.
+    """
+
+    string_characters: int
+    object_keys: int
+    array_elements: int
+    nesting: int
+    properties: int
+    event_bytes: int
+    earliest_ms: int
+    refused_ids: AbstractSet[str]
+    insert_id_bytes: int
+    insert_id_characters: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MappingPlan:
+    """How the records of a source become events.
+
+    Attributes:
+        layout: Where fields and properties stand in a record.
+        limits: What an event may be.
+        null: Texts that mean "no value" beside the empty cell (CSV).
+        event: Name of every event; None if it is a field of the record.
+        distinct_id: User of every event; None if it is a field of the record.
+        constants: Properties of every event.
+        times: Reads times in the usual forms.
+        read_time: Returns the nanoseconds since the epoch of any other text.
+        read_number_as_time: The same for a number of JSON, given as its text.
+        encode_number: Returns the canonical form of a number that is neither an integer nor a short
+        decimal.
+        encode_event_name: Returns the JSON of an event's name.
+        hash_fact: Returns the ``$insert_id`` of a fact.
+        row_suffix: Returns the end of a fact, from the number of its record; None if rows don't count.
+        note_on_names: Returns the note on the names of an event's properties, empty for none.
+        note_no_user: The note on an event without a user.
+        note_finer_time: The note on a time that is finer than milliseconds.
+        tail: JSON that stands behind the ``$insert_id`` of an event without an ip.
+        tail_with_ip: The same for an event with an ip.
+    """
+
+    layout: RecordLayout
+    limits: EventLimits
+    null: Sequence[str]
+    event: str | None
+    distinct_id: str | None
+    constants: Sequence[ConstantPlan]
+    times: Times
+    read_time: Callable[[str], int | None]
+    read_number_as_time: Callable[[str], int | None]
+    encode_number: Callable[[bytes], bytes | None]
+    encode_event_name: Callable[[str], bytes | None]
+    hash_fact: Callable[[bytes], str]
+    row_suffix: Callable[[int], bytes] | None
+    note_on_names: Callable[[tuple[str, ...]], str]
+    note_no_user: str
+    note_finer_time: str
+    tail: bytes
+    tail_with_ip: bytes

@@ -1,0 +1,122 @@
+"""Only `importer.__main__` touches the process: its streams, environment and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from house import ROOT, imports
+
+from importer.__main__ import stop_on_signals
+from importer.cli.commands.run import run_sources
+from importer.cli.options import (
+    DeliveryOptions,
+    OutputOptions,
+    ReadingOptions,
+    RunScopeOptions,
+)
+
+SOURCE = "event,user_id,time\nHi,u,2024-03-01T00:00:00Z\nHi,v,2024-03-01T00:00:01Z\n"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+IMPORT = """
+import os, signal, sys, threading
+def state():
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    streams = [(id(each), each.encoding, each.errors) for each in (sys.stdin, sys.stdout, sys.stderr)]
+    return handlers, streams, dict(os.environ), threading.active_count(), os.getcwd()
+before = state(), set(sys.modules)
+import importer
+assert state() == before[0], "the process is as it was"
+print(*sorted(set(sys.modules) - before[1]))
+"""
+
+
+def test_importing_the_package_loads_nothing_but_its_version_and_leaves_the_process_alone() -> None:
+    done = subprocess.run([sys.executable, "-S", "-c", IMPORT], capture_output=True, text=True,
+                          check=True, env={**os.environ, "PYTHONPATH": str(ROOT.parent)})  # fmt: skip
+    loaded = done.stdout.split()
+    assert [name for name in loaded if name.startswith("importer")] == ["importer", "importer.version"]
+    assert {name.partition(".")[0] for name in loaded} - {"importer"} <= sys.stdlib_module_names
+
+
+def test_no_module_of_the_command_line_but_the_first_imports_signal() -> None:
+    for name in imports():
+        path = ROOT.parent / (name.replace(".", "/") + ".py")
+        if name.startswith("importer.cli") and path.exists():
+            assert "import signal" not in path.read_text("utf-8"), name
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "events.csv").write_text(SOURCE)
+    return "events.csv"
+
+
+def run_here(source: str, **more: object) -> int:
+    scope, output = RunScopeOptions(sandbox=True), OutputOptions(quiet=True)
+    return run_sources([source], scope, ReadingOptions(), DeliveryOptions(), output, **more)
+
+
+def test_a_command_can_be_called_by_a_program_and_leaves_its_signals_alone(source: str) -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    assert run_here(source) == 0
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_command_can_be_called_in_a_thread(source: str) -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(run_here(source)))
+    thread.start()
+    thread.join(60)
+    assert codes == [0]
+
+
+def test_the_caller_of_a_command_may_stop_it(source: str) -> None:
+    asked: list[bool] = []
+
+    @contextmanager
+    def at_once(quiet: bool) -> Iterator[threading.Event]:
+        asked.append(quiet)
+        stop = threading.Event()
+        stop.set()
+        yield stop
+
+    assert run_here(source, stop_requests=at_once) == 130
+    assert asked == [True]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_first_signal_asks_for_a_stop_and_handlers_are_put_back(
+    number: signal.Signals, quiet: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with stop_on_signals(quiet) as stop:
+        assert not stop.is_set()
+        signal.raise_signal(number)
+        assert stop.is_set()
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+    expected = "\nStopping: waiting for what is on the wire. Once more to leave at once.\n"
+    assert capfd.readouterr().err == ("" if quiet else expected)
+
+
+def test_the_second_signal_ends_the_process_at_once() -> None:
+    script = (
+        "import signal\n"
+        "from importer.__main__ import stop_on_signals\n"
+        "with stop_on_signals(False):\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    print('once', flush=True)\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "    print('twice', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "once\n")

@@ -1,0 +1,124 @@
+"""A damaged manifest, whatever its damage, is an error that names the file, and never another exception."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.cli.app import app
+from importer.errors import ImporterError, ResultsError
+from importer.results.manifest import read_manifest
+from importer.results.paths import manifest_path
+
+BEFORE = Path(__file__).parent.parent / "data" / "written_before"
+OTHERS: list[Any] = [None, True, 7, -1.5, "x", [], [7], {}, {"x": 7}, 10**30, [[]], "\ud800"]
+"""Values of every type of JSON."""
+
+Step = str | int
+Damage = tuple[str, dict[str, Any]]
+
+
+def steps(value: Any, here: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
+    """Yield the way to each value in a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield (*here, key)
+        yield from steps(each, (*here, key))
+
+
+def damaged(document: dict[str, Any]) -> Iterator[Damage]:
+    """Yield copies of a document, each with one value removed or replaced by a value of another type."""
+    for way in steps(document):
+        for other in ["remove", *OTHERS]:
+            made = copy.deepcopy(document)
+            place: Any = made
+            for step in way[:-1]:
+                place = place[step]
+            if other == "remove":
+                del place[way[-1]]
+            elif type(place[way[-1]]) is type(other):
+                continue
+            else:
+                place[way[-1]] = other
+            yield f"{'.'.join(map(str, way))}: {other!r}", made
+
+
+def document_of(name: str) -> dict[str, Any]:
+    """A real manifest, with what a source of more kinds of events would have added."""
+    document = json.loads(manifest_path(BEFORE / name).read_bytes())
+    document["reading"]["names"] = {"price": "amount"}
+    document["reading"]["null"] = ["NULL"]
+    if document["audit"]:
+        document["audit"]["collisions"] = {
+            "events": 6, "identical": 1, "lost": 1, "lost_by_day": 0, "first": [[1, 2]], "first_identical": [[3, 4]]
+        }  # fmt: skip
+    return document
+
+
+def error_of(path: Path) -> str:
+    """Return what is wrong with a manifest; an empty text if it can be read."""
+    try:
+        read_manifest(path)
+    except ResultsError as error:
+        return error.message
+    return ""
+
+
+def run(*words: str) -> None:
+    app(list(words), prog_name="mixpanel-importer", standalone_mode=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for path in BEFORE.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIXPANEL_PROJECT_TOKEN", "token-of-the-crash-tests")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["shop.dry-run.csv", "shop.results.csv", "halted.retry-1.csv", "rehearsal.jsonl"]
+)
+def test_each_value_of_another_type_is_named_or_allowed(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.run.json"
+    refused = 0
+    for what, document in damaged(document_of(name)):
+        path.write_text(json.dumps(document))
+        message = error_of(path)
+        refused += bool(message)
+        assert not message or str(path) in message, what
+    assert refused > 500
+
+
+COMMANDS = {
+    "status": ("shop.results.csv", ("status", "shop.results.csv")),
+    "status of a retry": ("halted.retry-1.csv", ("status", "halted.csv")),
+    "retry": ("shop.results.retry-1.csv", ("retry", "shop.results.retry-1.csv", "--yes")),
+    "run": ("shop.dry-run.csv", ("run", "shop.csv", "--dry-run", "--results", "new.csv")),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), COMMANDS.values(), ids=COMMANDS)
+def test_commands_stop_at_a_damaged_manifest_and_name_it(
+    folder: Path, name: str, words: tuple[str, ...]
+) -> None:
+    path = manifest_path(Path(name))
+    stopped = 0
+    for what, document in islice(damaged(document_of(name)), 0, None, 11):  # of every type of damage some
+        path.write_text(json.dumps(document))
+        if error_of(path):
+            with pytest.raises(ImporterError) as caught:
+                run(*words)
+            assert type(caught.value) is ResultsError, what
+            assert str(path) in caught.value.message, what
+            stopped += 1
+    assert stopped > 50

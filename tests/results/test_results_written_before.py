@@ -1,0 +1,97 @@
+"""Results and manifests of an older importer: they are read, resumed and retried as that importer did."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from crash_helpers import Ended, Importer, Scene, read_results, server, success
+
+BEFORE = Path(__file__).parent.parent / "data" / "written_before"
+THEIR_URL = "http://127.0.0.1:18765"
+STATUS = json.loads((BEFORE / "status.json").read_bytes())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with copies of the files, so that they stay as they are."""
+    for path in BEFORE.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def scene(folder: Path) -> Iterator[Scene]:
+    """The files beside a server, as if they had been sent to that server."""
+    with server(folder) as scene:
+        for path in folder.glob("*.run.json"):
+            path.write_text(path.read_text("ascii").replace(THEIR_URL, scene.url), "ascii")
+        yield scene
+
+
+def run_importer(folder: Path, *words: str) -> Ended:
+    with Importer(folder, words) as importer:
+        return importer.ended()
+
+
+def assert_same_results(folder: Path, name: str) -> None:
+    assert (folder / name).read_bytes() == (BEFORE / "after" / name).read_bytes()
+
+
+def imported_ids(path: Path) -> set[str]:
+    return {line["insert_id"] for line in read_results(path) if success(line)}
+
+
+@pytest.mark.parametrize("name", STATUS)
+def test_the_status_is_the_same(folder: Path, name: str) -> None:
+    ended = run_importer(folder, "status", name, "--json")
+    assert ended.code == STATUS[name]["exit_code"]
+    assert json.loads(ended.data) == STATUS[name]["status"]
+
+
+def test_the_status_changes_no_file(folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run_importer(folder, "status", "killed.jsonl").code == 1
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (["retry", "shop.results.retry-1.csv"], "shop.results.retry-2.csv"),
+        (["retry", "early.csv", "--timezone", "Europe/Berlin"], "early.retry-1.csv"),
+        (["retry", "halted.csv", "--resume"], "halted.retry-1.csv"),
+        (["retry", "flat.results.jsonl"], "flat.results.retry-1.jsonl"),
+        (["run", "flat.jsonl", "--results", "refused.csv", "--resume"], "refused.csv"),
+        (["run", "flat.jsonl", "--results", "killed.jsonl", "--resume"], "killed.jsonl"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_what_was_begun_is_finished_with_the_same_outcomes_and_ids(
+    scene: Scene, words: list[str], written: str
+) -> None:
+    before = imported_ids(BEFORE / written)
+    ended = scene.ended(*words)
+    assert ended.code == (0 if written == "halted.retry-1.csv" else 1), ended.said
+    assert_same_results(scene.folder, written)
+    status = scene.status(written)
+    assert (status.reconciles, status.unattempted) == (True, 0)
+    landed = [properties["$insert_id"] for properties in scene.landed()]
+    assert sorted(landed) == sorted(imported_ids(scene.path(written)) - before)
+
+
+def test_a_rehearsal_is_retried_in_the_sandbox(folder: Path) -> None:
+    ended = run_importer(folder, "retry", "rehearsal.jsonl")
+    assert ended.code == 1, ended.said
+    assert_same_results(folder, "rehearsal.retry-1.jsonl")
+
+
+def test_a_run_takes_its_reading_and_its_findings_from_a_dry_run(scene: Scene) -> None:
+    ended = scene.ended("run", "shop.csv", "--results", "again.csv")
+    assert ended.code == 1, ended.said
+    assert "Dry run      found 6 valid and 2 invalid" in ended.said
+    assert_same_results(scene.folder, "again.csv")

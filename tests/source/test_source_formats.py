@@ -1,0 +1,115 @@
+"""A format is one object: detection, reading and copying ask it, and nothing else knows its name."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from source_helpers import write
+
+from importer.errors import UsageError
+from importer.model import Dialect, FormatName, Record, Rejection
+from importer.source.copy import copy_records
+from importer.source.detect import detect_source
+from importer.source.formats.format import Format, SourceHead
+from importer.source.formats.registry import FORMATS
+from importer.source.line_reader import NOT_PARSED, LineReader
+from importer.source.lines import ByteLines
+from importer.source.oversized import discard
+from importer.source.reader import open_source
+
+
+def test_every_format_name_has_a_format_under_its_own_name():
+    assert sorted(FORMATS) == sorted(get_args(FormatName))
+    assert all(name == each.name for name, each in FORMATS.items())
+
+
+@pytest.mark.parametrize("name", get_args(FormatName))
+def test_registry_and_model_agree_on_which_formats_have_cells(name):
+    assert FORMATS[name].has_cells is Dialect(name).has_cells
+
+
+@pytest.mark.parametrize("name", get_args(FormatName))
+def test_records_are_rows_of_cells_or_objects_as_the_format_says(name):
+    file = io.BytesIO(b'"a"\n{"a":1}\n')
+    reader = FORMATS[name].open_reader(file, Dialect(name, header=False), ("1",), discard)
+    values = [item.values for item in reader if isinstance(item, Record)]
+    assert values
+    assert {type(each) for each in values} == {list if FORMATS[name].has_cells else dict}
+
+
+def test_no_two_formats_use_the_same_extension():
+    extensions = [extension for each in FORMATS.values() for extension in each.extensions]
+    assert len(extensions) == len(set(extensions))
+    assert all(extension.startswith(".") and extension.islower() for extension in extensions)
+
+
+def test_the_format_that_is_asked_last_takes_any_text(tmp_path):
+    *_, last = FORMATS.values()
+    for text in ("", "a", "{", "[", "\0", '{"a":1}'):
+        assert last.recognizes(SourceHead(tmp_path, text, "", "utf-8"), frozenset())
+
+
+class PairReader(LineReader[bytes]):
+    """Lines such as ``key=value``."""
+
+    def parse_block(self, _lines, _size):
+        return NOT_PARSED
+
+    def _read_items(self) -> Iterator[Record | Rejection]:
+        while line := self.source.readline(100):
+            self.row += 1
+            self.line += 1
+            self.lines[:] = [line]
+            key, equals, value = line.decode().strip().partition("=")
+            yield (
+                Record(self.row, self.line, {key: value})
+                if equals
+                else Rejection(self.row, self.line, "no =")
+            )
+
+    def _encode(self, part: bytes) -> bytes:
+        return part
+
+
+PAIRS = Format(
+    name="pairs",  # type: ignore[arg-type]
+    extensions=(".pairs",),
+    has_cells=False,
+    recognizes=lambda head, named: "pairs" in named or head.text.startswith("#pairs"),
+    detect=lambda head, _options: (Dialect("pairs", head.compression), ()),  # type: ignore[arg-type]
+    open_reader=lambda file, _dialect, _columns, oversized: PairReader(ByteLines(file, 100), 0, oversized),
+)
+
+
+@pytest.fixture
+def with_pairs(monkeypatch):
+    others = dict(FORMATS)
+    for name in others:
+        monkeypatch.delitem(FORMATS, name)
+    for name, each in {"pairs": PAIRS, **others}.items():
+        monkeypatch.setitem(FORMATS, name, each)
+
+
+def test_a_format_in_the_registry_is_detected_read_and_copied(with_pairs, tmp_path):
+    path = write(tmp_path, "a=1\nbad\nb=2\n", "events.pairs")
+    found = detect_source(path)
+    assert (found.dialect.format, found.columns) == ("pairs", ("a", "b"))
+    assert found.sample == (Record(1, 1, {"a": "1"}), Record(3, 3, {"b": "2"}))
+    with open_source(path, found.dialect, found.columns) as source:
+        assert [len(chunk) for chunk in source.chunks()] == [3]
+        assert source.position() == source.size
+    out = io.BytesIO()
+    assert copy_records(path, found.dialect, found.columns, [2, 3], out) == 2
+    assert out.getvalue() == b"bad\nb=2\n"
+    assert detect_source(write(tmp_path, "#pairs\n", "x")).dialect.format == "pairs"
+    assert detect_source(write(tmp_path, "a=1\n", "x")).dialect.format == "csv"
+
+
+def test_a_format_that_is_not_in_the_registry_is_refused(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        detect_source(write(tmp_path, "a\n"), format="pairs")
+    assert caught.value.message == "'pairs' is no format."
+    assert caught.value.remedy == "Formats are csv and jsonl."
