@@ -46,7 +46,8 @@ class Importer:
 
     def __init__(self, folder: Path, words: Sequence[str], *, file_limit: int | None = None) -> None:
         self._said, self._data = folder / "stderr.txt", folder / "stdout.txt"
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("MIXPANEL_")}
+        own = ("MIXPANEL_",) if file_limit is None else ("MIXPANEL_", "COVERAGE_")  # coverage is a file, too
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         with self._said.open("wb") as said, self._data.open("wb") as data:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "importer", *words],

@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import waiting
 
-TIMEOUT = 60.0
+TIMEOUT = 180.0
 """Seconds after which a test fails because something has not happened."""
 wait_until = partial(waiting.wait_until, patience=TIMEOUT)
 

@@ -138,7 +138,7 @@ any_manifest = st.builds(
 
 
 @given(any_manifest)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 def test_a_manifest_is_read_back_exactly(tmp_path, written):
     path = tmp_path / "r.csv.run.json"
     write_manifest(path, written)

@@ -133,7 +133,11 @@ def test_what_a_narrow_retry_passed_over_still_stands(first):
 
 
 @given(st.lists(st.sampled_from([I, R, X, F]), max_size=12), st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=15,
+    deadline=None,
+)
 def test_any_chain_of_retries_adds_up(tmp_path_factory, statuses, data):
     folder = tmp_path_factory.mktemp("chain")
     path = write_results(folder / "r.csv", outcomes(statuses))
