@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -291,14 +292,20 @@ def test_a_lock_that_a_killed_run_left_locks_nothing(tmp_path: Path):
 # ── before anything is sent ──────────────────────────────────────────────────────────────────────
 
 
+def open_files(process: int) -> set[Path]:
+    """The files that a process has open, as far as none is closed while they are listed."""
+    found = set()
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(descriptor.readlink())
+    return found
+
+
 def test_killed_while_every_value_is_looked_at(tmp_path: Path):
     with server(tmp_path) as scene:
         source = write_source(scene.path("events.csv"), 400_000)
         with scene.start("run", "events.csv", "--limit", str(ROWS)) as importer:
-            descriptors = Path(f"/proc/{importer.process.pid}/fd")
-            wait_until(
-                lambda: any(each.resolve() == source for each in descriptors.iterdir()), "the source is open"
-            )
+            wait_until(lambda: source in open_files(importer.process.pid), "the source is open")
             importer.kill()
         assert {path.name for path in tmp_path.iterdir()} == {"events.csv", "stderr.txt", "stdout.txt"}
         assert scene.requests() == 0

@@ -48,19 +48,22 @@ any_field = st.sampled_from(["event", "distinct_id", "time", "ip", "insert_id", 
 any_type = st.sampled_from(["string", "integer", "number", "boolean", "json", "time", "skip"])
 any_count = st.integers(0, 2**40)
 
+any_path = st.text(st.characters(exclude_categories=(), exclude_characters="\0"), min_size=1, max_size=12)
+COLUMNS_OF_ALL = ("event", "", "a b", "\udcff", "\0", "time")
+
 any_dialect = st.builds(
     Dialect,
     format=st.sampled_from(["csv", "jsonl"]),
     compression=any_text,
     encoding=any_text,
-    delimiter=any_text,
+    delimiter=st.characters(exclude_categories=()),
     header=st.booleans(),
 )
 any_reading = st.builds(
     Reading,
     dialect=any_dialect,
-    columns=st.lists(any_text, max_size=3).map(tuple),
-    fields=st.dictionaries(any_field, any_text),
+    columns=st.just(COLUMNS_OF_ALL),
+    fields=st.dictionaries(any_field, st.sampled_from(COLUMNS_OF_ALL)),
     names=st.dictionaries(any_text, any_text, max_size=3),
     types=st.dictionaries(any_text, any_type, max_size=3),
     constants=st.dictionaries(any_text, any_json, max_size=3),
@@ -110,7 +113,7 @@ PAIR = {**encode(NO_COLLISIONS), "first": [[1]]}
 any_manifest = st.builds(
     Manifest,
     kind=st.sampled_from(["real", "dry-run", "sandbox"]),
-    source=any_text,
+    source=any_path,
     fingerprint=st.builds(Fingerprint, size=any_count, mtime_ns=st.integers(), digest=any_text),
     reading=any_reading,
     endpoint=st.sampled_from(["import", "track"]),
@@ -124,10 +127,10 @@ any_manifest = st.builds(
     settings=any_settings,
     limit=st.none() | any_count,
     ended=st.none() | any_text,
-    parent=st.none() | any_text,
+    parent=st.none() | any_path,
     statuses=st.none() | st.lists(st.sampled_from(Status), max_size=3).map(tuple),
     error_contains=st.none() | any_text,
-    retried_by=st.none() | any_text,
+    retried_by=st.none() | any_path,
     scope=st.none() | any_count,
     counts=st.builds(Counts, *[any_count] * 6),
     unattempted=st.none() | any_count,

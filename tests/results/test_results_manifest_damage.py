@@ -122,3 +122,33 @@ def test_commands_stop_at_a_damaged_manifest_and_name_it(
             assert str(path) in caught.value.message, what
             stopped += 1
     assert stopped > 50
+
+
+SENSELESS = {
+    "a field from no column": (("reading", "fields", "event"), "none"),
+    "no source": (("source",), ""),
+    "a NUL in the source": (("source",), "a\0b.csv"),
+    "a retry without a name": (("retried_by",), ""),
+    "a retry with too long a name": (("retried_by",), "x" * 5_000),
+    "a NUL in the parent": (("parent",), "a\0b"),
+    "no delimiter": (("reading", "dialect", "delimiter"), ""),
+    "two quotes": (("reading", "dialect", "quote"), "''"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(("way", "value"), SENSELESS.values(), ids=SENSELESS)
+def test_values_of_the_right_type_that_make_no_sense_are_named(
+    folder: Path, name: str, words: tuple[str, ...], way: tuple[str, ...], value: str
+) -> None:
+    path = manifest_path(Path(name))
+    document = json.loads(path.read_bytes())
+    place = document
+    for step in way[:-1]:
+        place = place[step]
+    place[way[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ResultsError) as caught:
+        run(*words)
+    assert str(path) in caught.value.message
+    assert ".".join(way) in caught.value.message
