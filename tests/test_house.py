@@ -45,7 +45,6 @@ FORBIDDEN_MODULE_NAMES = {
 REPLACED_IN_TESTS = {
     "test_cli_console.py": '"sys.stdin"',  # what a person types is read from there
     "test_sandbox_server.py": 'server, "_GRACE_SECONDS"',  # so that a stop that waits for it is seen
-    "test_source_formats.py": "FORMATS",  # the registry, to which the test adds a format of its own
     "test_speedups_block.py": 'LateKeys, "check"',  # a mistake in Python code, which no input can make
 }
 """The only objects that a test may change: everything else is handed in."""

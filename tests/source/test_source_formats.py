@@ -85,12 +85,14 @@ PAIRS = Format(
 
 
 @pytest.fixture
-def with_pairs(monkeypatch):
+def with_pairs():
+    """The registry with one more format. Its order counts, so it is restored as a whole."""
     others = dict(FORMATS)
-    for name in others:
-        monkeypatch.delitem(FORMATS, name)
-    for name, each in {"pairs": PAIRS, **others}.items():
-        monkeypatch.setitem(FORMATS, name, each)
+    FORMATS.clear()
+    FORMATS.update({"pairs": PAIRS, **others})
+    yield
+    FORMATS.clear()
+    FORMATS.update(others)
 
 
 def test_a_format_in_the_registry_is_detected_read_and_copied(with_pairs, tmp_path):
