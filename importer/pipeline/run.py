@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from importer.delivery.batches import make_batches
-from importer.delivery.engine import deliver
-from importer.errors import ImporterError, Interrupted, ReconciliationError, ResultsError, TooManyErrors
-from importer.model import Delivered, Event, Record, Rejection
+from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunReport, now_iso
-from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
-from importer.progress import Progress, stage
-from importer.results.buffer import OutcomeBuffer
+from importer.pipeline.transfer import Transfer
+from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.differences import check_overwrite
 from importer.results.lock import Lock
@@ -27,7 +23,6 @@ from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
-from importer.source.reader import Source, open_source
 
 
 def run_job(
@@ -61,140 +56,23 @@ def run_job(
         if job.parent is not None:
             _link(job.parent, job.results)
         dry_run = stack.enter_context(DryRun(job)) if job.manifest.kind == "dry-run" else None
-        tally = _Tally()
         error: ImporterError | None = None
         with _open_writer(job) as results:
+            transfer = Transfer(job, results, dry_run, progress, stop, now)
             try:
-                _transfer(job, results, tally, dry_run, progress, stop, now)
+                transfer.run()
             except ImporterError as stopped:
                 error = stopped
         state = results.state
         state_on_disk = state if matches_disk(job.results, state) else None
-        error = error or _verify(job, tally, state.counts, state_on_disk)
-        manifest = _final_manifest(job, tally, state.counts, error)
-        if dry_run is not None and tally.finished and error is None:
-            manifest = replace(manifest, audit=dry_run.source_audit(tally.records, tally.notes))
+        error = error or _verify(job, transfer, state.counts, state_on_disk)
+        manifest = _final_manifest(job, transfer, state.counts, error)
+        if dry_run is not None and transfer.finished and error is None:
+            manifest = replace(manifest, audit=dry_run.source_audit(transfer.records, transfer.notes))
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
-    return RunReport(job, manifest, error, seconds, tally.notes, state_on_disk, collisions)
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Counts of what was read from the source.
-
-    Attributes:
-        records: Records in scope, those of a resumed run's first part included.
-        finished: The source was read to the end of the scope.
-        notes: Records with a note.
-    """
-
-    records: int = 0
-    finished: bool = False
-    notes: int = 0
-
-
-def _transfer(
-    job: Job, results: ResultsWriter, tally: _Tally, dry_run: DryRun | None, progress: Progress,
-    stop: threading.Event, now: Callable[[], int],
-) -> None:  # fmt: skip
-    """Read every record in scope, deliver its event, and write its line of the results."""
-    reading = job.manifest.reading
-    title = "Importing" if dry_run is None else "Checking"
-    with (
-        open_source(job.path, reading.dialect, reading.columns) as source,
-        stage(progress, title, source.size),
-    ):
-        buffer = OutcomeBuffer(
-            results, lambda: progress.update(source.position(), results.rows, results.unsuccessful)
-        )
-        selector: RecordSelector = (
-            AllRecords(reading, now) if job.selection is None else RetrySelector(job.selection, reading, now)
-        )
-        chunks = map(selector.map, _records_in_scope(source, job, selector, tally))
-        delivered = (
-            _deliver(job, chunks, buffer, results, progress, stop, now)
-            if dry_run is None
-            else dry_run.deliver(chunks, stop)
-        )
-        try:
-            with closing(delivered):
-                for batch in delivered:
-                    buffer.add(batch)
-                    _check_max_errors(job, buffer.unsuccessful, buffer.rows)
-        finally:
-            buffer.flush()
-            tally.notes = buffer.notes
-        if stop.is_set() and not (tally.finished and results.rows == tally.records):
-            raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
-        _check_max_errors(job, results.unsuccessful, results.rows, at_end=True)
-
-
-def _deliver(
-    job: Job, chunks: Iterable[Sequence[Event | Rejection]], buffer: OutcomeBuffer, results: ResultsWriter,
-    progress: Progress, stop: threading.Event, now: Callable[[], int],
-) -> Generator[Delivered, None, None]:  # fmt: skip
-    """Send the events of a job to its destination, and yield the batches with their verdicts."""
-
-    def write_before_waiting() -> None:
-        buffer.flush()
-        results.tick()
-
-    credentials, settings = job.target.credentials, job.options.delivery
-    assert credentials is not None, "only a dry run has no credentials"
-    return deliver(
-        make_batches(chunks, settings.batch_size, settings.batch_bytes),
-        job.target.destination,
-        credentials,
-        settings,
-        stop=stop,
-        progress=progress,
-        idle=write_before_waiting,
-        now=now,
-    )
-
-
-# ── from the source ──────────────────────────────────────────────────────────────────────────────
-
-
-def _records_in_scope(
-    source: Source, job: Job, selector: RecordSelector, tally: _Tally
-) -> Iterator[Sequence[Record | Rejection]]:
-    """Yield the records that the job is for and that have no outcome yet, in chunks."""
-    limit, done = job.options.limit, job.state.records
-    for chunk in source.chunks():
-        part = selector.select(chunk)
-        if limit is not None:
-            part = part[: max(0, limit - tally.records)]
-        before = tally.records
-        tally.records += len(part)
-        left = part[max(0, done - before) :]
-        if before < done <= tally.records:
-            _check_last_row(job, part[done - before - 1].row)
-        if left:
-            yield left
-        if tally.records == limit:
-            break
-    if tally.records < done:
-        raise ResultsError(
-            f"{job.results} has {done:,} outcomes, but only {tally.records:,} records are in scope",
-            "Begin anew with another --results.",
-        )
-    tally.finished = True
-
-
-def _check_last_row(job: Job, row: int) -> None:
-    """Stop unless the last outcome of the results is of this row, as the source has it."""
-    if row != job.state.last_row:
-        raise ResultsError(
-            f"{job.results} ends with row {job.state.last_row:,}, but outcome {job.state.records:,} of this"
-            f" source is row {row:,}",
-            "The results are not of this source. Begin anew with another --results.",
-        )
-
-
-# ── to the results ───────────────────────────────────────────────────────────────────────────────
+    return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions)
 
 
 def _check_state(job: Job) -> ResultsState:
@@ -221,15 +99,6 @@ def _open_writer(job: Job) -> ResultsWriter:
     return ResultsWriter.create(job.results, overwrite=job.options.overwrite)
 
 
-def _check_max_errors(job: Job, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
-    max_errors = job.options.max_errors
-    if max_errors is not None and max_errors.reached(unsuccessful, total, at_end=at_end):
-        raise TooManyErrors(
-            f"{unsuccessful:,} of {total:,} records were not taken: more than --max-errors allows",
-            "The error column of the results says why.",
-        )
-
-
 def _link(parent: Path, child: Path) -> None:
     """Write into the manifest of a run which retry it has, so that nobody retries it twice."""
     with Lock(parent):
@@ -245,7 +114,7 @@ def _link(parent: Path, child: Path) -> None:
             write_manifest(manifest_path(parent), replace(manifest, retried_by=link))
 
 
-def _verify(job: Job, tally: _Tally, counts: Counts, state: ResultsState | None) -> ImporterError | None:
+def _verify(job: Job, transfer: Transfer, counts: Counts, state: ResultsState | None) -> ImporterError | None:
     """Return the error of a finished run whose counts, file or source don't agree; None if they do."""
     if state is None:
         return ReconciliationError(
@@ -253,9 +122,9 @@ def _verify(job: Job, tally: _Tally, counts: Counts, state: ResultsState | None)
             "Let nothing else write to it, and see that the disk is sound. Then begin anew with another"
             " --results: nothing is doubled.",
         )
-    if tally.records != counts.total:
+    if transfer.records != counts.total:
         return ReconciliationError(
-            f"{tally.records:,} records were read, but {counts.total:,} have an outcome",
+            f"{transfer.records:,} records were read, but {counts.total:,} have an outcome",
             f"Please report this, with {manifest_path(job.results)}.",
         )
     if not is_unchanged(job.path, job.manifest.fingerprint):
@@ -266,9 +135,9 @@ def _verify(job: Job, tally: _Tally, counts: Counts, state: ResultsState | None)
     return None
 
 
-def _final_manifest(job: Job, tally: _Tally, counts: Counts, error: ImporterError | None) -> Manifest:
+def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: ImporterError | None) -> Manifest:
     """Return the manifest of a run that has ended."""
-    scope = tally.records if tally.finished else job.records
+    scope = transfer.records if transfer.finished else job.records
     stopped_before_end = error is not None and scope is not None and scope > counts.total
     return replace(
         job.manifest,

@@ -79,7 +79,7 @@ class TypeObserver:
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         if chunk.records:
-            self.inference.add(chunk.column, chunk.block.survey if chunk.block is not None else None)
+            self.inference.add(chunk.column, chunk.block.count_column if chunk.block is not None else None)
 
 
 class SummaryObserver:

@@ -89,7 +89,7 @@ cdef class Block:
         return [self.text(self.spans + n * self.width + cell) for n in range(self.count)]
 
 
-    def survey(self, int cell):
+    def count_column(self, int cell):
         """Return how many cells of a column are filled (CSV), and the type that all of them surely have.
 
         The type is ``integer``, ``number`` (an integer or a decimal, as JSON writes them), or empty if it is

@@ -89,7 +89,7 @@ def test_the_cells_of_a_column_are_those_of_the_records():
         with pytest.raises(IndexError):
             block().column(cell)
         with pytest.raises(IndexError):
-            block().survey(cell)
+            block().count_column(cell)
 
 
 def test_lines_are_read_when_they_are_asked_for():
@@ -180,9 +180,9 @@ def test_a_block_ends_wherever_its_data_does(end, size):
 # ── what all cells of a column are ───────────────────────────────────────────────────────────────
 
 
-def survey_of(texts: Sequence[str]) -> tuple[int, str]:
+def counted_column(texts: Sequence[str]) -> tuple[int, str]:
     (found,) = blocks_of(csv_file([[text, "x", "x", "x"] for text in texts]), CSV)
-    return found.survey(0)
+    return found.count_column(0)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +205,14 @@ def survey_of(texts: Sequence[str]) -> tuple[int, str]:
         (["x", "1", "1"], (3, "")),
     ],
 )
-def test_a_survey_finds_the_type_of_a_column(texts, expected):
-    assert survey_of(texts) == expected
+def test_a_count_of_a_column_finds_the_type_of_a_column(texts, expected):
+    assert counted_column(texts) == expected
 
 
-def test_a_survey_agrees_with_type_inference():
+def test_a_count_of_a_column_agrees_with_type_inference():
     for text in NUMBERS:
         if "\x00" not in text and text:
-            _, kind = survey_of([text])
+            _, kind = counted_column([text])
             scan = TypeInference(("a",))
             scan.add(lambda _, text=text: [text])  # type: ignore[misc]
             assert kind in ("", scan.profiles()[0].type), text
@@ -229,14 +229,14 @@ columns = st.lists(
 
 @given(columns, st.sampled_from([(), ("NULL",), ("1",)]))
 @settings(deadline=None, max_examples=150)
-def test_types_are_the_same_with_and_without_surveys(parts, null):
-    with_survey, without = TypeInference(("a",), null), TypeInference(("a",), null)
+def test_types_are_the_same_with_and_without_counts(parts, null):
+    with_counts, without = TypeInference(("a",), null), TypeInference(("a",), null)
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
-            with_survey.add(found.column, found.survey)
+            with_counts.add(found.column, found.count_column)
             without.add(found.column)
-    assert with_survey.profiles() == without.profiles()
+    assert with_counts.profiles() == without.profiles()
 
 
 # ── ids ──────────────────────────────────────────────────────────────────────────────────────────

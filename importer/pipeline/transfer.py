@@ -1,0 +1,165 @@
+"""The transfer of a job: every record in scope is read, delivered, and gets its line of the results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+
+from importer.delivery.batches import make_batches
+from importer.delivery.engine import deliver
+from importer.errors import Interrupted, ResultsError, TooManyErrors
+from importer.model import Delivered, Event, Record, Rejection
+from importer.pipeline.dry_run import DryRun
+from importer.pipeline.job import Job
+from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
+from importer.progress import Progress, stage
+from importer.results.buffer import OutcomeBuffer
+from importer.results.writer import ResultsWriter
+from importer.source.reader import Source, open_source
+
+
+class Transfer:
+    """Brings the records of a job from its source to its results.
+
+    Args:
+        job: The job.
+        results: Where outcomes are written.
+        dry_run: What takes the place of delivery; None if events are sent.
+        progress: Where the progress is reported.
+        stop: Set it to end the transfer in good order.
+        now: Milliseconds since the epoch.
+
+    Attributes:
+        records: Records in scope that were read, those of a resumed run's first part included.
+        finished: The source was read to the end of the scope.
+        notes: Records with a note that were written.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        results: ResultsWriter,
+        dry_run: DryRun | None,
+        progress: Progress,
+        stop: threading.Event,
+        now: Callable[[], int],
+    ) -> None:
+        self.records = 0
+        self.finished = False
+        self.notes = 0
+        self._job, self._results, self._dry_run = job, results, dry_run
+        self._progress, self._stop, self._now = progress, stop, now
+
+    def run(self) -> None:
+        """Transfer all records, up to the end of the scope, a stop, or an error.
+
+        Raises:
+            ImporterError: What stopped the transfer. Every outcome that is known is written by then.
+        """
+        job, results = self._job, self._results
+        reading = job.manifest.reading
+        title = "Importing" if self._dry_run is None else "Checking"
+        with (
+            open_source(job.path, reading.dialect, reading.columns) as source,
+            stage(self._progress, title, source.size),
+        ):
+            buffer = OutcomeBuffer(
+                results, lambda: self._progress.update(source.position(), results.rows, results.unsuccessful)
+            )
+            try:
+                with closing(self._delivered(self._mapped(source), buffer)) as delivered:
+                    for batch in delivered:
+                        buffer.add(batch)
+                        self._check_max_errors(buffer.unsuccessful, buffer.rows)
+            finally:
+                buffer.flush()
+                self.notes = buffer.notes
+            if self._stop.is_set() and not (self.finished and results.rows == self.records):
+                raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
+            self._check_max_errors(results.unsuccessful, results.rows, at_end=True)
+
+    # ── from the source ──────────────────────────────────────────────────────────────────────────
+
+    def _mapped(self, source: Source) -> Iterator[Sequence[Event | Rejection]]:
+        """Return an event or a rejection for each record that has no outcome yet, in chunks."""
+        job, reading = self._job, self._job.manifest.reading
+        selector: RecordSelector = (
+            AllRecords(reading, self._now)
+            if job.selection is None
+            else RetrySelector(job.selection, reading, self._now)
+        )
+        return map(selector.map, self._records_in_scope(source, selector))
+
+    def _records_in_scope(
+        self, source: Source, selector: RecordSelector
+    ) -> Iterator[Sequence[Record | Rejection]]:
+        """Yield the records that the job is for and that have no outcome yet, in chunks.
+
+        Raises:
+            ResultsError: The results hold outcomes that can't be those of this source.
+        """
+        limit, done = self._job.options.limit, self._job.state.records
+        for chunk in source.chunks():
+            part = selector.select(chunk)
+            if limit is not None:
+                part = part[: max(0, limit - self.records)]
+            before = self.records
+            self.records += len(part)
+            if before < done <= self.records:
+                self._check_last_row(part[done - before - 1].row)
+            left = part[max(0, done - before) :]
+            if left:
+                yield left
+            if self.records == limit:
+                break
+        if self.records < done:
+            raise ResultsError(
+                f"{self._job.results} has {done:,} outcomes, but only {self.records:,} records are in scope",
+                "Begin anew with another --results.",
+            )
+        self.finished = True
+
+    def _check_last_row(self, row: int) -> None:
+        """Stop unless the last outcome of the results is of this row, as the source has it."""
+        state = self._job.state
+        if row != state.last_row:
+            raise ResultsError(
+                f"{self._job.results} ends with row {state.last_row:,}, but outcome {state.records:,} of this"
+                f" source is row {row:,}",
+                "The results are not of this source. Begin anew with another --results.",
+            )
+
+    # ── to the results ───────────────────────────────────────────────────────────────────────────
+
+    def _delivered(
+        self, chunks: Iterable[Sequence[Event | Rejection]], buffer: OutcomeBuffer
+    ) -> Generator[Delivered, None, None]:
+        """Return the batches of a job with their verdicts: those of a dry run, or those of the server."""
+        if self._dry_run is not None:
+            return self._dry_run.deliver(chunks, self._stop)
+
+        def write_before_waiting() -> None:
+            buffer.flush()
+            self._results.tick()
+
+        job, settings = self._job, self._job.options.delivery
+        assert job.target.credentials is not None, "only a dry run has no credentials"
+        return deliver(
+            make_batches(chunks, settings.batch_size, settings.batch_bytes),
+            job.target.destination,
+            job.target.credentials,
+            settings,
+            stop=self._stop,
+            progress=self._progress,
+            idle=write_before_waiting,
+            now=self._now,
+        )
+
+    def _check_max_errors(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
+        max_errors = self._job.options.max_errors
+        if max_errors is not None and max_errors.reached(unsuccessful, total, at_end=at_end):
+            raise TooManyErrors(
+                f"{unsuccessful:,} of {total:,} records were not taken: more than --max-errors allows",
+                "The error column of the results says why.",
+            )
