@@ -27,6 +27,7 @@ from importer.model import (
 )
 from importer.results.codec import DecodeError, decode, encode
 from importer.results.counts import Counts
+from importer.results.manifest_check import find_fault
 from importer.results.paths import manifest_path
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 from importer.text import quoted
@@ -35,7 +36,6 @@ VERSION = 1
 """Goes up when a manifest of an older importer would be read wrongly."""
 
 _VERSION_KEY = "manifest_version"
-_MAX_PATH = 4_096  # characters; no system opens a longer one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,30 +174,9 @@ def read_manifest(path: Path) -> Manifest:
         manifest = decode(Manifest, document)
     except DecodeError as error:
         raise _unusable(path, str(error)) from error
-    if fault := _fault(manifest):
+    if fault := find_fault(manifest):
         raise _unusable(path, fault)
     return manifest
-
-
-def _fault(manifest: Manifest) -> str:
-    """Return what values of the right types can't mean together; empty if all is well."""
-    for name in ("source", "parent", "retried_by"):
-        value = getattr(manifest, name)
-        if value is not None and (not value or "\0" in value or len(value) > _MAX_PATH):
-            return f"{name} is {quoted(value)}, expected a path"
-    reading = manifest.reading
-    if not reading.dialect.has_cells:
-        return ""
-    for field_name, column in reading.fields.items():
-        if column not in reading.columns:
-            return f"reading.fields.{field_name} is {quoted(column)}, which is none of its columns"
-    for name, value, sizes in (
-        ("delimiter", reading.dialect.delimiter, {1}),
-        ("quote", reading.dialect.quote, {0, 1}),
-    ):
-        if len(value) not in sizes:
-            return f"reading.dialect.{name} is {quoted(value)}, expected one character"
-    return ""
 
 
 def _unusable(path: Path, why: str) -> ResultsError:

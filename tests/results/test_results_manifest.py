@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -54,8 +55,8 @@ COLUMNS_OF_ALL = ("event", "", "a b", "\udcff", "\0", "time")
 any_dialect = st.builds(
     Dialect,
     format=st.sampled_from(["csv", "jsonl"]),
-    compression=any_text,
-    encoding=any_text,
+    compression=st.sampled_from(["", "gzip", "zstd", "bz2", "xz"]),
+    encoding=st.sampled_from(["utf-8", "cp1252"]),
     delimiter=st.characters(exclude_categories=()),
     header=st.booleans(),
 )
@@ -67,7 +68,7 @@ any_reading = st.builds(
     names=st.dictionaries(any_text, any_text, max_size=3),
     types=st.dictionaries(any_text, any_type, max_size=3),
     constants=st.dictionaries(any_text, any_json, max_size=3),
-    timezone=any_text,
+    timezone=st.sampled_from(["", "Europe/Berlin"]),
     time_format=any_text,
     local_epochs=st.booleans(),
     missing_time=st.none() | st.integers(),
@@ -86,12 +87,20 @@ any_settings = st.builds(
     retry_wait=st.floats(0, 100),
     timeout=st.floats(0, 100),
 )
-any_instant = st.integers(-(2**62), 2**62)
+any_instant = st.integers(-62_135_596_800 * 10**9, 253_402_300_800 * 10**9)
+
+
+def summary_of(instants, **counts):
+    """A summary of some moments, in nanoseconds since the epoch."""
+    first, last = (min(instants), max(instants)) if instants else (None, None)
+    return ProfileSummary(first=first, last=last, quarters=dict(Counter(instants)), **counts)
+
+
 any_pairs = st.lists(st.tuples(any_count, any_count), max_size=3).map(tuple)
 any_audit = st.builds(
     SourceAudit,
     facts=st.builds(
-        ProfileSummary,
+        summary_of,
         records=any_count,
         unreadable=any_count,
         other_names=any_count,
@@ -100,9 +109,7 @@ any_audit = st.builds(
         clock_changes=any_count,
         names=st.dictionaries(any_text, any_count, max_size=3),
         forms=st.dictionaries(any_text, any_count, max_size=3),
-        first=st.none() | any_instant,
-        last=st.none() | any_instant,
-        quarters=st.dictionaries(any_instant, any_count, max_size=3),
+        instants=st.lists(any_instant, max_size=3),
     ),
     whole=st.booleans(),
     notes=st.none() | any_count,
@@ -117,7 +124,7 @@ any_manifest = st.builds(
     fingerprint=st.builds(Fingerprint, size=any_count, mtime_ns=st.integers(), digest=any_text),
     reading=any_reading,
     endpoint=st.sampled_from(["import", "track"]),
-    base_url=any_text,
+    base_url=any_text.map("https://{}".format),
     importer_version=any_text,
     started=any_text,
     project_id=any_text,

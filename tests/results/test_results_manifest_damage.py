@@ -6,11 +6,13 @@ import copy
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from importer.cli.app import app
 from importer.errors import ImporterError, ResultsError
@@ -99,6 +101,23 @@ def test_each_value_of_another_type_is_named_or_allowed(tmp_path: Path, name: st
     assert refused > 500
 
 
+SAME_TYPE: list[Any] = [-5, 10**30, "", "x", "a\0b", {}, []]
+"""Values that may stand where a value of the same type stands, and make no sense there."""
+
+
+def edited(document: dict[str, Any]) -> Iterator[Damage]:
+    """Yield copies of a document, each with one value replaced by another of its type."""
+    for way in steps(document):
+        for other in SAME_TYPE:
+            made = copy.deepcopy(document)
+            place: Any = made
+            for step in way[:-1]:
+                place = place[step]
+            if type(place[way[-1]]) is type(other):
+                place[way[-1]] = other
+                yield f"{'.'.join(map(str, way))}: {other!r}", made
+
+
 COMMANDS = {
     "status": ("shop.results.csv", ("status", "shop.results.csv")),
     "status of a retry": ("halted.retry-1.csv", ("status", "halted.csv")),
@@ -124,6 +143,25 @@ def test_commands_stop_at_a_damaged_manifest_and_name_it(
     assert stopped > 50
 
 
+READERS = {
+    "status": ("shop.results.csv", ("status", "shop.results.csv")),
+    "run": ("shop.dry-run.csv", ("run", "shop.csv", "--dry-run", "--results", "new.csv", "--overwrite")),
+    "resume": ("killed.jsonl", ("run", "shop.csv", "--results", "killed.jsonl", "--resume", "--dry-run")),
+    "retry": ("shop.results.retry-1.csv", ("retry", "shop.results.retry-1.csv")),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), READERS.values(), ids=READERS)
+def test_no_edited_manifest_ends_a_command_in_a_traceback(
+    folder: Path, name: str, words: tuple[str, ...]
+) -> None:
+    path = manifest_path(Path(name))
+    for _, document in edited(document_of(name)):
+        path.write_text(json.dumps(document))
+        with suppress(ImporterError, SystemExit, typer.Exit):
+            run(*words)  # what is no error of the importer fails the test; nothing is sent without --yes
+
+
 SENSELESS = {
     "a field from no column": (("reading", "fields", "event"), "none"),
     "no source": (("source",), ""),
@@ -133,13 +171,19 @@ SENSELESS = {
     "a NUL in the parent": (("parent",), "a\0b"),
     "no delimiter": (("reading", "dialect", "delimiter"), ""),
     "two quotes": (("reading", "dialect", "quote"), "''"),
+    "no known compression": (("reading", "dialect", "compression"), "arj"),
+    "no known encoding": (("reading", "dialect", "encoding"), "klingon"),
+    "no known zone": (("reading", "timezone"), "Mars/Crater"),
+    "no address": (("base_url",), ""),
+    "a negative scope": (("scope",), -5),
+    "no batch size": (("settings", "batch_size"), 0),
 }
 
 
 @pytest.mark.parametrize(("name", "words"), COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.parametrize(("way", "value"), SENSELESS.values(), ids=SENSELESS)
 def test_values_of_the_right_type_that_make_no_sense_are_named(
-    folder: Path, name: str, words: tuple[str, ...], way: tuple[str, ...], value: str
+    folder: Path, name: str, words: tuple[str, ...], way: tuple[str, ...], value: str | int
 ) -> None:
     path = manifest_path(Path(name))
     document = json.loads(path.read_bytes())
@@ -152,3 +196,25 @@ def test_values_of_the_right_type_that_make_no_sense_are_named(
         run(*words)
     assert str(path) in caught.value.message
     assert ".".join(way) in caught.value.message
+
+
+FACTS = {
+    "no quarters": ("quarters", {}),
+    "a moment before the calendar": ("first", -(10**30)),
+    "a moment behind the calendar": ("last", 10**30),
+    "an end before its start": ("first", 253_402_300_799 * 10**9),
+    "no end": ("last", None),
+    "a negative count": ("records", -5),
+    "a negative count of a name": ("names", {"Paid": -1}),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), FACTS.values(), ids=FACTS)
+def test_facts_of_a_dry_run_that_make_no_sense_are_named(folder: Path, key: str, value: Any) -> None:
+    path = manifest_path(Path("shop.dry-run.csv"))
+    document = json.loads(path.read_bytes())
+    document["audit"]["facts"][key] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ResultsError, match=rf"audit\.facts\.{key}") as caught:
+        run(*COMMANDS["run"][1])
+    assert str(path) in caught.value.message

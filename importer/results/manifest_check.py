@@ -1,0 +1,95 @@
+"""What a manifest can't mean though each of its values has the right type: it was damaged or edited."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from importer.model import Dialect, ProfileSummary, Reading
+from importer.text import quoted
+
+if TYPE_CHECKING:
+    from importer.results.manifest import Manifest
+
+_MAX_PATH = 4_096  # characters; no system opens a longer path
+_COMPRESSIONS = ("", "gzip", "zstd", "bz2", "xz")
+_FIRST_NS = -62_135_596_800 * 10**9  # the year 1
+_LAST_NS = 253_402_300_800 * 10**9  # the year 10,000
+_MAY_BE_NEGATIVE = {"first", "last", "mtime_ns", "missing_time", "exit_code"}
+
+
+def find_fault(manifest: Manifest) -> str:
+    """Return what is wrong with a manifest, with the path to the value; empty if nothing is."""
+    return next(_faults(manifest), "")
+
+
+def _faults(manifest: Manifest) -> Iterator[str]:
+    for name in ("source", "parent", "retried_by"):
+        value = getattr(manifest, name)
+        if value is not None and (not value or "\0" in value or len(value) > _MAX_PATH):
+            yield f"{name} is {quoted(value)}, expected a path"
+    if not manifest.base_url.startswith(("http://", "https://")):
+        yield f"base_url is {quoted(manifest.base_url)}, expected http:// or https://"
+    if manifest.settings.batch_size < 1:
+        yield f"settings.batch_size is {manifest.settings.batch_size}, expected at least 1"
+    yield from _negative(manifest, "")
+    yield from _faults_of_reading(manifest.reading)
+    if manifest.audit is not None:
+        yield from _faults_of_facts(manifest.audit.facts)
+
+
+def _negative(value: object, where: str) -> Iterator[str]:
+    """Yield the counts and sizes in a dataclass that are negative."""
+    if not is_dataclass(value):
+        return
+    for each in fields(value):
+        inner = getattr(value, each.name)
+        if isinstance(inner, int | float) and inner < 0 and each.name not in _MAY_BE_NEGATIVE:
+            yield f"{where}{each.name} is {inner}, expected no negative number"
+        yield from _negative(inner, f"{where}{each.name}.")
+
+
+def _faults_of_reading(reading: Reading) -> Iterator[str]:
+    yield from _faults_of_dialect(reading.dialect)
+    if reading.timezone:
+        try:
+            ZoneInfo(reading.timezone)
+        except (KeyError, ValueError, OSError):  # `ZoneInfoNotFoundError` is a KeyError
+            yield f"reading.timezone is {quoted(reading.timezone)}, which is no time zone"
+    if reading.dialect.has_cells:
+        for name, column in reading.fields.items():
+            if column not in reading.columns:
+                yield f"reading.fields.{name} is {quoted(column)}, which is none of its columns"
+
+
+def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:
+    where = "reading.dialect."
+    if dialect.compression not in _COMPRESSIONS:
+        yield f"{where}compression is {quoted(dialect.compression)}, which is none that can be read"
+    if not dialect.has_cells:
+        return
+    try:
+        codecs.lookup(dialect.encoding)
+    except (LookupError, ValueError):
+        yield f"{where}encoding is {quoted(dialect.encoding)}, which is no encoding"
+    if len(dialect.delimiter) != 1:
+        yield f"{where}delimiter is {quoted(dialect.delimiter)}, expected one character"
+    if len(dialect.quote) > 1:
+        yield f"{where}quote is {quoted(dialect.quote)}, expected one character or none"
+
+
+def _faults_of_facts(facts: ProfileSummary) -> Iterator[str]:
+    where = "audit.facts."
+    for name, moment in (("first", facts.first), ("last", facts.last)):
+        if (moment is None) != (not facts.quarters):
+            yield f"{where}{name} and {where}quarters don't fit each other"
+        elif moment is not None and not _FIRST_NS <= moment <= _LAST_NS:
+            yield f"{where}{name} is {moment}, which is in no calendar"
+    if facts.first is not None and facts.last is not None and facts.first > facts.last:
+        yield f"{where}first is after {where}last"
+    for name in ("names", "forms", "quarters"):
+        if any(count < 0 for count in getattr(facts, name).values()):
+            yield f"{where}{name} holds a negative number"
