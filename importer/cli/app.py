@@ -145,8 +145,11 @@ def run(
     Shows a plan, asks once, sends, and writes a results file with one row for every record of the source.
     """
     from importer.cli.commands.run import run_sources  # noqa: PLC0415
+    from importer.cli.process import no_stop_requests  # noqa: PLC0415
 
-    return run_sources(sources, scope, reading, delivery, output, stop_requests=context.obj)
+    return run_sources(
+        sources, scope, reading, delivery, output, stop_requests=context.obj or no_stop_requests
+    )
 
 
 @_command
@@ -163,8 +166,11 @@ def retry(
     Writes results of its own, events.results.retry-1.csv, with just those records.
     """
     from importer.cli.commands.retry import retry_results  # noqa: PLC0415
+    from importer.cli.process import no_stop_requests  # noqa: PLC0415
 
-    return retry_results(parent, scope, reading, delivery, output, stop_requests=context.obj)
+    return retry_results(
+        parent, scope, reading, delivery, output, stop_requests=context.obj or no_stop_requests
+    )
 
 
 @_command

@@ -58,7 +58,8 @@ def run_job(
         dry_run = stack.enter_context(DryRun(job)) if job.manifest.kind == "dry-run" else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
-            transfer = Transfer(job, results, dry_run, progress, stop, now)
+            rehearse = None if dry_run is None else dry_run.deliver
+            transfer = Transfer(job, results, rehearse, progress, stop, now)
             try:
                 transfer.run()
             except ImporterError as stopped:

@@ -10,13 +10,17 @@ from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
 from importer.errors import Interrupted, ResultsError, TooManyErrors
 from importer.model import Delivered, Event, Record, Rejection
-from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job
 from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
 from importer.source.reader import Source, open_source
+
+Rehearse = Callable[
+    [Iterable[Sequence[Event | Rejection]], threading.Event], Generator[Delivered, None, None]
+]
+"""What a dry run does in place of delivery, given the items of a job and the signal to stop."""
 
 
 class Transfer:
@@ -25,7 +29,7 @@ class Transfer:
     Args:
         job: The job.
         results: Where outcomes are written.
-        dry_run: What takes the place of delivery; None if events are sent.
+        rehearse: What takes the place of delivery; None if events are sent.
         progress: Where the progress is reported.
         stop: Set it to end the transfer in good order.
         now: Milliseconds since the epoch.
@@ -40,7 +44,7 @@ class Transfer:
         self,
         job: Job,
         results: ResultsWriter,
-        dry_run: DryRun | None,
+        rehearse: Rehearse | None,
         progress: Progress,
         stop: threading.Event,
         now: Callable[[], int],
@@ -48,7 +52,7 @@ class Transfer:
         self.records = 0
         self.finished = False
         self.notes = 0
-        self._job, self._results, self._dry_run = job, results, dry_run
+        self._job, self._results, self._rehearse = job, results, rehearse
         self._progress, self._stop, self._now = progress, stop, now
 
     def run(self) -> None:
@@ -59,7 +63,7 @@ class Transfer:
         """
         job, results = self._job, self._results
         reading = job.manifest.reading
-        title = "Importing" if self._dry_run is None else "Checking"
+        title = "Importing" if self._rehearse is None else "Checking"
         with (
             open_source(job.path, reading.dialect, reading.columns) as source,
             stage(self._progress, title, source.size),
@@ -136,8 +140,8 @@ class Transfer:
         self, chunks: Iterable[Sequence[Event | Rejection]], buffer: OutcomeBuffer
     ) -> Generator[Delivered, None, None]:
         """Return the batches of a job with their verdicts: those of a dry run, or those of the server."""
-        if self._dry_run is not None:
-            return self._dry_run.deliver(chunks, self._stop)
+        if self._rehearse is not None:
+            return self._rehearse(chunks, self._stop)
 
         def write_before_waiting() -> None:
             buffer.flush()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from importer.model import Dialect, ProfileSummary, Reading
+from importer.model import DeliverySettings, Dialect, ProfileSummary, Reading, SourceAudit
 from importer.text import quoted
-
-if TYPE_CHECKING:
-    from importer.results.manifest import Manifest
 
 _MAX_PATH = 4_096  # characters; no system opens a longer path
 _COMPRESSIONS = ("", "gzip", "zstd", "bz2", "xz")
@@ -21,14 +18,33 @@ _LAST_NS = 253_402_300_800 * 10**9  # the year 10,000
 _MAY_BE_NEGATIVE = {"first", "last", "mtime_ns", "missing_time", "exit_code"}
 
 
-def find_fault(manifest: Manifest) -> str:
+class _Manifest(Protocol):
+    """What is checked of a `manifest.Manifest`."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def parent(self) -> str | None: ...
+    @property
+    def retried_by(self) -> str | None: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def settings(self) -> DeliverySettings: ...
+    @property
+    def reading(self) -> Reading: ...
+    @property
+    def audit(self) -> SourceAudit | None: ...
+
+
+def find_fault(manifest: _Manifest) -> str:
     """Return what is wrong with a manifest, with the path to the value; empty if nothing is."""
     return next(_faults(manifest), "")
 
 
-def _faults(manifest: Manifest) -> Iterator[str]:
-    for name in ("source", "parent", "retried_by"):
-        value = getattr(manifest, name)
+def _faults(manifest: _Manifest) -> Iterator[str]:
+    paths = {"source": manifest.source, "parent": manifest.parent, "retried_by": manifest.retried_by}
+    for name, value in paths.items():
         if value is not None and (not value or "\0" in value or len(value) > _MAX_PATH):
             yield f"{name} is {quoted(value)}, expected a path"
     if not manifest.base_url.startswith(("http://", "https://")):

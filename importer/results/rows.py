@@ -16,6 +16,7 @@ import orjson
 
 from importer.model import Outcome, Status, Verdict
 from importer.results import escaping
+from importer.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -114,7 +115,7 @@ def row_format_of(path: Path) -> RowFormat:
 
 
 def _cut(error: str) -> str:
-    return error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 1]}…"
+    return cut(error, LONGEST_ERROR)
 
 
 # ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
