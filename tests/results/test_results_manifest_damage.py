@@ -87,6 +87,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["shop.dry-run.csv", "shop.results.csv", "halted.retry-1.csv", "rehearsal.jsonl"]
 )
@@ -126,6 +127,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "words"), COMMANDS.values(), ids=COMMANDS)
 def test_commands_stop_at_a_damaged_manifest_and_name_it(
     folder: Path, name: str, words: tuple[str, ...]

@@ -46,6 +46,7 @@ def imported_ids(path: Path) -> set[str]:
     return {line["insert_id"] for line in read_results(path) if success(line)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATUS)
 def test_the_status_is_the_same(folder: Path, name: str) -> None:
     ended = run_importer(folder, "status", name, "--json")
@@ -59,6 +60,7 @@ def test_the_status_changes_no_file(folder: Path) -> None:
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "written"),
     [

@@ -260,6 +260,7 @@ def test_a_line_as_long_as_the_limit_is_read_in_blocks_too(more):
     assert places(in_one_list(json_reader)) == [("Record", 1, 1), (middle, 2, 2), ("Record", 3, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["short", "a\0,b", '"a"b,c', 'x,"open', 'a,"b\nc",d'])
 @pytest.mark.parametrize("every", [2, 10, 100])
 def test_lines_are_parsed_in_blocks_at_most_twice_whatever_bad_lines_there_are(line, every):

@@ -15,6 +15,7 @@ def table(count: int, broken: dict[int, str]) -> str:
     return "".join(broken.get(n, f"{n},user,some text") + "\n" for n in range(1, count + 1))
 
 
+@pytest.mark.slow
 def test_an_unclosed_quote_at_row_3_of_100_000_loses_exactly_row_3():
     items = read_csv(table(100_000, {3: '3,user,"never closed'}), 3)
     assert [item.row for item in items if isinstance(item, Rejection)] == [3]
@@ -28,6 +29,7 @@ def test_an_unclosed_quote_in_a_small_file_says_that_the_file_ends():
     assert "the file ends first" in error
 
 
+@pytest.mark.slow
 def test_an_unclosed_quote_in_a_large_file_says_that_the_record_grows_too_long():
     error = only_rejection(read_csv(table(200_000, {3: '3,user,"open'}), 3)).error
     assert "passes 2,000,000 characters" in error

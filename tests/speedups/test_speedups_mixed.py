@@ -161,6 +161,7 @@ def jsonl_chunks(draw: st.DrawFn) -> tuple[Reading, list[Any]]:
     return Reading(JSONL, columns, fields, **more_options), values
 
 
+@pytest.mark.slow
 @given(jsonl_chunks())
 @settings(max_examples=600, deadline=None)
 def test_chunks_of_objects_map_the_same_on_both_paths(given_: tuple[Reading, list[Any]]):

@@ -180,6 +180,7 @@ def test_properties_in_a_cell_and_beside_it_map_the_same(count, beside):
         assert_same(csv_file([row, row]), replace(reading, constants=constants))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [999_700, 999_800, 999_830, 999_850, 999_860, 999_870, 999_880, 999_900, 1_000_100]
 )
@@ -278,6 +279,7 @@ CUTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("delimiter", "quote"), DIALECTS)
 def test_records_begin_and_end_the_same(delimiter, quote):
     before = csv_file([GOOD] * 3, delimiter, quote or '"')
@@ -358,6 +360,7 @@ def test_values_of_json_map_the_same(texts, shape):
     assert_same("".join(spaced), reading)
 
 
+@pytest.mark.slow
 @variants
 def test_lines_of_json_map_the_same_however_they_are_read(vary):
     texts = [text for text in (*NUMBERS[::4], *STRINGS[::4], *JSON_TREES[::4]) if "\n" not in text]
@@ -402,6 +405,7 @@ FIELD_VALUES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["event", "time", "user", "ip", "id", "properties", "both"])
 def test_values_of_fields_map_the_same(key):
     pools = {
@@ -609,6 +613,7 @@ ZONES = ["", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia", "Aus
 MONROVIA = [f"1972-01-07T{clock}" for clock in ("00:00:00", "00:43:59", "00:44:00", "00:44:29", "00:44:30", "00:44:31", "00:45:00", "23:59:59")]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("seed", range(2))
 def test_times_map_the_same_in_any_order(zone, seed):
