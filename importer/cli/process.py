@@ -1,9 +1,8 @@
-"""What a command takes from its process: the time of day, and requests to stop."""
+"""What a command takes from its process: requests to stop."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -18,8 +17,3 @@ Its argument is True if nothing may be written to the terminal. `__main__` hands
 def no_stop_requests(_quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 - see `StopRequests`
     """Yield an event that nobody sets: the run goes to its end."""
     yield threading.Event()
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000

@@ -1,8 +1,8 @@
 """What delivery is handed: connections to Mixpanel, and time.
 
-All of delivery takes time in two forms: ``now: Callable[[], int]`` returns milliseconds since the epoch, and
-``clock: Clock`` is monotonic time in seconds. Random numbers come as ``jitter: Callable[[], float]``, from 0
-to 1.
+Time has two forms: ``now: Callable[[], int]`` returns milliseconds since the epoch, and ``clock`` returns
+monotonic seconds (a `Clock` if it must also be waited for). A moment that is handed on is an ``int`` of these
+milliseconds. Random numbers come as ``jitter: Callable[[], float]``, from 0 to 1.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.gc_tuning import relaxed_gc
@@ -29,7 +30,7 @@ def run_job(
     job: Job,
     progress: Progress,
     stop: threading.Event,
-    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    now: Callable[[], int] = system_now,
 ) -> RunReport:
     """Run a job.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time as time_module
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final, TypedDict
 
 import orjson
 
+from importer.delivery.protocols import system_now
 from importer.delivery.send_one import send_event
 from importer.errors import BadValue, RefusedError, UsageError
 from importer.events.times import NS_PER_MS, TimeReader
@@ -71,7 +71,7 @@ def track(
     name = str(event).strip()
     if not name:
         raise UsageError("the event has no name", "Give it one: track 'Purchase Completed'")
-    now = time_module.time_ns() // NS_PER_MS
+    now = system_now()
     when = now if time is None else _milliseconds(time)
     body = _body(name, distinct_id, properties, ip, when, now)
     old = now - when > limits.TRACK_ACCEPTED_AGE_MS

@@ -129,8 +129,8 @@ def join_columns(parts: Sequence[str | Sequence[str]], count: int) -> bytes:
             merged[-1] += part
         else:
             merged.append(part)
-    places = [part if isinstance(part, str) else "" for part in merged] * count
-    for place, part in enumerate(merged):
+    cells = [part if isinstance(part, str) else "" for part in merged] * count
+    for index, part in enumerate(merged):
         if not isinstance(part, str):
-            places[place :: len(merged)] = part
-    return "".join(places).encode("latin-1")
+            cells[index :: len(merged)] = part
+    return "".join(cells).encode("latin-1")

@@ -122,8 +122,8 @@ def is_among(frame: pd.DataFrame, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     if not len(rows):
         return np.zeros(len(own), np.bool_)
     # Both are sorted, so this costs a search per outcome and not a sort per block.
-    places = np.searchsorted(rows, own)
-    return np.asarray(rows[np.minimum(places, len(rows) - 1)] == own)
+    positions = np.searchsorted(rows, own)
+    return np.asarray(rows[np.minimum(positions, len(rows) - 1)] == own)
 
 
 def read_outcomes(run: RecordedRun) -> Iterator[pd.DataFrame]:

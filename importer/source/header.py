@@ -20,10 +20,10 @@ def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
         SourceError: A name occurs more than once.
     """
     names = tuple(name or f"column_{number}" for number, name in enumerate(header, 1))
-    places: dict[str, list[str]] = {}
+    numbers_of: dict[str, list[str]] = {}
     for number, name in enumerate(names, 1):
-        places.setdefault(name, []).append(str(number))
-    for name, numbers in places.items():
+        numbers_of.setdefault(name, []).append(str(number))
+    for name, numbers in numbers_of.items():
         if len(numbers) > 1:
             raise SourceError(
                 f"{path}: the header names {quoted_name(name)} {len(numbers)} times "

@@ -14,8 +14,8 @@ from importer.cli.conversion import declared_reading
 from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
-from importer.cli.process import now_ms
 from importer.cli.progress_bar import progress_for
+from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapper import Mapper
@@ -59,7 +59,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    reading, survey = _scan(path, draft_reading(detected, declared, path.name, now_ms()))
+    reading, survey = _scan(path, draft_reading(detected, declared, path.name, system_now()))
     _show_source(path, reading, survey, console)
     if options.save is None:
         console.say()
@@ -85,7 +85,7 @@ def _check_save(save: Path, source: Path) -> None:
 def _scan(path: Path, draft: Reading) -> tuple[Reading, Survey]:
     """Scan a whole source; return the reading with the types that were inferred, and the survey."""
     progress = progress_for(quiet=not sys.stderr.isatty())
-    surveyed = scan_source(path, draft, now_ms=now_ms(), progress=progress)
+    surveyed = scan_source(path, draft, now_ms=system_now(), progress=progress)
     return settle_reading(draft, surveyed.types), surveyed.survey
 
 
@@ -93,12 +93,12 @@ def _show_source(path: Path, reading: Reading, survey: Survey, console: Console)
     """Write how a source is read, its columns, and its first events."""
     records = counted(survey.summary.records, "record")
     console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
-    console.lines(describe_source(reading, survey, now_ms()))
+    console.lines(describe_source(reading, survey, system_now()))
     if survey.columns:
         console.say("\n" + _column_table(reading, survey.columns))
     console.say("\nThe first events, as they would be sent:")
     with open_source(path, reading.dialect, reading.columns) as opened:
-        for text in _first_events(opened.chunks(), Mapper(reading, now_ms)):
+        for text in _first_events(opened.chunks(), Mapper(reading, system_now)):
             console.say(text)
 
 

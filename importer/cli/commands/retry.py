@@ -18,9 +18,10 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.plan import events_to_send
-from importer.cli.process import StopRequests, no_stop_requests, now_ms
+from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import open_target
+from importer.delivery.protocols import system_now
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
@@ -73,7 +74,7 @@ def retry_results(
             console.say("Nothing was sent.")
             return 2
         with stop_requests(console.quiet) as stop:
-            report = run_job(job, progress_for(quiet=command.quiet), stop, now_ms)
+            report = run_job(job, progress_for(quiet=command.quiet), stop, system_now)
         code = finish_job(report, opened.sandbox, command, console)
         if command.json:
             print_manifests([report.manifest], as_list=False)
@@ -87,7 +88,7 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
             results,
             options,
             target,
-            now_ms,
+            system_now,
             statuses=scope.statuses,
             error_contains=scope.error,
             source_changed=scope.source_changed,

@@ -17,9 +17,10 @@ from importer.cli.options import (
     RunScopeOptions,
 )
 from importer.cli.plan import events_to_send, plan_lines
-from importer.cli.process import StopRequests, no_stop_requests, now_ms
+from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import OpenTarget, open_target
+from importer.delivery.protocols import system_now
 from importer.pipeline.job import Job, RunOptions, SourceFile
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -63,8 +64,8 @@ def run_sources(
     sources = resolve_outputs(names, options)
     with open_target(kind, command) as opened:
         _copy_stdin(sources, options)
-        jobs = prepare_jobs(sources, options, opened.target, now_ms=now_ms(), progress=progress)
-        console.lines(plan_lines(jobs, now_ms()))
+        jobs = prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
+        console.lines(plan_lines(jobs, system_now()))
         if not has_consent(kind, events_to_send(jobs), command, console):
             console.say("Nothing was sent.")
             return 2
@@ -91,7 +92,7 @@ def _run_jobs(
     manifests: list[Manifest] = []
     for job in jobs:
         with stop_requests(console.quiet) as stop:
-            report = run_job(job, progress, stop, now_ms)
+            report = run_job(job, progress, stop, system_now)
         code = max(code, finish_job(report, opened.sandbox, options, console))
         manifests.append(report.manifest)
         if report.error is not None:
