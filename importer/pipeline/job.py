@@ -116,7 +116,7 @@ class Survey:
         summary: Names and times of the events.
         columns: Each column, its type and examples; empty if no types were inferred.
         whole: False if only the first records were read.
-        ids_differ: True if no two ids are equal; None if that isn't known.
+        ids_differ: True if no two ids are equal, False if two are; None if that isn't known.
         collisions: Events that Mixpanel would take for one another; None if events were not compared.
         dry_run_counts: Outcomes of a dry run of the same source and reading, if there was one.
         dry_run_notes: Records with a note in that dry run.

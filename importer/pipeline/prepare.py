@@ -112,6 +112,7 @@ def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Pr
                 folder=jobs[0].results.parent,
                 progress=progress,
                 limit=options.limit,
+                ids_may_differ=survey.ids_differ is None,
             )
     if found.found and not options.allow_collisions and not is_dry_run:
         column = jobs[0].manifest.reading.fields["insert_id"]

@@ -161,19 +161,19 @@ class _SourcesPass:
         """Make the pass, with an observer of ids for each source if ``with_ids``.
 
         Returns:
-            True if all ids differ, None if that isn't known; and the result for each source.
+            Whether all ids differ, None if that isn't known; and the result for each source.
         """
         with UniqueCheck(self.folder) as check, stage(self.progress, title, self.size):
             progress = PassProgress(self.progress)
             profiled = []
-            in_doubt = not with_ids
+            lacks_ids = not with_ids
             for path, reading in zip(self.paths, self.readings, strict=True):
                 ids = IdObserver(reading, check, lambda: self.now_ms, self.limit) if with_ids else None
                 all_observers = observers if ids is None else [*observers, ids]
                 profiled.append(profile_source(path, reading, all_observers, progress))
-                in_doubt = in_doubt or (ids is not None and ids.in_doubt)
-            ids_differ = not in_doubt and check.all_differ()
-        return ids_differ or None, profiled
+                lacks_ids = lacks_ids or (ids is not None and ids.lacks_ids)
+            ids_differ = None if lacks_ids else check.all_differ()
+        return ids_differ, profiled
 
 
 def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:

@@ -147,14 +147,14 @@ class IdObserver:
         limit: Most records to check; None for all.
 
     Attributes:
-        in_doubt: True if two ids are equal or a record has none: then all events must be compared.
+        lacks_ids: True if a record has no id of its own, so that ids alone don't tell whether events differ.
     """
 
     def __init__(
         self, reading: Reading, check: UniqueCheck, now: Callable[[], int], limit: int | None = None
     ) -> None:
         # Where --set gives the id, all events have the same one.
-        self.in_doubt = not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
+        self.lacks_ids = not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
         self._check = check
         self._left = limit
         self._ids_of = self._ids_of_cells
@@ -167,14 +167,17 @@ class IdObserver:
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
-        if self.in_doubt or self._left == 0:
+        if self.lacks_ids or self._check.found_equal or self._left == 0:
             return
         if self._left is not None and len(chunk.items) > self._left:
             chunk = ColumnarChunk(chunk.items[: self._left], has_cells=chunk.block is not None)
         if self._left is not None:
             self._left -= len(chunk.items)
         ids = self._ids_of(chunk)
-        self.in_doubt = ids is None or not self._check.add(ids)
+        if ids is None:
+            self.lacks_ids = True
+        else:
+            self._check.add(ids)
 
     def _ids_of_cells(self, chunk: ColumnarChunk) -> Sequence[str] | None:
         """Return the cells of the id column: if all differ, so do the ids. None if one is empty."""

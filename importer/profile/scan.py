@@ -102,11 +102,12 @@ def find_collisions(
     folder: Path,
     progress: Progress,
     limit: int | None = None,
+    ids_may_differ: bool = True,
 ) -> Collisions:
     """Return which events of some sources Mixpanel would merge.
 
-    The ids alone are compared first. If two are equal, every event is made and compared: the progress then
-    begins again from 0.
+    The ids alone are compared first, if they may all differ. If two are equal, every event is made and
+    compared: the progress then begins again from 0.
 
     Args:
         paths: The sources.
@@ -115,12 +116,15 @@ def find_collisions(
         folder: Where temporary files may go.
         progress: Where the number of bytes read on disk is reported.
         limit: Most records of each source to compare; None for all.
+        ids_may_differ: False if two ids are known to be equal.
 
     Raises:
         SourceError: A source can't be read to its end.
         StorageError: The temporary files can't be used.
     """
-    count = _count_if_ids_differ(paths, readings, now, folder, limit, PassProgress(progress))
+    count = None
+    if ids_may_differ:
+        count = _count_if_ids_differ(paths, readings, now, folder, limit, PassProgress(progress))
     if count is not None:
         return replace(NO_COLLISIONS, events=count)
     passes = PassProgress(progress)

@@ -26,11 +26,12 @@ class UniqueCheck:
 
     Attributes:
         count: How many texts there are.
+        found_equal: True if it is known by now that two of them are equal.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.count = 0
-        self._found_equal = False
+        self.found_equal = False
         self._set: set[int] = set()
         self._spill = Spill(1, _MAX_IN_MEMORY, folder)
 
@@ -61,11 +62,11 @@ class UniqueCheck:
             StorageError: The hashes can't be kept, or can't be read again.
         """
         total = self.count + other.count
-        self._found_equal |= other._found_equal
+        self.found_equal |= other.found_equal
         for block in other._spill.blocks() if other._spill.count else [array("Q", other._set).tobytes()]:
             self._add_hashes(array("Q", block))
         self.count = total
-        return not self._found_equal
+        return not self.found_equal
 
     def all_differ(self) -> bool:
         """Return True if no two texts are equal.
@@ -76,22 +77,22 @@ class UniqueCheck:
         Raises:
             StorageError: The hashes can't be kept, or can't be read again.
         """
-        if self._found_equal or not self._spill.count:
-            return not self._found_equal
+        if self.found_equal or not self._spill.count:
+            return not self.found_equal
         return all(map(_all_differ, self._spill.blocks()))
 
     def _add_hashes(self, hashes: array[int]) -> bool:
         self.count += len(hashes)
         if self._spill.count:
             self._spill.add(hashes.tobytes())
-            return not self._found_equal
+            return not self.found_equal
         expected = len(self._set) + len(hashes)
         self._set.update(hashes)
-        self._found_equal |= len(self._set) < expected
+        self.found_equal |= len(self._set) < expected
         if len(self._set) > _MAX_IN_SET:
             self._spill.add(array("Q", self._set).tobytes())
             self._set.clear()
-        return not self._found_equal
+        return not self.found_equal
 
 
 def _hashes(texts: Sequence[str]) -> array[int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from importer.errors import ResultsError
+from importer.errors import ResultsError, UsageError
 from importer.model import Destination
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
@@ -49,6 +49,25 @@ def bytes_read() -> int:
         if line.startswith("rchar:"):
             return int(line.split()[1])
     raise AssertionError("no rchar")
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux counts what a process reads")
+def test_equal_ids_cost_one_more_pass_in_which_the_events_are_compared(tmp_path: Path) -> None:
+    path = events(tmp_path / "events.csv")
+    path.write_text(path.read_text().replace("id-77,", "id-84,"))
+    with pytest.raises(UsageError):
+        prepared(events_with_equal_ids(tmp_path / "warm.csv"))
+    before = bytes_read()
+    with pytest.raises(UsageError, match="1 events differ"):
+        prepared(path)
+    head = 1 << 21
+    assert bytes_read() - before < 2 * path.stat().st_size + head
+
+
+def events_with_equal_ids(path: Path) -> Path:
+    events(path, 10)
+    path.write_text(path.read_text().replace("id-7,", "id-0,"))
+    return path
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux counts what a process reads")

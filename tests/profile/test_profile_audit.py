@@ -81,7 +81,7 @@ def known_to_differ(paths: Sequence[Path], readings: Sequence[Reading], limit: i
         observers = [IdObserver(reading, check, lambda: NOW_MS, limit) for reading in readings]
         for path, reading, observer in zip(paths, readings, observers, strict=True):
             profile_source(path, reading, [observer], PassProgress(NullProgress()))
-        return not any(observer.in_doubt for observer in observers) and check.all_differ()
+        return not any(observer.lacks_ids for observer in observers) and check.all_differ()
 
 
 def same(paths: Sequence[Path], readings: Sequence[Reading], limit: int | None = None) -> None:
