@@ -151,7 +151,7 @@ class _SourcesPass:
         )
 
     def compare_ids(self) -> tuple[bool | None, tuple[Fingerprint, ...]]:
-        """Read the ids alone. Return True if all differ, else None, and the fingerprints of the sources."""
+        """Read the ids alone. Return whether all differ, None if unknown, and the sources' fingerprints."""
         ids_differ, profiled = self._run("Comparing ids", [], with_ids=True)
         return ids_differ, tuple(each.fingerprint for each in profiled)
 
