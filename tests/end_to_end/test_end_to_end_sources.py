@@ -184,6 +184,17 @@ def test_sources_with_other_columns_stop_before_anything_is_sent(shell: Shell, s
     assert not server.numbers()
 
 
+@pytest.mark.parametrize("names", [("a.csv", "b.jsonl"), ("b.jsonl", "a.csv")])
+def test_sources_of_two_formats_stop_before_anything_is_sent(shell: Shell, names: tuple[str, str]) -> None:
+    shell.write("a.csv", "event,time\nHi,2024-03-01T00:00:00Z\n")
+    shell.write("b.jsonl", '{"event":"Hi","time":"2024-03-01T00:00:00Z"}\n')
+
+    result = shell.type("run", *names, "--dry-run")
+
+    assert result.code == 2
+    assert f"{names[1]} has other columns than {names[0]}" in result.err
+
+
 def test_the_exit_code_of_several_sources_is_that_of_the_worst(shell: Shell, server: Server) -> None:
     shell.write("a.csv", simple_csv(6, broken=NO_ZONE))
     shell.write("b.csv", simple_csv(3))
