@@ -40,10 +40,11 @@ from importer.errors import ImporterError, MappingError
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.mixpanel import rules
-from importer.model import Event, Reading, Record, Rejection
+from importer.model import Event, Record, Rejection
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
+from importer.reading import Reading
 from importer.source.encoding import error_handler
 from importer.source.files import open_binary
 from importer.source.reader import open_source

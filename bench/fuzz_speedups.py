@@ -30,7 +30,8 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import ColumnType, Dialect, Event, Field, Reading, Rejection
+from importer.model import Event, Rejection
+from importer.reading import ColumnType, Dialect, Field, Reading
 from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")

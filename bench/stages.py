@@ -28,19 +28,11 @@ from importer.delivery.engine import deliver
 from importer.delivery.request import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
-from importer.model import (
-    Batch,
-    Credentials,
-    Delivered,
-    DeliverySettings,
-    Destination,
-    Reading,
-    Status,
-    Verdict,
-)
+from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination, Status, Verdict
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
+from importer.reading import Reading
 from importer.results.buffer import to_columns
 from importer.results.rows import row_format_of
 from importer.source.reader import open_source

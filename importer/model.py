@@ -14,23 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal, NamedTuple, get_args
-
-JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
-"""A value of JSON, as orjson reads it."""
-
-Field = Literal["event", "distinct_id", "time", "ip", "insert_id", "properties"]
-"""What a column can be mapped to."""
-
-FIELDS: Final[tuple[Field, ...]] = get_args(Field)
-
-ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "skip"]
-"""The type of the cells of a column; ``skip`` leaves the column out of the event."""
-
-FormatName = Literal["csv", "jsonl"]
-"""A format that a source can have."""
-
-_FORMATS_OF_CELLS: Final[frozenset[FormatName]] = frozenset({"csv"})
+from typing import Any, Final, Literal, NamedTuple, Self
 
 RunKind = Literal["real", "dry-run", "sandbox"]
 """The kind of a run: only a real one reaches Mixpanel."""
@@ -43,15 +27,6 @@ Region = Literal["us", "eu", "in"]
 
 CredentialsKind = Literal["token", "service-account", "secret"]
 """What a request authenticates with: a project's token, a service account, or an API secret (legacy)."""
-
-MissingTime = Literal["reject", "now"]
-"""What a record without a time becomes: invalid, or an event at the start of the run."""
-
-IdBasis = Literal["content", "row"]
-"""What ``$insert_id`` is a hash of where no column is mapped: the event, or the event and its row."""
-
-GeoIP = Literal["off", "request"]
-"""The place of an event without an ip: none, or that of the address from which the request comes."""
 
 
 class Status(StrEnum):
@@ -68,6 +43,94 @@ class Status(StrEnum):
     def success(self) -> bool:
         """True where nothing is left to do for the record."""
         return self in (Status.IMPORTED, Status.ACCEPTED, Status.VALID)
+
+
+# ── attention ────────────────────────────────────────────────────────────────────────────────────
+
+AttentionLevel = Literal["decision", "fact"]
+"""A decision about the file that its owner may want to be otherwise, or a fact that nobody can change."""
+
+ATTENTION: Final[Mapping[str, AttentionLevel]] = {
+    # what the file is
+    "header-line": "decision",
+    "trailing-delimiter": "fact",
+    "single-quotes": "decision",
+    "unreadable": "decision",
+    # which column is what
+    "no-user": "decision",
+    "id-merge": "decision",
+    "event-names": "decision",
+    "reserved-names": "decision",
+    "other-columns": "decision",
+    # values
+    "number-forms": "decision",
+    "decimal-mark": "decision",
+    "null-words": "decision",
+    "padding": "decision",
+    "damaged-ids": "decision",
+    "ip": "decision",
+    "deep": "decision",
+    # times
+    "no-time": "decision",
+    "no-zone": "decision",
+    "time-forms": "decision",
+    "ahead": "decision",
+    "project-zone": "decision",
+    # what Mixpanel will make of it
+    "copies": "decision",
+    "same-ids": "decision",
+    "other-reading": "decision",
+    "hot-shard": "fact",
+    "retention": "fact",
+    "undeletable": "fact",
+    "api-secret": "fact",
+}
+"""The codes of all kinds of `Attention`, each with its level."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionRow:
+    """A record that an `Attention` is about.
+
+    Attributes:
+        source: The source as it was named.
+        row: Number of the record in it.
+    """
+
+    source: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What was decided about a source, or is known of it, that its owner might not expect.
+
+    Attributes:
+        code: Its kind, as ``--accept`` names it.
+        level: Whether there is anything to decide.
+        count: The records concerned; 0 where it concerns the source as a whole.
+        rows: The first of these records, at most `MOST_ATTENTION_ROWS`.
+        text: A sentence for people, without a full stop.
+        remedy: The option that changes it, as it is typed; empty if there is none.
+    """
+
+    code: str
+    level: AttentionLevel
+    count: int
+    rows: tuple[AttentionRow, ...]
+    text: str
+    remedy: str = ""
+
+    @classmethod
+    def of(
+        cls, code: str, text: str, remedy: str = "", *, count: int = 0, rows: Sequence[AttentionRow] = ()
+    ) -> Self:
+        """Return an attention of a known code, at the level of that code."""
+        return cls(code, ATTENTION[code], count, tuple(rows[:MOST_ATTENTION_ROWS]), text, remedy)
+
+
+MOST_ATTENTION_ROWS: Final = 5
+"""Most records that an `Attention` names."""
 
 
 # ── source → events ──────────────────────────────────────────────────────────────────────────────
@@ -203,91 +266,6 @@ class Fingerprint:
     size: int
     mtime_ns: int
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How the bytes of a source become records.
-
-    Attributes:
-        format: ``csv`` or ``jsonl``.
-        compression: ``""``, ``gzip``, ``zstd``, ``bz2`` or ``xz``: by the file's content.
-        encoding: Name of a Python codec (CSV; JSON is UTF-8 by RFC 8259).
-        delimiter: One character (CSV).
-        quote: The character that encloses a cell; empty if none does (CSV).
-        header: True if the first record names the columns (CSV).
-    """
-
-    format: FormatName
-    compression: str = ""
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    header: bool = True
-    quote: str = '"'
-
-    @property
-    def has_cells(self) -> bool:
-        """True if a record is a row of text cells, whose types are to be inferred; else it is an object."""
-        return self.format in _FORMATS_OF_CELLS
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How a source becomes events: declared or inferred before a run, and kept in its manifest.
-
-    Two runs with equal readings make the same events, bytes and ids out of the same source.
-
-    Attributes:
-        dialect: How bytes become records.
-        columns: CSV: the header (``1``, ``2``, … without one). JSONL: the keys of the first records.
-        fields: Column of each mapped field. JSONL: dotted paths are allowed.
-        names: Property name of each column whose property has another name than the column.
-        types: Type of each column that has one. CSV: every column.
-        constants: ``--set``: value of a field or property that holds for every record.
-        timezone: IANA zone of times without one; empty if there is none.
-        time_format: strptime format of the time column; empty for ISO 8601 and epochs.
-        local_epochs: True if epochs were made from local time: they are read through ``timezone``.
-        missing_time: Milliseconds since the epoch that a record without a time gets; None if it is invalid.
-        null: Texts that mean "no value" beside the empty cell (CSV).
-        insert_id: ``content`` or ``row``: what the ``$insert_id`` is a hash of where no column is mapped.
-        source_name: Base name of the source, part of the hash of ``row``.
-        geoip: ``off`` sends ``"ip": 0`` where a record has no ip; ``request`` leaves it out.
-        tag: Value of the property ``import_tag``; empty for none.
-    """
-
-    dialect: Dialect
-    columns: tuple[str, ...]
-    fields: Mapping[Field, str]
-    names: Mapping[str, str] = field(default_factory=dict)
-    types: Mapping[str, ColumnType] = field(default_factory=dict)
-    constants: Mapping[str, JSON] = field(default_factory=dict)
-    timezone: str = ""
-    time_format: str = ""
-    local_epochs: bool = False
-    missing_time: int | None = None
-    null: tuple[str, ...] = ()
-    insert_id: IdBasis = "content"
-    source_name: str = ""
-    geoip: GeoIP = "off"
-    tag: str = ""
-
-
-class ColumnProfile(NamedTuple):
-    """What a scan found out about one column.
-
-    Attributes:
-        name: Name of the column.
-        type: The narrowest type that holds for every value.
-        filled: Records in which it has a value.
-        examples: Its first distinct values, at most three.
-        odd_value: The value for which a column of numbers or booleans is text; empty if there is none.
-    """
-
-    name: str
-    type: ColumnType
-    filled: int
-    examples: tuple[str, ...]
-    odd_value: str
 
 
 @dataclass(frozen=True, slots=True)

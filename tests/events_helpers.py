@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from importer.events.mapper import Mapper
-from importer.model import Dialect, Event, Reading, Record, Rejection
+from importer.model import Event, Record, Rejection
+from importer.reading import Dialect, Reading
 from importer.speedups import Block, cut_csv, cut_lines
 
 NOW_MS = 1_780_000_000_000

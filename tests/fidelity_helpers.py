@@ -18,7 +18,7 @@ from sandbox_helpers import NOW, Rehearsal
 from importer.delivery.request import ndjson
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
-from importer.model import Destination, Event, Reading, Rejection
+from importer.model import Destination, Event, Rejection
 from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -26,6 +26,7 @@ from importer.pipeline.resolve import detect_declared, draft_reading, settle_rea
 from importer.pipeline.run import run_job
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
+from importer.reading import Reading
 from importer.sandbox.server import Sandbox
 from importer.settings import SANDBOX_CREDENTIALS
 from importer.source.reader import open_source

@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from importer.model import Dialect, Fingerprint, Outcome, Reading, Status, Verdict
+from importer.model import Fingerprint, Outcome, Status, Verdict
+from importer.reading import Dialect, Reading
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest, relative_link, write_manifest
 from importer.results.paths import manifest_path

@@ -12,7 +12,8 @@ from pathlib import Path
 import zstandard
 from hypothesis import settings
 
-from importer.model import Dialect, Record, Rejection
+from importer.model import Record, Rejection
+from importer.reading import Dialect
 from importer.source.detect import detect_source
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader

@@ -15,7 +15,8 @@ from events_helpers import NOW_MS, TIME
 
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Dialect, Event, Reading, Rejection
+from importer.model import Event, Rejection
+from importer.reading import Dialect, Reading
 from importer.source.reader import Source, open_source
 from importer.speedups import Block, BlockMapper
 
@@ -196,9 +197,9 @@ VARIANTS: dict[str, Callable[[Reading], Reading]] = {
     "null texts": lambda reading: replace(reading, null=("NULL", "null", "1", "☕", "\udcff")),
     "zone": lambda reading: replace(reading, timezone="Europe/Berlin"),
     "local epochs": lambda reading: replace(reading, timezone="Europe/Berlin", local_epochs=True),
-    "time format": lambda reading: replace(reading, time_format="%Y-%m-%dT%H:%M:%S%z"),
+    "time format": lambda reading: replace(reading, time_format=("%Y-%m-%dT%H:%M:%S%z",)),
     "time format of local time": lambda reading: replace(
-        reading, time_format="%Y-%m-%dT%H:%M:%S", timezone="Europe/Berlin"
+        reading, time_format=("%Y-%m-%dT%H:%M:%S",), timezone="Europe/Berlin"
     ),
     "no time": lambda reading: replace(reading, missing_time=1_700_000_000_123),
     "constants": lambda reading: replace(

@@ -20,12 +20,13 @@ import pytest
 from importer.delivery.batches import make_batches
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
-from importer.model import Delivered, Event, Reading, Record, Rejection, Status, Verdict
+from importer.model import Delivered, Event, Record, Rejection, Status, Verdict
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import Surveyed, scan_source
 from importer.profile.collisions import CollisionAudit
 from importer.profile.scan import find_collisions
 from importer.progress import NullProgress
+from importer.reading import Reading
 from importer.results.buffer import to_columns
 from importer.results.rows import row_format_of
 from importer.source.reader import open_source

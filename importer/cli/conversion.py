@@ -22,8 +22,10 @@ from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapping import nearest
 from importer.events.mapping_file import DeclaredReading
-from importer.model import FIELDS, ColumnType, DeliverySettings, RunKind, Status
+from importer.model import DeliverySettings, RunKind, Status
+from importer.pipeline.attention import check_codes
 from importer.pipeline.job import MaxErrors, RunOptions
+from importer.reading import FIELDS, ColumnType
 from importer.text import quoted
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def run_options(
     if output.resume and output.overwrite:
         raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
     scope = scope or RunScopeOptions()
+    check_codes(scope.accept)
     return _convert(
         RunOptions,
         output,
@@ -91,6 +94,7 @@ def run_options(
         delivery=_convert(DeliverySettings, delivery),
         max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
         audit=not scope.no_audit,
+        accept=tuple(scope.accept),
     )
 
 
@@ -167,6 +171,7 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
         types=types,
         constants=dict(_pairs("--set", options.set, empty=True)),
         null=tuple(options.null),
+        time_format=tuple(options.time_format),
         header=False if options.no_header else None,
     )
     return declared.over(mapping_file.load(options.mapping)) if options.mapping else declared

@@ -12,18 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
-from importer.model import (
-    FIELDS,
-    ColumnType,
-    CredentialsKind,
-    DeliverySettings,
-    Endpoint,
-    FormatName,
-    GeoIP,
-    IdBasis,
-    MissingTime,
-    Region,
-)
+from importer.model import CredentialsKind, DeliverySettings, Endpoint, Region
+from importer.reading import FIELDS, ColumnType, Deep, FormatName, GeoIP, IdBasis, MissingTime
 
 _DELIVERY: Final = DeliverySettings()
 
@@ -75,7 +65,10 @@ class ReadingOptions:
     local_epochs: Annotated[
         bool | None, Option("Epochs were made from local time: read them through --timezone.")
     ] = None
-    time_format: Annotated[str | None, Option("strptime format of the time column.", metavar="FMT")] = None
+    time_format: Annotated[
+        list[str],
+        Option("strptime format of the time column; several are tried in order.", metavar="FMT"),
+    ] = field(default_factory=list)
     missing_time: Annotated[
         MissingTime | None, Option("What a record without a time becomes.  [default: reject]")
     ] = None
@@ -106,6 +99,26 @@ class ReadingOptions:
     encoding: Annotated[str | None, Option("Encoding of a CSV file.  [default: utf-8]", metavar="NAME")] = (
         None
     )
+    escape: Annotated[
+        str | None, Option("What takes the meaning from the next character, such as \\.", metavar="CHAR")
+    ] = None
+    skip_lines: Annotated[
+        int | None, Option("Lines ahead of the header of a CSV file.", metavar="N", min=0)
+    ] = None
+    comment: Annotated[
+        str | None, Option("What begins a line of a CSV file that is no record.", metavar="CHAR")
+    ] = None
+    trim: Annotated[bool | None, Option("Leave out the spaces around every cell of a CSV file.")] = None
+    decimal: Annotated[
+        str | None, Option("Decimal mark of numbers in a CSV file: , or .", metavar="CHAR")
+    ] = None
+    thousands: Annotated[
+        str | None, Option("What stands between groups of three digits in such numbers.", metavar="CHAR")
+    ] = None
+    deep: Annotated[
+        Deep | None,
+        Option("Objects nested more than 3 deep: as JSON text, as a.b.c, or invalid.  [default: reject]"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,10 @@ class RunScopeOptions:
     )
     allow_collisions: Annotated[bool, Option("Send although different records share an $insert_id.")] = False
     no_audit: Annotated[bool, Option("Don't look for such records before sending.")] = False
+    strict: Annotated[bool, Option("Send nothing where a decision about the file needs attention.")] = False
+    accept: Annotated[
+        list[str], Option("With --strict: a code of attention that stops nothing.", metavar="CODE")
+    ] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import collision_lines
-from importer.events.times import NS_PER_MS, iso_utc
+from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
-from importer.model import FIELDS, Destination, Reading, RunKind
+from importer.model import Attention, Destination, RunKind
 from importer.pipeline.job import Job, Survey
-from importer.profile.summary import count_ahead, count_by_day, count_by_hour, count_undeletable
+from importer.profile.summary import count_by_day, count_by_hour
+from importer.reading import FIELDS, Reading
 from importer.text import counted, quoted
 
 _NS_PER_S: Final = 10**9
@@ -29,12 +30,11 @@ _CREDENTIALS: Final = {
 }
 
 
-def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
+def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
     """Yield what a run is about to do.
 
     Args:
         jobs: One for each source.
-        now_ms: The time, in milliseconds since the epoch.
     """
     first = jobs[0]
     reading, survey = first.manifest.reading, first.survey
@@ -43,7 +43,7 @@ def plan_lines(jobs: Sequence[Job], now_ms: int) -> Iterator[LabeledLine]:
     if first.options.limit is not None:
         what = counted(first.options.limit, "record")
         yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
-    yield from describe_source(reading, survey, now_ms)
+    yield from describe_source(reading, survey)
     counts = survey.dry_run_counts
     if counts is not None:
         notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
@@ -79,13 +79,12 @@ def events_to_send(jobs: Sequence[Job]) -> int | None:
     return sum(records)
 
 
-def describe_source(reading: Reading, survey: Survey, now_ms: int) -> Iterator[LabeledLine]:
+def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
     """Yield how a source is read, and what it holds.
 
     Args:
         reading: How it is read.
         survey: What is known of it.
-        now_ms: The time, in milliseconds since the epoch.
     """
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     properties = list(_properties(reading))
@@ -98,10 +97,11 @@ def describe_source(reading: Reading, survey: Survey, now_ms: int) -> Iterator[L
         yield LabeledLine(
             "Events", _names(Counter(summary.names).most_common(_MOST_NAMES), len(summary.names)) + about
         )
-    yield from _times(reading, survey, now_ms, about)
+    yield from _times(reading, survey, about)
+    yield from attention_lines(survey.attention)
 
 
-def _times(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterator[LabeledLine]:
+def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine]:
     summary = survey.summary
     if summary.first is not None and summary.last is not None:
         yield LabeledLine("Time", f"{iso_utc(summary.first)} to {iso_utc(summary.last)} (UTC){about}")
@@ -117,30 +117,24 @@ def _times(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterato
         busiest = max(days, key=lambda day: days[day])
         span = "1 day" if len(days) == 1 else f"{len(days):,} days"
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
-    yield from _attention(reading, survey, now_ms, about)
 
 
-def _attention(reading: Reading, survey: Survey, now_ms: int, about: str) -> Iterator[LabeledLine]:
-    """Yield warnings: records that will be invalid, events that can't be deleted, events without a user."""
-    summary = survey.summary
-    now_ns = now_ms * NS_PER_MS
-    ahead, old = count_ahead(summary, now_ns), count_undeletable(summary, now_ns)
-    changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
-    for count, noun, one, several, what in (
-        (summary.no_zone, "record", "has", "have", "a time without a zone: invalid without --timezone ZONE"),
-        (summary.no_time, "record", "has", "have", f"no time that can be read{changes}: invalid"),
-        (summary.unreadable, "record", "is", "are", "broken and can't be read: invalid"),
-        (ahead, "event", "lies", "lie", "ahead of the clock: invalid"),
-        (old, "event", "is", "are", "older than 180 days: Mixpanel's UI can't delete those"),
-    ):
-        if count:
-            yield LabeledLine(
-                "Attention", f"{counted(count, noun)} {one if count == 1 else several} {what}{about}"
-            )
-    if not {"distinct_id", "properties"} & {*reading.fields, *reading.constants}:
-        yield LabeledLine(
-            "Attention", "no column is the user: all events are sent without one (--map distinct_id=COLUMN)"
-        )
+def attention_lines(found: Iterable[Attention]) -> Iterator[LabeledLine]:
+    """Yield what the owner of the sources might not expect, each with the option that changes it."""
+    for each in found:
+        yield LabeledLine("Attention", each.text + _rows_text(each))
+        if each.remedy:
+            yield LabeledLine("", each.remedy)
+
+
+def _rows_text(attention: Attention) -> str:
+    """Return the first records that an attention is about, in brackets; empty if it names none."""
+    if not attention.rows:
+        return ""
+    several = len({each.source for each in attention.rows}) > 1
+    names = [f"{each.source} {each.row:,}" if several else f"{each.row:,}" for each in attention.rows]
+    more = ", …" if attention.count > len(names) else ""
+    return f" (row{'s' if len(names) > 1 or more else ''} {', '.join(names)}{more})"
 
 
 def _source(job: Job) -> str:

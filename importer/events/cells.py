@@ -7,7 +7,7 @@ from typing import Any
 from importer.errors import BadValue
 from importer.events.layout import property_columns
 from importer.events.values import ValueReader, clash
-from importer.model import Field, Reading
+from importer.reading import Field, Reading
 
 
 class CellReader:

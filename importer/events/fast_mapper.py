@@ -32,7 +32,7 @@ from importer.events.mapping import PROPERTY_OF
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
-from importer.model import ColumnType, Field, Reading
+from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
     ColumnPlan,
     ConstantPlan,

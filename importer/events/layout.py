@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from importer.errors import BadValue, MappingError
 from importer.events.mapping import FIELD_CALLED, path_to, well_known
-from importer.model import ColumnType, Field, Reading
+from importer.reading import ColumnType, Field, Reading
 from importer.text import quoted
 
 Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]

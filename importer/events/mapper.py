@@ -33,7 +33,8 @@ from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
 from importer.events.values import ValueReader, clash
 from importer.mixpanel import limits, rules
-from importer.model import Event, Field, Reading, Record, Rejection
+from importer.model import Event, Record, Rejection
+from importer.reading import Field, Reading
 from importer.text import quoted
 
 _NAMED: Final = tuple(PROPERTY_OF.items())

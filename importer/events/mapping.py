@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from importer.errors import MappingError
-from importer.model import FIELDS, Field, Record
+from importer.model import Record
+from importer.reading import FIELDS, Field
 from importer.text import quoted
 
 PROPERTY_OF: Final[Mapping[Field, str]] = {

@@ -34,11 +34,12 @@ from importer.errors import MappingError
 from importer.events.mapping import nearest
 from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
-from importer.model import (
+from importer.reading import (
     FIELDS,
     JSON,
     ColumnProfile,
     ColumnType,
+    Deep,
     Field,
     FormatName,
     GeoIP,
@@ -60,19 +61,21 @@ class DeclaredReading:
         names: Property name of a column.
         types: Type of a column, or of a ``--set`` value.
         constants: ``--set``, typed.
+        deep_columns: As in `reading.Reading`.
         null: Texts that mean "no value".
         missing_time: ``reject`` or ``now``.
-        timezone: As in `model.Reading`, and so are those below.
+        timezone: As in `reading.Reading`, and so are those below.
     """
 
     fields: Mapping[Field, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     constants: Mapping[str, JSON] = field(default_factory=dict)
+    deep_columns: Mapping[str, Deep] = field(default_factory=dict)
     null: tuple[str, ...] = ()
+    time_format: tuple[str, ...] = ()
     missing_time: MissingTime | None = None
     timezone: str | None = None
-    time_format: str | None = None
     local_epochs: bool | None = None
     insert_id: IdBasis | None = None
     geoip: GeoIP | None = None
@@ -82,6 +85,13 @@ class DeclaredReading:
     quote: str | None = None
     header: bool | None = None
     encoding: str | None = None
+    escape: str | None = None
+    skip_lines: int | None = None
+    comment: str | None = None
+    trim: bool | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    deep: Deep | None = None
 
     def over(self, base: DeclaredReading) -> DeclaredReading:
         """Return ``base`` with the options of this reading in place of its own; tables are merged by key."""
@@ -106,8 +116,14 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _TEXTS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is str)
 _FLAGS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is bool)
-_TABLES: Final = ("fields", "names", "types", "set")
-_KEYS: Final = (*_CHOICES, *_TEXTS, *_FLAGS, "null", *_TABLES)
+_COUNTS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is int)
+_LISTS: Final[Mapping[str, str]] = {
+    "null": '["NULL", "\\\\N"]',
+    "time_format": '["%d.%m.%Y %H:%M", "%d.%m.%Y"]',
+}
+"""Keys that hold one text or several, each with an example."""
+_TABLES: Final = ("fields", "names", "types", "deep_columns", "set")
+_KEYS: Final = (*_CHOICES, *_TEXTS, *_FLAGS, *_COUNTS, *_LISTS, *_TABLES)
 
 
 def load(path: Path) -> DeclaredReading:
@@ -149,10 +165,12 @@ class _Checker:
             raise self._error((key,), f"found {quoted(value)}", f"Use {' or '.join(_CHOICES[key])}.")
         if key in _FLAGS and not isinstance(value, bool):
             raise self._error((key,), f"found {quoted(value)}", "Use true or false.")
-        if key == "null":
+        if key in _COUNTS and (type(value) is not int or value < 0):
+            raise self._error((key,), f"found {quoted(value)}", "Use a whole number, 0 or more.")
+        if key in _LISTS:
             texts = [value] if isinstance(value, str) else value
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                raise self._error((key,), f"found {quoted(value)}", 'Use a list of texts: ["NULL", "\\\\N"].')
+                raise self._error((key,), f"found {quoted(value)}", f"Use a list of texts: {_LISTS[key]}.")
             return tuple(texts)
         if key in _TEXTS and not isinstance(value, str):
             raise self._error((key,), f"found {quoted(value)}", "Use a text, in quotes.")
@@ -173,6 +191,8 @@ class _Checker:
                     f"unknown type {quoted(item)}{nearest(str(item), COLUMN_TYPES)}",
                     f"Types are: {', '.join(COLUMN_TYPES)}",
                 )
+            if table == "deep_columns" and item not in get_args(Deep):
+                raise self._error(where, f"found {quoted(item)}", f"Use {' or '.join(get_args(Deep))}.")
             if table in ("fields", "names") and not isinstance(item, str):
                 raise self._error(where, f"found {quoted(item)}", "Use a text, in quotes.")
             if table == "names" and not item:
@@ -246,6 +266,7 @@ def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: s
         "fields": _all_fields(reading),
         "types": {**_property_types(reading), **constant_types},
         "names": reading.names,
+        "deep_columns": reading.deep_columns,
         "set": constants,
     }
     for name, table in tables.items():
@@ -315,12 +336,19 @@ def _settings(reading: Reading) -> dict[str, Any]:
         options |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
         if dialect.quote != '"':
             options["quote"] = dialect.quote or "none"
+        for name in ("escape", "skip_lines", "comment"):
+            if getattr(dialect, name):
+                options[name] = getattr(dialect, name)
         if reading.null:
             options["null"] = list(reading.null)
     optional = [name for name in _OPTIONS if name not in _CHOICES and hasattr(reading, name)]
     options |= {name: getattr(reading, name) for name in optional if getattr(reading, name)}
+    if reading.time_format:
+        options["time_format"] = list(reading.time_format)
     if reading.missing_time is not None:
         options["missing_time"] = "now"
+    if reading.deep != "reject":
+        options["deep"] = reading.deep
     return options | {"insert_id": reading.insert_id, "geoip": reading.geoip}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from importer.events.layout import LateKeys, Paths, field_paths
 from importer.events.values import ValueReader, clash
-from importer.model import Field, Reading
+from importer.reading import Field, Reading
 
 
 class ObjectReader:

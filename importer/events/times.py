@@ -10,6 +10,7 @@ An instant is an integer of nanoseconds since the epoch, UTC: the finest that an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -95,7 +96,7 @@ class TimeReader:
 
     Args:
         timezone: IANA name of the zone of times without one; empty if there is none.
-        time_format: strptime format; empty for ISO 8601 and epochs.
+        time_format: strptime formats, tried in order; none for ISO 8601 and epochs.
         local_epochs: Epochs count from midnight of 1970-01-01 in ``timezone``, not UTC, as in exports of
             old Mixpanel projects.
 
@@ -105,10 +106,12 @@ class TimeReader:
         local_epochs: As given.
     """
 
-    def __init__(self, timezone: str = "", time_format: str = "", *, local_epochs: bool = False) -> None:
+    def __init__(
+        self, timezone: str = "", time_format: Sequence[str] = (), *, local_epochs: bool = False
+    ) -> None:
         self._zone = zone_named(timezone) if timezone else None
         self._zone_name = timezone
-        self._format = _checked_format(time_format)
+        self._formats = tuple(map(_checked_format, time_format))
         self.local_epochs = local_epochs
         self.free = not time_format
         self.form = ""
@@ -125,7 +128,7 @@ class TimeReader:
             text = _plain_number(value)
         else:
             raise BadValue(f"expected {_EXPECTED}, found {quoted(value)}")
-        if self._format:
+        if self._formats:
             return self._by_format(text)
         iso = _ISO(text)
         if iso:
@@ -175,10 +178,15 @@ class TimeReader:
         plain = (
             text if text.isascii() else "".join("x" if c.isdecimal() and not c.isascii() else c for c in text)
         )
-        try:
-            parsed = datetime.strptime(plain, self._format)  # noqa: DTZ007 - a zone is asked for below
-        except ValueError:
-            raise BadValue(f"expected a time like {self._format!r}, found {quoted(text)}") from None
+        for form in self._formats:
+            try:
+                parsed = datetime.strptime(plain, form)  # noqa: DTZ007 - a zone is asked for below
+                break
+            except ValueError:
+                continue
+        else:
+            expected = " or ".join(map(repr, self._formats))
+            raise BadValue(f"expected a time like {expected}, found {quoted(text)}")
         since = parsed.replace(tzinfo=None) - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
         offset = parsed.utcoffset()

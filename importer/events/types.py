@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from importer.errors import BadValue
 from importer.exact_json import is_exact
-from importer.model import ColumnType
+from importer.reading import ColumnType
 from importer.text import quoted
 
 COLUMN_TYPES: Final[tuple[ColumnType, ...]] = get_args(ColumnType)

@@ -9,7 +9,7 @@ from importer import exact_json
 from importer.errors import BadValue
 from importer.events.times import TimeReader, iso_utc
 from importer.events.types import rounding, to_boolean, to_integer, to_number
-from importer.model import ColumnType, Reading
+from importer.reading import ColumnType, Reading
 from importer.text import quoted
 
 Convert = Callable[[str], Any]

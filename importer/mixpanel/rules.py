@@ -35,7 +35,7 @@ from importer.mixpanel.limits import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from importer.model import JSON
+    from importer.reading import JSON
 
 REFUSED_IDS = frozenset(
     {

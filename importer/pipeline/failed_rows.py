@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from importer.events import mapping_file
-from importer.model import Reading, Status
+from importer.model import Status
 from importer.pipeline.paths import failed_rows_mapping_path
+from importer.reading import Reading
 from importer.results.selection import select_records
 from importer.source.copy import copy_records
 

@@ -9,19 +9,19 @@ from pathlib import Path
 from importer.errors import ImporterError
 from importer.events.mapping_file import DeclaredReading
 from importer.model import (
+    Attention,
     Collisions,
-    ColumnProfile,
     Credentials,
     DeliverySettings,
     Destination,
     Fingerprint,
     ProfileSummary,
-    Reading,
     RunKind,
 )
 from importer.profile.summary import EMPTY_SUMMARY
+from importer.reading import ColumnProfile, Reading
 from importer.results.counts import Counts
-from importer.results.manifest import Manifest, credential_digest, salt_for
+from importer.results.manifest import READER_VERSION, Manifest, credential_digest, salt_for
 from importer.results.recovery import ResultsState
 from importer.results.selection import Selection
 from importer.version import __version__
@@ -65,6 +65,8 @@ class RunOptions:
         max_errors: When to stop early; None for never.
         audit: Look for collisions of ids before sending.
         allow_collisions: Send in spite of them.
+        strict: Send nothing if a decision about a source needs attention.
+        accept: Codes of attention that stop nothing.
     """
 
     declared: DeclaredReading = field(default_factory=DeclaredReading)
@@ -78,6 +80,8 @@ class RunOptions:
     max_errors: MaxErrors | None = None
     audit: bool = True
     allow_collisions: bool = False
+    strict: bool = False
+    accept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class Survey:
         collisions: Events that Mixpanel would take for one another; None if events were not compared.
         dry_run_counts: Outcomes of a dry run of the same source and reading, if there was one.
         dry_run_notes: Records with a note in that dry run.
+        attention: What the owner of the sources might not expect.
     """
 
     summary: ProfileSummary = EMPTY_SUMMARY
@@ -129,6 +134,7 @@ class Survey:
     collisions: Collisions | None = None
     dry_run_counts: Counts | None = None
     dry_run_notes: int = 0
+    attention: tuple[Attention, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +226,7 @@ def new_manifest(
         settings=options.delivery,
         limit=options.limit,
         importer_version=__version__,
+        reader_version=READER_VERSION,
         started=now_iso(),
     )
 

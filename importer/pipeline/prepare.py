@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, TooManyErrors, UsageError
-from importer.model import NO_COLLISIONS, Dialect, Fingerprint, Reading, SourceAudit
+from importer.model import NO_COLLISIONS, Fingerprint, SourceAudit
+from importer.pipeline.attention import with_attention
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
@@ -19,6 +20,7 @@ from importer.pipeline.resolve import detect_declared, draft_reading, redeclare,
 from importer.pipeline.survey import survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
+from importer.reading import Dialect, Reading
 from importer.results.differences import check_overwrite, find_differences
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
@@ -57,6 +59,7 @@ def prepare_jobs(
     draft = draft_reading(detected[0], options.declared, "", now_ms)
     surveyed = survey_sources(sources, detected, draft, options, now_ms=now_ms, progress=progress)
     reading = settle_reading(draft, surveyed.types)
+    survey = with_attention(surveyed.survey, detected, now_ms)
     jobs = [
         _new_job(
             source,
@@ -64,7 +67,7 @@ def prepare_jobs(
             target,
             replace(reading, dialect=found.dialect, source_name=Path(source.name).name),
             fingerprint,
-            surveyed.survey,
+            survey,
             records,
         )
         for source, found, fingerprint, records in zip(
@@ -150,6 +153,7 @@ def _new_job(
     manifest = replace(
         new_manifest(source.name, fingerprint, reading, options, target, salted_by=source.results),
         audit=SourceAudit(survey.summary, whole=survey.whole),
+        attention=survey.attention,
     )
     if options.overwrite and source.results.exists():
         check_overwrite(source.results, manifest)
@@ -185,6 +189,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         parent=old.parent,
         retried_by=old.retried_by,
         audit=old.audit,
+        attention=old.attention,
         scope=old.scope,
     )
     if options.kind == old.kind == "sandbox":  # each rehearsal listens on a port of its own
@@ -195,7 +200,9 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
             f"{source.results} can't be resumed: " + "; ".join(differ),
             "Give the command as it was, or begin anew with another --results.",
         )
-    survey = Survey() if old.audit is None else Survey(old.audit.facts, whole=old.audit.whole)
+    survey = Survey(attention=old.attention)
+    if old.audit is not None:
+        survey = replace(survey, summary=old.audit.facts, whole=old.audit.whole)
     records = old.scope
     if records is not None and options.limit != old.limit:
         whole = survey.summary.records if survey.whole else None

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
-from importer.model import Event, Reading, Record, Rejection, Status
+from importer.model import Event, Record, Rejection, Status
+from importer.reading import Reading
 from importer.results.selection import Choice, Selection, first_attempts
 
 

@@ -13,7 +13,7 @@ from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.model import FIELDS, JSON, ColumnType, Reading
+from importer.reading import FIELDS, JSON, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.options import dialect_options
 from importer.text import quoted
@@ -21,7 +21,7 @@ from importer.text import quoted
 _SAME_OPTIONS: Final = sorted(
     {each.name for each in fields(DeclaredReading)}
     & {each.name for each in fields(Reading)}
-    - {"fields", "names", "types", "constants", "null", "missing_time"}
+    - {"fields", "names", "types", "constants", "null", "time_format", "deep_columns", "missing_time"}
 )
 """Options that a reading has under the same name, with the same values."""
 
@@ -91,6 +91,8 @@ def draft_reading(
         constants=constants,
         missing_time=now_ms if declared.missing_time == "now" else None,
         null=declared.null,
+        time_format=declared.time_format,
+        deep_columns=dict(declared.deep_columns),
         source_name=source_name,
         **_same_options(declared),
     )
@@ -197,8 +199,9 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)
         if declared.header is not None:
             dialect["header"] = declared.header
-    if declared.null:
-        changes["null"] = declared.null
+    for name in ("null", "time_format"):
+        if getattr(declared, name):
+            changes[name] = getattr(declared, name)
     if declared.missing_time == "reject":
         changes["missing_time"] = None
     if declared.missing_time == "now" and reading.missing_time is None:
@@ -209,6 +212,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         fields={field: column for field, column in columns_of.items() if column},
         types=types,
         names={**reading.names, **declared.names},
+        deep_columns={**reading.deep_columns, **declared.deep_columns},
         constants={**reading.constants, **constants},
         **changes,
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
-from importer.model import Fingerprint, Reading, Status
+from importer.model import Fingerprint, Status
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import spool_path
 from importer.pipeline.resolve import redeclare
+from importer.reading import Reading
 from importer.results.differences import find_differences
 from importer.results.manifest import Manifest, read_manifest, relative_link
 from importer.results.paths import manifest_path, retry_path

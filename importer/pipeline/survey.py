@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import ResultsError
-from importer.model import ColumnType, Fingerprint, Reading
+from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
-from importer.profile.observers import IdObserver, Observer, SummaryObserver, TypeObserver
+from importer.profile.attention import attention_observers
+from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
+from importer.reading import ColumnType, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path, results_path
@@ -23,6 +25,14 @@ from importer.source.fingerprint import take_fingerprint
 
 _SMALL: Final = 16_000_000
 """JSONL sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
+
+_MADE_ANEW: Final = frozenset(
+    {
+        "header-line", "trailing-delimiter", "single-quotes", "unreadable", "no-zone", "no-time", "ahead",
+        "undeletable", "other-columns", "other-reading", "api-secret",
+    }
+)  # fmt: skip
+"""Codes of what is found out for each run, though an earlier dry run may have found it out, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,8 @@ def survey_sources(
     readings = [replace(draft, dialect=each.dialect) for each in detected]
     # A dry run of one source compares the events themselves, and one of several does so before it begins.
     with_ids = options.audit and options.kind != "dry-run" and "insert_id" in draft.fields
-    paths = [source.path for source in sources]
-    sources_pass = _SourcesPass(paths, readings, now_ms, options.limit, sources[0].results.parent, progress)
+    folder = sources[0].results.parent
+    sources_pass = _SourcesPass(sources, readings, now_ms, options.limit, folder, progress)
     from_dry_run = _from_dry_run(sources[0], draft) if len(sources) == 1 else None
     if from_dry_run is not None:
         compared = from_dry_run.survey.collisions is not None and options.limit is None
@@ -84,7 +94,9 @@ def survey_sources(
     small = not draft.dialect.has_cells and sources_pass.size <= _SMALL
     if needs_types(draft) or small or any(each.dialect.compression for each in detected):
         return sources_pass.scan(with_ids=with_ids)
-    survey = Survey(summarise_sample(detected[0].sample, draft))
+    looking = attention_observers(draft)
+    summary = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
+    survey = Survey(summary, attention=_attention_of(looking))
     if with_ids:
         ids_differ, fingerprints = sources_pass.compare_ids()
         survey = replace(survey, ids_differ=ids_differ)
@@ -93,7 +105,7 @@ def survey_sources(
     return Surveyed(survey, fingerprints, (None,) * len(sources), {})
 
 
-def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress) -> Surveyed:
+def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress, name: str = "") -> Surveyed:
     """Read every value of a single source, even if a dry run did so before.
 
     Args:
@@ -101,11 +113,13 @@ def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress) 
         draft: Its reading, without the types that must be inferred.
         now_ms: Milliseconds since the epoch.
         progress: Where the progress of the scan is reported.
+        name: The source as it was named; the path if that is empty.
 
     Raises:
         SourceError: The source can't be read to its end, or it changes while it is read.
     """
-    return _SourcesPass([path], [draft], now_ms, None, path.parent, progress).scan(with_ids=False)
+    source, folder = SourceFile(name or str(path), path, path), path.parent
+    return _SourcesPass([source], [draft], now_ms, None, folder, progress).scan(with_ids=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,7 @@ class _SourcesPass:
     """A pass over all sources.
 
     Attributes:
-        paths: The sources.
+        sources: The sources.
         readings: The reading of each.
         now_ms: Milliseconds since the epoch.
         limit: Records of each source whose ids are compared; None for all.
@@ -121,7 +135,7 @@ class _SourcesPass:
         progress: Where the progress of the pass is reported.
     """
 
-    paths: Sequence[Path]
+    sources: Sequence[SourceFile]
     readings: Sequence[Reading]
     now_ms: int
     limit: int | None
@@ -131,20 +145,27 @@ class _SourcesPass:
     @property
     def size(self) -> int:
         """Bytes on disk of all sources."""
-        return sum(path.stat().st_size for path in self.paths)
+        return sum(source.path.stat().st_size for source in self.sources)
 
     def scan(self, *, with_ids: bool) -> Surveyed:
         """Read every value of every record."""
         reading = self.readings[0]
         counts = SummaryObserver(reading)
-        observers: list[Observer] = [counts]
+        looking = attention_observers(reading)
+        observers: list[Observer] = [counts, *looking]
         types = TypeObserver(reading) if reading.dialect.has_cells else None
         if types is not None:
             observers.append(types)
         ids_differ, profiled = self._run("Looking at every value", observers, with_ids=with_ids)
         columns = () if types is None else types.inference.profiles()
         return Surveyed(
-            Survey(counts.counter.summary(), columns, whole=True, ids_differ=ids_differ),
+            Survey(
+                counts.counter.summary(),
+                columns,
+                whole=True,
+                ids_differ=ids_differ,
+                attention=_attention_of(looking),
+            ),
             tuple(each.fingerprint for each in profiled),
             tuple(each.records for each in profiled),
             {column.name: column.type for column in columns},
@@ -167,13 +188,17 @@ class _SourcesPass:
             progress = PassProgress(self.progress)
             profiled = []
             lacks_ids = not with_ids
-            for path, reading in zip(self.paths, self.readings, strict=True):
+            for source, reading in zip(self.sources, self.readings, strict=True):
                 ids = IdObserver(reading, check, lambda: self.now_ms, self.limit) if with_ids else None
                 all_observers = observers if ids is None else [*observers, ids]
-                profiled.append(profile_source(path, reading, all_observers, progress))
+                profiled.append(profile_source(source.path, reading, all_observers, progress, source.name))
                 lacks_ids = lacks_ids or (ids is not None and ids.lacks_ids)
             ids_differ = None if lacks_ids else check.all_differ()
         return ids_differ, profiled
+
+
+def _attention_of(observers: Sequence[AttentionObserver]) -> tuple[Attention, ...]:
+    return tuple(found for each in observers for found in each.attention())
 
 
 def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
@@ -210,7 +235,12 @@ def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
     fingerprint = take_fingerprint(source.path)
     if fingerprint.digest != manifest.fingerprint.digest:
         return None
-    survey = Survey(audit.facts, whole=audit.whole, collisions=audit.collisions)
+    survey = Survey(
+        audit.facts,
+        whole=audit.whole,
+        collisions=audit.collisions,
+        attention=tuple(each for each in manifest.attention if each.code not in _MADE_ANEW),
+    )
     if manifest.limit is None:
         survey = replace(survey, dry_run_counts=manifest.counts, dry_run_notes=audit.notes or 0)
     records = audit.facts.records if audit.whole else None

@@ -15,7 +15,8 @@ from importer.delivery.send_one import send_event
 from importer.errors import BadValue, RefusedError, UsageError
 from importer.events.times import NS_PER_MS, TimeReader
 from importer.mixpanel import limits, rules
-from importer.model import JSON, Credentials
+from importer.model import Credentials
+from importer.reading import JSON
 from importer.settings import TOKEN, find_credentials, find_destination
 from importer.text import quoted
 

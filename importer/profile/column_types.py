@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from importer.events.types import BOOLEANS, MAX_INTEGER, NUMBER, SAFE_DIGITS
-from importer.model import ColumnProfile, ColumnType
+from importer.reading import ColumnProfile, ColumnType
 
 _FRACTION_MARKS: Final = tuple(".eE")
 # Blanks, and the first characters of JSON values that are no numbers.

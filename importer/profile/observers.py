@@ -13,10 +13,11 @@ from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
-from importer.model import Field, Reading, Record, Rejection
+from importer.model import Attention, AttentionRow, Record, Rejection
 from importer.profile.column_types import TypeInference
 from importer.profile.summary import SummaryCounter
 from importer.profile.unique import UniqueCheck
+from importer.reading import Field, Reading
 
 _values_of: Final = attrgetter("values")
 
@@ -27,10 +28,12 @@ class ColumnarChunk:
     Args:
         items: Records and rejections: a list, or a `speedups.Block`.
         has_cells: As `Dialect.has_cells`.
+        source: The source as it was named.
     """
 
-    def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool) -> None:
+    def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool, source: str = "") -> None:
         self.items = items
+        self.source = source
         self.block = items if has_cells and speedups.COMPILED and isinstance(items, speedups.Block) else None
 
     @cached_property
@@ -45,6 +48,16 @@ class ColumnarChunk:
     def records(self) -> int:
         """How many of the items are records."""
         return len(self.items) if self.block is not None else len(self._values)
+
+    def row(self, index: int) -> AttentionRow:
+        """Return which record stands at this place of a column, or of the objects."""
+        if self.block is not None:
+            return AttentionRow(self.source, self.block.row + index)
+        return AttentionRow(self.source, self._rows[index])
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        return [item.row for item in self.items if type(item) is Record]
 
     @cached_property
     def _columns(self) -> list[tuple[str, ...]]:
@@ -64,6 +77,13 @@ class Observer(Protocol):
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """Receive the next records."""
+
+
+class AttentionObserver(Observer, Protocol):
+    """Looks for what the owner of a source might not expect."""
+
+    def attention(self) -> list[Attention]:
+        """Return what was found in all records so far."""
 
 
 class TypeObserver:

@@ -16,7 +16,6 @@ from importer.model import (
     Event,
     Fingerprint,
     ProfileSummary,
-    Reading,
     Record,
     Rejection,
 )
@@ -24,6 +23,7 @@ from importer.profile.collisions import CollisionAudit
 from importer.profile.observers import ColumnarChunk, Observer, SummaryObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
+from importer.reading import Reading
 from importer.source.reader import open_source
 
 
@@ -61,7 +61,7 @@ class PassProgress:
 
 
 def profile_source(
-    path: Path, reading: Reading, observers: Sequence[Observer], progress: PassProgress
+    path: Path, reading: Reading, observers: Sequence[Observer], progress: PassProgress, name: str = ""
 ) -> ProfiledSource:
     """Read a source once, to its end.
 
@@ -70,6 +70,7 @@ def profile_source(
         reading: Its dialect, columns and fields.
         observers: Each of them receives every record.
         progress: Where the progress of the pass is reported.
+        name: The source as it was named.
 
     Raises:
         SourceError: It can't be read to its end, or it changes while it is read.
@@ -79,7 +80,7 @@ def profile_source(
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
         for items in source.chunks():
             records += len(items)
-            chunk = ColumnarChunk(items, has_cells=has_cells)
+            chunk = ColumnarChunk(items, has_cells=has_cells, source=name)
             for observer in observers:
                 observer.observe(chunk)
             progress.update(source.position())
@@ -87,11 +88,22 @@ def profile_source(
         return ProfiledSource(records, source.fingerprint())
 
 
-def summarise_sample(sample: Iterable[Record], reading: Reading) -> ProfileSummary:
-    """Return the counts over the first records of a source."""
-    observer = SummaryObserver(reading)
-    observer.observe(ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells))
-    return observer.counter.summary()
+def summarise_sample(
+    sample: Iterable[Record], reading: Reading, observers: Sequence[Observer] = (), name: str = ""
+) -> ProfileSummary:
+    """Return the counts over the first records of a source.
+
+    Args:
+        sample: The first records.
+        reading: How the source is read.
+        observers: Each of them receives these records, too.
+        name: The source as it was named.
+    """
+    counts = SummaryObserver(reading)
+    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name)
+    for observer in (counts, *observers):
+        observer.observe(chunk)
+    return counts.counter.summary()
 
 
 def find_collisions(

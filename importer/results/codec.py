@@ -11,7 +11,7 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from importer.model import JSON
+from importer.reading import JSON
 from importer.text import quoted
 
 T = TypeVar("T")

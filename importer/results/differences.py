@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from importer.errors import ResultsError
-from importer.model import Dialect, Reading
+from importer.reading import Dialect, Reading
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results

@@ -15,16 +15,17 @@ import orjson
 
 from importer.errors import ResultsError
 from importer.model import (
+    Attention,
     Credentials,
     CredentialsKind,
     DeliverySettings,
     Endpoint,
     Fingerprint,
-    Reading,
     RunKind,
     SourceAudit,
     Status,
 )
+from importer.reading import Reading
 from importer.results.codec import DecodeError, decode, encode
 from importer.results.counts import Counts
 from importer.results.manifest_check import find_fault
@@ -34,6 +35,12 @@ from importer.text import quoted
 
 VERSION = 1
 """Goes up when a manifest of an older importer would be read wrongly."""
+
+READER_VERSION = 2
+"""Goes up when the readers of this version may count the records of a source otherwise than those before.
+
+1: a manifest that names none. 2: a lone CR in a CSV file whose lines end in LF is part of its cell.
+"""
 
 _VERSION_KEY = "manifest_version"
 
@@ -68,6 +75,8 @@ class Manifest:
         reconciled: Whether outcomes and unattempted records add up to the scope.
         exit_code: What the process ended with.
         audit: What was seen of the source as a whole.
+        attention: What its owner might not expect of how it is read, or of what becomes of it.
+        reader_version: Version of what makes records out of bytes: see `READER_VERSION`.
     """
 
     kind: RunKind
@@ -95,6 +104,8 @@ class Manifest:
     reconciled: bool | None = None
     exit_code: int | None = None
     audit: SourceAudit | None = None
+    attention: tuple[Attention, ...] = ()
+    reader_version: int = 1
 
 
 def manifest_text(manifest: Manifest) -> str:
@@ -171,12 +182,21 @@ def read_manifest(path: Path) -> Manifest:
     if version != VERSION:
         raise _unusable(path, f"{_VERSION_KEY} is {quoted(version)}, expected {VERSION}")
     try:
-        manifest = decode(Manifest, document)
+        manifest = decode(Manifest, _upgraded(document))
     except DecodeError as error:
         raise _unusable(path, str(error)) from error
     if fault := find_fault(manifest):
         raise _unusable(path, fault)
     return manifest
+
+
+def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest as this version writes it: older ones hold one format of times, as text."""
+    reading = document.get("reading")
+    if isinstance(reading, dict) and isinstance(reading.get("time_format"), str):
+        form = reading["time_format"]
+        return {**document, "reading": {**reading, "time_format": [form] if form else []}}
+    return document
 
 
 def _unusable(path: Path, why: str) -> ResultsError:

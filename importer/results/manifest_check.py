@@ -8,7 +8,8 @@ from dataclasses import fields, is_dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from importer.model import DeliverySettings, Dialect, ProfileSummary, Reading, SourceAudit
+from importer.model import DeliverySettings, ProfileSummary, SourceAudit
+from importer.reading import Dialect, Reading
 from importer.text import quoted
 
 _MAX_PATH = 4_096  # characters; no system opens a longer path

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from importer.mixpanel.limits import MAX_EVENT_BYTES
-from importer.model import JSON
+from importer.reading import JSON
 
 _GZIP = 31  # zlib's code for the gzip format with the largest window
 

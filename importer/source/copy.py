@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from importer.model import Dialect
+from importer.reading import Dialect
 from importer.source.reader import Source
 
 

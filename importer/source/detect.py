@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import SourceError, UsageError
-from importer.model import Dialect, Record
+from importer.model import Attention, Record
+from importer.reading import Dialect
 from importer.source.encoding import BOM, error_handler
 from importer.source.files import compression_of, open_binary, read_start, source_error
 from importer.source.foreign_formats import refuse_foreign_formats
@@ -44,11 +45,13 @@ class DetectedSource:
         columns: CSV: the header, or ``1``, ``2``, … without one. JSONL: the top-level keys of the
             sample in the order in which they first appear.
         sample: The first readable records.
+        attention: What the owner of the file might not expect of how it is read.
     """
 
     dialect: Dialect
     columns: tuple[str, ...]
     sample: tuple[Record, ...]
+    attention: tuple[Attention, ...] = ()
 
 
 def detect_source(

@@ -1,4 +1,4 @@
-"""The declared parts of a dialect, checked and brought into the form that `model.Dialect` holds."""
+"""The declared parts of a dialect, checked and brought into the form that `reading.Dialect` holds."""
 
 from __future__ import annotations
 

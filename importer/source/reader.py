@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from importer.errors import SourceError
-from importer.model import Dialect, Fingerprint, Record, Rejection
+from importer.model import Fingerprint, Record, Rejection
+from importer.reading import Dialect
 from importer.source.files import open_binary, open_raw, source_error
 from importer.source.fingerprint import HashedFile
 from importer.source.formats.format import RecordReader

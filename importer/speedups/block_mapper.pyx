@@ -17,14 +17,15 @@ from importer.speedups.canonical cimport (
 )
 from importer.speedups.times cimport LATEST, Times
 
-from importer.model import FIELDS, Event
+from importer.model import Event
+from importer.reading import FIELDS
 
 cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         PyObject* (*tp_alloc)(PyTypeObject*, Py_ssize_t) except NULL
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
-cdef enum:  # the fields, in the order of `importer.model.FIELDS`
+cdef enum:  # the fields, in the order of `importer.reading.FIELDS`
     OF_EVENT
     OF_USER
     OF_TIME

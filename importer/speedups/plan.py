@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from importer.model import ColumnType, Field
+from importer.reading import ColumnType, Field
 
 if TYPE_CHECKING:
     from importer.speedups.times import Times

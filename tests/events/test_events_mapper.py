@@ -26,7 +26,8 @@ from importer.errors import MappingError, UsageError
 from importer.events import insert_id
 from importer.events.mapper import Mapper
 from importer.mixpanel import limits, rules
-from importer.model import Event, Reading, Record, Rejection
+from importer.model import Event, Record, Rejection
+from importer.reading import Reading
 
 NO_USER = "no distinct_id: sent as an event without a user"
 
@@ -394,7 +395,7 @@ def test_a_local_time_is_read_through_the_zone_of_the_reading(mapped: Mapped):
     zone: Any = {"timezone": "Europe/Berlin", "local_epochs": True}
     assert taken(mapped.csv({"time": str(MILLISECONDS + 7_200_000)}, **zone)).time == MILLISECONDS
     assert (
-        taken(mapped.csv({"time": "1.5.2024"}, timezone="UTC", time_format="%d.%m.%Y")).time
+        taken(mapped.csv({"time": "1.5.2024"}, timezone="UTC", time_format=("%d.%m.%Y",))).time
         == 1_714_521_600_000
     )
     with pytest.raises(UsageError):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError
 from importer.events.mapping_file import DeclaredReading, load, render
-from importer.model import ColumnProfile, Dialect, Reading
+from importer.reading import ColumnProfile, Dialect, Reading
 
 WHOLE = """\
 # ours
@@ -59,7 +59,7 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path):
         null=("NULL", "-"),
         missing_time="now",
         timezone="Europe/Berlin",
-        time_format="%d.%m.%Y",
+        time_format=("%d.%m.%Y",),
         local_epochs=True,
         insert_id="row",
         geoip="request",
@@ -166,7 +166,9 @@ READINGS = [
     reading(fields={"event": "event", "time": "time", "ip": "new\nline", "insert_id": "q\"uo'te"}),
     reading(constants={"a": "x", "b": 1, "c": 1.5e-7, "d": True, "e": [1, {"f": "\n"}], "g": {}, "h.i": "'"}),
     reading(constants={"a": None, "b": [1, None], "c": {"d": {"e": None}}}),
-    reading(timezone="UTC", time_format="%Y", tag='"', null=("NULL", ""), insert_id="row", geoip="request"),
+    reading(
+        timezone="UTC", time_format=("%Y",), tag='"', null=("NULL", ""), insert_id="row", geoip="request"
+    ),
     reading(timezone="Europe/Berlin", local_epochs=True, missing_time=5),
     Reading(Dialect("jsonl"), ("event", "data"), {"event": "event", "time": "data.at"}, constants={"x": 1}),
 ]
@@ -212,7 +214,7 @@ def read_back(text: str, tmp_path: Path) -> dict[str, Any]:
         "constants": constants,
         "null": said.null,
         "timezone": said.timezone or "",
-        "time_format": said.time_format or "",
+        "time_format": said.time_format,
         "local_epochs": bool(said.local_epochs),
         "missing_time": said.missing_time == "now",
         "insert_id": said.insert_id,
@@ -323,7 +325,11 @@ def test_a_rendered_reading_makes_the_same_events(mapped: Mapped, tmp_path: Path
     made = reading(names={"do.t": "price"}, types={**dict.fromkeys(ODD, "string"), "do.t": "number"})
     said = load(file(tmp_path, render(made)))
     again = Reading(
-        made.dialect, made.columns, {f: c for f, c in said.fields.items() if c}, said.names, said.types
+        made.dialect,
+        made.columns,
+        {f: c for f, c in said.fields.items() if c},
+        names=said.names,
+        types=said.types,
     )
     cells = ["E", "1714557600", *("5" for _ in ODD)]
     assert mapped.record(again, cells) == mapped.record(made, cells)

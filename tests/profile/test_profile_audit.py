@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError, SourceError
 from importer.events.mapper import Mapper
-from importer.model import NO_COLLISIONS, Dialect, Event, Reading
+from importer.model import NO_COLLISIONS, Event
 from importer.profile.collisions import CollisionAudit, Collisions
 from importer.profile.observers import IdObserver
 from importer.profile.scan import PassProgress, find_collisions, profile_source
 from importer.profile.unique import UniqueCheck
 from importer.progress import NullProgress, Progress
+from importer.reading import Dialect, Reading
 from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000

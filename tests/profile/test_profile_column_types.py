@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from importer.errors import BadValue
 from importer.events.types import to_boolean, to_integer, to_number
-from importer.model import ColumnProfile
 from importer.profile.column_types import TypeInference
+from importer.reading import ColumnProfile
 
 CONVERTERS: dict[Any, Any] = {"boolean": to_boolean, "integer": to_integer, "number": to_number}
 NUMBERS = [

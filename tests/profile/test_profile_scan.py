@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from importer.model import Dialect, ProfileSummary, Reading, Record
+from importer.model import ProfileSummary, Record
 from importer.pipeline.survey import Surveyed, scan_source
 from importer.profile.scan import summarise_sample
 from importer.progress import NullProgress
+from importer.reading import Dialect, Reading
 from importer.source.reader import open_source
 
 FIELDS: dict[Any, str] = {"event": "event", "time": "time"}

@@ -18,13 +18,12 @@ from importer.model import (
     Collisions,
     Credentials,
     DeliverySettings,
-    Dialect,
     Fingerprint,
     ProfileSummary,
-    Reading,
     SourceAudit,
     Status,
 )
+from importer.reading import Dialect, Reading
 from importer.results.codec import encode
 from importer.results.counts import Counts
 from importer.results.manifest import (
@@ -69,7 +68,7 @@ any_reading = st.builds(
     types=st.dictionaries(any_text, any_type, max_size=3),
     constants=st.dictionaries(any_text, any_json, max_size=3),
     timezone=st.sampled_from(["", "Europe/Berlin"]),
-    time_format=any_text,
+    time_format=st.lists(any_text, max_size=3).map(tuple),
     local_epochs=st.booleans(),
     missing_time=st.none() | st.integers(),
     null=st.lists(any_text, max_size=3).map(tuple),

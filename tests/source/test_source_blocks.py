@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from source_helpers import PiecewiseFile, in_one_list, no_deadline, places, text_lines, write
 
 from importer.errors import SourceError
-from importer.model import Dialect, Record, Rejection
+from importer.model import Record, Rejection
+from importer.reading import Dialect
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
 from importer.source.formats.jsonl import MAX_LINE_SIZE, JsonlReader

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from source_helpers import COMPRESS, no_deadline, write
 
 from importer.errors import SourceError, StorageError
-from importer.model import Dialect
+from importer.reading import Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
 from importer.source.formats.csv import MAX_RECORD_SIZE

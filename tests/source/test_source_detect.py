@@ -6,7 +6,8 @@ import pytest
 from source_helpers import COMPRESS, write
 
 from importer.errors import SourceError, UsageError
-from importer.model import Dialect, Record
+from importer.model import Record
+from importer.reading import Dialect
 from importer.source.detect import detect_source
 
 

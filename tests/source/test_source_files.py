@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from source_helpers import COMPRESS, no_deadline, places, read_file, write
 
 from importer.errors import SourceError, UsageError
-from importer.model import Dialect, Record
+from importer.model import Record
+from importer.reading import Dialect
 from importer.source.detect import detect_source
 from importer.source.files import source_error
 from importer.source.fingerprint import take_fingerprint

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from source_helpers import COMPRESS, no_deadline, write
 
 from importer.errors import SourceError
-from importer.model import Dialect, Fingerprint
+from importer.model import Fingerprint
+from importer.reading import Dialect
 from importer.source.detect import detect_source
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.source.reader import Source, open_source

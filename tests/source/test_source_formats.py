@@ -10,7 +10,8 @@ import pytest
 from source_helpers import write
 
 from importer.errors import UsageError
-from importer.model import Dialect, FormatName, Record, Rejection
+from importer.model import Record, Rejection
+from importer.reading import Dialect, FormatName
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
 from importer.source.formats.format import Format, SourceHead

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from speedups_helpers import BAGS
 
 from importer.events.mapper import Mapper
-from importer.model import Reading
+from importer.reading import Reading
 
 LONG = "x" * 256
 TIMES = [

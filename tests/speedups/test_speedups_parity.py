@@ -45,7 +45,8 @@ from speedups_helpers import (
 )
 
 from importer import speedups
-from importer.model import Event, Field, Reading
+from importer.model import Event
+from importer.reading import Field, Reading
 
 variants = pytest.mark.parametrize("vary", VARIANTS.values(), ids=VARIANTS)
 
@@ -644,7 +645,7 @@ def test_times_in_a_form_of_their_own_map_the_same(form):
         "2024-05-01T10:00:00.250000",
         "20240501100000",
     ]
-    reading = replace(CSV, time_format=form, timezone="Europe/Berlin")
+    reading = replace(CSV, time_format=(form,), timezone="Europe/Berlin")
     assert_same(csv_file([["e", time, "u", "x"] for time in times if fits_in_a_block(time)]), reading)
     assert_same(
         "".join(line_of("", time=quoted(time)) for time in times), replace(reading, dialect=JSONL.dialect)

@@ -19,10 +19,13 @@ from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapper import Mapper
-from importer.model import ColumnProfile, Event, Reading, Record, Rejection
+from importer.model import Event, Record, Rejection
+from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
+from importer.reading import ColumnProfile, Reading
+from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
 from importer.text import counted, quoted
 
@@ -59,7 +62,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    reading, survey = _scan(path, draft_reading(detected, declared, path.name, system_now()))
+    reading, survey = _scan(path, detected, draft_reading(detected, declared, path.name, system_now()))
     _show_source(path, reading, survey, console)
     if options.save is None:
         console.say()
@@ -82,18 +85,19 @@ def _check_save(save: Path, source: Path) -> None:
         )
 
 
-def _scan(path: Path, draft: Reading) -> tuple[Reading, Survey]:
+def _scan(path: Path, detected: DetectedSource, draft: Reading) -> tuple[Reading, Survey]:
     """Scan a whole source; return the reading with the types that were inferred, and the survey."""
     progress = progress_for(quiet=not sys.stderr.isatty())
     surveyed = scan_source(path, draft, now_ms=system_now(), progress=progress)
-    return settle_reading(draft, surveyed.types), surveyed.survey
+    reading = settle_reading(draft, surveyed.types)
+    return reading, with_attention(surveyed.survey, [detected], system_now())
 
 
 def _show_source(path: Path, reading: Reading, survey: Survey, console: Console) -> None:
     """Write how a source is read, its columns, and its first events."""
     records = counted(survey.summary.records, "record")
     console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
-    console.lines(describe_source(reading, survey, system_now()))
+    console.lines(describe_source(reading, survey))
     if survey.columns:
         console.say("\n" + _column_table(reading, survey.columns))
     console.say("\nThe first events, as they would be sent:")

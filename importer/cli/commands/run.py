@@ -21,6 +21,8 @@ from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import OpenTarget, open_target
 from importer.delivery.protocols import system_now
+from importer.errors import UsageError
+from importer.pipeline.attention import check_strict
 from importer.pipeline.job import Job, RunOptions, SourceFile
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -65,11 +67,26 @@ def run_sources(
     with open_target(kind, command) as opened:
         _copy_stdin(sources, options)
         jobs = prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
-        console.lines(plan_lines(jobs, system_now()))
+        console.lines(plan_lines(jobs))
+        _check_strict(jobs, options, command)
         if not has_consent(kind, events_to_send(jobs), command, console):
             console.say("Nothing was sent.")
             return 2
         return _run_jobs(jobs, opened, command, console, progress, stop_requests)
+
+
+def _check_strict(jobs: Sequence[Job], options: RunOptions, command: CommandOptions) -> None:
+    """Stop a strict run that a decision forbids; its manifests are printed all the same.
+
+    Raises:
+        UsageError: ``--strict``, and a decision is not accepted.
+    """
+    try:
+        check_strict(jobs[0].manifest.attention, options)
+    except UsageError:
+        if command.json:
+            print_manifests([job.manifest for job in jobs], as_list=len(jobs) > 1)
+        raise
 
 
 def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:

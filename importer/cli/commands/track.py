@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from importer import exact_json
 from importer.cli.options import TrackOptions
 from importer.errors import UsageError
-from importer.model import JSON
 from importer.pipeline.track import track
+from importer.reading import JSON
 from importer.text import quoted
 
 _EXAMPLE = """For example: '{"amount": 49.99}'"""

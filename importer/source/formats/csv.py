@@ -21,7 +21,8 @@ from itertools import chain
 from typing import Final
 
 from importer import speedups
-from importer.model import Dialect, FormatName, Record, Rejection
+from importer.model import Record, Rejection
+from importer.reading import Dialect, FormatName
 from importer.source.encoding import BOM, encoder, error_handler, find_bad_byte
 from importer.source.formats.csv_dialect import (
     DELIMITERS,

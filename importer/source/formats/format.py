@@ -1,7 +1,7 @@
 """What a format is to the rest of the package.
 
 A new format is a module in this folder that defines a `Format`, its line in `registry`, and its name in
-`model.FormatName`.
+`reading.FormatName`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict
 
-from importer.model import Dialect, FormatName, Record, Rejection
+from importer.model import Record, Rejection
+from importer.reading import Dialect, FormatName
 from importer.source.oversized import OversizedSink
 
 
 class DialectOptions(TypedDict, total=False):
-    """What was declared of a dialect, in the form that `model.Dialect` holds; the content tells the rest."""
+    """What was declared of a dialect, as `reading.Dialect` holds it; the content tells the rest."""
 
     encoding: str
     delimiter: str
@@ -33,7 +34,7 @@ class SourceHead:
     Attributes:
         path: The file, for its name and for messages.
         text: The first megabyte, decompressed and decoded, without a byte order mark.
-        compression: As in `model.Dialect`.
+        compression: As in `reading.Dialect`.
         encoding: What the text was decoded with: as declared, or by the byte order mark, else UTF-8.
     """
 
@@ -79,10 +80,10 @@ class Format:
     """A format that a source can have.
 
     Attributes:
-        name: As in `model.Dialect`.
+        name: As in `reading.Dialect`.
         extensions: The extensions of files that have it, in lower case, with the dot.
         has_cells: True if a record is a row of text cells, whose types are to be inferred; else it is an
-            object. The same as `model.Dialect.has_cells`.
+            object. The same as `reading.Dialect.has_cells`.
         recognizes: Return whether a file is of this format, by its head and by the formats that use the
             extension of its name.
         detect: Return the dialect of a file of this format and the names of its columns (none if only its

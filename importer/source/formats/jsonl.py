@@ -14,7 +14,8 @@ import orjson
 
 from importer import speedups
 from importer.exact_json import BadJSON, explain, suspicious
-from importer.model import Dialect, FormatName, Record, Rejection
+from importer.model import Record, Rejection
+from importer.reading import Dialect, FormatName
 from importer.source.formats.format import DialectOptions, Format, SourceHead
 from importer.source.formats.json_layout import begins_as_json, is_array, refuse_other_layouts
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock

@@ -1,0 +1,21 @@
+"""Which observers look for what the owner of a source might not expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from importer.profile.observers import AttentionObserver
+from importer.reading import Reading
+
+_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = ()
+"""Each returns an observer for a reading, or None if there is nothing to look for."""
+
+
+def attention_observers(reading: Reading) -> list[AttentionObserver]:
+    """Return an observer for each kind of thing that is to be looked for.
+
+    Args:
+        reading: The reading of the source, without the types that must be inferred.
+    """
+    return [observer for make in _MAKERS if (observer := make(reading)) is not None]

@@ -1,0 +1,155 @@
+"""The reading of a source: how its bytes become records, and its records events.
+
+It is declared or inferred before a run, and kept in the manifest, so that a resume and a retry read in
+the very same way. A manifest that lacks a setting means the default that stands here, so a default may never
+change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
+"""A value of JSON, as orjson reads it."""
+
+Field = Literal["event", "distinct_id", "time", "ip", "insert_id", "properties"]
+"""What a column can be mapped to."""
+
+FIELDS: Final[tuple[Field, ...]] = get_args(Field)
+
+ColumnType = Literal["string", "integer", "number", "boolean", "json", "time", "skip"]
+"""The type of the cells of a column; ``skip`` leaves the column out of the event."""
+
+FormatName = Literal["csv", "jsonl"]
+"""A format that a source can have."""
+
+_FORMATS_OF_CELLS: Final[frozenset[FormatName]] = frozenset({"csv"})
+
+LineEnd = Literal["any", "lf", "cr"]
+"""What ends a line: LF, CRLF or CR alone; LF or CRLF, so that a lone CR is part of its cell; or CR alone."""
+
+MissingTime = Literal["reject", "now"]
+"""What a record without a time becomes: invalid, or an event at the start of the run."""
+
+IdBasis = Literal["content", "row"]
+"""What ``$insert_id`` is a hash of where no column is mapped: the event, or the event and its row."""
+
+GeoIP = Literal["off", "request"]
+"""The place of an event without an ip: none, or that of the address from which the request comes."""
+
+Deep = Literal["reject", "json", "flatten"]
+"""What becomes of objects that are nested deeper than Mixpanel takes: the record is invalid, the part below
+becomes the text of its JSON, or its values become properties called ``a.b.c``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the bytes of a source become records.
+
+    Attributes:
+        format: ``csv`` or ``jsonl``.
+        compression: ``""``, ``gzip``, ``zstd``, ``bz2`` or ``xz``: by the file's content.
+        encoding: Name of a Python codec (CSV; JSON is UTF-8 by RFC 8259).
+        delimiter: One character (CSV).
+        header: True if the first record names the columns (CSV).
+        quote: The character that encloses a cell; empty if none does (CSV).
+        escape: The character that takes the meaning from the next one; empty if none does (CSV).
+        skip_space: True if the spaces behind a delimiter belong to it, not to the cell (CSV).
+        trailing_delimiter: True if each record ends with a delimiter more than the header has (CSV).
+        skip_lines: Lines at the top that are not read, ahead of the header (CSV).
+        comment: The character that begins a line which is no record; empty if none does (CSV).
+        line_end: What ends a line (CSV).
+    """
+
+    format: FormatName
+    compression: str = ""
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    header: bool = True
+    quote: str = '"'
+    escape: str = ""
+    skip_space: bool = False
+    trailing_delimiter: bool = False
+    skip_lines: int = 0
+    comment: str = ""
+    line_end: LineEnd = "any"
+
+    @property
+    def has_cells(self) -> bool:
+        """True if a record is a row of text cells, whose types are to be inferred; else it is an object."""
+        return self.format in _FORMATS_OF_CELLS
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a source becomes events.
+
+    Two runs with equal readings make the same events, bytes and ids out of the same source.
+
+    Attributes:
+        dialect: How bytes become records.
+        columns: CSV: the header (``1``, ``2``, … without one). JSONL: the keys of the first records.
+        fields: Column of each field that one column gives. JSONL: dotted paths are allowed.
+        alternatives: Columns or templates of each other mapped field, in the order in which they are tried.
+        templates: Template of each ``--set`` property that is made of columns.
+        names: Property name of each column whose property has another name than the column.
+        types: Type of each column that has one. CSV: every column.
+        constants: ``--set``: value of a field or property that holds for every record.
+        timezone: IANA zone of times without one; empty if there is none.
+        time_format: strptime formats of the time column, tried in order; none for ISO 8601 and epochs.
+        local_epochs: True if epochs were made from local time: they are read through ``timezone``.
+        missing_time: Milliseconds since the epoch that a record without a time gets; None if it is invalid.
+        null: Texts that mean "no value" beside the empty cell (CSV).
+        trim: True if white space around a cell is left out (CSV).
+        decimal: The decimal mark of numbers as people write them; empty for JSON's numbers alone (CSV).
+        thousands: The mark between groups of three digits in such numbers; empty for none (CSV).
+        deep: What becomes of objects that are nested too deep.
+        deep_columns: The same for single columns.
+        insert_id: ``content`` or ``row``: what the ``$insert_id`` is a hash of where no column is mapped.
+        source_name: Base name of the source, part of the hash of ``row``.
+        geoip: ``off`` sends ``"ip": 0`` where a record has no ip; ``request`` leaves it out.
+        tag: Value of the property ``import_tag``; empty for none.
+    """
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    fields: Mapping[Field, str]
+    alternatives: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    constants: Mapping[str, JSON] = field(default_factory=dict)
+    timezone: str = ""
+    time_format: tuple[str, ...] = ()
+    local_epochs: bool = False
+    missing_time: int | None = None
+    null: tuple[str, ...] = ()
+    trim: bool = False
+    decimal: str = ""
+    thousands: str = ""
+    deep: Deep = "reject"
+    deep_columns: Mapping[str, Deep] = field(default_factory=dict)
+    insert_id: IdBasis = "content"
+    source_name: str = ""
+    geoip: GeoIP = "off"
+    tag: str = ""
+
+
+class ColumnProfile(NamedTuple):
+    """What a scan found out about one column.
+
+    Attributes:
+        name: Name of the column.
+        type: The narrowest type that holds for every value.
+        filled: Records in which it has a value.
+        examples: Its first distinct values, at most three.
+        odd_value: The value for which a column of numbers or booleans is text; empty if there is none.
+    """
+
+    name: str
+    type: ColumnType
+    filled: int
+    examples: tuple[str, ...]
+    odd_value: str
