@@ -14,17 +14,20 @@ from importer.source.detect import DetectedSource
 from importer.text import counted
 
 
-def with_attention(survey: Survey, detected: Sequence[DetectedSource], now_ms: int) -> Survey:
+def with_attention(
+    survey: Survey, detected: Sequence[DetectedSource], now_ms: int, others: Sequence[Attention] = ()
+) -> Survey:
     """Return a survey with all that its sources' owner might not expect.
 
     Args:
         survey: With what the observers of a pass found.
         detected: Dialect and columns of each.
         now_ms: The time, in milliseconds since the epoch.
+        others: What else was found.
     """
     found = [each for source in detected for each in source.attention]
     found += summary_attention(survey, now_ms)
-    return replace(survey, attention=(*found, *survey.attention))
+    return replace(survey, attention=(*found, *survey.attention, *others))
 
 
 def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:

@@ -16,13 +16,14 @@ from importer.pipeline.attention import with_attention
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
+from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.survey import survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
 from importer.reading import Dialect, Reading
 from importer.results.differences import check_overwrite, find_differences
-from importer.results.manifest import read_manifest
+from importer.results.manifest import READER_VERSION, read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.source.detect import DetectedSource
@@ -59,20 +60,20 @@ def prepare_jobs(
     draft = draft_reading(detected[0], options.declared, "", now_ms)
     surveyed = survey_sources(sources, detected, draft, options, now_ms=now_ms, progress=progress)
     reading = settle_reading(draft, surveyed.types)
-    survey = with_attention(surveyed.survey, detected, now_ms)
+    readings = [
+        replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
+        for source, found in zip(sources, detected, strict=True)
+    ]
+    parts = list(zip(sources, readings, surveyed.fingerprints, surveyed.records, strict=True))
+    landed = [
+        each
+        for source, own, fingerprint, _ in parts
+        for each in landed_under_another_reading(source.name, fingerprint, own, source.results)
+    ]
+    survey = with_attention(surveyed.survey, detected, now_ms, landed)
     jobs = [
-        _new_job(
-            source,
-            options,
-            target,
-            replace(reading, dialect=found.dialect, source_name=Path(source.name).name),
-            fingerprint,
-            survey,
-            records,
-        )
-        for source, found, fingerprint, records in zip(
-            sources, detected, surveyed.fingerprints, surveyed.records, strict=True
-        )
+        _new_job(source, options, target, own, fingerprint, survey, records)
+        for source, own, fingerprint, records in parts
     ]
     _check_invalid(jobs[0].survey, options)
     return _compare_ids(jobs, options, now_ms, progress)
@@ -208,6 +209,8 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         whole = survey.summary.records if survey.whole else None
         records = whole if options.limit is None or whole is None else min(whole, options.limit)
     state = inspect_results(source.results)
+    if old.reader_version != READER_VERSION and state.counts.succeeded:
+        check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))
     return Job(source.path, source.results, new, target, options, survey, records, state)
 
 

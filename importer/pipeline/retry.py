@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Fingerprint, Status
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
+from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import spool_path
 from importer.pipeline.resolve import redeclare
 from importer.reading import Reading
 from importer.results.differences import find_differences
-from importer.results.manifest import Manifest, read_manifest, relative_link
+from importer.results.manifest import READER_VERSION, Manifest, read_manifest, relative_link
 from importer.results.paths import manifest_path, retry_path
 from importer.results.recovery import inspect_results
-from importer.results.selection import Selection, read_successes, select_records
+from importer.results.selection import Selection, select_records
 from importer.results.status import check_retriable
 from importer.source.fingerprint import is_unchanged, take_fingerprint
-from importer.source.reader import open_source
 
 
 def prepare_retry(
@@ -72,6 +72,7 @@ def prepare_retry(
         fingerprint = _checked_source(path, parent, selection, now, changed=source_changed)
     else:
         fingerprint = _source_at_start(path, stopped)
+        _check_other_reader(path, stopped, selection, now)
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
     manifest = replace(manifest, fingerprint=fingerprint)
     state = inspect_results(child)
@@ -147,6 +148,7 @@ def _checked_source(
     It must be unchanged or, if ``changed`` allows another, hold the same records wherever one was imported.
     """
     if is_unchanged(path, parent.fingerprint):
+        _check_other_reader(path, parent, selection, now)
         return parent.fingerprint
     if not changed:
         raise ResultsError(
@@ -154,10 +156,22 @@ def _checked_source(
             "Put the old file back. If it was only mended, --source-changed checks what was imported"
             " against it\nrecord by record, and then retries from the new file.",
         )
+    _check_all_landed(
+        path, selection, now, "Put the old file back, or import the mended records as a file of their own."
+    )
+    return take_fingerprint(path)
+
+
+def _check_other_reader(path: Path, old: Manifest, selection: Selection, now: Callable[[], int]) -> None:
+    """Check what landed, if the readers of another version read it, which may count records otherwise."""
+    if old.reader_version != READER_VERSION:
+        _check_all_landed(path, selection, now, other_reader_remedy(old))
+
+
+def _check_all_landed(path: Path, selection: Selection, now: Callable[[], int], remedy: str) -> None:
     readings = list({repr(run.manifest.reading): run.manifest.reading for run in selection.runs}.values())
     for run in selection.runs:
-        _check_landed(path, readings, run.results, now)
-    return take_fingerprint(path)
+        check_landed(path, readings, run.results, now, remedy)
 
 
 def _source_at_start(path: Path, stopped: Manifest) -> Fingerprint:
@@ -167,27 +181,3 @@ def _source_at_start(path: Path, stopped: Manifest) -> Fingerprint:
             f"{path} has changed since this retry began", "Put the file back as it was then, and resume."
         )
     return stopped.fingerprint
-
-
-def _check_landed(path: Path, readings: Sequence[Reading], results: Path, now: Callable[[], int]) -> None:
-    """Check that each imported record still makes the event that was sent, by one of the earlier readings."""
-    landed = read_successes(results)
-    wanted = next(landed, None)
-    mappers = [Mapper(reading, now) for reading in readings]
-    with open_source(path, readings[0].dialect, readings[0].columns) as source:
-        for chunk in source.chunks():
-            for item, *others in zip(*(mapper.map(chunk) for mapper in mappers), strict=True):
-                if wanted is None:
-                    return
-                if item.row == wanted[0]:
-                    if wanted[1] not in (item.insert_id, *(other.insert_id for other in others)):
-                        raise ResultsError(
-                            f"{path}, row {item.row:,} (line {item.line:,}): this record was imported, and it"
-                            " reads differently now",
-                            "Put the old file back, or import the mended records as a file of their own.",
-                        )
-                    wanted = next(landed, None)
-    if wanted is not None:
-        raise ResultsError(
-            f"{path} ends before row {wanted[0]:,}, which was imported", "Put the old file back."
-        )
