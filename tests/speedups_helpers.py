@@ -201,6 +201,7 @@ VARIANTS: dict[str, Callable[[Reading], Reading]] = {
     "time format of local time": lambda reading: replace(
         reading, time_format=("%Y-%m-%dT%H:%M:%S",), timezone="Europe/Berlin"
     ),
+    "decimal comma": lambda reading: replace(reading, decimal=",", thousands="."),
     "no time": lambda reading: replace(reading, missing_time=1_700_000_000_123),
     "constants": lambda reading: replace(
         reading, constants={"z": {"b": [1.0, {"a": "é"}], "a": -0.0}, "é": "x", "$os": "y", "A": 2.50}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def rows_of(title: str) -> list[list[str]]:
     """Return the cells of the table under a heading of docs/values.md."""
-    section = (ROOT / "docs/values.md").read_text("utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
+    section = (ROOT / "docs/values.md").read_text("utf-8").split(f"# {title}\n")[1]
+    section = re.split(r"\n##+ ", section)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -31,16 +33,28 @@ def cells(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("row", rows_of("Cells of a CSV column"), ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row", [*rows_of("Cells of a CSV column"), *rows_of("Which numbers are numbers")], ids=lambda row: row[0]
+)
 def test_cells_of_a_column_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
     found, kind, expected = row
+    check_column(tmp_path, found, "", kind, expected)
+
+
+@pytest.mark.parametrize("row", rows_of("Numbers as people write them"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_numbers_as_people_write_them_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, options, kind, expected = row
+    check_column(tmp_path, found, options.strip("`"), kind, expected)
+
+
+def check_column(tmp_path: Path, found: str, options: str, kind: str, expected: str) -> None:
     source = tmp_path / "cells.csv"
     with source.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["event", "user_id", "time", "value"])
         for number, cell in enumerate(cells(found)):
             writer.writerow(["E", f"u{number}", "2024-05-01T10:00:00Z", "" if cell == "∅" else cell])
-    bodies, _, mapping = previewed(source, tmp_path, "")
+    bodies, _, mapping = previewed(source, tmp_path, options)
     assert mapping["types"]["value"] == kind
     for body, value in zip(bodies, expected.split(" · "), strict=True):
         properties = json.loads(body)["properties"]

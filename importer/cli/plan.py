@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import collision_lines
+from importer.events.number_marks import marks_of
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Attention, Destination, RunKind
@@ -91,6 +92,7 @@ def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
     if properties:
         more = f" and {len(properties) - _MOST_PROPERTIES} more" if len(properties) > _MOST_PROPERTIES else ""
         yield LabeledLine("Properties", " · ".join(properties[:_MOST_PROPERTIES]) + more)
+    yield from _numbers(reading)
     summary = survey.summary
     about = "" if survey.whole else f"  (in the first {counted(summary.records, 'record')})"
     if summary.names:
@@ -190,6 +192,18 @@ def _properties(reading: Reading) -> Iterator[str]:
         yield f"{name} = {quoted(value)}"
     if reading.tag:
         yield f"import_tag = {quoted(reading.tag)}"
+
+
+def _numbers(reading: Reading) -> Iterator[LabeledLine]:
+    """Yield how numbers are read that are written with marks."""
+    marks = marks_of(reading)
+    if marks is None:
+        return
+    yield LabeledLine("Numbers", f"{marks.example} is 1234.56")
+    numbers = [column for column, kind in reading.types.items() if kind == "number"]
+    if numbers and reading.dialect.has_cells:
+        sign = f"a currency sign or % is left out: 45{marks.decimal}67% is sent as 45.67"
+        yield LabeledLine("", f"where a column is declared a number, {sign}")
 
 
 def _printable(name: str) -> str:

@@ -29,6 +29,7 @@ from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO
 from importer.events.canonical import canonical
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.mapping import PROPERTY_OF
+from importer.events.number_marks import marks_of
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
@@ -163,12 +164,27 @@ def _layout_of_cells(reading: Reading, constants: Mapping[str, Any]) -> RecordLa
     return RecordLayout(
         cells={field: reading.columns.index(column) for field, column in reading.fields.items()},
         columns=[
-            ColumnPlan(each.cell, each.name.encode(), each.type, partial(_encode_cell, values, each.type))
+            ColumnPlan(
+                each.cell,
+                each.name.encode(),
+                _type_in_plan(each.type, reading),
+                partial(_encode_cell, values, each.type),
+            )
             for each in columns
         ],
         meaning_outside=lambda _: "defer",
         meaning_inside=partial(_meaning, {}, lambda name: name not in taken),
     )
+
+
+def _type_in_plan(kind: ColumnType, reading: Reading) -> ColumnType:
+    """Return the type that the compiled code may read by itself; ``json``, which it asks for, for another.
+
+    With another decimal mark than a point, a number of JSON may mean another one.
+    """
+    marks = marks_of(reading)
+    has_other_mark = marks is not None and marks.decimal != "."
+    return "json" if has_other_mark and kind in ("integer", "number") else kind
 
 
 def _layout_of_objects(reading: Reading, constants: Mapping[str, Any]) -> RecordLayout | None:

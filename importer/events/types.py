@@ -21,8 +21,13 @@ MAX_INTEGER = 2**53
 
 SAFE_DIGITS = 15  # a decimal of so many characters always survives the way through a double
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-_is_number = re.compile(NUMBER).fullmatch
+_number = re.compile(NUMBER).fullmatch
 BOOLEANS = {"true": True, "false": False}
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a number of JSON's grammar."""
+    return _number(text) is not None
 
 
 def to_integer(text: str) -> int:
@@ -48,7 +53,7 @@ def to_number(text: str) -> int | float:
     Raises:
         BadValue: It is no such number, overflows a double, or is an integer beyond 2⁵³.
     """
-    if not _is_number(text):
+    if not _number(text):
         raise BadValue(f"expected a number, found {quoted(text)}")
     value = float(text)
     if abs(value) < MAX_INTEGER:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from importer import exact_json
 from importer.errors import BadValue
+from importer.events.number_marks import marks_of
 from importer.events.times import TimeReader, iso_utc
 from importer.events.types import rounding, to_boolean, to_integer, to_number
 from importer.reading import ColumnType, Reading
@@ -20,7 +21,7 @@ class ValueReader:
     """Reads values, and notes what could not be kept of the record at hand.
 
     Args:
-        reading: Whose times without a zone are read through its zone.
+        reading: Whose times without a zone are read through its zone, and whose numbers have its marks.
 
     Attributes:
         notes: Notes on the record at hand; cleared by whoever goes on to the next.
@@ -29,9 +30,10 @@ class ValueReader:
     def __init__(self, reading: Reading) -> None:
         self.notes: list[str] = []
         self._times = TimeReader(reading.timezone)
+        self._marks = marks_of(reading)
         self.converters: dict[ColumnType, Convert | None] = {
             "string": None,
-            "integer": to_integer,
+            "integer": to_integer if self._marks is None else self._integer,
             "number": self._number,
             "boolean": to_boolean,
             "json": self._json,
@@ -80,9 +82,13 @@ class ValueReader:
             raise BadValue(f"properties: expected a JSON object, found {quoted(value)}")
         return value
 
+    def _integer(self, text: str) -> int:
+        return to_integer(text if self._marks is None else self._marks.plain_integer(text))
+
     def _number(self, text: str) -> Any:
-        value = to_number(text)
-        rounded = rounding(text)
+        plain = text if self._marks is None else self._marks.plain_number(text)
+        value = to_number(plain)
+        rounded = rounding(plain)
         if rounded:
             self.notes.append(rounded)
         return value

@@ -10,6 +10,7 @@ from typing import Any, Final
 from importer.errors import BadValue, MappingError, SourceError, UsageError
 from importer.events.mapping import PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
 from importer.events.mapping_file import DeclaredReading
+from importer.events.number_marks import check_marks
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
@@ -82,6 +83,7 @@ def draft_reading(
     )
     types |= _skipped_columns(declared, columns)
     _check_local_epochs(declared)
+    check_marks(declared.decimal, declared.thousands)
     return Reading(
         dialect=detected.dialect,
         columns=columns,
@@ -194,6 +196,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     types |= _skipped_columns(declared, reading.columns)
     constants = {n: _constant(n, v, declared.types) for n, v in declared.constants.items()}
     changes = _same_options(declared)
+    check_marks(changes.get("decimal", reading.decimal), changes.get("thousands", reading.thousands))
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
     if reading.dialect.has_cells:  # for JSONL, these declarations mean nothing
         dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)

@@ -12,8 +12,9 @@ from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
-from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
+from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
+from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
 from importer.reading import ColumnType, Reading
@@ -164,7 +165,7 @@ class _SourcesPass:
                 columns,
                 whole=True,
                 ids_differ=ids_differ,
-                attention=_attention_of(looking),
+                attention=_attention_of(looking if types is None else [types, *looking]),
             ),
             tuple(each.fingerprint for each in profiled),
             tuple(each.records for each in profiled),

@@ -14,7 +14,6 @@ from importer.events.mapper import Mapper
 from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.model import Attention, AttentionRow, Record, Rejection
-from importer.profile.column_types import TypeInference
 from importer.profile.summary import SummaryCounter
 from importer.profile.unique import UniqueCheck
 from importer.reading import Field, Reading
@@ -84,22 +83,6 @@ class AttentionObserver(Observer, Protocol):
 
     def attention(self) -> list[Attention]:
         """Return what was found in all records so far."""
-
-
-class TypeObserver:
-    """Infers the types of the columns of a source of cells.
-
-    Attributes:
-        inference: What is known of each column.
-    """
-
-    def __init__(self, reading: Reading) -> None:
-        self.inference = TypeInference(reading.columns, reading.null)
-
-    def observe(self, chunk: ColumnarChunk) -> None:
-        """As in `Observer`."""
-        if chunk.records:
-            self.inference.add(chunk.column, chunk.block.count_column if chunk.block is not None else None)
 
 
 class SummaryObserver:

@@ -20,3 +20,4 @@ cdef class Block:
 
     cdef int grow(self) except -1
     cdef str text(self, Span* span)
+    cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2

@@ -4,9 +4,10 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.string cimport memchr
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memchr, memcmp
 
-from importer.speedups.canonical cimport DIGITS, end_of_decimal
+from importer.speedups.canonical cimport end_of_decimal
 
 from importer.model import Record
 
@@ -89,42 +90,167 @@ cdef class Block:
         return [self.text(self.spans + n * self.width + cell) for n in range(self.count)]
 
 
-    def count_column(self, int cell):
-        """Return how many cells of a column are filled (CSV), and the type that all of them surely have.
+    def count_column(self, int cell, tuple apart=()):
+        """Count the cells of a column that are filled (CSV), and find the forms that they have.
 
-        The type is ``integer``, ``number`` (an integer or a decimal, as JSON writes them), or empty if it is
-        another or not sure.
+        Args:
+            cell: The column.
+            apart: Texts, UTF-8, that are counted apart: their forms don't matter.
+
+        Returns:
+            How many cells are filled, without those counted apart; a bit for each `form_of` that these have,
+            or some of the bits if one of them is `OTHER`; and how many cells hold each text of ``apart``.
         """
         cdef const char* base = PyBytes_AS_STRING(self.data)
         cdef Span* span
         cdef Py_ssize_t n, filled = 0
-        cdef int kind = INTEGER
+        cdef uint64_t forms = 0
+        cdef Py_ssize_t at, texts = len(apart)
+        cdef list counts = [0] * texts
         if not 0 <= cell < self.width:
             raise IndexError(cell)
         for n in range(self.count):
             span = self.spans + n * self.width + cell
-            if span.size:
-                filled += 1
-                if kind != OTHER:
-                    kind = max(kind, kind_of(base + span.start, span.size))
-        return filled, "integer" if kind == INTEGER else "number" if kind == DECIMAL else ""
+            if not span.size:
+                continue
+            if texts:
+                at = self.place_of(span, apart)
+                if at >= 0:
+                    counts[at] += 1
+                    continue
+            filled += 1
+            if not forms & OTHER:
+                forms |= form_of(base + span.start, span.size)
+        return filled, forms, counts
+
+    cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2:
+        """Return which of some texts a cell holds; -1 if it is none of them."""
+        cdef const char* start = PyBytes_AS_STRING(self.data) + span.start
+        cdef Py_ssize_t size = span.size, at
+        cdef bytes text
+        if span.doubled:
+            unquoted = self.text(span).encode()
+            start, size = PyBytes_AS_STRING(unquoted), PyBytes_GET_SIZE(unquoted)
+        for at in range(len(texts)):
+            text = texts[at]
+            if PyBytes_GET_SIZE(text) == size and memcmp(PyBytes_AS_STRING(text), start, size) == 0:
+                return at
+        return -1
 
 
+# The forms of cells, as bits; `importer.profile.number_forms` gives them their meaning.
 cdef enum:
-    INTEGER
-    DECIMAL
-    OTHER
+    MOST_DECIMALS = 20  # that have a bit of their own
+    GROUPED = 21  # in place of 3 decimals: what may also be an integer with a mark between its groups
+    DATE = 22
+    LONG_WHOLE = 23
+    LONG = 24
+    ENDS_IN_ZERO = 32  # is added to the place of a bit
+    TRUTH = 63
+    MOST_SIGNIFICANT = 15  # digits that a number may have
+    MOST_SIZE = 40  # of a number that is read here
+
+cdef uint64_t ONE = 1
+cdef uint64_t OTHER = ONE << 62
+cdef int64_t LARGEST = (<int64_t> 1) << 53  # up to which a double holds every integer
 
 
-cdef int kind_of(const char* text, Py_ssize_t size) noexcept:
-    """Return what a cell that isn't empty is, if it is a short number without an exponent."""
+cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
+    """Return the form of a cell that isn't empty as a bit; `OTHER` for each that isn't known here."""
     cdef const char* end = text + size
+    cdef const char* whole = text + (text[0] == c"-")
     cdef const char* point
-    if size > DIGITS or end_of_decimal(text, end, &point) != end:
-        return OTHER
-    if point < end:
-        return DECIMAL
-    return OTHER if text[0] == c"-" and text[1] == c"0" else INTEGER  # "-0" is no integer to everybody
+    cdef const char* digit
+    cdef Py_ssize_t decimals, significant
+    if not (c"0" <= text[0] <= c"9") and whole == text:
+        return ONE << TRUTH if is_truth(text, size) else OTHER
+    if size > MOST_SIZE or end_of_decimal(text, end, &point) != end:
+        return ONE << DATE if is_date(text, size) else OTHER
+    if point == end:
+        if whole > text and whole[0] == c"0":
+            return OTHER  # "-0" is no integer to everybody
+        if end - whole <= MOST_SIGNIFICANT:
+            return ONE
+        return ONE << LONG_WHOLE if end - whole == 16 and is_safe(whole, end) else OTHER
+    decimals = end - point - 1
+    if size > MOST_SIGNIFICANT:
+        digit = whole
+        while digit < end and (digit[0] == c"0" or digit[0] == c"."):
+            digit += 1
+        significant = end - digit - (digit <= point)
+        if significant > MOST_SIGNIFICANT:
+            return ONE << LONG
+        if decimals > MOST_DECIMALS:
+            return OTHER
+    if decimals == 3 and point - whole <= 3 and whole[0] != c"0":
+        decimals = GROUPED
+    return ONE << (decimals + (ENDS_IN_ZERO if (end - 1)[0] == c"0" else 0))
+
+
+cdef bint is_safe(const char* digit, const char* end) noexcept:
+    """Return whether a double holds each integer up to one of 16 digits."""
+    cdef int64_t number = 0
+    while digit < end:
+        number = 10 * number + (digit[0] - c"0")
+        digit += 1
+    return number <= LARGEST
+
+
+cdef bint is_truth(const char* text, Py_ssize_t size) noexcept:
+    """Return whether a cell is ``true`` or ``false`` in any case."""
+    cdef const char* word = "true" if size == 4 else "false"
+    cdef Py_ssize_t n
+    if size != 4 and size != 5:
+        return False
+    for n in range(size):
+        if (text[n] | 0x20) != word[n] or text[n] < c"A":
+            return False
+    return True
+
+
+cdef inline bint is_digit(char c) noexcept:
+    return c"0" <= c <= c"9"
+
+
+cdef inline bint ends_date(char c) noexcept:
+    return c == c" " or c == c"T" or c == c","
+
+
+cdef bint is_date(const char* text, Py_ssize_t size) noexcept:
+    """Return whether a cell begins with a date: year, month and day, or day and month and year, in digits."""
+    cdef const char* p = text
+    cdef const char* end = text + size
+    cdef const char* start
+    cdef char mark = 0
+    cdef bint year_first = False
+    cdef Py_ssize_t part, length
+    if size >= 10 and text[4] == c"-" and text[7] == c"-" and (size == 10 or ends_date(text[10])):
+        if (
+            is_digit(text[0]) & is_digit(text[1]) & is_digit(text[2]) & is_digit(text[3])
+            & is_digit(text[5]) & is_digit(text[6]) & is_digit(text[8]) & is_digit(text[9])
+        ):
+            return True
+    for part in range(3):
+        start = p
+        while p < end and p - start < 4 and is_digit(p[0]):
+            p += 1
+        length = p - start
+        if part == 2:
+            break
+        if length == 0 or p == end or (length > 2 and (part == 1 or length == 3)):
+            return False
+        if part == 0:
+            mark, year_first = p[0], length == 4
+            if mark != c"-" and mark != c"/" and (mark != c"." or year_first):
+                return False
+        elif p[0] != mark:
+            return False
+        p += 1
+    if length != 4 if mark == c"." else length == 0 or length == 3 or (year_first and length == 4):
+        return False
+    if not year_first and length == 1:
+        return False
+    return p == end or ends_date(p[0])
 
 
 def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line):

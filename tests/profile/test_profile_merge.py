@@ -14,32 +14,74 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from importer.events.number_marks import marks_of
+from importer.model import AttentionRow
 from importer.profile.column_types import TypeInference
 from importer.profile.summary import MAX_NAMES, SummaryCounter
+from importer.profile.type_attention import type_attention
 from importer.profile.unique import UniqueCheck
+from importer.reading import Dialect, Reading
 
-CELLS = ["", "NA", "1", "2", "-3", "4.5", "1e5", "02134", "true", "FALSE", "x", "y", "z", "9007199254740993"]
+CELLS = [
+    "",
+    "NA",
+    "null",
+    "1",
+    "1.50",
+    "2.0",
+    "1,5",
+    "1.234,5",
+    "$5",
+    "2024-05-01",
+    "2",
+    "-3",
+    "4.5",
+    "1e5",
+    "02134",
+    "true",
+    "FALSE",
+    "x",
+    "y",
+    "z",
+    "9007199254740993",
+]
 runs = st.tuples(st.sampled_from(CELLS), st.sampled_from([1, 1, 1, 60]))  # few and many values of a kind
 cells = st.lists(runs, max_size=8).map(lambda parts: [cell for cell, times in parts for _ in range(times)])
 
 
-def inferred(*parts: Sequence[str], null: Sequence[str]) -> TypeInference:
-    inference = TypeInference(["a"], null)
+readings = st.builds(
+    Reading,
+    st.just(Dialect("csv")),
+    st.just(("a",)),
+    st.just({}),
+    null=st.sampled_from([(), ("NA",)]),
+    decimal=st.sampled_from(["", ","]),
+)
+
+
+def inferred(*parts: Sequence[str], reading: Reading, start: int = 0) -> TypeInference:
+    inference = TypeInference(["a"], reading.null, marks_of(reading))
     for part in parts:
-        inference.add([part].__getitem__)
+        inference.add([part].__getitem__, row=lambda at, start=start: AttentionRow("a.csv", start + at))
+        start += len(part)
     return inference
 
 
-@settings(deadline=None, max_examples=500)
-@given(cells, cells, cells, st.sampled_from([(), ("NA",)]))
+@settings(deadline=None, max_examples=700)
+@given(cells, cells, cells, readings)
 def test_types_of_parts_merge_to_those_of_the_whole(
-    first: list[str], second: list[str], third: list[str], null: Sequence[str]
+    first: list[str], second: list[str], third: list[str], reading: Reading
 ):
-    merged = inferred(first, null=null)
-    merged.merge(inferred(second, null=null))
-    merged.merge(pickle.loads(pickle.dumps(inferred(third, null=null))))
-    assert merged.profiles() == inferred(first + second + third, null=null).profiles()
-    assert merged.profiles() == inferred(first, second, third, null=null).profiles()
+    merged = inferred(first, reading=reading)
+    merged.merge(inferred(second, reading=reading, start=len(first)))
+    later = inferred(third, reading=reading, start=len(first) + len(second))
+    merged.merge(pickle.loads(pickle.dumps(later)))
+    for whole in (
+        inferred(first + second + third, reading=reading),
+        inferred(first, second, third, reading=reading),
+    ):
+        assert merged.profiles() == whole.profiles()
+        assert type_attention(merged.columns, reading) == type_attention(whole.columns, reading)
 
 
 def counted(names: Sequence[str], instants: Sequence[int]) -> SummaryCounter:

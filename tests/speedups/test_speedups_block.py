@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from events_helpers import NOW_MS, TIME
@@ -33,8 +34,11 @@ from importer.events.fast_mapper import make_block_mapper, make_fast_times
 from importer.events.layout import LateKeys
 from importer.events.mapper import Mapper
 from importer.events.times import TimeReader
-from importer.model import Event, Record, Rejection
+from importer.model import AttentionRow, Event, Record, Rejection
+from importer.profile.cell_kinds import are_booleans, are_dates, are_numbers
 from importer.profile.column_types import TypeInference
+from importer.profile.number_forms import BIT_OF_FORM, BOOLEAN_BIT, DATE_BIT, form_of
+from importer.profile.type_attention import type_attention
 from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines
 
 DATA = b'a,"b ""x"""\n\n"two\nlines",\xc3\xa9\r\n\r\n,\nlast,"one\r\n"'
@@ -180,46 +184,83 @@ def test_a_block_ends_wherever_its_data_does(end, size):
 # ── what all cells of a column are ───────────────────────────────────────────────────────────────
 
 
-def counted_column(texts: Sequence[str]) -> tuple[int, str]:
+def counted_column(texts: Sequence[str], apart: Sequence[str] = ()) -> tuple[int, int, list[int]]:
     (found,) = blocks_of(csv_file([[text, "x", "x", "x"] for text in texts]), CSV)
-    return found.count_column(0)
+    return found.count_column(0, tuple(text.encode() for text in apart))
 
 
 @pytest.mark.parametrize(
-    ("texts", "expected"),
+    "text",
     [
-        (["1", "-5", "0", "", "9" * 15], (4, "integer")),
-        (["1", "1.5"], (2, "number")),
-        (["0.0", "-0.0", "1.10", "-0.5"], (4, "number")),
-        (["1", "x"], (2, "")),
-        (["1.5", "1", "01"], (3, "")),
-        (["-0"], (1, "")),
-        (["9" * 16], (1, "")),
-        (["1e5"], (1, "")),
-        (["1."], (1, "")),
-        ([".5"], (1, "")),
-        (["-"], (1, "")),
-        (["-.5"], (1, "")),
-        (["1.5.5"], (1, "")),
-        (["00.5"], (1, "")),
-        (["x", "1", "1"], (3, "")),
+        "1", "-5", "0", "9" * 15, "9" * 16, "9007199254740992", "9007199254740993", "1.5", "1.50", "-0.0", "1.0",
+        "1.234", "-12.340", "1234.567", "0.123", "-0.5", "123456789012345.6", "0.000123", "0.12345678901234567",
+        "0.30000000000000004", "0.00000000000000000001", "1" * 30 + ".5",
+    ],
+)  # fmt: skip
+def test_the_form_of_a_number_is_the_same_in_bytes_and_in_text(text):
+    filled, bits, _ = counted_column([text])
+    assert filled == 1
+    if are_numbers([text]):
+        assert bits == BIT_OF_FORM[form_of(text)]
+    else:
+        assert bits not in BIT_OF_FORM.values()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-0", "1e5", "1.", ".5", "-", "-.5", "1.5.5", "00.5", "01", "x", "+1", "1,5", "\u0661", "tru", "-true"],
+)
+def test_what_is_no_plain_number_has_no_form_in_bytes(text):
+    _, bits, _ = counted_column(["1", text])
+    assert bits & ~sum(BIT_OF_FORM.values()) & ~DATE_BIT & ~BOOLEAN_BIT
+
+
+@pytest.mark.parametrize(
+    ("text", "bit"),
+    [
+        ("true", BOOLEAN_BIT),
+        ("FaLsE", BOOLEAN_BIT),
+        ("2024-05-01", DATE_BIT),
+        ("2024-05-01T10:00:00Z", DATE_BIT),
+        ("2024/5/1 10:00", DATE_BIT),
+        ("1/5/24", DATE_BIT),
+        ("01.05.2024, 10 Uhr", DATE_BIT),
     ],
 )
-def test_a_count_of_a_column_finds_the_type_of_a_column(texts, expected):
-    assert counted_column(texts) == expected
+def test_booleans_and_dates_have_a_form_in_bytes(text, bit):
+    assert counted_column([text]) == (1, bit, [])
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2.34", "10.0.12.1", "06-12-34-56-78", "2024-05", "2024-05-011", "2024-05/01", "1-2-3", "2024"]
+)
+def test_versions_addresses_and_phone_numbers_are_no_dates(text):
+    assert counted_column([text])[1] != DATE_BIT
+    assert not are_dates([text])
+
+
+def test_texts_are_counted_apart_from_the_others():
+    texts = ["NULL", "1", "", 'a "word"', "2", "NULL", "null"]
+    filled, _, apart = counted_column(texts, ["NULL", 'a "word"', "none"])
+    assert (filled, apart) == (3, [2, 1, 0])
 
 
 def test_a_count_of_a_column_agrees_with_type_inference():
     for text in NUMBERS:
         if "\x00" not in text and text:
-            _, kind = counted_column([text])
-            scan = TypeInference(("a",))
-            scan.add(lambda _, text=text: [text])  # type: ignore[misc]
-            assert kind in ("", scan.profiles()[0].type), text
+            _, bits, _ = counted_column([text])
+            if bits in BIT_OF_FORM.values():
+                assert bits == BIT_OF_FORM[form_of(text)], text
+            elif bits == BOOLEAN_BIT:
+                assert are_booleans([text]), text
+            elif bits == DATE_BIT:
+                assert are_dates([text]), text
 
 
 columns = st.lists(
     st.lists(st.sampled_from([*"1234", "-5", "1.5", "2.25", ""]) | st.sampled_from([*NUMBERS, *BOOLEANS]), min_size=1, max_size=6)
+    | st.lists(st.sampled_from(["1.50", "2.25", "3", "1.234", "1,5", "NULL", "n/a", ""]), min_size=1, max_size=200)
+    | st.lists(st.sampled_from(["2024-05-01", "1/5/24", "NULL", ""]), min_size=1, max_size=200)
     | st.lists(st.sampled_from(["1", "2", "3", "-7", ""]), min_size=1, max_size=6)
     | st.lists(st.sampled_from(["true", "True", "FALSE", "false"]), min_size=1, max_size=6),
     min_size=1,
@@ -234,9 +275,11 @@ def test_types_are_the_same_with_and_without_counts(parts, null):
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
-            with_counts.add(found.column, found.count_column)
-            without.add(found.column)
+            with_counts.add(found.column, found.count_column, partial(AttentionRow, "a.csv"))
+            without.add(found.column, row=partial(AttentionRow, "a.csv"))
     assert with_counts.profiles() == without.profiles()
+    reading = replace(CSV, columns=("a",), fields={}, null=null)
+    assert type_attention(with_counts.columns, reading) == type_attention(without.columns, reading)
 
 
 # ── ids ──────────────────────────────────────────────────────────────────────────────────────────

@@ -78,6 +78,21 @@ def test_cells_of_every_type_map_the_same(kind, texts):
     assert events(found) >= len(texts)
 
 
+MARKED = [
+    "1.234,56", "1,234.56", "1.234", "1,234", "1,5", "1.5", "1 234", "1\u00a0234", "1'234", "5", "-5", "0,5", "0.5", "1.23",
+    "\u20ac 12,00", "$5", "-$5.00", "45,67%", "45.67%", "%", "1.234.567", "12.34.567", "01,5", "1,50", "1.5e3", "1,5e3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(
+    ("decimal", "thousands"), [(",", "."), (",", ""), (",", " "), ("", ","), (".", ""), (".", "'")]
+)
+def test_numbers_with_marks_map_the_same(kind, decimal, thousands):
+    reading = replace(CSV, types={"cell": kind}, decimal=decimal, thousands=thousands)
+    assert_cells_same([*MARKED, *NUMBERS], reading)
+
+
 @variants
 def test_cells_map_the_same_however_they_are_read(vary):
     texts = [*NUMBERS[::3], *BOOLEANS, *TEXTS, *JSON_TREES[::5]]

@@ -1,0 +1,32 @@
+"""The observer that infers the types of columns."""
+
+from __future__ import annotations
+
+from importer.events.number_marks import marks_of
+from importer.model import Attention
+from importer.profile.column_types import TypeInference
+from importer.profile.observers import ColumnarChunk
+from importer.profile.type_attention import type_attention
+from importer.reading import Reading
+
+
+class TypeObserver:
+    """Infers the types of the columns of a source of cells, and says which of them may not be expected.
+
+    Attributes:
+        inference: What is known of each column.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.inference = TypeInference(reading.columns, reading.null, marks_of(reading))
+        self._reading = reading
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """As in `Observer`."""
+        if chunk.records:
+            count = chunk.block.count_column if chunk.block is not None else None
+            self.inference.add(chunk.column, count, chunk.row)
+
+    def attention(self) -> list[Attention]:
+        """As in `AttentionObserver`."""
+        return type_attention(self.inference.columns, self._reading)
