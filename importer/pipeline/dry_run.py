@@ -30,6 +30,11 @@ class DryRun:
         self._audit = CollisionAudit(job.results.parent) if compare else None
         self._counter = None if job.survey.whole else SummaryCounter()
 
+    @property
+    def compares(self) -> bool:
+        """Whether it compares the events, so that it knows all copies."""
+        return self._audit is not None
+
     def __enter__(self) -> Self:
         return self
 

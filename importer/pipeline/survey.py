@@ -12,6 +12,7 @@ from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
+from importer.profile.copies import CopyObserver
 from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
 from importer.profile.unique import UniqueCheck
@@ -24,12 +25,12 @@ from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
 
 _SMALL: Final = 16_000_000
-"""JSONL sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
+"""Sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
 
 _MADE_ANEW: Final = frozenset(
     {
         "header-line", "trailing-delimiter", "single-quotes", "unreadable", "no-zone", "no-time", "ahead",
-        "undeletable", "other-columns", "other-reading", "api-secret",
+        "undeletable", "retention", "other-columns", "other-reading", "api-secret",
     }
 )  # fmt: skip
 """Codes of what is found out for each run, though an earlier dry run may have found it out, too."""
@@ -91,7 +92,7 @@ def survey_sources(
         ids_differ, _ = sources_pass.compare_ids()
         return replace(from_dry_run, survey=replace(from_dry_run.survey, ids_differ=ids_differ))
     # That a compressed file is damaged may show only at its end, so it is read to its end first.
-    small = not draft.dialect.has_cells and sources_pass.size <= _SMALL
+    small = sources_pass.size <= _SMALL
     if needs_types(draft) or small or any(each.dialect.compression for each in detected):
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
@@ -149,9 +150,13 @@ class _SourcesPass:
 
     def scan(self, *, with_ids: bool) -> Surveyed:
         """Read every value of every record."""
+        with CopyObserver(self.readings[0], self.folder) as copies:
+            return self._scan(copies, with_ids=with_ids)
+
+    def _scan(self, copies: CopyObserver, *, with_ids: bool) -> Surveyed:
         reading = self.readings[0]
         counts = SummaryObserver(reading)
-        looking = attention_observers(reading)
+        looking = [copies, *attention_observers(reading)]
         observers: list[Observer] = [counts, *looking]
         types = TypeObserver(reading) if reading.dialect.has_cells else None
         if types is not None:
