@@ -58,7 +58,7 @@ def run_job(
         write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
         if job.parent is not None:
             _link(job.parent, job.results)
-        dry_run = stack.enter_context(DryRun(job)) if job.manifest.kind == "dry-run" else None
+        dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
@@ -79,7 +79,11 @@ def run_job(
             job, manifest, landed, dry_run, finished=transfer.finished and not error
         )
         if dry_run is not None and transfer.finished and error is None:
-            manifest = replace(manifest, audit=dry_run.source_audit(transfer.records, transfer.notes))
+            manifest = replace(
+                manifest,
+                audit=dry_run.source_audit(transfer.records, transfer.notes),
+                attention=(*manifest.attention, *dry_run.hot_shards),
+            )
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions

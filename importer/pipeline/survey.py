@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
 from importer.profile.copies import CopyObserver
+from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
 from importer.profile.unique import UniqueCheck
@@ -156,25 +157,42 @@ class _SourcesPass:
     def _scan(self, copies: CopyObserver, *, with_ids: bool) -> Surveyed:
         reading = self.readings[0]
         counts = SummaryObserver(reading)
+        users = UserDayObserver(reading)
         looking = [copies, *attention_observers(reading)]
-        observers: list[Observer] = [counts, *looking]
+        observers: list[Observer] = [counts, users, *looking]
         types = TypeObserver(reading) if reading.dialect.has_cells else None
         if types is not None:
             observers.append(types)
         ids_differ, profiled = self._run("Looking at every value", observers, with_ids=with_ids)
         columns = () if types is None else types.inference.profiles()
+        inferred = {column.name: column.type for column in columns}
+        hot_shards = self._hot_shards(users.counter, inferred)
         return Surveyed(
             Survey(
                 counts.counter.summary(),
                 columns,
                 whole=True,
                 ids_differ=ids_differ,
-                attention=_attention_of(looking),
+                attention=(*_attention_of(looking), *hot_shards),
             ),
             tuple(each.fingerprint for each in profiled),
             tuple(each.records for each in profiled),
-            {column.name: column.type for column in columns},
+            inferred,
         )
+
+    def _hot_shards(self, counter: UserDayCounter, inferred: Mapping[str, ColumnType]) -> Sequence[Attention]:
+        """Return which users have too many events on a day, reading the sources again if any may have."""
+        if not counter.passes_limit():
+            return ()
+        sources = [
+            (source.name, source.path, replace(reading, types={**inferred, **reading.types}))
+            for source, reading in zip(self.sources, self.readings, strict=True)
+        ]
+        with stage(self.progress, "Counting events by user and day", self.size):
+            found = find_hot_shards(
+                sources, counter, lambda: self.now_ms, lambda position: self.progress.update(position, 0, 0)
+            )
+        return found.attention()
 
     def compare_ids(self) -> tuple[bool | None, tuple[Fingerprint, ...]]:
         """Read the ids alone. Return whether all differ, None if unknown, and the sources' fingerprints."""
