@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import compress, islice
 from typing import Final, Self
 
-from importer.model import Attention, Delivered, Event, Status
+from importer.model import Attention, Delivered, Status
 from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
 from importer.profile.hashing import hash_events, hash_texts
@@ -51,7 +50,7 @@ class LandedCopies:
         landed = read_successes(self._job.results)
         while part := list(islice(landed, _AT_ONCE)):
             rows, ids = zip(*part, strict=True)
-            self._counter.add(hash_texts(ids), rows, self._job.manifest.source)
+            self._counter.add(hash_texts(ids), rows.__getitem__, self._job.manifest.source)
 
     def add(self, delivered: Delivered) -> None:
         """Add the events of a batch that were taken."""
@@ -64,10 +63,9 @@ class LandedCopies:
         elif not first.status.success:
             return
         if events:
-            self._counter.add(self._hashes(events), [event[0] for event in events], self._job.manifest.source)
-
-    def _hashes(self, events: Sequence[Event]) -> bytes:
-        return hash_texts([event[4] for event in events]) if self._by_id else hash_events(events)
+            self._counter.add(
+                hash_events(events, by_id=self._by_id), lambda at: events[at].row, self._job.manifest.source
+            )
 
     def result(self) -> Copies:
         """Return what was found. Nothing can be added afterwards."""

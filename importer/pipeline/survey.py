@@ -12,7 +12,7 @@ from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
-from importer.profile.copies import CopyObserver
+from importer.profile.copy_observer import CopyObserver
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample

@@ -10,22 +10,17 @@ million.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
-import orjson
-
-from importer import speedups
 from importer.errors import StorageError
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Record
-from importer.profile.hashing import HashSet, hash_texts, new_hash_set
-from importer.profile.observers import ColumnarChunk
+from importer.model import MOST_ATTENTION_ROWS, AttentionRow
+from importer.profile.hashing import HashSet, new_hash_set
 from importer.profile.spill import Spill
 from importer.reading import Reading
-from importer.text import counted
 
 _MAX_IN_MEMORY: Final = 250_000
 _ROW_BITS: Final = 40  # of the number under which a record is put aside; those above are its source's
@@ -54,6 +49,9 @@ class CopyCounter:
     Args:
         folder: As for `Spill`.
         known: The set that holds the hashes; for tests.
+
+    Attributes:
+        records: Records that were added.
     """
 
     def __init__(self, folder: Path | None = None, known: HashSet | None = None) -> None:
@@ -61,7 +59,7 @@ class CopyCounter:
         self._spill = Spill(2, _MAX_IN_MEMORY, folder)
         self._sources: list[str] = []
         self._found: list[int] = []  # the first copies, as numbers: see `_ROW_BITS`
-        self._records = 0
+        self.records = 0
         self._count = 0
         self._complete = True
 
@@ -71,25 +69,25 @@ class CopyCounter:
     def __exit__(self, *_: object) -> None:
         self._spill.close()
 
-    def add(self, hashes: bytes, rows: Sequence[int], source: str) -> None:
+    def add(self, hashes: bytes, row_of: Callable[[int], int], source: str) -> None:
         """Add some records.
 
         Args:
             hashes: The hash of each: 8 bytes, not all of them 0.
-            rows: The row of each.
+            row_of: Returns the row of each by its place among them.
             source: The source as it was named.
         """
-        self._records += len(rows)
+        self.records += len(hashes) // 8
         seen, left = self._known.add(hashes)
         if seen:
             self._count += len(seen)
             wanted = MOST_ATTENTION_ROWS - len(self._found)
-            self._found += [self._number(rows[place], source) for place in seen[:wanted]]
+            self._found += [self._number(row_of(place), source) for place in seen[:wanted]]
         if left and self._complete:
             given = array("Q", hashes)
             pairs = array("Q", bytes(16 * len(left)))
             pairs[::2] = array("Q", [given[place] for place in left])
-            pairs[1::2] = array("Q", [self._number(rows[place], source) for place in left])
+            pairs[1::2] = array("Q", [self._number(row_of(place), source) for place in left])
             try:
                 self._spill.add(pairs.tobytes())
             except StorageError:  # to count copies is no reason to stop
@@ -123,83 +121,13 @@ class CopyCounter:
         rows = [
             AttentionRow(self._sources[number >> _ROW_BITS], number & mask) for number in sorted(self._found)
         ]
-        return Copies(self._records, self._count, tuple(rows), self._complete)
+        return Copies(self.records, self._count, tuple(rows), self._complete)
 
     def _number(self, row: int, source: str) -> int:
         """Return a number for a record that comes before those of all later records."""
         if not self._sources or self._sources[-1] != source:
             self._sources.append(source)
         return len(self._sources) - 1 << _ROW_BITS | row
-
-
-class CopyObserver:
-    """Counts records of equal bytes, before anything is sent. Use it as a context manager.
-
-    Args:
-        reading: How the source is read.
-        folder: As for `Spill`.
-    """
-
-    def __init__(self, reading: Reading, folder: Path | None = None) -> None:
-        self._reading = reading
-        self._counter = CopyCounter(folder)
-        self._wanted = not keeps_copies_apart(reading)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *arguments: object) -> None:
-        self._counter.__exit__(*arguments)
-
-    def observe(self, chunk: ColumnarChunk) -> None:
-        """As in `Observer`."""
-        if not self._wanted or not chunk.records:
-            return
-        items = chunk.items
-        if speedups.COMPILED and isinstance(items, speedups.Block):
-            hashes: bytes = speedups.hash_records(items)
-            rows: Sequence[int] = range(items.row, items.row + len(items))
-            if chunk.records < len(items):  # lines that are no record
-                places = [place for place, item in enumerate(items) if type(item) is Record]
-                given = array("Q", hashes)
-                hashes = array("Q", [given[place] for place in places]).tobytes()
-                rows = [rows[place] for place in places]
-        else:
-            records = [item for item in items if type(item) is Record]
-            hashes = hash_texts([self._text_of(record.values) for record in records])
-            rows = [record.row for record in records]
-        self._counter.add(hashes, rows, chunk.source)
-
-    def _text_of(self, values: Any) -> str:
-        """Return a record as it stands in most files; nearly always these are its bytes."""
-        if not self._reading.dialect.has_cells:
-            return orjson.dumps(values).decode()
-        delimiter, quote = self._reading.dialect.delimiter, self._reading.dialect.quote
-        text = delimiter.join(values)
-        marks = text.count(delimiter) + text.count("\n") + text.count("\r")
-        if marks == len(values) - 1 and (not quote or quote not in text):
-            return text or 2 * quote  # a single empty cell: without quotes it would be a blank line
-        return delimiter.join([_quoted_cell(cell, delimiter, quote) for cell in values])
-
-    def attention(self) -> list[Attention]:
-        """As in `AttentionObserver`."""
-        found = self._counter.result()
-        if not found.count:
-            return []
-        at_least = "" if found.complete else "at least "
-        some = "is a copy of another" if found.count == 1 else "are copies of others"
-        text = (
-            f"{at_least}{found.count:,} of {counted(found.records, 'record')} {some}, so Mixpanel keeps one"
-            " of each"
-        )
-        remedy = copies_remedy(self._reading)
-        return [Attention.of("copies", text, remedy, count=found.count, rows=found.rows)]
-
-
-def _quoted_cell(cell: str, delimiter: str, quote: str) -> str:
-    if not quote or not any(mark in cell for mark in (delimiter, quote, "\n", "\r")):
-        return cell
-    return f"{quote}{cell.replace(quote, 2 * quote)}{quote}"
 
 
 # ── what decides about copies ────────────────────────────────────────────────────────────────────

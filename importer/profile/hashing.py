@@ -68,18 +68,23 @@ def hash_texts(texts: Sequence[str], *, compiled: bool = speedups.COMPILED) -> b
     return array("Q", [_hash(text) if text else 0 for text in texts]).tobytes()
 
 
-def hash_events(events: Sequence[Event], *, compiled: bool = speedups.COMPILED) -> bytes:
-    """Return the hash of what Mixpanel tells each event apart by: ``$insert_id``, name, user and time."""
+def hash_events(events: Sequence[Event], *, by_id: bool, compiled: bool = speedups.COMPILED) -> bytes:
+    """Return the hash of what Mixpanel tells each event apart by: ``$insert_id``, name, user and time.
+
+    Args:
+        events: The events.
+        by_id: True if the ``$insert_id`` alone is hashed: then the hash is that of `hash_texts`.
+        compiled: Whether the compiled part is used.
+    """
     if compiled:
-        return speedups.hash_events(events if isinstance(events, list) else list(events))
+        return speedups.hash_events(events if isinstance(events, list) else list(events), by_id)
+    if by_id:
+        return hash_texts([event.insert_id for event in events], compiled=False)
     # NUL separates the fields: no id may hold it, and the length of the name separates name and user.
-    return array(
-        "Q",
-        [
-            _hash(f"{each.insert_id}\0{each.time}\0{len(each.event)}\0{each.event}{each.distinct_id}")
-            for each in events
-        ],
-    ).tobytes()
+    texts = [
+        f"{each.insert_id}\0{each.time}\0{len(each.event)}\0{each.event}{each.distinct_id}" for each in events
+    ]
+    return hash_texts(texts, compiled=False)
 
 
 def _hash(text: str) -> int:
