@@ -25,6 +25,12 @@ _KINDS: Final[Mapping[CredentialsKind, tuple[str, ...]]] = {
     ),
     "secret": ("MIXPANEL_API_SECRET",),
 }
+INSTEAD_OF_SECRET: Final = (
+    f"Set {TOKEN} (the project token), or {', '.join(_KINDS['service-account'][:-1])} and"
+    f" {_KINDS['service-account'][-1]} (a service account)"
+)
+"""What to set in place of an API secret."""
+
 SANDBOX_CREDENTIALS: Final = Credentials("token", "sandbox")
 """The credentials of a run into the sandbox, which needs no account."""
 

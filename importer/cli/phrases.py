@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from importer.cli.console import LabeledLine
-from importer.model import Collisions, Status
-from importer.pipeline.collision_text import collision_text, rows_text
+from importer.model import Attention, Status
 from importer.results.counts import Counts
-from importer.results.manifest import Manifest
 
 
-def counts_text(counts: Counts) -> list[str]:
-    """Return how many records have each status, such as ``3 imported``; none for a status without records."""
-    return [f"{counts[status]:,} {status.value}" for status in Status if counts[status]]
-
-
-def collision_lines(found: Collisions, manifest: Manifest, sources: int = 1) -> Iterator[LabeledLine]:
-    """Yield what a collision audit found.
+def counts_text(counts: Counts, about_taken: str = "") -> list[str]:
+    """Return how many records have each status, such as ``3 imported``; none for a status without records.
 
     Args:
-        found: The result of the audit.
-        manifest: Of the run that is planned or has ended.
-        sources: How many sources were compared. Rows are named only if it was one.
+        counts: The records by status.
+        about_taken: What is added to the first status of those that were taken.
     """
-    if found.identical:
-        advice = "" if "insert_id" in manifest.reading.fields else "; --insert-id row keeps all"
-        what = f"{found.identical:,} events are identical to an earlier one"
-        rows = rows_text(found.first_identical, sources)
-        yield LabeledLine("Attention", f"{what}{rows}: Mixpanel keeps one of each{advice}")
-    if found.found:
-        after = "a run will stop there" if manifest.kind == "dry-run" else "Mixpanel keeps one of each"
-        yield LabeledLine("Attention", f"{collision_text(found, sources)}: {after}")
+    texts = {status: f"{counts[status]:,} {status.value}" for status in Status if counts[status]}
+    taken = next((status for status in texts if status.success), None)
+    if taken is not None:
+        texts[taken] += about_taken
+    return list(texts.values())
+
+
+def attention_lines(found: Iterable[Attention]) -> Iterator[LabeledLine]:
+    """Yield what the owner of the sources might not expect, each with the option that changes it."""
+    for each in found:
+        yield LabeledLine("Attention", each.text + _rows_text(each))
+        if each.remedy:
+            yield LabeledLine("", each.remedy)
+
+
+def _rows_text(attention: Attention) -> str:
+    """Return the first records that an attention is about, in brackets; empty if it names none."""
+    if not attention.rows:
+        return ""
+    several = len({each.source for each in attention.rows}) > 1
+    names = [f"{each.source} {each.row:,}" if several else f"{each.row:,}" for each in attention.rows]
+    more = ", …" if attention.count > len(names) else ""
+    return f" (row{'s' if len(names) > 1 or more else ''} {', '.join(names)}{more})"

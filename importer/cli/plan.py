@@ -9,11 +9,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
-from importer.cli.phrases import collision_lines
+from importer.cli.phrases import attention_lines
 from importer.events.number_marks import marks_of
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
-from importer.model import Attention, Destination, RunKind
+from importer.model import Destination, RunKind
 from importer.pipeline.job import Job, Survey
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -49,8 +49,6 @@ def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
     if counts is not None:
         notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
         yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
-    if survey.collisions is not None:
-        yield from collision_lines(survey.collisions, first.manifest, len(jobs))
     if first.manifest.kind == "dry-run":
         yield LabeledLine("Destination", "none: a dry run sends nothing")
         return
@@ -119,24 +117,6 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
         busiest = max(days, key=lambda day: days[day])
         span = "1 day" if len(days) == 1 else f"{len(days):,} days"
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
-
-
-def attention_lines(found: Iterable[Attention]) -> Iterator[LabeledLine]:
-    """Yield what the owner of the sources might not expect, each with the option that changes it."""
-    for each in found:
-        yield LabeledLine("Attention", each.text + _rows_text(each))
-        if each.remedy:
-            yield LabeledLine("", each.remedy)
-
-
-def _rows_text(attention: Attention) -> str:
-    """Return the first records that an attention is about, in brackets; empty if it names none."""
-    if not attention.rows:
-        return ""
-    several = len({each.source for each in attention.rows}) > 1
-    names = [f"{each.source} {each.row:,}" if several else f"{each.row:,}" for each in attention.rows]
-    more = ", …" if attention.count > len(names) else ""
-    return f" (row{'s' if len(names) > 1 or more else ''} {', '.join(names)}{more})"
 
 
 def _source(job: Job) -> str:

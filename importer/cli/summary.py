@@ -10,7 +10,7 @@ from typing import Final
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
-from importer.cli.phrases import collision_lines, counts_text
+from importer.cli.phrases import attention_lines, counts_text
 from importer.pipeline.job import RunReport
 from importer.results.reader import read_failures
 from importer.text import counted
@@ -25,8 +25,8 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
     manifest, job = report.manifest, report.job
     counts = manifest.counts
     console.lines(_result_lines(report))
-    if report.collisions is not None:
-        console.lines(collision_lines(report.collisions, manifest))
+    # What the plan said already is not said again.
+    console.lines(attention_lines(each for each in manifest.attention if each not in job.manifest.attention))
     if report.notes:
         console.lines(
             [LabeledLine("Notes", f"on {report.notes:,} of the records: what was, or will be, changed")]
@@ -38,7 +38,8 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
 
 def _result_lines(report: RunReport) -> list[LabeledLine]:
     manifest, job = report.manifest, report.job
-    parts = counts_text(manifest.counts)
+    kept = manifest.counts.succeeded - report.copies
+    parts = counts_text(manifest.counts, f" (Mixpanel keeps {kept:,})" if report.copies else "")
     if manifest.unattempted:
         parts.append(f"{manifest.unattempted:,} unattempted")
     scope = "? records" if manifest.scope is None else counted(manifest.scope, "record")

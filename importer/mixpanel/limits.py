@@ -7,6 +7,7 @@ one, which no well-formed event comes near: "smaller than 1MB" is under 1,000,00
 from __future__ import annotations
 
 import string
+from datetime import date
 from typing import Final
 
 MAX_EVENTS_PER_REQUEST: Final = 2_000
@@ -59,3 +60,18 @@ EVENTS_PER_SECOND: Final = 30_000
 
 DELETABLE_DAYS: Final = 180
 """Mixpanel's own pages delete no events that are older ("Data Management", Data Deletion)."""
+
+MAX_EVENTS_OF_USER_AND_DAY: Final = 200_000
+"""Events of one user on one day; further ones are renamed and lose their user ("Hot Shard Limits")."""
+
+RETENTION_YEARS: Final = 2
+"""How long Mixpanel keeps an event, counted from its own time ("GDPR Compliance", Data Retention Policy)."""
+
+OLDER_RETENTION_YEARS: Final = 5
+"""The same for projects that were made before `OLDER_RETENTION_BEFORE` (same page)."""
+
+OLDER_RETENTION_BEFORE: Final = date(2025, 9, 1)
+"""A project that was made before has `OLDER_RETENTION_YEARS`, unless its plan changes (same page)."""
+
+API_SECRET_RETIRED: Final = date(2027, 3, 3)
+"""When requests with a project's API secret end ("Project Secret")."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
-from importer.model import ATTENTION, Attention
-from importer.pipeline.job import RunOptions, Survey
-from importer.profile.summary import count_ahead, count_undeletable
+from importer.mixpanel import limits
+from importer.model import ATTENTION, Attention, ProfileSummary
+from importer.pipeline.job import Job, RunOptions, Survey
+from importer.profile.summary import count_ahead, count_older_than, count_undeletable
+from importer.settings import INSTEAD_OF_SECRET
 from importer.source.detect import DetectedSource
 from importer.text import counted
 
@@ -55,6 +58,45 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
         if count:
             text = f"{counted(count, noun)} {one if count == 1 else several} {what}{about}"
             yield Attention.of(code, text, remedy, count=count)
+    yield from _retention(summary, now_ns, about)
+
+
+def _retention(summary: ProfileSummary, now_ns: int, about: str) -> Iterator[Attention]:
+    """Yield how many events Mixpanel deletes soon, because of their age, in projects of each kind."""
+    before = limits.OLDER_RETENTION_BEFORE.isoformat()
+    for years, what in (
+        (limits.RETENTION_YEARS, f"deletes those, unless the project was created before {before}"),
+        (limits.OLDER_RETENTION_YEARS, "deletes those, in projects of any age"),
+    ):
+        count = count_older_than(summary, now_ns, years)
+        if count:
+            are = "event is" if count == 1 else "events are"
+            text = f"{count:,} {are} older than {years} years: Mixpanel {what}{about}"
+            yield Attention.of("retention", text, count=count)
+
+
+def with_target_attention(job: Job, now_ms: int) -> Job:
+    """Return a job with what its owner might not expect of its credentials.
+
+    Args:
+        job: The job, with what is known of its source.
+        now_ms: The time, in milliseconds since the epoch.
+    """
+    credentials = job.target.credentials
+    attention = [each for each in job.manifest.attention if each.code != "api-secret"]
+    if credentials is not None and credentials.kind == "secret":
+        retired = limits.API_SECRET_RETIRED
+        is_past = datetime.fromtimestamp(now_ms / 1000, UTC).date() >= retired
+        when = f"Mixpanel {'retired it on' if is_past else 'retires it on'} {retired.isoformat()}"
+        attention.append(
+            Attention.of("api-secret", f"the API secret is a legacy credential: {when}", INSTEAD_OF_SECRET)
+        )
+    found = tuple(attention)
+    return replace(
+        job,
+        manifest=replace(job.manifest, attention=found),
+        survey=replace(job.survey, attention=found),
+    )
 
 
 def about_sample(survey: Survey) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from importer.model import Collisions
+from importer.text import counted
 
 COLLISION_REMEDY: Final = (
     "Name the column that is unique for each event:     --map insert_id=COLUMN\n"
     "or let a hash of the whole event tell them apart:  --map insert_id=\n"
     "or, if one of them is to replace the others:       --allow-collisions"
 )
+TOGETHER: Final = " (over all sources together)"
+"""Stands in place of rows where several sources were compared."""
 
 
 def collision_text(found: Collisions, sources: int) -> str:
@@ -21,20 +23,17 @@ def collision_text(found: Collisions, sources: int) -> str:
         found: The result of the audit.
         sources: How many sources were compared. Rows are named only if it was one.
     """
+    rows = ", ".join(f"{first:,} and {second:,}" for first, second in found.first)
+    return differences_text(found) + (f" (rows {rows})" if sources == 1 else TOGETHER)
+
+
+def differences_text(found: Collisions) -> str:
+    """Return how many events an audit found to collide."""
     parts = []
     if found.lost:
-        parts.append(f"{found.lost:,} events differ from another with the same name, user, time and id")
+        what = f"{counted(found.lost, 'event')} {'differs' if found.lost == 1 else 'differ'}"
+        parts.append(f"{what} from another with the same name, user, time and id")
     if found.lost_by_day:
-        parts.append(f"{found.lost_by_day:,} from another with the same name, user, day (UTC) and id")
-    return "; ".join(parts) + rows_text(found.first, sources)
-
-
-def rows_text(pairs: Sequence[tuple[int, int]], sources: int) -> str:
-    """Return pairs of rows in brackets, to be added to a sentence: ``" (rows 1 and 2, 3 and 7)"``.
-
-    Args:
-        pairs: Two row numbers each, in the one source.
-        sources: How many sources were compared. Rows are named only if it was one.
-    """
-    rows = ", ".join(f"{first:,} and {second:,}" for first, second in pairs)
-    return f" (rows {rows})" if sources == 1 else " (over all sources together)"
+        what = f"{counted(found.lost_by_day, 'event')} {'differs' if found.lost_by_day == 1 else 'differ'}"
+        parts.append(f"{what} from another with the same name, user, day (UTC) and id")
+    return "; ".join(parts)

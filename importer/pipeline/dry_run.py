@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Self, cast
 
-from importer.model import Batch, Collisions, Delivered, Event, Rejection, SourceAudit, Status, Verdict
+from importer.model import (
+    Attention,
+    Batch,
+    Collisions,
+    Delivered,
+    Event,
+    Rejection,
+    SourceAudit,
+    Status,
+    Verdict,
+)
 from importer.pipeline.job import Job
 from importer.profile.collisions import CollisionAudit
+from importer.profile.hot_shards import UserDayCounter, find_hot_shards
 from importer.profile.summary import SummaryCounter
 
 _VALID = Verdict(Status.VALID)
@@ -18,17 +29,30 @@ _NS_PER_MS = 1_000_000
 class DryRun:
     """Takes the place of delivery in a dry run. Use it as a context manager: it may have temporary files.
 
+    Args:
+        job: The job.
+        now: Milliseconds since the epoch.
+
     Attributes:
         collisions: Events that Mixpanel would merge; None if not all events of the source were compared.
+        hot_shards: Users of too many events on a day, if the source was not scanned before.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, now: Callable[[], int]) -> None:
+        self._now = now
         self.collisions: Collisions | None = None
         self._job = job
         self._from_start = job.options.limit is None and not job.state.records
         compare = job.options.audit and self._from_start and job.survey.collisions is None
         self._audit = CollisionAudit(job.results.parent) if compare else None
         self._counter = None if job.survey.whole else SummaryCounter()
+        self.hot_shards: Sequence[Attention] = ()
+        self._users = UserDayCounter() if self._from_start and not job.survey.whole else None
+
+    @property
+    def compares(self) -> bool:
+        """Whether it compares the events, so that it knows all copies."""
+        return self._audit is not None
 
     def __enter__(self) -> Self:
         return self
@@ -53,12 +77,18 @@ class DryRun:
             yield Delivered(Batch(items, events, ()), [_VALID] * len(events))
         if self._audit is not None:
             self.collisions = self._audit.result()
+        if self._users is not None and self._users.passes_limit():
+            source, now = self._job.manifest, self._now
+            sources = [(source.source, self._job.path, source.reading)]
+            self.hot_shards = find_hot_shards(sources, self._users, now, lambda _: None).attention()
 
     def _observe(self, events: Sequence[Event]) -> None:
         if self._counter is not None and events:
             _, _, names, _, _, times, _, _ = zip(*events, strict=True)
             self._counter.add_names(names)
             self._counter.add_instants([time * _NS_PER_MS for time in times])
+        if self._users is not None:
+            self._users.add_events(events)
         if self._audit is not None:
             self._audit.add(events)
 

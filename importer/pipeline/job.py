@@ -151,6 +151,7 @@ class Job:
         records: Records in scope; None if they were not counted.
         state: What the results file holds already.
         selection: For a retry, the records that it sends again; None for a run.
+        sources: How many sources the run has.
     """
 
     path: Path
@@ -162,6 +163,7 @@ class Job:
     records: int | None = None
     state: ResultsState = field(default_factory=ResultsState)
     selection: Selection | None = None
+    sources: int = 1
 
     @property
     def parent(self) -> Path | None:
@@ -181,6 +183,7 @@ class RunReport:
         notes: Records with a note.
         state: The results' position and counts; None if the file on disk differs.
         collisions: What a dry run found when it compared the events; None if it compared none.
+        copies: Events that were taken and that Mixpanel, which has their like, does not keep.
     """
 
     job: Job
@@ -190,6 +193,7 @@ class RunReport:
     notes: int = 0
     state: ResultsState | None = None
     collisions: Collisions | None = None
+    copies: int = 0
 
 
 def new_manifest(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.model import NO_COLLISIONS, Fingerprint, SourceAudit
-from importer.pipeline.attention import with_attention
+from importer.pipeline.attention import with_attention, with_target_attention
+from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
@@ -31,7 +32,6 @@ from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.text import quoted
 
 
-@relaxed_gc()
 def prepare_jobs(
     sources: Sequence[SourceFile],
     options: RunOptions,
@@ -52,8 +52,18 @@ def prepare_jobs(
     Raises:
         ImporterError: Sources, mapping, types, results or destination can't be used.
     """
-    if options.resume and any(source.results.exists() for source in sources):
-        return _resumed_jobs(sources, options, target, now_ms)
+    with relaxed_gc():
+        if options.resume and any(source.results.exists() for source in sources):
+            jobs = _resumed_jobs(sources, options, target, now_ms)
+        else:
+            jobs = _new_jobs(sources, options, target, now_ms, progress)
+    return [replace(with_target_attention(job, now_ms), sources=len(jobs)) for job in jobs]
+
+
+def _new_jobs(
+    sources: Sequence[SourceFile], options: RunOptions, target: Target, now_ms: int, progress: Progress
+) -> list[Job]:
+    """Return the jobs of a run from its beginning."""
     detected = [detect_declared(source.path, options.declared) for source in sources]
     for source, found in zip(sources[1:], detected[1:], strict=True):
         _check_same_columns(source, found, sources[0], detected[0].columns, detected[0].dialect)
@@ -101,9 +111,10 @@ def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Pr
     is_dry_run = options.kind == "dry-run"
     # A dry run of one source compares its events while it runs.
     wanted = len(jobs) > 1 if is_dry_run else "insert_id" in jobs[0].manifest.reading.fields
-    if not options.audit or not wanted:
-        return jobs
     survey = jobs[0].survey
+    if not options.audit or not wanted:
+        known = survey.collisions  # of a dry run, whose options may have been others
+        return jobs if known is None else [with_collisions(job, known) for job in jobs]
     found = survey.collisions if len(jobs) == 1 and options.limit is None else None
     if survey.ids_differ:
         found = NO_COLLISIONS
@@ -124,8 +135,7 @@ def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Pr
             f"{quoted(column)} does not tell events apart: {collision_text(found, len(jobs))}",
             COLLISION_REMEDY,
         )
-    survey = replace(survey, collisions=found)
-    return [replace(job, survey=survey) for job in jobs]
+    return [with_collisions(job, found, len(jobs)) for job in jobs]
 
 
 def _check_same_columns(

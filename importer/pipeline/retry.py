@@ -9,6 +9,7 @@ from pathlib import Path
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Fingerprint, Status
+from importer.pipeline.attention import with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
@@ -76,7 +77,8 @@ def prepare_retry(
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
     manifest = replace(manifest, fingerprint=fingerprint)
     state = inspect_results(child)
-    return Job(path, child, manifest, target, options, Survey(), len(selection), state, selection)
+    job = Job(path, child, manifest, target, options, Survey(), len(selection), state, selection)
+    return with_target_attention(job, now())
 
 
 def _parent_manifest(results: Path) -> Manifest:

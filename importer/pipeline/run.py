@@ -11,9 +11,11 @@ from pathlib import Path
 
 from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
+from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunReport, now_iso
+from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.transfer import Transfer
 from importer.progress import Progress
 from importer.results.counts import Counts
@@ -56,12 +58,16 @@ def run_job(
         write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
         if job.parent is not None:
             _link(job.parent, job.results)
-        dry_run = stack.enter_context(DryRun(job)) if job.manifest.kind == "dry-run" else None
+        dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
+        landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
             rehearse = None if dry_run is None else dry_run.deliver
-            transfer = Transfer(job, results, rehearse, progress, stop, now)
+            observe = None if landed is None else landed.add
+            transfer = Transfer(job, results, rehearse, progress, stop, now, observe)
             try:
+                if landed is not None:
+                    landed.add_earlier()
                 transfer.run()
             except ImporterError as stopped:
                 error = stopped
@@ -69,12 +75,33 @@ def run_job(
         state_on_disk = state if matches_disk(job.results, state) else None
         error = error or _verify(job, transfer, state.counts, state_on_disk)
         manifest = _final_manifest(job, transfer, state.counts, error)
+        manifest, copies = _with_copies(
+            job, manifest, landed, dry_run, finished=transfer.finished and not error
+        )
         if dry_run is not None and transfer.finished and error is None:
-            manifest = replace(manifest, audit=dry_run.source_audit(transfer.records, transfer.notes))
+            manifest = replace(
+                manifest,
+                audit=dry_run.source_audit(transfer.records, transfer.notes),
+                attention=(*manifest.attention, *dry_run.hot_shards),
+            )
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
-    return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions)
+    return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions, copies)
+
+
+def _with_copies(
+    job: Job, manifest: Manifest, landed: LandedCopies | None, dry_run: DryRun | None, *, finished: bool
+) -> tuple[Manifest, int]:
+    """Return the manifest with what is known of copies, and how many events Mixpanel does not keep."""
+    if landed is not None:
+        found = landed.result()
+        return replace(manifest, attention=landed.attention(found, finished=finished)), found.count
+    collisions = None if dry_run is None else dry_run.collisions
+    if collisions is None:
+        return manifest, 0
+    attention = with_collisions(job, collisions).manifest.attention
+    return replace(manifest, attention=attention), collisions.identical + collisions.lost
 
 
 def _check_state(job: Job) -> ResultsState:

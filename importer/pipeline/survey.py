@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,8 @@ from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
+from importer.profile.copy_observer import CopyObserver
+from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
 from importer.profile.type_observer import TypeObserver
@@ -25,12 +27,12 @@ from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
 
 _SMALL: Final = 16_000_000
-"""JSONL sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
+"""Sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
 
 _MADE_ANEW: Final = frozenset(
     {
         "header-line", "trailing-delimiter", "single-quotes", "unreadable", "no-zone", "no-time", "ahead",
-        "undeletable", "other-columns", "other-reading", "api-secret",
+        "undeletable", "retention", "other-columns", "other-reading", "api-secret",
     }
 )  # fmt: skip
 """Codes of what is found out for each run, though an earlier dry run may have found it out, too."""
@@ -92,7 +94,7 @@ def survey_sources(
         ids_differ, _ = sources_pass.compare_ids()
         return replace(from_dry_run, survey=replace(from_dry_run.survey, ids_differ=ids_differ))
     # That a compressed file is damaged may show only at its end, so it is read to its end first.
-    small = not draft.dialect.has_cells and sources_pass.size <= _SMALL
+    small = sources_pass.size <= _SMALL
     if needs_types(draft) or small or any(each.dialect.compression for each in detected):
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
@@ -150,27 +152,48 @@ class _SourcesPass:
 
     def scan(self, *, with_ids: bool) -> Surveyed:
         """Read every value of every record."""
+        with CopyObserver(self.readings[0], self.folder) as copies:
+            return self._scan(copies, with_ids=with_ids)
+
+    def _scan(self, copies: CopyObserver, *, with_ids: bool) -> Surveyed:
         reading = self.readings[0]
         counts = SummaryObserver(reading)
-        looking = attention_observers(reading)
-        observers: list[Observer] = [counts, *looking]
+        users = UserDayObserver(reading)
+        looking = [copies, *attention_observers(reading)]
+        observers: list[Observer] = [counts, users, *looking]
         types = TypeObserver(reading) if reading.dialect.has_cells else None
         if types is not None:
             observers.append(types)
         ids_differ, profiled = self._run("Looking at every value", observers, with_ids=with_ids)
         columns = () if types is None else types.inference.profiles()
+        inferred = {column.name: column.type for column in columns}
+        hot_shards = self._hot_shards(users.counter, inferred)
         return Surveyed(
             Survey(
                 counts.counter.summary(),
                 columns,
                 whole=True,
                 ids_differ=ids_differ,
-                attention=_attention_of(looking if types is None else [types, *looking]),
+                attention=(*_attention_of(looking if types is None else [types, *looking]), *hot_shards),
             ),
             tuple(each.fingerprint for each in profiled),
             tuple(each.records for each in profiled),
-            {column.name: column.type for column in columns},
+            inferred,
         )
+
+    def _hot_shards(self, counter: UserDayCounter, inferred: Mapping[str, ColumnType]) -> Sequence[Attention]:
+        """Return which users have too many events on a day, reading the sources again if any may have."""
+        if not counter.passes_limit():
+            return ()
+        sources = [
+            (source.name, source.path, replace(reading, types={**inferred, **reading.types}))
+            for source, reading in zip(self.sources, self.readings, strict=True)
+        ]
+        with stage(self.progress, "Counting events by user and day", self.size):
+            found = find_hot_shards(
+                sources, counter, lambda: self.now_ms, lambda position: self.progress.update(position, 0, 0)
+            )
+        return found.attention()
 
     def compare_ids(self) -> tuple[bool | None, tuple[Fingerprint, ...]]:
         """Read the ids alone. Return whether all differ, None if unknown, and the sources' fingerprints."""

@@ -33,6 +33,7 @@ class Transfer:
         progress: Where the progress is reported.
         stop: Set it to end the transfer in good order.
         now: Milliseconds since the epoch.
+        observe: Receives what became of the records, once that is written.
 
     Attributes:
         records: Records in scope that were read, those of a resumed run's first part included.
@@ -48,12 +49,14 @@ class Transfer:
         progress: Progress,
         stop: threading.Event,
         now: Callable[[], int],
+        observe: Callable[[Delivered], None] | None = None,
     ) -> None:
         self.records = 0
         self.finished = False
         self.notes = 0
         self._job, self._results, self._rehearse = job, results, rehearse
         self._progress, self._stop, self._now = progress, stop, now
+        self._observe = observe
 
     def run(self) -> None:
         """Transfer all records, up to the end of the scope, a stop, or an error.
@@ -69,7 +72,9 @@ class Transfer:
             stage(self._progress, title, source.size),
         ):
             buffer = OutcomeBuffer(
-                results, lambda: self._progress.update(source.position(), results.rows, results.unsuccessful)
+                results,
+                lambda: self._progress.update(source.position(), results.rows, results.unsuccessful),
+                self._observe,
             )
             try:
                 with closing(self._delivered(self._mapped(source), buffer)) as delivered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, Protocol
@@ -28,11 +28,16 @@ class ColumnarChunk:
         items: Records and rejections: a list, or a `speedups.Block`.
         has_cells: As `Dialect.has_cells`.
         source: The source as it was named.
+
+    Attributes:
+        instants: Of each record, nanoseconds since the epoch; None for one that has no time that can be read.
+            Empty until `SummaryObserver` has read them.
     """
 
     def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool, source: str = "") -> None:
         self.items = items
         self.source = source
+        self.instants: list[int | None] = []
         self.block = items if has_cells and speedups.COMPILED and isinstance(items, speedups.Block) else None
 
     @cached_property
@@ -96,8 +101,8 @@ class SummaryObserver:
         self.counter = SummaryCounter()
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
-        self._find_events = _make_finder(reading, "event")
-        self._find_times = _make_finder(reading, "time")
+        self._find_events = make_finder(reading, "event")
+        self._find_times = make_finder(reading, "time")
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
@@ -110,34 +115,45 @@ class SummaryObserver:
         if set(map(type, names)) != {str} or not all(names):
             names = [name for name in names if isinstance(name, str) and name]
         counter.add_names(names)
-        values = self._find_times(chunk)
+        chunk.instants = self._instants(self._find_times(chunk))
+        counter.add_instants(
+            [instant for instant in chunk.instants if instant is not None]
+            if None in chunk.instants
+            else chunk.instants  # type: ignore[arg-type]  # none of them is None
+        )
+
+    def _instants(self, values: Sequence[Any]) -> list[int | None]:
+        """Return the instant of each value, and count why others have none."""
         if not all(values):
-            values = [value for value in values if value is not None and value != ""]
-        counter.no_time += chunk.records - len(values)
-        if values:
-            counter.add_instants(self._instants(values))
-
-    def _instants(self, values: Sequence[Any]) -> list[int]:
+            filled = [value for value in values if value is not None and value != ""]
+            self.counter.no_time += len(values) - len(filled)
+            if len(filled) < len(values):
+                read = iter(self._instants(filled))
+                return [None if value is None or value == "" else next(read) for value in values]
         if self._fast_times is None:
-            return list(self._read_each(values))
+            return [self._read(value) for value in values]
         instants = self._fast_times.read(values, self.counter.forms)
-        left = [value for value, instant in zip(values, instants, strict=True) if instant is None]
-        return [instant for instant in instants if instant is not None] + list(self._read_each(left))
+        if None in instants:
+            return [
+                self._read(value) if instant is None else instant
+                for value, instant in zip(values, instants, strict=True)
+            ]
+        return instants
 
-    def _read_each(self, values: Sequence[Any]) -> Iterator[int]:
-        """Yield the instants of values, and count why others can't be read."""
+    def _read(self, value: Any) -> int | None:
+        """Return the instant of a value; None if it can't be read, and count why."""
         counter = self.counter
-        for value in values:
-            try:
-                instant = self._times.read(value)
-            except NoZone:
-                counter.no_zone += 1
-            except BadValue as error:
-                counter.no_time += 1
-                counter.clock_changes += isinstance(error, ClockChange)
-            else:
-                counter.forms[self._times.form] += 1
-                yield instant
+        try:
+            instant = self._times.read(value)
+        except NoZone:
+            counter.no_zone += 1
+        except BadValue as error:
+            counter.no_time += 1
+            counter.clock_changes += isinstance(error, ClockChange)
+        else:
+            counter.forms[self._times.form] += 1
+            return instant
+        return None
 
 
 class IdObserver:
@@ -191,7 +207,7 @@ class IdObserver:
         return self._mapper.insert_ids(chunk.items)
 
 
-def _make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
+def make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
     """Return a function that finds the values of a field in the records of a chunk."""
     if field in reading.constants:
         constant = reading.constants[field]

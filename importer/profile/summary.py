@@ -126,6 +126,17 @@ def count_undeletable(summary: ProfileSummary, now_ns: int) -> int:
     return sum(count for quarter, count in summary.quarters.items() if quarter < limit)
 
 
+def count_older_than(summary: ProfileSummary, now_ns: int, years: int) -> int:
+    """Return how many events are older than some years of the calendar, to a quarter of an hour."""
+    now = datetime.fromtimestamp(now_ns // 10**9, UTC)
+    try:
+        limit = now.replace(year=now.year - years)
+    except ValueError:  # the 29th of February
+        limit = now.replace(year=now.year - years, month=3, day=1)
+    quarter_limit = int(limit.timestamp()) // 900
+    return sum(count for quarter, count in summary.quarters.items() if quarter < quarter_limit)
+
+
 def count_ahead(summary: ProfileSummary, now_ns: int) -> int:
     """Return how many events lie ahead of the clock, to a quarter of an hour."""
     return sum(count for quarter, count in summary.quarters.items() if quarter > now_ns // _QUARTER_NS)

@@ -27,14 +27,20 @@ class OutcomeBuffer:
         notes: Records with a note, of those that were written.
     """
 
-    def __init__(self, results: ResultsWriter, written: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        results: ResultsWriter,
+        written: Callable[[], None],
+        observe: Callable[[Delivered], None] | None = None,
+    ) -> None:
         """Start with an empty buffer.
 
         Args:
             results: Where lines go.
             written: Called after some were written.
+            observe: Receives what was written.
         """
-        self._results, self._written = results, written
+        self._results, self._written, self._observe = results, written, observe
         self._items: list[Event | Rejection] = []
         self._events: list[Event] = []
         self._verdicts: list[Verdict] = []
@@ -75,6 +81,8 @@ class OutcomeBuffer:
             self._results.write(part)
             self.notes += len(part.notes) - part.notes.count("")
         if held.batch.items:
+            if self._observe is not None:
+                self._observe(held)
             self._written()
 
 

@@ -11,6 +11,15 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
+    from importer.speedups.hashes import (
+        SeenHashes,
+        count_user_days,
+        find_user_days,
+        hash_cells,
+        hash_events,
+        hash_records,
+        hash_texts,
+    )
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -19,4 +28,19 @@ except ImportError as error:
 else:
     COMPILED = True
 
-__all__ = ["COMPILED", "NO_QUOTE", "Block", "BlockMapper", "Times", "cut_csv", "cut_lines"]
+__all__ = [
+    "COMPILED",
+    "NO_QUOTE",
+    "Block",
+    "BlockMapper",
+    "SeenHashes",
+    "Times",
+    "count_user_days",
+    "cut_csv",
+    "cut_lines",
+    "find_user_days",
+    "hash_cells",
+    "hash_events",
+    "hash_records",
+    "hash_texts",
+]

@@ -179,8 +179,8 @@ def test_a_run_stops_before_sending_and_names_the_rows(tmp_path: Path, sandbox: 
         imported(path, sandbox, tmp_path / "results.csv", BY_ORDER)
     assert stopped.value.exit_code == 2
     assert "'order_id'" in stopped.value.message
-    assert "1 events differ" in stopped.value.message
-    assert "1 from another with the same name, user, day" in stopped.value.message
+    assert "1 event differs" in stopped.value.message
+    assert "1 event differs from another with the same name, user, day" in stopped.value.message
     assert "(rows 1 and 2, 4 and 5)" in stopped.value.message
     assert "--allow-collisions" in stopped.value.remedy
     assert sandbox.store.raw_count() == 0
@@ -237,7 +237,9 @@ def test_a_dry_run_tells_that_a_run_will_stop_and_the_run_does(tmp_path: Path):
     dry = shell.type("run", "events.csv", "--dry-run", "--map", "insert_id=order_id")
     assert dry.code == 2
     assert dry.err.endswith("--allow-collisions\n")
-    assert "(rows 1 and 2, 4 and 5): a run will stop there" in dry.err
+    assert "day (UTC) and id: a run will stop there (rows 1, 2, 4, 5)" in dry.err
+    found = shell.manifest("events.dry-run.csv")["attention"][-1]
+    assert (found["code"], found["level"], found["count"]) == ("same-ids", "decision", 2)
     said = shell.manifest("events.dry-run.csv")["audit"]["collisions"]
     assert (said["events"], said["lost"], said["lost_by_day"]) == (len(DIFFERENT), 1, 1)
     rehearsal = shell.type("run", "events.csv", "--sandbox", "--map", "insert_id=order_id")
@@ -257,12 +259,13 @@ def test_a_dry_run_counts_and_names_identical_rows_and_says_how_to_keep_them(tmp
     written(tmp_path, csv_text(["event", "time", "user_id", "n"], IDENTICAL))
     said = shell.type("run", "events.csv", "--dry-run")
     assert said.code == 0
-    assert "3 events are identical to an earlier one (rows 1 and 3, 3 and 4, 2 and 5)" in said.err
-    assert "--insert-id row keeps all" in said.err
+    assert "3 of 6 events are copies of others, so Mixpanel keeps one of each (rows 3, 4, 5)" in said.err
+    assert "6 valid (Mixpanel keeps 3)" in said.err
+    found = shell.manifest("events.dry-run.csv")["attention"][-1]
+    assert (found["code"], found["count"], found["remedy"]) == ("copies", 3, "--insert-id row")
     kept = shell.type("run", "events.csv", "--dry-run", "--overwrite", "--insert-id", "row")
-    assert "identical" not in kept.err
-    silent = shell.type("run", "events.csv", "--dry-run", "--overwrite", "--no-audit")
-    assert "identical" not in silent.err
+    assert "copies" not in kept.err
+    assert "keeps" not in kept.err
 
 
 @pytest.mark.slow
@@ -272,7 +275,7 @@ def test_a_dry_run_of_several_sources_compares_them_with_each_other(tmp_path: Pa
     for name, row in zip(("a.csv", "b.csv"), rows, strict=True):
         written(tmp_path, csv_text(COLUMNS, [row]), name)
     dry = shell.type("run", "a.csv", "b.csv", "--dry-run", "--map", "insert_id=order_id")
-    assert "1 events differ from another" in dry.err
+    assert "1 event differs from another" in dry.err
     assert "(over all sources together): a run will stop there" in dry.err
     assert shell.type("run", "a.csv", "b.csv", "--sandbox", "--map", "insert_id=order_id").code == 2
     alone = shell.type("run", "a.csv", "--sandbox", "--map", "insert_id=order_id")

@@ -58,7 +58,7 @@ def test_equal_ids_cost_one_more_pass_in_which_the_events_are_compared(tmp_path:
     with pytest.raises(UsageError):
         prepared(events_with_equal_ids(tmp_path / "warm.csv"))
     before = bytes_read()
-    with pytest.raises(UsageError, match="1 events differ"):
+    with pytest.raises(UsageError, match="1 event differs"):
         prepared(path)
     head = 1 << 21
     assert bytes_read() - before < 2 * path.stat().st_size + head

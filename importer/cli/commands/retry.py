@@ -17,6 +17,7 @@ from importer.cli.options import (
     ReadingOptions,
     RetryScopeOptions,
 )
+from importer.cli.phrases import attention_lines
 from importer.cli.plan import events_to_send
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
@@ -69,6 +70,7 @@ def retry_results(
             return 0
         what = counted(job.records or 0, "record")
         console.say(f"Retrying {what} of {results}; results go to {job.results}")
+        console.lines(attention_lines(job.manifest.attention))
         check_can_ask([], parent.kind, command)
         if not has_consent(parent.kind, events_to_send([job]), command, console):
             console.say("Nothing was sent.")

@@ -1,0 +1,116 @@
+"""Copies among the events that Mixpanel took: of those that it can't tell apart, it keeps one."""
+
+from __future__ import annotations
+
+from itertools import compress, islice
+from typing import Final, Self
+
+from importer.model import Attention, Delivered, Status
+from importer.pipeline.job import Job
+from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
+from importer.profile.hashing import hash_events, hash_texts
+from importer.results.selection import read_successes
+from importer.text import counted
+
+_AT_ONCE: Final = 10_000
+
+
+class LandedCopies:
+    """Counts the copies among the events of a job that were taken. Use it as a context manager.
+
+    Where ids are hashes of the events, equal ids are copies, and the events of a resumed run's first part are
+    compared, too: their ids are in the results. Ids that the records bring are compared together with name,
+    user and time, as Mixpanel does it. The results don't hold the time, so a resumed run then counts the
+    copies since it was resumed.
+
+    Args:
+        job: The job.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._by_id = not has_own_ids(job.manifest.reading)
+        self._counter = CopyCounter(job.results.parent)
+        self._is_part = bool(job.state.records) and not self._by_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *arguments: object) -> None:
+        self._counter.__exit__(*arguments)
+
+    def add_earlier(self) -> None:
+        """Add the events of a resumed run's first part.
+
+        Raises:
+            ResultsError: The results can't be read.
+        """
+        if not self._job.state.records or not self._by_id:
+            return
+        landed = read_successes(self._job.results)
+        while part := list(islice(landed, _AT_ONCE)):
+            rows, ids = zip(*part, strict=True)
+            self._counter.add(hash_texts(ids), rows.__getitem__, self._job.manifest.source)
+
+    def add(self, delivered: Delivered) -> None:
+        """Add the events of a batch that were taken."""
+        (_, events, _), verdicts = delivered
+        first = verdicts[0] if verdicts else None
+        if first is None:
+            return
+        if verdicts.count(first) < len(verdicts):
+            events = list(compress(events, [verdict.status.success for verdict in verdicts]))
+        elif not first.status.success:
+            return
+        if events:
+            self._counter.add(
+                hash_events(events, by_id=self._by_id), lambda at: events[at].row, self._job.manifest.source
+            )
+
+    def result(self) -> Copies:
+        """Return what was found. Nothing can be added afterwards."""
+        return self._counter.result()
+
+    def attention(self, found: Copies, *, finished: bool) -> tuple[Attention, ...]:
+        """Return what the owner of the source might not expect, with the copies that were found.
+
+        A run that stopped early knows of fewer copies than were seen before it sent, and so may the run of
+        one of several sources: then what was seen before stays.
+
+        Args:
+            found: From `result`.
+            finished: Whether the run came to the end of its source.
+        """
+        known = self._job.manifest.attention
+        before = next((each for each in known if each.code == "copies"), None)
+        keeps_before = not finished or self._job.sources > 1
+        if before is not None and keeps_before and before.count > found.count:
+            return known
+        others = tuple(each for each in known if each.code != "copies")
+        collisions = self._job.survey.collisions
+        # Events that differ and share an id have an attention of their own, which says it all.
+        different = 0 if collisions is None else collisions.lost
+        return others if found.count <= different else (*others, self._attention(found))
+
+    def _attention(self, found: Copies) -> Attention:
+        manifest = self._job.manifest
+        status = Status.IMPORTED
+        if manifest.kind == "dry-run":
+            status = Status.VALID
+        elif manifest.endpoint == "track":
+            status = Status.ACCEPTED
+        what = f"{counted(found.records, 'record')} {status.value}"
+        what += " since the run was resumed" if self._is_part else ""
+        several = found.count > 1
+        if self._by_id:
+            are = "are copies of others" if several else "is a copy of another"
+        else:
+            are = f"{'share' if several else 'shares'} name, user, time and $insert_id with another"
+        keeps, at_least, at_most = found.records - found.count, "", ""
+        if not found.complete:
+            at_least, at_most = "at least ", "at most "
+        text = f"{what}; {at_least}{found.count:,} of them {are}, so Mixpanel keeps {at_most}{keeps:,}"
+        remedy = copies_remedy(manifest.reading)
+        if remedy and manifest.kind == "real":
+            remedy += "  (delete this import in Mixpanel first: else the events are there twice)"
+        return Attention.of("copies", text, remedy, count=found.count, rows=found.rows)

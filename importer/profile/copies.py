@@ -1,0 +1,164 @@
+"""Copies: records that are equal to an earlier one, found by their hashes in bounded memory.
+
+Mixpanel keeps one of the events that share name, user, time and ``$insert_id``
+(reference/event-deduplication), and equal records become such events. The hashes of a million and a half
+records are held in a table of 16 MB. Of further ones, those that are not in the table go to temporary files
+and are compared at the end. That two of a million different records share a hash has a chance of 1 to 30
+million.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from importer.errors import StorageError
+from importer.model import MOST_ATTENTION_ROWS, AttentionRow
+from importer.profile.hashing import HashSet, new_hash_set
+from importer.profile.spill import Spill
+from importer.reading import Reading
+
+_MAX_IN_MEMORY: Final = 250_000
+_ROW_BITS: Final = 40  # of the number under which a record is put aside; those above are its source's
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """How many records are equal to an earlier one.
+
+    Attributes:
+        records: Records that were compared.
+        count: Those of them that are copies.
+        rows: The first copies.
+        complete: False if there was no room for a part of the comparison: there may be more copies.
+    """
+
+    records: int
+    count: int
+    rows: tuple[AttentionRow, ...]
+    complete: bool = True
+
+
+class CopyCounter:
+    """Counts records whose hash another record has. Use it as a context manager: it has temporary files.
+
+    Args:
+        folder: As for `Spill`.
+        known: The set that holds the hashes; for tests.
+
+    Attributes:
+        records: Records that were added.
+    """
+
+    def __init__(self, folder: Path | None = None, known: HashSet | None = None) -> None:
+        self._known = new_hash_set() if known is None else known
+        self._spill = Spill(2, _MAX_IN_MEMORY, folder)
+        self._sources: list[str] = []
+        self._found: list[int] = []  # the first copies, as numbers: see `_ROW_BITS`
+        self.records = 0
+        self._count = 0
+        self._complete = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spill.close()
+
+    def add(self, hashes: bytes, row_of: Callable[[int], int], source: str) -> None:
+        """Add some records.
+
+        Args:
+            hashes: The hash of each: 8 bytes, not all of them 0.
+            row_of: Returns the row of each by its place among them.
+            source: The source as it was named.
+        """
+        self.records += len(hashes) // 8
+        seen, left = self._known.add(hashes)
+        if seen:
+            self._count += len(seen)
+            wanted = MOST_ATTENTION_ROWS - len(self._found)
+            self._found += [self._number(row_of(place), source) for place in seen[:wanted]]
+        if left and self._complete:
+            given = array("Q", hashes)
+            pairs = array("Q", bytes(16 * len(left)))
+            pairs[::2] = array("Q", [given[place] for place in left])
+            pairs[1::2] = array("Q", [self._number(row_of(place), source) for place in left])
+            try:
+                self._spill.add(pairs.tobytes())
+            except StorageError:  # to count copies is no reason to stop
+                self._complete = False
+
+    def result(self) -> Copies:
+        """Return what was found. Nothing can be added afterwards."""
+        if self._spill.count and self._complete:
+            with suppress(StorageError):
+                self._compare_spilled()
+                return self._copies()
+            self._complete = False
+        return self._copies()
+
+    def _compare_spilled(self) -> None:
+        import numpy as np  # noqa: PLC0415 - 0.1 s that only millions of records need
+
+        count, found = 0, list(self._found)
+        for block in self._spill.blocks():
+            table = np.frombuffer(block, np.uint64).reshape(-1, 2)
+            order = np.lexsort((table[:, 1], table[:, 0]))
+            hashes, numbers = table[order, 0], table[order, 1]
+            copies = numbers[1:][hashes[1:] == hashes[:-1]]
+            count += len(copies)
+            found += np.sort(copies)[:MOST_ATTENTION_ROWS].tolist()
+        self._count += count
+        self._found = sorted(found)[:MOST_ATTENTION_ROWS]
+
+    def _copies(self) -> Copies:
+        mask = (1 << _ROW_BITS) - 1
+        rows = [
+            AttentionRow(self._sources[number >> _ROW_BITS], number & mask) for number in sorted(self._found)
+        ]
+        return Copies(self.records, self._count, tuple(rows), self._complete)
+
+    def _number(self, row: int, source: str) -> int:
+        """Return a number for a record that comes before those of all later records."""
+        if not self._sources or self._sources[-1] != source:
+            self._sources.append(source)
+        return len(self._sources) - 1 << _ROW_BITS | row
+
+
+# ── what decides about copies ────────────────────────────────────────────────────────────────────
+
+
+def has_own_ids(reading: Reading) -> bool:
+    """Return whether the records of a source bring ids of their own, or ``--set`` gives one."""
+    return (
+        "insert_id" in reading.fields
+        or "insert_id" in reading.alternatives
+        or not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
+    )
+
+
+def keeps_copies_apart(reading: Reading) -> bool:
+    """Return whether equal records become events of different ids."""
+    return reading.insert_id == "row" and not has_own_ids(reading)
+
+
+def other_ids(reading: Reading) -> str:
+    """Return the option that makes ids of the content of events; empty if none does."""
+    column = reading.fields.get("insert_id", "")
+    # What an object calls $insert_id stays its id, whatever is mapped.
+    is_key = not reading.dialect.has_cells and column.split(".")[-1] == "$insert_id"
+    is_constant = not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
+    return "" if is_key or is_constant else "--map insert_id="
+
+
+def copies_remedy(reading: Reading) -> str:
+    """Return the options that keep all copies; empty if no option does."""
+    if not has_own_ids(reading):
+        return "--insert-id row"
+    content = other_ids(reading)
+    return content and f"{content} --insert-id row"

@@ -1,0 +1,136 @@
+"""Hashes of texts and events, and sets of hashes: the compiled ones, or the same in Python.
+
+A hash is 8 bytes and never 0. It is the same in every process in which the compiled part is there, and in
+every one in which it is not: what is compared or merged must come from one of the two.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from xxhash import xxh3_64_intdigest
+
+from importer import speedups
+from importer.model import Event
+
+DAY_NS: Final = 86_400 * 10**9
+BUCKETS: Final = 1 << 16
+"""Counters of users and days."""
+
+MOST_SLOTS: Final = 1 << 21
+_MOST_IN_SET: Final = 200_000
+_FACTOR: Final = 0xC6A4A7935BD1E995
+_MASK: Final = 2**64 - 1
+
+
+class HashSet(Protocol):
+    """A set of hashes with a limit."""
+
+    def add(self, hashes: bytes) -> tuple[list[int], list[int]]:
+        """Add hashes; return the places of those that it had, and of those for which there is no room."""
+
+
+class HashSetInPython:
+    """A `HashSet` where nothing is compiled.
+
+    Args:
+        most: Hashes at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._hashes: set[int] = set()
+        self._most = most
+
+    def add(self, hashes: bytes) -> tuple[list[int], list[int]]:
+        """As in `HashSet`."""
+        known, seen, left = self._hashes, [], []
+        for place, given in enumerate(array("Q", hashes)):
+            if given in known:
+                seen.append(place)
+            elif len(known) < self._most:
+                known.add(given)
+            else:
+                left.append(place)
+        return seen, left
+
+
+def new_hash_set(*, compiled: bool = speedups.COMPILED) -> HashSet:
+    """Return an empty set, which takes up to 16 MB."""
+    return speedups.SeenHashes(MOST_SLOTS) if compiled else HashSetInPython(_MOST_IN_SET)
+
+
+def hash_texts(texts: Sequence[str], *, compiled: bool = speedups.COMPILED) -> bytes:
+    """Return the hash of each text; all 0 for an empty one."""
+    if compiled:
+        return speedups.hash_texts(texts if isinstance(texts, list) else list(texts))
+    return array("Q", [_hash(text) if text else 0 for text in texts]).tobytes()
+
+
+def hash_events(events: Sequence[Event], *, by_id: bool, compiled: bool = speedups.COMPILED) -> bytes:
+    """Return the hash of what Mixpanel tells each event apart by: ``$insert_id``, name, user and time.
+
+    Args:
+        events: The events.
+        by_id: True if the ``$insert_id`` alone is hashed: then the hash is that of `hash_texts`.
+        compiled: Whether the compiled part is used.
+    """
+    if compiled:
+        return speedups.hash_events(events if isinstance(events, list) else list(events), by_id)
+    if by_id:
+        return hash_texts([event.insert_id for event in events], compiled=False)
+    # NUL separates the fields: no id may hold it, and the length of the name separates name and user.
+    texts = [
+        f"{each.insert_id}\0{each.time}\0{len(each.event)}\0{each.event}{each.distinct_id}" for each in events
+    ]
+    return hash_texts(texts, compiled=False)
+
+
+def _hash(text: str) -> int:
+    return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) or 1
+
+
+# ── counts by user and day ───────────────────────────────────────────────────────────────────────
+
+
+def count_user_days(
+    counts: array[int], users: bytes, instants: list[int | None], *, compiled: bool = speedups.COMPILED
+) -> None:
+    """Count events by user and day (UTC), each pair in one of `BUCKETS` counters, which it may share.
+
+    Args:
+        counts: The counters.
+        users: From `hash_texts`, for each event; 0 is no user, and is not counted.
+        instants: Nanoseconds since the epoch of each event; None is not counted.
+        compiled: Whether the compiled part counts.
+    """
+    if compiled:
+        speedups.count_user_days(counts, users, instants)
+        return
+    for user, instant in zip(array("Q", users), instants, strict=True):
+        if user and instant is not None:
+            counts[_bucket(user, instant)] += 1
+
+
+def find_user_days(
+    counts: array[int],
+    users: bytes,
+    instants: list[int | None],
+    limit: int,
+    *,
+    compiled: bool = speedups.COMPILED,
+) -> list[int]:
+    """Return the places of the events whose counter is above a limit; arguments as for `count_user_days`."""
+    if compiled:
+        return speedups.find_user_days(counts, users, instants, limit)
+    return [
+        place
+        for place, (user, instant) in enumerate(zip(array("Q", users), instants, strict=True))
+        if user and instant is not None and counts[_bucket(user, instant)] > limit
+    ]
+
+
+def _bucket(user: int, instant: int) -> int:
+    day = instant // DAY_NS * _FACTOR & _MASK
+    return ((user ^ day) * _FACTOR & _MASK) >> 48

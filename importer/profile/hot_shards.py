@@ -1,0 +1,189 @@
+"""Hot shards: users of more events on one day than Mixpanel takes under one user.
+
+It renames the events beyond the limit, and takes their user away. Its page counts by "event date" and does
+not say in which zone; here days are those of UTC, as in projects created since 2023.
+
+Memory does not grow with the file. First, each event counts in one of 65,536 counters, which one is chosen by
+a hash of its user and day. As many users share a counter, it is never too low: where none passes the limit,
+nobody does. Else the sources are read once more, and the few users and days of a counter above the limit are
+counted one by one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import add
+from pathlib import Path
+from typing import Any, Final
+
+from importer import speedups
+from importer.events.mapper import Mapper
+from importer.events.times import NS_PER_MS
+from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
+from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Event
+from importer.profile.hashing import BUCKETS, DAY_NS, count_user_days, find_user_days, hash_texts
+from importer.profile.observers import ColumnarChunk, make_finder
+from importer.reading import Reading
+from importer.source.reader import open_source
+from importer.text import quoted
+
+_MOST_NAMED: Final = 5
+"""Most users and days that are named."""
+
+
+class UserDayCounter:
+    """Counts events by user and day, several of these in one counter."""
+
+    def __init__(self) -> None:
+        self._counts = array("I", bytes(4 * BUCKETS))
+
+    def add(self, users: bytes, instants: list[int | None]) -> None:
+        """Count events.
+
+        Args:
+            users: From `hash_texts`, for each event.
+            instants: Nanoseconds since the epoch of each; None if it has no time.
+        """
+        count_user_days(self._counts, users, instants)
+
+    def merge(self, later: UserDayCounter) -> None:
+        """Add what was counted over another part of the source, or over another source."""
+        self._counts = array("I", map(add, self._counts, later._counts))
+
+    def passes_limit(self) -> bool:
+        """Return False if no user has more events on a day than Mixpanel takes."""
+        return max(self._counts) > MAX_EVENTS_OF_USER_AND_DAY
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Count events."""
+        self.add(*_users_and_instants(events))
+
+    def suspects(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events of users who may have too many on that day."""
+        found = find_user_days(self._counts, *_users_and_instants(events), MAX_EVENTS_OF_USER_AND_DAY)
+        return [events[place] for place in found]
+
+
+def _users_and_instants(events: Sequence[Event]) -> tuple[bytes, list[int | None]]:
+    users = hash_texts([event.distinct_id for event in events])
+    return users, [event.time * NS_PER_MS for event in events]
+
+
+class UserDayObserver:
+    """Counts the events of sources by user and day. It follows a `SummaryObserver`, which reads the times.
+
+    Args:
+        reading: How the source is read.
+
+    Attributes:
+        counter: The counts.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.counter = UserDayCounter()
+        self._find_users = make_finder(reading, "distinct_id")
+        column = reading.fields.get("distinct_id")
+        # The cells of one column need not become texts.
+        is_plain = reading.dialect.has_cells and column is not None and "distinct_id" not in reading.constants
+        self._column = -1
+        if is_plain and "distinct_id" not in reading.alternatives and column in reading.columns:
+            self._column = reading.columns.index(column)
+        self._now = None if reading.missing_time is None else reading.missing_time * NS_PER_MS
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """As in `Observer`."""
+        instants = chunk.instants
+        if self._now is not None and None in instants:
+            instants = [self._now if instant is None else instant for instant in instants]
+        if not instants:
+            return
+        if chunk.block is not None and self._column >= 0:
+            users = speedups.hash_cells(chunk.block, self._column)
+        else:
+            users = hash_texts([_as_text(value) for value in self._find_users(chunk)])
+        self.counter.add(users, instants)
+
+
+def _as_text(user: Any) -> str:
+    """Return a user as text, as it is sent; empty for none."""
+    if type(user) is str:
+        return user
+    if type(user) is float and user.is_integer():
+        return str(int(user))
+    return str(user) if type(user) in (int, float) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class HotShards:
+    """The users and days of more events than Mixpanel takes.
+
+    Attributes:
+        beyond: Events beyond the limit, by user and day since the epoch; the most first.
+        rows: The first of these events.
+    """
+
+    beyond: tuple[tuple[str, int, int], ...]
+    rows: tuple[AttentionRow, ...]
+
+    def attention(self) -> list[Attention]:
+        """Return what the owner of the sources might not expect."""
+        if not self.beyond:
+            return []
+        count = sum(number for _, _, number in self.beyond)
+        named = [
+            f"user {quoted(user)} on {datetime.fromtimestamp(day * 86_400, UTC).date()} ({number:,})"
+            for user, day, number in self.beyond[:_MOST_NAMED]
+        ]
+        more = len(self.beyond) - len(named)
+        are = "event is" if count == 1 else "events are"
+        text = (
+            f"{count:,} {are} beyond {MAX_EVENTS_OF_USER_AND_DAY:,} of one user on one day (UTC), so Mixpanel"
+            " renames them to $hotshard_events and takes their user away:"
+            f" {', '.join(named)}{f' and {more:,} more' if more else ''}"
+        )
+        return [Attention.of("hot-shard", text, count=count, rows=self.rows)]
+
+
+def find_hot_shards(
+    sources: Sequence[tuple[str, Path, Reading]],
+    counter: UserDayCounter,
+    now: Callable[[], int],
+    progress: Callable[[int], None],
+) -> HotShards:
+    """Read sources once more, and count the events of those users who may have too many on a day.
+
+    Args:
+        sources: Name, path and reading of each.
+        counter: The counts over all of them.
+        now: Milliseconds since the epoch.
+        progress: Called with how many bytes on disk have been read.
+
+    Raises:
+        SourceError: A source can't be read to its end.
+    """
+    counts: Counter[tuple[str, int]] = Counter()
+    rows: list[AttentionRow] = []
+    done = 0
+    for name, path, reading in sources:
+        mapper = Mapper(reading, now)
+        with open_source(path, reading.dialect, reading.columns) as source:
+            for chunk in source.chunks():
+                events = [item for item in mapper.map(chunk) if isinstance(item, Event)]
+                for event in counter.suspects(events):
+                    key = event.distinct_id, event.time * NS_PER_MS // DAY_NS
+                    counts[key] += 1
+                    if counts[key] > MAX_EVENTS_OF_USER_AND_DAY and len(rows) < MOST_ATTENTION_ROWS:
+                        rows.append(AttentionRow(name, event.row))
+                progress(done + source.position())
+            done += source.size
+    beyond = [
+        (user, day, count - MAX_EVENTS_OF_USER_AND_DAY)
+        for (user, day), count in counts.items()
+        if count > MAX_EVENTS_OF_USER_AND_DAY
+    ]
+    beyond.sort(key=lambda each: (-each[2], each[1], each[0]))
+    return HotShards(tuple(beyond), tuple(rows))
