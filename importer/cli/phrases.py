@@ -25,7 +25,7 @@ def collision_lines(found: Collisions, manifest: Manifest, sources: int = 1) -> 
         sources: How many sources were compared. Rows are named only if it was one.
     """
     if found.identical:
-        advice = "" if "insert_id" in manifest.reading.fields else "; --insert-id row keeps all"
+        advice = "" if "insert_id" in manifest.reading.mapped else "; --insert-id row keeps all"
         what = f"{found.identical:,} events are identical to an earlier one"
         rows = rows_text(found.first_identical, sources)
         yield LabeledLine("Attention", f"{what}{rows}: Mixpanel keeps one of each{advice}")

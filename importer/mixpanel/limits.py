@@ -59,3 +59,9 @@ EVENTS_PER_SECOND: Final = 30_000
 
 DELETABLE_DAYS: Final = 180
 """Mixpanel's own pages delete no events that are older ("Data Management", Data Deletion)."""
+
+MAX_EVENT_NAMES: Final = 5_000
+"""Names of events that a project should have ("Events: Capture behaviors and actions", limits: a soft limit).
+
+Beyond it, Mixpanel takes further names, but does not list them where a name is chosen.
+"""
