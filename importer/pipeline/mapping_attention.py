@@ -42,15 +42,15 @@ def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:
     plain = ",".join(entry.removeprefix("$device:") for entry in entries)
     yield Attention.of(
         "id-merge",
-        f"no column is the user: it is made of {' and '.join(map(_words, entries))}, as Mixpanel makes it in"
-        " projects on Simplified ID Merge (Mixpanel's documentation, Identifying Users); on Original ID"
-        " Merge, a device has no prefix",
+        f"the user is {', else '.join(map(_words, entries))}, as Mixpanel makes it itself on Simplified ID Merge"
+        ' ("Identifying Users (Simplified)"); on Original ID Merge, a device has no prefix',
         f"--map {shlex.quote(f'distinct_id={plain}')}",
     )
 
 
 def _words(entry: str) -> str:
-    return f"`{entry.strip('{}')}`" if entry.startswith("{") else f"else `{entry}`"
+    prefix, _, column = entry.rstrip("}").partition("{")
+    return f"`{prefix}` + `{column}`" if prefix else f"`{column}`"
 
 
 def _event_names(summary: ProfileSummary, about: str, declared: DeclaredReading) -> Iterator[Attention]:

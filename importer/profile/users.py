@@ -91,7 +91,8 @@ class UserObserver:
         best = max(self._filled, key=lambda column: self._filled[column], default="")
         also = f"; `{cut(best)}` is filled in {self._filled[best]:,} of them" if best else ""
         if "distinct_id" not in self._reading.mapped and self._missing == self._records:
-            text = f"no column is the user: {_all(self._records)} sent without one"
+            are = "is" if self._records == 1 else "are"
+            text = f"no column is the user: {counted(self._records, 'event')} {are} sent without one"
         else:
             text = f"no user in {self._missing:,} of {counted(self._records, 'record')}"
         remedy = self._remedy(best)
@@ -183,7 +184,3 @@ def _own_finders(reading: Reading) -> list[Finder]:
         and reading.types.get(column) != "skip"
     ]
     return [make_column_finder(reading, column) for column in (*columns, *([bag] if bag else []))]
-
-
-def _all(records: int) -> str:
-    return "the only event is" if records == 1 else f"all {records:,} events are"
