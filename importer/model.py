@@ -283,6 +283,7 @@ class ProfileSummary:
         forms: Times by the way in which they are written.
         first, last: Earliest and latest instant, nanoseconds since the epoch; None without times.
         quarters: Events by quarter of an hour since the epoch.
+        taken: For each field that several columns may give, how many records took it from which.
     """
 
     records: int
@@ -296,6 +297,7 @@ class ProfileSummary:
     first: int | None
     last: int | None
     quarters: Mapping[int, int]
+    taken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

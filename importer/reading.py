@@ -136,6 +136,11 @@ class Reading:
     geoip: GeoIP = "off"
     tag: str = ""
 
+    @property
+    def mapped(self) -> frozenset[Field]:
+        """The fields that columns give."""
+        return frozenset({*self.fields, *self.alternatives})
+
 
 class ColumnProfile(NamedTuple):
     """What a scan found out about one column.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import reprlib
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 MAX_QUOTED: Final = 60
@@ -10,6 +12,9 @@ MAX_QUOTED: Final = 60
 
 MAX_LINE: Final = 300
 """Most characters of an untrusted line, such as a server's message."""
+
+MOST_LISTED: Final = 40
+"""Most columns that a message lists, and most characters of each that is not quoted."""
 
 _NESTED = reprlib.Repr()
 _NESTED.maxlevel = 3
@@ -68,3 +73,17 @@ def one_line(value: object) -> str:
     text = value if isinstance(value, str) else quoted(value)
     # Only the first characters can be part of the line: don't split a megabyte.
     return cut(escape_controls(" ".join(text[: 4 * MAX_LINE].split())), MAX_LINE)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``; did you mean …?`` for the most similar of ``names``, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def list_columns(columns: Sequence[str]) -> str:
+    """Return the first columns of a source as the last line of a remedy."""
+    limit = MOST_LISTED
+    names = ", ".join(c if c.isprintable() and len(c) <= limit else quoted(c) for c in columns[:limit])
+    more = f" and {len(columns) - limit:,} more" if len(columns) > limit else ""
+    return f"The columns are: {names}{more}"

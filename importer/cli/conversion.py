@@ -20,13 +20,12 @@ from importer.cli.options import (
 )
 from importer.errors import UsageError
 from importer.events import mapping_file
-from importer.events.mapping import nearest
 from importer.events.mapping_file import DeclaredReading
 from importer.model import DeliverySettings, RunKind, Status
 from importer.pipeline.attention import check_codes
 from importer.pipeline.job import MaxErrors, RunOptions
-from importer.reading import FIELDS, ColumnType
-from importer.text import quoted
+from importer.reading import FIELDS, ColumnType, Field
+from importer.text import nearest, quoted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -157,17 +156,10 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
                 f"--type {column}={kind}: unknown type{nearest(kind, _TYPES)}",
                 f"Types are: {', '.join(_TYPES)}",
             )
-    columns = dict(_pairs("--map", options.map, empty=True))
-    for field in columns:
-        if field not in FIELDS:
-            raise UsageError(
-                f"--map {field}=…: unknown field{nearest(field, FIELDS)}",
-                f"Fields are: {', '.join(FIELDS)}. Other columns become properties under their own names.",
-            )
     declared = _convert(
         DeclaredReading,
         options,
-        fields=columns,
+        fields=_declared_columns(options.map),
         types=types,
         constants=dict(_pairs("--set", options.set, empty=True)),
         null=tuple(options.null),
@@ -175,6 +167,25 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
         header=False if options.no_header else None,
     )
     return declared.over(mapping_file.load(options.mapping)) if options.mapping else declared
+
+
+def _declared_columns(texts: Sequence[str]) -> dict[Field, str]:
+    """Return the columns of each field, with commas between those of several ``--map``.
+
+    Raises:
+        UsageError: A field is unknown.
+    """
+    columns: dict[Field, str] = {}
+    for name, column in _pairs("--map", texts, empty=True):
+        field = next((each for each in FIELDS if each == name), None)
+        if field is None:
+            raise UsageError(
+                f"--map {name}=…: unknown field{nearest(name, FIELDS)}",
+                f"Fields are: {', '.join(FIELDS)}. Other columns become properties under their own names.",
+            )
+        before = columns.get(field)
+        columns[field] = f"{before},{column}" if before and column else column
+    return columns
 
 
 def _pairs(option: str, texts: Sequence[str], *, empty: bool = False) -> Iterator[tuple[str, str]]:

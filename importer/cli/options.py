@@ -44,14 +44,17 @@ class ReadingOptions:
     map: Annotated[
         list[str],
         Option(
-            f"Which column is a field: {', '.join(FIELDS)}. JSONL: dotted paths too."
-            " FIELD= alone: no column.",
+            f"Which column is a field: {', '.join(FIELDS)}. Several, with commas: the first that is filled."
+            " Made of columns: {COLUMN} {COLUMN}. JSONL: dotted paths too. FIELD= alone: no column.",
             metavar="FIELD=COLUMN",
         ),
     ] = field(default_factory=list)
     set: Annotated[
         list[str],
-        Option("A field or property for every record; text, unless --type.", metavar="NAME=VALUE"),
+        Option(
+            "A field or property for every record; text, unless --type. {COLUMN} stands for its cell.",
+            metavar="NAME=VALUE",
+        ),
     ] = field(default_factory=list)
     mapping: Annotated[
         Path | None, Option("A mapping file; preview --save writes one.", metavar="FILE.toml")

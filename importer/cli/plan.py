@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import attention_lines
+from importer.events.layout import field_columns
 from importer.events.number_marks import marks_of
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
+from importer.pipeline.attention import about_sample
 from importer.pipeline.job import Job, Survey
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -86,6 +88,7 @@ def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
         survey: What is known of it.
     """
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
+    yield from _choices(survey)
     properties = list(_properties(reading))
     if properties:
         more = f" and {len(properties) - _MOST_PROPERTIES} more" if len(properties) > _MOST_PROPERTIES else ""
@@ -99,6 +102,17 @@ def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
         )
     yield from _times(reading, survey, about)
     yield from attention_lines(survey.attention)
+
+
+def _choices(survey: Survey) -> Iterator[LabeledLine]:
+    """Yield how many records took a field from which of its columns."""
+    about = about_sample(survey)
+    for name, taken in survey.summary.taken.items():
+        if len(taken) > 1:
+            parts = [f"{count:,} from {_printable(entry)}" for entry, count in taken.items()]
+            none = survey.summary.records - survey.summary.unreadable - sum(taken.values())
+            parts += [f"{none:,} without"] if none else []
+            yield LabeledLine("", f"{name}: {' · '.join(parts)}{about}")
 
 
 def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine]:
@@ -152,6 +166,8 @@ def _fields(reading: Reading) -> Iterator[str]:
             yield f"{name} = {quoted(reading.constants[name])}"
         elif column is not None:
             yield f"{name} ← {_printable(column)}"
+        elif name in reading.alternatives:
+            yield f"{name} ← {_printable(', else '.join(reading.alternatives[name]))}"
         elif name == "distinct_id":
             yield "distinct_id: none (events without a user)"
         elif name == "insert_id":
@@ -161,14 +177,14 @@ def _fields(reading: Reading) -> Iterator[str]:
 
 
 def _properties(reading: Reading) -> Iterator[str]:
-    mapped = set(reading.fields.values())
+    mapped = field_columns(reading)
     for column in reading.columns:
         kind = reading.types.get(column, "as it is" if not reading.dialect.has_cells else "string")
         if column in mapped or kind == "skip":
             continue
         label = _printable(reading.names.get(column, column))
         yield label if kind == "as it is" else f"{label} {kind}"
-    for name, value in reading.constants.items():
+    for name, value in {**reading.constants, **reading.templates}.items():
         yield f"{name} = {quoted(value)}"
     if reading.tag:
         yield f"import_tag = {quoted(reading.tag)}"

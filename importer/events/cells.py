@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from importer.errors import BadValue
 from importer.events.layout import property_columns
+from importer.events.templates import choices_of, fill_templates, set_templates
 from importer.events.values import ValueReader, clash
 from importer.reading import Field, Reading
 
@@ -21,6 +23,9 @@ class CellReader:
         self._values = values
         self._null = frozenset(reading.null)
         self._fields = tuple((field, reading.columns.index(c)) for field, c in reading.fields.items())
+        self._choices = choices_of(reading)
+        self._templates = set_templates(reading)
+        self._index = {column: index for index, column in enumerate(reading.columns)}
         self._columns = tuple(
             (index, name, column, values.converters[kind])
             for index, name, column, kind in property_columns(reading)
@@ -34,11 +39,12 @@ class CellReader:
             text = cells[index]
             if text and text not in null:
                 known[field] = text
+        taken = self._choose(cells, known) if self._choices else ()
         if "properties" in known:
             properties = self._values.object(known.pop("properties"))
         for index, name, column, convert in self._columns:
             text = cells[index]
-            if not text or text in null:
+            if not text or text in null or index in taken:
                 continue
             if convert is None:
                 value = text
@@ -50,4 +56,22 @@ class CellReader:
             if name in properties and clash(properties[name], value):
                 self._values.notes.append(f"{name}: the column's value is sent, not that in properties")
             properties[name] = value
+        if self._templates:
+            self._values.put_set(properties, fill_templates(self._templates, partial(self._look, cells)))
         return properties
+
+    def _choose(self, cells: Any, known: dict[Field, Any]) -> list[int]:
+        """Put the fields that several columns may give into ``known``; return the columns that gave them."""
+        taken = []
+        for choice in self._choices:
+            value, number = choice.take(partial(self._look, cells))
+            if number >= 0:
+                known[choice.field] = value
+                entry = choice.entries[number]
+                if isinstance(entry, str):
+                    taken.append(self._index[entry])
+        return taken
+
+    def _look(self, cells: Any, column: str) -> str | None:
+        text: str = cells[self._index[column]]
+        return None if text in self._null else text

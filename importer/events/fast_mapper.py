@@ -27,8 +27,8 @@ from importer.errors import BadValue
 from importer.events import insert_id
 from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, TAG, tag_member
 from importer.events.canonical import canonical
+from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
-from importer.events.mapping import PROPERTY_OF
 from importer.events.number_marks import marks_of
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
 from importer.events.values import ValueReader
@@ -66,9 +66,10 @@ def make_block_mapper(
 ) -> speedups.BlockMapper | None:
     """Return the mapper of a source's blocks; None if all of its records take the slow path.
 
-    That is so if nothing is compiled, or ``--set`` gives a field other than the name and the user, or a
-    value that gets a note; or if a property's name needs an escape in JSON or is that of a field; or if a
-    field stands deeper in an object than directly in a line or in its properties.
+    That is so if nothing is compiled, or a field or property is made of several columns, or ``--set`` gives
+    a field other than the name and the user, or a value that gets a note; or if a property's name needs an
+    escape in JSON or is that of a field; or if a field stands deeper in an object than directly in a line or
+    in its properties.
 
     Args:
         reading: How the source is read.
@@ -76,6 +77,8 @@ def make_block_mapper(
         set_fields: Fields that ``--set`` gives.
         constants: Properties that ``--set`` gives.
     """
+    if reading.alternatives or reading.templates:
+        return None
     if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
         return None
     make_layout = _layout_of_cells if reading.dialect.has_cells else _layout_of_objects

@@ -10,7 +10,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from importer.errors import BadValue, MappingError
-from importer.events.mapping import FIELD_CALLED, path_to, well_known
+from importer.events.columns import path_to
+from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, well_known
+from importer.events.templates import template_of
 from importer.reading import ColumnType, Field, Reading
 from importer.text import quoted
 
@@ -34,13 +36,38 @@ class PropertyColumn(NamedTuple):
     type: ColumnType
 
 
+def field_columns(reading: Reading) -> frozenset[str]:
+    """Return the columns that are a field or a part of one, and never a property.
+
+    The columns of a template are properties, unless that property would be the field itself: where a column
+    ``time`` is a part of the time, there is no property ``time`` beside it.
+    """
+    parts = {
+        column
+        for field, entries in reading.alternatives.items()
+        for entry in entries
+        if (template := template_of(entry, reading.columns)) is not None
+        for column in template.columns
+        if _property_name(reading, column) == PROPERTY_OF.get(field)
+    }
+    return frozenset({*reading.fields.values(), *parts})
+
+
+def _property_name(reading: Reading, column: str) -> str:
+    """Return the name of the property that a column would be."""
+    if reading.dialect.has_cells or column in reading.columns:
+        return reading.names.get(column, column)
+    bag = reading.fields.get("properties")
+    return column.removeprefix(f"{bag}.") if bag else column
+
+
 def property_columns(reading: Reading) -> tuple[PropertyColumn, ...]:
     """Return the columns that become properties, sorted by the name of the property.
 
     Raises:
         MappingError: Two columns would be one property.
     """
-    mapped = set(reading.fields.values())
+    mapped = field_columns(reading)
     planned = []
     for index, column in enumerate(reading.columns):
         kind = reading.types.get(column, "string")
@@ -88,7 +115,11 @@ class LateKeys:
 
     def __init__(self, reading: Reading) -> None:
         self._known_keys = {*reading.columns, *reading.types, *reading.names}
-        self._given = {*reading.fields, *(FIELD_CALLED.get(name, name) for name in reading.constants)}
+        self._given = {
+            *reading.fields,
+            *reading.alternatives,
+            *(FIELD_CALLED.get(name, name) for name in reading.constants),
+        }
 
     def check(self, keys: Collection[str]) -> None:
         """Check the keys of a record that are not mapped.

@@ -28,7 +28,7 @@ from importer.events.body import (
 from importer.events.canonical import canonical
 from importer.events.cells import CellReader
 from importer.events.fast_mapper import make_block_mapper
-from importer.events.mapping import PROPERTY_OF
+from importer.events.field_names import PROPERTY_OF
 from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc
 from importer.events.values import ValueReader, clash
@@ -222,10 +222,7 @@ class Mapper:
             if known.get(field) not in (None, value):
                 self._values.notes.append(f"{field}: --set replaces {quoted(known[field])}")
             known[field] = value
-        for name, value in self._set_properties.items():
-            if name in properties and clash(properties[name], value):
-                self._values.notes.append(f"{name}: --set replaces {quoted(properties[name])}")
-            properties[name] = value
+        self._values.put_set(properties, self._set_properties.items())
 
     def _event_name(self, value: Any) -> str:
         if value is None:

@@ -1,4 +1,4 @@
-"""Which column becomes which field of an event: the declared one, else the one with a well-known name.
+"""Which columns become which field of an event: the declared ones, else the one with a well-known name.
 
 Nothing is guessed if two columns could be meant, or none: an error stops the run and shows a ``--map`` that
 would help.
@@ -6,83 +6,29 @@ would help.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from importer.errors import MappingError
+from importer.events.columns import exists
+from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, is_label, plain_name, well_known
+from importer.events.templates import check_template, columns_in
 from importer.model import Record
 from importer.reading import FIELDS, Field
-from importer.text import quoted
+from importer.text import list_columns, nearest, quoted
 
-PROPERTY_OF: Final[Mapping[Field, str]] = {
-    "distinct_id": "distinct_id",
-    "time": "time",
-    "ip": "ip",
-    "insert_id": "$insert_id",
-}
-"""The name that Mixpanel gives to a field inside ``properties``."""
-
-_WELL_KNOWN: Final[Mapping[Field, tuple[str, ...]]] = {
-    "event": ("event", "event_name", "event_type", "name"),
-    "distinct_id": ("distinct_id", "user_id", "uid", "user"),
-    "time": (
-        "time",
-        "timestamp",
-        "ts",
-        "created_at",
-        "event_time",
-        "event_timestamp",
-        "occurred_at",
-        "datetime",
-        "date_time",
-    ),
-    "ip": ("ip", "ip_address"),
-    "insert_id": ("$insert_id", "insert_id", "event_id", "uuid", "message_id"),
-    "properties": ("properties", "event_properties"),
-}
+_USER_ID: Final = "$user_id"
+_DEVICE_ID: Final = "$device_id"
+_DEVICE_PREFIX: Final = "$device:"
+_SPLIT_COMMAS: Final = re.compile(r",(?![^{}]*\})").split  # not at a comma in braces
 _NEEDED: Final[tuple[Field, ...]] = ("event", "time")
 _MEANING: Final[Mapping[Field, str]] = {"event": "the event's name", "time": "the time"}
 _HINTS: Final[Mapping[Field, tuple[str, ...]]] = {
     "event": ("event", "action", "name", "type", "activity"),
     "time": ("time", "date", "when", "stamp"),
 }
-FIELD_CALLED: Final[Mapping[str, Field]] = {name: field for field, name in PROPERTY_OF.items()}
-
-
-def _plain(name: str) -> str:
-    """Return a column's name without case and separators: ``User ID``, ``userId`` → ``userid``."""
-    return re.sub(r"[\s_\-.]", "", name).casefold()
-
-
-_FIELD_OF: Final[Mapping[str, Field]] = {
-    _plain(name): field for field, names in _WELL_KNOWN.items() for name in names
-}
-
-
-def well_known(column: str) -> Field | None:
-    """Return the field that a column of this name is usually meant for."""
-    return _FIELD_OF.get(_plain(column))
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ``; did you mean …?`` for the most similar of ``names``, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def path_to(column: str, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys that lead to a column of JSONL: one, unless it is a dotted path."""
-    if column in columns:
-        return (column,)
-    parts = column.split(".")
-    for end in range(len(parts) - 1, 1, -1):  # the name of a column may have dots of its own
-        first = ".".join(parts[:end])
-        if first in columns:
-            return (first, *parts[end:])
-    return tuple(parts)
 
 
 def nested_columns(sample: Sequence[Record], column: str) -> tuple[str, ...]:
@@ -98,25 +44,40 @@ def nested_columns(sample: Sequence[Record], column: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
+class ChosenFields(NamedTuple):
+    """What gives each field.
+
+    Attributes:
+        fields: The column of each field that one column gives.
+        alternatives: The columns and templates of each other mapped field, in the order in which they are
+            tried.
+    """
+
+    fields: dict[Field, str]
+    alternatives: dict[Field, tuple[str, ...]]
+
+
 def choose_fields(
     columns: Sequence[str],
-    declared: Mapping[Field, str],
+    declared: Mapping[Field, str | tuple[str, ...]],
     constants: Iterable[str],
     nested: Sequence[str] = (),
     *,
     paths: bool = False,
     times: str = "",
-) -> dict[Field, str]:
-    """Return the column of each field.
+    labels: Sequence[str] = (),
+) -> ChosenFields:
+    """Return the columns of each field.
 
     Args:
         columns: The columns of the source.
-        declared: Columns by ``--map`` and the mapping file; an empty one means that the field has no
-        column.
-        constants: Names that ``--set`` defines; a field among them must have no column.
+        declared: Columns by ``--map`` and the mapping file, as `columns_of_field` takes them; an empty text
+            means that the field has no column.
+        constants: Names that ``--set`` defines; for a field among them, no column is guessed.
         nested: Dotted paths inside the ``properties`` column that are known (JSONL).
         paths: True if a column may be a dotted path (JSONL).
         times: A column that holds times, for the example in a message; empty if none is known.
+        labels: Columns called ``name`` or ``type`` whose values are names of events.
 
     Raises:
         MappingError: A column does not exist, or ``event`` or ``time`` has none, or a field could be meant
@@ -125,30 +86,129 @@ def choose_fields(
     set_fields = {FIELD_CALLED.get(name, name) for name in constants}
     if "token" in set_fields:
         raise MappingError("--set token=…: a token is never part of an event", "Leave it out.")
-    fields: dict[Field, str] = {}
-    taken = {column for column in declared.values() if column}
+    given = {f: columns_of_field(f, typed, columns, paths=paths) for f, typed in declared.items()}
+    taken = {entry for entries in given.values() for entry in entries}
+    free, free_nested = ([c for c in names if c not in taken] for names in (columns, nested))
+    chosen = ChosenFields({}, {})
     for field in FIELDS:
-        if field in declared:
-            column = declared[field]
-            if column:
-                _check_exists(field, column, columns, paths=paths)
-                fields[field] = column
-        else:
-            found = [c for c in columns if c not in taken and well_known(c) == field]
-            found = found or _inside(field, [c for c in nested if c not in taken])
-            if len(found) > 1:
-                raise _ambiguous(field, found, columns)
-            if found:
-                fields[field] = found[0]
-        if field in set_fields and field in fields:
-            raise MappingError(
-                f"--set {field}=… and the column {quoted(fields[field])} both give the {field}",
-                f"Leave out --set {field}, or leave the column unmapped with --map {field}=",
-            )
-    missing = [field for field in _NEEDED if field not in fields and field not in set_fields]
+        entries = given.get(field, ())
+        # Whatever --set gives is settled, but what it can't give: it makes a property called properties.
+        if field not in given and (field not in set_fields or field == "properties"):
+            entries = _guess(field, free, free_nested, labels, columns)
+        if field in set_fields and entries:
+            raise mapped_and_set(field, entries)
+        put_field(chosen, field, entries, columns)
+    if "distinct_id" not in {*given, *set_fields, *chosen.fields}:
+        put_field(chosen, "distinct_id", _id_merge(columns, nested), columns)
+    missing = [f for f in _NEEDED if f not in {*chosen.fields, *chosen.alternatives, *set_fields}]
     if missing:
-        raise _missing(missing, [*columns, *nested], [*declared.values(), *fields.values()], times)
-    return fields
+        names = [c for c in free if is_label(c) and c not in labels] if "event" in missing else []
+        used = set(chosen.fields.values())
+        raise _missing(missing, [c for c in (*free, *free_nested) if c not in used], times, names, columns)
+    return chosen
+
+
+def put_field(chosen: ChosenFields, field: Field, entries: tuple[str, ...], columns: Sequence[str]) -> None:
+    """Put what gives a field to the fields or the alternatives."""
+    if len(entries) == 1 and next(columns_in(entries[0], columns), None) == entries[0]:
+        chosen.fields[field] = entries[0]
+    elif entries:
+        chosen.alternatives[field] = entries
+
+
+def columns_of_field(
+    field: Field, typed: str | tuple[str, ...], columns: Sequence[str], *, paths: bool
+) -> tuple[str, ...]:
+    """Return the columns and templates that are declared for a field, in order; empty if it has none.
+
+    Args:
+        field: The field.
+        typed: A text with commas between several, unless a column has such a name; or several as they stand.
+        columns: The columns of the source.
+        paths: True if a column may be a dotted path (JSONL).
+
+    Raises:
+        MappingError: A column does not exist.
+    """
+    entries = typed if isinstance(typed, tuple) else _split(typed, columns)
+    for entry in entries:
+        if exists(entry, columns, paths=paths):
+            continue
+        if "{" in entry:
+            check_template(f"--map {field}=", entry, columns, paths=paths)
+        else:
+            raise MappingError(
+                f"--map {field}=…: there is no column {quoted(entry)}{nearest(entry, columns)}",
+                list_columns(columns),
+            )
+    return tuple(dict.fromkeys(entries))
+
+
+def _split(text: str, columns: Sequence[str]) -> list[str]:
+    """Return what stands between the commas of a text, but for those in the name of a column."""
+    if not text or text in columns:
+        return [text] if text else []
+    parts = _SPLIT_COMMAS(text)
+    entries, at = list[str](), 0
+    while at < len(parts):
+        runs = ((end, ",".join(parts[at:end])) for end in range(len(parts), at, -1))
+        at, entry = next(
+            (
+                (end, name)
+                for end, run in runs
+                for name in (run, run.strip())
+                if name in columns or end == at + 1
+            )
+        )
+        entries.append(entry if entry in columns or len(parts) == 1 else entry.strip())
+    return entries
+
+
+def _guess(
+    field: Field, free: Sequence[str], nested: Sequence[str], labels: Sequence[str], columns: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the column that a field is known by, if there is one.
+
+    Raises:
+        MappingError: There are two.
+    """
+    found = [c for c in free if well_known(c) == field] or _inside(field, nested)
+    if field == "event":
+        found = found or [c for c in free if plain_name(c) == "action"] or [c for c in free if c in labels]
+    if len(found) > 1:
+        raise _ambiguous(field, found, columns)
+    return tuple(found)
+
+
+def _id_merge(columns: Sequence[str], nested: Sequence[str]) -> tuple[str, ...]:
+    """Return what Mixpanel makes the user of, where an event has no ``distinct_id``.
+
+    "It takes the value of ``$user_id`` when present, otherwise ``$device_id`` prefixed with ``$device:``"
+    (Simplified ID Merge; troubleshooting/errors/server-side-events-without-a-user).
+    """
+    found = {path.rpartition(".")[2]: path for path in nested} | {column: column for column in columns}
+    user, device = found.get(_USER_ID), found.get(_DEVICE_ID)
+    return (
+        *([f"{{{user}}}"] if user else []),
+        *([f"{_DEVICE_PREFIX}{{{device}}}"] if device else []),
+    )
+
+
+def is_by_id_merge(entries: Sequence[str]) -> bool:
+    """Return whether the alternatives of a user are those of ``$user_id`` and ``$device_id``."""
+    return bool(entries) and all(
+        (entry.startswith("{") and entry.endswith(f"{_USER_ID}}}"))
+        or (entry.startswith(f"{_DEVICE_PREFIX}{{") and entry.endswith(f"{_DEVICE_ID}}}"))
+        for entry in entries
+    )
+
+
+def mapped_and_set(field: Field, entries: Sequence[str]) -> MappingError:
+    """Return the error of a field that both ``--set`` and a column give."""
+    return MappingError(
+        f"--set {field}=… and the column {quoted(', '.join(entries))} both give the {field}",
+        f"Leave out --set {field}, or leave the column unmapped with --map {field}=",
+    )
 
 
 def _inside(field: Field, nested: Sequence[str]) -> list[str]:
@@ -161,50 +221,46 @@ def _inside(field: Field, nested: Sequence[str]) -> list[str]:
     return [path for key, path in keys.items() if well_known(key) == field]
 
 
-def _check_exists(field: Field, column: str, columns: Sequence[str], *, paths: bool) -> None:
-    if column in columns or (paths and path_to(column, columns)[0] in columns):
-        return
-    raise MappingError(
-        f"--map {field}=…: there is no column {quoted(column)}{nearest(column, columns)}",
-        _list(columns),
-    )
-
-
 def _ambiguous(field: Field, found: Sequence[str], columns: Sequence[str]) -> MappingError:
     names = " and ".join(map(quoted, found))
     lines = [f"Say which: --map {shlex.quote(f'{field}={found[0]}')}"]
     lines += [f"       or: --map {shlex.quote(f'{field}={other}')}" for other in found[1:]]
-    return MappingError(f"{names} could each be the {field}", "\n".join([*lines, _list(columns)]))
+    return MappingError(f"{names} could each be the {field}", "\n".join([*lines, list_columns(columns)]))
 
 
 def _missing(
-    missing: Sequence[Field], columns: Sequence[str], taken: Sequence[str], times: str
+    missing: Sequence[Field], free: Sequence[str], times: str, names: Sequence[str], columns: Sequence[str]
 ) -> MappingError:
-    free = [column for column in columns if column not in taken]
+    """Return the error that asks for fields.
+
+    Args:
+        missing: The fields.
+        free: Columns and paths that are none yet.
+        times: A column that holds times; empty if none is known.
+        names: Columns that hold names, but perhaps of people or things.
+        columns: The columns of the source.
+    """
     chosen: dict[Field, str] = {}
     for field in reversed(missing):  # a column that holds times is easier to know than one that holds names
-        left = [column for column in free if column not in chosen.values()]
+        left = [column for column in free if column not in (*chosen.values(), *names)]
         chosen[field] = times if field == "time" and times in left else _likely(field, left)
     words = " ".join(f"--map {shlex.quote(f'{field}={chosen[field]}')}" for field in missing)
     remedy = f"Say which, for example: {words}"
     if "event" in missing:
         remedy += "\nor, if all are of one kind: --set event='Name Of All Events'"
-    names = " and ".join(_MEANING[field] for field in missing)
-    return MappingError(f"no column is known to hold {names}", f"{remedy}\n{_list(columns)}")
+    for name in names:
+        remedy += f"\nor, if {quoted(name)} names events, not people or things: --map " + shlex.quote(
+            f"event={name}"
+        )
+    meant = " and ".join(_MEANING[field] for field in missing)
+    return MappingError(f"no column is known to hold {meant}", f"{remedy}\n{list_columns(columns)}")
 
 
 def _likely(field: Field, columns: Sequence[str]) -> str:
     """Return the column that most looks like ``field``, for the example in a message."""
     for hint in _HINTS[field]:
         for column in columns:
-            if hint in _plain(column):
+            if hint in plain_name(column):
                 return column
     ends = ("_at", "At", " at") if field == "time" else ()
     return next((column for column in columns if column.endswith(ends)), "COLUMN")
-
-
-def _list(columns: Sequence[str]) -> str:
-    limit = 40
-    names = ", ".join(c if c.isprintable() and len(c) <= limit else quoted(c) for c in columns[:limit])
-    more = f" and {len(columns) - limit:,} more" if len(columns) > limit else ""
-    return f"The columns are: {names}{more}"

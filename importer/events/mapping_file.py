@@ -6,7 +6,8 @@
 
     [fields]                        # which column is which field
     event = "action"
-    time = "when"
+    time = "{date} {hour}"          # a template: both columns stay properties
+    distinct_id = ["user", "device"]    # the first that has a value; or "user, device"
 
     [types]                         # a type for a column; "skip" leaves it out
     zip = "string"
@@ -16,6 +17,7 @@
 
     [set]                           # a field or property for every record
     source = "legacy shop"
+    full = "{first} {last}"         # a template; {{ and }} are braces
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from importer.errors import MappingError
-from importer.events.mapping import nearest
+from importer.events.layout import field_columns
+from importer.events.templates import set_text
 from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.reading import (
@@ -47,7 +50,7 @@ from importer.reading import (
     MissingTime,
     Reading,
 )
-from importer.text import quoted
+from importer.text import nearest, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class DeclaredReading:
     A key of a mapping file is a field of this class: its type says which values are allowed.
 
     Attributes:
-        fields: Column of a field; an empty column means that the field has none.
+        fields: Columns of a field, as `mapping.columns_of_field` takes them; an empty text means that the
+            field has none.
         names: Property name of a column.
         types: Type of a column, or of a ``--set`` value.
         constants: ``--set``, typed.
@@ -67,7 +71,7 @@ class DeclaredReading:
         timezone: As in `reading.Reading`, and so are those below.
     """
 
-    fields: Mapping[Field, str] = field(default_factory=dict)
+    fields: Mapping[Field, str | tuple[str, ...]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     constants: Mapping[str, JSON] = field(default_factory=dict)
@@ -181,10 +185,8 @@ class _Checker:
             raise self._error((table,), f"found {quoted(value)}", f"Write a table: [{table}]")
         for key, item in value.items():
             where = (table, key)
-            if table == "fields" and key not in FIELDS:
-                raise self._error(
-                    where, f"unknown field{nearest(key, FIELDS)}", f"Fields are: {', '.join(FIELDS)}"
-                )
+            if table == "fields":
+                self._check_field(where, item)
             if table == "types" and item not in COLUMN_TYPES:
                 raise self._error(
                     where,
@@ -193,7 +195,7 @@ class _Checker:
                 )
             if table == "deep_columns" and item not in get_args(Deep):
                 raise self._error(where, f"found {quoted(item)}", f"Use {' or '.join(get_args(Deep))}.")
-            if table in ("fields", "names") and not isinstance(item, str):
+            if table == "names" and not isinstance(item, str):
                 raise self._error(where, f"found {quoted(item)}", "Use a text, in quotes.")
             if table == "names" and not item:
                 raise self._error(
@@ -201,7 +203,20 @@ class _Checker:
                 )
             if table == "set":
                 self._check_constant(where, item)
+        if table == "fields":
+            return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         return value
+
+    def _check_field(self, where: tuple[str, str], columns: Any) -> None:
+        if where[1] not in FIELDS:
+            raise self._error(
+                where, f"unknown field{nearest(where[1], FIELDS)}", f"Fields are: {', '.join(FIELDS)}"
+            )
+        if isinstance(columns, str):
+            return
+        if not isinstance(columns, list) or not columns or not all(isinstance(c, str) and c for c in columns):
+            remedy = 'Use a text, in quotes, or a list of them: ["user", "device"].'
+            raise self._error(where, f"found {quoted(columns)}", remedy)
 
     def _check_constant(self, where: tuple[str, ...], value: Any) -> None:
         """Refuse values of TOML that JSON does not have."""
@@ -261,7 +276,7 @@ def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: s
         document.add(tomlkit.comment("How to read a source, for mixpanel-importer --mapping"))
     _update(document, _settings(reading), keep=_TABLES)
     examples = {p.name: ", ".join(map(quoted, p.examples)) for p in profiles}
-    constants, constant_types = _as_toml(reading.constants)
+    constants, constant_types = _as_toml(reading)
     tables: dict[str, Mapping[str, Any]] = {
         "fields": _all_fields(reading),
         "types": {**_property_types(reading), **constant_types},
@@ -276,7 +291,7 @@ def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: s
             document[name] = tomlkit.table()
         section: Any = document[name]
         for key in _update(section, table):
-            column = str(table[key]) if name == "fields" else key
+            column = reading.fields.get(key, "") if name == "fields" else key  # type: ignore[call-overload]
             if examples.get(column) and name in ("fields", "types"):
                 section[key].comment(_comment(examples[column]))
     return tomlkit.dumps(document)
@@ -299,18 +314,20 @@ def _update(section: Any, values: Mapping[str, Any], keep: Iterable[str] = ()) -
     return changed
 
 
-def _as_toml(constants: Mapping[str, JSON]) -> tuple[dict[str, Any], dict[str, ColumnType]]:
-    """Return constants as values of TOML, and the types that turn them back into what they were.
+def _as_toml(reading: Reading) -> tuple[dict[str, Any], dict[str, ColumnType]]:
+    """Return what ``--set`` gives as values of TOML, and the types that turn them back into what they were.
 
     TOML has no null: a value that holds one is written as the text of its JSON, with the type ``json``.
     """
     written: dict[str, Any] = {}
     types: dict[str, ColumnType] = {}
-    for name, value in constants.items():
-        written[name] = json.dumps(value) if _holds_null(value) else value
-        if written[name] is not value:
-            types[name] = "json"
-    return written, types
+    for name, value in reading.constants.items():
+        if _holds_null(value):
+            written[name], types[name] = json.dumps(value), "json"
+        else:
+            paths = not reading.dialect.has_cells
+            written[name] = set_text(name, value, reading.columns, paths=paths)
+    return {**written, **reading.templates}, types
 
 
 def _holds_null(value: JSON) -> bool:
@@ -319,9 +336,16 @@ def _holds_null(value: JSON) -> bool:
     return value is None
 
 
-def _all_fields(reading: Reading) -> dict[str, str]:
-    """Return the column of each field; empty if it has none, so that none is inferred."""
-    return {field: reading.fields.get(field, "") for field in FIELDS}
+def _all_fields(reading: Reading) -> dict[str, str | list[str]]:
+    """Return the columns of each field; empty if it has none, so that none is inferred."""
+    found: dict[str, str | list[str]] = {}
+    for name in FIELDS:
+        column = reading.fields.get(name, "")
+        # In a list, a comma is a part of a name.
+        found[name] = [column] if "," in column and column not in reading.columns else column
+        if name in reading.alternatives:
+            found[name] = list(reading.alternatives[name])
+    return found
 
 
 def _comment(text: str) -> str:
@@ -353,5 +377,5 @@ def _settings(reading: Reading) -> dict[str, Any]:
 
 
 def _property_types(reading: Reading) -> dict[str, ColumnType]:
-    mapped = set(reading.fields.values())
+    mapped = field_columns(reading)
     return {column: kind for column, kind in reading.types.items() if column not in mapped}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from importer.events.layout import LateKeys, Paths, field_paths
+from importer.events.columns import path_to
+from importer.events.layout import LateKeys, Paths, field_columns, field_paths
+from importer.events.templates import FieldChoice, choices_of, fill_templates, set_templates
 from importer.events.values import ValueReader, clash
 from importer.reading import Field, Reading
 
@@ -17,14 +19,29 @@ class ObjectReader:
         self._values = values
         self._paths = field_paths(reading)
         self._late_keys = LateKeys(reading)
+        choices = choices_of(reading)
+        self._bag_choices = [each for each in choices if each.field == "properties"]
+        self._choices = [each for each in choices if each.field != "properties"]
+        self._templates = set_templates(reading)
+        self._parts = field_columns(reading) - set(reading.fields.values())
+        bag = reading.fields.get("properties")
+        self._bag = path_to(bag, reading.columns) if bag is not None else None
 
     def __call__(self, values: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the object holds, and put the fields into ``known``."""
         left: dict[str, Any] = dict(values)
         _take_all(left, self._paths.outside, known)
+        for choice in self._bag_choices:
+            self._choose(choice, _Places(values, {}, None, self._reading.columns), left, {}, known)
         bag = known.pop("properties", None)
-        properties: dict[str, Any] = {} if bag is None else dict(self._values.object(bag))
+        inside: dict[str, Any] = {} if bag is None else self._values.object(bag)
+        properties = dict(inside)
         _take_all(properties, self._paths.inside, known)
+        places = _Places(values, inside, self._bag, self._reading.columns)
+        for choice in self._choices:
+            self._choose(choice, places, left, properties, known)
+        for column in self._parts:
+            places.remove(column, left, properties)
         reading = self._reading
         self._late_keys.check(left.keys())
         for column, found in left.items():
@@ -39,7 +56,60 @@ class ObjectReader:
                 if clash(properties[name], value):
                     self._values.notes.append(f"{name}: the value beside properties is sent, not that in it")
             properties[name] = value
+        if self._templates:
+            self._values.put_set(properties, fill_templates(self._templates, places.look))
         return properties
+
+    def _choose(
+        self,
+        choice: FieldChoice,
+        places: _Places,
+        left: dict[str, Any],
+        properties: dict[str, Any],
+        known: dict[Field, Any],
+    ) -> None:
+        """Put a field that several columns may give into ``known``, and take out the column that gave it."""
+        value, number = choice.take(places.look)
+        if number < 0:
+            return
+        known[choice.field] = value
+        entry = choice.entries[number]
+        if isinstance(entry, str):
+            places.remove(entry, left, properties)
+
+
+class _Places(NamedTuple):
+    """The values of a record by column, wherever they stand.
+
+    Attributes:
+        outside: The object of the line.
+        inside: The object that the properties column holds.
+        bag: The path to the properties column; None if there is none.
+        columns: The columns of the source.
+    """
+
+    outside: dict[str, Any]
+    inside: dict[str, Any]
+    bag: tuple[str, ...] | None
+    columns: tuple[str, ...]
+
+    def look(self, column: str) -> Any:
+        """Return the value of a column; None if there is none."""
+        path, is_inside = self._path(column)
+        value: Any = self.inside if is_inside else self.outside
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def remove(self, column: str, left: dict[str, Any], properties: dict[str, Any]) -> None:
+        """Take the value of a column out of what becomes the properties."""
+        path, is_inside = self._path(column)
+        _take(properties if is_inside else left, path)
+
+    def _path(self, column: str) -> tuple[tuple[str, ...], bool]:
+        path, bag = path_to(column, self.columns), self.bag
+        is_inside = bag is not None and len(path) > len(bag) and path[: len(bag)] == bag
+        return (path[len(bag) :], True) if bag is not None and is_inside else (path, False)
 
 
 def _take_all(left: dict[str, Any], paths: Paths, known: dict[Field, Any]) -> None:

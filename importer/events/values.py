@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from importer import exact_json
@@ -84,6 +84,13 @@ class ValueReader:
 
     def _integer(self, text: str) -> int:
         return to_integer(text if self._marks is None else self._marks.plain_integer(text))
+
+    def put_set(self, properties: dict[str, Any], values: Iterable[tuple[str, Any]]) -> None:
+        """Put properties of ``--set`` over those of a record, with a note on each that is another."""
+        for name, value in values:
+            if name in properties and clash(properties[name], value):
+                self.notes.append(f"{name}: --set replaces {quoted(properties[name])}")
+            properties[name] = value
 
     def _number(self, text: str) -> Any:
         plain = text if self._marks is None else self._marks.plain_number(text)

@@ -75,3 +75,9 @@ OLDER_RETENTION_BEFORE: Final = date(2025, 9, 1)
 
 API_SECRET_RETIRED: Final = date(2027, 3, 3)
 """When requests with a project's API secret end ("Project Secret")."""
+
+MAX_EVENT_NAMES: Final = 5_000
+"""Names of events that a project should have ("Events: Capture behaviors and actions", limits: a soft limit).
+
+Beyond it, Mixpanel takes further names, but does not list them where a name is chosen.
+"""

@@ -11,23 +11,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, TooManyErrors, UsageError
+from importer.events.templates import mapped_text
 from importer.model import NO_COLLISIONS, Fingerprint, SourceAudit
-from importer.pipeline.attention import with_attention, with_target_attention
+from importer.pipeline.attention import about_sample, with_attention, with_target_attention
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
+from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
+from importer.pipeline.same_columns import check_same_columns, check_same_format
 from importer.pipeline.survey import survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
-from importer.reading import Dialect, Reading
+from importer.reading import Reading
 from importer.results.differences import check_overwrite, find_differences
 from importer.results.manifest import READER_VERSION, read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.text import quoted
 
@@ -66,8 +68,12 @@ def _new_jobs(
     """Return the jobs of a run from its beginning."""
     detected = [detect_declared(source.path, options.declared) for source in sources]
     for source, found in zip(sources[1:], detected[1:], strict=True):
-        _check_same_columns(source, found, sources[0], detected[0].columns, detected[0].dialect)
+        check_same_format(source, found, sources[0], detected[0].dialect.format)
     draft = draft_reading(detected[0], options.declared, "", now_ms)
+    others = [
+        check_same_columns(source, found, sources[0], draft)
+        for source, found in zip(sources[1:], detected[1:], strict=True)
+    ]
     surveyed = survey_sources(sources, detected, draft, options, now_ms=now_ms, progress=progress)
     reading = settle_reading(draft, surveyed.types)
     readings = [
@@ -81,6 +87,9 @@ def _new_jobs(
         for each in landed_under_another_reading(source.name, fingerprint, own, source.results)
     ]
     survey = with_attention(surveyed.survey, detected, now_ms, landed)
+    about = about_sample(survey)
+    attention = with_mapping_attention(survey.attention, survey.summary, about, options.declared, draft)
+    survey = replace(survey, attention=(*filter(None, others), *attention))
     jobs = [
         _new_job(source, options, target, own, fingerprint, survey, records)
         for source, own, fingerprint, records in parts
@@ -110,7 +119,7 @@ def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Pr
     """
     is_dry_run = options.kind == "dry-run"
     # A dry run of one source compares its events while it runs.
-    wanted = len(jobs) > 1 if is_dry_run else "insert_id" in jobs[0].manifest.reading.fields
+    wanted = len(jobs) > 1 if is_dry_run else "insert_id" in jobs[0].manifest.reading.mapped
     survey = jobs[0].survey
     if not options.audit or not wanted:
         known = survey.collisions  # of a dry run, whose options may have been others
@@ -130,25 +139,12 @@ def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Pr
                 ids_may_differ=survey.ids_differ is None,
             )
     if found.found and not options.allow_collisions and not is_dry_run:
-        column = jobs[0].manifest.reading.fields["insert_id"]
+        column = mapped_text(jobs[0].manifest.reading, "insert_id")
         raise UsageError(
             f"{quoted(column)} does not tell events apart: {collision_text(found, len(jobs))}",
             COLLISION_REMEDY,
         )
     return [with_collisions(job, found, len(jobs)) for job in jobs]
-
-
-def _check_same_columns(
-    source: SourceFile, found: DetectedSource, first: SourceFile, columns: Sequence[str], dialect: Dialect
-) -> None:
-    """Check that a source can share the mapping of the first one, whose columns and dialect are given."""
-    # Objects may differ in their keys from line to line; cells have nothing but their columns.
-    other_columns = found.dialect.has_cells and found.columns != columns
-    if other_columns or found.dialect.format != dialect.format:
-        raise UsageError(
-            f"{source.name} has other columns than {first.name}",
-            "Sources of one run share one mapping. Run them one by one.",
-        )
 
 
 def _new_job(
@@ -229,7 +225,8 @@ def _unstarted_job(
 ) -> Job:
     """Return the job of a source that a stopped run had not come to, read as its first source is."""
     found, reading = detect_declared(source.path, options.declared), first_job.manifest.reading
-    _check_same_columns(source, found, first, reading.columns, reading.dialect)
+    check_same_format(source, found, first, reading.dialect.format)
+    check_same_columns(source, found, first, reading)
     reading = replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
     return _new_job(source, options, target, reading, take_fingerprint(source.path), Survey(), None)
 

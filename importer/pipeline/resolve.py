@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
-from importer.events.mapping import PROPERTY_OF, choose_fields, nearest, nested_columns, well_known
+from importer.events.event_names import find_labels
+from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, well_known
+from importer.events.mapping import (
+    ChosenFields,
+    choose_fields,
+    columns_of_field,
+    mapped_and_set,
+    nested_columns,
+    put_field,
+)
 from importer.events.mapping_file import DeclaredReading
 from importer.events.number_marks import check_marks
+from importer.events.templates import read_set
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.reading import FIELDS, JSON, ColumnType, Reading
+from importer.reading import FIELDS, JSON, ColumnType, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.options import dialect_options
-from importer.text import quoted
+from importer.text import nearest, quoted
 
 _SAME_OPTIONS: Final = sorted(
     {each.name for each in fields(DeclaredReading)}
@@ -67,19 +77,21 @@ def draft_reading(
             "JSONL is one object on each line. If the file is CSV: --format csv",
         )
     types = dict(declared.types)
-    constants = {name: _constant(name, value, types) for name, value in declared.constants.items()}
+    said = _read_set_options(declared, columns, jsonl=jsonl)
     if not jsonl:
         for table, names in (("types", types), ("names", declared.names)):
-            _check_columns(table, [n for n in names if n not in constants], columns)
+            _check_columns(table, [n for n in names if n not in said.names], columns)
     well_known_column = next((column for column in columns if well_known(column) == "properties"), "")
-    properties_column = declared.fields.get("properties") or well_known_column
+    said_column = declared.fields.get("properties")
+    properties_column = said_column if isinstance(said_column, str) and said_column else well_known_column
     chosen = choose_fields(
         columns,
-        declared.fields,
-        constants,
+        {**declared.fields, **said.fields},
+        said.names,
         nested_columns(detected.sample, properties_column) if jsonl else (),
         paths=jsonl,
         times=_column_of_times(detected),
+        labels=find_labels(columns, detected.sample),
     )
     types |= _skipped_columns(declared, columns)
     _check_local_epochs(declared)
@@ -87,10 +99,12 @@ def draft_reading(
     return Reading(
         dialect=detected.dialect,
         columns=columns,
-        fields=chosen,
+        fields=chosen.fields,
+        alternatives=chosen.alternatives,
+        templates=said.templates,
         names=dict(declared.names),
-        types={name: kind for name, kind in types.items() if name not in constants},
-        constants=constants,
+        types={name: kind for name, kind in types.items() if name not in said.names},
+        constants=said.constants,
         missing_time=now_ms if declared.missing_time == "now" else None,
         null=declared.null,
         time_format=declared.time_format,
@@ -98,6 +112,52 @@ def draft_reading(
         source_name=source_name,
         **_same_options(declared),
     )
+
+
+class _SetOptions(NamedTuple):
+    """What ``--set`` means.
+
+    Attributes:
+        constants: Values of fields and properties.
+        templates: Templates of properties.
+        fields: Templates of fields.
+    """
+
+    constants: dict[str, JSON]
+    templates: dict[str, str]
+    fields: dict[Field, tuple[str, ...]]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of constants and of properties that are made of columns."""
+        return frozenset({*self.constants, *self.templates})
+
+
+def _read_set_options(declared: DeclaredReading, columns: Sequence[str], *, jsonl: bool) -> _SetOptions:
+    """Return what ``--set`` means for a source of these columns.
+
+    Raises:
+        MappingError: A template names a column that does not exist, or gives a field that is mapped, too.
+        UsageError: A value is not of the type that is declared for it.
+    """
+    said = _SetOptions({}, {}, {})
+    for name, value in declared.constants.items():
+        kind = declared.types.get(name, "string")
+        text, is_template = (value, False) if kind == "json" else read_set(name, value, columns, paths=jsonl)
+        field = FIELD_CALLED.get(name, name)
+        if not is_template:
+            said.constants[name] = _constant(name, text, declared.types)
+        elif field not in FIELDS or field == "properties":
+            if kind != "string":
+                raise UsageError(
+                    f"--set {name}={value}: made of columns, it is text", f"Leave out --type {name}."
+                )
+            said.templates[name] = str(text)
+        elif declared.fields.get(field):
+            raise mapped_and_set(field, [str(declared.fields[field])])
+        else:
+            said.fields[field] = (str(text),)
+    return said
 
 
 def _same_options(declared: DeclaredReading) -> dict[str, Any]:
@@ -190,11 +250,12 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
 
     Raises:
         UsageError: A declaration can't be used.
+        MappingError: A column that is declared does not exist.
     """
-    columns_of = {**reading.fields, **declared.fields}
+    said = _read_set_options(declared, reading.columns, jsonl=not reading.dialect.has_cells)
+    chosen = _fields_anew(reading, {**declared.fields, **said.fields}, said)
     types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}
     types |= _skipped_columns(declared, reading.columns)
-    constants = {n: _constant(n, v, declared.types) for n, v in declared.constants.items()}
     changes = _same_options(declared)
     check_marks(changes.get("decimal", reading.decimal), changes.get("thousands", reading.thousands))
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
@@ -212,10 +273,30 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     return replace(
         reading,
         dialect=replace(reading.dialect, **dialect),
-        fields={field: column for field, column in columns_of.items() if column},
+        fields=chosen.fields,
+        alternatives=chosen.alternatives,
+        templates={n: text for n, text in reading.templates.items() if n not in said.names} | said.templates,
         types=types,
         names={**reading.names, **declared.names},
         deep_columns={**reading.deep_columns, **declared.deep_columns},
-        constants={**reading.constants, **constants},
+        constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,
         **changes,
     )
+
+
+def _fields_anew(
+    reading: Reading, declared: Mapping[Field, str | tuple[str, ...]], said: _SetOptions
+) -> ChosenFields:
+    """Return what gives each field, with what is declared now in place of what gave it before."""
+    chosen = ChosenFields(dict(reading.fields), dict(reading.alternatives))
+    settled = {field for name in said.constants if (field := FIELD_CALLED.get(name, name)) in FIELDS}
+    for field in FIELDS:
+        if field in declared or (field in settled and field != "properties"):
+            chosen.fields.pop(field, None)
+            chosen.alternatives.pop(field, None)
+        if field in declared:
+            entries = columns_of_field(
+                field, declared[field], reading.columns, paths=not reading.dialect.has_cells
+            )
+            put_field(chosen, field, entries, reading.columns)
+    return chosen

@@ -114,7 +114,7 @@ def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, c
     first = "Retry those first, as the source was then: --status failed"
     if reading.dialect != parent.reading.dialect:
         raise ResultsError("records that failed may have landed, and would be read in another way", first)
-    if changed and "insert_id" in parent.reading.fields:
+    if changed and "insert_id" in parent.reading.mapped:
         raise ResultsError(
             "records that failed may have landed, and ids from a column don't show whether they were changed",
             first,

@@ -14,7 +14,8 @@ from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
 from importer.profile.copy_observer import CopyObserver
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
-from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver
+from importer.profile.id_observer import IdObserver
+from importer.profile.observers import AttentionObserver, Observer, SummaryObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
@@ -32,7 +33,7 @@ _SMALL: Final = 16_000_000
 _MADE_ANEW: Final = frozenset(
     {
         "header-line", "trailing-delimiter", "single-quotes", "unreadable", "no-zone", "no-time", "ahead",
-        "undeletable", "retention", "other-columns", "other-reading", "api-secret",
+        "undeletable", "retention", "id-merge", "event-names", "other-columns", "other-reading", "api-secret",
     }
 )  # fmt: skip
 """Codes of what is found out for each run, though an earlier dry run may have found it out, too."""
@@ -83,7 +84,7 @@ def survey_sources(
     """
     readings = [replace(draft, dialect=each.dialect) for each in detected]
     # A dry run of one source compares the events themselves, and one of several does so before it begins.
-    with_ids = options.audit and options.kind != "dry-run" and "insert_id" in draft.fields
+    with_ids = options.audit and options.kind != "dry-run" and "insert_id" in draft.mapped
     folder = sources[0].results.parent
     sources_pass = _SourcesPass(sources, readings, now_ms, options.limit, folder, progress)
     from_dry_run = _from_dry_run(sources[0], draft) if len(sources) == 1 else None

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from importer.profile.observers import AttentionObserver
+from importer.profile.users import make_user_observer
 from importer.reading import Reading
 
-_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = ()
+_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (make_user_observer,)
 """Each returns an observer for a reading, or None if there is nothing to look for."""
 
 

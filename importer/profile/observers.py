@@ -9,13 +9,12 @@ from typing import Any, Final, Protocol
 
 from importer import speedups
 from importer.errors import BadValue
+from importer.events.columns import path_to
 from importer.events.fast_mapper import make_fast_times
-from importer.events.mapper import Mapper
-from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.model import Attention, AttentionRow, Record, Rejection
+from importer.profile.choices import ChoiceCounter
 from importer.profile.summary import SummaryCounter
-from importer.profile.unique import UniqueCheck
 from importer.reading import Field, Reading
 
 _values_of: Final = attrgetter("values")
@@ -101,8 +100,12 @@ class SummaryObserver:
         self.counter = SummaryCounter()
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
-        self._find_events = make_finder(reading, "event")
-        self._find_times = make_finder(reading, "time")
+        choices = {field: ChoiceCounter(reading, field) for field in reading.alternatives}
+        self.counter.taken = {field: choice.taken for field, choice in choices.items()}
+        find = {field: make_choice_finder(reading, choice) for field, choice in choices.items()}
+        self._find_events = find["event"] if "event" in find else make_finder(reading, "event")
+        self._find_times = find["time"] if "time" in find else make_finder(reading, "time")
+        self._find_others = tuple(each for field, each in find.items() if field not in ("event", "time"))
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
@@ -115,6 +118,8 @@ class SummaryObserver:
         if set(map(type, names)) != {str} or not all(names):
             names = [name for name in names if isinstance(name, str) and name]
         counter.add_names(names)
+        for find in self._find_others:  # to count which column gave the value
+            find(chunk)
         chunk.instants = self._instants(self._find_times(chunk))
         counter.add_instants(
             [instant for instant in chunk.instants if instant is not None]
@@ -156,65 +161,23 @@ class SummaryObserver:
         return None
 
 
-class IdObserver:
-    """Checks whether the ``$insert_id`` of each event is unique, without making the events.
-
-    Args:
-        reading: Maps ``insert_id`` to a column.
-        check: Receives the ids; several observers may share it.
-        now: Milliseconds since the epoch.
-        limit: Most records to check; None for all.
-
-    Attributes:
-        lacks_ids: True if a record has no id of its own, so that ids alone don't tell whether events differ.
-    """
-
-    def __init__(
-        self, reading: Reading, check: UniqueCheck, now: Callable[[], int], limit: int | None = None
-    ) -> None:
-        # Where --set gives the id, all events have the same one.
-        self.lacks_ids = not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
-        self._check = check
-        self._left = limit
-        self._ids_of = self._ids_of_cells
-        if reading.dialect.has_cells:
-            self._column = reading.columns.index(reading.fields["insert_id"])
-            self._nulls = frozenset({"", *reading.null})
-        else:
-            self._mapper = Mapper(reading, now)
-            self._ids_of = self._ids_of_objects
-
-    def observe(self, chunk: ColumnarChunk) -> None:
-        """As in `Observer`."""
-        if self.lacks_ids or self._check.found_equal or self._left == 0:
-            return
-        if self._left is not None and len(chunk.items) > self._left:
-            chunk = ColumnarChunk(chunk.items[: self._left], has_cells=chunk.block is not None)
-        if self._left is not None:
-            self._left -= len(chunk.items)
-        ids = self._ids_of(chunk)
-        if ids is None:
-            self.lacks_ids = True
-        else:
-            self._check.add(ids)
-
-    def _ids_of_cells(self, chunk: ColumnarChunk) -> Sequence[str] | None:
-        """Return the cells of the id column: if all differ, so do the ids. None if one is empty."""
-        cells = chunk.column(self._column) if chunk.records else ()
-        return None if any(map(cells.count, self._nulls)) else cells
-
-    def _ids_of_objects(self, chunk: ColumnarChunk) -> Sequence[str] | None:
-        return self._mapper.insert_ids(chunk.items)
+Finder = Callable[[ColumnarChunk], Sequence[Any]]
+"""Returns the values of something in each record of a chunk."""
 
 
-def make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
-    """Return a function that finds the values of a field in the records of a chunk."""
+def make_finder(reading: Reading, field: Field) -> Finder:
+    """Return a function that finds the values of a field."""
     if field in reading.constants:
         constant = reading.constants[field]
         return lambda chunk: [constant] * chunk.records
     column = reading.fields.get(field)
     if column is None:
         return lambda chunk: [None] * chunk.records
+    return make_column_finder(reading, column)
+
+
+def make_column_finder(reading: Reading, column: str) -> Finder:
+    """Return a function that finds the values of a column, or of a dotted path (JSONL)."""
     if reading.dialect.has_cells:
         index = reading.columns.index(column)
         return lambda chunk: chunk.column(index)
@@ -227,3 +190,9 @@ def make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Seq
         return values
 
     return follow
+
+
+def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
+    """Return a function that finds the values of a field that several columns may give."""
+    finders = [make_column_finder(reading, column) for column in counter.columns]
+    return lambda chunk: counter.values(zip(*(find(chunk) for find in finders), strict=True))

@@ -42,6 +42,7 @@ class SummaryCounter:
     first: int | None = None
     last: int | None = None
     quarters: Counter[int] = field(default_factory=Counter)
+    taken: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add_names(self, names: Sequence[str]) -> None:
         """Count events by name."""
@@ -89,6 +90,8 @@ class SummaryCounter:
                 self.other_names += count
         self.forms.update(part.forms)
         self.quarters.update(part.quarters)
+        for name, taken in part.taken.items():
+            self.taken.setdefault(name, Counter()).update(taken)
         if part.first is not None and part.last is not None:
             self._widen(part.first, part.last)
 
@@ -110,6 +113,7 @@ class SummaryCounter:
             first=self.first,
             last=self.last,
             quarters=dict(sorted(self.quarters.items())),
+            taken={name: dict(taken) for name, taken in self.taken.items()},
         )
 
 

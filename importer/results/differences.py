@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _MAPS = {
     "fields": "column of field",
+    "alternatives": "columns of field",
+    "templates": "template of property",
     "names": "name of column",
     "types": "type of column",
     "constants": "constant",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ from importer.text import quoted
 
 _MAX_PATH = 4_096  # characters; no system opens a longer path
 _COMPRESSIONS = ("", "gzip", "zstd", "bz2", "xz")
+_in_braces = re.compile(r"\{([^{}]+)\}").findall
 _FIRST_NS = -62_135_596_800 * 10**9  # the year 1
 _LAST_NS = 253_402_300_800 * 10**9  # the year 10,000
 _MAY_BE_NEGATIVE = {"first", "last", "mtime_ns", "missing_time", "exit_code"}
@@ -77,9 +79,26 @@ def _faults_of_reading(reading: Reading) -> Iterator[str]:
         except (KeyError, ValueError, OSError):  # `ZoneInfoNotFoundError` is a KeyError
             yield f"reading.timezone is {quoted(reading.timezone)}, which is no time zone"
     if reading.dialect.has_cells:
-        for name, column in reading.fields.items():
-            if column not in reading.columns:
-                yield f"reading.fields.{name} is {quoted(column)}, which is none of its columns"
+        yield from _faults_of_columns(reading)
+
+
+def _faults_of_columns(reading: Reading) -> Iterator[str]:
+    for name, column in reading.fields.items():
+        if column not in reading.columns:
+            yield f"reading.fields.{name} is {quoted(column)}, which is none of its columns"
+    for name, entries in reading.alternatives.items():
+        for text in entries:
+            if not _names_columns(text, reading):
+                yield f"reading.alternatives.{name} holds {quoted(text)}, which names none of its columns"
+    for property_name, text in reading.templates.items():
+        if not _names_columns(text, reading):
+            yield f"reading.templates.{property_name} is {quoted(text)}, which names none of its columns"
+
+
+def _names_columns(text: str, reading: Reading) -> bool:
+    """Return whether a text is a column, or has nothing but columns in its braces."""
+    found = _in_braces(text.replace("{{", "").replace("}}", ""))
+    return text in reading.columns or (bool(found) and set(found) <= set(reading.columns))
 
 
 def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:

@@ -6,8 +6,12 @@ from itertools import pairwise
 import pytest
 
 from importer.errors import MappingError
-from importer.events.mapping import choose_fields, nearest, nested_columns, path_to, well_known
+from importer.events.columns import path_to
+from importer.events.field_names import well_known
+from importer.events.mapping import choose_fields, nested_columns
 from importer.model import Record
+from importer.reading import Field
+from importer.text import nearest
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,7 @@ def test_a_well_known_name_is_known_in_any_case_and_spacing(column: str, field: 
 
 def test_well_known_columns_become_fields_and_the_rest_stays():
     columns = ["Event", "User ID", "Timestamp", "amount", "IP", "uuid", "Properties"]
-    assert choose_fields(columns, {}, ()) == {
+    assert choose_fields(columns, {}, ()).fields == {
         "event": "Event",
         "distinct_id": "User ID",
         "time": "Timestamp",
@@ -58,17 +62,17 @@ def test_well_known_columns_become_fields_and_the_rest_stays():
 
 
 def test_what_a_person_said_wins_over_well_known_names():
-    fields = choose_fields(["event", "action", "time"], {"event": "action"}, ())
+    fields = choose_fields(["event", "action", "time"], {"event": "action"}, ()).fields
     assert fields == {"event": "action", "time": "time"}
 
 
 def test_a_column_that_was_given_to_one_field_is_no_candidate_for_another():
-    fields = choose_fields(["name", "event", "time", "ts"], {"event": "name", "distinct_id": "ts"}, ())
+    fields = choose_fields(["name", "event", "time", "ts"], {"event": "name", "distinct_id": "ts"}, ()).fields
     assert fields == {"event": "name", "distinct_id": "ts", "time": "time"}
 
 
 def test_an_empty_column_means_that_the_field_has_none():
-    assert choose_fields(["event", "time", "uuid"], {"insert_id": ""}, ()) == {
+    assert choose_fields(["event", "time", "uuid"], {"insert_id": ""}, ()).fields == {
         "event": "event",
         "time": "time",
     }
@@ -99,7 +103,7 @@ def test_two_candidates_stop_and_each_suggestion_would_do(
     assert all(column in caught.value.remedy for column in columns)
     for option in options(caught.value):
         name, column = option.split("=", 1)
-        assert choose_fields(columns, {name: column}, ())[name] == column  # type: ignore[dict-item,index]
+        assert choose_fields(columns, {name: column}, ()).fields[name] == column  # type: ignore[dict-item,index]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_nothing_found_stops_with_a_suggestion_that_would_do(columns: list[str],
     assert options(caught.value) == [suggestion]
     assert "The columns are: " in caught.value.remedy
     field, column = suggestion.split("=")
-    assert choose_fields(columns, {field: column}, ())[field] == column  # type: ignore[dict-item,index]
+    assert choose_fields(columns, {field: column}, ()).fields[field] == column  # type: ignore[dict-item,index]
 
 
 def test_nothing_alike_is_no_reason_to_suggest_a_wrong_column():
@@ -135,16 +139,30 @@ def test_a_missing_event_may_also_be_set():
     with pytest.raises(MappingError, match="no column is known to hold the event's name") as caught:
         choose_fields(["time", "x"], {}, ())
     assert "--set event=" in caught.value.remedy
-    assert choose_fields(["time", "x"], {}, ["event"]) == {"time": "time"}
+    assert choose_fields(["time", "x"], {}, ["event"]).fields == {"time": "time"}
 
 
-@pytest.mark.parametrize("name", ["distinct_id", "insert_id", "$insert_id", "event"])
-def test_a_field_that_is_set_and_mapped_stops(name: str):
+@pytest.mark.parametrize(
+    ("name", "field", "column"),
+    [
+        ("distinct_id", "distinct_id", "user_id"),
+        ("insert_id", "insert_id", "uuid"),
+        ("$insert_id", "insert_id", "uuid"),
+        ("event", "event", "event"),
+    ],
+)
+def test_a_field_that_is_set_has_no_column_unless_one_is_said(name: str, field: Field, column: str):
+    columns = ["event", "time", "user_id", "uuid"]
+    assert field not in choose_fields(columns, {}, [name]).fields
     with pytest.raises(MappingError, match="both give the") as caught:
-        choose_fields(["event", "time", "user_id", "uuid"], {}, [name])
-    (option,) = options(caught.value)
-    field = option.removesuffix("=")
-    assert field not in choose_fields(["event", "time", "user_id", "uuid"], {field: ""}, [name])  # type: ignore[dict-item]
+        choose_fields(columns, {field: column}, [name])
+    assert options(caught.value) == [f"{field}="]
+    assert field not in choose_fields(columns, {field: ""}, [name]).fields
+
+
+def test_properties_that_are_set_would_hide_the_column_that_holds_them():
+    with pytest.raises(MappingError, match="both give the properties"):
+        choose_fields(["event", "time", "properties"], {}, ["properties"])
 
 
 def test_a_token_can_not_be_set():
@@ -172,7 +190,7 @@ def test_names_from_a_file_are_escaped_and_their_list_is_short():
 
 def test_a_dotted_path_is_for_jsonl_alone():
     said = {"event": "data.kind"}
-    assert choose_fields(["data", "time"], said, (), paths=True)["event"] == "data.kind"  # type: ignore[arg-type]
+    assert choose_fields(["data", "time"], said, (), paths=True).fields["event"] == "data.kind"  # type: ignore[arg-type]
     with pytest.raises(MappingError, match=r"there is no column 'data\.kind'"):
         choose_fields(["data", "time"], said, ())  # type: ignore[arg-type]
     with pytest.raises(MappingError, match=r"there is no column 'date\.kind'"):
@@ -185,7 +203,7 @@ def test_mixpanels_own_shape_is_known_as_such():
         Record(2, 2, {"event": "a", "properties": {"user_id": "v", "$insert_id": "x", "uuid": "y"}}),
     ]
     nested = nested_columns(sample, "properties")
-    assert choose_fields(["event", "properties"], {}, (), nested, paths=True) == {
+    assert choose_fields(["event", "properties"], {}, (), nested, paths=True).fields == {
         "event": "event",
         "properties": "properties",
         "time": "properties.time",
@@ -196,7 +214,7 @@ def test_mixpanels_own_shape_is_known_as_such():
 
 def test_other_names_inside_of_properties_count_where_mixpanels_own_are_missing():
     nested = ("properties.timestamp", "properties.user_id")
-    fields = choose_fields(["event", "properties"], {}, (), nested, paths=True)
+    fields = choose_fields(["event", "properties"], {}, (), nested, paths=True).fields
     assert (fields["time"], fields["distinct_id"]) == ("properties.timestamp", "properties.user_id")
     with pytest.raises(MappingError, match="could each be the time"):
         choose_fields(["event", "properties"], {}, (), (*nested, "properties.ts"), paths=True)

@@ -20,7 +20,7 @@ from importer.errors import MappingError, SourceError
 from importer.events.mapper import Mapper
 from importer.model import NO_COLLISIONS, Event
 from importer.profile.collisions import CollisionAudit, Collisions
-from importer.profile.observers import IdObserver
+from importer.profile.id_observer import IdObserver
 from importer.profile.scan import PassProgress, find_collisions, profile_source
 from importer.profile.unique import UniqueCheck
 from importer.progress import NullProgress, Progress

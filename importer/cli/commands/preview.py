@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from importer.events.mapper import Mapper
 from importer.model import Event, Record, Rejection
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
+from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Reading
@@ -62,7 +64,10 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    reading, survey = _scan(path, detected, draft_reading(detected, declared, path.name, system_now()))
+    draft = draft_reading(detected, declared, path.name, system_now())
+    reading, survey = _scan(path, detected, draft)
+    found = with_mapping_attention(survey.attention, survey.summary, "", declared, draft)
+    survey = replace(survey, attention=found)
     _show_source(path, reading, survey, console)
     if options.save is None:
         console.say()
@@ -111,10 +116,13 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
     import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
 
     fields = {column: field for field, column in reading.fields.items()}
+    maybe = {entry: field for field, entries in reading.alternatives.items() for entry in entries}
     rows = [
         {
             "column": _name_text(profile.name),
-            "becomes": fields.get(profile.name) or _property_text(reading, profile.name),
+            "becomes": fields.get(profile.name)
+            or (f"{maybe[profile.name]} or " if profile.name in maybe else "")
+            + _property_text(reading, profile.name),
             "type": "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
             "filled": f"{profile.filled:,}",
             "examples": ", ".join(map(_example_text, profile.examples))

@@ -1,0 +1,70 @@
+"""What the owner of the sources might not expect of the way in which their columns are mapped."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from importer.events.mapping import is_by_id_merge
+from importer.events.mapping_file import DeclaredReading
+from importer.mixpanel.limits import MAX_EVENT_NAMES
+from importer.model import Attention, ProfileSummary
+from importer.reading import Reading
+from importer.text import counted
+
+_FEW_RECORDS: Final = 20
+"""So few records may well have a name each."""
+_NEARLY_ALL: Final = 0.8
+
+
+def with_mapping_attention(
+    found: Sequence[Attention], summary: ProfileSummary, about: str, declared: DeclaredReading, draft: Reading
+) -> tuple[Attention, ...]:
+    """Return what needs attention, with what is to be said of the mapping, and without what was settled.
+
+    Args:
+        found: What else needs attention.
+        summary: Counts over the events.
+        about: The end of a sentence that is about the first records only; else empty.
+        declared: What was declared of the reading.
+        draft: The reading.
+    """
+    has_no_user = declared.fields.get("distinct_id") == ""
+    kept = (each for each in found if each.code != "no-user" or not has_no_user)
+    return (*_id_merge(declared, draft), *_event_names(summary, about, declared), *kept)
+
+
+def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:
+    entries = draft.alternatives.get("distinct_id", ())
+    if "distinct_id" in declared.fields or not is_by_id_merge(entries):
+        return
+    plain = ",".join(entry.removeprefix("$device:") for entry in entries)
+    yield Attention.of(
+        "id-merge",
+        f"the user is {', else '.join(map(_words, entries))}, as Mixpanel makes it on Simplified ID Merge"
+        ' ("Identifying Users (Simplified)"); on Original ID Merge, a device has no prefix',
+        f"--map {shlex.quote(f'distinct_id={plain}')}",
+    )
+
+
+def _words(entry: str) -> str:
+    prefix, _, column = entry.rstrip("}").partition("{")
+    return f"`{prefix}` + `{column}`" if prefix else f"`{column}`"
+
+
+def _event_names(summary: ProfileSummary, about: str, declared: DeclaredReading) -> Iterator[Attention]:
+    """Yield that names of events are data, if nearly each record has its own, or there are too many."""
+    names, records = len(summary.names), sum(summary.names.values()) + summary.other_names
+    if not summary.other_names and records >= _FEW_RECORDS and names >= _NEARLY_ALL * records:
+        text = f"{names:,} event names in {counted(records, 'record')}{about}: that is data, not a name"
+    elif names > MAX_EVENT_NAMES:
+        more = "more than " if summary.other_names else ""
+        text = f"{more}{names:,} event names in {counted(records, 'record')}{about}"
+    else:
+        return
+    limit = f"; Mixpanel asks for at most {MAX_EVENT_NAMES:,} in a project"
+    instead = "in place of --map event=…: " if declared.fields.get("event") else ""
+    yield Attention.of(
+        "event-names", text + limit, f"{instead}--set event='Name Of All Events'", count=records
+    )

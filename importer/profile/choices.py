@@ -1,0 +1,54 @@
+"""Which of several columns gives a field, over many records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from importer.errors import BadValue
+from importer.events.templates import choices_of, columns_in
+from importer.reading import Field, Reading
+
+
+class ChoiceCounter:
+    """Finds the value of a field that several columns may give, and counts how many records took which.
+
+    Args:
+        reading: How the source is read.
+        field: One of its alternatives.
+
+    Attributes:
+        columns: The columns whose values it needs.
+        taken: How many records took the value from each of the entries.
+    """
+
+    def __init__(self, reading: Reading, field: Field) -> None:
+        entries = reading.alternatives[field]
+        names = (column for entry in entries for column in columns_in(entry, reading.columns))
+        self.columns = tuple(dict.fromkeys(names))
+        self.taken: Counter[str] = Counter(dict.fromkeys(entries, 0))
+        self._entries = entries
+        self._choice = next(each for each in choices_of(reading) if each.field == field)
+        self._nulls = frozenset(reading.null) if reading.dialect.has_cells else frozenset[str]()
+
+    def values(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return the value of the field in each record; None where there is none.
+
+        Args:
+            rows: The values of `columns` in each record.
+        """
+        return [self._value(dict(zip(self.columns, row, strict=True))) for row in rows]
+
+    def _value(self, values: dict[str, Any]) -> Any:
+        def look(column: str) -> Any:
+            value = values[column]
+            return None if isinstance(value, str) and value in self._nulls else value
+
+        try:
+            value, number = self._choice.take(look)
+        except BadValue:
+            return None
+        if number >= 0:
+            self.taken[self._entries[number]] += 1
+        return value

@@ -1,0 +1,186 @@
+"""Looks for records without a user, and for a column that could be the user of these."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from importer.events.field_names import plain_name, well_known
+from importer.events.layout import field_columns
+from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
+from importer.profile.choices import ChoiceCounter
+from importer.profile.observers import ColumnarChunk, Finder, make_choice_finder, make_column_finder
+from importer.reading import Reading
+from importer.text import counted, cut
+
+_OF_IDENTITIES: Final = frozenset(
+    {
+        "$deviceid", "$userid", "accountid", "amplitudeid", "anonid", "anonymousid", "appinstanceid",
+        "clientid", "contactid", "cookieid", "customerid", "deviceid", "fullvisitorid", "guestid",
+        "identity", "installationid", "installid", "memberid", "mpdeviceid", "profileid", "subscriberid",
+        "userpseudoid", "visitorid",
+    }
+)  # fmt: skip
+"""Names of columns that tell a person or a device; a session is neither, and an address changes."""
+
+_MOST_COLUMNS: Final = 50
+"""Most columns that are counted as a user: objects may have any number of keys."""
+
+_HAS_USER: Final = '"distinct_id"'
+
+
+def make_user_observer(reading: Reading) -> UserObserver | None:
+    """Return what looks for records without a user; None where ``--set`` gives one to all."""
+    return None if "distinct_id" in reading.constants else UserObserver(reading)
+
+
+class UserObserver:
+    """Counts records without a user, and how many of them have a value in a column that could be one.
+
+    Args:
+        reading: How the source is read.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._records = 0
+        self._missing = 0
+        self._rows: list[AttentionRow] = []
+        self._filled: Counter[str] = Counter()
+        self._empty = {"", *reading.null} if reading.dialect.has_cells else {""}
+        self._find_user = _user_finder(reading)
+        self._find_own = _own_finders(reading)
+        self._find_candidates: Callable[[ColumnarChunk, Sequence[int]], None] = self._count_keys
+        if reading.dialect.has_cells:
+            self._find_candidates = self._count_cells
+            self._candidates = [
+                (index, column)
+                for index, column in enumerate(reading.columns)
+                if _is_identity(column) and column not in field_columns(reading)
+            ]
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """As in `Observer`."""
+        self._records += chunk.records
+        if not chunk.records or self._is_full(chunk):
+            return
+        missing = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
+        for find in self._find_own if missing else ():
+            values = find(chunk)
+            missing = [at for at in missing if not self._holds_user(values[at])]
+        if not missing:
+            return
+        self._missing += len(missing)
+        if len(self._rows) < MOST_ATTENTION_ROWS and "distinct_id" in self._reading.mapped:
+            self._rows += map(chunk.row, missing[: MOST_ATTENTION_ROWS - len(self._rows)])
+        self._find_candidates(chunk, missing)
+
+    def merge(self, later: UserObserver) -> None:
+        """Add what was found in a later part of the source, or in another source."""
+        self._records += later._records
+        self._missing += later._missing
+        self._rows = (self._rows + later._rows)[:MOST_ATTENTION_ROWS]
+        self._filled.update(later._filled)
+
+    def attention(self) -> list[Attention]:
+        """As in `AttentionObserver`."""
+        if not self._missing:
+            return []
+        best = max(self._filled, key=lambda column: self._filled[column], default="")
+        also = f"; `{cut(best)}` is filled in {self._filled[best]:,} of them" if best else ""
+        if "distinct_id" not in self._reading.mapped and self._missing == self._records:
+            are = "is" if self._records == 1 else "are"
+            text = f"no column is the user: {counted(self._records, 'event')} {are} sent without one"
+        else:
+            text = f"no user in {self._missing:,} of {counted(self._records, 'record')}"
+        remedy = self._remedy(best)
+        return [Attention.of("no-user", text + also, remedy, count=self._missing, rows=self._rows)]
+
+    def _remedy(self, best: str) -> str:
+        mapped = self._reading.fields.get("distinct_id")
+        entries = [mapped] if mapped else list(self._reading.alternatives.get("distinct_id", ()))
+        if best:
+            key = best.rpartition(".")[2]
+            # As Mixpanel makes a user of these two, which stay properties: see `mapping.choose_fields`.
+            as_template = {"$device_id": f"$device:{{{best}}}", "$user_id": f"{{{best}}}"}
+            entries.append(as_template.get(key, best))
+        elif entries:
+            return ""
+        return f"--map {shlex.quote('distinct_id=' + ','.join(entries or ['COLUMN']))}"
+
+    def _is_full(self, chunk: ColumnarChunk) -> bool:
+        """Return whether it is quickly seen that no cell of the user is empty."""
+        column = self._reading.fields.get("distinct_id")
+        if chunk.block is None or column is None or self._reading.null:
+            return False
+        filled: int = chunk.block.count_column(self._reading.columns.index(column))[0]
+        return filled == chunk.records
+
+    def _is_missing(self, user: Any) -> bool:
+        return user is None or (type(user) is str and user in self._empty)
+
+    def _holds_user(self, value: Any) -> bool:
+        """Return whether a value is a user, or an object of properties with one, perhaps as JSON."""
+        if isinstance(value, dict):
+            return not self._is_missing(value.get("distinct_id"))
+        if isinstance(value, str) and value.startswith("{"):
+            return _HAS_USER in value
+        return not self._is_missing(value)
+
+    def _count_cells(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
+        for index, column in self._candidates:
+            cells = chunk.column(index)
+            self._add(column, sum(cells[at] not in self._empty for at in missing))
+
+    def _count_keys(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
+        objects = chunk.objects()
+        for at in missing:
+            for column, value in self._identities(objects[at]):
+                if value is not None and value != "":
+                    self._add(column, 1)
+
+    def _identities(self, found: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the keys of an object, and of its properties, that could be a user."""
+        if not isinstance(found, dict):
+            return
+        taken = field_columns(self._reading)
+        bag = self._reading.fields.get("properties")
+        for key, value in found.items():
+            if key == bag and isinstance(value, dict):
+                inner = ((f"{bag}.{name}", name, each) for name, each in value.items() if "." not in name)
+                yield from (
+                    (path, each) for path, name, each in inner if _is_identity(name) and path not in taken
+                )
+            elif _is_identity(key) and key not in taken:
+                yield key, value
+
+    def _add(self, column: str, count: int) -> None:
+        if count and (column in self._filled or len(self._filled) < _MOST_COLUMNS):
+            self._filled[column] += count
+
+
+def _is_identity(column: str) -> bool:
+    return plain_name(column) in _OF_IDENTITIES or well_known(column) == "distinct_id"
+
+
+def _user_finder(reading: Reading) -> Finder:
+    """Return a function that finds the users of records, where a column gives them."""
+    if "distinct_id" in reading.alternatives:
+        return make_choice_finder(reading, ChoiceCounter(reading, "distinct_id"))
+    column = reading.fields.get("distinct_id")
+    return make_column_finder(reading, column) if column else lambda chunk: [None] * chunk.records
+
+
+def _own_finders(reading: Reading) -> list[Finder]:
+    """Return what finds properties of Mixpanel's own name, the user where no column gives one."""
+    taken, bag = field_columns(reading), reading.fields.get("properties")
+    columns = [
+        column
+        for column in (reading.columns if reading.dialect.has_cells else ("distinct_id",))
+        if reading.names.get(column, column) == "distinct_id"
+        and column not in taken
+        and reading.types.get(column) != "skip"
+    ]
+    return [make_column_finder(reading, column) for column in (*columns, *([bag] if bag else []))]
