@@ -24,6 +24,7 @@ def test_the_plan_the_manifest_and_the_json_hold_the_same_attention(shell: Shell
     assert {each["code"]: (each["level"], each["count"]) for each in found} == {
         "no-zone": ("decision", 1),
         "undeletable": ("fact", 1),
+        "retention": ("fact", 1),
     }
     for each in found:
         assert each["text"] in ended.err
