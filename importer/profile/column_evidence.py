@@ -9,7 +9,7 @@ from typing import Final
 from importer.events.null_words import is_null_word
 from importer.profile.cell_kinds import are_booleans, are_dates, are_numbers, are_short_numbers
 from importer.profile.number_evidence import NumberEvidence, RowOf, Seen
-from importer.profile.number_forms import BOOLEAN_BIT, DATE_BIT
+from importer.profile.number_forms import ALL_BITS, BOOLEAN_BIT, DATE_BIT
 from importer.reading import ColumnProfile, ColumnType
 
 _EXAMPLES: Final = 3
@@ -62,29 +62,41 @@ class ColumnEvidence:
         examples = self.examples if len(self.examples) < _EXAMPLES else ()
         return (*words, *(text for text in examples if text not in self.words))
 
-    def add_counted(self, filled: int, bits: int, apart: Iterable[tuple[str, int]]) -> bool:
+    @property
+    def known_bits(self) -> int:
+        """The bits of the forms that are known, as `Block.count_column` has them; all if none matters."""
+        if self.is_text:
+            return ALL_BITS
+        return self.numbers.bits | (BOOLEAN_BIT if self.booleans else 0) | (DATE_BIT if self.dates else 0)
+
+    def add_counted(
+        self,
+        filled: int,
+        apart: Iterable[tuple[str, int]],
+        first: Sequence[tuple[int, str] | None],
+        row: RowOf,
+    ) -> bool:
         """Count further cells without reading each.
 
         Args:
             filled: How many have a value that is none of `texts_apart`.
-            bits: The forms of these, as `Block.count_column` has them.
             apart: Each of `texts_apart` with the number of cells that hold it.
+            first: The first cell of each form that is not known yet, as `Block.count_column` has them.
+            row: Returns which record a cell belongs to.
 
         Returns:
             False if that does not settle what they are: then `add` must read each.
         """
-        if filled and (len(self.examples) < _EXAMPLES or not (self.is_text or bits & ~self._known_bits == 0)):
+        if (filled and len(self.examples) < _EXAMPLES) or None in first:
             return False
         self.filled += filled
         for text, count in apart:
             self.filled += count
             if text in self.words:
                 self.words[text].count += count
+        for place, text in filter(None, first):
+            self._look((text,), (text,), lambda _, place=place: row(place))  # type: ignore[misc]
         return True
-
-    @property
-    def _known_bits(self) -> int:
-        return self.numbers.bits | (BOOLEAN_BIT if self.booleans else 0) | (DATE_BIT if self.dates else 0)
 
     # ── cells that are read ──────────────────────────────────────────────────────────────────────
 

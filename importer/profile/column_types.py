@@ -10,7 +10,9 @@ from importer.profile.column_evidence import ColumnEvidence
 from importer.profile.number_evidence import NumberEvidence, RowOf
 from importer.reading import ColumnProfile
 
-CountColumn = Callable[[int, tuple[bytes, ...]], tuple[int, int, list[int]]]
+CountColumn = Callable[
+    [int, tuple[bytes, ...], int], tuple[int, Sequence[int], Sequence[tuple[int, str] | None]]
+]
 """Counts the cells of a column: `speedups.Block.count_column`."""
 
 
@@ -55,15 +57,20 @@ class TypeInference:
             row: Returns which record stands at a place of a column.
         """
         for at, known in enumerate(self.columns):
-            if count_column is None or not known.can_be_counted or not self._count(known, at, count_column):
+            if (
+                count_column is None
+                or not known.can_be_counted
+                or not self._count(known, at, count_column, row)
+            ):
                 known.add(column(at), self._nulls, row)
 
-    def _count(self, known: ColumnEvidence, at: int, count_column: CountColumn) -> bool:
+    def _count(self, known: ColumnEvidence, at: int, count_column: CountColumn, row: RowOf) -> bool:
         """Count cells; return False if they must be read."""
         apart = known.texts_apart
         texts = self._null_bytes + tuple(text.encode("utf-8", "surrogatepass") for text in apart)
-        filled, bits, counts = count_column(at, texts)
-        return known.add_counted(filled, bits, zip(apart, counts[len(self._null_bytes) :], strict=True))
+        filled, counts, found = count_column(at, texts, known.known_bits)
+        counts_apart = zip(apart, counts[len(self._null_bytes) :], strict=True)
+        return known.add_counted(filled, counts_apart, found, row)
 
     def merge(self, later: TypeInference) -> None:
         """Add what is known of the same columns in a later part of the source, or in another source.

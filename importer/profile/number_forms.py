@@ -68,6 +68,7 @@ _fractions = re.compile(r"\.[0-9]+").findall
 BIT_OF_FORM: Final[dict[NumberForm, int]] = {form: 1 << place for place, form in FORM_OF_BIT.items()}
 DATE_BIT: Final = 1 << 22
 BOOLEAN_BIT: Final = 1 << 63
+ALL_BITS: Final = (1 << 64) - 1
 
 
 def form_of(text: str) -> NumberForm:

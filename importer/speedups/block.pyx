@@ -90,23 +90,25 @@ cdef class Block:
         return [self.text(self.spans + n * self.width + cell) for n in range(self.count)]
 
 
-    def count_column(self, int cell, tuple apart=()):
+    def count_column(self, int cell, tuple apart=(), uint64_t known=0):
         """Count the cells of a column that are filled (CSV), and find the forms that they have.
 
         Args:
             cell: The column.
             apart: Texts, UTF-8, that are counted apart: their forms don't matter.
+            known: Bits of `form_of` that are not looked for.
 
         Returns:
-            How many cells are filled, without those counted apart; a bit for each `form_of` that these have,
-            or some of the bits if one of them is `OTHER`; and how many cells hold each text of ``apart``.
+            How many cells are filled, without those counted apart; how many cells hold each text of ``apart``;
+            and for each form beside those known, the place and the text of the first cell that has it, in
+            order, up to one whose form is `OTHER`, which is None.
         """
         cdef const char* base = PyBytes_AS_STRING(self.data)
         cdef Span* span
-        cdef Py_ssize_t n, filled = 0
-        cdef uint64_t forms = 0
-        cdef Py_ssize_t at, texts = len(apart)
-        cdef list counts = [0] * texts
+        cdef Py_ssize_t n, at, filled = 0, texts = len(apart)
+        cdef uint64_t form
+        cdef bint looks = ~known != 0
+        cdef list counts = [0] * texts, found = []
         if not 0 <= cell < self.width:
             raise IndexError(cell)
         for n in range(self.count):
@@ -119,9 +121,13 @@ cdef class Block:
                     counts[at] += 1
                     continue
             filled += 1
-            if not forms & OTHER:
-                forms |= form_of(base + span.start, span.size)
-        return filled, forms, counts
+            if looks:
+                form = form_of(base + span.start, span.size)
+                if form & ~known:
+                    known |= form
+                    looks = form != OTHER
+                    found.append((n, self.text(span)) if looks else None)
+        return filled, counts, found
 
     cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2:
         """Return which of some texts a cell holds; -1 if it is none of them."""
