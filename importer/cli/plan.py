@@ -43,7 +43,7 @@ def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
     if first.options.limit is not None:
         what = counted(first.options.limit, "record")
         yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
-    yield from describe_source(reading, survey)
+    yield from describe_source(reading, survey, len(jobs))
     counts = survey.dry_run_counts
     if counts is not None:
         notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
@@ -77,12 +77,13 @@ def events_to_send(jobs: Sequence[Job]) -> int | None:
     return sum(records)
 
 
-def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
+def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:
     """Yield how a source is read, and what it holds.
 
     Args:
         reading: How it is read.
         survey: What is known of it.
+        sources: How many sources the survey is of.
     """
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     properties = list(_properties(reading))
@@ -96,7 +97,7 @@ def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
             "Events", _names(Counter(summary.names).most_common(_MOST_NAMES), len(summary.names)) + about
         )
     yield from _times(reading, survey, about)
-    yield from attention_lines(survey.attention)
+    yield from attention_lines(survey.attention, sources)
 
 
 def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine]:
