@@ -178,6 +178,7 @@ def test_a_real_run_names_copies_and_a_resumed_one_counts_its_first_part(
     assert "107 records imported; 7 of them are copies of others, so Mixpanel keeps 100" in done.err
     (found,) = attention_of(shell, "events.results.csv")
     assert [each["row"] for each in found["rows"]] == [101, 102, 103, 104, 105]
+    assert "7 of them are copies of others" in shell.type("status", "events.results.csv").out
     assert found["remedy"].startswith("--insert-id row  (delete this import in Mixpanel first")
 
 
