@@ -23,19 +23,23 @@ def counts_text(counts: Counts, about_taken: str = "") -> list[str]:
     return list(texts.values())
 
 
-def attention_lines(found: Iterable[Attention]) -> Iterator[LabeledLine]:
-    """Yield what the owner of the sources might not expect, each with the option that changes it."""
+def attention_lines(found: Iterable[Attention], sources: int = 1) -> Iterator[LabeledLine]:
+    """Yield what the owner of the sources might not expect, each with the option that changes it.
+
+    Args:
+        found: What that is.
+        sources: How many sources there are: of several, each row is named with its own.
+    """
     for each in found:
-        yield LabeledLine("Attention", each.text + _rows_text(each))
+        yield LabeledLine("Attention", each.text + _rows_text(each, sources))
         if each.remedy:
             yield LabeledLine("", each.remedy)
 
 
-def _rows_text(attention: Attention) -> str:
+def _rows_text(attention: Attention, sources: int) -> str:
     """Return the first records that an attention is about, in brackets; empty if it names none."""
     if not attention.rows:
         return ""
-    several = len({each.source for each in attention.rows}) > 1
-    names = [f"{each.source} {each.row:,}" if several else f"{each.row:,}" for each in attention.rows]
+    names = [f"{each.source} {each.row:,}" if sources > 1 else f"{each.row:,}" for each in attention.rows]
     more = ", …" if attention.count > len(names) else ""
     return f" (row{'s' if len(names) > 1 or more else ''} {', '.join(names)}{more})"

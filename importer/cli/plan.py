@@ -46,7 +46,7 @@ def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
     if first.options.limit is not None:
         what = counted(first.options.limit, "record")
         yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
-    yield from describe_source(reading, survey)
+    yield from describe_source(reading, survey, len(jobs))
     counts = survey.dry_run_counts
     if counts is not None:
         notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
@@ -80,12 +80,13 @@ def events_to_send(jobs: Sequence[Job]) -> int | None:
     return sum(records)
 
 
-def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
+def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:
     """Yield how a source is read, and what it holds.
 
     Args:
         reading: How it is read.
         survey: What is known of it.
+        sources: How many sources the survey is of.
     """
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     yield from _choices(survey)
@@ -101,7 +102,7 @@ def describe_source(reading: Reading, survey: Survey) -> Iterator[LabeledLine]:
             "Events", _names(Counter(summary.names).most_common(_MOST_NAMES), len(summary.names)) + about
         )
     yield from _times(reading, survey, about)
-    yield from attention_lines(survey.attention)
+    yield from attention_lines(survey.attention, sources)
 
 
 def _choices(survey: Survey) -> Iterator[LabeledLine]:

@@ -75,6 +75,8 @@ class CopyObserver:
         self._counter.add(hashes, lambda place: chunk.row(place).row, chunk.source)
 
     def _add_held(self) -> None:
+        if not self._held:
+            return
         held, self._held = self._held, []
         texts = [self._text_of(record.values) for record in held]
         self._counter.add(hash_texts(texts), lambda place: held[place].row, self._source or "")

@@ -55,7 +55,7 @@ cdef inline uint64_t word_at(const char* text) noexcept:
 cdef uint64_t hash_of(uint64_t seed, const char* text, Py_ssize_t size) noexcept:
     """Return the hash of some bytes."""
     cdef const char* end = text + size
-    cdef uint64_t found = seed ^ FACTOR, other = seed ^ OTHER_FACTOR
+    cdef uint64_t found = seed ^ FACTOR, other = OTHER_FACTOR  # without the seed: the two are joined by XOR
     cdef uint64_t[2] rest
     while end - text >= 32:
         found = fold_product(word_at(text) ^ FACTOR, word_at(text + 8) ^ found)

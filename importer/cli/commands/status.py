@@ -9,7 +9,7 @@ from pathlib import Path
 from importer.cli.console import Console, LabeledLine
 from importer.cli.next_step import next_command
 from importer.cli.options import StatusOptions
-from importer.cli.phrases import counts_text
+from importer.cli.phrases import attention_lines, counts_text
 from importer.model import Status
 from importer.results.status import HistoryStatus, read_status
 
@@ -65,6 +65,7 @@ def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
         parts = " · ".join(counts_text(run.state.counts))
         ended = run.manifest.ended or "not ended"
         yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
+        yield from attention_lines(each for each in run.manifest.attention if each.code == "copies")
     left = "?" if status.unattempted is None else f"{status.unattempted:,}"
     scope = "?" if status.scope is None else f"{status.scope:,}"
     sum_ = " + ".join([*counts_text(status.counts), f"{left} unattempted"])
