@@ -83,6 +83,23 @@ def test_values_of_jsonl_land_as_the_table_says(row: list[str], tmp_path: Path) 
     check(source, tmp_path, "", expected, "value", last=True)
 
 
+@pytest.mark.parametrize("row", rows_of("Values of several columns"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_values_of_several_columns_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, options, expected = row
+    values = dict(cell.split("=", 1) for cell in cells(found))
+    rest = {"event": "E", "time": "2024-05-01T10:00:00Z"}
+    if "clock" in values:
+        del rest["time"]
+    given = rest | {name: "" if value == "∅" else value for name, value in values.items()}
+    source = tmp_path / "columns.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([given.keys(), given.values()])
+    (body,), _, _ = previewed(source, tmp_path, options.strip("`"))
+    properties = json.loads(body)["properties"]
+    for name, value in (cell.split("=", 1) for cell in cells(expected)):
+        assert properties.get(name) == (None if value == "∅" else json.loads(value)), name
+
+
 def check(source: Path, folder: Path, options: str, expected: str, name: str, *, last: bool = False) -> None:
     bodies, notes, _ = previewed(source, folder, options)
     body = bodies[-1 if last else 0]

@@ -66,10 +66,10 @@ def make_block_mapper(
 ) -> speedups.BlockMapper | None:
     """Return the mapper of a source's blocks; None if all of its records take the slow path.
 
-    That is so if nothing is compiled, or a field or property is made of several columns, or ``--set`` gives
-    a field other than the name and the user, or a value that gets a note; or if a property's name needs an
-    escape in JSON or is that of a field; or if a field stands deeper in an object than directly in a line or
-    in its properties.
+    That is so if nothing is compiled, or something is made by a template, or several columns may give a field
+    of JSONL or the properties; or ``--set`` gives a field other than the name and the user, or a value that
+    gets a note; or if a property's name needs an escape in JSON or is that of a field; or if a field stands
+    deeper in an object than directly in a line or in its properties.
 
     Args:
         reading: How the source is read.
@@ -77,7 +77,7 @@ def make_block_mapper(
         set_fields: Fields that ``--set`` gives.
         constants: Properties that ``--set`` gives.
     """
-    if reading.alternatives or reading.templates:
+    if reading.templates or not _can_choose(reading):
         return None
     if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
         return None
@@ -124,9 +124,19 @@ def make_fast_times(times: TimeReader) -> speedups.Times:
 # ── what a plan can express ──────────────────────────────────────────────────────────────────────
 
 
+def _can_choose(reading: Reading) -> bool:
+    """Return whether all that may give a field are cells."""
+    entries = [entry for each in reading.alternatives.values() for entry in each]
+    return not entries or (
+        reading.dialect.has_cells
+        and "properties" not in reading.alternatives
+        and all(entry in reading.columns for entry in entries)
+    )
+
+
 def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:
     """Return whether ``--set`` gives no fields but name and user, as text, which no column gives."""
-    return set_fields.keys() <= {"event", "distinct_id"} - reading.fields.keys() and all(
+    return set_fields.keys() <= {"event", "distinct_id"} - reading.mapped and all(
         type(value) is str and value and _is_encodable(value) for value in set_fields.values()
     )
 
@@ -166,6 +176,10 @@ def _layout_of_cells(reading: Reading, constants: Mapping[str, Any]) -> RecordLa
     taken = names | constants.keys()
     return RecordLayout(
         cells={field: reading.columns.index(column) for field, column in reading.fields.items()},
+        alternatives={
+            field: [reading.columns.index(column) for column in columns]
+            for field, columns in reading.alternatives.items()
+        },
         columns=[
             ColumnPlan(
                 each.cell,
@@ -197,6 +211,7 @@ def _layout_of_objects(reading: Reading, constants: Mapping[str, Any]) -> Record
     taken = {*reading.types, *reading.names, *constants}
     return RecordLayout(
         cells={},
+        alternatives={},
         columns=(),
         meaning_outside=partial(
             _meaning, _by_key(paths.outside), partial(_is_property, LateKeys(reading), taken)

@@ -42,8 +42,8 @@ def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:
     plain = ",".join(entry.removeprefix("$device:") for entry in entries)
     yield Attention.of(
         "id-merge",
-        f"the user is {', else '.join(map(_words, entries))}, as Mixpanel makes it on Simplified ID Merge"
-        ' ("Identifying Users (Simplified)"); on Original ID Merge, a device has no prefix',
+        f"the user is {', else '.join(map(_words, entries))}, as Mixpanel itself makes it on Simplified ID"
+        ' Merge ("Identifying Users (Simplified)"); on Original ID Merge, a device has no prefix',
         f"--map {shlex.quote(f'distinct_id={plain}')}",
     )
 

@@ -61,8 +61,10 @@ def check_same_columns(
     where = f" in its first {counted(len(found.sample), 'record')}"
     for field in FIELDS:
         if field in reading.mapped and field in _MISSED and not _has_field(field, found, reading):
-            what = f"no {quoted(mapped_text(reading, field))}, which is the {field}"
-            raise UsageError(f"{other}: {what}{where}; {_difference(found.columns, reading)}", _ONE_BY_ONE)
+            what = f"no {quoted(mapped_text(reading, field))} ({field}){where}"
+            differs = set(found.columns) != set(reading.columns)
+            more = f"; {_difference(found.columns, reading)}" if differs else ""
+            raise UsageError(f"{other}: {what}{more}", _ONE_BY_ONE)
     for key in found.columns:
         known = well_known(key)
         settled = known in reading.mapped or known in reading.constants

@@ -26,6 +26,7 @@ from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path, results_path
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
+from importer.text import counted
 
 _SMALL: Final = 16_000_000
 """Sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
@@ -100,7 +101,9 @@ def survey_sources(
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
     summary = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
-    survey = Survey(summary, attention=_attention_of(looking))
+    about = f" (in the first {counted(summary.records, 'record')})"
+    found = tuple(replace(each, text=each.text + about) for each in _attention_of(looking))
+    survey = Survey(summary, attention=found)
     if with_ids:
         ids_differ, fingerprints = sources_pass.compare_ids()
         survey = replace(survey, ids_differ=ids_differ)

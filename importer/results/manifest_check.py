@@ -15,6 +15,7 @@ from importer.text import quoted
 
 _MAX_PATH = 4_096  # characters; no system opens a longer path
 _COMPRESSIONS = ("", "gzip", "zstd", "bz2", "xz")
+_is_template = re.compile(r"(?:\{\{|\}\}|\{[^{}]+\}|[^{}])*").fullmatch
 _in_braces = re.compile(r"\{([^{}]+)\}").findall
 _FIRST_NS = -62_135_596_800 * 10**9  # the year 1
 _LAST_NS = 253_402_300_800 * 10**9  # the year 10,000
@@ -87,6 +88,8 @@ def _faults_of_columns(reading: Reading) -> Iterator[str]:
         if column not in reading.columns:
             yield f"reading.fields.{name} is {quoted(column)}, which is none of its columns"
     for name, entries in reading.alternatives.items():
+        if not entries:
+            yield f"reading.alternatives.{name} is empty, expected a column"
         for text in entries:
             if not _names_columns(text, reading):
                 yield f"reading.alternatives.{name} holds {quoted(text)}, which names none of its columns"
@@ -97,8 +100,10 @@ def _faults_of_columns(reading: Reading) -> Iterator[str]:
 
 def _names_columns(text: str, reading: Reading) -> bool:
     """Return whether a text is a column, or has nothing but columns in its braces."""
+    if text in reading.columns:
+        return True
     found = _in_braces(text.replace("{{", "").replace("}}", ""))
-    return text in reading.columns or (bool(found) and set(found) <= set(reading.columns))
+    return bool(_is_template(text)) and bool(found) and set(found) <= set(reading.columns)
 
 
 def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:

@@ -141,6 +141,12 @@ cdef struct Column:
     Py_ssize_t prefix_size
 
 
+cdef struct Trial:  # one of several cells that may give a field
+    int place
+    int cell
+    bint taken  # in the record at hand
+
+
 cdef class BlockMapper:
     """Makes the events of blocks of records by a plan; what it can't map, it defers to the slow path.
 
@@ -155,6 +161,8 @@ cdef class BlockMapper:
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
     cdef list encoders, nulls
     cdef int[FIELD_COUNT] cells
+    cdef Trial* trials
+    cdef Py_ssize_t trial_count
     cdef KeyMeanings outside, inside
     cdef Limits limits
     cdef Py_ssize_t max_properties, max_body, max_id_size
@@ -182,10 +190,12 @@ cdef class BlockMapper:
 
     def __cinit__(self):
         self.columns = NULL
+        self.trials = NULL
         self.named = self.properties = NULL
 
     def __dealloc__(self):
         PyMem_Free(self.columns)
+        PyMem_Free(self.trials)
         PyMem_Free(self.named)
         PyMem_Free(self.properties)
 
@@ -248,6 +258,13 @@ cdef class BlockMapper:
         self.always_has_reserved = bool(note_on_names(tuple(names)))
         for n, field in enumerate(FIELDS):
             self.cells[n] = layout.cells.get(field, -1)
+        trials = [(place, cell) for place, field in enumerate(FIELDS) for cell in layout.alternatives.get(field, ())]
+        self.trial_count = len(trials)
+        self.trials = <Trial*> PyMem_Malloc((self.trial_count + 1) * sizeof(Trial))
+        if self.trials == NULL:
+            raise MemoryError
+        for n, (place, cell) in enumerate(trials):
+            self.trials[n].place, self.trials[n].cell, self.trials[n].taken = place, cell, False
         self.outside = KeyMeanings(layout.meaning_outside)
         self.inside = KeyMeanings(layout.meaning_inside)
         return 0
@@ -299,6 +316,9 @@ cdef class BlockMapper:
             for n in range(FIELD_COUNT):
                 if self.cells[n] >= block.width:
                     raise IndexError(self.cells[n])
+            for n in range(self.trial_count):
+                if not 0 <= self.trials[n].cell < block.width:
+                    raise IndexError(self.trials[n].cell)
         return 0
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -318,6 +338,7 @@ cdef class BlockMapper:
         cdef Span* spans = block.spans + n * block.width
         cdef Span* span
         cdef Column* column
+        cdef Trial* trial
         cdef int place, quote
         cdef Py_ssize_t at, start
         for place in range(FIELD_COUNT):
@@ -335,10 +356,19 @@ cdef class BlockMapper:
             else:
                 self.fields[place].kind = TEXT
                 self.fields[place].text, self.fields[place].size = base + span.start, span.size
+        for at in range(self.trial_count):
+            trial = &self.trials[at]
+            span = spans + trial.cell
+            trial.taken = self.fields[trial.place].kind == MISSING and not self.is_null(base + span.start, span.size)
+            if trial.taken:
+                if span.doubled:
+                    return False
+                self.fields[trial.place].kind = TEXT
+                self.fields[trial.place].text, self.fields[trial.place].size = base + span.start, span.size
         for at in range(self.column_count):
             column = &self.columns[at]
             span = spans + column.cell
-            if self.is_null(base + span.start, span.size):
+            if self.is_null(base + span.start, span.size) or self.is_taken(column.cell):
                 continue
             quote = block.quote if span.doubled else -1
             start = self.begin(at, 6 * span.size + 2)
@@ -353,6 +383,14 @@ cdef class BlockMapper:
                 self.written.put(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
             self.add(&self.named[at], start)
         return True
+
+    cdef bint is_taken(self, int cell) noexcept:
+        """Return whether a cell gave a field that several cells may give."""
+        cdef Py_ssize_t n
+        for n in range(self.trial_count):
+            if self.trials[n].taken and self.trials[n].cell == cell:
+                return True
+        return False
 
     cdef bint is_null(self, const char* text, Py_ssize_t size) except -1:
         """Return whether a cell means no value."""

@@ -56,12 +56,15 @@ class RecordLayout:
 
     Attributes:
         cells: The cell of each mapped field, from 0 (CSV); empty for JSONL.
+        alternatives: The cells of each other mapped field but ``properties`` (CSV). The first that is filled
+            gives the field, and is no property then.
         columns: The columns that become properties, sorted by name (CSV); empty for JSONL.
         meaning_outside: What a key of a line means (JSONL).
         meaning_inside: What a key of the object in the properties column means.
     """
 
     cells: Mapping[Field, int]
+    alternatives: Mapping[Field, Sequence[int]]
     columns: Sequence[ColumnPlan]
     meaning_outside: Callable[[str], KeyMeaning]
     meaning_inside: Callable[[str], KeyMeaning]

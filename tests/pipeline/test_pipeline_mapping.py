@@ -1,0 +1,377 @@
+"""What the columns of sources become, from what is typed to what is said of it before anything is sent.
+
+What is offered is done: each remedy is typed as it stands, and then there is nothing more to say of the kind.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.cli.conversion import declared_reading
+from importer.cli.options import ReadingOptions
+from importer.cli.plan import plan_lines
+from importer.errors import ImporterError, MappingError, UsageError
+from importer.events.mapper import Mapper
+from importer.events.mapping_file import load, render
+from importer.model import Attention, Destination, Event
+from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.outputs import resolve_outputs
+from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.resolve import redeclare
+from importer.progress import NullProgress
+from importer.settings import SANDBOX_CREDENTIALS
+from importer.source.reader import open_source
+
+NOW_MS = 1_780_000_000_000
+TARGET = Target(Destination("import", "http://127.0.0.1:9", "sandbox"), SANDBOX_CREDENTIALS)
+CODES = {"no-user", "id-merge", "event-names", "other-columns"}
+
+
+def declared(words: str) -> Any:
+    """Return what options on a command line declare."""
+    typed = shlex.split(words)
+    given: dict[str, Any] = {"map": [], "set": [], "type": [], "null": []}
+    for option, value in zip(typed[::2], typed[1::2], strict=True):
+        name = option.removeprefix("--")
+        if name in given:
+            given[name].append(value)
+        else:
+            given[name] = Path(value) if name == "mapping" else value
+    return declared_reading(ReadingOptions(**given))
+
+
+def prepared(paths: Sequence[Path], words: str = "") -> list[Job]:
+    options = RunOptions(kind="sandbox", results=paths[0].parent / "out", declared=declared(words))
+    if len(paths) > 1:
+        (paths[0].parent / "out").mkdir(exist_ok=True)
+    names = [str(path) for path in paths]
+    return prepare_jobs(
+        resolve_outputs(names, options), options, TARGET, now_ms=NOW_MS, progress=NullProgress()
+    )
+
+
+def said(job: Job) -> list[Attention]:
+    return [each for each in job.survey.attention if each.code in CODES]
+
+
+def events(job: Job) -> list[dict[str, Any]]:
+    """Return the events of a job as they would be sent."""
+    reading = job.manifest.reading
+    mapper = Mapper(reading, lambda: NOW_MS)
+    with open_source(job.path, reading.dialect, reading.columns) as source:
+        items = [item for chunk in source.chunks() for item in mapper.map(chunk)]
+    assert all(isinstance(item, Event) for item in items), items
+    return [json.loads(item.body) for item in items if isinstance(item, Event)]
+
+
+def users(job: Job) -> list[str]:
+    return [event["properties"]["distinct_id"] for event in events(job)]
+
+
+def text_of(job: Job) -> str:
+    return "\n".join(f"{line.label} {line.text}" for line in plan_lines([job]))
+
+
+def file(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, "utf-8")
+    return path
+
+
+# ── users ────────────────────────────────────────────────────────────────────────────────────────
+
+PARTLY = (
+    "event_name,event_timestamp,user_id,user_pseudo_id\n"
+    "page_view,1714557600000000,,a.1\n"
+    "page_view,1714557601000000,u2,b.2\n"
+)
+
+
+def test_a_user_that_is_only_partly_there_is_said_and_what_is_offered_cures_it(tmp_path: Path):
+    path = file(tmp_path, "a.csv", PARTLY)
+    (job,) = prepared([path])
+    (found,) = said(job)
+    assert (found.code, found.count, found.rows[0].row) == ("no-user", 1, 1)
+    assert found.text == "no user in 1 of 2 records; `user_pseudo_id` is filled in 1 of them"
+    (cured,) = prepared([path], found.remedy)
+    assert not said(cured)
+    assert users(cured) == ["a.1", "u2"]
+    first, second = (event["properties"] for event in events(cured))
+    assert "user_pseudo_id" not in first
+    assert second["user_pseudo_id"] == "b.2"
+    assert "distinct_id: 1 from user_id · 1 from user_pseudo_id" in text_of(cured)
+
+
+def test_a_field_may_be_mapped_more_than_once(tmp_path: Path):
+    path = file(tmp_path, "a.csv", PARTLY)
+    words = "--map distinct_id=user_id --map distinct_id=user_pseudo_id"
+    assert users(prepared([path], words)[0]) == ["a.1", "u2"]
+    assert users(prepared([path], f"{words} --map distinct_id=")[0]) == ["", ""]
+
+
+def test_who_says_that_no_column_is_the_user_hears_no_more_of_it(tmp_path: Path):
+    path = file(tmp_path, "a.csv", PARTLY)
+    assert not said(prepared([path], "--map distinct_id=")[0])
+
+
+def test_what_was_counted_over_the_first_records_alone_says_so(tmp_path: Path):
+    rows = "A,2024-05-01T10:00:00Z,\n" * 2_000
+    (found,) = said(prepared([file(tmp_path, "a.csv", "event,time,user_id\n" + rows)])[0])
+    assert found.text == "no user in 1,000 of 1,000 records (in the first 1,000 records)"
+
+
+def test_the_line_offered_where_no_column_is_the_user_does_it(tmp_path: Path):
+    path = file(tmp_path, "a.csv", "event,time,device_id\nA,2024-05-01T10:00:00Z,d1\n")
+    (job,) = prepared([path])
+    (found,) = said(job)
+    assert found.text.startswith("no column is the user: 1 event is sent without one; `device_id`")
+    assert users(prepared([path], found.remedy)[0]) == ["d1"]
+
+
+MERGED = {
+    "a.csv": "event,time,$device_id,$user_id\nL,2024-05-01T10:00:00Z,d1,u1\nL,2024-05-01T10:00:00Z,d2,\n",
+    "flat.jsonl": (
+        '{"event":"L","time":"2024-05-01T10:00:00Z","$device_id":"d1","$user_id":"u1"}\n'
+        '{"event":"L","time":"2024-05-01T10:00:00Z","$device_id":"d2"}\n'
+    ),
+    "shape.jsonl": (
+        '{"event":"L","properties":{"time":1714557600000,"$device_id":"d1","$user_id":"u1"}}\n'
+        '{"event":"L","properties":{"time":1714557600000,"$device_id":"d2","$user_id":null}}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MERGED)
+def test_a_user_is_made_of_user_id_and_device_id_as_mixpanel_documents_it(tmp_path: Path, name: str):
+    path = file(tmp_path, name, MERGED[name])
+    (job,) = prepared([path])
+    (found,) = said(job)
+    assert found.code == "id-merge"
+    assert "`$device:` + `" in found.text
+    assert users(job) == ["u1", "$device:d2"]
+    first, second = (event["properties"] for event in events(job))
+    assert (first["$user_id"], first["$device_id"], second["$device_id"]) == ("u1", "d1", "d2")
+    (cured,) = prepared([path], found.remedy)
+    assert not said(cured)
+    assert users(cured) == ["u1", "d2"]
+
+
+# ── names of events ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_person_is_no_event(tmp_path: Path):
+    rows = "".join(f"{n},Person {n},p{n}@example.com,2024-05-01T10:00:00Z\n" for n in range(30))
+    path = file(tmp_path, "a.csv", "user_id,name,email,timestamp\n" + rows)
+    with pytest.raises(MappingError, match="no column is known to hold the event's name") as caught:
+        prepared([path])
+    assert "--map event=name" in caught.value.remedy
+    (job,) = prepared([path], "--map event=name")
+    (found,) = said(job)
+    assert found.code == "event-names"
+    assert found.text == (
+        "30 event names in 30 records: that is data, not a name; Mixpanel asks for at most 5,000 in a project"
+    )
+    assert found.remedy == "in place of --map event=…: --set event='Name Of All Events'"
+
+
+def test_names_that_are_data_are_said_and_what_is_offered_cures_it(tmp_path: Path):
+    rows = "".join(f"Order {n},u,2024-05-01T10:00:00Z\n" for n in range(30))
+    path = file(tmp_path, "a.csv", "event,user_id,time\n" + rows)
+    (found,) = said(prepared([path])[0])
+    (cured,) = prepared([path], found.remedy)
+    assert not said(cured)
+    assert {event["event"] for event in events(cured)} == {"Name Of All Events"}
+    assert events(cured)[3]["properties"]["event"] == "Order 3"
+
+
+def test_usual_names_are_nothing_to_say(tmp_path: Path):
+    rows = "".join(f"Event {n % 40},u,2024-05-01T10:00:00Z\n" for n in range(200))
+    assert not said(prepared([file(tmp_path, "a.csv", "event,user_id,time\n" + rows)])[0])
+    rows = "".join(f"Event {n},u,2024-05-01T10:00:00Z\n" for n in range(10))
+    assert not said(prepared([file(tmp_path, "b.csv", "event,user_id,time\n" + rows)])[0])
+
+
+def test_more_names_than_mixpanel_asks_for_are_said(tmp_path: Path):
+    rows = "".join(f"Event {n % 5001},u,2024-05-01T10:00:00Z,5\n" for n in range(15_000))
+    (found,) = said(prepared([file(tmp_path, "a.csv", "event,user_id,time,n\n" + rows)])[0])
+    assert found.text.startswith("5,001 event names in 15,000 records; Mixpanel asks for at most 5,000")
+
+
+def test_a_name_that_is_set_needs_no_other_option(tmp_path: Path):
+    path = file(
+        tmp_path, "a.csv", "Name,User,Created at\n#1,u,2024-05-01T10:00:00Z\n#2,u,2024-05-01T10:00:00Z\n"
+    )
+    (job,) = prepared([path], "--set event=Order")
+    assert [(each["event"], each["properties"]["Name"]) for each in events(job)] == [
+        ("Order", "#1"),
+        ("Order", "#2"),
+    ]
+    with pytest.raises(MappingError, match="both give the event"):
+        prepared([path], "--set event=Order --map event=Name")
+
+
+# ── templates, the mapping file and the manifest ─────────────────────────────────────────────────
+
+SHOP = "category,action,day,clock,user,first,last\nBook,bought,2024-05-01,12:00:00,u1,Ann,Lee\n"
+TEMPLATES = (
+    "--map 'event={category} {action}' --map 'time={day} {clock}' --timezone Europe/Berlin"
+    " --map 'distinct_id=user,{first}' --set 'full={last}, {first}' --set 'json={\"a\": 1}' --set 'x={{user}}'"
+)
+
+
+def test_templates_make_fields_and_properties(tmp_path: Path):
+    (job,) = prepared([file(tmp_path, "a.csv", SHOP)], TEMPLATES)
+    (event,) = events(job)
+    assert event["event"] == "Book bought"
+    found = {k: v for k, v in event["properties"].items() if k != "$insert_id"}
+    assert found == {
+        "time": 1_714_557_600_000, "distinct_id": "u1", "ip": 0, "category": "Book", "action": "bought",
+        "day": "2024-05-01", "clock": "12:00:00", "first": "Ann", "last": "Lee", "full": "Lee, Ann",
+        "json": '{"a": 1}', "x": "{user}",
+    }  # fmt: skip
+    assert job.survey.summary.names == {"Book bought": 1}
+    assert job.survey.summary.no_time == 0
+    assert "event ← {category} {action}" in text_of(job)
+    assert "full = '{last}, {first}'" in text_of(job)
+
+
+def test_a_mapping_file_that_was_saved_reads_in_the_same_way(tmp_path: Path):
+    path = file(tmp_path, "a.csv", SHOP)
+    (job,) = prepared([path], TEMPLATES)
+    saved = file(tmp_path, "m.toml", render(job.manifest.reading))
+    (again,) = prepared([path], f"--mapping {saved}")
+    assert again.manifest.reading == job.manifest.reading
+    assert render(again.manifest.reading) == saved.read_text("utf-8")
+
+
+def test_a_mapping_file_may_list_columns(tmp_path: Path):
+    path = file(tmp_path, "a.csv", PARTLY)
+    for columns in ('["user_id", "user_pseudo_id"]', '"user_id, user_pseudo_id"'):
+        saved = file(tmp_path, "m.toml", f"[fields]\ndistinct_id = {columns}\n")
+        assert users(prepared([path], f"--mapping {saved}")[0]) == ["a.1", "u2"]
+        assert users(prepared([path], f"--mapping {saved} --map distinct_id=user_id")[0]) == ["", "u2"]
+
+
+@pytest.mark.parametrize("columns", ["[]", "[1]", '["a", ""]', "5"])
+def test_columns_of_a_mapping_file_that_are_none_stop(tmp_path: Path, columns: str):
+    saved = file(tmp_path, "m.toml", f"[fields]\ndistinct_id = {columns}\n")
+    with pytest.raises(MappingError, match=r"line 2: fields\.distinct_id: found"):
+        load(saved)
+
+
+def test_a_template_of_set_is_text(tmp_path: Path):
+    path = file(tmp_path, "a.csv", SHOP)
+    with pytest.raises(UsageError, match="made of columns, it is text"):
+        prepared([path], "--set event=A --map time=day --set 'n={first}' --type n=integer")
+    words = "--set event=A --map time=day --timezone UTC --set 'n={}' --type n=json"
+    assert events(prepared([path], words)[0])[0]["properties"]["n"] == {}
+
+
+def test_a_field_that_is_set_to_a_template_is_mapped_to_it(tmp_path: Path):
+    path = file(tmp_path, "a.csv", SHOP)
+    (job,) = prepared([path], "--set 'event={category}!' --set 'time={day}T{clock}Z'")
+    assert [event["event"] for event in events(job)] == ["Book!"]
+    with pytest.raises(MappingError, match="both give the event"):
+        prepared([path], "--set 'event={category}!' --map event=action --map time=day")
+
+
+def test_a_retry_may_declare_several_columns_and_templates(tmp_path: Path):
+    reading = prepared([file(tmp_path, "a.csv", PARTLY)])[0].manifest.reading
+    words = "--map distinct_id=user_id,user_pseudo_id --set 'who={user_id}' --set event=View"
+    anew = redeclare(reading, declared(words), NOW_MS)
+    assert anew.alternatives == {"distinct_id": ("user_id", "user_pseudo_id")}
+    assert (anew.templates, anew.constants) == ({"who": "{user_id}"}, {"event": "View"})
+    assert anew.fields == {"time": "event_timestamp"}
+    back = redeclare(anew, declared("--map distinct_id=user_id --set who=me"), NOW_MS)
+    assert (back.alternatives, back.templates) == ({}, {})
+    assert back.fields["distinct_id"] == "user_id"
+    with pytest.raises(MappingError, match="no column 'nobody'"):
+        redeclare(reading, declared("--map distinct_id=nobody"), NOW_MS)
+
+
+# ── several sources ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("event,time,uid\nA,2024-05-01T10:00:00Z,u\n", "without 'user_id' (distinct_id), with 'uid'"),
+        ("event,user_id,time\nA,u,2024-05-01T10:00:00Z\n", "the same ones in another order"),
+        ("event,time,user_id,n\nA,2024-05-01T10:00:00Z,u,1\n", "with 'n'"),
+    ],
+)
+def test_rows_of_other_columns_stop_with_the_difference(tmp_path: Path, second: str, message: str):
+    one = file(tmp_path, "a.csv", "event,time,user_id\nA,2024-05-01T10:00:00Z,u\n")
+    with pytest.raises(UsageError) as caught:
+        prepared([one, file(tmp_path, "b.csv", second)])
+    assert caught.value.message == f"{tmp_path}/b.csv has other columns than {tmp_path}/a.csv: {message}"
+    assert "one by one" in caught.value.remedy
+
+
+LINE = {"event": "A", "time": "2024-05-01T10:00:00Z", "user_id": "u", "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            {"event": "A", "when": "2024-05-01T10:00:00Z", "user_id": "u"},
+            "no 'time' (time) in its first 25 records; without 'time' (time), 'n', with 'when'",
+        ),
+        (
+            {"event": "A", "time": "2024-05-01T10:00:00Z", "who": "u"},
+            "no 'user_id' (distinct_id) in its first 25 records",
+        ),
+        ({**LINE, "uuid": "x"}, "it has 'uuid', which looks like the insert_id"),
+    ],
+)
+def test_lines_without_a_mapped_column_stop_with_the_difference(
+    tmp_path: Path, line: dict[str, Any], message: str
+):
+    one = file(tmp_path, "a.jsonl", json.dumps(LINE))
+    other = file(tmp_path, "b.jsonl", (json.dumps(line) + "\n") * 25)
+    with pytest.raises(UsageError) as caught:
+        prepared([one, other])
+    assert message in caught.value.message
+    assert f"{tmp_path}/b.jsonl has other columns than {tmp_path}/a.jsonl" in caught.value.message
+
+
+def test_lines_without_the_nested_column_that_is_mapped_stop(tmp_path: Path):
+    one = file(tmp_path, "a.jsonl", '{"event":"A","properties":{"time":1714557600,"distinct_id":"u"}}\n')
+    other = file(tmp_path, "b.jsonl", '{"event":"A","properties":{"ts":1714557600,"distinct_id":"u"}}\n')
+    with pytest.raises(UsageError, match=r"no 'properties\.time' \(time\) in its first 1 record$"):
+        prepared([one, other])
+
+
+def test_other_differences_of_lines_are_said(tmp_path: Path):
+    one = file(tmp_path, "a.jsonl", json.dumps(LINE))
+    other = {key: value for key, value in LINE.items() if key != "n"} | {"m": 2}
+    jobs = prepared([one, file(tmp_path, "b.jsonl", json.dumps(other))])
+    (found,) = said(jobs[0])
+    assert found.code == "other-columns"
+    assert found.text.endswith(
+        f"b.jsonl has other columns than {tmp_path}/a.jsonl: without 'n', with 'm' in its first 1 record"
+    )
+    assert not said(prepared([one, file(tmp_path, "c.jsonl", json.dumps(LINE))])[0])
+
+
+def test_one_of_several_columns_is_enough_in_each_source(tmp_path: Path):
+    one = file(tmp_path, "a.jsonl", json.dumps({**LINE, "device": "d"}))
+    other = {key: value for key, value in LINE.items() if key != "user_id"} | {"device": "d"}
+    jobs = prepared([one, file(tmp_path, "b.jsonl", json.dumps(other))], "--map distinct_id=user_id,device")
+    assert [users(job) for job in jobs] == [["u"], ["d"]]
+    assert jobs[0].survey.summary.taken == {"distinct_id": {"user_id": 1, "device": 1}}
+
+
+@pytest.mark.parametrize("words", ["--map distinct_id=a,,b", "--map 'time={dey}'", "--set 'x={dey}'"])
+def test_an_error_says_what_to_type(tmp_path: Path, words: str):
+    path = file(tmp_path, "a.csv", "event,time,day,a,b\nA,2024-05-01T10:00:00Z,1,2,3\n")
+    with pytest.raises(ImporterError) as caught:
+        prepared([path], words)
+    assert caught.value.remedy
