@@ -29,7 +29,7 @@ from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO
 from importer.events.canonical import canonical
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.mapping import PROPERTY_OF
-from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
+from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader, make_time_property
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
 from importer.reading import ColumnType, Field, Reading
@@ -158,7 +158,7 @@ def _layout_of_cells(reading: Reading, constants: Mapping[str, Any]) -> RecordLa
     names = {each.name for each in columns}
     if not all(map(_is_plain_name, names)) or not names.isdisjoint(constants):
         return None
-    values = ValueReader(reading)
+    values = ValueReader(make_time_property(reading.timezone))
     taken = names | constants.keys()
     return RecordLayout(
         cells={field: reading.columns.index(column) for field, column in reading.fields.items()},

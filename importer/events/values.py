@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from importer import exact_json
 from importer.errors import BadValue
-from importer.events.times import TimeReader, iso_utc
 from importer.events.types import rounding, to_boolean, to_integer, to_number
-from importer.reading import ColumnType, Reading
+from importer.reading import ColumnType
 from importer.text import quoted
 
 Convert = Callable[[str], Any]
@@ -20,15 +19,15 @@ class ValueReader:
     """Reads values, and notes what could not be kept of the record at hand.
 
     Args:
-        reading: Whose times without a zone are read through its zone.
+        read_time: Returns a time in ISO 8601, UTC; raises `BadValue`.
 
     Attributes:
         notes: Notes on the record at hand; cleared by whoever goes on to the next.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, read_time: Callable[[Any], str]) -> None:
         self.notes: list[str] = []
-        self._times = TimeReader(reading.timezone)
+        self._time = read_time
         self.converters: dict[ColumnType, Convert | None] = {
             "string": None,
             "integer": to_integer,
@@ -92,9 +91,6 @@ class ValueReader:
         if note:
             self.notes.append(note)
         return value
-
-    def _time(self, value: Any) -> str:
-        return iso_utc(self._times.read(value))
 
 
 _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
 from importer.model import ATTENTION, Attention
-from importer.pipeline.job import RunOptions, Survey
+from importer.pipeline.job import RunOptions, Survey, about_sample
 from importer.profile.summary import count_ahead, count_undeletable
 from importer.source.detect import DetectedSource
 from importer.text import counted
@@ -23,7 +23,8 @@ def with_attention(survey: Survey, detected: Sequence[DetectedSource], now_ms: i
         now_ms: The time, in milliseconds since the epoch.
     """
     found = [each for source in detected for each in source.attention]
-    found += summary_attention(survey, now_ms)
+    known = {each.code for each in survey.attention}  # with their rows, which the counts don't have
+    found += [each for each in summary_attention(survey, now_ms) if each.code not in known]
     return replace(survey, attention=(*found, *survey.attention))
 
 
@@ -52,11 +53,6 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
         if count:
             text = f"{counted(count, noun)} {one if count == 1 else several} {what}{about}"
             yield Attention.of(code, text, remedy, count=count)
-
-
-def about_sample(survey: Survey) -> str:
-    """Return the end of a sentence that is about the first records only; empty if it is about all."""
-    return "" if survey.whole else f" (in the first {counted(survey.summary.records, 'record')})"
 
 
 def check_strict(found: Sequence[Attention], options: RunOptions) -> None:

@@ -9,11 +9,12 @@ from typing import Final
 
 from importer.errors import ResultsError
 from importer.model import Attention, Fingerprint
-from importer.pipeline.job import RunOptions, SourceFile, Survey
+from importer.pipeline.job import RunOptions, SourceFile, Survey, about_sample
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
-from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
-from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
+from importer.profile.chunk import AttentionObserver, Observer
+from importer.profile.observers import IdObserver, SummaryObserver, TypeObserver, summarise_sample
+from importer.profile.scan import PassProgress, ProfiledSource, profile_source
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
 from importer.reading import ColumnType, Reading
@@ -28,8 +29,8 @@ _SMALL: Final = 16_000_000
 
 _MADE_ANEW: Final = frozenset(
     {
-        "header-line", "trailing-delimiter", "single-quotes", "unreadable", "no-zone", "no-time", "ahead",
-        "undeletable", "other-columns", "other-reading", "api-secret",
+        "header-line", "trailing-delimiter", "single-quotes", "unreadable", "ahead", "undeletable",
+        "other-columns", "other-reading", "api-secret",
     }
 )  # fmt: skip
 """Codes of what is found out for each run, though an earlier dry run may have found it out, too."""
@@ -95,8 +96,11 @@ def survey_sources(
     if needs_types(draft) or small or any(each.dialect.compression for each in detected):
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
-    summary = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
-    survey = Survey(summary, attention=_attention_of(looking))
+    counts = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
+    survey = Survey(counts.counter.summary(), attention=_attention_of([*looking, counts]))
+    about = about_sample(survey)
+    found = tuple(replace(each, text=each.text + about) for each in survey.attention)
+    survey = replace(survey, attention=found)
     if with_ids:
         ids_differ, fingerprints = sources_pass.compare_ids()
         survey = replace(survey, ids_differ=ids_differ)
@@ -164,7 +168,7 @@ class _SourcesPass:
                 columns,
                 whole=True,
                 ids_differ=ids_differ,
-                attention=_attention_of(looking),
+                attention=_attention_of([*looking, counts]),
             ),
             tuple(each.fingerprint for each in profiled),
             tuple(each.records for each in profiled),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from importer.profile.observers import AttentionObserver
+from importer.profile.chunk import AttentionObserver
+from importer.profile.project_zone import make_project_zone_observer
 from importer.reading import Reading
 
-_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = ()
+_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (make_project_zone_observer,)
 """Each returns an observer for a reading, or None if there is nothing to look for."""
 
 
