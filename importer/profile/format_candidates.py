@@ -121,8 +121,8 @@ def _orders(first: str, middle: str, last: str) -> Iterator[tuple[str, str, str]
         yield "%d", month, year
         if month == "%m":
             yield "%m", "%d", year
-        if year == "%y":
-            yield "%y", month, "%d"
+            if year == "%y":
+                yield "%y", "%m", "%d"
 
 
 def _months(name: str) -> tuple[str, ...]:

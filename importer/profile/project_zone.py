@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from importer.events.times import NS_PER_S, epoch_unit
-from importer.model import Attention, AttentionRow
+from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.chunk import ColumnarChunk, make_finder
 from importer.reading import Reading
 
@@ -20,7 +20,7 @@ PROCESSED: Final = "mp_processing_time_ms"
 _MARK: Final = "$mp_api_"  # of $mp_api_endpoint and $mp_api_timestamp_ms
 _HOUR_NS: Final = 3600 * NS_PER_S
 _SURE: Final = _HOUR_NS * 9 // 10  # Mixpanel takes no event from the future, and clocks are not so wrong
-_ENOUGH: Final = 20
+_ENOUGH: Final = 20  # events of which all were late, so that it is worth a word
 _LOOKED_AT: Final = 20
 _REMEDY: Final = "--local-epochs --timezone ZONE"
 _ABOUT: Final = "a raw export of Mixpanel"
@@ -79,7 +79,7 @@ class ProjectZoneObserver:
         self._epochs += later._epochs
         self._compared += later._compared
         self._early += later._early
-        self._rows += later._rows
+        self._rows = [*self._rows, *later._rows][:MOST_ATTENTION_ROWS]
         self._first_lead = _extreme(max, self._first_lead, later._first_lead)
         self._least_lag = _extreme(min, self._least_lag, later._least_lag)
 
@@ -110,7 +110,7 @@ class ProjectZoneObserver:
         if lag <= -_SURE:
             self._early += 1
             self._first_lead = _extreme(max, self._first_lead, -lag)
-            if len(self._rows) < _ENOUGH:
+            if len(self._rows) < MOST_ATTENTION_ROWS:
                 self._rows.append(chunk.row(at))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from importer.events.excel_dates import EXCEL
 from importer.events.time_format import AUTO
+from importer.events.times import NS_PER_MS
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, ProfileSummary
 from importer.profile.format_candidates import candidates, date_order, needs_zone, reads
 from importer.reading import Reading
@@ -17,6 +18,8 @@ from importer.text import counted, quoted_name
 
 _MOST_GROUPS: Final = 4
 _MOST_LINES: Final = 3
+_IN_2000: Final = 946_684_800 // 900  # in quarters of an hour since the epoch
+_DIGITS: Final = "%Y%m%d%H%M"
 
 
 @dataclass(slots=True)
@@ -102,7 +105,11 @@ class UnreadTimes:
             reading: How it is read.
             summary: The counts over the same records.
         """
-        return [*self._counts(reading, summary), *self._forms(reading, others_read=bool(summary.forms))]
+        return [
+            *self._counts(reading, summary),
+            *self._forms(reading, others_read=bool(summary.forms)),
+            *_early_epochs(reading, summary),
+        ]
 
     def _counts(self, reading: Reading, summary: ProfileSummary) -> Iterator[Attention]:
         if summary.no_zone:
@@ -153,6 +160,24 @@ class UnreadTimes:
             orders = {order for form in forms if (order := date_order(form))}
             if not {"dmY", "mdY"} <= orders:
                 yield forms
+
+
+def _early_epochs(reading: Reading, summary: ProfileSummary) -> Iterator[Attention]:
+    """Yield that epochs lie before 2000: ``202405011000`` is one of 1976, and was meant as a date."""
+    if summary.first is None or not all(form.startswith("epoch") for form in summary.forms):
+        return
+    early = sum(count for quarter, count in summary.quarters.items() if quarter < _IN_2000)
+    if not early:
+        return
+    what = f"{counted(early, 'epoch')} {'lies' if early == 1 else 'lie'} before the year 2000"
+    digits = str(summary.first // NS_PER_MS)
+    if len(digits) == len("202405011000") and reads(_DIGITS, digits):
+        zone = "" if reading.timezone else " --timezone ZONE"
+        text = f"{what}: {digits} may be a date that is written without marks"
+        yield Attention.of("time-forms", text, f"--time-format {_DIGITS}{zone}", count=early)
+    else:
+        text = f"{what}: do they count from 1970, in s, ms, µs or ns?"
+        yield Attention.of("time-forms", text, count=early)
 
 
 def _records_have(count: int) -> str:
