@@ -69,9 +69,24 @@ def check_column(tmp_path: Path, found: str, options: str, kind: str, expected: 
 def test_times_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
     found, options, expected = row
     source = tmp_path / "times.csv"
-    source.write_text(f"event,user_id,time\nE,u1,{found[1:-1]}\n", "utf-8")
-    words = options[1:-1].replace("%d/%m/%Y %H:%M", "'%d/%m/%Y %H:%M'")
+    source.write_text(f'event,user_id,time\nE,u1,"{found[1:-1]}"\n', "utf-8")
+    words = options[1:-1]
     check(source, tmp_path, words, expected, "time")
+
+
+@pytest.mark.parametrize("row", rows_of("Formats of times"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_formats_of_times_are_honoured_or_refused_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    form, found, more, expected = row
+    source = tmp_path / "times.csv"
+    source.write_text(f'event,user_id,time\nE,u1,"{found[1:-1]}"\n', "utf-8")
+    options = f"--time-format {shlex.quote(form[1:-1])} {more[1:-1]}"
+    if not expected.startswith("refused: "):
+        check(source, tmp_path, options, expected, "time")
+        return
+    command = [sys.executable, "-m", "importer", "preview", str(source), *shlex.split(options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert expected.removeprefix("refused: ") in done.stderr
 
 
 @pytest.mark.parametrize("row", rows_of("Values of JSONL"), ids=lambda row: row[0])

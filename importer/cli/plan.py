@@ -15,8 +15,7 @@ from importer.events.number_marks import marks_of
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
-from importer.pipeline.attention import about_sample
-from importer.pipeline.job import Job, Survey
+from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
 from importer.text import counted, quoted

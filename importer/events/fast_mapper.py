@@ -30,7 +30,7 @@ from importer.events.canonical import canonical
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.number_marks import marks_of
-from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader
+from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader, make_time_property
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
 from importer.reading import ColumnType, Field, Reading
@@ -172,7 +172,7 @@ def _layout_of_cells(reading: Reading, constants: Mapping[str, Any]) -> RecordLa
     names = {each.name for each in columns}
     if not all(map(_is_plain_name, names)) or not names.isdisjoint(constants):
         return None
-    values = ValueReader(reading)
+    values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
     taken = names | constants.keys()
     return RecordLayout(
         cells={field: reading.columns.index(column) for field, column in reading.fields.items()},

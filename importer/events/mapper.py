@@ -29,8 +29,9 @@ from importer.events.canonical import canonical
 from importer.events.cells import CellReader
 from importer.events.fast_mapper import make_block_mapper
 from importer.events.field_names import PROPERTY_OF
+from importer.events.number_marks import marks_of
 from importer.events.objects import ObjectReader
-from importer.events.times import NS_PER_MS, TimeReader, iso_utc
+from importer.events.times import NS_PER_MS, TimeReader, iso_utc, make_time_property
 from importer.events.values import ValueReader, clash
 from importer.mixpanel import limits, rules
 from importer.model import Event, Record, Rejection
@@ -65,7 +66,7 @@ class Mapper:
             if name in self._set_properties
         }
         self._by_row = reading.insert_id == "row"
-        self._values = ValueReader(reading)
+        self._values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
         self._read_record: CellReader | ObjectReader
         if reading.dialect.has_cells:
             self._read_record = CellReader(reading, self._values)

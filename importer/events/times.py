@@ -1,8 +1,9 @@
 """Times: each value is read by itself, exactly, and never guessed.
 
 Accepted are ISO 8601 with an offset, epochs in s, ms, µs or ns told apart by their magnitude (from 1971 to
-2100 the four ranges do not overlap), and whatever ``--time-format`` says. A time without a zone needs one;
-a local time that a change of clocks skips or repeats is refused.
+2100 the four ranges do not overlap), further forms that mean one thing only (`time_forms`), and whatever
+``--time-format`` says. A time without a zone needs one; a local time that a change of clocks skips or repeats
+is refused.
 
 An instant is an integer of nanoseconds since the epoch, UTC: the finest that any of these forms holds.
 """
@@ -10,13 +11,24 @@ An instant is an integer of nanoseconds since the epoch, UTC: the finest that an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from importer.errors import BadValue, UsageError
+from importer.errors import BadValue
+from importer.events.excel_dates import EXCEL, is_usual_serial, read_serial
+from importer.events.time_format import AUTO, TimeFormat
+from importer.events.time_forms import find_form, plain_epoch
+from importer.events.wall_time import WallTime
+from importer.events.zones import (
+    ClockChange,
+    NoZone,
+    is_place,
+    local_offset,
+    offset_seconds,
+    place_named,
+    zone_named,
+)
 from importer.text import quoted
 
 NS_PER_MS: Final = 1_000_000
@@ -68,50 +80,30 @@ _EXPECTED = "ISO 8601 with an offset, or an epoch in s, ms, µs or ns"
 _ONE_SECOND = timedelta(seconds=1)
 
 
-class NoZone(BadValue):
-    """A time that says no zone, where none was given for those."""
-
-
-class ClockChange(BadValue):
-    """A local time that a change of clocks skipped or repeated."""
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """Return the IANA zone of that name.
-
-    Raises:
-        UsageError: There is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(
-            f"--timezone {quoted(name)} is no zone of the IANA database",
-            "Use a name such as Europe/Berlin, America/New_York or UTC.",
-        ) from None
-
-
 class TimeReader:
     """Reads the time of a record.
 
     Args:
         timezone: IANA name of the zone of times without one; empty if there is none.
-        time_format: strptime formats, tried in order; none for ISO 8601 and epochs.
+        time_format: Formats of strptime, ``excel`` or ``auto``, tried in order; none for ``auto``, the forms
+            that mean one thing only.
         local_epochs: Epochs count from midnight of 1970-01-01 in ``timezone``, not UTC, as in exports of
             old Mixpanel projects.
 
     Attributes:
-        form: The form in which the last time was written, for people, such as ``epoch ms``.
+        form: The form in which the last time was written, for people, such as ``epoch ms``, or the format.
         free: True if forms are told apart value by value: no ``time_format`` was given.
         local_epochs: As given.
+
+    Raises:
+        UsageError: There is no such zone, or a format is one that is not honoured.
     """
 
     def __init__(
         self, timezone: str = "", time_format: Sequence[str] = (), *, local_epochs: bool = False
     ) -> None:
         self._zone = zone_named(timezone) if timezone else None
-        self._zone_name = timezone
-        self._formats = tuple(map(_checked_format, time_format))
+        self._formats = tuple(map(_make_format, time_format))
         self.local_epochs = local_epochs
         self.free = not time_format
         self.form = ""
@@ -128,15 +120,23 @@ class TimeReader:
             text = _plain_number(value)
         else:
             raise BadValue(f"expected {_EXPECTED}, found {quoted(value)}")
-        if self._formats:
-            return self._by_format(text)
+        return self._by_format(text) if self._formats else self._by_form(text)
+
+    def _by_form(self, text: str) -> int:
+        """Read a text in a form that means one thing only."""
         iso = _ISO(text)
         if iso:
             return self._by_iso(text, iso)
-        epoch = _EPOCH(text)
+        epoch = _EPOCH(plain_epoch(text) or text)
         if epoch:
             return self._by_epoch(text, *epoch.groups())
-        raise BadValue(f"expected {_EXPECTED}, found {quoted(value)}")
+        found = find_form(text)
+        if found is None:
+            serial = is_usual_serial(text)
+            raise BadValue(_no_epoch(text) if serial else f"expected {_EXPECTED}, found {quoted(text)}")
+        instant = self._instant(found.time, text)
+        self.form = found.form
+        return instant
 
     def _by_iso(self, text: str, parts: re.Match[str]) -> int:
         clock, second, frac, zone = parts.groups()
@@ -151,14 +151,14 @@ class TimeReader:
         self.form = WITH_OFFSET if zone else WITHOUT_ZONE if clock else _DATE
         since = wall - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
-        seconds -= _offset(zone) if zone else self._local_offset(wall, text)
+        seconds -= offset_seconds(zone) if zone else self._local_offset(wall, text)
         return _checked(seconds, text) * NS_PER_S + (int(frac.ljust(9, "0")) if frac else 0)
 
     def _by_epoch(self, text: str, whole: str, frac: str | None) -> int:
         number = int(whole)
         unit = epoch_unit(number, number)
         if unit is None:
-            raise BadValue(f"{quoted(text)} is no epoch in s, ms, µs or ns between 1971 and 2100")
+            raise BadValue(_no_epoch(text))
         self.form, scale = unit
         instant = number * scale
         if frac:
@@ -173,28 +173,52 @@ class TimeReader:
         return instant - self._local_offset(wall, text) * NS_PER_S
 
     def _by_format(self, text: str) -> int:
-        self.form = "as --time-format says"
-        # strptime accepts digits of any script; only those of ASCII are meant.
-        plain = (
-            text if text.isascii() else "".join("x" if c.isdecimal() and not c.isascii() else c for c in text)
-        )
-        for form in self._formats:
+        """Read a text by the first format that it follows."""
+        reason = None
+        for each in self._formats:
             try:
-                parsed = datetime.strptime(plain, form)  # noqa: DTZ007 - a zone is asked for below
-                break
-            except ValueError:
+                if each is None:
+                    return self._by_form(text)
+                time = each.read(text)
+            except (NoZone, ClockChange):
+                raise
+            except BadValue as error:
+                reason = reason or error
                 continue
-        else:
-            expected = " or ".join(map(repr, self._formats))
-            raise BadValue(f"expected a time like {expected}, found {quoted(text)}")
-        since = parsed.replace(tzinfo=None) - _EPOCH_NAIVE
-        seconds = since.days * 86_400 + since.seconds
-        offset = parsed.utcoffset()
-        if offset is not None:
-            seconds -= offset // _ONE_SECOND
-        else:
-            seconds -= self._local_offset(parsed.replace(microsecond=0), text)
-        return _checked(seconds, text) * NS_PER_S + since.microseconds * 1_000
+            if time is not None:
+                self.form = each.text
+                return self._instant(time, text)
+        expected = " or ".join(_EXPECTED if each is None else repr(each.text) for each in self._formats)
+        why = f": {reason}" if reason else ""
+        raise BadValue(f"expected a time like {expected}, found {quoted(text)}{why}")
+
+    def _instant(self, time: WallTime, text: str) -> int:
+        since = time.wall - _EPOCH_NAIVE
+        seconds = since.days * 86_400 + since.seconds - self._offset(time, text)
+        return _checked(seconds, text) * NS_PER_S + time.nanos
+
+    def _offset(self, time: WallTime, text: str) -> int:
+        """Return the seconds ahead of UTC of a time, by the zone that is written beside it, if one is."""
+        wall, offset, name = time.wall, time.offset, time.zone
+        if not name:
+            return self._local_offset(wall, text) if offset is None else offset
+        if is_place(name):
+            place = place_named(name, text)
+            if offset is None:
+                return local_offset(place, wall, text)
+            try:
+                moment = (wall - offset * _ONE_SECOND).replace(tzinfo=UTC).astimezone(place)
+            except OverflowError:
+                raise BadValue(f"{quoted(text)} lies outside of the years 1 to 9999 in UTC") from None
+            if moment.utcoffset() != offset * _ONE_SECOND:
+                raise BadValue(f"{quoted(text)} says two zones: {place.key} was not so far from UTC then")
+            return offset
+        if self._zone is None:
+            raise NoZone(
+                f"{quoted(text)} calls its zone {name}, as several zones are called: say"
+                " --timezone ZONE (the one that is meant)"
+            )
+        return local_offset(self._zone, wall, text, name)
 
     def _local_offset(self, wall: datetime, text: str) -> int:
         """Return the seconds that the zone was ahead of UTC when its clocks showed ``wall``."""
@@ -202,15 +226,33 @@ class TimeReader:
             raise NoZone(
                 f"{quoted(text)} has no time zone: say --timezone ZONE (the zone in which it was written)"
             )
-        early, late = _offsets(self._zone, wall.replace(second=0))
-        if early != late and wall.second:  # Liberia's clocks were once changed by 44 minutes and 30 seconds
-            early, late = _offsets(self._zone, wall)
-        if early == late:
-            return early
-        what = "never happened" if early < late else "happened twice"
-        raise ClockChange(
-            f"{quoted(text)} {what} in {self._zone_name}: clocks were changed there; give it an offset"
-        )
+        return local_offset(self._zone, wall, text)
+
+
+class _ExcelFormat:
+    """Reads serial dates of Excel, as `TimeFormat` reads others."""
+
+    text = EXCEL
+
+    def read(self, text: str) -> WallTime | None:
+        return read_serial(text)
+
+
+def _make_format(text: str) -> TimeFormat | _ExcelFormat | None:
+    """Return what reads times in a format; None for `AUTO`."""
+    if text.lower() == AUTO:
+        return None
+    return _ExcelFormat() if text.lower() == EXCEL else TimeFormat(text)
+
+
+def _no_epoch(text: str) -> str:
+    """Return why a number is no time, and what it may be."""
+    why = f"{quoted(text)} is no epoch in s, ms, µs or ns between 1971 and 2100"
+    if is_usual_serial(text):
+        serial = read_serial(text)
+        assert serial is not None
+        why += f"; as a date of Excel it is {serial.wall}: say --time-format {EXCEL} --timezone ZONE"
+    return why
 
 
 def epoch_unit(smallest: int, largest: int) -> tuple[str, int] | None:
@@ -228,55 +270,19 @@ def _checked(seconds: int, text: str) -> int:
     raise BadValue(f"{quoted(text)} lies outside of the years 1 to 9999 in UTC")
 
 
-def _checked_format(time_format: str) -> str:
-    """Return a strptime format if it is one that can be read in one way only.
-
-    Raises:
-        UsageError: It is none, or it has ``%Z``: strptime takes the name of a zone and forgets it.
-    """
-    if "%Z" in time_format.replace("%%", ""):
-        raise UsageError(
-            f"--time-format {quoted(time_format)}: the name of a zone (%Z) can't be read",
-            "Write the name itself in the format, and say --timezone; an offset is %z.",
-        )
-    try:
-        datetime.strptime("", time_format)  # noqa: DTZ007 - only the format is of interest
-    except (ValueError, re.error) as error:
-        if "does not match" not in str(error):
-            raise UsageError(
-                f"--time-format {quoted(time_format)}: {error}",
-                "Use the directives of Python's strptime, such as %d.%m.%Y %H:%M:%S",
-            ) from None
-    return time_format
-
-
 def _plain_number(value: object) -> str:
     """Return a number of JSON as digits, so that ``1.7e9`` reads as ``1700000000``."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 
-@lru_cache(maxsize=1024)
-def _offset(zone: str) -> int:
-    """Return the seconds ahead of UTC that an offset of ISO 8601 says."""
-    if zone in ("Z", "z", "UTC"):
-        return 0
-    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > len("+00") else 0
-    if hours > 15 or minutes > 59:  # noqa: PLR2004 - no place was ever farther from UTC
-        raise BadValue(f"{zone} is no offset from UTC")
-    return (hours * 3600 + minutes * 60) * (-1 if zone[0] == "-" else 1)
+def make_time_property(timezone: str) -> Callable[[object], str]:
+    """Return a function that reads a time and returns it as `iso_utc` writes it.
 
-
-@lru_cache(maxsize=65_536)
-def _offsets(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
-    """Return the zone's offsets, in seconds, before and after a change of clocks at that time.
-
-    They differ just where a local time does not exist (the first is smaller) or exists twice (PEP 495).
+    Args:
+        timezone: IANA name of the zone of times without one; empty if there is none.
     """
-    early = wall.replace(tzinfo=zone, fold=0).utcoffset()
-    late = wall.replace(tzinfo=zone, fold=1).utcoffset()
-    assert early is not None
-    assert late is not None
-    return early // _ONE_SECOND, late // _ONE_SECOND
+    reader = TimeReader(timezone)
+    return lambda value: iso_utc(reader.read(value))
 
 
 def iso_utc(instant: int) -> str:

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from importer import exact_json
 from importer.errors import BadValue
-from importer.events.number_marks import marks_of
-from importer.events.times import TimeReader, iso_utc
+from importer.events.number_marks import NumberMarks
 from importer.events.types import rounding, to_boolean, to_integer, to_number
-from importer.reading import ColumnType, Reading
+from importer.reading import ColumnType
 from importer.text import quoted
 
 Convert = Callable[[str], Any]
@@ -21,16 +20,17 @@ class ValueReader:
     """Reads values, and notes what could not be kept of the record at hand.
 
     Args:
-        reading: Whose times without a zone are read through its zone, and whose numbers have its marks.
+        read_time: Returns a time in ISO 8601, UTC; raises `BadValue`.
+        marks: Of numbers as people write them; None for JSON's numbers alone.
 
     Attributes:
         notes: Notes on the record at hand; cleared by whoever goes on to the next.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, read_time: Callable[[Any], str], marks: NumberMarks | None = None) -> None:
         self.notes: list[str] = []
-        self._times = TimeReader(reading.timezone)
-        self._marks = marks_of(reading)
+        self._time = read_time
+        self._marks = marks
         self.converters: dict[ColumnType, Convert | None] = {
             "string": None,
             "integer": to_integer if self._marks is None else self._integer,
@@ -105,9 +105,6 @@ class ValueReader:
         if note:
             self.notes.append(note)
         return value
-
-    def _time(self, value: Any) -> str:
-        return iso_utc(self._times.read(value))
 
 
 _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {

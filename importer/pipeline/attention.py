@@ -10,7 +10,7 @@ from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
 from importer.mixpanel import limits
 from importer.model import ATTENTION, Attention, ProfileSummary
-from importer.pipeline.job import Job, RunOptions, Survey
+from importer.pipeline.job import Job, RunOptions, Survey, about_sample
 from importer.profile.summary import count_ahead, count_older_than, count_undeletable
 from importer.settings import INSTEAD_OF_SECRET
 from importer.source.detect import DetectedSource
@@ -29,7 +29,8 @@ def with_attention(
         others: What else was found.
     """
     found = [each for source in detected for each in source.attention]
-    found += summary_attention(survey, now_ms)
+    known = {each.code for each in survey.attention}  # with their rows, which the counts don't have
+    found += [each for each in summary_attention(survey, now_ms) if each.code not in known]
     return replace(survey, attention=(*found, *survey.attention, *others))
 
 
@@ -97,11 +98,6 @@ def with_target_attention(job: Job, now_ms: int) -> Job:
         manifest=replace(job.manifest, attention=found),
         survey=replace(job.survey, attention=found),
     )
-
-
-def about_sample(survey: Survey) -> str:
-    """Return the end of a sentence that is about the first records only; empty if it is about all."""
-    return "" if survey.whole else f" (in the first {counted(survey.summary.records, 'record')})"
 
 
 def check_strict(found: Sequence[Attention], options: RunOptions) -> None:

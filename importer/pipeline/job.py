@@ -24,6 +24,7 @@ from importer.results.counts import Counts
 from importer.results.manifest import READER_VERSION, Manifest, credential_digest, salt_for
 from importer.results.recovery import ResultsState
 from importer.results.selection import Selection
+from importer.text import counted
 from importer.version import __version__
 
 _MIN_FOR_PERCENT = 1_000
@@ -238,3 +239,8 @@ def new_manifest(
 def now_iso() -> str:
     """Return the time of day in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def about_sample(survey: Survey) -> str:
+    """Return the end of a sentence that is about the first records only; empty if it is about all."""
+    return "" if survey.whole else f" (in the first {counted(survey.summary.records, 'record')})"

@@ -13,11 +13,11 @@ from pathlib import Path
 from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.events.templates import mapped_text
 from importer.model import NO_COLLISIONS, Fingerprint, SourceAudit
-from importer.pipeline.attention import about_sample, with_attention, with_target_attention
+from importer.pipeline.attention import with_attention, with_target_attention
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.gc_tuning import relaxed_gc
-from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, new_manifest
+from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
 from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
 from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading

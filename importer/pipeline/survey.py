@@ -9,14 +9,15 @@ from typing import Final
 
 from importer.errors import ResultsError
 from importer.model import Attention, Fingerprint
-from importer.pipeline.job import RunOptions, SourceFile, Survey
+from importer.pipeline.job import RunOptions, SourceFile, Survey, about_sample
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
+from importer.profile.chunk import AttentionObserver, Observer
 from importer.profile.copy_observer import CopyObserver
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.id_observer import IdObserver
-from importer.profile.observers import AttentionObserver, Observer, SummaryObserver
-from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
+from importer.profile.observers import SummaryObserver, summarise_sample
+from importer.profile.scan import PassProgress, ProfiledSource, profile_source
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
@@ -26,15 +27,14 @@ from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path, results_path
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
-from importer.text import counted
 
 _SMALL: Final = 16_000_000
 """Sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
 
 _MADE_ANEW: Final = frozenset(
     {
-        "header-line", "trailing-delimiter", "single-quotes", "unreadable", "no-zone", "no-time", "ahead",
-        "undeletable", "retention", "id-merge", "event-names", "other-columns", "other-reading", "api-secret",
+        "header-line", "trailing-delimiter", "single-quotes", "unreadable", "ahead", "undeletable",
+        "retention", "id-merge", "event-names", "other-columns", "other-reading", "api-secret",
     }
 )  # fmt: skip
 """Codes of what is found out for each run, though an earlier dry run may have found it out, too."""
@@ -100,10 +100,11 @@ def survey_sources(
     if needs_types(draft) or small or any(each.dialect.compression for each in detected):
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
-    summary = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
-    about = f" (in the first {counted(summary.records, 'record')})"
-    found = tuple(replace(each, text=each.text + about) for each in _attention_of(looking))
-    survey = Survey(summary, attention=found)
+    counts = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
+    survey = Survey(counts.counter.summary(), attention=_attention_of([*looking, counts]))
+    about = about_sample(survey)
+    found = tuple(replace(each, text=each.text + about) for each in survey.attention)
+    survey = replace(survey, attention=found)
     if with_ids:
         ids_differ, fingerprints = sources_pass.compare_ids()
         survey = replace(survey, ids_differ=ids_differ)
@@ -178,7 +179,10 @@ class _SourcesPass:
                 columns,
                 whole=True,
                 ids_differ=ids_differ,
-                attention=(*_attention_of(looking if types is None else [types, *looking]), *hot_shards),
+                attention=(
+                    *_attention_of([*looking, counts] if types is None else [types, *looking, counts]),
+                    *hot_shards,
+                ),
             ),
             tuple(each.fingerprint for each in profiled),
             tuple(each.records for each in profiled),

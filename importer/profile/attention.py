@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from importer.profile.observers import AttentionObserver
+from importer.profile.chunk import AttentionObserver
+from importer.profile.project_zone import make_project_zone_observer
 from importer.profile.users import make_user_observer
 from importer.reading import Reading
 
-_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (make_user_observer,)
+_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (
+    make_user_observer,
+    make_project_zone_observer,
+)
 """Each returns an observer for a reading, or None if there is nothing to look for."""
 
 

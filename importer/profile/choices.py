@@ -8,6 +8,7 @@ from typing import Any
 
 from importer.errors import BadValue
 from importer.events.templates import choices_of, columns_in
+from importer.profile.chunk import Finder, make_column_finder
 from importer.reading import Field, Reading
 
 
@@ -52,3 +53,9 @@ class ChoiceCounter:
         if number >= 0:
             self.taken[self._entries[number]] += 1
         return value
+
+
+def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
+    """Return a function that finds the values of a field that several columns may give."""
+    finders = [make_column_finder(reading, column) for column in counter.columns]
+    return lambda chunk: counter.values(zip(*(find(chunk) for find in finders), strict=True))

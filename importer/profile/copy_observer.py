@@ -14,9 +14,9 @@ import orjson
 
 from importer import speedups
 from importer.model import Attention, Record
+from importer.profile.chunk import ColumnarChunk
 from importer.profile.copies import CopyCounter, copies_remedy, keeps_copies_apart
 from importer.profile.hashing import hash_texts
-from importer.profile.observers import ColumnarChunk
 from importer.reading import Reading
 from importer.text import counted
 

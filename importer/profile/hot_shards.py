@@ -25,8 +25,8 @@ from importer.events.mapper import Mapper
 from importer.events.times import NS_PER_MS
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Event
+from importer.profile.chunk import ColumnarChunk, make_finder
 from importer.profile.hashing import BUCKETS, DAY_NS, count_user_days, find_user_days, hash_texts
-from importer.profile.observers import ColumnarChunk, make_finder
 from importer.reading import Reading
 from importer.source.reader import open_source
 from importer.text import quoted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from importer.events.mapper import Mapper
-from importer.profile.observers import ColumnarChunk
+from importer.profile.chunk import ColumnarChunk
 from importer.profile.unique import UniqueCheck
 from importer.reading import Reading
 

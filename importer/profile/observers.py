@@ -1,92 +1,22 @@
-"""Observers of the records of a source as they stream, each for one purpose: types, counts, ids."""
+"""The observer that counts the events of a source by name and by time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from operator import attrgetter
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
 
 from importer import speedups
 from importer.errors import BadValue
-from importer.events.columns import path_to
 from importer.events.fast_mapper import make_fast_times
-from importer.events.times import ClockChange, NoZone, TimeReader
-from importer.model import Attention, AttentionRow, Record, Rejection
-from importer.profile.choices import ChoiceCounter
+from importer.events.times import TimeReader
+from importer.events.zones import ClockChange, NoZone
+from importer.model import MOST_ATTENTION_ROWS, Attention, Record
+from importer.profile.choices import ChoiceCounter, make_choice_finder
+from importer.profile.chunk import ColumnarChunk, Observer, make_finder
 from importer.profile.summary import SummaryCounter
-from importer.reading import Field, Reading
-
-_values_of: Final = attrgetter("values")
-
-
-class ColumnarChunk:
-    """A chunk of the items of a source, as columns. These are made once, on the first use.
-
-    Args:
-        items: Records and rejections: a list, or a `speedups.Block`.
-        has_cells: As `Dialect.has_cells`.
-        source: The source as it was named.
-
-    Attributes:
-        instants: Of each record, nanoseconds since the epoch; None for one that has no time that can be read.
-            Empty until `SummaryObserver` has read them.
-    """
-
-    def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool, source: str = "") -> None:
-        self.items = items
-        self.source = source
-        self.instants: list[int | None] = []
-        self.block = items if has_cells and speedups.COMPILED and isinstance(items, speedups.Block) else None
-
-    @cached_property
-    def _values(self) -> list[Any]:
-        """The values of the records in the chunk, without its rejections."""
-        items = list(self.items)  # a block makes its records anew each time
-        if set(map(type, items)) == {Record}:
-            return list(map(_values_of, items))
-        return [item.values for item in items if type(item) is Record]
-
-    @property
-    def records(self) -> int:
-        """How many of the items are records."""
-        return len(self.items) if self.block is not None else len(self._values)
-
-    def row(self, index: int) -> AttentionRow:
-        """Return which record stands at this place of a column, or of the objects."""
-        if self.block is not None:
-            return AttentionRow(self.source, self.block.row + index)
-        return AttentionRow(self.source, self._rows[index])
-
-    @cached_property
-    def _rows(self) -> list[int]:
-        return [item.row for item in self.items if type(item) is Record]
-
-    @cached_property
-    def _columns(self) -> list[tuple[str, ...]]:
-        return list(zip(*self._values, strict=True))
-
-    def column(self, index: int) -> Sequence[str]:
-        """Return the cells of a column. There must be a record."""
-        return self._columns[index] if self.block is None else self.block.column(index)
-
-    def objects(self) -> list[Any]:
-        """Return the objects of the records (JSONL)."""
-        return self._values
-
-
-class Observer(Protocol):
-    """Receives all records of a source, chunk by chunk."""
-
-    def observe(self, chunk: ColumnarChunk) -> None:
-        """Receive the next records."""
-
-
-class AttentionObserver(Observer, Protocol):
-    """Looks for what the owner of a source might not expect."""
-
-    def attention(self) -> list[Attention]:
-        """Return what was found in all records so far."""
+from importer.profile.unread_times import UnreadTimes
+from importer.reading import Reading
 
 
 class SummaryObserver:
@@ -94,10 +24,13 @@ class SummaryObserver:
 
     Attributes:
         counter: The counts.
+        unread: What is known of times that can't be read.
     """
 
     def __init__(self, reading: Reading) -> None:
         self.counter = SummaryCounter()
+        self.unread = UnreadTimes()
+        self._reading = reading
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
         choices = {field: ChoiceCounter(reading, field) for field in reading.alternatives}
@@ -120,79 +53,83 @@ class SummaryObserver:
         counter.add_names(names)
         for find in self._find_others:  # to count which column gave the value
             find(chunk)
-        chunk.instants = self._instants(self._find_times(chunk))
+        values = self._find_times(chunk)
+        if not all(values):
+            self._add_missing(chunk, values)
+            values = [None if value == "" else value for value in values]
+        chunk.instants = self._instants(chunk, values)
         counter.add_instants(
             [instant for instant in chunk.instants if instant is not None]
             if None in chunk.instants
             else chunk.instants  # type: ignore[arg-type]  # none of them is None
         )
 
-    def _instants(self, values: Sequence[Any]) -> list[int | None]:
-        """Return the instant of each value, and count why others have none."""
-        if not all(values):
-            filled = [value for value in values if value is not None and value != ""]
-            self.counter.no_time += len(values) - len(filled)
-            if len(filled) < len(values):
-                read = iter(self._instants(filled))
-                return [None if value is None or value == "" else next(read) for value in values]
+    def attention(self) -> list[Attention]:
+        """As in `AttentionObserver`."""
+        return self.unread.attention(self._reading, self.counter.summary())
+
+    def merge(self, later: SummaryObserver) -> None:
+        """Add what was counted over a later part of the source, or over another source."""
+        self.counter.merge(later.counter.summary())
+        self.unread.merge(later.unread)
+
+    def _add_missing(self, chunk: ColumnarChunk, values: Sequence[Any]) -> None:
+        missing = sum(value is None or value == "" for value in values)
+        self.counter.no_time += missing
+        self.unread.missing += missing
+        if missing and self.unread.wants_row("missing"):
+            places = (at for at, value in enumerate(values) if value is None or value == "")
+            for at in islice(places, MOST_ATTENTION_ROWS):
+                self.unread.add_row("missing", chunk.row(at))
+
+    def _instants(self, chunk: ColumnarChunk, values: Sequence[Any]) -> list[int | None]:
+        """Return the instant of each value, and count why others can't be read; None is no value."""
         if self._fast_times is None:
-            return [self._read(value) for value in values]
-        instants = self._fast_times.read(values, self.counter.forms)
+            instants: list[int | None] = [None] * len(values)
+        else:
+            instants = self._fast_times.read(values, self.counter.forms)
         if None in instants:
-            return [
-                self._read(value) if instant is None else instant
-                for value, instant in zip(values, instants, strict=True)
-            ]
+            for at, instant in enumerate(instants):
+                if instant is None and values[at] is not None:
+                    instants[at] = self._read(chunk, at, values[at])
         return instants
 
-    def _read(self, value: Any) -> int | None:
-        """Return the instant of a value; None if it can't be read, and count why."""
-        counter = self.counter
+    def _read(self, chunk: ColumnarChunk, at: int, value: Any) -> int | None:
+        """Return the instant of the value at a place of a chunk; None if it can't be read, and count why."""
+        counter, unread = self.counter, self.unread
         try:
             instant = self._times.read(value)
         except NoZone:
             counter.no_zone += 1
+            if unread.wants_row("no_zone"):
+                unread.add_row("no_zone", chunk.row(at))
         except BadValue as error:
             counter.no_time += 1
-            counter.clock_changes += isinstance(error, ClockChange)
+            changed = isinstance(error, ClockChange)
+            counter.clock_changes += changed
+            if unread.wants_row("unreadable"):
+                unread.add_row("unreadable", chunk.row(at))
+            if not changed:
+                unread.add_value(value, chunk.row(at) if unread.wants_row("form") else None)
         else:
             counter.forms[self._times.form] += 1
             return instant
         return None
 
 
-Finder = Callable[[ColumnarChunk], Sequence[Any]]
-"""Returns the values of something in each record of a chunk."""
+def summarise_sample(
+    sample: Iterable[Record], reading: Reading, observers: Sequence[Observer] = (), name: str = ""
+) -> SummaryObserver:
+    """Return what the counts over the first records of a source are, and what else they show.
 
-
-def make_finder(reading: Reading, field: Field) -> Finder:
-    """Return a function that finds the values of a field."""
-    if field in reading.constants:
-        constant = reading.constants[field]
-        return lambda chunk: [constant] * chunk.records
-    column = reading.fields.get(field)
-    if column is None:
-        return lambda chunk: [None] * chunk.records
-    return make_column_finder(reading, column)
-
-
-def make_column_finder(reading: Reading, column: str) -> Finder:
-    """Return a function that finds the values of a column, or of a dotted path (JSONL)."""
-    if reading.dialect.has_cells:
-        index = reading.columns.index(column)
-        return lambda chunk: chunk.column(index)
-    path = path_to(column, reading.columns)
-
-    def follow(chunk: ColumnarChunk) -> Sequence[Any]:
-        values: Sequence[Any] = chunk.objects()
-        for key in path:
-            values = [value.get(key) if isinstance(value, dict) else None for value in values]
-        return values
-
-    return follow
-
-
-def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
-    """Return a function that finds the values of a field that several columns may give."""
-    finders = [make_column_finder(reading, column) for column in counter.columns]
-    return lambda chunk: counter.values(zip(*(find(chunk) for find in finders), strict=True))
+    Args:
+        sample: The first records.
+        reading: How the source is read.
+        observers: Each of them receives these records, too.
+        name: The source as it was named.
+    """
+    counts = SummaryObserver(reading)
+    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name)
+    for observer in (counts, *observers):
+        observer.observe(chunk)
+    return counts

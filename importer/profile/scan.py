@@ -5,7 +5,7 @@ A pass hands every record to its observers, and hashes the bytes as they are rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +15,11 @@ from importer.model import (
     Collisions,
     Event,
     Fingerprint,
-    ProfileSummary,
     Record,
     Rejection,
 )
+from importer.profile.chunk import ColumnarChunk, Observer
 from importer.profile.collisions import CollisionAudit
-from importer.profile.observers import ColumnarChunk, Observer, SummaryObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
@@ -86,24 +85,6 @@ def profile_source(
             progress.update(source.position())
         progress.finish(source.size)
         return ProfiledSource(records, source.fingerprint())
-
-
-def summarise_sample(
-    sample: Iterable[Record], reading: Reading, observers: Sequence[Observer] = (), name: str = ""
-) -> ProfileSummary:
-    """Return the counts over the first records of a source.
-
-    Args:
-        sample: The first records.
-        reading: How the source is read.
-        observers: Each of them receives these records, too.
-        name: The source as it was named.
-    """
-    counts = SummaryObserver(reading)
-    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name)
-    for observer in (counts, *observers):
-        observer.observe(chunk)
-    return counts.counter.summary()
 
 
 def find_collisions(

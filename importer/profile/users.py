@@ -10,8 +10,8 @@ from typing import Any, Final
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
-from importer.profile.choices import ChoiceCounter
-from importer.profile.observers import ColumnarChunk, Finder, make_choice_finder, make_column_finder
+from importer.profile.choices import ChoiceCounter, make_choice_finder
+from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
 from importer.reading import Reading
 from importer.text import counted, cut
 

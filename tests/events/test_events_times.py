@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import BadValue, UsageError
-from importer.events.times import ClockChange, TimeReader, iso_utc, zone_named
+from importer.events.times import TimeReader, iso_utc
+from importer.events.zones import ClockChange, NoZone, zone_named
 
 SECOND = 1_714_557_600  # 2024-05-01T10:00:00Z
 NS = 10**9
@@ -230,6 +233,158 @@ def test_any_offset_of_iso_8601_is_taken_into_account(wall: datetime, minutes: i
     assert TimeReader().read(iso_utc(instant)) == instant
 
 
+# ── forms that mean one thing only ───────────────────────────────────────────────────────────────
+
+SAME_INSTANT = [
+    # what databases, languages and servers write
+    ("2024-05-01 10:00:00 GMT", "ISO 8601 with offset"),
+    ("2024-05-01 10:00:00 Z", "ISO 8601 with offset"),
+    ("2024-05-01 10:00 utc", "ISO 8601 with offset"),
+    ("2024-05-01 12:00:00 UTC+2", "ISO 8601 with offset"),
+    ("2024-05-01 12:00:00 GMT+0200", "ISO 8601 with offset"),
+    ("2024-05-01 10:00:00 +0000 UTC", "ISO 8601 with offset"),
+    ("2024-05-01 10:00:00.000 +0000 UTC m=+0.000012", "ISO 8601 with offset"),
+    ("2024-05-01 12:00:00 +0200 CEST", "ISO 8601 with offset"),
+    ("2024-05-01 13:00:00 +0300 +03", "ISO 8601 with offset"),
+    ("2024-05-01T10:00:00Z[UTC]", "ISO 8601 with the name of a zone"),
+    ("2024-05-01T12:00:00+02:00[Europe/Berlin]", "ISO 8601 with the name of a zone"),
+    ("2024-05-01T12:00[Europe/Berlin]", "ISO 8601 with the name of a zone"),
+    ("2024-05-01 12:00:00 Europe/Berlin", "ISO 8601 with the name of a zone"),
+    ("2024/05/01 10:00:00 UTC", "year first with offset"),
+    ("2024/5/1 10:00 Z", "year first with offset"),
+    ("20240501 10:00:00Z", "year first with offset"),
+    ("2024-05-01 10:00:00 AM UTC", "year first with offset"),
+    ("20240501T100000Z", "ISO 8601 basic with offset"),
+    ("20240501T1000Z", "ISO 8601 basic with offset"),
+    ("20240501T120000.000+0200", "ISO 8601 basic with offset"),
+    ("20240501100000Z", "ISO 8601 basic with offset"),
+    # dates of mail, of HTTP, of servers' logs and of browsers
+    ("Wed, 01 May 2024 10:00:00 GMT", "month by name with offset"),
+    ("Wed, 1 May 2024 12:00:00 +0200", "month by name with offset"),
+    ("Wed, 01 May 2024 12:00:00 +0200 (CEST)", "month by name with offset"),
+    ("01 May 2024 10:00 +0000", "month by name with offset"),
+    ("01-May-2024 10:00:00 UTC", "month by name with offset"),
+    ("01/May/2024:12:00:00 +0200", "month by name with offset"),
+    ("Wed May  1 10:00:00 UTC 2024", "month by name with offset"),
+    ("Wed May 01 10:00:00 +0000 2024", "month by name with offset"),
+    ("Wed May 01 2024 12:00:00 GMT+0200 (Central European Summer Time)", "month by name with offset"),
+    ("May 1, 2024 10:00:00 AM UTC", "month by name with offset"),
+    ("Wednesday, May 1st, 2024 at 10:00 a.m. GMT", "month by name with offset"),
+    ("May 1, 2024, 10:00:00\u202fAM UTC", "month by name with offset"),
+    # epochs in scientific notation that have all their digits
+    ("1.7145576E9", "epoch s"),
+    ("1.7145576E12", "epoch ms"),
+    ("1.714557600E+09", "epoch s"),
+    ("1.714557600000e+12", "epoch ms"),
+]
+
+
+@pytest.mark.parametrize(("text", "form"), SAME_INSTANT)
+def test_a_form_that_means_one_thing_only_needs_no_option(text: str, form: str):
+    for zone in ("", "America/New_York"):
+        reader = TimeReader(zone)
+        assert reader.read(text) == SECOND * NS
+        assert reader.form == form
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2024-05-01 9:05", "year first without zone"),
+        ("2024-05-01 09:05:00 AM", "year first without zone"),
+        ("2024/5/1 9:05", "year first without zone"),
+        ("20240501T090500", "ISO 8601 basic without zone"),
+        ("1 May 2024 9:05", "month by name without zone"),
+        ("Wed May  1 09:05:00 2024", "month by name without zone"),
+    ],
+)
+def test_such_a_form_without_a_zone_needs_one(text: str, form: str):
+    with pytest.raises(NoZone, match="say --timezone"):
+        TimeReader().read(text)
+    reader = TimeReader("Europe/Berlin")
+    assert iso_utc(reader.read(text)) == "2024-05-01T07:05:00Z"
+    assert reader.form == form
+
+
+def test_a_fraction_of_such_a_form_is_kept():
+    assert TimeReader().read("20240501T100000.123456789Z") == SECOND * NS + 123_456_789
+    assert TimeReader().read("2024-05-01 10:00:00.123456789 +0000 UTC") == SECOND * NS + 123_456_789
+    assert TimeReader().read("1.7145576001234567E9") == SECOND * NS + 123_456_700
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("12:30 AM", 0),
+        ("1:30 am", 1),
+        ("11:30 AM", 11),
+        ("12:30 PM", 12),
+        ("1:30 pm", 13),
+        ("11:30 p.m.", 23),
+    ],
+)
+def test_twelve_o_clock_is_the_first_hour_of_its_half(text: str, hour: int):
+    assert TimeReader("UTC").read(f"2024-05-01 {text}") == TimeReader().read(f"2024-05-01T{hour:02}:30Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Tue, 01 May 2024 10:00:00 GMT", "says Tuesday, but 2024-05-01 was a Wednesday"),
+        ("2024-05-01T12:00:00+02:00[America/New_York]", "says two zones"),
+        ("2024-05-01 10:00:00 +0200 UTC", "says two zones"),
+        ("2024-05-01T10:00:00Z[Mars/Olympus]", "no zone of the IANA database"),
+        ("2024-05-01 13:00 PM", "with AM or PM, the hour must be in 1..12"),
+        ("2024-05-01 0:30 AM", "with AM or PM, the hour must be in 1..12"),
+        ("2024/02/30 10:00", "day"),
+        ("20240501T250000Z", "hour must be in 0..23"),
+        ("1.71456E+12", "may be rounded: 6 of its 13 digits"),
+        ("1.7145576e+18", "may be rounded: 8 of its 19 digits"),
+        ("03/04/2024 10:00", "expected ISO 8601"),
+        ("6/1/24 9:05 PM", "expected ISO 8601"),
+        ("01.06.2024", "expected ISO 8601"),
+        ("01-May-24 10:00", "expected ISO 8601"),
+        ("20240501", "no epoch"),
+        ("45413.4167", "as a date of Excel it is 2024-05-01 10:00:02: say --time-format excel"),
+        ("45413.4166666667", "as a date of Excel it is 2024-05-01 10:00:00: say --time-format excel"),
+    ],
+)
+def test_what_contradicts_itself_or_has_two_meanings_is_refused_with_the_reason(text: str, why: str):
+    with pytest.raises(BadValue, match=re.escape(why)):
+        TimeReader("UTC").read(text)
+
+
+@pytest.mark.parametrize("name", ["EST", "CST", "IST", "BST", "CET"])
+def test_the_abbreviation_of_a_zone_is_refused_by_its_name(name: str):
+    for text in (f"2024-05-01 10:00:00 {name}", f"Wed, 01 May 2024 10:00:00 {name}"):
+        with pytest.raises(
+            NoZone, match=f"calls its zone {name}, as several zones are called: say --timezone"
+        ):
+            TimeReader().read(text)
+
+
+def test_an_abbreviation_is_read_only_as_the_declared_zone_has_it_at_that_time():
+    reader = TimeReader("America/New_York")
+    assert iso_utc(reader.read("2024-01-15 10:00:00 EST")) == "2024-01-15T15:00:00Z"
+    assert iso_utc(reader.read("2024-05-01 10:00:00 EDT")) == "2024-05-01T14:00:00Z"
+    # It tells the two hours apart that a change of clocks repeated.
+    assert iso_utc(reader.read("2024-11-03 01:30:00 EDT")) == "2024-11-03T05:30:00Z"
+    assert iso_utc(reader.read("2024-11-03 01:30:00 EST")) == "2024-11-03T06:30:00Z"
+    for text in ("2024-05-01 10:00:00 EST", "2024-05-01 10:00:00 IST"):
+        with pytest.raises(BadValue, match="America/New_York had EDT then"):
+            reader.read(text)
+
+
+@given(st.datetimes(datetime(1971, 1, 3), datetime(2100, 12, 29)))
+def test_dates_of_mail_and_of_c_are_read_as_they_are_written(wall: datetime):
+    at = wall.replace(microsecond=0, tzinfo=UTC)
+    instant = int(at.timestamp()) * NS
+    assert TimeReader().read(format_datetime(at)) == instant
+    assert TimeReader().read(format_datetime(at, usegmt=True)) == instant
+    assert TimeReader("UTC").read(at.ctime()) == instant
+    assert TimeReader().read(f"{at:%Y%m%dT%H%M%SZ}") == instant
+
+
 # ── epochs that were made from local time ────────────────────────────────────────────────────────
 
 
@@ -303,7 +458,7 @@ def test_a_format_does_not_read_through_a_change_of_clocks():
         TimeReader("Europe/Berlin", ("%d.%m.%Y %H:%M:%S.%f",)).read("27.10.2024 02:30:00.5")
 
 
-@pytest.mark.parametrize("form", ["%Q", "%Y-%Y", "%Y-%", "%Y-%m-%d %H:%M %Z"])
+@pytest.mark.parametrize("form", ["%Q", "%Y-%Y", "%Y-%", "%Y-%m-%d %H:%M %p"])
 def test_a_format_that_can_not_be_read_in_one_way_stops_at_once(form: str):
     with pytest.raises(UsageError, match="--time-format"):
         TimeReader("UTC", (form,))

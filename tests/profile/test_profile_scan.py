@@ -13,7 +13,7 @@ import pytest
 
 from importer.model import ProfileSummary, Record
 from importer.pipeline.survey import Surveyed, scan_source
-from importer.profile.scan import summarise_sample
+from importer.profile.observers import summarise_sample
 from importer.progress import NullProgress
 from importer.reading import Dialect, Reading
 from importer.source.reader import open_source
@@ -77,8 +77,8 @@ def test_the_first_records_alone_are_counted_likewise(tmp_path: Path, reading: R
     path = as_csv(tmp_path) if reading is CELLS else as_jsonl(tmp_path)
     with open_source(path, reading.dialect, reading.columns) as source:
         sample = [item for item in source.items() if isinstance(item, Record)]
-    check(summarise_sample(sample, reading), 1_200)
-    assert summarise_sample([], reading).records == 0
+    check(summarise_sample(sample, reading).counter.summary(), 1_200)
+    assert summarise_sample([], reading).counter.records == 0
 
 
 def test_a_constant_is_counted_for_each_record(tmp_path: Path):

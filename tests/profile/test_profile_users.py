@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from importer.model import AttentionRow, Record
-from importer.profile.observers import ColumnarChunk
+from importer.profile.chunk import ColumnarChunk
 from importer.profile.users import UserObserver, make_user_observer
 from importer.reading import Dialect, Reading
 from importer.speedups import COMPILED, Block, cut_csv

@@ -1,0 +1,197 @@
+"""Zones: what a time says of its own, and what the clocks of a place showed."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from importer.errors import BadValue, UsageError
+from importer.text import quoted
+
+UTC_NAMES: Final = frozenset({"Z", "UTC", "GMT", "UT"})
+"""Names that mean UTC wherever they stand, in capitals."""
+
+ABBREVIATIONS: Final = frozenset({
+    "ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "AMT", "ART", "AST", "AWST", "BRT", "BST",
+    "CAT", "CDT", "CEST", "CET", "CLT", "COT", "CST", "EAT", "EDT", "EEST", "EET", "EST", "HKT", "HST",
+    "ICT", "IDT", "IRST", "IST", "JST", "KST", "MDT", "MSD", "MSK", "MST", "NDT", "NPT", "NST", "NZDT",
+    "NZST", "PDT", "PET", "PHT", "PKT", "PST", "SAST", "SGT", "SST", "TRT", "UYT", "VET", "WAT", "WEST",
+    "WET", "WIB", "WIT", "WITA",
+})  # fmt: skip
+"""Names of zones that are not unique, or that hold for a part of the year only."""
+
+_ONE_SECOND = timedelta(seconds=1)
+_TAIL = re.compile(
+    r"""(?: \ ? (?P<utc>(?i:Z|UTC|GMT|UT)) (?P<ahead>(?<![Zz])[+-][0-9]{1,2}(?::?[0-9]{2})?)?
+          | \ ? (?P<offset>[+-][0-9]{2}(?::?[0-9]{2})?) (?:\ (?P<label>[A-Z]{1,5}|[+-][0-9]{2,4}))?
+          | \  (?P<name>[A-Z]{2,5}|[A-Z][A-Za-z_]*(?:/[A-Za-z0-9_+-]+)+) )?
+        (?: \[ (?P<place>[A-Za-z0-9_+/-]{1,40}) \] )?
+        (?P<rest> \ \([^()]{1,60}\) | \ m=[+-][0-9.]+ )?""",
+    re.VERBOSE,
+).fullmatch
+
+
+class NoZone(BadValue):
+    """A time that says no zone, where none was given for those."""
+
+
+class ClockChange(BadValue):
+    """A local time that a change of clocks skipped or repeated."""
+
+
+class WrittenZone(NamedTuple):
+    """What stands beside a time about its zone.
+
+    Attributes:
+        offset: Seconds ahead of UTC; None if they are not written.
+        name: An abbreviation such as ``EST``, or a name of the IANA database; empty if there is none.
+    """
+
+    offset: int | None = None
+    name: str = ""
+
+
+NOT_WRITTEN: Final = WrittenZone()
+"""No zone stands beside the time."""
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the IANA zone of that name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(
+            f"--timezone {quoted(name)} is no zone of the IANA database",
+            "Use a name such as Europe/Berlin, America/New_York or UTC.",
+        ) from None
+
+
+@lru_cache(maxsize=1024)
+def read_zone(tail: str) -> WrittenZone | None:
+    """Return the zone that is written behind a time: ``Z``, ``+02:00``, ``GMT+0200``, ``[Europe/Berlin]``.
+
+    Args:
+        tail: All that stands behind the time of day.
+
+    Returns:
+        The zone; None if this is none.
+
+    Raises:
+        BadValue: It contradicts itself, or no place was ever so far from UTC.
+    """
+    found = _TAIL(tail)
+    if found is None:
+        return None
+    utc, ahead, offset, label, name, place, rest = found.group(
+        "utc", "ahead", "offset", "label", "name", "place", "rest"
+    )
+    if rest and not (utc or offset):  # what stands in brackets is a remark on the zone, none of its own
+        return None
+    if utc or offset:
+        seconds = offset_seconds(ahead or offset or "Z")
+        if label in UTC_NAMES and seconds:
+            raise BadValue(f"{tail.strip()} says two zones")
+        return WrittenZone(seconds, place or "")
+    if name and place:
+        return None
+    return WrittenZone(None, place or name or "")
+
+
+@lru_cache(maxsize=1024)
+def offset_seconds(zone: str) -> int:
+    """Return the seconds ahead of UTC that ``Z``, ``UTC``, ``+02:00``, ``+0200`` or ``+2`` say.
+
+    Raises:
+        BadValue: No place was ever so far from UTC.
+    """
+    if zone[0] not in "+-":
+        return 0
+    hours, _, minutes = zone[1:].partition(":")
+    if len(hours) > len("00"):
+        hours, minutes = hours[:-2], hours[-2:]
+    if int(hours) > 15 or int(minutes or 0) > 59:  # noqa: PLR2004 - no place was ever farther from UTC
+        raise BadValue(f"{zone} is no offset from UTC")
+    return (int(hours) * 3600 + int(minutes or 0) * 60) * (-1 if zone[0] == "-" else 1)
+
+
+def local_offset(zone: ZoneInfo, wall: datetime, text: str, name: str = "") -> int:
+    """Return the seconds that a zone was ahead of UTC when its clocks showed ``wall``.
+
+    Args:
+        zone: The zone.
+        wall: What its clocks showed, in whole seconds.
+        text: The value, for messages.
+        name: The abbreviation that stands beside the time, such as ``EST``; empty if none does.
+
+    Raises:
+        ClockChange: Its clocks never showed that time, or twice.
+        BadValue: The abbreviation is none that the zone had then.
+    """
+    early, late = _offsets(zone, wall.replace(second=0))
+    if early != late and wall.second:  # Liberia's clocks were once changed by 44 minutes and 30 seconds
+        early, late = _offsets(zone, wall)
+    if early == late and not name:
+        return early
+    if early < late:
+        raise ClockChange(
+            f"{quoted(text)} never happened in {zone.key}: clocks were changed there; give it an offset"
+        )
+    if name:
+        return _offset_by_name(zone, wall, text, name)
+    raise ClockChange(
+        f"{quoted(text)} happened twice in {zone.key}: clocks were changed there; give it an offset"
+    )
+
+
+def _offset_by_name(zone: ZoneInfo, wall: datetime, text: str, name: str) -> int:
+    moments = [wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+    found = {moment.utcoffset() for moment in moments if moment.tzname() == name.upper()}
+    if not found:
+        raise BadValue(
+            f"{quoted(text)} says {name}, and {zone.key} had {moments[0].tzname()} then:"
+            " it is not of that zone, give it an offset"
+        )
+    offset = found.pop()
+    assert offset is not None
+    if found:
+        raise ClockChange(
+            f"{quoted(text)} happened twice in {zone.key}: clocks were changed there; give it an offset"
+        )
+    return offset // _ONE_SECOND
+
+
+def place_named(name: str, text: str) -> ZoneInfo:
+    """Return the IANA zone whose name stands beside a time.
+
+    Raises:
+        BadValue: There is none of that name.
+    """
+    try:
+        return ZoneInfo("UTC" if name.upper() in UTC_NAMES else name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadValue(f"{quoted(text)}: {name} is no zone of the IANA database") from None
+
+
+def is_place(name: str) -> bool:
+    """Return whether a zone's name is one of the IANA database, and no abbreviation."""
+    return "/" in name or name.upper() in UTC_NAMES
+
+
+@lru_cache(maxsize=65_536)
+def _offsets(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
+    """Return the zone's offsets, in seconds, before and after a change of clocks at that time.
+
+    They differ just where a local time does not exist (the first is smaller) or exists twice (PEP 495).
+    """
+    early = wall.replace(tzinfo=zone, fold=0).utcoffset()
+    late = wall.replace(tzinfo=zone, fold=1).utcoffset()
+    assert early is not None
+    assert late is not None
+    return early // _ONE_SECOND, late // _ONE_SECOND
