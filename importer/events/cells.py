@@ -20,6 +20,7 @@ class CellReader:
     def __init__(self, reading: Reading, values: ValueReader) -> None:
         self._values = values
         self._null = frozenset(reading.null)
+        self._trim = reading.trim
         self._fields = tuple((field, reading.columns.index(c)) for field, c in reading.fields.items())
         self._columns = tuple(
             (index, name, column, values.converters[kind])
@@ -29,6 +30,8 @@ class CellReader:
     def __call__(self, cells: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the cells hold, sorted by name, and put the fields into ``known``."""
         null = self._null
+        if self._trim:
+            cells = [cell.strip() for cell in cells]
         properties: dict[str, Any] = {}
         for field, index in self._fields:
             text = cells[index]

@@ -17,6 +17,8 @@ class ObjectReader:
         self._values = values
         self._paths = field_paths(reading)
         self._late_keys = LateKeys(reading)
+        self._null = frozenset(reading.null)
+        self._changes_fields = reading.trim or bool(reading.null)
 
     def __call__(self, values: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the object holds, and put the fields into ``known``."""
@@ -25,6 +27,8 @@ class ObjectReader:
         bag = known.pop("properties", None)
         properties: dict[str, Any] = {} if bag is None else dict(self._values.object(bag))
         _take_all(properties, self._paths.inside, known)
+        if self._changes_fields:
+            self._clean(known)
         reading = self._reading
         self._late_keys.check(left.keys())
         for column, found in left.items():
@@ -40,6 +44,15 @@ class ObjectReader:
                     self._values.notes.append(f"{name}: the value beside properties is sent, not that in it")
             properties[name] = value
         return properties
+
+    def _clean(self, known: dict[Field, Any]) -> None:
+        """Trim the texts of fields, and leave out those that mean no value."""
+        for field, value in tuple(known.items()):
+            if type(value) is str:
+                text = value.strip() if self._reading.trim else value
+                known[field] = text
+                if not text or text in self._null:
+                    del known[field]
 
 
 def _take_all(left: dict[str, Any], paths: Paths, known: dict[Field, Any]) -> None:

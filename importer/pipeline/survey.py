@@ -12,7 +12,8 @@ from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey
 from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
-from importer.profile.observers import AttentionObserver, IdObserver, Observer, SummaryObserver, TypeObserver
+from importer.profile.chunk import AttentionObserver, Observer
+from importer.profile.observers import IdObserver, SummaryObserver, TypeObserver
 from importer.profile.scan import PassProgress, ProfiledSource, profile_source, summarise_sample
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage

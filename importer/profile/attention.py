@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from importer.profile.observers import AttentionObserver
+from importer.profile.chunk import AttentionObserver
+from importer.profile.deep_values import make_deep_values_observer
+from importer.profile.field_oddities import FieldOddities
 from importer.reading import Reading
 
-_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = ()
+_MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (
+    FieldOddities,
+    make_deep_values_observer,
+)
 """Each returns an observer for a reading, or None if there is nothing to look for."""
 
 

@@ -3,87 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
-from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any
 
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import Mapper
-from importer.events.mapping import path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
-from importer.model import Attention, AttentionRow, Record, Rejection
+from importer.profile.chunk import ColumnarChunk, make_finder
 from importer.profile.column_types import TypeInference
 from importer.profile.summary import SummaryCounter
 from importer.profile.unique import UniqueCheck
-from importer.reading import Field, Reading
-
-_values_of: Final = attrgetter("values")
-
-
-class ColumnarChunk:
-    """A chunk of the items of a source, as columns. These are made once, on the first use.
-
-    Args:
-        items: Records and rejections: a list, or a `speedups.Block`.
-        has_cells: As `Dialect.has_cells`.
-        source: The source as it was named.
-    """
-
-    def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool, source: str = "") -> None:
-        self.items = items
-        self.source = source
-        self.block = items if has_cells and speedups.COMPILED and isinstance(items, speedups.Block) else None
-
-    @cached_property
-    def _values(self) -> list[Any]:
-        """The values of the records in the chunk, without its rejections."""
-        items = list(self.items)  # a block makes its records anew each time
-        if set(map(type, items)) == {Record}:
-            return list(map(_values_of, items))
-        return [item.values for item in items if type(item) is Record]
-
-    @property
-    def records(self) -> int:
-        """How many of the items are records."""
-        return len(self.items) if self.block is not None else len(self._values)
-
-    def row(self, index: int) -> AttentionRow:
-        """Return which record stands at this place of a column, or of the objects."""
-        if self.block is not None:
-            return AttentionRow(self.source, self.block.row + index)
-        return AttentionRow(self.source, self._rows[index])
-
-    @cached_property
-    def _rows(self) -> list[int]:
-        return [item.row for item in self.items if type(item) is Record]
-
-    @cached_property
-    def _columns(self) -> list[tuple[str, ...]]:
-        return list(zip(*self._values, strict=True))
-
-    def column(self, index: int) -> Sequence[str]:
-        """Return the cells of a column. There must be a record."""
-        return self._columns[index] if self.block is None else self.block.column(index)
-
-    def objects(self) -> list[Any]:
-        """Return the objects of the records (JSONL)."""
-        return self._values
-
-
-class Observer(Protocol):
-    """Receives all records of a source, chunk by chunk."""
-
-    def observe(self, chunk: ColumnarChunk) -> None:
-        """Receive the next records."""
-
-
-class AttentionObserver(Observer, Protocol):
-    """Looks for what the owner of a source might not expect."""
-
-    def attention(self) -> list[Attention]:
-        """Return what was found in all records so far."""
+from importer.reading import Reading
 
 
 class TypeObserver:
@@ -113,8 +44,8 @@ class SummaryObserver:
         self.counter = SummaryCounter()
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
-        self._find_events = _make_finder(reading, "event")
-        self._find_times = _make_finder(reading, "time")
+        self._find_events = make_finder(reading, "event")
+        self._find_times = make_finder(reading, "time")
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
@@ -190,7 +121,7 @@ class IdObserver:
         if self.lacks_ids or self._check.found_equal or self._left == 0:
             return
         if self._left is not None and len(chunk.items) > self._left:
-            chunk = ColumnarChunk(chunk.items[: self._left], has_cells=chunk.block is not None)
+            chunk = chunk.first(self._left)
         if self._left is not None:
             self._left -= len(chunk.items)
         ids = self._ids_of(chunk)
@@ -206,25 +137,3 @@ class IdObserver:
 
     def _ids_of_objects(self, chunk: ColumnarChunk) -> Sequence[str] | None:
         return self._mapper.insert_ids(chunk.items)
-
-
-def _make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
-    """Return a function that finds the values of a field in the records of a chunk."""
-    if field in reading.constants:
-        constant = reading.constants[field]
-        return lambda chunk: [constant] * chunk.records
-    column = reading.fields.get(field)
-    if column is None:
-        return lambda chunk: [None] * chunk.records
-    if reading.dialect.has_cells:
-        index = reading.columns.index(column)
-        return lambda chunk: chunk.column(index)
-    path = path_to(column, reading.columns)
-
-    def follow(chunk: ColumnarChunk) -> Sequence[Any]:
-        values: Sequence[Any] = chunk.objects()
-        for key in path:
-            values = [value.get(key) if isinstance(value, dict) else None for value in values]
-        return values
-
-    return follow

@@ -19,8 +19,9 @@ from importer.model import (
     Record,
     Rejection,
 )
+from importer.profile.chunk import ColumnarChunk, Observer
 from importer.profile.collisions import CollisionAudit
-from importer.profile.observers import ColumnarChunk, Observer, SummaryObserver
+from importer.profile.observers import SummaryObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
@@ -80,7 +81,7 @@ def profile_source(
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
         for items in source.chunks():
             records += len(items)
-            chunk = ColumnarChunk(items, has_cells=has_cells, source=name)
+            chunk = ColumnarChunk(items, has_cells=has_cells, source=name, trim=reading.trim)
             for observer in observers:
                 observer.observe(chunk)
             progress.update(source.position())
@@ -100,7 +101,7 @@ def summarise_sample(
         name: The source as it was named.
     """
     counts = SummaryObserver(reading)
-    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name)
+    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name, trim=reading.trim)
     for observer in (counts, *observers):
         observer.observe(chunk)
     return counts.counter.summary()

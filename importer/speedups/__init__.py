@@ -11,6 +11,7 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
+    from importer.speedups.odd_texts import OddTexts, but_ipv4, with_braces
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -19,4 +20,15 @@ except ImportError as error:
 else:
     COMPILED = True
 
-__all__ = ["COMPILED", "NO_QUOTE", "Block", "BlockMapper", "Times", "cut_csv", "cut_lines"]
+__all__ = [
+    "COMPILED",
+    "NO_QUOTE",
+    "Block",
+    "BlockMapper",
+    "OddTexts",
+    "Times",
+    "but_ipv4",
+    "cut_csv",
+    "cut_lines",
+    "with_braces",
+]

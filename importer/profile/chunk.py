@@ -1,0 +1,123 @@
+"""A chunk of the records of a source as columns, and what receives these, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+from importer import speedups
+from importer.events.mapping import path_to
+from importer.model import Attention, AttentionRow, Record, Rejection
+from importer.reading import Field, Reading
+
+_values_of: Final = attrgetter("values")
+
+
+class ColumnarChunk:
+    """A chunk of the items of a source, as columns. These are made once, on the first use.
+
+    Args:
+        items: Records and rejections: a list, or a `speedups.Block`.
+        has_cells: As `Dialect.has_cells`.
+        source: The source as it was named.
+        trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Record | Rejection],
+        *,
+        has_cells: bool,
+        source: str = "",
+        trim: bool = False,
+    ) -> None:
+        self.items = items
+        self.source = source
+        self._trim = trim and has_cells
+        as_block = has_cells and not trim and speedups.COMPILED
+        self.block = items if as_block and isinstance(items, speedups.Block) else None
+
+    @cached_property
+    def _values(self) -> list[Any]:
+        """The values of the records in the chunk, without its rejections."""
+        items = list(self.items)  # a block makes its records anew each time
+        if set(map(type, items)) == {Record}:
+            values = list(map(_values_of, items))
+        else:
+            values = [item.values for item in items if type(item) is Record]
+        return [[cell.strip() for cell in cells] for cells in values] if self._trim else values
+
+    def first(self, count: int) -> ColumnarChunk:
+        """Return a chunk of the first items."""
+        has_cells = self.block is not None or self._trim
+        return ColumnarChunk(self.items[:count], has_cells=has_cells, source=self.source, trim=self._trim)
+
+    @property
+    def records(self) -> int:
+        """How many of the items are records."""
+        return len(self.items) if self.block is not None else len(self._values)
+
+    def row(self, index: int) -> AttentionRow:
+        """Return which record stands at this place of a column, or of the objects."""
+        if self.block is not None:
+            return AttentionRow(self.source, self.block.row + index)
+        return AttentionRow(self.source, self._rows[index])
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        return [item.row for item in self.items if type(item) is Record]
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, ...]]:
+        return list(zip(*self._values, strict=True))
+
+    def column(self, index: int) -> Sequence[str]:
+        """Return the cells of a column. There must be a record."""
+        return self._columns[index] if self.block is None else self.block.column(index)
+
+    def objects(self) -> list[Any]:
+        """Return the objects of the records (JSONL)."""
+        return self._values
+
+
+class Observer(Protocol):
+    """Receives all records of a source, chunk by chunk."""
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """Receive the next records."""
+
+
+class AttentionObserver(Observer, Protocol):
+    """Looks for what the owner of a source might not expect."""
+
+    def attention(self) -> list[Attention]:
+        """Return what was found in all records so far."""
+
+
+def make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
+    """Return a function that finds the values of a field in the records of a chunk.
+
+    Args:
+        reading: How the source is read.
+        field: The field.
+    """
+    if field in reading.constants:
+        constant = reading.constants[field]
+        return lambda chunk: [constant] * chunk.records
+    column = reading.fields.get(field)
+    if column is None:
+        return lambda chunk: [None] * chunk.records
+    if reading.dialect.has_cells:
+        index = reading.columns.index(column)
+        return lambda chunk: chunk.column(index)
+    path = path_to(column, reading.columns)
+
+    def follow(chunk: ColumnarChunk) -> Sequence[Any]:
+        values: Sequence[Any] = chunk.objects()
+        for key in path:
+            values = [value.get(key) if isinstance(value, dict) else None for value in values]
+        return values
+
+    return follow
