@@ -48,6 +48,20 @@ KINDS: tuple[ColumnType, ...] = (
     "skip",
 )
 ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia")
+MIXED_USERS = (
+    "u1",
+    "u22",
+    "user-333",
+    "NULL",
+    "undefined",
+    " u1",
+    "u\u3000",
+    "1.00",
+    "=1",
+    "9e3b2e1",
+    "\ufffd",
+    "é",
+)
 MOST_TRIES = 2_000
 """How often a case may be tried again to make it smaller."""
 
@@ -133,11 +147,11 @@ def some_csv(chance: random.Random, delimiter: str, quote: str) -> str:
     for _ in range(chance.choice((3, 30, 200))):
         odd = chance.random() < 0.3
         row = [
-            chance.choice(("Purchase", "View", "", "é")) if odd else "Purchase",
+            chance.choice(("Purchase", "View", "", "é", " ", "$identify", "Null")) if odd else "Purchase",
             some_time(chance),
-            chance.choice(("u1", "", "null", "0", 'q"', "é" * 255)) if odd else "u1",
-            chance.choice(("1.2.3.4", "", "::1")),
-            chance.choice(("", f"id-{chance.randrange(99)}", "not legal", "x" * 37)),
+            chance.choice(("", "null", "NULL", "0", " u", "1.0", "1.2E+9", 'q"', "é" * 255)) if odd else "u1",
+            chance.choice(("1.2.3.4", "", "::1", "1.2.3", "1.2.3.4, ::1")),
+            chance.choice(("", "None", f"id-{chance.randrange(99)}", "not legal", "x" * 37)),
             f"{{{some_members(chance, chance.randrange(4), 2)}}}",
             *(chance.choice(NASTY).decode("utf-8", "ignore") if odd else some_number(chance) for _ in "ab"),
             "true",
@@ -163,7 +177,7 @@ def some_jsonl(chance: random.Random) -> str:
             continue
         stamp = some_time(chance)
         stamp = stamp if chance.random() < 0.3 else json.dumps(stamp)
-        members = [f'"time":{stamp}', f'"distinct_id":"u{chance.randrange(9)}"']
+        members = [f'"time":{stamp}', f'"distinct_id":"{chance.choice(MIXED_USERS)}"']
         members += filter(None, [some_members(chance, chance.choice((0, 1, 1, 2, 2, 5, 30)), 3)])
         chance.shuffle(members)
         inside = ",".join(members)
@@ -204,6 +218,8 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
         local_epochs=bool(zone) and chance.random() < 0.2,
         missing_time=chance.choice((None, None, 1_700_000_000_000)),
         null=chance.choice(((), (), ("null", "NA", "0"))),
+        deep=chance.choice(("reject", "json", "flatten")),
+        trim=chance.random() < 0.05,
         insert_id=chance.choice(("content", "row")),
         source_name="fuzz",
         geoip=chance.choice(("off", "request")),

@@ -101,8 +101,8 @@ class Reading:
         time_format: strptime formats of the time column, tried in order; none for ISO 8601 and epochs.
         local_epochs: True if epochs were made from local time: they are read through ``timezone``.
         missing_time: Milliseconds since the epoch that a record without a time gets; None if it is invalid.
-        null: Texts that mean "no value" beside the empty cell (CSV).
-        trim: True if white space around a cell is left out (CSV).
+        null: Texts that mean "no value" beside the empty one: of all cells (CSV), or of the fields (JSONL).
+        trim: True if white space is left out around all cells (CSV), or around the fields (JSONL).
         decimal: The decimal mark of numbers as people write them; empty for JSON's numbers alone (CSV).
         thousands: The mark between groups of three digits in such numbers; empty for none (CSV).
         deep: What becomes of objects that are nested too deep.

@@ -115,6 +115,25 @@ def test_values_of_several_columns_land_as_the_table_says(row: list[str], tmp_pa
         assert properties.get(name) == (None if value == "∅" else json.loads(value)), name
 
 
+@pytest.mark.parametrize("row", rows_of("Fields"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_fields_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, options, expected = row
+    source = tmp_path / "fields.jsonl"
+    line = {"event": "E", "distinct_id": "u", "time": 1714557600, **json.loads(f"{{{found[1:-1]}}}")}
+    source.write_text(json.dumps(line) + "\n", "utf-8")
+    check(source, tmp_path, options.strip("`"), expected, found.split('"')[1])
+
+
+@pytest.mark.parametrize("row", rows_of("Deep objects"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_deep_objects_land_as_the_table_says(row: list[str], tmp_path: Path) -> None:
+    found, deep, expected = row
+    source = tmp_path / "deep.jsonl"
+    source.write_text(
+        f'{{"event": "E", "distinct_id": "u", "time": 1714557600, "v": {found[1:-1]}}}\n', "utf-8"
+    )
+    check(source, tmp_path, f"--deep {deep[1:-1]}", expected, "v")
+
+
 def check(source: Path, folder: Path, options: str, expected: str, name: str, *, last: bool = False) -> None:
     bodies, notes, _ = previewed(source, folder, options)
     body = bodies[-1 if last else 0]
@@ -122,7 +141,13 @@ def check(source: Path, folder: Path, options: str, expected: str, name: str, *,
         assert "would not be sent" in body
         assert expected.removeprefix("invalid: ") in body
     else:
-        assert json.loads(body)["properties"][name] == json.loads(expected.removesuffix(" noted").strip("`"))
+        event = json.loads(body)
+        wanted = json.loads(expected.removesuffix(" noted").strip("`"))
+        properties = {"event": event["event"], **event["properties"]}
+        if name == "v":
+            assert {key: value for key, value in properties.items() if key.startswith("v")} == wanted
+        else:
+            assert properties[name] == wanted
     assert bool(notes) == expected.endswith(" noted")
 
 

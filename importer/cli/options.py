@@ -88,9 +88,9 @@ class ReadingOptions:
     tag: Annotated[str | None, Option("Property import_tag, to find this import again.", metavar="TEXT")] = (
         None
     )
-    null: Annotated[list[str], Option("A cell that means no value, such as NULL.", metavar="TEXT")] = field(
-        default_factory=list
-    )
+    null: Annotated[
+        list[str], Option("A cell, or a field in JSONL, that means no value, such as NULL.", metavar="TEXT")
+    ] = field(default_factory=list)
     format: Annotated[FormatName | None, Option("Format of the source.  [default: as found]")] = None
     delimiter: Annotated[
         str | None, Option("Delimiter of a CSV file.  [default: as found]", metavar="CHAR")
@@ -111,7 +111,9 @@ class ReadingOptions:
     comment: Annotated[
         str | None, Option("What begins a line of a CSV file that is no record.", metavar="CHAR")
     ] = None
-    trim: Annotated[bool | None, Option("Leave out the spaces around every cell of a CSV file.")] = None
+    trim: Annotated[
+        bool | None, Option("Leave out the spaces around every cell of CSV, or every field in JSONL.")
+    ] = None
     decimal: Annotated[
         str | None, Option("Decimal mark of numbers in a CSV file: , or .", metavar="CHAR")
     ] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ class CellReader:
     def __init__(self, reading: Reading, values: ValueReader) -> None:
         self._values = values
         self._null = frozenset(reading.null)
+        self._trim = reading.trim
         self._fields = tuple((field, reading.columns.index(c)) for field, c in reading.fields.items())
         self._choices = choices_of(reading)
         self._templates = set_templates(reading)
@@ -34,6 +36,8 @@ class CellReader:
     def __call__(self, cells: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the cells hold, sorted by name, and put the fields into ``known``."""
         null = self._null
+        if self._trim:
+            cells = [cell.strip() for cell in cells]
         properties: dict[str, Any] = {}
         for field, index in self._fields:
             text = cells[index]
@@ -42,6 +46,14 @@ class CellReader:
         taken = self._choose(cells, known) if self._choices else ()
         if "properties" in known:
             properties = self._values.object(known.pop("properties"))
+        self._put_columns(cells, taken, properties)
+        if self._templates:
+            self._values.put_set(properties, fill_templates(self._templates, partial(self._look, cells)))
+        return properties
+
+    def _put_columns(self, cells: Any, taken: Sequence[int], properties: dict[str, Any]) -> None:
+        """Put the values of the columns that are properties into these, but for those that gave a field."""
+        null = self._null
         for index, name, column, convert in self._columns:
             text = cells[index]
             if not text or text in null or index in taken:
@@ -56,9 +68,6 @@ class CellReader:
             if name in properties and clash(properties[name], value):
                 self._values.notes.append(f"{name}: the column's value is sent, not that in properties")
             properties[name] = value
-        if self._templates:
-            self._values.put_set(properties, fill_templates(self._templates, partial(self._look, cells)))
-        return properties
 
     def _choose(self, cells: Any, known: dict[Field, Any]) -> list[int]:
         """Put the fields that several columns may give into ``known``; return the columns that gave them."""

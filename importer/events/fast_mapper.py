@@ -4,11 +4,11 @@
 object for each cell. It has no rule and no message of its own: this module hands it those of the modules
 that `Mapper` uses for single records, the slow path.
 
-A record takes the fast path if it becomes an event, and if the only notes on it are that it has no user,
-that its time is finer than milliseconds, or that Mixpanel reserves the name of a property. All other
-records are deferred to the slow path, which words rejections and the remaining notes: records that break a
-rule, that have a value which can't be kept exactly or a key twice, or whose JSON has a form that the
-compiled code does not know.
+A record takes the fast path if it becomes an event, and if the only notes on it are on the event's name,
+that it has no user, that its time is finer than milliseconds, or that Mixpanel reserves the name of a
+property. All other records are deferred to the slow path, which words rejections and the remaining notes:
+records that break a rule, that have a value which can't be kept exactly or a key twice, or whose JSON has a
+form that the compiled code does not know.
 
 A whole source takes the slow path if its reading is one that a plan can't express (`make_block_mapper`).
 """
@@ -28,11 +28,13 @@ from importer.events import insert_id
 from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, TAG, tag_member
 from importer.events.canonical import canonical
 from importer.events.field_names import PROPERTY_OF
+from importer.events.field_notes import ODD_WORDS, notes_on_field
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.number_marks import marks_of
 from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader, make_time_property
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
+from importer.mixpanel.reserved import REFUSED_IDS
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
     ColumnPlan,
@@ -54,7 +56,7 @@ _LIMITS: Final = EventLimits(
     properties=MAX_OWN_PROPERTIES,
     event_bytes=limits.MAX_EVENT_BYTES,
     earliest_ms=limits.MIN_TIME_MS,
-    refused_ids=rules.REFUSED_IDS,
+    refused_ids=REFUSED_IDS,
     insert_id_bytes=limits.MAX_INSERT_ID_BYTES,
     insert_id_characters=limits.INSERT_ID_CHARACTERS,
 )
@@ -68,8 +70,9 @@ def make_block_mapper(
 
     That is so if nothing is compiled, or something is made by a template, or several columns may give a field
     of JSONL or the properties; or ``--set`` gives a field other than the name and the user, or a value that
-    gets a note; or if a property's name needs an escape in JSON or is that of a field; or if a field stands
-    deeper in an object than directly in a line or in its properties.
+    gets a note; or if cells are trimmed, or texts of JSONL mean no value; or if a property's name needs an
+    escape in JSON or is that of a field; or if a field stands deeper in an object than directly in a line or
+    in its properties.
 
     Args:
         reading: How the source is read.
@@ -80,6 +83,8 @@ def make_block_mapper(
     if reading.templates or not _can_choose(reading):
         return None
     if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
+        return None
+    if reading.trim or (reading.null and not reading.dialect.has_cells):
         return None
     make_layout = _layout_of_cells if reading.dialect.has_cells else _layout_of_objects
     layout = make_layout(reading, constants)
@@ -100,10 +105,12 @@ def make_block_mapper(
             read_time=partial(_read_time, times),
             read_number_as_time=partial(_read_number_as_time, times),
             encode_number=_encode_number,
-            encode_event_name=_encode_event_name,
+            read_event_name=_read_event_name,
             hash_fact=xxh3_128_hexdigest,
             row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
             note_on_names=rules.note_on_names,
+            odd_texts=speedups.OddTexts(ODD_WORDS),
+            has_note=_has_note,
             note_no_user=NO_USER_NOTE,
             note_finer_time=FINER_TIME_NOTE,
             tail=IP_OFF + tag if reading.geoip == "off" else tag,
@@ -137,7 +144,11 @@ def _can_choose(reading: Reading) -> bool:
 def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:
     """Return whether ``--set`` gives no fields but name and user, as text, which no column gives."""
     return set_fields.keys() <= {"event", "distinct_id"} - reading.mapped and all(
-        type(value) is str and value and _is_encodable(value) for value in set_fields.values()
+        type(value) is str
+        and value
+        and _is_encodable(value)
+        and (field == "event" or not _has_note(field, value))
+        for field, value in set_fields.items()
     )
 
 
@@ -249,9 +260,14 @@ def _is_property(late_keys: LateKeys, taken: Collection[str], name: str) -> bool
 # ── what the compiled code asks ──────────────────────────────────────────────────────────────────
 
 
-def _encode_event_name(name: str) -> bytes | None:
-    plain = rules.check_event_name(name) is None and rules.is_plain(name)
-    return orjson.dumps(name) if plain else None
+def _read_event_name(name: str) -> tuple[bytes, str] | None:
+    if rules.check_event_name(name) is not None or not rules.is_plain(name):
+        return None
+    return orjson.dumps(name), "; ".join(notes_on_field("event", name))
+
+
+def _has_note(field: Field, text: str) -> bool:
+    return bool(notes_on_field(field, text))
 
 
 def _start_of(times: TimeReader, head: str, zone: str) -> int | None:

@@ -27,8 +27,10 @@ from importer.events.body import (
 )
 from importer.events.canonical import canonical
 from importer.events.cells import CellReader
+from importer.events.deep import DeepValues
 from importer.events.fast_mapper import make_block_mapper
 from importer.events.field_names import PROPERTY_OF
+from importer.events.field_notes import notes_on_field
 from importer.events.number_marks import marks_of
 from importer.events.objects import ObjectReader
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc, make_time_property
@@ -65,6 +67,7 @@ class Mapper:
             for name in (field, PROPERTY_OF.get(field))
             if name in self._set_properties
         }
+        self._deep_values = DeepValues(reading)
         self._by_row = reading.insert_id == "row"
         self._values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
         self._read_record: CellReader | ObjectReader
@@ -131,6 +134,9 @@ class Mapper:
         ip = known.get("ip")
         if ip is not None:
             properties["ip"] = _ip(ip)
+            self._values.notes += notes_on_field("ip", ip)
+        if self._deep_values.changes:
+            properties = self._deep_values.replace(properties, self._values.notes)
         self._check(properties)
         replaced = properties.get(TAG)
         properties = _canonical(properties)
@@ -229,6 +235,7 @@ class Mapper:
         if value is None:
             raise BadValue("event: missing; every event needs a name")
         _raise_for(rules.check_event_name(value))
+        self._values.notes += notes_on_field("event", value)
         return str(value)
 
     def _instant(self, value: Any) -> int:
@@ -257,10 +264,12 @@ class Mapper:
             return ""
         user = self._id_text("distinct_id", value)
         _raise_for(rules.check_distinct_id(user))
+        self._values.notes += notes_on_field("distinct_id", value)
         return user
 
     def _legal_insert_id(self, value: Any) -> str:
         own = self._id_text("insert_id", value)
+        self._values.notes += notes_on_field("insert_id", value)
         if rules.check_insert_id(own) is None:
             return own
         self._values.notes.append(f"insert_id {quoted(own)} is none that Mixpanel takes: its hash is sent")

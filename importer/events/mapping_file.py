@@ -363,8 +363,8 @@ def _settings(reading: Reading) -> dict[str, Any]:
         for name in ("escape", "skip_lines", "comment"):
             if getattr(dialect, name):
                 options[name] = getattr(dialect, name)
-        if reading.null:
-            options["null"] = list(reading.null)
+    if reading.null:
+        options["null"] = list(reading.null)
     optional = [name for name in _OPTIONS if name not in _CHOICES and hasattr(reading, name)]
     options |= {name: getattr(reading, name) for name in optional if getattr(reading, name)}
     if reading.time_format:

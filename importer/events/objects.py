@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from importer.events.columns import path_to
@@ -26,6 +27,8 @@ class ObjectReader:
         self._parts = field_columns(reading) - set(reading.fields.values())
         bag = reading.fields.get("properties")
         self._bag = path_to(bag, reading.columns) if bag is not None else None
+        self._null = frozenset(reading.null)
+        self._changes_fields = reading.trim or bool(reading.null)
 
     def __call__(self, values: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the object holds, and put the fields into ``known``."""
@@ -42,6 +45,17 @@ class ObjectReader:
             self._choose(choice, places, left, properties, known)
         for column in self._parts:
             places.remove(column, left, properties)
+        if self._changes_fields:
+            cleaned = {field: self._cleaned(value) for field, value in known.items()}
+            known.clear()
+            known |= {field: value for field, value in cleaned.items() if value is not None and value != ""}
+        self._put_beside(left, properties)
+        if self._templates:
+            self._values.put_set(properties, fill_templates(self._templates, partial(self._look, places)))
+        return properties
+
+    def _put_beside(self, left: dict[str, Any], properties: dict[str, Any]) -> None:
+        """Put what is left of the object beside its properties into these."""
         reading = self._reading
         self._late_keys.check(left.keys())
         for column, found in left.items():
@@ -56,9 +70,17 @@ class ObjectReader:
                 if clash(properties[name], value):
                     self._values.notes.append(f"{name}: the value beside properties is sent, not that in it")
             properties[name] = value
-        if self._templates:
-            self._values.put_set(properties, fill_templates(self._templates, places.look))
-        return properties
+
+    def _look(self, places: _Places, column: str) -> Any:
+        value = places.look(column)
+        return self._cleaned(value) if self._changes_fields else value
+
+    def _cleaned(self, value: Any) -> Any:
+        """Return the value of a field, its text trimmed; None for a text that means no value."""
+        if type(value) is not str:
+            return value
+        text = value.strip() if self._reading.trim else value
+        return None if text in self._null else text
 
     def _choose(
         self,
@@ -69,7 +91,7 @@ class ObjectReader:
         known: dict[Field, Any],
     ) -> None:
         """Put a field that several columns may give into ``known``, and take out the column that gave it."""
-        value, number = choice.take(places.look)
+        value, number = choice.take(partial(self._look, places))
         if number < 0:
             return
         known[choice.field] = value

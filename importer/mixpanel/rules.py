@@ -9,58 +9,32 @@ age limit), and the OpenAPI description of the ingestion API (the shape). Where 
 stricter meaning is applied, which a well-formed event never notices:
 
 - "fewer than 255 properties" counts every key of ``properties``, also ``time`` and the ids.
-- "max nesting depth is 3" counts objects: the object that is a property's value is the first level; an object
-  in an array is one level below what holds the array; an array itself is no level.
+- "max nesting depth is 3" is read as `nesting` says.
 - The refused ids are refused as the page spells them; ``Anonymous`` is not ``anonymous``.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from importer.mixpanel.limits import (
     INSERT_ID_CHARACTERS,
     MAX_AHEAD_MS,
-    MAX_ARRAY_ELEMENTS,
     MAX_EVENT_BYTES,
     MAX_INSERT_ID_BYTES,
-    MAX_NESTED_KEYS,
-    MAX_NESTING,
     MAX_PROPERTIES,
     MAX_STRING_CHARACTERS,
     MIN_TIME_MS,
 )
+from importer.mixpanel.nesting import CONTAINERS, nesting_problem
+from importer.mixpanel.reserved import OWN_PREFIXES, REFUSED_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from importer.reading import JSON
 
-REFUSED_IDS = frozenset(
-    {
-        "00000000-0000-0000-0000-000000000000",
-        "anon",
-        "anonymous",
-        "nil",
-        "none",
-        "null",
-        "n/a",
-        "na",
-        "undefined",
-        "unknown",
-        "<nil>",
-        "0",
-        "-1",
-        "true",
-        "false",
-        "[]",
-        "{}",
-    }
-)
-"""Values refused as ``distinct_id`` and as ``$insert_id``: each is a common placeholder, not a user."""
-
-_CONTAINERS = frozenset({dict, list})
 _REQUIRED = ("time", "distinct_id", "$insert_id")
 _MAX_QUOTED = 60
 _MAX_LISTED = 5
@@ -161,36 +135,14 @@ def check_properties(properties: Mapping[str, JSON]) -> Violation | None:
         return _violation(
             "properties", f"must be at most {MAX_PROPERTIES} properties, found {len(properties)}"
         )
-    if _CONTAINERS.isdisjoint(map(type, properties.values())):
+    if CONTAINERS.isdisjoint(map(type, properties.values())):
         return None
     for name, value in properties.items():
-        if type(value) in _CONTAINERS:
-            problem = _nested_problem(value)
+        if type(value) in CONTAINERS:
+            problem = nesting_problem(value)
             if problem:
                 return _violation(f"properties.{_printable(name)}", problem)
     return None
-
-
-def _nested_problem(value: JSON) -> str:
-    """Return what is wrong with an object or array inside the properties; empty if nothing is.
-
-    The stack is explicit, so that JSON of a thousand levels is a violation and not a crash.
-    """
-    stack: list[tuple[Any, int]] = [(value, 0)]
-    while stack:
-        item, objects_above = stack.pop()
-        kind = type(item)
-        if kind is dict:
-            if objects_above == MAX_NESTING:
-                return f"objects must be nested at most {MAX_NESTING} deep, found more"
-            if len(item) > MAX_NESTED_KEYS:
-                return f"an object must have at most {MAX_NESTED_KEYS} keys, found {len(item)}"
-            stack += [(child, objects_above + 1) for child in item.values() if type(child) in _CONTAINERS]
-        elif kind is list:
-            if len(item) > MAX_ARRAY_ELEMENTS:
-                return f"an array must have at most {MAX_ARRAY_ELEMENTS} elements, found {len(item)}"
-            stack += [(child, objects_above) for child in item if type(child) in _CONTAINERS]
-    return ""
 
 
 def check_encoding(event: object) -> Violation | None:
@@ -214,7 +166,7 @@ def is_plain(value: JSON) -> bool:
     kind = type(value)
     if kind is str:
         return len(value) <= MAX_STRING_CHARACTERS  # type: ignore[arg-type]  # kind says: a string
-    return kind not in _CONTAINERS or not (_nested_problem(value) or holds_long_text(value))
+    return kind not in CONTAINERS or not (nesting_problem(value) or holds_long_text(value))
 
 
 # ── the whole event ──────────────────────────────────────────────────────────────────────────────
@@ -289,7 +241,7 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
         if kind is str:
             if len(value) > MAX_STRING_CHARACTERS:  # type: ignore[arg-type]  # kind says: a string
                 long.append(_printable(name))
-        elif kind in _CONTAINERS and holds_long_text(value):
+        elif kind in CONTAINERS and holds_long_text(value):
             long.append(_printable(name))
     if long:
         notes.append(
@@ -305,7 +257,7 @@ def note_on_names(names: tuple[str, ...]) -> str:
 
     Reserved names begin with ``$`` or ``mp_``; ``$insert_id``, which every event has, gets no note.
     """
-    reserved = [_printable(name) for name in names if name.startswith(("$", "mp_")) and name != "$insert_id"]
+    reserved = [_printable(name) for name in names if name.startswith(OWN_PREFIXES) and name != "$insert_id"]
     return f"Mixpanel gives reserved names its own meaning: {_listed(reserved)}" if reserved else ""
 
 

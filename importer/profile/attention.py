@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from importer.profile.chunk import AttentionObserver
+from importer.profile.deep_values import make_deep_values_observer
+from importer.profile.field_oddities import FieldOddities
 from importer.profile.project_zone import make_project_zone_observer
 from importer.profile.users import make_user_observer
 from importer.reading import Reading
 
 _MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (
     make_user_observer,
+    FieldOddities,
+    make_deep_values_observer,
     make_project_zone_observer,
 )
 """Each returns an observer for a reading, or None if there is nothing to look for."""

@@ -22,25 +22,42 @@ class ColumnarChunk:
         items: Records and rejections: a list, or a `speedups.Block`.
         has_cells: As `Dialect.has_cells`.
         source: The source as it was named.
+        trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
 
     Attributes:
         instants: Of each record, nanoseconds since the epoch; None for one that has no time that can be read.
             Empty until `SummaryObserver` has read them.
     """
 
-    def __init__(self, items: Sequence[Record | Rejection], *, has_cells: bool, source: str = "") -> None:
+    def __init__(
+        self,
+        items: Sequence[Record | Rejection],
+        *,
+        has_cells: bool,
+        source: str = "",
+        trim: bool = False,
+    ) -> None:
         self.items = items
         self.source = source
         self.instants: list[int | None] = []
-        self.block = items if has_cells and speedups.COMPILED and isinstance(items, speedups.Block) else None
+        self._trim = trim and has_cells
+        as_block = has_cells and not trim and speedups.COMPILED
+        self.block = items if as_block and isinstance(items, speedups.Block) else None
 
     @cached_property
     def _values(self) -> list[Any]:
         """The values of the records in the chunk, without its rejections."""
         items = list(self.items)  # a block makes its records anew each time
         if set(map(type, items)) == {Record}:
-            return list(map(_values_of, items))
-        return [item.values for item in items if type(item) is Record]
+            values = list(map(_values_of, items))
+        else:
+            values = [item.values for item in items if type(item) is Record]
+        return [[cell.strip() for cell in cells] for cells in values] if self._trim else values
+
+    def first(self, count: int) -> ColumnarChunk:
+        """Return a chunk of the first items."""
+        has_cells = self.block is not None or self._trim
+        return ColumnarChunk(self.items[:count], has_cells=has_cells, source=self.source, trim=self._trim)
 
     @property
     def records(self) -> int:

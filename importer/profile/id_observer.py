@@ -47,7 +47,7 @@ class IdObserver:
         if self.lacks_ids or self._check.found_equal or self._left == 0:
             return
         if self._left is not None and len(chunk.items) > self._left:
-            chunk = ColumnarChunk(chunk.items[: self._left], has_cells=chunk.block is not None)
+            chunk = chunk.first(self._left)
         if self._left is not None:
             self._left -= len(chunk.items)
         ids = self._ids_of(chunk)

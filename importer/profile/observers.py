@@ -129,7 +129,7 @@ def summarise_sample(
         name: The source as it was named.
     """
     counts = SummaryObserver(reading)
-    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name)
+    chunk = ColumnarChunk(list(sample), has_cells=reading.dialect.has_cells, source=name, trim=reading.trim)
     for observer in (counts, *observers):
         observer.observe(chunk)
     return counts

@@ -79,7 +79,7 @@ def profile_source(
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
         for items in source.chunks():
             records += len(items)
-            chunk = ColumnarChunk(items, has_cells=has_cells, source=name)
+            chunk = ColumnarChunk(items, has_cells=has_cells, source=name, trim=reading.trim)
             for observer in observers:
                 observer.observe(chunk)
             progress.update(source.position())

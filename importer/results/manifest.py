@@ -191,12 +191,19 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest as this version writes it: older ones hold one format of times, as text."""
+    """Return a manifest as this version writes it.
+
+    Older ones hold one format of times, as text, and words for "no value" that meant nothing in JSONL.
+    """
     reading = document.get("reading")
-    if isinstance(reading, dict) and isinstance(reading.get("time_format"), str):
-        form = reading["time_format"]
-        return {**document, "reading": {**reading, "time_format": [form] if form else []}}
-    return document
+    if not isinstance(reading, dict):
+        return document
+    if isinstance(form := reading.get("time_format"), str):
+        reading = {**reading, "time_format": [form] if form else []}
+    dialect = reading.get("dialect")
+    if isinstance(dialect, dict) and dialect.get("format") == "jsonl" and "reader_version" not in document:
+        reading = {**reading, "null": []}
+    return {**document, "reading": reading}
 
 
 def _unusable(path: Path, why: str) -> ResultsError:

@@ -20,6 +20,7 @@ try:
         hash_records,
         hash_texts,
     )
+    from importer.speedups.odd_texts import OddTexts, but_ipv4, with_braces
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -33,8 +34,10 @@ __all__ = [
     "NO_QUOTE",
     "Block",
     "BlockMapper",
+    "OddTexts",
     "SeenHashes",
     "Times",
+    "but_ipv4",
     "count_user_days",
     "cut_csv",
     "cut_lines",
@@ -43,4 +46,5 @@ __all__ = [
     "hash_events",
     "hash_records",
     "hash_texts",
+    "with_braces",
 ]

@@ -15,6 +15,7 @@ from importer.speedups.canonical cimport (
     DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, put_integer, put_key,
     put_number, put_text, put_value, read_key, set_key, skip_blanks, sort_by_key,
 )
+from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
 from importer.speedups.times cimport LATEST, Times
 
 from importer.model import Event
@@ -171,11 +172,12 @@ cdef class BlockMapper:
     cdef bint always_has_reserved
     cdef Times times
     cdef object constant_event, constant_user
-    cdef object read_time, read_number_as_time, encode_number, encode_event_name
-    cdef object hash_fact, row_suffix, note_on_names, refused_ids
+    cdef object read_time, read_number_as_time, encode_number, read_event_name
+    cdef object hash_fact, row_suffix, note_on_names, refused_ids, has_note
+    cdef OddTexts odd_texts
     cdef bytes tail, tail_with_ip
     cdef str note_no_user, note_finer_time
-    cdef dict event_names  # as JSON, by name
+    cdef dict event_names  # as JSON, with the note on them, by name
 
     # the record at hand
     cdef FieldValue[FIELD_COUNT] fields
@@ -208,10 +210,11 @@ cdef class BlockMapper:
         self.constant_event, self.constant_user = plan.event, plan.distinct_id
         self.times, self.read_time = plan.times, plan.read_time
         self.read_number_as_time = plan.read_number_as_time
-        self.encode_event_name, self.event_names = plan.encode_event_name, {}
+        self.read_event_name, self.event_names = plan.read_event_name, {}
         self.hash_fact, self.row_suffix = plan.hash_fact, plan.row_suffix
         self.note_on_names, self.note_no_user = plan.note_on_names, plan.note_no_user
         self.note_finer_time = plan.note_finer_time
+        self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.output = Buffer(), Buffer(), Buffer(), Buffer()
 
@@ -555,18 +558,22 @@ cdef class BlockMapper:
     cdef object event(self, object row, object line, int64_t clock):
         """Return the event of the record that was read; None to defer it."""
         cdef int64_t instant = self.instant(), milliseconds = instant // NS_PER_MS
-        cdef object name, user, identity, note = ""
+        cdef object name, user, identity, name_note, note = ""
         cdef bytes name_json, tail
+        cdef tuple read_name
         if instant < 0 or milliseconds < self.earliest or milliseconds > clock:
             return None
         name = self.text(OF_EVENT, self.constant_event)
-        name_json = None if name is None else self.name_json(name)
-        if name_json is None:
+        read_name = None if name is None else self.read_name(name)
+        if read_name is None:
             return None
+        name_json, name_note = read_name
         user = self.text(OF_USER, self.constant_user)
         if user is None:
             user = ""
         elif user in self.refused_ids or len(user) > self.limits.text:
+            return None
+        elif self.is_noted("distinct_id", &self.fields[OF_USER]):
             return None
         tail = self.add_ip()
         if tail is None or not self.add_constants():
@@ -587,9 +594,9 @@ cdef class BlockMapper:
         body = self.body(name_json, milliseconds, user, identity, tail)
         if body is None:
             return None
-        if note or not user or instant % NS_PER_MS:
+        if note or name_note or not user or instant % NS_PER_MS:
             note = "; ".join(filter(None, (
-                "" if user else self.note_no_user, note, self.note_finer_time if instant % NS_PER_MS else ""
+                name_note, "" if user else self.note_no_user, note, self.note_finer_time if instant % NS_PER_MS else ""
             )))
         return new_event(row, line, name, user, identity, milliseconds, body, note)
 
@@ -611,11 +618,17 @@ cdef class BlockMapper:
         cdef FieldValue* field = &self.fields[place]
         return PyUnicode_DecodeUTF8(field.text, field.size, NULL) if field.kind == TEXT else constant
 
-    cdef bytes name_json(self, name):
-        """Return the name of an event as JSON; None to defer the record."""
+    cdef bint is_noted(self, field, FieldValue* value) except -1:
+        """Return whether an id gets a note."""
+        if value.kind != TEXT or not self.odd_texts.is_odd(value.text, value.size, AN_ID):
+            return False
+        return self.has_note(field, PyUnicode_DecodeUTF8(value.text, value.size, NULL))
+
+    cdef tuple read_name(self, name):
+        """Return the name of an event as JSON, and the note on it; None to defer the record."""
         found = self.event_names.get(name, self)
         if found is self:
-            found = self.encode_event_name(name)
+            found = self.read_event_name(name)
             if len(self.event_names) > CACHE_SIZE:
                 self.event_names.clear()
             self.event_names[name] = found
@@ -632,7 +645,7 @@ cdef class BlockMapper:
             if not self.is_id_byte[<uint8_t> own.text[n]]:
                 return None
         text = PyUnicode_DecodeUTF8(own.text, own.size, NULL)
-        return None if text in self.refused_ids else text
+        return None if text in self.refused_ids or self.is_noted("insert_id", own) else text
 
     cdef bytes add_ip(self):
         """Make a property of the ip, and return the tail of the event; None to defer the record."""
@@ -642,6 +655,8 @@ cdef class BlockMapper:
         if ip.kind != TEXT:
             return self.tail
         if is_longer(ip.text, ip.size, self.limits.text):
+            return None
+        if not is_ipv4(ip.text, ip.size) and self.has_note("ip", PyUnicode_DecodeUTF8(ip.text, ip.size, NULL)):
             return None
         self.written.reserve(6 * ip.size + 7)
         self.written.put('"ip":', 5)

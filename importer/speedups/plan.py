@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from importer.reading import ColumnType, Field
 
 if TYPE_CHECKING:
+    from importer.speedups.odd_texts import OddTexts
     from importer.speedups.times import Times
 
 KeyMeaning = Literal["property", "reserved", "defer"] | frozenset[Field]
@@ -115,10 +116,13 @@ class MappingPlan:
         read_number_as_time: The same for a number of JSON, given as its text.
         encode_number: Returns the canonical form of a number that is neither an integer nor a short
         decimal.
-        encode_event_name: Returns the JSON of an event's name.
+        read_event_name: Returns the JSON of an event's name, and the note on it.
         hash_fact: Returns the ``$insert_id`` of a fact.
         row_suffix: Returns the end of a fact, from the number of its record; None if rows don't count.
         note_on_names: Returns the note on the names of an event's properties, empty for none.
+        odd_texts: Finds the ids that may get a note.
+        has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
+        no address of four numbers.
         note_no_user: The note on an event without a user.
         note_finer_time: The note on a time that is finer than milliseconds.
         tail: JSON that stands behind the ``$insert_id`` of an event without an ip.
@@ -135,10 +139,12 @@ class MappingPlan:
     read_time: Callable[[str], int | None]
     read_number_as_time: Callable[[str], int | None]
     encode_number: Callable[[bytes], bytes | None]
-    encode_event_name: Callable[[str], bytes | None]
+    read_event_name: Callable[[str], tuple[bytes, str] | None]
     hash_fact: Callable[[bytes], str]
     row_suffix: Callable[[int], bytes] | None
     note_on_names: Callable[[tuple[str, ...]], str]
+    odd_texts: OddTexts
+    has_note: Callable[[Field, str], bool]
     note_no_user: str
     note_finer_time: str
     tail: bytes

@@ -26,6 +26,7 @@ from importer.errors import MappingError, UsageError
 from importer.events import insert_id
 from importer.events.mapper import Mapper
 from importer.mixpanel import limits, rules
+from importer.mixpanel.reserved import REFUSED_IDS
 from importer.model import Event, Record, Rejection
 from importer.reading import Reading
 
@@ -261,7 +262,7 @@ def test_no_column_for_the_user_is_no_user(mapped: Mapped):
     assert taken(mapped.record(reading, ["a", TIME])).note == NO_USER
 
 
-@pytest.mark.parametrize("user", sorted(rules.REFUSED_IDS))
+@pytest.mark.parametrize("user", sorted(REFUSED_IDS))
 def test_a_user_that_mixpanel_refuses_is_invalid(mapped: Mapped, user: str):
     rejection = refused(mapped.csv({"user": user}))
     assert "distinct_id" in rejection.error

@@ -17,7 +17,8 @@ SWISS = NumberMarks(".", "'")
 
 
 def reader(decimal: str = "", thousands: str = "") -> ValueReader:
-    return ValueReader(Reading(Dialect("csv"), ("a",), {}, decimal=decimal, thousands=thousands))
+    reading = Reading(Dialect("csv"), ("a",), {}, decimal=decimal, thousands=thousands)
+    return ValueReader(str, marks_of(reading))
 
 
 @pytest.mark.parametrize(

@@ -690,6 +690,8 @@ USUAL = (
     "tag",
     "ip from the request",
     "id by row",
+    "deep as JSON",
+    "deep flattened",
     "zone",
     "constants",
     "constant user",

@@ -1,0 +1,109 @@
+"""What is odd about the value of a mapped field: it is sent as it is, and its owner is told.
+
+A user called ``NULL`` becomes one user of all records that have none, ``" u1"`` is another user than ``u1``,
+and ``1.23457E+11`` is what a spreadsheet has left of an id. None of that can be mended here, since each may
+be what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple
+
+from importer.events.addresses import note_on_ip
+from importer.events.null_words import NULL_WORDS
+from importer.mixpanel.limits import MAX_STRING_CHARACTERS
+from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
+from importer.reading import Field
+from importer.text import quoted
+
+OddityCode = Literal["null-words", "padding", "damaged-ids", "ip", "reserved-names"]
+"""The code of an `Attention` to what is odd."""
+
+ODD_WORDS: Final = NULL_WORDS | REFUSED_IDS
+"""In lower case: words that mean no value, and others that Mixpanel refuses as a user in this very case."""
+
+_IDS: Final[tuple[Field, ...]] = ("distinct_id", "insert_id")
+_DAMAGED: Final = re.compile(
+    r"[+-]?\d+\.0+"  # a whole number that was read as a decimal
+    r"|[+-]?\d([.,]\d+)?[eE][+-]\d{1,3}|[+-]?\d[.,]\d+[eE]\d{1,3}"  # … or shown in few digits
+    r"|[+-]?\d{1,3}(,\d{3})+"  # … or with marks between its digits
+    r"|=.*|'[\d+=@-].*"  # what makes a spreadsheet show it as text
+    r"|\".*\"|'.*'"  # quotes that belong to the file, not to the id
+    r"|#[^\W\d_][\w/]*[!?]|##+"  # a spreadsheet's error, or a column that was too narrow
+    r"|.*[\ufffd\ufeff].*|\u200b.*|.*\u200b",  # a character that was lost, or one that can't be seen
+    re.DOTALL | re.ASCII,
+)
+
+
+class Oddity(NamedTuple):
+    """What is odd about a value.
+
+    Attributes:
+        code: The kind.
+        note: What the record is told; empty if another note says it.
+    """
+
+    code: OddityCode
+    note: str
+
+
+def oddities(field: Field, value: Any) -> tuple[Oddity, ...]:
+    """Return what is odd about the value of a field; usually nothing.
+
+    Args:
+        field: Any field but ``properties``.
+        value: Its value: a text, or a value of JSON. None and the empty text are not odd.
+    """
+    if type(value) is str:
+        return _of_text(field, value) if value else ()
+    # The digits that are sent may not be those that the id once had.
+    return (Oddity("damaged-ids", ""),) if type(value) is float and field in _IDS else ()
+
+
+def notes_on_field(field: Field, value: Any) -> list[str]:
+    """Return the notes on the value of a field; usually none."""
+    return [oddity.note for oddity in oddities(field, value) if oddity.note]
+
+
+def is_word(field: Field, text: str) -> bool:
+    """Return whether a text is a word for "no value" in a field, in any case."""
+    words = ODD_WORDS if field in _IDS else NULL_WORDS
+    return text in words or (text.isascii() and text.lower() in words)
+
+
+@lru_cache(maxsize=4096)  # names of events repeat, and often users do
+def _of_text(field: Field, text: str) -> tuple[Oddity, ...]:
+    stripped = text.strip()
+    found = []
+    if text != stripped and (stripped or field != "event"):
+        found.append(Oddity("padding", f"{field}: {quoted(text)} has white space around it"))
+    if field == "time":
+        return tuple(found)
+    if is_word(field, stripped):
+        found.append(Oddity("null-words", f"{field}: {quoted(text)} is sent, though it may mean no value"))
+    elif field in _IDS and _DAMAGED.fullmatch(stripped):
+        found.append(
+            Oddity(
+                "damaged-ids", f"{field}: {quoted(text)} looks like an id that another program has changed"
+            )
+        )
+    elif field == "ip" and (note := note_on_ip(stripped)):
+        found.append(Oddity("ip", note))
+    elif field == "event":
+        found += _of_name(text)
+    return tuple(found)
+
+
+def _of_name(name: str) -> list[Oddity]:
+    """Return what is odd about the name of an event beside what is odd about any text."""
+    if not name.strip():
+        return [Oddity("reserved-names", f"event: the name {quoted(name)} is blank")]
+    if len(name) > MAX_STRING_CHARACTERS:
+        return [Oddity("reserved-names", "")]  # `rules.notes_on` says that it will be cut
+    if name in LINKING_EVENTS:
+        return [Oddity("reserved-names", f"event: {quoted(name)} is Mixpanel's own and may link users")]
+    if name.startswith(OWN_PREFIXES):
+        return [Oddity("reserved-names", f"event: {quoted(name)} is a name of Mixpanel's own")]
+    return []

@@ -1,0 +1,203 @@
+"""Looks at the values of the mapped fields for what their owner might not expect."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from importer import speedups
+from importer.events.addresses import forwarded
+from importer.events.field_names import PROPERTY_OF
+from importer.events.field_notes import ODD_WORDS, Oddity, OddityCode, oddities
+from importer.events.templates import template_of
+from importer.mixpanel.limits import MAX_STRING_CHARACTERS
+from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
+from importer.model import Attention
+from importer.profile.chunk import ColumnarChunk, make_column_finder
+from importer.profile.tally import Tally
+from importer.reading import Field, Reading
+from importer.text import MAX_QUOTED, counted, quoted
+
+_OBSERVED: Final[tuple[Field, ...]] = ("event", "distinct_id", "time", "ip", "insert_id")
+_WITH_FRACTION: Final = re.compile(r"[+-]?\d+\.0+", re.ASCII)
+_MOST_WORDS: Final = 10
+"""Most words of a remedy: a line of more is none that anybody types."""
+
+_EXPORT_AGAIN: Final = "Export the ids as text again, and import that file"
+
+
+class FieldOddities:
+    """Looks for ids that are damaged, words that mean no value, padding, and what else is odd about a field.
+
+    Args:
+        reading: Which column each field has.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._observers = [
+            _OneField(field, column, reading) for field in _OBSERVED for column in _columns_of(field, reading)
+        ]
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """As in `Observer`."""
+        if chunk.records:
+            for each in self._observers:
+                each.observe(chunk)
+
+    def merge(self, later: FieldOddities) -> None:
+        """Add what was found in a later part of the source, or in another source."""
+        for mine, other in zip(self._observers, later._observers, strict=True):
+            mine.merge(other)
+
+    def attention(self) -> list[Attention]:
+        """As in `AttentionObserver`."""
+        return [found for each in self._observers for found in each.attention()]
+
+
+def _columns_of(field: Field, reading: Reading) -> list[str]:
+    """Return the columns that may give a field as they stand; none if ``--set`` gives it."""
+    if field in reading.constants or PROPERTY_OF.get(field) in reading.constants:
+        return []
+    if field in reading.fields:
+        return [reading.fields[field]]
+    entries = reading.alternatives.get(field, ())
+    return [entry for entry in entries if template_of(entry, reading.columns) is None]
+
+
+class _OneField:
+    """What was found in the column of one field."""
+
+    def __init__(self, field: Field, column: str, reading: Reading) -> None:
+        self._field = field
+        self._find = _make_finder(field, column, reading)
+        self._nulls = frozenset(reading.null)
+        self._trim = reading.trim
+        self._filled = 0
+        self._tallies: dict[OddityCode, Tally] = {}
+        self._with_fraction = 0
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        filled, odd = self._find(chunk)
+        self._filled += filled
+        for index, value in odd:
+            text = value.strip() if self._trim and type(value) is str else value
+            if type(text) is str and text in self._nulls:
+                self._filled -= 1
+                continue
+            for oddity in oddities(self._field, text):
+                self._add(oddity, chunk, index, text)
+
+    def _add(self, oddity: Oddity, chunk: ColumnarChunk, index: int, value: Any) -> None:
+        text = str(value)
+        if oddity.code == "damaged-ids" and _WITH_FRACTION.fullmatch(text):
+            self._with_fraction += 1
+        kept = text[: MAX_STRING_CHARACTERS + 1]
+        self._tallies.setdefault(oddity.code, Tally()).add(chunk.row(index), kept)
+
+    def merge(self, later: _OneField) -> None:
+        self._filled += later._filled
+        self._with_fraction += later._with_fraction
+        for code, tally in later._tallies.items():
+            self._tallies.setdefault(code, Tally()).merge(tally)
+
+    def attention(self) -> Iterator[Attention]:
+        name = {"event": "name", "insert_id": "$insert_id"}.get(self._field, self._field)
+        for code, tally in self._tallies.items():
+            text, remedy = _WORDS[code](name, tally)
+            if code == "damaged-ids" and self._with_fraction == self._filled:
+                text += "; all of them end in .0, as of ids that were read as decimal numbers"
+            yield Attention.of(code, text, remedy, count=tally.count, rows=tally.rows)
+
+
+# ── where values stand ───────────────────────────────────────────────────────────────────────────
+
+
+def _make_finder(
+    field: Field, column: str, reading: Reading
+) -> Callable[[ColumnarChunk], tuple[int, Iterable[tuple[int, Any]]]]:
+    """Return a function that finds the values of a field that may be odd.
+
+    It returns how many records of a chunk have a value, and the place and the value of each that may be odd.
+    """
+    odd_texts = speedups.OddTexts(ODD_WORDS) if speedups.COMPILED else None
+    values_of = make_column_finder(reading, column)
+    index = reading.columns.index(column) if reading.dialect.has_cells else -1
+
+    def find(chunk: ColumnarChunk) -> tuple[int, Iterable[tuple[int, Any]]]:
+        if odd_texts is None or (field == "ip" and chunk.block is None):
+            found = [each for each in enumerate(values_of(chunk)) if each[1] not in (None, "")]
+            return len(found), found
+        if chunk.block is None:
+            return odd_texts.in_values(values_of(chunk), field)
+        if field == "ip":
+            return 0, speedups.but_ipv4(chunk.block, index)
+        return odd_texts.in_column(chunk.block, index, field)
+
+    return find
+
+
+# ── what is said of them ─────────────────────────────────────────────────────────────────────────
+
+
+def _records(tally: Tally, several: str, one: str) -> str:
+    return f"{counted(tally.count, 'record')} {one if tally.count == 1 else several}"
+
+
+def _null_words(name: str, tally: Tally) -> tuple[str, str]:
+    text = f"{_records(tally, 'have', 'has')} a word as {name} that may mean no value: {tally.named()}"
+    refused = [quoted(word) for word in tally.values if word in REFUSED_IDS]
+    if refused and name == "distinct_id":
+        text += f"; Mixpanel refuses {', '.join(refused)}: invalid"
+    return text, _null_options(tally.values)
+
+
+def _padding(name: str, tally: Tally) -> tuple[str, str]:
+    return f"{_records(tally, 'have', 'has')} white space around the {name}: {tally.named()}", "--trim"
+
+
+def _damaged_ids(name: str, tally: Tally) -> tuple[str, str]:
+    who = _records(tally, "have", "has")
+    return f"{who} a {name} that another program seems to have changed: {tally.named()}", _EXPORT_AGAIN
+
+
+def _ip(name: str, tally: Tally) -> tuple[str, str]:
+    lists = {value: first for value in tally.values if (first := forwarded(value))}
+    text = f"{_records(tally, 'have', 'has')} an {name} that is no address: {tally.named()}"
+    if lists:
+        text += f"; the first public address of a list would be {next(iter(lists.values()))}"
+    # An ip that is absent has no place; a list holds one that its owner may want to keep.
+    return text, _null_options([value for value in tally.values if value not in lists])
+
+
+def _reserved_names(_: str, tally: Tally) -> tuple[str, str]:
+    names = tally.values
+    blank = [not name.strip() for name in names]
+    kinds = []
+    if any(blank):
+        kinds.append("a blank name")
+    if any(name.startswith(OWN_PREFIXES) for name in names):
+        links = ", which may link users" if not LINKING_EVENTS.isdisjoint(names) else ""
+        kinds.append(f"a name of Mixpanel's own{links}")
+    if any(len(name) > MAX_STRING_CHARACTERS for name in names):
+        kinds.append(f"a name over {MAX_STRING_CHARACTERS} characters, which Mixpanel cuts")
+    text = f"{_records(tally, 'have', 'has')} {' or '.join(kinds)}: {tally.named()}"
+    return text, "--trim" if all(blank) else ""  # which leaves them without a name: invalid
+
+
+_WORDS: Final[dict[OddityCode, Callable[[str, Tally], tuple[str, str]]]] = {
+    "null-words": _null_words,
+    "padding": _padding,
+    "damaged-ids": _damaged_ids,
+    "ip": _ip,
+    "reserved-names": _reserved_names,
+}
+
+
+def _null_options(words: Iterable[str]) -> str:
+    """Return the options that make values absent; empty if these are too many or too long to type."""
+    chosen = list(words)
+    if len(chosen) > _MOST_WORDS or any(len(word) > MAX_QUOTED for word in chosen):
+        return ""
+    return " ".join(f"--null {shlex.quote(word)}" for word in chosen)

@@ -1,0 +1,13 @@
+cdef enum:  # what a text is
+    AN_ID
+    A_NAME
+    ANOTHER
+
+
+cdef class OddTexts:
+    cdef list words  # for each first byte, those that begin with it: in lower case, UTF-8
+
+    cdef bint is_odd(self, const char* text, Py_ssize_t size, int kind) except -1
+    cdef bint is_word(self, const char* text, Py_ssize_t size) except -1
+
+cdef bint is_ipv4(const char* text, Py_ssize_t size) noexcept
