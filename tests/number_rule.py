@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from importer.errors import BadValue
 from importer.events.types import to_boolean, to_integer, to_number
@@ -20,24 +21,17 @@ def expected_type(values: Sequence[str]) -> ColumnType:
         return "boolean"
     if all(fits(to_integer, value) for value in values):
         return "integer"
-    return "number" if all(is_kept(value) for value in values) and is_number_column(values) else "string"
+    return (
+        "number" if all(fits(to_number, value) for value in values) and is_number_column(values) else "string"
+    )
 
 
-def fits(convert, value: str) -> bool:
+def fits(convert: Callable[[str], Any], value: str) -> bool:
     try:
         convert(value)
     except BadValue:
         return False
     return True
-
-
-def is_kept(value: str) -> bool:
-    """Return whether a double holds a number, and does not make it 0 or less exact than other numbers."""
-    return fits(to_number, value) and (
-        abs(to_number(value)) >= 2.2250738585072014e-308
-        or not value.lower().partition("e")[0].strip("-0.")
-        or "e" not in value.lower()
-    )
 
 
 def is_number_column(values: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ from importer.reading import Reading
 from importer.text import quoted
 
 _BLANKS: Final = (" ", "\u00a0", "\u202f")
+_DIGITS: Final = frozenset("0123456789")
 _EXAMPLE: Final = "For 1.234,56: --decimal , --thousands .   For 1,234.56: --thousands ,"
 _ALIKE: Final = {" ": "".join(_BLANKS), "'": "'\u2019"}
 """Characters that look alike: each may stand for the first, which is what people type."""
@@ -56,6 +58,10 @@ class NumberMarks(NamedTuple):
         mark = found["mark"]
         plain = text.replace(mark, "") if mark else text
         return plain if self.decimal == "." else plain.replace(self.decimal, ".")
+
+    def fit(self, texts: Iterable[str]) -> bool:
+        """Return whether all texts are numbers with these marks."""
+        return all(map(_pattern(self.decimal, self.thousands).fullmatch, texts))
 
     def plain_integer(self, text: str) -> str:
         """Return a number in JSON's grammar, where an integer is expected.
@@ -102,6 +108,8 @@ def without_sign(text: str) -> tuple[str, str]:
     """
     minus = "-" if text[:1] == "-" else ""
     rest = text[len(minus) :]
+    if text[:1] in _DIGITS and text[-1:] in _DIGITS:  # as most are
+        return text, ""
     if rest and _is_sign(rest[0]):
         inner = rest[1:]
         return minus + (inner[1:] if inner[:1] in _BLANKS else inner), rest[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from sys import float_info
 from typing import Any, Final
 
 import orjson
@@ -35,7 +34,7 @@ def are_numbers(values: Sequence[str]) -> bool:
     """Return whether all values are numbers of JSON's grammar that a double can hold.
 
     A fraction may be of any length. An integer beyond 2⁵³ is no such number, nor is one whose exponent is too
-    large or too small.
+    large; one whose exponent is too small is 0.
     """
     if are_short_numbers(values):
         return True
@@ -46,9 +45,7 @@ def are_numbers(values: Sequence[str]) -> bool:
     if max(map(abs, floats), default=0.0) == float("inf"):
         return False
     return all(
-        not (text.lstrip("-").isdigit() and abs(int(text)) > MAX_INTEGER)
-        if abs(value) >= MAX_INTEGER
-        else abs(value) >= float_info.min or not text.lower().partition("e")[0].strip("-0.")
+        abs(value) < MAX_INTEGER or not text.lstrip("-").isdigit() or abs(int(text)) <= MAX_INTEGER
         for value, text in zip(floats, values, strict=True)
     )
 

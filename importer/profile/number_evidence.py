@@ -125,15 +125,17 @@ class NumberEvidence:
         Returns:
             False if one is no number with any marks that fit the others.
         """
-        plain = list(filter(is_number, values))
-        marked = [value for value in values if not is_number(value)]
+        plain: list[str] = []
+        marked: list[str] = []
+        for value in values:
+            (plain if is_number(value) else marked).append(value)
         if plain and not are_numbers(plain):
             return False
         if plain:
             self.add(cells, plain, row)
         bare = list(map(without_sign, marked)) if self.marks is None else [(each, "") for each in marked]
         numbers = [number for number, _ in bare]
-        self.fitting = tuple(marks for marks in self.fitting if all(map(marks.plain, numbers)))
+        self.fitting = _still_fitting(self.fitting, numbers)
         if not self.fitting or not self._add_marked_forms(cells, marked, row):
             return False
         self.signs |= {sign for _, sign in bare if sign}
@@ -147,7 +149,10 @@ class NumberEvidence:
         With declared marks, as many digits as in JSON are allowed.
         """
         if self.marks is None:
-            return not any(sum(map(str.isdigit, v)) > MOST_SIGNIFICANT or "e" in v.lower() for v in marked)
+            long = (value for value in marked if len(value) > MOST_SIGNIFICANT)
+            if any(sum(map(str.isdigit, value)) > MOST_SIGNIFICANT for value in long):
+                return False
+            return not any("e" in value or "E" in value for value in marked)
         plain = list(map(self.marks.plain, marked))
         if not are_numbers(plain):
             return False
@@ -197,6 +202,17 @@ class NumberEvidence:
         if are_integers(self.all_forms):
             return "integer"
         return "number" if self.marks is None or self.is_read_with_marks else "json"
+
+
+def _still_fitting(fitting: Sequence[NumberMarks], numbers: Sequence[str]) -> tuple[NumberMarks, ...]:
+    """Return those of some marks with which further texts are numbers, too.
+
+    What needs no mark for thousands is a number with any: the texts are then looked at once.
+    """
+    bare = {marks.decimal for marks in fitting if not marks.thousands and marks.fit(numbers)}
+    return tuple(
+        marks for marks in fitting if marks.decimal in bare or (marks.thousands and marks.fit(numbers))
+    )
 
 
 def _add_new(
