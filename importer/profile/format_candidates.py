@@ -37,6 +37,7 @@ _ZONE = re.compile(r"(\ ?)([+-][0-9]{2}:?[0-9]{2}|[A-Z]{3,4})$")
 _WORD = re.compile(r"[A-Za-z]+")
 _NAMED: Final = ("%b", "%B")
 _YEAR_DIGITS: Final = 4
+_LONGEST: Final = 60
 
 
 @lru_cache(maxsize=1024)
@@ -69,6 +70,8 @@ def candidates(text: str) -> tuple[str, ...]:
     Args:
         text: The value, without white space at its ends.
     """
+    if len(text) > _LONGEST:
+        return ()
     if is_usual_serial(text) and len(text.partition(".")[0]) < min(_OF_DIGITS):
         return (EXCEL,)
     if text.isascii() and text.isdigit():
