@@ -34,6 +34,7 @@ _CLOCK = re.compile(
     r"(?P<half>\s?(?:[AaPp][Mm]|[AaPp]\.[Mm]\.)(?![A-Za-z]))?"
 )
 _ZONE = re.compile(r"(\ ?)([+-][0-9]{2}:?[0-9]{2}|[A-Z]{3,4})$")
+_HOUR = re.compile(r"^([T ])[0-9]{1,2}$")
 _WORD = re.compile(r"[A-Za-z]+")
 _NAMED: Final = ("%b", "%B")
 _YEAR_DIGITS: Final = 4
@@ -88,6 +89,8 @@ def date_order(form: str) -> str:
 
 
 def _is_honoured(form: str) -> bool:
+    if any(map(str.isdigit, form)):  # a number of the value that is no part of its date or its time of day
+        return False
     try:
         format_named(form)
     except UsageError:
@@ -140,7 +143,7 @@ def _rest(text: str) -> str:
     if zone is not None and (zone[2][0] in "+-" or zone[2] in ABBREVIATIONS):
         text = text[: zone.start()] + zone[1] + ("%z" if zone[2][0] in "+-" else "%Z")
     text = _WORD.sub(_weekday, text) if "%" not in text else text
-    return _CLOCK.sub(_clock, text, count=1)
+    return _CLOCK.sub(_clock, _HOUR.sub(r"\1%H", text), count=1)
 
 
 def _weekday(word: re.Match[str]) -> str:
