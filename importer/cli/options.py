@@ -70,7 +70,11 @@ class ReadingOptions:
     ] = None
     time_format: Annotated[
         list[str],
-        Option("strptime format of the time column; several are tried in order.", metavar="FMT"),
+        Option(
+            "strptime format of the time column, or excel, or auto for the forms that need none; several are"
+            " tried in order.",
+            metavar="FMT",
+        ),
     ] = field(default_factory=list)
     missing_time: Annotated[
         MissingTime | None, Option("What a record without a time becomes.  [default: reject]")

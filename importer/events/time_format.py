@@ -93,7 +93,7 @@ _ZONE_WORD = re.compile(
     r"|(?P<name>[A-Z]{2,5}))(?![A-Za-z])",
     re.IGNORECASE,
 )
-_OFFSET_AT_END = re.compile(r"\ ?([+-][0-9]{2}(?::?[0-9]{2})?)\s*").fullmatch
+_OFFSET_AT_END = re.compile(r"(?:[.,][0-9]+)?\ ?([+-][0-9]{2}(?::?[0-9]{2})?)\s*").fullmatch
 _CENTURY: Final = 69  # POSIX: 69 to 99 are of the 20th century
 
 

@@ -61,6 +61,7 @@ _SHAPES: Final = tuple(
         ("month by name", rf"{_NUMBER}/(?P<month>[A-Za-z]{{3}})/{_YEAR}:{_CLOCK}{_TAIL}"),
     )
 )
+_LONGEST: Final = 120  # the longest date of a browser has some 70 characters
 _ZONE_PARTS = ("with offset", "without zone", "with the name of a zone")
 
 
@@ -85,7 +86,9 @@ def find_form(text: str) -> FoundForm | None:
     Raises:
         BadValue: It is in such a form and no time: there is no such hour, or it was another day of the week.
     """
-    if not text[:1].isalnum() or not text.isascii():
+    if len(text) > _LONGEST:
+        return None
+    if not text.isascii():
         text = text.replace("\u202f", " ").replace("\xa0", " ")  # in front of AM and PM, as JavaScript has it
         if not text.isascii():
             return None

@@ -34,9 +34,11 @@ _CLOCK = re.compile(
     r"(?P<half>\s?(?:[AaPp][Mm]|[AaPp]\.[Mm]\.)(?![A-Za-z]))?"
 )
 _ZONE = re.compile(r"(\ ?)([+-][0-9]{2}:?[0-9]{2}|[A-Z]{3,4})$")
+_HOUR = re.compile(r"^([T ])[0-9]{1,2}$")
 _WORD = re.compile(r"[A-Za-z]+")
 _NAMED: Final = ("%b", "%B")
 _YEAR_DIGITS: Final = 4
+_LONGEST: Final = 60
 
 
 @lru_cache(maxsize=1024)
@@ -69,6 +71,8 @@ def candidates(text: str) -> tuple[str, ...]:
     Args:
         text: The value, without white space at its ends.
     """
+    if len(text) > _LONGEST:
+        return ()
     if is_usual_serial(text) and len(text.partition(".")[0]) < min(_OF_DIGITS):
         return (EXCEL,)
     if text.isascii() and text.isdigit():
@@ -85,6 +89,8 @@ def date_order(form: str) -> str:
 
 
 def _is_honoured(form: str) -> bool:
+    if any(map(str.isdigit, form)):  # a number of the value that is no part of its date or its time of day
+        return False
     try:
         format_named(form)
     except UsageError:
@@ -137,7 +143,7 @@ def _rest(text: str) -> str:
     if zone is not None and (zone[2][0] in "+-" or zone[2] in ABBREVIATIONS):
         text = text[: zone.start()] + zone[1] + ("%z" if zone[2][0] in "+-" else "%Z")
     text = _WORD.sub(_weekday, text) if "%" not in text else text
-    return _CLOCK.sub(_clock, text, count=1)
+    return _CLOCK.sub(_clock, _HOUR.sub(r"\1%H", text), count=1)
 
 
 def _weekday(word: re.Match[str]) -> str:

@@ -113,6 +113,7 @@ def test_times_that_can_be_read_need_no_attention():
         (["31/12/2024T10:00:00.123Z"], ["--time-format %d/%m/%YT%H:%M:%S.%fZ"]),
         (["Tue 31.12.2024 10:00"], ["--time-format '%a %d.%m.%Y %H:%M' --timezone ZONE"]),
         (["10:00 31/12/2024"], ["--time-format '%H:%M %d/%m/%Y' --timezone ZONE"]),
+        (["31.12.2024 7", "31.12.2024 10"], ["--time-format '%d.%m.%Y %H' --timezone ZONE"]),
         (["20240501", "20241231"], ["--time-format %Y%m%d --timezone ZONE"]),
         (["20240501100000"], ["--time-format %Y%m%d%H%M%S --timezone ZONE"]),
         (["45413.4166666667", "45413"], ["--time-format excel --timezone ZONE"]),
@@ -175,7 +176,9 @@ def test_a_column_with_both_orders_is_told_and_nothing_is_offered():
     assert "some have the day first and others the month" in attention.text
 
 
-@pytest.mark.parametrize("value", ["soon", "", "12345678901", "99/99/2024", "1.2.3.4", "2024", "10:00", "-"])
+@pytest.mark.parametrize(
+    "value", ["soon", "", "12345678901", "99/99/2024", "31.12.2024 no. 7", "1.2.3.4", "2024", "10:00", "-"]
+)
 def test_no_format_is_known_for_what_is_no_date(value: str):
     assert candidates(value) == ()
 
