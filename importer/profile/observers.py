@@ -196,4 +196,4 @@ def make_column_finder(reading: Reading, column: str) -> Finder:
 def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
     """Return a function that finds the values of a field that several columns may give."""
     finders = [make_column_finder(reading, column) for column in counter.columns]
-    return lambda chunk: counter.values(zip(*(find(chunk) for find in finders), strict=True))
+    return lambda chunk: counter.values([find(chunk) for find in finders])
