@@ -132,7 +132,8 @@ def columns_of_field(
     """
     entries = typed if isinstance(typed, tuple) else _split(typed, columns)
     for entry in entries:
-        if exists(entry, columns, paths=paths):
+        # A key that the first lines lack may come later: a well-known one is surely no slip of the pen.
+        if exists(entry, columns, paths=paths) or (paths and well_known(entry) == field):
             continue
         if "{" in entry:
             check_template(f"--map {field}=", entry, columns, paths=paths)

@@ -23,7 +23,6 @@ Look = Callable[[str], Any]
 
 _parts_of: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[^{}]+").match
 _is_name: Final = re.compile(r"[\w$][\w$ .-]*").fullmatch
-_groups_of: Final = re.compile(r"\{([^{}]+)\}").findall
 
 
 class Template(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -71,7 +72,8 @@ def check_same_columns(
         if known and not settled and key not in (*reading.columns, *reading.types, *reading.names):
             raise UsageError(
                 f"{other}: it has {quoted(key)}, which looks like the {known}",
-                f"{_ONE_BY_ONE}\nor keep it as a property: --type {key}=string",
+                f"{_ONE_BY_ONE}\nOr map it in all: --map {shlex.quote(f'{known}={key}')}"
+                f"\nOr keep it as a property: --type {shlex.quote(f'{key}=string')}",
             )
     if set(found.columns) == set(reading.columns):
         return None

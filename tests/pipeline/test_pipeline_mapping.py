@@ -342,6 +342,37 @@ def test_lines_without_a_mapped_column_stop_with_the_difference(
     assert f"{tmp_path}/b.jsonl has other columns than {tmp_path}/a.jsonl" in caught.value.message
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_offered_for_a_key_that_only_a_later_source_has_lets_the_run_begin(
+    tmp_path: Path, number: int
+):
+    one = file(tmp_path, "a.jsonl", '{"event":"A","time":"2024-05-01T10:00:00Z"}\n')
+    other = file(tmp_path, "b.jsonl", '{"event":"A","time":"2024-05-01T10:00:00Z","user_id":"u"}\n')
+    with pytest.raises(UsageError, match="it has 'user_id', which looks like the distinct_id") as caught:
+        prepared([one, other])
+    words = caught.value.remedy.splitlines()[number].partition(": ")[2]
+    jobs = prepared([one, other], words)
+    assert [users(job) for job in jobs] == [[""], ["u" if "--map" in words else ""]]
+
+
+def test_a_key_that_the_first_lines_lack_can_be_mapped_as_the_note_on_it_says(tmp_path: Path):
+    line = '{"event":"A","time":"2024-05-01T10:00:00Z"}\n'
+    late = '{"event":"A","time":"2024-05-01T10:00:00Z","user_id":"u"}\n'
+    path = file(tmp_path, "a.jsonl", line * 1_200 + late)
+    (job,) = prepared([path], "--map distinct_id=user_id")
+    assert users(job)[-1] == "u"
+    with pytest.raises(MappingError, match="no column 'user_idd'"):
+        prepared([path], "--map distinct_id=user_idd")
+
+
+def test_ids_of_several_columns_that_do_not_tell_events_apart_stop(tmp_path: Path):
+    rows = "A,2024-05-01T10:00:00Z,x,,1\nA,2024-05-01T10:00:00Z,,x,2\n"
+    path = file(tmp_path, "a.csv", "event,time,one,two,n\n" + rows)
+    with pytest.raises(UsageError, match="'one, two' does not tell events apart"):
+        prepared([path], "--map insert_id=one,two")
+    assert prepared([path], "--map insert_id=one")
+
+
 def test_lines_without_the_nested_column_that_is_mapped_stop(tmp_path: Path):
     one = file(tmp_path, "a.jsonl", '{"event":"A","properties":{"time":1714557600,"distinct_id":"u"}}\n')
     other = file(tmp_path, "b.jsonl", '{"event":"A","properties":{"ts":1714557600,"distinct_id":"u"}}\n')

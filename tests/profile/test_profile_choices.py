@@ -1,0 +1,58 @@
+"""What a scan counts of fields that several columns may give is what the run takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from events_helpers import NOW_MS, TIME
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.events.mapper import Mapper
+from importer.model import Event, Record
+from importer.profile.choices import ChoiceCounter
+from importer.profile.observers import ColumnarChunk, SummaryObserver
+from importer.profile.summary import SummaryCounter
+from importer.reading import Dialect, Reading
+from importer.results.codec import decode, encode
+
+COLUMNS = ("event", "time", "a", "b", "c")
+CELLS = Reading(
+    Dialect("csv"),
+    COLUMNS,
+    {"event": "event", "time": "time"},
+    alternatives={"distinct_id": ("a", "b", "c")},
+    null=("NULL",),
+)
+cells = st.sampled_from(["", "NULL", "x", "y"])
+
+
+@pytest.mark.parametrize("entries", [("a", "b", "c"), ("b", "a"), ("a", "{b}-{c}"), ("{c}",)])
+@given(rows=st.lists(st.tuples(cells, cells, cells), max_size=10))
+def test_the_values_are_those_of_the_run(entries: tuple[str, ...], rows: list[tuple[str, str, str]]):
+    reading = replace(CELLS, alternatives={"distinct_id": entries})
+    records = [Record(n, n, ["E", TIME, *row]) for n, row in enumerate(rows, 1)]
+    counter = ChoiceCounter(reading, "distinct_id")
+    columns = [[record.values[COLUMNS.index(column)] for record in records] for column in counter.columns]  # type: ignore[index]
+    users = [
+        item.distinct_id for item in Mapper(reading, lambda: NOW_MS).map(records) if isinstance(item, Event)
+    ]
+    assert [value or "" for value in counter.values(columns)] == users
+    assert counter.taken.total() == sum(map(bool, users))
+
+
+def test_a_summary_counts_which_column_gave_a_field_over_parts_and_in_the_manifest():
+    parts = []
+    for row in (["", "x", ""], ["x", "y", ""], ["", "", ""]):
+        observer = SummaryObserver(CELLS)
+        observer.observe(ColumnarChunk([Record(1, 2, ["E", TIME, *row])], has_cells=True))
+        parts.append(observer.counter.summary())
+    whole = SummaryCounter()
+    for part in parts:
+        whole.merge(part)
+    summary = whole.summary()
+    assert summary.taken == {"distinct_id": {"a": 1, "b": 1, "c": 0}}
+    assert decode(type(summary), encode(summary)) == summary
+    assert Counter(summary.names) == {"E": 3}
