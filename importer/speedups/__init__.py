@@ -11,7 +11,7 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
-    from importer.speedups.odd_texts import OddTexts, but_ipv4, with_braces
+    from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -27,8 +27,8 @@ __all__ = [
     "BlockMapper",
     "OddTexts",
     "Times",
-    "but_ipv4",
     "cut_csv",
     "cut_lines",
+    "lines_with_braces",
     "with_braces",
 ]
