@@ -19,7 +19,7 @@ from importer.events.canonical import canonical
 from importer.mixpanel.limits import MAX_NESTING
 from importer.mixpanel.nesting import CONTAINERS, too_deep
 from importer.reading import Deep, Reading
-from importer.text import quoted
+from importer.text import counted, quoted
 
 _UNDOCUMENTED = (
     "that an object in an array is a level below the array is a guess: Mixpanel does not document it"
@@ -64,7 +64,9 @@ class DeepValues:
                 made = {name: value}
             else:
                 made = self._replacement(name, value, choice)
-                what = "sent as JSON text" if choice == "json" else f"flattened into {len(made)} properties"
+                what = (
+                    "sent as JSON text" if choice == "json" else f"flattened to {counted(len(made), 'value')}"
+                )
                 notes.append(f"{name}: nested deeper than {MAX_NESTING} objects, so {what}")
                 if depth == "perhaps":
                     notes.append(f"{name}: {_UNDOCUMENTED}")

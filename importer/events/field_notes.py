@@ -8,6 +8,7 @@ be what was meant.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -57,20 +58,23 @@ def oddities(field: Field, value: Any) -> tuple[Oddity, ...]:
         value: Its value: a text, or a value of JSON. None and the empty text are not odd.
     """
     if type(value) is str:
+        if value.isalnum() and field in _IDS and not is_word(field, value):  # as is usual, without a search
+            return ()
         return _of_text(field, value) if value else ()
     # The digits that are sent may not be those that the id once had.
     return (Oddity("damaged-ids", ""),) if type(value) is float and field in _IDS else ()
 
 
-def notes_on_field(field: Field, value: Any) -> list[str]:
+def notes_on_field(field: Field, value: Any) -> Sequence[str]:
     """Return the notes on the value of a field; usually none."""
-    return [oddity.note for oddity in oddities(field, value) if oddity.note]
+    found = oddities(field, value)
+    return [oddity.note for oddity in found if oddity.note] if found else ()
 
 
 def is_word(field: Field, text: str) -> bool:
     """Return whether a text is a word for "no value" in a field, in any case."""
     words = ODD_WORDS if field in _IDS else NULL_WORDS
-    return text in words or (text.isascii() and text.lower() in words)
+    return text in words or (text.lower() in words and text.isascii())
 
 
 @lru_cache(maxsize=4096)  # names of events repeat, and often users do

@@ -40,6 +40,7 @@ class ColumnarChunk:
         self.items = items
         self.source = source
         self.instants: list[int | None] = []
+        self._by_path: dict[tuple[str, ...], Sequence[Any]] = {}
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED
         self.block = items if as_block and isinstance(items, speedups.Block) else None
@@ -86,6 +87,19 @@ class ColumnarChunk:
         """Return the objects of the records (JSONL)."""
         return self._values
 
+    def values_at(self, path: tuple[str, ...]) -> Sequence[Any]:
+        """Return what stands at a path of keys in each object, None where nothing does (JSONL)."""
+        if not path:
+            return self._values
+        if path not in self._by_path:
+            *parents, key = path
+            values = self.values_at(tuple(parents))
+            if set(map(type, values)) == {dict}:
+                self._by_path[path] = [value.get(key) for value in values]
+            else:
+                self._by_path[path] = [v.get(key) if isinstance(v, dict) else None for v in values]
+        return self._by_path[path]
+
 
 class Observer(Protocol):
     """Receives all records of a source, chunk by chunk."""
@@ -122,11 +136,4 @@ def make_column_finder(reading: Reading, column: str) -> Finder:
         index = reading.columns.index(column)
         return lambda chunk: chunk.column(index)
     path = path_to(column, reading.columns)
-
-    def follow(chunk: ColumnarChunk) -> Sequence[Any]:
-        values: Sequence[Any] = chunk.objects()
-        for key in path:
-            values = [value.get(key) if isinstance(value, dict) else None for value in values]
-        return values
-
-    return follow
+    return lambda chunk: chunk.values_at(path)

@@ -83,11 +83,14 @@ class DeepValuesObserver:
     # ── JSONL ────────────────────────────────────────────────────────────────────────────────
 
     def _in_objects(self, chunk: ColumnarChunk) -> Iterator[tuple[int, TooDeep]]:
-        for index, value in enumerate(chunk.objects()):
-            if not CONTAINERS.isdisjoint(map(type, value.values())):
-                depth = self._depth(self._properties(value))
-                if depth:
-                    yield index, depth
+        objects = chunk.objects()
+        places: Iterable[int] = range(len(objects))
+        if speedups.COMPILED and isinstance(chunk.items, speedups.Block) and len(chunk.items) == len(objects):
+            places = speedups.lines_with_braces(chunk.items, 1 + MAX_NESTING)  # that of the line itself
+        for index in places:
+            depth = self._depth(self._properties(objects[index]))
+            if depth:
+                yield index, depth
 
     def _properties(self, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for column, item in value.items():

@@ -126,13 +126,11 @@ def _make_finder(
     index = reading.columns.index(column) if reading.dialect.has_cells else -1
 
     def find(chunk: ColumnarChunk) -> tuple[int, Iterable[tuple[int, Any]]]:
-        if odd_texts is None or (field == "ip" and chunk.block is None):
+        if odd_texts is None:
             found = [each for each in enumerate(values_of(chunk)) if each[1] not in (None, "")]
             return len(found), found
         if chunk.block is None:
             return odd_texts.in_values(values_of(chunk), field)
-        if field == "ip":
-            return 0, speedups.but_ipv4(chunk.block, index)
         return odd_texts.in_column(chunk.block, index, field)
 
     return find

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -183,6 +183,9 @@ def read_manifest(path: Path) -> Manifest:
         raise _unusable(path, f"{_VERSION_KEY} is {quoted(version)}, expected {VERSION}")
     try:
         manifest = decode(Manifest, _upgraded(document))
+        if "reader_version" not in document and manifest.reading.dialect.format == "jsonl":
+            # Words for "no value" meant nothing in JSONL then.
+            manifest = replace(manifest, reading=replace(manifest.reading, null=()))
     except DecodeError as error:
         raise _unusable(path, str(error)) from error
     if fault := find_fault(manifest):
@@ -191,19 +194,12 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest as this version writes it.
-
-    Older ones hold one format of times, as text, and words for "no value" that meant nothing in JSONL.
-    """
+    """Return a manifest as this version writes it: older ones hold one format of times, as text."""
     reading = document.get("reading")
-    if not isinstance(reading, dict):
-        return document
-    if isinstance(form := reading.get("time_format"), str):
-        reading = {**reading, "time_format": [form] if form else []}
-    dialect = reading.get("dialect")
-    if isinstance(dialect, dict) and dialect.get("format") == "jsonl" and "reader_version" not in document:
-        reading = {**reading, "null": []}
-    return {**document, "reading": reading}
+    if isinstance(reading, dict) and isinstance(reading.get("time_format"), str):
+        form = reading["time_format"]
+        return {**document, "reading": {**reading, "time_format": [form] if form else []}}
+    return document
 
 
 def _unusable(path: Path, why: str) -> ResultsError:

@@ -20,7 +20,7 @@ try:
         hash_records,
         hash_texts,
     )
-    from importer.speedups.odd_texts import OddTexts, but_ipv4, with_braces
+    from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -37,7 +37,6 @@ __all__ = [
     "OddTexts",
     "SeenHashes",
     "Times",
-    "but_ipv4",
     "count_user_days",
     "cut_csv",
     "cut_lines",
@@ -46,5 +45,6 @@ __all__ = [
     "hash_events",
     "hash_records",
     "hash_texts",
+    "lines_with_braces",
     "with_braces",
 ]

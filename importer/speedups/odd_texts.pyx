@@ -6,7 +6,7 @@ No cell is judged here: what is found may well be sound, but what is not found s
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
@@ -15,7 +15,11 @@ cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 cdef enum:
+    MOST_SIZE = 63  # of a word, that a bit stands for
     MOST_NAME = 255  # bytes of an event's name: one with fewer has fewer characters, too
+
+
+cdef dict KINDS = {"event": A_NAME, "distinct_id": AN_ID, "insert_id": AN_ID, "ip": AN_IP}
 
 
 cdef class OddTexts:
@@ -26,10 +30,14 @@ cdef class OddTexts:
     """
 
     def __init__(self, words):
+        cdef int first
+        for first in range(256):
+            self.sizes[first] = 0
         self.words = [[] for _ in range(256)]
         for word in words:
             text = word.encode()
             self.words[text[0]].append(text)
+            self.sizes[<uint8_t> text[0]] |= <uint64_t> 1 << min(<int> len(text), MOST_SIZE)
 
     def in_column(self, Block block not None, int cell, field):
         """Return how many cells of a column are filled, and of each odd one its place and its text.
@@ -37,8 +45,8 @@ cdef class OddTexts:
         Args:
             block: Of CSV.
             cell: The column.
-            field: What it holds. In ``event``, Mixpanel's own names and long ones are odd, too; only in ``event``,
-                ``distinct_id`` and ``insert_id`` a text is odd for more than white space around it.
+            field: What it holds. In ``event``, Mixpanel's own names and long ones are odd, too; in ``ip``, all but
+                addresses of four numbers; in ``time``, only what has white space around it.
         """
         cdef int kind = kind_of(field)
         cdef const char* base = PyBytes_AS_STRING(block.data)
@@ -84,6 +92,8 @@ cdef class OddTexts:
     cdef bint is_odd(self, const char* text, Py_ssize_t size, int kind) except -1:
         """Return whether Python must look at a text, which is not empty."""
         cdef uint8_t first = <uint8_t> text[0], last = <uint8_t> text[size - 1]
+        if kind == AN_IP:
+            return not is_ipv4(text, size)
         if first <= c" " or last <= c" ":
             return True
         if first >= 0x80 and begins_blank(text, size) or last >= 0x80 and ends_blank(text, size):
@@ -106,8 +116,8 @@ cdef class OddTexts:
         cdef const char* expected
         cdef Py_ssize_t n
         cdef list words
-        if self.words is None:
-            raise TypeError("not initialized")
+        if not self.sizes[lowered(<uint8_t> text[0])] >> min(size, MOST_SIZE) & 1:
+            return False
         words = <list> self.words[lowered(<uint8_t> text[0])]
         for word in words:
             if PyBytes_GET_SIZE(word) == size:
@@ -121,7 +131,7 @@ cdef class OddTexts:
 
 
 cdef int kind_of(field) except -1:
-    return A_NAME if field == "event" else AN_ID if field in ("distinct_id", "insert_id") else ANOTHER
+    return KINDS.get(field, ANOTHER)
 
 
 cdef inline uint8_t lowered(uint8_t byte) noexcept:
@@ -187,43 +197,38 @@ cdef bint is_ipv4(const char* text, Py_ssize_t size) noexcept:
         text += 1
 
 
-def but_ipv4(Block block not None, int cell):
-    """Return the place and the text of each filled cell of a column that is no address of four numbers (CSV)."""
-    cdef const char* base = PyBytes_AS_STRING(block.data)
-    cdef Span* span
-    cdef Py_ssize_t n
-    cdef list found = []
-    check(block, cell)
-    for n in range(block.count):
-        span = block.spans + n * block.width + cell
-        if span.size and not is_ipv4(base + span.start, span.size):
-            found.append((n, block.text(span)))
-    return found
-
-
 def with_braces(Block block not None, int cell, int most):
     """Return the place and the text of each cell of a column that has more than so many ``{`` (CSV)."""
-    cdef const char* end
-    cdef const char* p
     cdef Span* span
     cdef Py_ssize_t n
-    cdef int braces
     cdef list found = []
     check(block, cell)
     for n in range(block.count):
         span = block.spans + n * block.width + cell
-        p = PyBytes_AS_STRING(block.data) + span.start
-        end = p + span.size
-        braces = 0
-        while braces <= most:
-            p = <const char*> memchr(p, c"{", end - p)
-            if p == NULL:
-                break
-            braces += 1
-            p += 1
-        if braces > most:
+        if has_more_braces(block, span, most):
             found.append((n, block.text(span)))
     return found
+
+
+def lines_with_braces(Block block not None, int most):
+    """Return the place of each line that has more than so many ``{`` (JSONL)."""
+    cdef Py_ssize_t n
+    if block.width:
+        raise ValueError("its records are no lines")
+    return [n for n in range(block.count) if has_more_braces(block, block.spans + n, most)]
+
+
+cdef bint has_more_braces(Block block, Span* span, int most) noexcept:
+    cdef const char* p = PyBytes_AS_STRING(block.data) + span.start
+    cdef const char* end = p + span.size
+    cdef int braces = 0
+    while braces <= most:
+        p = <const char*> memchr(p, c"{", end - p)
+        if p == NULL:
+            return False
+        braces += 1
+        p += 1
+    return True
 
 
 cdef int check(Block block, int cell) except -1:

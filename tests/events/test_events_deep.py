@@ -34,7 +34,7 @@ def test_flatten_makes_a_property_of_each_value(mapped: Mapped) -> None:
     assert own(item) == {
         "v.a.b.c.d": 1, "v.a.n": None, "v.a.o": {}, "v.l": [1, {"x": {"y": 2}}], "v.s": "t", "w": FITS,
     }  # fmt: skip
-    assert taken(item).note == "v: nested deeper than 3 objects, so flattened into 5 properties"
+    assert taken(item).note == "v: nested deeper than 3 objects, so flattened to 5 values"
 
 
 def test_flatten_makes_text_of_what_is_too_deep_in_an_array(mapped: Mapped) -> None:

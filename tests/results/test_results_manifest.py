@@ -299,6 +299,18 @@ def test_a_link_survives_a_move_of_both_files(tmp_path):
     assert resolve_link(new / "r.csv", target) == new / "r.retry-1.csv"
 
 
+@pytest.mark.parametrize(("form", "null"), [("csv", ("NULL",)), ("jsonl", ())])
+def test_words_for_no_value_of_an_older_importer_meant_nothing_in_json_lines(tmp_path, form, null):
+    reading = Reading(Dialect(form), ("event", "time"), {"event": "event", "time": "time"}, null=("NULL",))
+    path = manifest_path(tmp_path / "r.csv")
+    write_manifest(path, manifest(reading=reading, reader_version=2))
+    assert read_manifest(path).reading.null == ("NULL",)
+    document = json.loads(path.read_bytes())
+    del document["reader_version"]
+    path.write_text(json.dumps(document), "ascii")
+    assert read_manifest(path).reading.null == null
+
+
 def test_a_link_to_another_folder_leads_there(tmp_path):
     target = relative_link(tmp_path / "a" / "r.csv", tmp_path / "b" / "c.csv")
     assert resolve_link(tmp_path / "a" / "r.csv", target) == tmp_path / "b" / "c.csv"

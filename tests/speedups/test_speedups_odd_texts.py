@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from importer.events.field_notes import ODD_WORDS, oddities
+from importer.model import Record
 from importer.reading import Field, Reading
-from importer.speedups import Block, OddTexts, but_ipv4, with_braces
+from importer.speedups import Block, OddTexts, cut_lines, lines_with_braces, with_braces
 
 FIELDS: tuple[Field, ...] = ("event", "distinct_id", "insert_id", "time")
 ODD_TEXTS = OddTexts(ODD_WORDS)
@@ -82,21 +83,35 @@ def test_only_an_address_of_four_numbers_is_taken_for_one(text: str) -> None:
         expected = []
     except ValueError:
         expected = [(1, text)]
-    assert but_ipv4(block("1.2.3.4", text), 0) == expected
+    assert ODD_TEXTS.in_column(block("1.2.3.4", text), 0, "ip")[1] == (expected if text else [])
 
 
 def test_the_filled_cells_that_are_no_such_address_are_found() -> None:
-    assert but_ipv4(block("1.2.3.4", "", "::1", "1.2.3.4 "), 0) == [(2, "::1"), (3, "1.2.3.4 ")]
+    cells = ["1.2.3.4", "", "::1", "1.2.3.4 "]
+    odd = [(2, "::1"), (3, "1.2.3.4 ")]
+    assert ODD_TEXTS.in_column(block(*cells), 0, "ip") == ODD_TEXTS.in_values(cells, "ip") == (3, odd)
 
 
 def test_cells_with_many_braces_are_found() -> None:
     assert with_braces(block("{{{", "{{{{", '"{"{"{"{', ""), 0, 3) == [(1, "{{{{"), (2, '"{"{"{"{')]
 
 
+def test_lines_with_many_braces_are_found() -> None:
+    data = b'{"a":{"b":1}}\n\n{"a":{"b":{"c":1}}}\n{}\n'
+    lines, _ = cut_lines(data, 1, 1, lambda row, line, _: Record(row, line, {}))
+    assert lines_with_braces(lines, 2) == [1]
+    with pytest.raises(ValueError, match="no lines"):
+        lines_with_braces(block("a"), 2)
+
+
+def test_an_object_that_was_not_initialized_finds_nothing() -> None:
+    assert OddTexts.__new__(OddTexts).in_values(["NULL"], "event") == (1, [])
+
+
 def test_a_cell_that_is_not_there_is_refused() -> None:
     for call in (
         lambda: ODD_TEXTS.in_column(block("a"), 2, "event"),
-        lambda: but_ipv4(block("a"), -1),
+        lambda: ODD_TEXTS.in_column(block("a"), -1, "ip"),
         lambda: with_braces(block("a"), 9, 1),
     ):
         with pytest.raises(IndexError):
