@@ -50,7 +50,9 @@ class LandedCopies:
         landed = read_successes(self._job.results)
         while part := list(islice(landed, _AT_ONCE)):
             rows, ids = zip(*part, strict=True)
-            self._counter.add(hash_texts(ids), rows.__getitem__, self._job.manifest.source)
+            # No event is without an id; a results file that somebody made may be.
+            hashes = hash_texts([own or "-" for own in ids])
+            self._counter.add(hashes, rows.__getitem__, self._job.manifest.source)
 
     def add(self, delivered: Delivered) -> None:
         """Add the events of a batch that were taken."""

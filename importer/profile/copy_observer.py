@@ -77,9 +77,17 @@ class CopyObserver:
     def _add_held(self) -> None:
         if not self._held:
             return
-        held, self._held = self._held, []
-        texts = [self._text_of(record.values) for record in held]
-        self._counter.add(hash_texts(texts), lambda place: held[place].row, self._source or "")
+        texts = [self._written(record) for record in self._held]
+        rows = [record.row for record, text in zip(self._held, texts, strict=True) if text]
+        self._held = []
+        self._counter.add(hash_texts(list(filter(None, texts))), rows.__getitem__, self._source or "")
+
+    def _written(self, record: Record) -> str:
+        """Return a record as text; empty if it can't be written, so that it is invalid, too."""
+        try:
+            return self._text_of(record.values)
+        except (TypeError, ValueError, RecursionError):  # orjson's errors are TypeErrors
+            return ""
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`. Nothing can be observed afterwards."""
@@ -131,9 +139,9 @@ def _style_of(data: bytes) -> Callable[[Any], str]:
     for line in data.split(b"\n", _LINES_OF_STYLE)[:_LINES_OF_STYLE]:
         try:
             text, value = line.decode().strip(), orjson.loads(line)
-        except ValueError:
+            for style in _STYLES:
+                if style(value) == text:
+                    return style
+        except (TypeError, ValueError, RecursionError):
             continue
-        for style in _STYLES:
-            if style(value) == text:
-                return style
     return _compact

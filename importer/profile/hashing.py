@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeGuard
 
 from xxhash import xxh3_64_intdigest
 
@@ -102,14 +102,15 @@ def count_user_days(
     Args:
         counts: The counters.
         users: From `hash_texts`, for each event; 0 is no user, and is not counted.
-        instants: Nanoseconds since the epoch of each event; None is not counted.
+        instants: Nanoseconds since the epoch of each event; None is not counted, nor is what 63 bits don't
+            hold: it lies ahead of every clock.
         compiled: Whether the compiled part counts.
     """
     if compiled:
         speedups.count_user_days(counts, users, instants)
         return
     for user, instant in zip(array("Q", users), instants, strict=True):
-        if user and instant is not None:
+        if user and _is_counted(instant):
             counts[_bucket(user, instant)] += 1
 
 
@@ -127,8 +128,12 @@ def find_user_days(
     return [
         place
         for place, (user, instant) in enumerate(zip(array("Q", users), instants, strict=True))
-        if user and instant is not None and counts[_bucket(user, instant)] > limit
+        if user and _is_counted(instant) and counts[_bucket(user, instant)] > limit
     ]
+
+
+def _is_counted(instant: int | None) -> TypeGuard[int]:
+    return instant is not None and -(2**63) <= instant < 2**63
 
 
 def _bucket(user: int, instant: int) -> int:

@@ -30,6 +30,7 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+    long long PyLong_AsLongLongAndOverflow(object number, int* overflow) except? -1
 
 cdef enum:
     FIRST_SLOTS = 1 << 14
@@ -241,10 +242,17 @@ cdef class SeenHashes:
         return 0
 
 
-cdef inline Py_ssize_t bucket_of(uint64_t user, int64_t instant) noexcept:
-    """Return the counter of a user on a day (UTC)."""
-    cdef int64_t day = instant // DAY_NS
-    if day * DAY_NS > instant:  # C rounds toward zero
+cdef Py_ssize_t bucket_of(uint64_t user, object instant) except -2:
+    """Return the counter of a user on a day (UTC); -1 for no user, and for a time that is in no calendar."""
+    cdef int overflow
+    cdef int64_t nanoseconds, day
+    if not user or instant is None:
+        return -1
+    nanoseconds = PyLong_AsLongLongAndOverflow(instant, &overflow)
+    if overflow:
+        return -1
+    day = nanoseconds // DAY_NS
+    if day * DAY_NS > nanoseconds:  # C rounds toward zero
         day -= 1
     return <Py_ssize_t> (((user ^ (<uint64_t> day * FACTOR)) * FACTOR) >> (64 - BUCKET_BITS))
 
@@ -255,14 +263,15 @@ def count_user_days(uint32_t[::1] counts not None, bytes users not None, list in
     Args:
         counts: The counters: 2^16.
         users: The hash of the user of each event, 8 bytes each; 0 is no user, and is not counted.
-        instants: Nanoseconds since the epoch of each event; None is not counted.
+        instants: Nanoseconds since the epoch of each event; None is not counted, nor is what 63 bits don't hold.
     """
     cdef uint64_t* given = <uint64_t*> PyBytes_AS_STRING(users)
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n, bucket
     check_pairs(counts, users, instants)
     for n in range(len(instants)):
-        if given[n] and instants[n] is not None:
-            counts[bucket_of(given[n], instants[n])] += 1
+        bucket = bucket_of(given[n], instants[n])
+        if bucket >= 0:
+            counts[bucket] += 1
 
 
 def find_user_days(
@@ -270,13 +279,14 @@ def find_user_days(
 ):
     """Return the places of the events whose counter is above a limit; arguments as for `count_user_days`."""
     cdef uint64_t* given = <uint64_t*> PyBytes_AS_STRING(users)
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n, bucket
     check_pairs(counts, users, instants)
-    return [
-        n
-        for n in range(len(instants))
-        if given[n] and instants[n] is not None and counts[bucket_of(given[n], instants[n])] > limit
-    ]
+    found = []
+    for n in range(len(instants)):
+        bucket = bucket_of(given[n], instants[n])
+        if bucket >= 0 and counts[bucket] > limit:
+            found.append(n)
+    return found
 
 
 cdef int check_pairs(uint32_t[::1] counts, bytes users, list instants) except -1:

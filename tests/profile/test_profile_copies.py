@@ -22,10 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer import speedups
-from importer.model import AttentionRow
+from importer.model import AttentionRow, Record
 from importer.profile.copies import Copies, CopyCounter, copies_remedy
 from importer.profile.copy_observer import CopyObserver
 from importer.profile.hashing import HashSet, HashSetInPython
+from importer.profile.observers import ColumnarChunk
 from importer.profile.scan import PassProgress, profile_source
 from importer.progress import NullProgress
 from importer.reading import Dialect, Reading
@@ -164,6 +165,18 @@ def test_equal_records_of_json_are_found_from_the_first_line_on(
     path.write_bytes(gzip.compress(data) if packed else data)
     reading = replace(JSONL, dialect=Dialect("jsonl", "gzip" if packed else ""))
     assert found_in(reading, path) == [(2, [("a.jsonl", 901), ("a.jsonl", 903)], "--insert-id row")]
+
+
+def test_a_record_that_can_not_be_written_again_is_left_out() -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    items = [Record(row, row, {"a": value}) for row, value in enumerate([deep, 1, deep, 1], 1)]
+    with CopyObserver(JSONL) as observer:
+        observer.observe(ColumnarChunk(items, has_cells=False, source="a"))
+        (found,) = observer.attention()
+    assert (found.count, found.rows) == (1, (AttentionRow("a", 4),))
+    assert found.text.startswith("1 of 2 records")
 
 
 # ── what helps ───────────────────────────────────────────────────────────────────────────────────

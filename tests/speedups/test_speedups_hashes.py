@@ -179,8 +179,9 @@ def test_the_hash_0_is_refused() -> None:
 @pytest.mark.parametrize("compiled", COMPILED)
 def test_events_are_counted_by_user_and_day(compiled: bool) -> None:
     counts = array("I", bytes(4 * BUCKETS))
-    users = hash_texts(["u"] * 5 + ["v", "", "u"], compiled=compiled)
-    instants: list[int | None] = [0, 1, DAY_NS - 1, DAY_NS, -1, 0, 0, None]
+    users = hash_texts(["u"] * 5 + ["v", "", "u", "u", "u"], compiled=compiled)
+    far = 2**63  # in the year 2262, whose times must not stop a run
+    instants: list[int | None] = [0, 1, DAY_NS - 1, DAY_NS, -1, 0, 0, None, far, -far - 1]
     count_user_days(counts, users, instants, compiled=compiled)
     assert sorted(filter(None, counts)) == [1, 1, 1, 3]  # -1 is the day before, and nobody has no user
     assert find_user_days(counts, users, instants, 2, compiled=compiled) == [0, 1, 2]
