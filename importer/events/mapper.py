@@ -98,6 +98,20 @@ class Mapper:
         others = (self._map_item(chunk[at]) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
+    def value_of(self, field: Field, values: Any) -> Any:
+        """Return the value that the events of `map` take for a field, out of the values of a record.
+
+        None if there is none, or if the record has other faults that are found before.
+        """
+        known: dict[Field, Any] = {}
+        try:
+            self._choose_values(known, self._read_record(values, known))
+        except (BadValue, exact_json.BadJSON):
+            return None
+        finally:
+            self._values.notes.clear()
+        return known.get(field)
+
     def _map_item(self, item: Record | Rejection) -> Event | Rejection:
         return self._map_record(item) if isinstance(item, Record) else item
 

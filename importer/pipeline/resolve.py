@@ -13,9 +13,9 @@ from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.reading import FIELDS, JSON, ColumnType, Reading
+from importer.reading import FIELDS, JSON, ColumnType, Dialect, Reading
 from importer.source.detect import DetectedSource, detect_source
-from importer.source.options import dialect_options
+from importer.source.options import check_marks, dialect_options
 from importer.text import quoted
 
 _SAME_OPTIONS: Final = sorted(
@@ -25,6 +25,12 @@ _SAME_OPTIONS: Final = sorted(
 )
 """Options that a reading has under the same name, with the same values."""
 
+_DIALECT_OPTIONS: Final = sorted(
+    {each.name for each in fields(DeclaredReading)}
+    & {each.name for each in fields(Dialect)} - {"format", "header"}
+)
+"""Options of which a dialect of CSV is made."""
+
 
 def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
     """Detect dialect and columns of a source, by what is declared and else by its first bytes.
@@ -33,14 +39,12 @@ def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
         SourceError: It can't be read, or has no known format.
         UsageError: A declaration can't be used.
     """
-    return detect_source(
-        path,
-        format=declared.format,
-        encoding=declared.encoding,
-        delimiter=declared.delimiter,
-        quote=declared.quote,
-        header=True if declared.header is None else declared.header,
-    )
+    return detect_source(path, format=declared.format, header=declared.header, **_declared_dialect(declared))
+
+
+def _declared_dialect(declared: DeclaredReading) -> dict[str, Any]:
+    """Return what is declared of a dialect of CSV, by the names that a `Dialect` has for it."""
+    return {name: getattr(declared, name) for name in _DIALECT_OPTIONS}
 
 
 def draft_reading(
@@ -63,7 +67,7 @@ def draft_reading(
     if jsonl and not columns:
         raise SourceError(
             "no line at the beginning of the file is a JSON object with keys: no event can be found",
-            "JSONL is one object on each line. If the file is CSV: --format csv",
+            "\n".join((*detected.problems, "JSONL is one object on each line. If it is CSV: --format csv")),
         )
     types = dict(declared.types)
     constants = {name: _constant(name, value, types) for name, value in declared.constants.items()}
@@ -72,14 +76,17 @@ def draft_reading(
             _check_columns(table, [n for n in names if n not in constants], columns)
     well_known_column = next((column for column in columns if well_known(column) == "properties"), "")
     properties_column = declared.fields.get("properties") or well_known_column
-    chosen = choose_fields(
-        columns,
-        declared.fields,
-        constants,
-        nested_columns(detected.sample, properties_column) if jsonl else (),
-        paths=jsonl,
-        times=_column_of_times(detected),
-    )
+    try:
+        chosen = choose_fields(
+            columns,
+            declared.fields,
+            constants,
+            nested_columns(detected.like, properties_column) if jsonl else (),
+            paths=jsonl,
+            times=_column_of_times(detected),
+        )
+    except MappingError as error:
+        raise _with_hint(error, detected) from None
     types |= _skipped_columns(declared, columns)
     _check_local_epochs(declared)
     return Reading(
@@ -96,6 +103,14 @@ def draft_reading(
         source_name=source_name,
         **_same_options(declared),
     )
+
+
+def _with_hint(error: MappingError, detected: DetectedSource) -> MappingError:
+    """Return an error about columns with what is known to be wrong with all of them, if anything is."""
+    for each in detected.attention:
+        if each.code in ("header-line", "single-quotes"):
+            return MappingError(f"{error.message}: {each.text}", f"Read it so: {each.remedy}")
+    return error
 
 
 def _same_options(declared: DeclaredReading) -> dict[str, Any]:
@@ -170,14 +185,6 @@ def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:
     return replace(draft, types={**types, **draft.types})
 
 
-def needs_types(draft: Reading) -> bool:
-    """Return whether a column that becomes a property has no type yet."""
-    mapped = set(draft.fields.values())
-    return draft.dialect.has_cells and any(
-        column not in draft.types and column not in mapped for column in draft.columns
-    )
-
-
 def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
     """Return a reading with what is declared now in place of what was declared or inferred before.
 
@@ -196,9 +203,12 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     changes = _same_options(declared)
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
     if reading.dialect.has_cells:  # for JSONL, these declarations mean nothing
-        dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)
+        dialect |= dialect_options(**_declared_dialect(declared))
         if declared.header is not None:
             dialect["header"] = declared.header
+        if declared.skip_lines is not None:
+            dialect["sep_line"] = False  # it is among the lines that are skipped
+        check_marks(replace(reading.dialect, **dialect))
     for name in ("null", "time_format"):
         if getattr(declared, name):
             changes[name] = getattr(declared, name)

@@ -11,7 +11,7 @@ from importer import speedups
 from importer.errors import BadValue
 from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import Mapper
-from importer.events.mapping import path_to
+from importer.events.mapping import PROPERTY_OF, path_to
 from importer.events.times import ClockChange, NoZone, TimeReader
 from importer.model import Attention, AttentionRow, Record, Rejection
 from importer.profile.column_types import TypeInference
@@ -66,6 +66,10 @@ class ColumnarChunk:
     def column(self, index: int) -> Sequence[str]:
         """Return the cells of a column. There must be a record."""
         return self._columns[index] if self.block is None else self.block.column(index)
+
+    def rows_of_values(self) -> list[Any]:
+        """Return the values of each record."""
+        return self._values
 
     def objects(self) -> list[Any]:
         """Return the objects of the records (JSONL)."""
@@ -209,15 +213,44 @@ class IdObserver:
 
 
 def _make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
-    """Return a function that finds the values of a field in the records of a chunk."""
+    """Return a function that finds the values of a field in the records of a chunk, as the mapper does.
+
+    A record that has none where the field is mapped may have one under Mixpanel's own name for the field: in
+    the properties, or beside them.
+    """
     if field in reading.constants:
         constant = reading.constants[field]
         return lambda chunk: [constant] * chunk.records
+    find = _make_column_finder(reading, field)
+    elsewhere = _make_elsewhere(reading, field)
+    if elsewhere is None:
+        return find
+    mapper: list[Mapper] = []  # made when it is needed for the first time
+
+    def find_all(chunk: ColumnarChunk) -> Sequence[Any]:
+        values = find(chunk)
+        if all(values):
+            return values
+        found = list(values)
+        records = chunk.rows_of_values()
+        for at, value in enumerate(found):
+            if (value is None or value == "") and elsewhere(records[at]):
+                mapper[:] = mapper or [Mapper(reading, lambda: 0)]
+                found[at] = mapper[0].value_of(field, records[at])
+        return found
+
+    return find_all
+
+
+def _make_column_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Sequence[Any]]:
+    """Return a function that finds the values of a field where it is mapped; None where there is none."""
     column = reading.fields.get(field)
     if column is None:
         return lambda chunk: [None] * chunk.records
     if reading.dialect.has_cells:
-        index = reading.columns.index(column)
+        index, null = reading.columns.index(column), frozenset(reading.null)
+        if null:
+            return lambda chunk: [None if cell in null else cell for cell in chunk.column(index)]
         return lambda chunk: chunk.column(index)
     path = path_to(column, reading.columns)
 
@@ -228,3 +261,33 @@ def _make_finder(reading: Reading, field: Field) -> Callable[[ColumnarChunk], Se
         return values
 
     return follow
+
+
+def _make_elsewhere(reading: Reading, field: Field) -> Callable[[Any], bool] | None:
+    """Return whether a record may have a value of a field where it is not mapped; None if none can.
+
+    The function is asked for each record that has none where the field is mapped, so it only looks at keys.
+    """
+    name = PROPERTY_OF.get(field)
+    if name is None:
+        return None
+    bag = reading.fields.get("properties")
+    if reading.dialect.has_cells:
+        mapped = set(reading.fields.values())
+        others = [column for column in reading.columns if column not in mapped]
+        cells = [reading.columns.index(c) for c in others if reading.names.get(c, c) == name]
+        bags = [] if bag is None else [reading.columns.index(bag)]
+        if not cells and not bags:
+            return None
+        return lambda values: any(values[at] for at in cells) or any(name in values[at] for at in bags)
+    keys = {name, *(key for key, other in reading.names.items() if other == name)}
+    path = () if bag is None else path_to(bag, reading.columns)
+
+    def may_have(values: Any) -> bool:
+        if not keys.isdisjoint(values):
+            return True
+        for key in path:
+            values = values.get(key) if isinstance(values, dict) else None
+        return bool(path) and isinstance(values, dict | str) and name in values
+
+    return may_have

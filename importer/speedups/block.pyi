@@ -22,7 +22,16 @@ class Block(Sequence[Record | Rejection]):
     def count_column(self, cell: int) -> tuple[int, Literal["integer", "number", ""]]: ...
 
 def cut_csv(
-    data: bytes, delimiter: int, quote: int, width: int, row: int, line: int
+    data: bytes,
+    delimiter: int,
+    quote: int,
+    width: int,
+    row: int,
+    line: int,
+    *,
+    skip_space: bool = False,
+    trailing: bool = False,
+    comment: int = 256,
 ) -> tuple[Block, int, bool]: ...
 def cut_lines(
     data: bytes, row: int, line: int, read: Callable[[int, int, bytes], Record | Rejection]
