@@ -23,6 +23,7 @@ _NO_SEPARATORS: Final = "tr -d '\\036'"
 _FROM_PYTHON: Final = (
     "python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(line))) for line in sys.stdin]'"
 )
+_FILTERS: Final = (_NO_SEPARATORS, _FROM_PYTHON)  # these read standard input alone
 _SEPARATOR: Final = "\x1e"  # ahead of each text of a JSON text sequence, RFC 7464
 _WRAPPED_LIST: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*\{')
 _NAMES_AN_EVENT: Final = frozenset({"event", "event_name", "eventName", "event_type", "properties"})
@@ -208,4 +209,4 @@ def _command(path: Path, compression: str, tool: str) -> str:
     source, target = shlex.quote(str(path)), shlex.quote(str(made))
     if compression:
         return f"{_DECOMPRESS[compression]} {source} | {tool} > {target}"
-    return f"{tool} {source} > {target}"
+    return f"{tool} {'< ' if tool in _FILTERS else ''}{source} > {target}"
