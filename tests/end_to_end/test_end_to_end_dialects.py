@@ -118,7 +118,7 @@ def test_a_good_line_below_hundreds_that_json_cannot_hold_lands(shell: Shell, se
 
 
 def test_lines_that_are_no_objects_at_all_are_refused_with_their_own_reasons(bare: Shell) -> None:
-    bare.write("events.jsonl", '{"event":"L",}\n' * 3)
+    bare.write("events.jsonl", '{"event":L}\n' * 3)
 
     result = bare.type("run", "events.jsonl", "--dry-run")
 

@@ -155,3 +155,9 @@ def test_lines_that_can_be_read_are_the_sample_wherever_they_stand(tmp_path):
     found = detect_source(write(tmp_path, bad * 300 + '{"event":"L","w":1}\n', "x.jsonl"))
     assert found.columns == ("event", "time", "v", "w")
     assert found.sample == (Record(301, 301, {"event": "L", "w": 1}),)
+
+
+@pytest.mark.parametrize("first", ["{'a': None}", '{"a":1}{"a":2}', '{"a":1,}'])
+def test_one_line_that_is_written_otherwise_than_the_next_is_one_bad_record(tmp_path, first):
+    found = detect_source(write(tmp_path, f'{first}\n{{"a":1}}\n', "x.jsonl"))
+    assert found.sample == (Record(2, 2, {"a": 1}),)

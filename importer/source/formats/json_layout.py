@@ -105,16 +105,25 @@ def _other_layout(text: str, *, is_declared: bool) -> tuple[str, str] | None:
         )
     if _ends_with_comma(first):
         return "holds objects with a comma behind each", _NO_COMMAS
-    if _is_python(first):
-        return "holds dictionaries of Python", _FROM_PYTHON
-    if _holds_several(first):
-        return "holds several objects of JSON on one line", "jq -c ."
+    if found := _other_lines(first, text):
+        return found
     if _is_over_several_lines(text):
         name = _wrapped_list(text)
         if name:
             what = f"holds an object of JSON over several lines, with the records in its {quoted_name(name)}"
             return what, _unwrap(name)
         return "holds an object of JSON over several lines", "jq -c ."
+    return None
+
+
+def _other_lines(first: str, text: str) -> tuple[str, str] | None:
+    """Return the same as `_other_layout` for lines that only look like JSON; None if the first alone does."""
+    if _is_json(_first_line(text.lstrip().partition("\n")[2]) or "-"):
+        return None
+    if _is_python(first):
+        return "holds dictionaries of Python", _FROM_PYTHON
+    if _holds_several(first):
+        return "holds several objects of JSON on one line", "jq -c ."
     return None
 
 
