@@ -140,6 +140,22 @@ def some_members(chance: random.Random, count: int, depth: int) -> str:
     return ",".join(f"{some_key(chance)}:{some_json(chance, depth)}" for _ in range(count))
 
 
+def some_dialect(chance: random.Random, delimiter: str, quote: str) -> Dialect:
+    """Return one of the many dialects with these marks."""
+    return Dialect(
+        "csv",
+        delimiter=delimiter,
+        quote=quote,
+        header=False,
+        escape=chance.choice(("", "", "", "", "\\")),
+        skip_space=chance.random() < 0.3,
+        trailing_delimiter=chance.random() < 0.3,
+        skip_lines=chance.choice((0, 0, 0, 2)),
+        comment=chance.choice(("", "", "#", "P")),
+        line_end=chance.choice(("any", "lf", "lf", "lf", "cr")),
+    )
+
+
 def some_csv(chance: random.Random, delimiter: str, quote: str) -> str:
     """Records of the columns above, most of them sound."""
     end = chance.choice(("\n", "\n", "\r\n", "\r"))
@@ -231,9 +247,15 @@ def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> C
     """Return the case with a number: alitems the same."""
     chance = random.Random(f"{seed}:{number}")
     if chance.random() < 0.5:
-        delimiter, quote = chance.choice(((",", '"'), (",", '"'), (";", "'"), ("\t", ""), ("|", '"')))
-        dialect = Dialect("csv", delimiter=delimiter, quote=quote, header=False)
-        content = some_csv(chance, delimiter, quote).encode("utf-8", "replace")
+        marks = ((",", '"'), (",", '"'), (";", "'"), ("\t", ""), ("|", '"'), ("\x01", '"'), ("¦", '"'))
+        delimiter, quote = chance.choice(marks)
+        dialect = some_dialect(chance, delimiter, quote)
+        text = some_csv(chance, delimiter, quote)
+        if dialect.skip_space:
+            text = text.replace(delimiter, f"{delimiter} ")
+        if dialect.trailing_delimiter:
+            text = text.replace("true", f"true{delimiter}")
+        content = text.encode("utf-8", "replace")
     else:
         dialect = Dialect("jsonl")
         content = some_jsonl(chance).encode("utf-8", "replace")

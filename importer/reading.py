@@ -58,6 +58,7 @@ class Dialect:
         escape: The character that takes the meaning from the next one; empty if none does (CSV).
         skip_space: True if the spaces behind a delimiter belong to it, not to the cell (CSV).
         trailing_delimiter: True if each record ends with a delimiter more than the header has (CSV).
+        sep_line: True if the first line does nothing but name the delimiter, as Excel's ``sep=;`` does (CSV).
         skip_lines: Lines at the top that are not read, ahead of the header (CSV).
         comment: The character that begins a line which is no record; empty if none does (CSV).
         line_end: What ends a line (CSV).
@@ -72,6 +73,7 @@ class Dialect:
     escape: str = ""
     skip_space: bool = False
     trailing_delimiter: bool = False
+    sep_line: bool = False
     skip_lines: int = 0
     comment: str = ""
     line_end: LineEnd = "any"
@@ -80,6 +82,17 @@ class Dialect:
     def has_cells(self) -> bool:
         """True if a record is a row of text cells, whose types are to be inferred; else it is an object."""
         return self.format in _FORMATS_OF_CELLS
+
+
+def same_marks(dialect: Dialect) -> tuple[str, str] | None:
+    """Return the names of two marks of a dialect that are the same character; None if all differ."""
+    marks: dict[str, str] = {}
+    for name in ("delimiter", "quote", "escape", "comment"):
+        mark = getattr(dialect, name)
+        if mark and mark in marks:
+            return marks[mark], name
+        marks[mark] = name
+    return None
 
 
 @dataclass(frozen=True, slots=True)

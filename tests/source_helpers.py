@@ -8,12 +8,13 @@ import io
 import lzma
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import zstandard
 from hypothesis import settings
 
 from importer.model import Record, Rejection
-from importer.reading import Dialect
+from importer.reading import Dialect, LineEnd
 from importer.source.detect import detect_source
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
@@ -54,18 +55,29 @@ class PiecewiseFile(io.BufferedIOBase):
         return piece
 
 
-def text_lines(file: io.BufferedIOBase, encoding: str = "utf-8", limit: int = MAX_RECORD_SIZE) -> TextLines:
-    return TextLines(file, encoding, error_handler(encoding), limit)
+def text_lines(
+    file: io.BufferedIOBase,
+    encoding: str = "utf-8",
+    limit: int = MAX_RECORD_SIZE,
+    line_end: LineEnd = "any",
+) -> TextLines:
+    return TextLines(file, encoding, error_handler(encoding), limit, line_end)
+
+
+def csv_reader(file: io.BufferedIOBase, width: int, encoding: str = "utf-8", **dialect: Any) -> CsvReader:
+    """A reader of CSV, which has no header unless the dialect says so."""
+    given = Dialect("csv", encoding=encoding, **{"header": False, **dialect})
+    return CsvReader(text_lines(file, encoding, line_end=given.line_end), given, width)
 
 
 def read_csv(
-    content: bytes | str, width: int, *, delimiter: str = ",", encoding: str = "utf-8"
+    content: bytes | str, width: int, *, encoding: str = "utf-8", **dialect: Any
 ) -> list[Record | Rejection]:
     """All items of CSV without a header, read one by one and in blocks."""
     data = content.encode(encoding) if isinstance(content, str) else content
 
     def reader() -> CsvReader:
-        return CsvReader(text_lines(io.BytesIO(data), encoding), delimiter, width)
+        return csv_reader(io.BytesIO(data), width, encoding, **dialect)
 
     items = list(reader())
     assert in_one_list(reader()) == items

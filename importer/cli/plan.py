@@ -152,11 +152,20 @@ def dialect_text(reading: Reading) -> str:
     if not dialect.has_cells:
         return "JSONL"
     delimiter = _DELIMITERS.get(dialect.delimiter, quoted(dialect.delimiter))
-    return (
-        f"CSV, {delimiter}, {dialect.encoding}"
-        + ("" if dialect.header else ", no header")
-        + ("" if dialect.quote == '"' else f", quote {dialect.quote or 'none'}")
-    )
+    parts = [
+        "CSV",
+        f"{delimiter} + space" if dialect.skip_space else delimiter,
+        dialect.encoding,
+        "" if dialect.header else "no header",
+        "" if dialect.quote == '"' else f"quote {dialect.quote or 'none'}",
+        f"escape {dialect.escape}" if dialect.escape else "",
+        "a delimiter behind each record" if dialect.trailing_delimiter else "",
+        "delimiter named by the first line (sep=)" if dialect.sep_line else "",
+        f"{counted(dialect.skip_lines, 'line')} skipped" if dialect.skip_lines else "",
+        f"comments after {dialect.comment}" if dialect.comment else "",
+        "lines end in CR" if dialect.line_end == "cr" else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _fields(reading: Reading) -> Iterator[str]:

@@ -102,6 +102,20 @@ class Mapper:
         others = (self._map_item(chunk[at]) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
+    def value_of(self, field: Field, values: Any) -> Any:
+        """Return the value that the events of `map` take for a field, out of the values of a record.
+
+        None if there is none, or if the record has other faults that are found before.
+        """
+        known: dict[Field, Any] = {}
+        try:
+            self._choose_values(known, self._read_record(values, known))
+        except (BadValue, exact_json.BadJSON):
+            return None
+        finally:
+            self._values.notes.clear()
+        return known.get(field)
+
     def _map_item(self, item: Record | Rejection) -> Event | Rejection:
         return self._map_record(item) if isinstance(item, Record) else item
 
@@ -283,6 +297,17 @@ class Mapper:
             self._values.notes.append(f"{field}: the number {digits} is sent as text")
             return digits
         raise BadValue(f"{field}: expected text, found {quoted(value)}")
+
+
+def make_value_of(reading: Reading) -> Callable[[Field, Any], Any]:
+    """Return `Mapper.value_of` of a mapper that is made when it is asked for the first time."""
+    mappers: list[Mapper] = []
+
+    def value_of(field: Field, values: Any) -> Any:
+        mappers[:] = mappers or [Mapper(reading, lambda: 0)]
+        return mappers[0].value_of(field, values)
+
+    return value_of
 
 
 def _canonical(properties: dict[str, Any]) -> Any:

@@ -47,6 +47,7 @@ from importer.reading import (
     FormatName,
     GeoIP,
     IdBasis,
+    LineEnd,
     MissingTime,
     Reading,
 )
@@ -90,8 +91,11 @@ class DeclaredReading:
     header: bool | None = None
     encoding: str | None = None
     escape: str | None = None
+    skip_space: bool | None = None
+    trailing_delimiter: bool | None = None
     skip_lines: int | None = None
     comment: str | None = None
+    line_end: LineEnd | None = None
     trim: bool | None = None
     decimal: str | None = None
     thousands: str | None = None
@@ -360,9 +364,11 @@ def _settings(reading: Reading) -> dict[str, Any]:
         options |= {"delimiter": dialect.delimiter, "header": dialect.header, "encoding": dialect.encoding}
         if dialect.quote != '"':
             options["quote"] = dialect.quote or "none"
-        for name in ("escape", "skip_lines", "comment"):
+        for name in ("escape", "skip_space", "trailing_delimiter", "skip_lines", "comment"):
             if getattr(dialect, name):
                 options[name] = getattr(dialect, name)
+        if dialect.line_end != "lf":
+            options["line_end"] = dialect.line_end
     if reading.null:
         options["null"] = list(reading.null)
     optional = [name for name in _OPTIONS if name not in _CHOICES and hasattr(reading, name)]

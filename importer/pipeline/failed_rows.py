@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from importer.events import mapping_file
@@ -36,5 +37,6 @@ def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) 
         count = copy_records(
             source, reading.dialect, reading.columns, (choice.row for choice in selection), out
         )
-    failed_rows_mapping_path(path).write_text(mapping_file.render(reading), "utf-8")
+    of_copy = replace(reading, dialect=replace(reading.dialect, skip_lines=0))  # such lines are not copied
+    failed_rows_mapping_path(path).write_text(mapping_file.render(of_copy), "utf-8")
     return count

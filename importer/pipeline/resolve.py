@@ -24,9 +24,9 @@ from importer.events.templates import read_set
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.reading import FIELDS, JSON, ColumnType, Field, Reading
+from importer.reading import FIELDS, JSON, ColumnType, Dialect, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
-from importer.source.options import dialect_options
+from importer.source.options import check_dialect, dialect_options
 from importer.text import nearest, quoted
 
 _SAME_OPTIONS: Final = sorted(
@@ -36,6 +36,12 @@ _SAME_OPTIONS: Final = sorted(
 )
 """Options that a reading has under the same name, with the same values."""
 
+_DIALECT_OPTIONS: Final = sorted(
+    {each.name for each in fields(DeclaredReading)}
+    & {each.name for each in fields(Dialect)} - {"format", "header"}
+)
+"""Options of which a dialect of CSV is made."""
+
 
 def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
     """Detect dialect and columns of a source, by what is declared and else by its first bytes.
@@ -44,14 +50,12 @@ def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
         SourceError: It can't be read, or has no known format.
         UsageError: A declaration can't be used.
     """
-    return detect_source(
-        path,
-        format=declared.format,
-        encoding=declared.encoding,
-        delimiter=declared.delimiter,
-        quote=declared.quote,
-        header=True if declared.header is None else declared.header,
-    )
+    return detect_source(path, format=declared.format, header=declared.header, **_declared_dialect(declared))
+
+
+def _declared_dialect(declared: DeclaredReading) -> dict[str, Any]:
+    """Return what is declared of a dialect of CSV, by the names that a `Dialect` has for it."""
+    return {name: getattr(declared, name) for name in _DIALECT_OPTIONS}
 
 
 def draft_reading(
@@ -71,11 +75,7 @@ def draft_reading(
         UsageError: Declarations that contradict each other.
     """
     columns, jsonl = detected.columns, not detected.dialect.has_cells
-    if jsonl and not columns:
-        raise SourceError(
-            "no line at the beginning of the file is a JSON object with keys: no event can be found",
-            "JSONL is one object on each line. If the file is CSV: --format csv",
-        )
+    _check_has_columns(detected)
     types = dict(declared.types)
     said = _read_set_options(declared, columns, jsonl=jsonl)
     if not jsonl:
@@ -84,15 +84,18 @@ def draft_reading(
     well_known_column = next((column for column in columns if well_known(column) == "properties"), "")
     said_column = declared.fields.get("properties")
     properties_column = said_column if isinstance(said_column, str) and said_column else well_known_column
-    chosen = choose_fields(
-        columns,
-        {**declared.fields, **said.fields},
-        said.names,
-        nested_columns(detected.sample, properties_column) if jsonl else (),
-        paths=jsonl,
-        times=_column_of_times(detected),
-        labels=find_labels(columns, detected.sample),
-    )
+    try:
+        chosen = choose_fields(
+            columns,
+            {**declared.fields, **said.fields},
+            said.names,
+            nested_columns(detected.like, properties_column) if jsonl else (),
+            paths=jsonl,
+            times=_column_of_times(detected),
+            labels=find_labels(columns, detected.sample),
+        )
+    except MappingError as error:
+        raise _with_hint(error, detected) from None
     types |= _skipped_columns(declared, columns)
     _check_local_epochs(declared)
     check_marks(declared.decimal, declared.thousands)
@@ -112,6 +115,14 @@ def draft_reading(
         source_name=source_name,
         **_same_options(declared),
     )
+
+
+def _check_has_columns(detected: DetectedSource) -> None:
+    if not detected.columns and not detected.dialect.has_cells:
+        raise SourceError(
+            "no line at the beginning of the file is a JSON object with keys: no event can be found",
+            "\n".join((*detected.problems, "JSONL is one object on each line. If it is CSV: --format csv")),
+        )
 
 
 class _SetOptions(NamedTuple):
@@ -158,6 +169,14 @@ def _read_set_options(declared: DeclaredReading, columns: Sequence[str], *, json
         else:
             said.fields[field] = (str(text),)
     return said
+
+
+def _with_hint(error: MappingError, detected: DetectedSource) -> MappingError:
+    """Return an error about columns with what is known to be wrong with all of them, if anything is."""
+    for each in detected.attention:
+        if each.code in ("header-line", "single-quotes"):
+            return MappingError(f"{error.message}: {each.text}", f"Read it so: {each.remedy}")
+    return error
 
 
 def _same_options(declared: DeclaredReading) -> dict[str, Any]:
@@ -232,14 +251,6 @@ def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:
     return replace(draft, types={**types, **draft.types})
 
 
-def needs_types(draft: Reading) -> bool:
-    """Return whether a column that becomes a property has no type yet."""
-    mapped = set(draft.fields.values())
-    return draft.dialect.has_cells and any(
-        column not in draft.types and column not in mapped for column in draft.columns
-    )
-
-
 def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
     """Return a reading with what is declared now in place of what was declared or inferred before.
 
@@ -260,9 +271,12 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     check_marks(changes.get("decimal", reading.decimal), changes.get("thousands", reading.thousands))
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
     if reading.dialect.has_cells:  # for JSONL, these declarations mean nothing
-        dialect |= dialect_options(declared.encoding, declared.delimiter, declared.quote)
+        dialect |= dialect_options(**_declared_dialect(declared))
         if declared.header is not None:
             dialect["header"] = declared.header
+        if declared.skip_lines is not None:
+            dialect["sep_line"] = False  # it is among the lines that are skipped
+        check_dialect(replace(reading.dialect, **dialect))
     for name in ("null", "time_format"):
         if getattr(declared, name):
             changes[name] = getattr(declared, name)

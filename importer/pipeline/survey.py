@@ -10,7 +10,6 @@ from typing import Final
 from importer.errors import ResultsError
 from importer.model import Attention, Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey, about_sample
-from importer.pipeline.resolve import needs_types
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import AttentionObserver, Observer
 from importer.profile.copy_observer import CopyObserver
@@ -97,7 +96,7 @@ def survey_sources(
         return replace(from_dry_run, survey=replace(from_dry_run.survey, ids_differ=ids_differ))
     # That a compressed file is damaged may show only at its end, so it is read to its end first.
     small = sources_pass.size <= _SMALL
-    if needs_types(draft) or small or any(each.dialect.compression for each in detected):
+    if _needs_types(draft) or small or any(each.dialect.compression for each in detected):
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
     counts = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
@@ -111,6 +110,14 @@ def survey_sources(
     else:
         fingerprints = tuple(take_fingerprint(source.path) for source in sources)
     return Surveyed(survey, fingerprints, (None,) * len(sources), {})
+
+
+def _needs_types(draft: Reading) -> bool:
+    """Return whether a column that becomes a property has no type yet."""
+    mapped = set(draft.fields.values())
+    return draft.dialect.has_cells and any(
+        column not in draft.types and column not in mapped for column in draft.columns
+    )
 
 
 def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress, name: str = "") -> Surveyed:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from importer import speedups
 from importer.events.columns import path_to
 from importer.model import Attention, AttentionRow, Record, Rejection
-from importer.reading import Field, Reading
+from importer.reading import Reading
 
 _values_of: Final = attrgetter("values")
 
@@ -83,6 +83,10 @@ class ColumnarChunk:
         """Return the cells of a column. There must be a record."""
         return self._columns[index] if self.block is None else self.block.column(index)
 
+    def rows_of_values(self) -> list[Any]:
+        """Return the values of each record."""
+        return self._values
+
     def objects(self) -> list[Any]:
         """Return the objects of the records (JSONL)."""
         return self._values
@@ -117,17 +121,6 @@ class AttentionObserver(Observer, Protocol):
 
 Finder = Callable[[ColumnarChunk], Sequence[Any]]
 """Returns the values of something in each record of a chunk."""
-
-
-def make_finder(reading: Reading, field: Field) -> Finder:
-    """Return a function that finds the values of a field."""
-    if field in reading.constants:
-        constant = reading.constants[field]
-        return lambda chunk: [constant] * chunk.records
-    column = reading.fields.get(field)
-    if column is None:
-        return lambda chunk: [None] * chunk.records
-    return make_column_finder(reading, column)
 
 
 def make_column_finder(reading: Reading, column: str) -> Finder:

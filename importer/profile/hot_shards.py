@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from importer import speedups
-from importer.events.mapper import Mapper
+from importer.events.mapper import Mapper, make_value_of
 from importer.events.times import NS_PER_MS
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Event
-from importer.profile.chunk import ColumnarChunk, make_finder
+from importer.profile.chunk import ColumnarChunk
+from importer.profile.field_values import make_finder
 from importer.profile.hashing import BUCKETS, DAY_NS, count_user_days, find_user_days, hash_texts
 from importer.reading import Reading
 from importer.source.reader import open_source
@@ -85,7 +86,7 @@ class UserDayObserver:
 
     def __init__(self, reading: Reading) -> None:
         self.counter = UserDayCounter()
-        self._find_users = make_finder(reading, "distinct_id")
+        self._find_users = make_finder(reading, "distinct_id", make_value_of(reading))
         column = reading.fields.get("distinct_id")
         # The cells of one column need not become texts.
         is_plain = reading.dialect.has_cells and column is not None and "distinct_id" not in reading.constants

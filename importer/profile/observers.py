@@ -9,11 +9,13 @@ from typing import Any
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.fast_mapper import make_fast_times
+from importer.events.mapper import make_value_of
 from importer.events.times import TimeReader
 from importer.events.zones import ClockChange, NoZone
 from importer.model import MOST_ATTENTION_ROWS, Attention, Record
 from importer.profile.choices import ChoiceCounter, make_choice_finder
-from importer.profile.chunk import ColumnarChunk, Observer, make_finder
+from importer.profile.chunk import ColumnarChunk, Observer
+from importer.profile.field_values import make_finder
 from importer.profile.summary import SummaryCounter
 from importer.profile.unread_times import UnreadTimes
 from importer.reading import Reading
@@ -35,10 +37,14 @@ class SummaryObserver:
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
         choices = {field: ChoiceCounter(reading, field) for field in reading.alternatives}
         self.counter.taken = {field: choice.taken for field, choice in choices.items()}
-        find = {field: make_choice_finder(reading, choice) for field, choice in choices.items()}
-        self._find_events = find["event"] if "event" in find else make_finder(reading, "event")
-        self._find_times = find["time"] if "time" in find else make_finder(reading, "time")
-        self._find_others = tuple(each for field, each in find.items() if field not in ("event", "time"))
+        value_of = make_value_of(reading)
+        self._find_events = make_finder(reading, "event", value_of, choices.get("event"))
+        self._find_times = make_finder(reading, "time", value_of, choices.get("time"))
+        self._find_others = tuple(
+            make_choice_finder(reading, choice)
+            for field, choice in choices.items()
+            if field not in ("event", "time")
+        )
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from importer.events.times import NS_PER_S, epoch_unit
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
-from importer.profile.chunk import ColumnarChunk, make_finder
+from importer.profile.chunk import ColumnarChunk, make_column_finder
 from importer.reading import Reading
 
 PROCESSED: Final = "mp_processing_time_ms"
@@ -49,7 +49,7 @@ class ProjectZoneObserver:
     """
 
     def __init__(self, reading: Reading) -> None:
-        self._find_times = make_finder(reading, "time")
+        self._find_times = make_column_finder(reading, reading.fields["time"])
         self._find_processed = _processed_finder(reading)
         self._epochs = 0  # times of a raw export that are epochs
         self._compared = 0

@@ -10,7 +10,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from importer.model import DeliverySettings, ProfileSummary, SourceAudit
-from importer.reading import Dialect, Reading
+from importer.reading import Dialect, Reading, same_marks
 from importer.text import quoted
 
 _MAX_PATH = 4_096  # characters; no system opens a longer path
@@ -118,8 +118,12 @@ def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:
         yield f"{where}encoding is {quoted(dialect.encoding)}, which is no encoding"
     if len(dialect.delimiter) != 1:
         yield f"{where}delimiter is {quoted(dialect.delimiter)}, expected one character"
-    if len(dialect.quote) > 1:
-        yield f"{where}quote is {quoted(dialect.quote)}, expected one character or none"
+    for name in ("quote", "escape", "comment"):
+        mark = getattr(dialect, name)
+        if len(mark) > 1:
+            yield f"{where}{name} is {quoted(mark)}, expected one character or none"
+    if same := same_marks(dialect):
+        yield f"{where}{same[0]} and {where}{same[1]} are the same character"
 
 
 def _faults_of_facts(facts: ProfileSummary) -> Iterator[str]:

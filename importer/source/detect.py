@@ -5,15 +5,16 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from importer.errors import SourceError, UsageError
 from importer.model import Attention, Record
 from importer.reading import Dialect
 from importer.source.encoding import BOM, error_handler
 from importer.source.files import compression_of, open_binary, read_start, source_error
-from importer.source.foreign_formats import refuse_foreign_formats
+from importer.source.foreign_formats import refuse_foreign_formats, refuse_foreign_text
 from importer.source.formats.format import Format, SourceHead
+from importer.source.formats.json_layout import read_leniently
 from importer.source.formats.registry import FORMATS
 from importer.source.options import dialect_options
 from importer.source.reader import open_source
@@ -24,6 +25,8 @@ SAMPLE_RECORDS: Final = 1000
 
 SAMPLE_SIZE: Final = 1_000_000
 """Characters or bytes of text that end the sample."""
+
+_MOST_PROBLEMS: Final = 3
 
 _HEAD_SIZE: Final = 1 << 20  # bytes, decompressed
 _MAGIC_SIZE: Final = 64  # bytes by which the compression is recognized
@@ -46,32 +49,34 @@ class DetectedSource:
             sample in the order in which they first appear.
         sample: The first readable records.
         attention: What the owner of the file might not expect of how it is read.
+        like: The sample of JSONL, and in it the objects that would be JSON but for a NaN or an integer that
+            is too large: only their keys are of use.
+        problems: Why the first records that can't be read can't.
     """
 
     dialect: Dialect
     columns: tuple[str, ...]
     sample: tuple[Record, ...]
     attention: tuple[Attention, ...] = ()
+    like: tuple[Record, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def detect_source(
     path: Path,
     *,
     format: str | None = None,  # noqa: A002  (the option's own name)
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    quote: str | None = None,
-    header: bool = True,
+    header: bool | None = None,
+    **declared: Any,
 ) -> DetectedSource:
-    r"""Return what a file is; what is declared is taken as it is.
+    """Return what a file is; what is declared is taken as it is.
 
     Args:
         path: The file.
         format: ``csv`` or ``jsonl``; by the content where None.
-        encoding: Of CSV; by the byte order mark where None, else UTF-8.
-        delimiter: Of CSV: one character, ``tab`` or ``\t``; the most consistent one where None.
-        quote: Of CSV: one character, or ``none`` where nothing encloses a cell; ``"`` where None.
-        header: True if the first record of CSV names the columns.
+        header: False if the first record of CSV is data; it names the columns where None.
+        declared: Further parts of the dialect of CSV, as `source.options.dialect_options` takes them; by
+            the content where None, as far as it can tell.
 
     Raises:
         SourceError: It can't be read, or it is neither CSV nor JSONL; what it is, and what to do.
@@ -81,15 +86,25 @@ def detect_source(
         raise UsageError(
             f"{quoted_name(format)} is no format.", f"Formats are {' and '.join(sorted(FORMATS))}."
         )
-    options = dialect_options(encoding, delimiter, quote)
-    options["header"] = header
+    options = dialect_options(**declared)
+    options["header"] = header is not False
+    if format is not None:
+        options["format"] = format
     head = _read_head(path, options.get("encoding"))
     found = _recognize(head) if format is None else FORMATS[format]
-    dialect, columns = found.detect(head, options)
+    dialect, columns, attention = found.detect(head, options)
     sample = _sample(path, dialect, columns)
-    if not found.has_cells:
-        columns = tuple(dict.fromkeys(key for record in sample for key in record.values))
-    return DetectedSource(dialect, columns, sample)
+    if found.has_cells:
+        return DetectedSource(dialect, columns, sample.records, attention)
+    keys = (key for record in sample.with_like for key in record.values)
+    return DetectedSource(
+        dialect,
+        tuple(dict.fromkeys(keys)),
+        sample.records,
+        attention,
+        like=sample.with_like,
+        problems=sample.problems,
+    )
 
 
 def _read_head(path: Path, declared_encoding: str | None) -> SourceHead:
@@ -105,6 +120,7 @@ def _read_head(path: Path, declared_encoding: str | None) -> SourceHead:
     encoding = declared_encoding or by_mark
     refuse_foreign_formats(path, data, wide=encoding.startswith(("utf-16", "utf-32")))
     text = _decode(path, data, encoding)
+    refuse_foreign_text(path, text)
     if not text.strip():
         raise SourceError(f"{path} is empty.", "Check the export or the command that made it.")
     return SourceHead(path, text, compression, encoding)
@@ -127,15 +143,38 @@ def _recognize(head: SourceHead) -> Format:
     return next(each for each in FORMATS.values() if each.recognizes(head, named))
 
 
-def _sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> tuple[Record, ...]:
+class _Sample(NamedTuple):
+    """The first records of a source.
+
+    Attributes:
+        records: Those that can be read.
+        with_like: The same, and those that Python can read though they are no JSON (JSONL).
+        problems: Why the first of the others can't be read.
+    """
+
+    records: tuple[Record, ...]
+    with_like: tuple[Record, ...]
+    problems: tuple[str, ...]
+
+
+def _sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> _Sample:
     """Return the first records, read by the very reader that will read the rest."""
     records: list[Record] = []
+    with_like: list[Record] = []
+    problems: list[str] = []
     size = 0
     with open_source(path, dialect, columns) as source:
         for item in source.items():
             size += source.reader.last_size() or SAMPLE_SIZE  # 0: it was too long to be held
             if isinstance(item, Record):
                 records.append(item)
+                with_like.append(item)
+            else:
+                if len(problems) < _MOST_PROBLEMS:
+                    problems.append(f"line {item.line:,}: {item.error}")
+                if not dialect.has_cells and len(with_like) < SAMPLE_RECORDS:
+                    found = read_leniently(source.reader.last_bytes())
+                    with_like += [Record(item.row, item.line, found)] if found else []
             if len(records) == SAMPLE_RECORDS or size >= SAMPLE_SIZE:
                 break
-    return tuple(records)
+    return _Sample(tuple(records), tuple(with_like), tuple(problems))

@@ -13,6 +13,8 @@ from collections import deque
 from itertools import repeat
 from typing import AnyStr, Final, Generic
 
+from importer.reading import LineEnd
+
 READ_SIZE: Final = 1 << 15
 """Bytes of one read. A record that defers to the slow path takes the rest of its block along."""
 
@@ -31,7 +33,7 @@ class Lines(ABC, Generic[AnyStr]):
     """
 
     _EMPTY: AnyStr
-    _ENDS: AnyStr | tuple[AnyStr, ...]
+    _ends: AnyStr | tuple[AnyStr, ...]
 
     def __init__(self, file: io.BufferedIOBase, limit: int) -> None:
         self.reads = 0
@@ -107,7 +109,7 @@ class Lines(ABC, Generic[AnyStr]):
         if not lines:
             self._at_end = True
             return [self._pop_partial()] if self._partial_size else []
-        partial = self._EMPTY if lines[-1].endswith(self._ENDS) else lines.pop()
+        partial = self._EMPTY if lines[-1].endswith(self._ends) else lines.pop()
         if lines:
             lines[0] = self._pop_partial() + lines[0]
         self._partial_is_clean = clean if lines else self.clean
@@ -138,7 +140,7 @@ class ByteLines(Lines[bytes]):
     """Lines of bytes, which end in LF."""
 
     _EMPTY = b""
-    _ENDS = b"\n"
+    _ends = b"\n"
 
     def _read_lines(self) -> tuple[list[bytes], bool]:
         data = self._read(READ_SIZE)
@@ -147,7 +149,7 @@ class ByteLines(Lines[bytes]):
 
 
 class TextLines(Lines[str]):
-    """Lines of text, which end in LF, CRLF or CR.
+    """Lines of text.
 
     Bytes are split into lines several times as fast as text, so every encoding is made UTF-8 first.
 
@@ -156,14 +158,24 @@ class TextLines(Lines[str]):
         encoding: A name that Python's codecs return.
         errors: The error handler that keeps undecodable bytes, as `encoding.error_handler` names it.
         limit: A line of more characters is never held whole.
+        line_end: What ends a line.
     """
 
     _EMPTY = ""
-    _ENDS = ("\n", "\r")
 
-    def __init__(self, file: io.BufferedIOBase, encoding: str, errors: str, limit: int) -> None:
+    def __init__(
+        self,
+        file: io.BufferedIOBase,
+        encoding: str,
+        errors: str,
+        limit: int,
+        line_end: LineEnd = "any",
+    ) -> None:
         super().__init__(file, limit)
         self.encoding = encoding
+        self._line_end = line_end
+        ends: dict[LineEnd, tuple[str, ...]] = {"any": ("\n", "\r"), "lf": ("\n",), "cr": ("\r",)}
+        self._ends = ends[line_end]
         is_utf8 = encoding == "utf-8"
         self._to_utf8 = None if is_utf8 else _decoder(encoding, errors)
         self._errors = errors if is_utf8 else "surrogatepass"
@@ -186,19 +198,28 @@ class TextLines(Lines[str]):
 
     def _split(self, data: bytes, *, final: bool) -> tuple[list[str], bool]:
         """Return the lines of the next bytes of UTF-8, and whether they are clean."""
-        self._cr = b"\r" if data.endswith(b"\r") and not final else b""
-        data = data.removesuffix(self._cr)
+        if self._line_end == "any":
+            self._cr = b"\r" if data.endswith(b"\r") and not final else b""
+            data = data.removesuffix(self._cr)
         lines = io.BytesIO(data).readlines()
         # A character may be cut at either end of the data: the decoder holds the part that was read before,
         # and has to see the end. The lines between the first and the last are whole.
-        middle = [] if _has_lone_cr(data, lines) else _decoded_lines(lines[1:-1])
+        whole = self._line_end == "lf" or (self._line_end == "any" and not _has_lone_cr(data, lines))
+        middle = _decoded_lines(lines[1:-1]) if whole else []
         if not middle:
             text, clean = self._decode(data, final=final)
-            return io.StringIO(text, newline="").readlines(), clean
+            return self._lines_of(text), clean
         first, first_is_clean = self._decode(lines[0], final=False)
         last, last_is_clean = self._decode(lines[-1], final=final)
         clean = first_is_clean and last_is_clean and b"\0" not in data
         return [first, *middle, last], clean
+
+    def _lines_of(self, text: str) -> list[str]:
+        """Return the lines of a text."""
+        if self._line_end == "cr":
+            *whole, rest = text.split("\r")
+            return [f"{line}\r" for line in whole] + ([rest] if rest else [])
+        return io.StringIO(text, newline="" if self._line_end == "any" else "\n").readlines()
 
     def _decode(self, data: bytes, *, final: bool) -> tuple[str, bool]:
         """Return the text of the next bytes, and whether it is clean."""

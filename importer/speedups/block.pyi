@@ -24,7 +24,16 @@ class Block(Sequence[Record | Rejection]):
     ) -> tuple[int, list[int], list[tuple[int, str] | None]]: ...
 
 def cut_csv(
-    data: bytes, delimiter: int, quote: int, width: int, row: int, line: int
+    data: bytes,
+    delimiter: int,
+    quote: int,
+    width: int,
+    row: int,
+    line: int,
+    *,
+    skip_space: bool = False,
+    trailing: bool = False,
+    comment: int = 256,
 ) -> tuple[Block, int, bool]: ...
 def cut_lines(
     data: bytes, row: int, line: int, read: Callable[[int, int, bytes], Record | Rejection]

@@ -13,8 +13,9 @@ from importer.model import Record
 
 cdef enum:
     MOST_BYTES = 0x7FFFFFFF  # that a span can address
+    NOTHING = 256
 
-NO_QUOTE = 256
+NO_QUOTE = NOTHING
 """In place of the quote character if nothing encloses a cell: no byte has this value."""
 
 
@@ -259,7 +260,10 @@ cdef bint is_date(const char* text, Py_ssize_t size) noexcept:
     return p == end or ends_date(p[0])
 
 
-def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line):
+def cut_csv(
+    bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line,
+    *, bint skip_space=False, bint trailing=False, int comment=NOTHING,
+):
     """Cut whole lines of CSV into records, up to the first one that a strict reader must look at.
 
     The records are those of `csv.reader` in its strict mode. Cutting stops ahead of a record with another number of
@@ -272,6 +276,9 @@ def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t
         width: Cells of a record.
         row: Number of the first record.
         line: Number of the first line.
+        skip_space: True if the spaces ahead of a cell are not part of it.
+        trailing: True if a delimiter ends each record, with nothing behind it.
+        comment: Begins a line that is no record; a character of ASCII or `NO_QUOTE`.
 
     Returns:
         The block; how many lines it took; and True if the record below it must be read by the slow path, False
@@ -293,12 +300,28 @@ def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t
             p += 1 if p[0] == c"\n" else 2
             taken += 1
             continue
+        if p[0] == comment:
+            while p < end and p[0] != c"\r" and p[0] != c"\n":
+                p += 1
+            if p < end and p[0] == c"\r":
+                p += 1
+                if p == end or p[0] != c"\n":
+                    return block, taken, True
+            p += p < end
+            taken += 1
+            continue
         block.grow()
         span = block.spans + block.count * width
         below = taken
         cell = 0
         while True:
+            if skip_space:
+                while p < end and p[0] == c" ":
+                    p += 1
             if cell == width:
+                if trailing and (p == end or p[0] == c"\r" or p[0] == c"\n"):
+                    cell += 1
+                    break
                 return block, taken, True
             span.doubled = 0
             if p < end and p[0] == quote:
@@ -334,7 +357,7 @@ def cut_csv(bytes data not None, int delimiter, int quote, int width, Py_ssize_t
             if p == end or p[0] != delimiter:
                 break
             p += 1
-        if cell < width:
+        if cell < width + trailing:
             return block, taken, True
         if p < end and p[0] == c"\r":
             p += 1

@@ -92,8 +92,9 @@ def test_a_rehearsal_is_retried_in_the_sandbox(folder: Path) -> None:
     assert_same_results(folder, "rehearsal.retry-1.jsonl")
 
 
-def test_a_run_takes_its_reading_and_its_findings_from_a_dry_run(scene: Scene) -> None:
+def test_a_run_does_not_take_its_findings_from_a_dry_run_that_cut_lines_otherwise(scene: Scene) -> None:
+    """The dry run took a lone CR for the end of a line, so it may have counted other records."""
     ended = scene.ended("run", "shop.csv", "--results", "again.csv")
     assert ended.code == 1, ended.said
-    assert "Dry run      found 6 valid and 2 invalid" in ended.said
+    assert "Dry run" not in ended.said
     assert_same_results(scene.folder, "again.csv")

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from source_helpers import PiecewiseFile, in_one_list, no_deadline, places, text_lines, write
+from source_helpers import PiecewiseFile, csv_reader, in_one_list, no_deadline, places, text_lines, write
 
 from importer.errors import SourceError
 from importer.model import Record, Rejection
@@ -24,6 +24,7 @@ from importer.source.line_reader import MAX_CHUNK_RECORDS
 from importer.source.lines import ByteLines
 from importer.source.reader import open_source
 
+PLAIN = Dialect("csv", header=False)
 ENCODINGS = ["utf-8", "cp1252", "utf-16", "utf-16-le", "utf-32", "gb18030", "shift_jis", "utf-7"]
 NASTY_CSV = [
     *(b"a,b\n", b'1,"x"\r\n', b'"say ""no""",2\n', b'"two\nlines",3\n', b'"two\r\nlines",\xc3\xa9\n', b",\n"),
@@ -93,7 +94,7 @@ def test_reading_csv_in_chunks_and_one_by_one_returns_the_same_items(given_, wid
 
     def reader() -> CsvReader:
         lines = text_lines(PiecewiseFile(parts, error))
-        return CsvReader(lines, ",", width, quote=quote, header=header)
+        return CsvReader(lines, Dialect("csv", quote=quote, header=header), width)
 
     assert until_it_breaks(reader(), True) == until_it_breaks(reader(), False)
 
@@ -106,12 +107,12 @@ def test_reading_text_lines_and_pythons_own_text_file_returns_the_same_items(giv
     parts, _ = given_
     text = io.TextIOWrapper(io.BytesIO(b"".join(parts)), encoding, error_handler(encoding), newline="")
     try:
-        expected = list(CsvReader(text, ",", width))
+        expected = list(CsvReader(text, PLAIN, width))
     except UnicodeError:
         with pytest.raises(UnicodeError):
-            in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), ",", width))
+            in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), PLAIN, width))
         return
-    assert in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), ",", width)) == expected
+    assert in_one_list(CsvReader(text_lines(PiecewiseFile(parts), encoding), PLAIN, width)) == expected
 
 
 @no_deadline
@@ -234,7 +235,7 @@ def test_a_long_line_without_an_end_is_not_held_whole():
     lines = text_lines(PiecewiseFile(endless()))
     assert lines.read_block([]) == []
     assert next(taken) * 10_000 < MAX_RECORD_SIZE + 20_000
-    reader = CsvReader(lines, ",", 2)
+    reader = CsvReader(lines, PLAIN, 2)
     assert places(in_one_list(reader)) == [("Rejection", 1, 1), ("Record", 2, 2)]
 
 
@@ -244,7 +245,7 @@ def test_a_record_of_many_lines_may_be_as_long_as_the_limit(end):
         text = '1,"' + ("x" * (1000 - len(end)) + end) * (MAX_RECORD_SIZE // 1000 - 1)
         text += "y" * (MAX_RECORD_SIZE - len(text) - len('"\n') + more) + '"\n'
         data = f"0,0\n{text}2,2\n".encode()
-        one, blocks = (CsvReader(text_lines(io.BytesIO(data)), ",", 2) for _ in "ab")
+        one, blocks = (csv_reader(io.BytesIO(data), 2) for _ in "ab")
         items = list(one)
         assert in_one_list(blocks) == items
         assert any(isinstance(item, Rejection) for item in items) is (more == 1)
@@ -253,7 +254,7 @@ def test_a_record_of_many_lines_may_be_as_long_as_the_limit(end):
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_line_as_long_as_the_limit_is_read_in_blocks_too(more):
     data = b"0,0\n1," + b"x" * (MAX_RECORD_SIZE - len("1,\n") + more) + b"\n2,2\n"
-    reader = CsvReader(text_lines(io.BytesIO(data)), ",", 2)
+    reader = csv_reader(io.BytesIO(data), 2)
     middle = "Rejection" if more else "Record"
     assert places(in_one_list(reader)) == [("Record", 1, 1), (middle, 2, 2), ("Record", 3, 3)]
     data = b'{}\n{"a":"' + b"x" * (MAX_LINE_SIZE - len('{"a":""}\n') + more) + b'"}\n{}\n'
@@ -273,7 +274,7 @@ def test_lines_are_parsed_in_blocks_at_most_twice_whatever_bad_lines_there_are(l
             return super().parse_block(lines, size)
 
     data = "".join(f"{line}\n" if n % every == 0 else f"{n},x\n" for n in range(40_000)).encode()
-    reader = Counted(text_lines(io.BytesIO(data)), ",", 2)
+    reader = Counted(text_lines(io.BytesIO(data)), PLAIN, 2)
     assert len(in_one_list(reader)) >= 20_000
     assert reader.tried < 2 * data.count(b"\n")
 
@@ -290,7 +291,7 @@ def test_the_fast_path_reads_most_of_a_file():
                 yield item
 
     data = table(20_000, {9_000: "short\n", 15_000: '15000,"a"b\n'}).encode()
-    reader = Counted(text_lines(io.BytesIO(data)), ",", 2)
+    reader = Counted(text_lines(io.BytesIO(data)), PLAIN, 2)
     assert len(in_one_list(reader)) == 20_000
     assert reader.asked < 20_000 * 0.4
 

@@ -7,12 +7,20 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from source_helpers import no_deadline, only_rejection, places, read_csv, read_file, text_lines, write
+from source_helpers import (
+    csv_reader,
+    no_deadline,
+    only_rejection,
+    places,
+    read_csv,
+    read_file,
+    write,
+)
 
 from importer.errors import UsageError
 from importer.model import Record
 from importer.source.detect import detect_source
-from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
+from importer.source.formats.csv import MAX_RECORD_SIZE
 from importer.source.reader import open_source
 
 cells = st.text(
@@ -53,7 +61,7 @@ def test_encodings_of_several_bytes_are_decoded_before_lines_are_split(table, en
 @no_deadline
 @given(st.text(st.sampled_from('ab",\n\r'), max_size=40))
 def test_every_line_with_something_on_it_belongs_to_one_item_in_order(text):
-    reader = CsvReader(text_lines(io.BytesIO(text.encode())), ",", 2)
+    reader = csv_reader(io.BytesIO(text.encode()), 2)
     seen, rows, line = "", [], 0
     for item in reader:
         seen += "".join(reader.lines)

@@ -14,7 +14,7 @@ from importer.model import Record, Rejection
 from importer.reading import Dialect, FormatName
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
-from importer.source.formats.format import Format, SourceHead
+from importer.source.formats.format import DetectedFormat, Format, SourceHead
 from importer.source.formats.registry import FORMATS
 from importer.source.line_reader import NOT_PARSED, LineReader
 from importer.source.lines import ByteLines
@@ -80,7 +80,7 @@ PAIRS = Format(
     extensions=(".pairs",),
     has_cells=False,
     recognizes=lambda head, named: "pairs" in named or head.text.startswith("#pairs"),
-    detect=lambda head, _options: (Dialect("pairs", head.compression), ()),  # type: ignore[arg-type]
+    detect=lambda head, _options: DetectedFormat(Dialect("pairs", head.compression), ()),  # type: ignore[arg-type]
     open_reader=lambda file, _dialect, _columns, oversized: PairReader(ByteLines(file, 100), 0, oversized),
 )
 

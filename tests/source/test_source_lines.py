@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from source_helpers import PiecewiseFile, in_one_list, no_deadline, text_lines
 
 from importer.model import Record
+from importer.reading import Dialect
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
 from importer.source.lines import ByteLines, TextLines
@@ -130,7 +131,7 @@ def test_cells_without_quotes_are_cut_as_the_csv_reader_cuts_them(lines, end, wi
     data = end.join([*lines, "" if whole else "x,y"]).encode()
 
     def reader() -> CsvReader:
-        return CsvReader(text_lines(io.BytesIO(data)), ",", width, quote=quote)
+        return CsvReader(text_lines(io.BytesIO(data)), Dialect("csv", quote=quote, header=False), width)
 
     items = in_one_list(reader())
     assert items == list(reader())

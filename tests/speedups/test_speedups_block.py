@@ -165,6 +165,26 @@ def test_cells_may_have_no_quotes():
     assert (list(found), taken, stuck) == ([Record(1, 1, ['"a', 'b"'])], 1, False)
 
 
+@pytest.mark.parametrize(
+    ("data", "options", "records", "taken", "stuck"),
+    [
+        (b'a,  "b, c"\n d, e\n', {"skip_space": True}, [["a", "b, c"], ["d", "e"]], 2, False),
+        (b"a, \n  \n", {"skip_space": True}, [["a", ""]], 1, True),
+        (b"a,b,\r\nc,d,\n", {"trailing": True}, [["a", "b"], ["c", "d"]], 2, False),
+        (b"a,b,", {"trailing": True}, [["a", "b"]], 1, False),
+        (b"a,b, \nc,d\n", {"trailing": True, "skip_space": True}, [["a", "b"]], 1, True),
+        (b"a,b, \n", {"trailing": True}, [], 0, True),
+        (b"a,b,c\n", {"trailing": True}, [], 0, True),
+        (b'a,b,""\n', {"trailing": True}, [], 0, True),
+        (b'#"\na,b\r\n#\r\n"#",#\n#x', {"comment": ord("#")}, [["a", "b"], ["#", "#"]], 5, False),
+        (b"a,b\n#x\ry\n", {"comment": ord("#")}, [["a", "b"]], 1, True),
+    ],
+)
+def test_the_cutter_knows_dialects(data, options, records, taken, stuck):
+    found = cut_csv(data, COMMA, QUOTE, 2, 1, 1, **options)
+    assert ([record.values for record in found[0]], *found[1:]) == (records, taken, stuck)
+
+
 def test_many_records_have_their_rows_and_lines():
     data = b"".join(b'%d,"x\n%d"\n\n' % (n, n) for n in range(3000))
     found, taken, _ = cut_csv(data, COMMA, QUOTE, 2, 11, 21)

@@ -14,35 +14,26 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
 
 from importer import speedups
 from importer.model import Record, Rejection
-from importer.reading import Dialect, FormatName
+from importer.reading import Dialect
 from importer.source.encoding import BOM, encoder, error_handler, find_bad_byte
-from importer.source.formats.csv_dialect import (
-    DELIMITERS,
-    check_header,
-    detect_delimiter,
-    first_row,
-    parse,
-)
-from importer.source.formats.format import DialectOptions, Format, SourceHead
-from importer.source.header import column_names
+from importer.source.formats.csv_parser import LINE_ENDS, Disguise, parse
+from importer.source.formats.csv_problems import DOUBLED, STRAY, width_problem
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import TextLines
 from importer.source.oversized import OversizedSink, discard
+from importer.text import counted, quoted
 
 MAX_RECORD_SIZE: Final = 2_000_000
 """Most characters of one record, its line ends included."""
 
-_DOUBLED: Final = "a quote inside a cell is doubled"
-_STRAY: Final = f"a cell goes on after its closing quote; {_DOUBLED}"
-_TAIL: Final = f"an odd number of quotes, below a line whose quote is never closed; {_DOUBLED}"
+_TAIL: Final = f"an odd number of quotes, below a line whose quote is never closed; {DOUBLED}"
 _NUL: Final = "the record holds a NUL character, which text never does: damaged or binary data"
 
 # The limit belongs to the process. It is only ever raised, and whole records are capped below it.
@@ -54,10 +45,8 @@ class CsvReader(LineReader[str]):
 
     Args:
         source: The lines of the text.
-        delimiter: One character.
-        width: Number of cells of a record.
-        quote: What encloses a cell: one character, or nothing.
-        header: True if the first record is a header: it gets the row 0.
+        dialect: How they are written. A header gets the row 0.
+        width: Number of columns.
         oversized: Where the bytes of a line longer than `MAX_RECORD_SIZE` go.
     """
 
@@ -66,38 +55,38 @@ class CsvReader(LineReader[str]):
     def __init__(
         self,
         source: TextLines,
-        delimiter: str,
+        dialect: Dialect,
         width: int,
         *,
-        quote: str = '"',
-        header: bool = False,
         oversized: OversizedSink = discard,
     ) -> None:
-        super().__init__(source, -1 if header else 0, oversized)
+        super().__init__(source, -1 if dialect.header else 0, oversized)
         self.line = 1
-        self._has_header = header
-        self._header: list[str] = []
-        self._has_bom = False
+        self._header: list[str] = []  # with the lines above it that belong to it
         self._readline = partial(source.readline, MAX_RECORD_SIZE + 1)
-        self._delimiter = delimiter
-        self._quote = quote
+        self._dialect = dialect
+        self._disguise = Disguise(dialect)
+        self._line_ends = LINE_ENDS[dialect.line_end]
         self._width = width
         self._encoder = encoder(source.encoding)
-        self._has_fast_path = speedups.COMPILED and (delimiter + quote).isascii()
+        self._has_fast_path = speedups.COMPILED and _can_be_cut(dialect)
         self._ahead: list[str] = []  # at most one line, which was read and is part of no item yet
         self._problem = ""  # why the record in `lines` is rejected
 
     def read_header(self) -> Sequence[str] | None:
         """Read the header and return its cells, none if it can't be read; None if the file has no header."""
-        if not self._has_header:
+        if not self._dialect.header:
             return None
         item = next(self._items, None)
-        self._header = [BOM, *self.lines] if self._has_bom else self.lines.copy()
+        self._header += self.lines
         return tuple(item.values) if isinstance(item, Record) else ()
 
     def header_bytes(self) -> bytes:
-        """Return the header as it stands in the file, with the byte order mark; empty without a header."""
-        return b"".join(map(self._encode, self._header))
+        """Return the header as it stands in the file; empty without a header.
+
+        With it come the byte order mark and the line that names the delimiter, but no lines that are skipped.
+        """
+        return b"".join(map(self._encode, self._header)) if self._dialect.header else b""
 
     def parse_block(self, lines: list[str], size: int) -> ParsedBlock:
         """Return the items of the next lines, up to the first that must go the slow path."""
@@ -105,17 +94,33 @@ class CsvReader(LineReader[str]):
             return NOT_PARSED
         start = self.line + len(self.lines)  # those of the last item are counted when the next is read
         data = "".join(lines).encode()
-        delimiter = ord(self._delimiter)
-        quote = ord(self._quote) if self._quote else speedups.NO_QUOTE
-        return ParsedBlock(*speedups.cut_csv(data, delimiter, quote, self._width, self.row + 1, start))
+        dialect = self._dialect
+        return ParsedBlock(
+            *speedups.cut_csv(
+                data,
+                ord(dialect.delimiter),
+                ord(dialect.quote) if dialect.quote else speedups.NO_QUOTE,
+                self._width,
+                self.row + 1,
+                start,
+                skip_space=dialect.skip_space,
+                trailing=dialect.trailing_delimiter,
+                comment=ord(dialect.comment) if dialect.comment else speedups.NO_QUOTE,
+            )
+        )
 
     def _encode(self, part: str) -> bytes:
         return self._encoder.encode(part)
 
     def _read_items(self) -> Iterator[Record | Rejection]:
         first = self.source.readline(MAX_RECORD_SIZE + 2)  # one more, for the byte order mark
-        self._has_bom = first.startswith(BOM)
+        if first.startswith(BOM):
+            self._header = [BOM]
         self._ahead = [first.removeprefix(BOM)]
+        if self._dialect.sep_line:
+            self._header += self._ahead
+            self._skip_lines(1)
+        self._skip_lines(self._dialect.skip_lines)
         while True:
             self.at_record_start = True
             yield from self._parse_records()
@@ -127,10 +132,21 @@ class CsvReader(LineReader[str]):
             else:
                 return
 
+    def _skip_lines(self, count: int) -> None:
+        """Read the next lines without holding them."""
+        for _ in range(count):
+            piece = self._ahead.pop() if self._ahead else self._readline()
+            if not piece:
+                return
+            self._read_rest_of_line(piece, lambda _: None)
+            self.line += 1
+
     def _record_lines(self) -> Iterator[str]:
         """Yield lines for the parser; stop above the one that would make the record too long."""
         lines, ahead, size = self.lines, self._ahead, 0
+        comment, disguise = self._dialect.comment, self._disguise
         self._ahead = []
+        joined = ""  # lines whose ends are escaped
         for line in chain(filter(None, ahead), iter(self._readline, "")):
             size = size + len(line) if lines else len(line)
             if size > MAX_RECORD_SIZE:
@@ -138,24 +154,34 @@ class CsvReader(LineReader[str]):
                 self._problem = _unclosed(f"the record passes {MAX_RECORD_SIZE:,} characters")
                 return
             lines.append(line)
-            yield line
+            if comment and len(lines) == 1 and line.startswith(comment):
+                yield "\n"  # as if it were blank
+            elif disguise.goes_on(line):
+                joined += line
+            else:
+                yield disguise.hide(joined + line)
+                joined = ""
+        if joined:
+            yield disguise.hide(joined)
         self._problem = _unclosed("the file ends first")
 
     def _parse_records(self) -> Iterator[Record | Rejection]:
         """Yield items up to a record that can't be parsed: its lines stay in `lines`."""
-        lines, width = self.lines, self._width
+        lines, disguise = self.lines, self._disguise
+        width = self._width if not self._dialect.trailing_delimiter else -1  # -1: no record is as simple
         self._problem = ""
         try:
-            for values in parse(self._record_lines(), self._delimiter, self._quote):
+            for cells in parse(self._record_lines(), self._dialect):
                 line = lines[0]
-                if len(values) == width and len(lines) == 1 and line.isascii() and "\0" not in line:
+                values = disguise.show(cells) if disguise.used else cells
+                if values is cells and len(cells) == width and len(lines) == 1 and _is_plain(line):
                     self.row += 1
                     yield Record(self.row, self.line, values)
                 elif values:
-                    if len(values) != width and len(lines) > 1:
+                    if len(values) != self._expected() and len(lines) > 1:
                         self._problem = _unclosed(
                             f"with the next {len(lines) - 1} lines it makes "
-                            f"{_fields(len(values))}, expected {width}"
+                            f"{counted(len(values), 'field')}, expected {self._expected()}"
                         )
                         return
                     yield self._item(values)
@@ -164,7 +190,7 @@ class CsvReader(LineReader[str]):
         except csv.Error:
             if not self._problem:
                 last = self.line + len(lines) - 1
-                self._problem = _STRAY if len(lines) == 1 else _unclosed(f"line {last} breaks it off")
+                self._problem = STRAY if len(lines) == 1 else _unclosed(f"line {last} breaks it off")
 
     def _reject_first_line(self) -> Iterator[Record | Rejection]:
         """Reject the first of `lines`, then parse the others one by one."""
@@ -174,14 +200,16 @@ class CsvReader(LineReader[str]):
         self.lines[:] = [first]
         yield self._reject(self._problem)
         self.line += 1
+        quote = self._dialect.quote
         for left, line in zip(range(len(others) - 1, -1, -1), others, strict=True):
             oversized = len(line) > MAX_RECORD_SIZE
-            values, problem = ([], "") if oversized else _parse_line(line, self._delimiter, self._quote)
+            values, problem = ([], "") if oversized else self._parse_line(line)
             if not left and (problem == _NEEDS_MORE or oversized):
                 self._ahead = [line]
                 break
             self.lines[:] = [line]
-            if problem or (self._quote and line.count(self._quote) % 2):
+            if problem or (quote and self._disguise.hide(line).count(quote) % 2):
+                self._disguise.used = False
                 yield self._reject(problem or _TAIL)
             elif values:
                 yield self._item(values)
@@ -190,19 +218,39 @@ class CsvReader(LineReader[str]):
 
     def _reject_oversized_line(self) -> Rejection:
         """Read a line longer than `MAX_RECORD_SIZE` to its end without holding it, and reject it."""
-        (piece,) = self._ahead
-        self._ahead = []
-        self._pass_on(piece)
-        while not piece.endswith(("\n", "\r")) and (piece := self._readline()):
-            self._pass_on(piece)
-        if piece.endswith("\r") and (following := self._readline()):
-            if following == "\n":  # the piece ended between CR and LF
-                self._pass_on(following)
-            else:
-                self._ahead = [following]
+        self._read_rest_of_line(self._ahead.pop(), self._pass_on)
         rejection = self._reject(f"the line is longer than {MAX_RECORD_SIZE:,} characters")
         self.line += 1
         return rejection
+
+    def _read_rest_of_line(self, piece: str, take: Callable[[str], None]) -> None:
+        """Read a line to its end, and hand on its pieces, the first of which is ``piece``."""
+        take(piece)
+        while not piece.endswith(self._line_ends) and (piece := self._readline()):
+            take(piece)
+        if piece.endswith("\r") and self._dialect.line_end == "any" and (following := self._readline()):
+            if following == "\n":  # the piece ended between CR and LF
+                take(following)
+            else:
+                self._ahead = [following]
+
+    def _parse_line(self, line: str) -> tuple[list[str], str]:
+        """Return the cells of a line by itself, and why it can't be parsed, else empty."""
+        dialect, disguise = self._dialect, self._disguise
+        if dialect.comment and line.startswith(dialect.comment):
+            return [], ""
+        if disguise.goes_on(line):
+            return [], _NEEDS_MORE
+        lines = iter((disguise.hide(line), ""))
+        try:
+            cells = next(parse(lines, dialect))
+            return disguise.show(cells) if disguise.used else cells, ""
+        except csv.Error:
+            return [], STRAY if next(lines, None) == "" else _NEEDS_MORE
+
+    def _expected(self) -> int:
+        """Return how many cells the next record must have: in a header, nothing is behind the last name."""
+        return self._width + (self._dialect.trailing_delimiter and self.row >= 0)
 
     def _item(self, values: list[str]) -> Record | Rejection:
         """Return the item of a record that was parsed."""
@@ -210,11 +258,18 @@ class CsvReader(LineReader[str]):
         if problem:
             return self._reject(problem)
         self.row += 1
-        return Record(self.row, self.line, values)
+        return Record(self.row, self.line, values[: self._width])
 
     def _reject(self, error: str) -> Rejection:
         self.row += 1
-        return Rejection(self.row, self.line, error)
+        return Rejection(self.row, self.line, error + self._escape_hint())
+
+    def _escape_hint(self) -> str:
+        r"""Return how ``\"`` would be read, if that may be why a record is rejected."""
+        quote = self._dialect.quote
+        if quote and not self._dialect.escape and any(f"\\{quote}" in line for line in self.lines):
+            return f"; if \\{quote} is a quote in a cell: --escape '\\'"
+        return ""
 
     def _problem_with(self, values: list[str]) -> str:
         """Return why a record that was parsed is rejected; empty if it is not."""
@@ -224,78 +279,39 @@ class CsvReader(LineReader[str]):
                 f"{self.source.encoding}; if the file is in another encoding, name it with --encoding "
                 "(often cp1252 or latin-1)"
             )
-        if any("\0" in line for line in self.lines):
+        if any("\0" in text for text in (*self.lines, *values)):
             return _NUL
-        found, expected = len(values), self._width
-        if found == expected:
-            return ""
-        return f"expected {_fields(expected)}, found {found}{self._hint(found)}"
-
-    def _hint(self, found: int) -> str:
-        """Return what may have made the wrong number of fields; empty if nothing is known."""
-        line = self.lines[0]
-        others = [d for d in DELIMITERS if d != self._delimiter and line.count(d) == self._width - 1]
-        if found == 1 and others:
-            return f"; its delimiter looks like {others[0]!r}, the file's is {self._delimiter!r}"
-        if found > self._width and self._quote and self._quote not in line:
-            return f"; a cell that holds {self._delimiter!r} must be quoted"
+        if len(values) != self._expected():
+            return width_problem(self.lines[0], values, self._width, self._dialect)
+        if len(values) > self._width and values[-1]:
+            return f"expected nothing behind the last delimiter, found {quoted(values[-1])}"
         return ""
 
 
-def _parse_line(line: str, delimiter: str, quote: str) -> tuple[list[str], str]:
-    """Return the cells of a line by itself, and why it can't be parsed, else empty."""
-    lines = iter((line, ""))
-    try:
-        return next(parse(lines, delimiter, quote)), ""
-    except csv.Error:
-        return [], _STRAY if next(lines, None) == "" else _NEEDS_MORE
+def _is_plain(line: str) -> bool:
+    return line.isascii() and "\0" not in line
+
+
+def _can_be_cut(dialect: Dialect) -> bool:
+    """Return whether the compiled code reads this dialect."""
+    marks = dialect.delimiter + dialect.quote + dialect.comment
+    return marks.isascii() and not dialect.escape and dialect.line_end != "cr"
 
 
 def _unclosed(what: str) -> str:
-    return f"a quote that opens on this line is never closed properly ({what}); {_DOUBLED}"
-
-
-def _fields(count: int) -> str:
-    return f"{count} field" if count == 1 else f"{count} fields"
+    return f"a quote that opens on this line is never closed properly ({what}); {DOUBLED}"
 
 
 _NEEDS_MORE: Final = _unclosed("nor was the one above it")
 
 
-def _recognizes(_head: SourceHead, _named: AbstractSet[FormatName]) -> bool:
-    """Any text can be CSV."""
-    return True
-
-
-def _detect(head: SourceHead, options: DialectOptions) -> tuple[Dialect, tuple[str, ...]]:
-    quote, has_header = options.get("quote", '"'), options.get("header", True)
-    delimiter = options.get("delimiter") or detect_delimiter(head.text, quote)
-    dialect = Dialect("csv", head.compression, head.encoding, delimiter, has_header, quote)
-    cells = first_row(head.path, head.text, delimiter, quote)
-    if not has_header:
-        return dialect, tuple(str(number) for number in range(1, len(cells) + 1))
-    check_header(head.path, cells, head.encoding)
-    return dialect, column_names(head.path, cells)
-
-
-def _open_reader(
+def open_csv(
     file: io.BufferedIOBase, dialect: Dialect, columns: tuple[str, ...], oversized: OversizedSink
 ) -> CsvReader:
+    """Return what reads the records of a CSV file: see `Format.open_reader`."""
     return CsvReader(
-        TextLines(file, dialect.encoding, error_handler(dialect.encoding), MAX_RECORD_SIZE),
-        dialect.delimiter,
+        TextLines(file, dialect.encoding, error_handler(dialect.encoding), MAX_RECORD_SIZE, dialect.line_end),
+        dialect,
         len(columns),
-        quote=dialect.quote,
-        header=dialect.header,
         oversized=oversized,
     )
-
-
-CSV: Final = Format(
-    name="csv",
-    extensions=(".csv", ".tsv", ".tab", ".psv"),
-    has_cells=True,
-    recognizes=_recognizes,
-    detect=_detect,
-    open_reader=_open_reader,
-)

@@ -1,87 +1,119 @@
-"""CSV: how it is parsed, and how its delimiter and its header are found in the beginning of a file."""
+"""How a CSV file is written, found out by its beginning: delimiter, line ends, spaces and last delimiters."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
-from contextlib import suppress
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Final, NamedTuple
 
-from importer.errors import SourceError
-from importer.source.encoding import find_bad_byte
+from importer.reading import Dialect, LineEnd
+from importer.source.formats.csv_parser import PlacedRow, first_rows
 
-if TYPE_CHECKING:
-    from _csv import Reader
+_SPACED: Final = 0.9  # share of the records whose cells begin with a space, if it belongs to the delimiter
+_TRAILED: Final = 0.5  # share of the records that end with a delimiter, if the others are broken
 
-DELIMITERS: Final = (",", ";", "\t", "|")
-"""Those that are looked for where none is declared; the first of equals wins."""
-
-_SAMPLE_ROWS: Final = 100  # records by which the delimiter is chosen
+_LONE_CR: Final = re.compile(r"\r(?!\n)")
+_SEP_LINE: Final = re.compile(r"\"?sep=([^\"\r\n\0 ])\"?(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 
 
-def parse(lines: Iterable[str], delimiter: str, quote: str = '"') -> Reader:
-    """Return the cells of each record; none for a blank line.
+class SepLine(NamedTuple):
+    """The first line of a file, if it does nothing but name the delimiter.
 
-    Raises:
-        csv.Error: A cell goes on after its closing quote, or the lines end inside a quoted cell.
+    Attributes:
+        delimiter: The delimiter.
+        size: Characters of the line with its end.
     """
-    if not quote:
-        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
+
+    delimiter: str
+    size: int
 
 
-def detect_delimiter(text: str, quote: str) -> str:
-    """Return the delimiter by which most records have as many cells as the first; a comma if none does."""
-
-    def score(delimiter: str) -> tuple[float, int]:
-        widths = [len(row) for row in _first_rows(text, delimiter, quote)]
-        if not widths or widths[0] == 1:
-            return 0.0, 0
-        return widths.count(widths[0]) / len(widths), widths[0]
-
-    return max(DELIMITERS, key=score)
+def find_sep_line(text: str) -> SepLine | None:
+    """Return the first line if it is one such as ``sep=;``, which Excel writes and obeys."""
+    found = _SEP_LINE.match(text)
+    return SepLine(found[1], found.end()) if found else None
 
 
-def first_row(path: Path, text: str, delimiter: str, quote: str) -> list[str]:
-    """Return the cells of the first record of a text.
+def choose_dialect(text: str, draft: Dialect, delimiters: Sequence[str], ends: Sequence[LineEnd]) -> Dialect:
+    """Return a dialect with the delimiter and the line ends that suit a text best.
 
-    Raises:
-        SourceError: It can't be parsed.
+    Args:
+        text: The beginning of the file.
+        draft: What is known of the dialect.
+        delimiters: The delimiters to choose from.
+        ends: Likewise what may end a line.
     """
-    rows = _first_rows(text, delimiter, quote)
-    if not rows:
-        raise SourceError(
-            f"{path}: the first record can't be read as CSV: a quote in it is never closed, or a cell "
-            "goes on after its closing quote.",
-            'A quote inside a cell is doubled (""), and the whole cell quoted.',
-        )
-    return rows[0]
+    if len(ends) == len(delimiters) == 1:
+        return replace(draft, delimiter=delimiters[0], line_end=ends[0])
+
+    def score(dialect: Dialect) -> tuple[float, int, int]:
+        widths = [len(row.cells) for row in first_rows(text, dialect)]
+        if not widths or (widths[0] == 1 and len(delimiters) > 1):
+            return 0.0, 0, 0
+        same = widths.count(widths[0])
+        return same / len(widths), widths[0] if len(ends) == 1 else 0, same
+
+    choices = [replace(draft, delimiter=d, line_end=end) for d, end in product(delimiters, ends)]
+    return max(choices, key=score)
 
 
-def check_header(path: Path, header: list[str], encoding: str) -> None:
-    """Refuse a header whose names are not text.
+def possible_line_ends(text: str, quote: str) -> Iterator[LineEnd]:
+    """Yield what may end the lines of a text, the likelier first.
 
-    Raises:
-        SourceError: A name holds a byte that is not in the encoding, or a NUL character.
+    What ends the first line ends the others. Where that is a CR alone, it may also be part of a name in a
+    file whose lines end in LF, or lines may end in both: then it depends on what makes records of one width.
     """
-    if bad := find_bad_byte(header):
-        raise SourceError(
-            f"{path}: the name of column {bad.line + 1} is not {encoding}: it holds byte 0x{bad.byte:02X}.",
-            "Name the file's encoding with --encoding (often cp1252 or latin-1).",
-        )
-    if any("\0" in name for name in header):
-        raise SourceError(
-            f"{path}: the header holds NUL characters: damaged, binary or UTF-16 data.",
-            "Export the data as CSV in UTF-8, or name the encoding: --encoding utf-16-le",
-        )
+    if not _LONE_CR.search(text):
+        yield "lf"
+        return
+    mark = re.escape(quote)
+    outside = rf"(?:[^{mark}\r\n]|{mark}[^{mark}]*{mark})*+" if quote else r"[^\r\n]*+"
+    first = re.match(rf"{outside}(\r*\n\r?(?!\n)|\r\n|\n|\r)", text) or re.search(r"(\r*\n|\r)", text)
+    end = first[1] if first else "\n"
+    if end in ("\n", "\r\n"):
+        yield "lf"
+    elif "\n" not in text:
+        yield "cr"
+    elif "\n" in end:  # CR CR LF, or LF CR: a lone CR is a line with nothing on it
+        yield "any"
+    else:
+        yield from ("lf", "cr", "any")
 
 
-def _first_rows(text: str, delimiter: str, quote: str) -> list[list[str]]:
-    """Return the first records, up to the first that can't be parsed."""
-    rows: list[list[str]] = []
-    with suppress(csv.Error):
-        rows.extend(islice(filter(None, parse(io.StringIO(text, ""), delimiter, quote)), _SAMPLE_ROWS))
-    return rows
+def belongs_to_delimiter(rows: Sequence[PlacedRow], quote: str) -> bool:
+    """Return whether a space follows every delimiter of the first record, and of nearly all others.
+
+    Args:
+        rows: Records that were read as if these spaces were part of the cells.
+        quote: What encloses a cell; it may stand behind the space.
+    """
+    if not rows or len(rows[0].cells) == 1:
+        return False
+    spaced = [_is_spaced(row.cells, quote) for row in rows if len(row.cells) > 1]
+    return spaced[0] and spaced.count(True) >= _SPACED * len(spaced)
+
+
+def _is_spaced(cells: Sequence[str], quote: str) -> bool:
+    """Return whether each cell but the first begins with a space, or is empty."""
+    inside = False  # a cell whose quote stood behind the space, and which was cut at a delimiter in it
+    for cell in cells[1:]:
+        if not inside and cell and not cell.startswith(" "):
+            return False
+        text = cell.strip()
+        if inside:
+            inside = not text.endswith(quote)
+        elif quote and text.startswith(quote):
+            inside = len(text) == 1 or not text.endswith(quote)
+    return True
+
+
+def has_trailing_delimiter(rows: Sequence[PlacedRow]) -> bool:
+    """Return whether each record ends with a delimiter more than the header, the first record, has."""
+    if not rows or not rows[0].cells[-1]:
+        return False
+    width = len(rows[0].cells)
+    trailed = [row.cells[-1] == "" for row in rows[1:] if len(row.cells) == width + 1]
+    complete = any(len(row.cells) == width for row in rows[1:])
+    return bool(trailed) and all(trailed) and not complete and len(trailed) >= _TRAILED * (len(rows) - 1)

@@ -11,20 +11,41 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
-from importer.model import Record, Rejection
-from importer.reading import Dialect, FormatName
+from importer.model import Attention, Record, Rejection
+from importer.reading import Dialect, FormatName, LineEnd
 from importer.source.oversized import OversizedSink
 
 
 class DialectOptions(TypedDict, total=False):
     """What was declared of a dialect, as `reading.Dialect` holds it; the content tells the rest."""
 
+    format: str
     encoding: str
     delimiter: str
     quote: str
     header: bool
+    escape: str
+    skip_space: bool
+    trailing_delimiter: bool
+    skip_lines: int
+    comment: str
+    line_end: LineEnd
+
+
+class DetectedFormat(NamedTuple):
+    """What a format found out about a file.
+
+    Attributes:
+        dialect: How its bytes become records.
+        columns: The names of its columns; none if only its records tell them.
+        attention: What its owner might not expect of how it is read.
+    """
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    attention: tuple[Attention, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +107,8 @@ class Format:
             object. The same as `reading.Dialect.has_cells`.
         recognizes: Return whether a file is of this format, by its head and by the formats that use the
             extension of its name.
-        detect: Return the dialect of a file of this format and the names of its columns (none if only its
-            records tell them). What is declared is taken as it is. Raises `SourceError` if the file can't be
-            read in this format; its remedy says how to convert it.
+        detect: Return what a file of this format is. What is declared is taken as it is. Raises
+            `SourceError` if it can't be read in this format; its remedy says how to convert it.
         open_reader: Return what reads the records of a file: of its decompressed bytes, in a dialect, with
             these columns. Oversized records are handed on in pieces.
     """
@@ -97,5 +117,5 @@ class Format:
     extensions: tuple[str, ...]
     has_cells: bool
     recognizes: Callable[[SourceHead, AbstractSet[FormatName]], bool]
-    detect: Callable[[SourceHead, DialectOptions], tuple[Dialect, tuple[str, ...]]]
+    detect: Callable[[SourceHead, DialectOptions], DetectedFormat]
     open_reader: Callable[[io.BufferedIOBase, Dialect, tuple[str, ...], OversizedSink], RecordReader]

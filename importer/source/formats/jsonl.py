@@ -16,7 +16,7 @@ from importer import speedups
 from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
 from importer.reading import Dialect, FormatName
-from importer.source.formats.format import DialectOptions, Format, SourceHead
+from importer.source.formats.format import DetectedFormat, DialectOptions, Format, SourceHead
 from importer.source.formats.json_layout import begins_as_json, is_array, refuse_other_layouts
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import ByteLines
@@ -157,9 +157,9 @@ def _recognizes(head: SourceHead, named: AbstractSet[FormatName]) -> bool:
     return "jsonl" in named and bool(_OBJECT_LINE.search(text))
 
 
-def _detect(head: SourceHead, _options: DialectOptions) -> tuple[Dialect, tuple[str, ...]]:
-    refuse_other_layouts(head.path, head.text, head.compression, head.encoding)
-    return Dialect("jsonl", head.compression), ()
+def _detect(head: SourceHead, options: DialectOptions) -> DetectedFormat:
+    refuse_other_layouts(head, is_declared="format" in options)
+    return DetectedFormat(Dialect("jsonl", head.compression), ())
 
 
 def _open_reader(

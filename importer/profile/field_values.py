@@ -1,0 +1,100 @@
+"""The values of a field in each record of a chunk, as the mapper takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from importer.events.columns import path_to
+from importer.events.field_names import PROPERTY_OF
+from importer.events.layout import field_columns
+from importer.profile.choices import ChoiceCounter, make_choice_finder
+from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
+from importer.reading import Field, Reading
+
+ValueOf = Callable[[Field, Any], Any]
+"""Returns the value that the mapper takes for a field, of the values of a record; None if there is none."""
+
+
+def make_finder(
+    reading: Reading, field: Field, value_of: ValueOf, counter: ChoiceCounter | None = None
+) -> Finder:
+    """Return a function that finds the values of a field in the records of a chunk.
+
+    A record that has none where the field is mapped may have one under Mixpanel's own name for the field: in
+    the properties, or beside them.
+
+    Args:
+        reading: How the source is read.
+        field: The field.
+        value_of: Asked for such a record.
+        counter: Counts which of its alternatives gave the value, if it has any.
+    """
+    if field in reading.constants:
+        constant = reading.constants[field]
+        return lambda chunk: [constant] * chunk.records
+    if field in reading.alternatives:
+        find = make_choice_finder(reading, counter or ChoiceCounter(reading, field))
+    else:
+        find = _make_mapped_finder(reading, field)
+    may_have = _make_elsewhere(reading, field)
+    return find if may_have is None else _make_full_finder(field, find, may_have, value_of)
+
+
+def _make_mapped_finder(reading: Reading, field: Field) -> Finder:
+    """Return a function that finds the values of a field where one column gives it; None for no value."""
+    column = reading.fields.get(field)
+    if column is None:
+        return lambda chunk: [None] * chunk.records
+    find, null = make_column_finder(reading, column), frozenset(reading.null)
+    if not null:
+        return find
+    return lambda chunk: [None if type(v) is str and v in null else v for v in find(chunk)]
+
+
+def _make_full_finder(
+    field: Field, find: Finder, may_have: Callable[[Any], bool], value_of: ValueOf
+) -> Finder:
+    """Return a function that asks the mapper where ``find`` finds nothing and a record may have a value."""
+
+    def find_all(chunk: ColumnarChunk) -> Sequence[Any]:
+        values = find(chunk)
+        if all(values):
+            return values
+        found = list(values)
+        records = chunk.rows_of_values()
+        for at, value in enumerate(found):
+            if (value is None or value == "") and may_have(records[at]):
+                found[at] = value_of(field, records[at])
+        return found
+
+    return find_all
+
+
+def _make_elsewhere(reading: Reading, field: Field) -> Callable[[Any], bool] | None:
+    """Return whether a record may have a value of a field where it is not mapped; None if none can.
+
+    The function is asked for each record that has none where the field is mapped, so it only looks at keys.
+    """
+    name = PROPERTY_OF.get(field)
+    if name is None:
+        return None
+    bag = reading.fields.get("properties")
+    if reading.dialect.has_cells:
+        others = [column for column in reading.columns if column not in field_columns(reading)]
+        cells = [reading.columns.index(c) for c in others if reading.names.get(c, c) == name]
+        bags = [] if bag is None else [reading.columns.index(bag)]
+        if not cells and not bags:
+            return None
+        return lambda values: any(values[at] for at in cells) or any(name in values[at] for at in bags)
+    keys = {name, *(key for key, other in reading.names.items() if other == name)}
+    path = () if bag is None else path_to(bag, reading.columns)
+
+    def may_have(values: Any) -> bool:
+        if not keys.isdisjoint(values):
+            return True
+        for key in path:
+            values = values.get(key) if isinstance(values, dict) else None
+        return bool(path) and isinstance(values, dict | str) and name in values
+
+    return may_have

@@ -1,0 +1,97 @@
+"""What the owner of a CSV file might not expect of how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from importer.model import Attention
+from importer.reading import Dialect
+from importer.source.formats.csv_parser import PlacedRow, first_rows, usual_width
+
+_MOST_LINES_ABOVE: Final = 40
+_VALUE: Final = re.compile(r"[-+(]?[€$£]?\d[\d.,:/ TZ+()%-]*|true|false|null", re.IGNORECASE)
+
+
+def csv_attention(text: str, dialect: Dialect, delimiters: Sequence[str]) -> Iterator[Attention]:
+    """Yield what might not be expected of how a text is read.
+
+    Args:
+        text: The beginning of the file.
+        dialect: How it is read.
+        delimiters: The delimiters that it might have.
+    """
+    rows = first_rows(text, dialect)
+    if dialect.header and (number := header_line(text, dialect, delimiters)):
+        above = dialect.sep_line + dialect.skip_lines
+        yield Attention.of(
+            "header-line",
+            f"line {number} looks like the header, not line {rows[0].line + above}",
+            f"--skip-lines {number - 1}",
+        )
+    if dialect.trailing_delimiter:
+        yield Attention.of(
+            "trailing-delimiter",
+            f"each record ends with {dialect.delimiter!r}, which the header does not: it is left out",
+        )
+    if dialect.quote == '"' and _has_single_quotes(rows, header=dialect.header):
+        yield Attention.of(
+            "single-quotes",
+            "cells stand between single quotes, which are read as part of them",
+            '--quote "\'"',
+        )
+
+
+def header_line(text: str, dialect: Dialect, delimiters: Sequence[str]) -> int:
+    """Return the physical line that looks like the header; 0 if it is the first that holds anything.
+
+    Args:
+        text: The beginning of the file.
+        dialect: How it is read.
+        delimiters: The delimiters that it might have.
+    """
+    rows: Sequence[PlacedRow] = first_rows(text, dialect)
+    if rows and len(rows[0].cells) > 1 and _may_be_first(rows[0], usual_width(rows)):
+        return 0
+    best: tuple[float, Sequence[PlacedRow], int] = (0.0, (), 0)
+    for delimiter in delimiters:
+        rows = first_rows(text, replace(dialect, delimiter=delimiter))
+        width = usual_width(rows)
+        share = sum(len(row.cells) == width for row in rows) / (len(rows) or 1)
+        if width > 1 and share > best[0]:
+            best = share, rows, width
+    _, rows, width = best
+    for at, row in enumerate(rows[:_MOST_LINES_ABOVE]):
+        if _may_be_first(row, width):
+            is_header = at > 0 and at + 1 < len(rows) and _looks_like_header(row.cells)
+            return row.line + dialect.sep_line + dialect.skip_lines if is_header else 0
+    return 0
+
+
+def _may_be_first(row: PlacedRow, width: int) -> bool:
+    """Return whether a record is no title: it has the usual width, and cells that are not mostly empty."""
+    filled = sum(map(bool, row.cells))
+    return len(row.cells) == width and (filled > 1 or width == 1) and filled >= width / 2
+
+
+def _looks_like_header(cells: Sequence[str]) -> bool:
+    """Return whether cells could be the names of columns: none is empty, a value, or there twice."""
+    names = [cell.strip() for cell in cells]
+    return all(names) and len(set(names)) == len(names) and not any(map(_VALUE.fullmatch, names))
+
+
+def _has_single_quotes(rows: Sequence[PlacedRow], *, header: bool) -> bool:
+    """Return whether all names, or all values of a column, stand between single quotes."""
+    if header and rows and all(map(_is_enclosed, rows[0].cells)):
+        return True
+    data = [row.cells for row in rows[header:]]
+    width = usual_width(rows[header:])
+    columns = [[cells[at] for cells in data if len(cells) == width and cells[at]] for at in range(width)]
+    return any(len(values) > 1 and all(map(_is_enclosed, values)) for values in columns)
+
+
+def _is_enclosed(cell: str) -> bool:
+    text = cell.strip()
+    return len(text) > 1 and text[0] == text[-1] == "'"
