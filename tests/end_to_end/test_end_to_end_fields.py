@@ -20,7 +20,8 @@ def tried(
     """Return the end of a dry run, what needs attention in it, and its results."""
     result = bare.type("run", name, "--dry-run", "--overwrite", "--json", *words)
     results = name.rpartition(".")[0] + ".dry-run.csv"
-    attention = [each for each in bare.manifest(results)["attention"] if each["code"] != "undeletable"]
+    others = ("undeletable", "retention", "no-user")
+    attention = [each for each in bare.manifest(results)["attention"] if each["code"] not in others]
     return result, attention, bare.results(results)
 
 

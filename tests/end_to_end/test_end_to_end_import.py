@@ -45,7 +45,7 @@ def generated(rows: int) -> list[Row]:
                 "time": moment.isoformat(timespec="milliseconds"),
                 "ip": f"203.0.113.{n % 256}" if n % 3 else "",
                 "n": n,
-                "price": random_.choice((0.1, 49.99, 1e2, 1e-7, -3.5, 20.0)),
+                "price": random_.choice((0.1, 49.99, 1e2, 0.00012, -3.5, 20.0)),
                 "member": random_.random() < 0.5,
                 "zip": f"{random_.randrange(100_000):05}",
                 "big": 2**53 + random_.randrange(10**6),

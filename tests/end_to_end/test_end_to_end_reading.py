@@ -149,7 +149,7 @@ def test_different_records_that_share_an_insert_id_stop_the_run_before_one_is_lo
     ("header", "field"),
     [
         ("event,user_id,time,timestamp", "time"),
-        ("event,name,time,n", "event"),
+        ("event,event_name,time,n", "event"),
         ("event,user id,uid,time", "distinct_id"),
     ],
 )

@@ -33,6 +33,7 @@ from fidelity_helpers import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from number_rule import expected_type
 
 from importer.model import Event
 
@@ -204,11 +205,11 @@ def number_in(text: str) -> int | float | None:
 
 
 def typed(cells: Sequence[str]) -> list[Any]:
-    """The values of a column: all of them booleans, or all of them numbers, or all of them texts."""
+    """The values of a column: all of them booleans, or numbers of forms that go together, or texts."""
     filled = [cell for cell in cells if cell]
     if all(cell.lower() in ("true", "false") and cell.isascii() for cell in filled):
         return [cell.lower() == "true" for cell in cells]
-    if all(number_in(cell) is not None for cell in filled):
+    if expected_type(filled) in ("integer", "number"):
         return [number_in(cell) for cell in cells]
     return list(cells)
 
