@@ -30,7 +30,7 @@ def attention_lines(found: Iterable[Attention], sources: int = 1) -> Iterator[La
         found: What that is.
         sources: How many sources there are: of several, each row is named with its own.
     """
-    for each in found:
+    for each in sorted(found, key=lambda each: each.level == "fact"):  # first what can be decided
         yield LabeledLine("Attention", each.text + _rows_text(each, sources))
         if each.remedy:
             yield LabeledLine("", each.remedy)
