@@ -186,7 +186,8 @@ def _fields(reading: Reading) -> Iterator[str]:
 
 
 def _properties(reading: Reading) -> Iterator[str]:
-    mapped = field_columns(reading)
+    # What is tried first is the field wherever it has a value, and never a property.
+    mapped = field_columns(reading) | {entries[0] for entries in reading.alternatives.values()}
     for column in reading.columns:
         kind = reading.types.get(column, "as it is" if not reading.dialect.has_cells else "string")
         if column in mapped or kind == "skip":
