@@ -59,6 +59,7 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     # which column is what
     "no-user": "decision",
     "id-merge": "decision",
+    "no-event": "decision",
     "event-names": "decision",
     "reserved-names": "decision",
     "other-columns": "decision",
@@ -278,6 +279,7 @@ class ProfileSummary:
         names: Events by name.
         other_names: Events with further names, which are not counted by name: there were too many.
         no_time: Records without a time that could be read.
+        no_name: Records without the name of an event.
         no_zone: Records whose time has no zone, where none is declared.
         clock_changes: Records whose local time does not exist or exists twice.
         forms: Times by the way in which they are written.
@@ -298,6 +300,7 @@ class ProfileSummary:
     last: int | None
     quarters: Mapping[int, int]
     taken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    no_name: int = 0
 
 
 @dataclass(frozen=True, slots=True)

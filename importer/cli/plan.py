@@ -18,7 +18,7 @@ from importer.model import Destination, RunKind
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
-from importer.text import counted, quoted
+from importer.text import MAX_QUOTED, counted, quoted
 
 _NS_PER_S: Final = 10**9
 _MOST_NAMES: Final = 8
@@ -217,7 +217,9 @@ def _printable(name: str) -> str:
 
 
 def _names(common: Iterable[tuple[str, int]], total: int) -> str:
-    parts = [f"{_printable(name)} {count:,}" for name, count in common]
+    parts = [
+        f"{_printable(name) if len(name) <= MAX_QUOTED else quoted(name)} {count:,}" for name, count in common
+    ]
     return " · ".join(parts) + (f" and {total - len(parts):,} more names" if total > len(parts) else "")
 
 

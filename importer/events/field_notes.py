@@ -25,6 +25,9 @@ OddityCode = Literal["null-words", "padding", "damaged-ids", "ip", "reserved-nam
 ODD_WORDS: Final = NULL_WORDS | REFUSED_IDS
 """In lower case: words that mean no value, and others that Mixpanel refuses as a user in this very case."""
 
+_UNSEEN: Final = frozenset("\u200b\u200c\u200d\u2060\ufeff\ufffd")
+"""Spaces without width, joiners, a byte order mark, and what stands for a character that was lost."""
+
 _IDS: Final[tuple[Field, ...]] = ("distinct_id", "insert_id")
 _DAMAGED: Final = re.compile(
     r"[+-]?\d+\.0+"  # a whole number that was read as a decimal
@@ -77,6 +80,11 @@ def is_word(field: Field, text: str) -> bool:
     return text in words or (text.lower() in words and text.isascii())
 
 
+def holds_unseen(text: str) -> bool:
+    """Return whether a text holds a mark that no reader sees: two names that look alike are then two."""
+    return not text.isascii() and not _UNSEEN.isdisjoint(text)
+
+
 @lru_cache(maxsize=4096)  # names of events repeat, and often users do
 def _of_text(field: Field, text: str) -> tuple[Oddity, ...]:
     stripped = text.strip()
@@ -106,6 +114,8 @@ def _of_name(name: str) -> list[Oddity]:
         return [Oddity("reserved-names", f"event: the name {quoted(name)} is blank")]
     if len(name) > MAX_STRING_CHARACTERS:
         return [Oddity("reserved-names", "")]  # `rules.notes_on` says that it will be cut
+    if holds_unseen(name):
+        return [Oddity("reserved-names", f"event: {quoted(name)} holds a character that can't be seen")]
     if name in LINKING_EVENTS:
         return [Oddity("reserved-names", f"event: {quoted(name)} is Mixpanel's own and may link users")]
     if name.startswith(OWN_PREFIXES):

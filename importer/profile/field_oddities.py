@@ -10,7 +10,7 @@ from typing import Any, Final
 from importer import speedups
 from importer.events.addresses import forwarded
 from importer.events.field_names import PROPERTY_OF
-from importer.events.field_notes import ODD_WORDS, Oddity, OddityCode, oddities
+from importer.events.field_notes import ODD_WORDS, Oddity, OddityCode, holds_unseen, oddities
 from importer.events.templates import template_of
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
@@ -24,6 +24,9 @@ _OBSERVED: Final[tuple[Field, ...]] = ("event", "distinct_id", "time", "ip", "in
 _WITH_FRACTION: Final = re.compile(r"[+-]?\d+\.0+", re.ASCII)
 _MOST_WORDS: Final = 10
 """Most words of a remedy: a line of more is none that anybody types."""
+
+_VALUES_ELSEWHERE: Final = frozenset({"0", "-1", "true", "false", "[]", "{}"})
+"""Words that Mixpanel refuses as a user, and that are values in any other column."""
 
 _EXPORT_AGAIN: Final = "Export the ids as text again, and import that file"
 
@@ -74,6 +77,7 @@ class _OneField:
         self._find = _make_finder(field, column, reading)
         self._nulls = frozenset(reading.null)
         self._trim = reading.trim
+        self._has_cells = reading.dialect.has_cells
         self._filled = 0
         self._tallies: dict[OddityCode, Tally] = {}
         self._with_fraction = 0
@@ -106,6 +110,8 @@ class _OneField:
         name = {"event": "name", "insert_id": "$insert_id"}.get(self._field, self._field)
         for code, tally in self._tallies.items():
             text, remedy = _WORDS[code](name, tally)
+            if "--null" in remedy and self._has_cells:
+                text += "; --null holds for every column"
             if code == "damaged-ids" and self._with_fraction == self._filled:
                 text += "; all of them end in .0, as of ids that were read as decimal numbers"
             yield Attention.of(code, text, remedy, count=tally.count, rows=tally.rows)
@@ -148,7 +154,8 @@ def _null_words(name: str, tally: Tally) -> tuple[str, str]:
     refused = [quoted(word) for word in tally.values if word in REFUSED_IDS]
     if refused and name == "distinct_id":
         text += f"; Mixpanel refuses {', '.join(refused)}: invalid"
-    return text, _null_options(tally.values)
+    # As a null, 0 would be left out of every other column, too, where it is a value.
+    return text, _null_options(word for word in tally.values if word.lower() not in _VALUES_ELSEWHERE)
 
 
 def _padding(name: str, tally: Tally) -> tuple[str, str]:
@@ -178,6 +185,8 @@ def _reserved_names(_: str, tally: Tally) -> tuple[str, str]:
     if any(name.startswith(OWN_PREFIXES) for name in names):
         links = ", which may link users" if not LINKING_EVENTS.isdisjoint(names) else ""
         kinds.append(f"a name of Mixpanel's own{links}")
+    if any(map(holds_unseen, names)):
+        kinds.append("a name with a character that can't be seen")
     if any(len(name) > MAX_STRING_CHARACTERS for name in names):
         kinds.append(f"a name over {MAX_STRING_CHARACTERS} characters, which Mixpanel cuts")
     text = f"{_records(tally, 'have', 'has')} {' or '.join(kinds)}: {tally.named()}"

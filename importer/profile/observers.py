@@ -12,7 +12,7 @@ from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import make_value_of
 from importer.events.times import TimeReader
 from importer.events.zones import ClockChange, NoZone
-from importer.model import MOST_ATTENTION_ROWS, Attention, Record
+from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Record
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Observer
 from importer.profile.field_values import make_finder
@@ -32,6 +32,7 @@ class SummaryObserver:
     def __init__(self, reading: Reading) -> None:
         self.counter = SummaryCounter()
         self.unread = UnreadTimes()
+        self._nameless: list[AttentionRow] = []
         self._reading = reading
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
@@ -55,7 +56,7 @@ class SummaryObserver:
             return
         names = self._find_events(chunk)
         if set(map(type, names)) != {str} or not all(names):
-            names = [name for name in names if isinstance(name, str) and name]
+            names = self._without_missing(chunk, names)
         counter.add_names(names)
         for find in self._find_others:  # to count which column gave the value
             find(chunk)
@@ -70,14 +71,32 @@ class SummaryObserver:
             else chunk.instants  # type: ignore[arg-type]  # none of them is None
         )
 
+    def _without_missing(self, chunk: ColumnarChunk, names: Sequence[Any]) -> list[str]:
+        """Return the names of events without what is none, which is counted."""
+        found = []
+        for at, name in enumerate(names):
+            if isinstance(name, str) and name:
+                found.append(name)
+            elif len(self._nameless) < MOST_ATTENTION_ROWS:
+                self._nameless.append(chunk.row(at))
+        self.counter.no_name += len(names) - len(found)
+        return found
+
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""
-        return self.unread.attention(self._reading, self.counter.summary())
+        summary = self.counter.summary()
+        found = self.unread.attention(self._reading, summary)
+        if summary.no_name:
+            have = "record has" if summary.no_name == 1 else "records have"
+            text = f"{summary.no_name:,} {have} no name of an event: invalid"
+            found.append(Attention.of("no-event", text, count=summary.no_name, rows=self._nameless))
+        return found
 
     def merge(self, later: SummaryObserver) -> None:
         """Add what was counted over a later part of the source, or over another source."""
         self.counter.merge(later.counter.summary())
         self.unread.merge(later.unread)
+        self._nameless = [*self._nameless, *later._nameless][:MOST_ATTENTION_ROWS]
 
     def _add_missing(self, chunk: ColumnarChunk, values: Sequence[Any]) -> None:
         missing = sum(value is None or value == "" for value in values)

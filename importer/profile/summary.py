@@ -36,6 +36,7 @@ class SummaryCounter:
     names: Counter[str] = field(default_factory=Counter)
     other_names: int = 0
     no_time: int = 0
+    no_name: int = 0
     no_zone: int = 0
     clock_changes: int = 0
     forms: Counter[str] = field(default_factory=Counter)
@@ -80,6 +81,7 @@ class SummaryCounter:
         self.records += part.records
         self.unreadable += part.unreadable
         self.no_time += part.no_time
+        self.no_name += part.no_name
         self.no_zone += part.no_zone
         self.clock_changes += part.clock_changes
         self.other_names += part.other_names
@@ -107,6 +109,7 @@ class SummaryCounter:
             names=dict(self.names.most_common()),
             other_names=self.other_names,
             no_time=self.no_time,
+            no_name=self.no_name,
             no_zone=self.no_zone,
             clock_changes=self.clock_changes,
             forms=dict(self.forms),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final
@@ -126,40 +126,53 @@ class UnreadTimes:
         if self.missing:
             rows = self.rows.get("missing", ())
             if reading.missing_time is None:
-                text, remedy = f"{_records_have(self.missing)} no time: invalid", "--missing-time now"
+                text, remedy = f"{_records_have(self.missing)} no time: invalid", ""
             else:
                 text = f"{_records_have(self.missing)} no time: sent with the time of the run"
                 remedy = "--missing-time reject"
             yield Attention.of("no-time", text, remedy, count=self.missing, rows=rows)
 
     def _forms(self, reading: Reading, *, others_read: bool) -> Iterator[Attention]:
-        if not self._groups:
+        # With a zone, names of zones were read already: those that are left are of others.
+        groups = [
+            group
+            for group in self._groups
+            if not (reading.timezone and all("%Z" in form for form in group.formats))
+        ]
+        if not groups:
             return
         given = list(reading.time_format) or ([AUTO] if others_read else [])
         # A zone that is declared, or that another attention asks for, is not asked for again.
-        zone = "" if reading.timezone or not self._needs_zone() else " --timezone ZONE"
+        zone = "" if reading.timezone or not any(map(_needs_zone, groups)) else " --timezone ZONE"
         lines = [
             "".join(f"--time-format {shlex.quote(form)} " for form in (*given, *forms)).rstrip() + zone
-            for forms in self._choices()
+            for forms in _choices(groups)
         ]
-        text = "; ".join(map(_describe, self._groups))
+        text = "; ".join(map(_describe, groups))
         if not lines:
             text += "; some have the day first and others the month, so no format is right for all"
         elif len(lines) > 1:
             text += ", each of them every one: which is right, only the file's owner knows"
-        count = sum(group.count for group in self._groups)
+        count = sum(group.count for group in groups)
         remedy = "   or   ".join(lines[:_MOST_LINES])
         yield Attention.of("time-forms", text, remedy, count=count, rows=self.rows.get("form", ()))
 
-    def _needs_zone(self) -> bool:
-        return any(needs_zone(group.formats[0], group.example) for group in self._groups)
 
-    def _choices(self) -> Iterator[tuple[str, ...]]:
-        """Yield the formats to declare: one for each group, all of which have day and month in one order."""
-        for forms in product(*(group.formats for group in self._groups)):
-            orders = {order for form in forms if (order := date_order(form))}
-            if not {"dmY", "mdY"} <= orders:
-                yield forms
+def _needs_zone(group: _Group) -> bool:
+    return needs_zone(group.formats[0], group.example)
+
+
+def _choices(groups: Sequence[_Group]) -> Iterator[tuple[str, ...]]:
+    """Yield the formats to declare: one for each group, all of which have day and month in one order."""
+    for forms in product(*map(_distinct, groups)):
+        orders = {order for form in forms if (order := date_order(form))}
+        if not {"dmY", "mdY"} <= orders:
+            yield forms
+
+
+def _distinct(group: _Group) -> list[str]:
+    """Return the formats of a group without those that differ in nothing: May is a short and a long name."""
+    return list({form.replace("%B", "%b"): form for form in reversed(group.formats)}.values())[::-1]
 
 
 def _early_epochs(reading: Reading, summary: ProfileSummary) -> Iterator[Attention]:
@@ -189,5 +202,5 @@ def _describe(group: _Group) -> str:
     if group.formats == (EXCEL,):
         are = "is a date" if group.count == 1 else "are dates"
         return f"{what} such as {quoted_name(group.example)} {are} of Excel, which counts days"
-    formats = " and by ".join(map(quoted_name, group.formats))
+    formats = " and by ".join(map(quoted_name, _distinct(group)))
     return f"{what} such as {quoted_name(group.example)} can be read by {formats}"

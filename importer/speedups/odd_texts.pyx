@@ -106,6 +106,8 @@ cdef class OddTexts:
             return True
         if memchr(text, 0xEF, size) != NULL:  # U+FFFD, U+FEFF
             return True
+        if kind == A_NAME and memchr(text, 0xE2, size) != NULL:  # spaces without width, among others
+            return True
         if kind == A_NAME and (first == c"$" or size > MOST_NAME or (size > 2 and memcmp(text, "mp_", 3) == 0)):
             return True
         return self.is_word(text, size)

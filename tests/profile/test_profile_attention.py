@@ -93,20 +93,42 @@ def test_words_for_no_value_are_counted_with_the_options_that_leave_them_out(rea
     assert (attention.code, attention.count, rows(attention)) == ("null-words", 7, [1, 2, 4, 5, 6])
     assert attention.text == (
         r"7 records have a word as distinct_id that may mean no value: 'NULL' 2, '\N' 1, '(not set)' 1, 'null' 1,"
-        " 'n/a' 1, …; Mixpanel refuses 'null', 'n/a': invalid"
+        " 'n/a' 1, …; Mixpanel refuses 'null', 'n/a': invalid" + every_column(reading)
     )
     words = shlex.split(attention.remedy)
     assert set(words[1::2]) == {*users} - {"u1"}
     assert found(replace(reading, null=tuple(words[1::2])), *(record(user=user) for user in users)) == []
 
 
+def every_column(reading: Reading) -> str:
+    return "; --null holds for every column" if reading.dialect.has_cells else ""
+
+
 def test_the_words_of_each_field_are_counted_by_themselves() -> None:
+    every = every_column(CELLS)
     attentions = found(CELLS, record(event="undefined", ip="NULL"), record(id="None", ip="NULL"))
     assert [(each.text, each.remedy) for each in attentions] == [
-        ("1 record has a word as name that may mean no value: 'undefined' 1", "--null undefined"),
-        ("2 records have a word as ip that may mean no value: 'NULL' 2", "--null NULL"),
-        ("1 record has a word as $insert_id that may mean no value: 'None' 1", "--null None"),
+        (f"1 record has a word as name that may mean no value: 'undefined' 1{every}", "--null undefined"),
+        (f"2 records have a word as ip that may mean no value: 'NULL' 2{every}", "--null NULL"),
+        (f"1 record has a word as $insert_id that may mean no value: 'None' 1{every}", "--null None"),
     ]
+
+
+@pytest.mark.parametrize("reading", [CELLS, OBJECTS], ids=["csv", "jsonl"])
+def test_what_is_a_value_in_other_columns_is_not_offered_as_a_null(reading: Reading) -> None:
+    attention = only(reading, record(user="0"), record(user="true"), record(user="None"), record(user="u1"))
+    assert attention.count == 3
+    assert "Mixpanel refuses '0', 'true': invalid" in attention.text
+    assert attention.remedy == "--null None"
+    assert only(reading, record(user="-1")).remedy == ""
+
+
+@pytest.mark.parametrize("name", ["Sign\u200bup", "\ufeffSignup", "Signup\u2060"])
+@pytest.mark.parametrize("reading", [CELLS, OBJECTS], ids=["csv", "jsonl"])
+def test_a_character_in_a_name_that_can_t_be_seen_is_named(reading: Reading, name: str) -> None:
+    attention = only(reading, record(event=name), record(event="Signup \u2013 new"))
+    assert (attention.code, attention.count, rows(attention)) == ("reserved-names", 1, [1])
+    assert "can't be seen" in attention.text
 
 
 @pytest.mark.parametrize("reading", [CELLS, OBJECTS], ids=["csv", "jsonl"])
@@ -157,7 +179,7 @@ def test_an_ip_that_is_no_address_is_counted_and_the_public_one_is_offered(readi
     assert (attention.code, attention.count, rows(attention)) == ("ip", 2, [1, 3])
     assert attention.text == (
         "2 records have an ip that is no address: 'AWS Internal' 1, '10.0.0.1, 203.0.113.9' 1;"
-        " the first public address of a list would be 203.0.113.9"
+        " the first public address of a list would be 203.0.113.9" + every_column(reading)
     )
     assert attention.remedy == "--null 'AWS Internal'"
 

@@ -62,7 +62,7 @@ def test_each_kind_is_counted_with_its_first_rows(reading: Reading):
     assert (unreadable.code, unreadable.count, rows(unreadable)) == ("no-time", 2, [4, 7])
     assert unreadable.text == "2 records have no time that can be read: invalid"
     assert (missing.code, missing.count, rows(missing)) == ("no-time", 2, [2, 6])
-    assert (missing.text, missing.remedy) == ("2 records have no time: invalid", "--missing-time now")
+    assert (missing.text, missing.remedy) == ("2 records have no time: invalid", "")
 
 
 def test_a_missing_time_that_is_declared_is_not_called_invalid():
