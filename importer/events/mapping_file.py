@@ -102,12 +102,17 @@ class DeclaredReading:
     deep: Deep | None = None
 
     def over(self, base: DeclaredReading) -> DeclaredReading:
-        """Return ``base`` with the options of this reading in place of its own; tables are merged by key."""
+        """Return ``base`` with the options of this reading in place of its own.
+
+        Tables are merged by key, and words that mean no value are added to those of ``base``.
+        """
         changes: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, Mapping):
                 changes[each.name] = {**getattr(base, each.name), **value}
+            elif each.name == "null":
+                changes[each.name] = tuple(dict.fromkeys((*base.null, *value)))
             elif value is not None and value != ():
                 changes[each.name] = value
         return replace(base, **changes)

@@ -31,7 +31,8 @@ def with_attention(
     found = [each for source in detected for each in source.attention]
     known = {each.code for each in survey.attention}  # with their rows, which the counts don't have
     found += [each for each in summary_attention(survey, now_ms) if each.code not in known]
-    return replace(survey, attention=(*found, *survey.attention, *others))
+    # A dry run has found the same, if the survey is one of its.
+    return replace(survey, attention=tuple(dict.fromkeys((*found, *survey.attention, *others))))
 
 
 def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:

@@ -14,7 +14,7 @@ from importer.events.mapper import Mapper
 from importer.model import Attention, Fingerprint
 from importer.reading import Reading
 from importer.results.differences import find_reading_differences
-from importer.results.manifest import Manifest, read_manifest
+from importer.results.manifest import READER_VERSION, Manifest, read_manifest
 from importer.results.paths import results_path
 from importer.results.recovery import inspect_results
 from importer.results.selection import read_successes
@@ -65,8 +65,8 @@ def check_landed(
 def other_reader_remedy(manifest: Manifest) -> str:
     """Return what to do if the readers of this version read a source otherwise than those of a run."""
     return (
-        f"Finish it with the version that began it ({manifest.importer_version}): this one counts the records"
-        " of such a file otherwise."
+        "Finish it with the importer that began it: this one counts the records of such a file otherwise"
+        f" (its readers are of version {READER_VERSION}, those were of {manifest.reader_version})."
     )
 
 

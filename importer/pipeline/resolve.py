@@ -24,10 +24,15 @@ from importer.events.templates import read_set
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
+from importer.model import Attention
 from importer.reading import FIELDS, JSON, ColumnType, Dialect, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
+from importer.source.header import column_names
 from importer.source.options import check_dialect, dialect_options
 from importer.text import nearest, quoted
+
+_MOST_NAMES: Final = 5
+"""Most columns that are named in a sentence."""
 
 _SAME_OPTIONS: Final = sorted(
     {each.name for each in fields(DeclaredReading)}
@@ -50,7 +55,15 @@ def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
         SourceError: It can't be read, or has no known format.
         UsageError: A declaration can't be used.
     """
-    return detect_source(path, format=declared.format, header=declared.header, **_declared_dialect(declared))
+    found = detect_source(path, format=declared.format, header=declared.header, **_declared_dialect(declared))
+    padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
+    if not padded:
+        return found
+    if declared.trim:
+        return replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
+    who = "1 column has" if len(padded) == 1 else f"{len(padded):,} columns have"
+    text = f"the name of {who} white space around it: {', '.join(map(quoted, padded[:_MOST_NAMES]))}"
+    return replace(found, attention=(*found.attention, Attention.of("padding", text, "--trim")))
 
 
 def _declared_dialect(declared: DeclaredReading) -> dict[str, Any]:
@@ -277,9 +290,9 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         if declared.skip_lines is not None:
             dialect["sep_line"] = False  # it is among the lines that are skipped
         check_dialect(replace(reading.dialect, **dialect))
-    for name in ("null", "time_format"):
-        if getattr(declared, name):
-            changes[name] = getattr(declared, name)
+    if declared.time_format:
+        changes["time_format"] = declared.time_format
+    changes["null"] = tuple(dict.fromkeys((*reading.null, *declared.null)))
     if declared.missing_time == "reject":
         changes["missing_time"] = None
     if declared.missing_time == "now" and reading.missing_time is None:

@@ -107,7 +107,7 @@ class _OneField:
             self._tallies.setdefault(code, Tally()).merge(tally)
 
     def attention(self) -> Iterator[Attention]:
-        name = {"event": "name", "insert_id": "$insert_id"}.get(self._field, self._field)
+        name = {"event": "event name", "insert_id": "$insert_id"}.get(self._field, self._field)
         for code, tally in self._tallies.items():
             text, remedy = _WORDS[code](name, tally)
             if "--null" in remedy and self._has_cells:
@@ -172,8 +172,9 @@ def _ip(name: str, tally: Tally) -> tuple[str, str]:
     text = f"{_records(tally, 'have', 'has')} an {name} that is no address: {tally.named()}"
     if lists:
         text += f"; the first public address of a list would be {next(iter(lists.values()))}"
-    # An ip that is absent has no place; a list holds one that its owner may want to keep.
-    return text, _null_options([value for value in tally.values if value not in lists])
+    # An ip that is absent has no place. What holds an address has one that its owner may want to keep, and
+    # a number is a value in other columns.
+    return text, _null_options(value for value in tally.values if not any(map(str.isdigit, value)))
 
 
 def _reserved_names(_: str, tally: Tally) -> tuple[str, str]:
@@ -203,8 +204,6 @@ _WORDS: Final[dict[OddityCode, Callable[[str, Tally], tuple[str, str]]]] = {
 
 
 def _null_options(words: Iterable[str]) -> str:
-    """Return the options that make values absent; empty if these are too many or too long to type."""
-    chosen = list(words)
-    if len(chosen) > _MOST_WORDS or any(len(word) > MAX_QUOTED for word in chosen):
-        return ""
+    """Return the options that make values absent: the first ones of many, and none that is long."""
+    chosen = [word for word in words if len(word) <= MAX_QUOTED][:_MOST_WORDS]
     return " ".join(f"--null {shlex.quote(word)}" for word in chosen)

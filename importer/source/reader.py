@@ -139,7 +139,8 @@ class Source:
         """Read the header, if there is one, and check that it names the columns of the reading."""
         with self._errors_explained():
             cells = self.reader.read_header()
-        if cells is not None and column_names(self._path, cells) != columns:
+        names = columns if cells is None else column_names(self._path, cells)
+        if columns not in (names, tuple(name.strip() for name in names)):  # as `Reading.trim` has them
             raise SourceError(
                 f"{self._path}: the header doesn't name the expected {len(columns)} columns "
                 f"({escaped_cut(', '.join(columns))}).",

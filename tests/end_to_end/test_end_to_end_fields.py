@@ -131,3 +131,45 @@ def test_names_of_mixpanels_own_events_stop_a_strict_run(bare: Shell) -> None:
     assert result.code == 2
     assert "reserved-names" in result.err
     assert bare.type("run", "events.jsonl", "--dry-run", "--strict", "--accept", "reserved-names").code == 0
+
+
+def test_a_word_that_is_offered_is_added_to_those_of_the_mapping_file(bare: Shell) -> None:
+    bare.write("m.toml", 'null = ["NULL"]\n')
+    bare.write("events.csv", csv_of("NULL", "(none)", "u1"))
+    _, attention, _ = tried(bare, "events.csv", "--mapping", "m.toml")
+    (words,) = [each for each in attention if each["code"] == "null-words"]
+    assert words["remedy"] == "--null '(none)'"
+
+    _, cured, rows = tried(bare, "events.csv", "--mapping", "m.toml", *shlex.split(words["remedy"]))
+
+    assert cured == []
+    assert [row["distinct_id"] for row in rows] == ["", "", "u1"]
+
+
+def test_a_user_called_0_takes_no_0_from_other_columns(bare: Shell) -> None:
+    bare.write("events.csv", f"event,time,distinct_id,n\nL,{TIME},0,0\nL,{TIME},u2,0\n")
+    _, attention, rows = tried(bare, "events.csv")
+    (words,) = [each for each in attention if each["code"] == "null-words"]
+    assert words["remedy"] == ""
+    assert "Mixpanel refuses '0': invalid" in words["text"]
+    assert [row["status"] for row in rows] == ["invalid", "valid"]
+
+
+def test_names_of_columns_that_are_padded_are_told_and_trimmed(bare: Shell) -> None:
+    bare.write("events.csv", f"event;time;distinct_id; city\nL;{TIME};u1;Rome\nL;{TIME};u2;Paris\n")
+    _, (padding,), _ = tried(bare, "events.csv")
+    assert (padding["code"], padding["remedy"]) == ("padding", "--trim")
+    assert "' city'" in padding["text"]
+
+    result, cured, _ = tried(bare, "events.csv", *shlex.split(padding["remedy"]))
+
+    assert cured == []
+    assert json.loads(result.out)["reading"]["columns"] == ["event", "time", "distinct_id", "city"]
+
+
+def test_an_event_without_a_name_is_told_before_anything_is_sent(bare: Shell) -> None:
+    bare.write("events.csv", f"event,time,distinct_id\nL,{TIME},u1\n,{TIME},u2\n,{TIME},u3\n")
+    _, (nameless,), rows = tried(bare, "events.csv")
+    assert (nameless["code"], nameless["count"]) == ("no-event", 2)
+    assert [each["row"] for each in nameless["rows"]] == [2, 3]
+    assert [row["status"] for row in rows] == ["valid", "invalid", "invalid"]

@@ -108,7 +108,10 @@ def test_the_words_of_each_field_are_counted_by_themselves() -> None:
     every = every_column(CELLS)
     attentions = found(CELLS, record(event="undefined", ip="NULL"), record(id="None", ip="NULL"))
     assert [(each.text, each.remedy) for each in attentions] == [
-        (f"1 record has a word as name that may mean no value: 'undefined' 1{every}", "--null undefined"),
+        (
+            f"1 record has a word as event name that may mean no value: 'undefined' 1{every}",
+            "--null undefined",
+        ),
         (f"2 records have a word as ip that may mean no value: 'NULL' 2{every}", "--null NULL"),
         (f"1 record has a word as $insert_id that may mean no value: 'None' 1{every}", "--null None"),
     ]
@@ -161,7 +164,7 @@ def test_padding_of_any_field_is_counted_and_trim_cures_it(reading: Reading) -> 
     records = [record(user=" u1"), record(user="u1\xa0"), record(event="e "), record(time=f" {TIME}")]
     attentions = found(reading, *records)
     assert [(each.code, each.text, rows(each), each.remedy) for each in attentions] == [
-        ("padding", "1 record has white space around the name: 'e ' 1", [3], "--trim"),
+        ("padding", "1 record has white space around the event name: 'e ' 1", [3], "--trim"),
         (
             "padding",
             r"2 records have white space around the distinct_id: ' u1' 1, 'u1\xa0' 1",

@@ -126,7 +126,11 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
             "type": "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
             "filled": f"{profile.filled:,}",
             "examples": ", ".join(map(_example_text, profile.examples))
-            + (f"  (text because of {_example_text(profile.odd_value)})" if profile.odd_value else ""),
+            + (
+                f"  (text because of {_example_text(profile.odd_value)})"
+                if profile.odd_value and reading.types.get(profile.name) == "string"
+                else ""
+            ),
         }
         for profile in profiles
     ]
