@@ -266,6 +266,29 @@ def test_a_backslash_means_what_mysql_means_by_it(written, cells):
     assert [item.values for item in items] == [["0", "0"], cells]
 
 
+@pytest.mark.parametrize(
+    ("written", "marks", "cells"),
+    [
+        (r"hello\tworld" + "\tx", {"delimiter": "\t"}, ["hello\tworld", "x"]),
+        ("hello\\\tworld\tx", {"delimiter": "\t"}, ["hello\tworld", "x"]),
+        ("\\t\t\\t\\t", {"delimiter": "\t"}, ["\t", "\t\t"]),
+        ("a\\bb\bx", {"delimiter": "\b"}, ["a\bb", "x"]),
+        ("a\\Zb\x1ax", {"delimiter": "\x1a"}, ["a\x1ab", "x"]),
+        (r"\ta\t,\t", {"quote": "\t"}, ["\ta\t", "\t"]),
+        ("\ta,\\tb\t,x", {"quote": "\t"}, ["a,\tb", "x"]),
+        (r"\bx,\by\b", {"quote": "\b"}, ["\bx", "\by\b"]),
+        (r"\tx,y", {"comment": "\t"}, ["\tx", "y"]),
+        (r"\#x,y", {"comment": "#"}, ["#x", "y"]),
+        (r"\nx,\ry", {"line_end": "any"}, ["\nx", "\ry"]),
+        (r"x\n,\r", {"line_end": "cr"}, ["x\n", "\r"]),
+        (r"x,\ y", {"skip_space": True}, ["x", " y"]),
+    ],
+)
+def test_what_an_escape_makes_is_never_a_mark(written, marks, cells):
+    items = read_csv(f"{written}", 2, escape="\\", **{"line_end": "lf"} | marks)
+    assert [item.values for item in items] == [cells]
+
+
 def test_another_escape_only_takes_the_meaning_from_the_next_character():
     assert read_csv('"a^"b",^n^^\n', 2, escape="^")[0].values == ['a"b', "n^"]
 
