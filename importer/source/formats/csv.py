@@ -24,7 +24,13 @@ from importer.model import Record, Rejection
 from importer.reading import Dialect
 from importer.source.encoding import BOM, encoder, error_handler, find_bad_byte
 from importer.source.formats.csv_parser import LINE_ENDS, Disguise, parse
-from importer.source.formats.csv_problems import DOUBLED, STRAY, width_problem
+from importer.source.formats.csv_problems import (
+    DOUBLED,
+    STRAY,
+    header_problem,
+    names_in_bytes,
+    width_problem,
+)
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import TextLines
 from importer.source.oversized import OversizedSink, discard
@@ -63,6 +69,9 @@ class CsvReader(LineReader[str]):
         super().__init__(source, -1 if dialect.header else 0, oversized)
         self.line = 1
         self._header: list[str] = []  # with the lines above it that belong to it
+        self._names: tuple[str, ...] = ()  # the cells of the header
+        self._are_names: frozenset[str] = frozenset()
+        self._names_in_bytes: tuple[bytes, ...] = ()
         self._readline = partial(source.readline, MAX_RECORD_SIZE + 1)
         self._dialect = dialect
         self._disguise = Disguise(dialect)
@@ -79,7 +88,10 @@ class CsvReader(LineReader[str]):
             return None
         item = next(self._items, None)
         self._header += self.lines
-        return tuple(item.values) if isinstance(item, Record) else ()
+        self._names = tuple(item.values) if isinstance(item, Record) else ()
+        self._are_names = frozenset(self._names)
+        self._names_in_bytes = names_in_bytes(self._names, self._dialect.quote)
+        return self._names
 
     def header_bytes(self) -> bytes:
         """Return the header as it stands in the file; empty without a header.
@@ -106,6 +118,7 @@ class CsvReader(LineReader[str]):
                 skip_space=dialect.skip_space,
                 trailing=dialect.trailing_delimiter,
                 comment=ord(dialect.comment) if dialect.comment else speedups.NO_QUOTE,
+                names=self._names_in_bytes,
             )
         )
 
@@ -174,7 +187,13 @@ class CsvReader(LineReader[str]):
             for cells in parse(self._record_lines(), self._dialect):
                 line = lines[0]
                 values = disguise.show(cells) if disguise.used else cells
-                if values is cells and len(cells) == width and len(lines) == 1 and _is_plain(line):
+                if (
+                    values is cells
+                    and len(cells) == width
+                    and len(lines) == 1
+                    and _is_plain(line)
+                    and cells[0] not in self._are_names
+                ):
                     self.row += 1
                     yield Record(self.row, self.line, values)
                 elif values:
@@ -281,6 +300,8 @@ class CsvReader(LineReader[str]):
             )
         if any("\0" in text for text in (*self.lines, *values)):
             return _NUL
+        if again := header_problem(values, self._names, self._dialect):
+            return again
         if len(values) != self._expected():
             return width_problem(self.lines[0], values, self._width, self._dialect)
         if len(values) > self._width and values[-1]:
