@@ -308,6 +308,25 @@ def test_a_record_with_backslashes_before_quotes_says_how_they_would_be_read():
     assert "--escape" not in only_rejection(read_csv('"a"b,1\na,2\n', 2)).error
 
 
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_a_record_of_the_wrong_width_with_backslashes_of_mysql_names_the_escape(quote):
+    def error(text: str) -> str:
+        return only_rejection(read_csv(text, 3, delimiter="\t", quote=quote)).error
+
+    assert error("a\t1\\\t2\tx\nb\t1\t2\n") == (
+        "expected 3 fields, found 4; "
+        + ("a cell that holds '\\t' must be quoted; " if quote else "")
+        + "if a backslash ahead of '\\t' makes it part of the cell: --escape '\\'"
+    )
+    goes_on = (
+        "expected 3 fields, found 2; if a line that ends in a backslash goes on in the next: --escape '\\'"
+    )
+    assert error("a\t1\\\nb\t1\t2\n") == goes_on
+    assert error("x\t1\t2\na\t1\t2\\\nb\t1\n") == goes_on  # it is the line above that goes on
+    assert "--escape" not in error("a\t1\t2\\\nb\t1\t2\nc\t1\n")
+    assert "--escape" not in error("a\\b\t1\nb\t1\t2\n")
+
+
 # ── all of them together ─────────────────────────────────────────────────────────────────────────
 
 texts = st.text(st.sampled_from("ab,;\"'\\ \r\n#\tNn0é\u2028"), max_size=6)
