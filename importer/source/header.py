@@ -9,12 +9,13 @@ from importer.errors import SourceError
 from importer.text import quoted_name
 
 
-def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
+def column_names(path: Path, header: Sequence[str], lines: int = 1) -> tuple[str, ...]:
     """Return the names in a header; an empty one becomes ``column_N``, counted from 1.
 
     Args:
         path: For the message.
         header: The cells of the header.
+        lines: Physical lines down to its last; for the message, too.
 
     Raises:
         SourceError: A name occurs more than once.
@@ -28,6 +29,7 @@ def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
             raise SourceError(
                 f"{path}: the header names {quoted_name(name)} {len(numbers)} times "
                 f"(columns {', '.join(numbers)}).",
-                "Give each column its own name, or read the file with --no-header.",
+                "Give each column its own name, or call the columns 1, 2, … and leave the header out: "
+                f"--skip-lines {lines} --no-header",
             )
     return names

@@ -175,6 +175,52 @@ def test_a_header_below_other_lines_is_named_with_the_option_that_reads_it(tmp_p
 
 
 @pytest.mark.parametrize(
+    "text", ["# Report\n#\n\nevent,time\nA,1\n# end\n", "# a,b\n# c\nevent;time;u\nA;1;u\nB;1;u\n"]
+)
+def test_lines_behind_a_hash_above_the_header_may_be_read_as_comments(tmp_path, text):
+    path = write(tmp_path, text)
+    (found,) = detect_source(path).attention
+    assert "looks like the header" in found.text
+    assert "--comment '#'" in f"{found.text} {found.remedy}"
+    again = detect_source(path, comment="#")
+    assert (codes(again), again.columns[:2]) == ([], ("event", "time"))
+    assert again.sample[0].values[0] == "A"
+
+
+def test_a_table_below_comments_that_has_no_header_is_said_to_have_none(tmp_path):
+    path = write(tmp_path, "#Version: 1.0\n#Fields: day method\n2024-05-01\tGET\n2024-05-02\tGET\n")
+    (found,) = detect_source(path).attention
+    assert (found.code, found.remedy) == ("header-line", "--comment '#' --no-header")
+    assert cells_of(path, comment="#", header=False)[1] == [["2024-05-01", "GET"], ["2024-05-02", "GET"]]
+    assert codes(detect_source(write(tmp_path, "#event,time\nA,1\n"))) == []  # a header that begins so
+
+
+@pytest.mark.parametrize(
+    ("text", "skipped"),
+    [
+        ("a,a\n1,2\n3,4\n", 1),
+        ("\n\na,a\n1,2\n3,4\n", 3),
+        ("sep=;\na;a\n1;2\n3;4\n", 2),
+        ('"x\ny","x\ny"\n1,2\n3,4\n', 3),
+    ],
+)
+def test_a_header_with_a_name_twice_is_left_out_as_its_refusal_says(tmp_path, text, skipped):
+    path = write(tmp_path, text)
+    with pytest.raises(SourceError) as caught:
+        detect_source(path)
+    assert str(caught.value.remedy).endswith(f": --skip-lines {skipped} --no-header")
+    assert cells_of(path, skip_lines=skipped, header=False)[1] == [["1", "2"], ["3", "4"]]
+
+
+@pytest.mark.parametrize("name", ["delimiter", "quote"])
+def test_that_a_space_can_t_be_a_mark_is_said_plainly(tmp_path, name):
+    with pytest.raises(UsageError) as caught:
+        detect_source(write(tmp_path, "a b\n1 2\n"), **{name: " "})
+    assert caught.value.message == f"a space can't be the {name}."
+    assert ("tr -s ' ' '\\t'" in str(caught.value.remedy)) == (name == "delimiter")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "event,time\nA,1\n",
