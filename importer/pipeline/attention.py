@@ -45,6 +45,8 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     summary = survey.summary
     now_ns = now_ms * NS_PER_MS
     about = about_sample(survey)
+    headers = sum(each.count for each in survey.attention if each.code == "header-line")
+    broken = summary.unreadable - headers  # those have an attention of their own
     ahead, old = count_ahead(summary, now_ns), count_undeletable(summary, now_ns)
     changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
     invalid = "a time without a zone: invalid"
@@ -53,7 +55,7 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     for code, count, noun, one, several, what, remedy in (
         ("no-zone", summary.no_zone, "record", "has", "have", invalid, "--timezone ZONE"),
         ("no-time", summary.no_time, "record", "has", "have", no_time, ""),
-        ("unreadable", summary.unreadable, "record", "is", "are", "broken and can't be read: invalid", ""),
+        ("unreadable", broken, "record", "is", "are", "broken and can't be read: invalid", ""),
         ("ahead", ahead, "event", "lies", "lie", "ahead of the clock: invalid", ""),
         ("undeletable", old, "event", "is", "are", undeletable, ""),
     ):

@@ -25,6 +25,7 @@ from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
 from importer.model import Attention
+from importer.pipeline.headerless import headerless_remedy
 from importer.reading import FIELDS, JSON, ColumnType, Dialect, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
@@ -108,7 +109,7 @@ def draft_reading(
             labels=find_labels(columns, detected.sample),
         )
     except MappingError as error:
-        raise _with_hint(error, detected) from None
+        raise _with_hint(error, detected, declared) from None
     types |= _skipped_columns(declared, columns)
     _check_local_epochs(declared)
     check_marks(declared.decimal, declared.thousands)
@@ -184,11 +185,15 @@ def _read_set_options(declared: DeclaredReading, columns: Sequence[str], *, json
     return said
 
 
-def _with_hint(error: MappingError, detected: DetectedSource) -> MappingError:
+def _with_hint(error: MappingError, detected: DetectedSource, declared: DeclaredReading) -> MappingError:
     """Return an error about columns with what is known to be wrong with all of them, if anything is."""
     for each in detected.attention:
         if each.code in ("header-line", "single-quotes"):
             return MappingError(f"{error.message}: {each.text}", f"Read it so: {each.remedy}")
+    has_names = detected.dialect.has_cells and detected.dialect.header
+    if has_names and (remedy := headerless_remedy(detected.columns, detected.sample, declared)):
+        what = "the first line looks like data, not like names of columns"
+        return MappingError(f"{error.message}: {what}", f"Read it so: {remedy}")
     return error
 
 

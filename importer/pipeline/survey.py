@@ -278,7 +278,11 @@ def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
         audit.facts,
         whole=audit.whole,
         collisions=audit.collisions,
-        attention=tuple(each for each in manifest.attention if each.code not in _MADE_ANEW),
+        attention=tuple(
+            each
+            for each in manifest.attention
+            if each.code not in _MADE_ANEW or (each.code == "header-line" and each.count)  # by the records
+        ),
     )
     if manifest.limit is None:
         survey = replace(survey, dry_run_counts=manifest.counts, dry_run_notes=audit.notes or 0)

@@ -8,11 +8,13 @@ from typing import Final
 from importer.profile.chunk import AttentionObserver
 from importer.profile.deep_values import make_deep_values_observer
 from importer.profile.field_oddities import FieldOddities
+from importer.profile.header_lines import make_header_observer
 from importer.profile.project_zone import make_project_zone_observer
 from importer.profile.users import make_user_observer
 from importer.reading import Reading
 
 _MAKERS: Final[Sequence[Callable[[Reading], AttentionObserver | None]]] = (
+    make_header_observer,
     make_user_observer,
     FieldOddities,
     make_deep_values_observer,

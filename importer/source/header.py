@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from importer.errors import SourceError
 from importer.text import quoted_name
 
+_RECORD_SEPARATOR: Final = "\x1e"
+"""ASCII's mark between records, beside 0x1F between fields."""
 
-def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
+
+def column_names(path: Path, header: Sequence[str], lines: int = 1) -> tuple[str, ...]:
     """Return the names in a header; an empty one becomes ``column_N``, counted from 1.
 
     Args:
         path: For the message.
         header: The cells of the header.
+        lines: Physical lines down to its last; for the message, too.
 
     Raises:
-        SourceError: A name occurs more than once.
+        SourceError: A name occurs more than once, or holds the mark that ends records in some files.
     """
+    if any(_RECORD_SEPARATOR in name for name in header):
+        raise SourceError(
+            f"{path}: the header holds the control character 0x1E, with which records seem to end.",
+            "Make each of them the end of a line: tr '\\036' '\\n' < FILE > FILE.csv",
+        )
     names = tuple(name or f"column_{number}" for number, name in enumerate(header, 1))
     numbers_of: dict[str, list[str]] = {}
     for number, name in enumerate(names, 1):
@@ -28,6 +38,7 @@ def column_names(path: Path, header: Sequence[str]) -> tuple[str, ...]:
             raise SourceError(
                 f"{path}: the header names {quoted_name(name)} {len(numbers)} times "
                 f"(columns {', '.join(numbers)}).",
-                "Give each column its own name, or read the file with --no-header.",
+                "Give each column its own name, or call the columns 1, 2, … and leave the header out: "
+                f"--skip-lines {lines} --no-header",
             )
     return names

@@ -107,6 +107,14 @@ def _character(name: str, declared: str) -> str:
     found = _NAMED.get(declared, declared)
     if number := _BY_NUMBER.fullmatch(declared):
         found = chr(int(number[1] or number[2], 16) if number[1] or number[2] else int(number[3], 8))
+    if found == " ":
+        raise UsageError(
+            f"a space can't be the {name}.",
+            "Files whose columns are parted by spaces can't be read: convert them, for example with "
+            "tr -s ' ' '\\t' if no cell holds a space."
+            if name == "delimiter"
+            else _EXAMPLES[name],
+        )
     if len(found) != 1 or found in "\r\n\0 " or (not found.isascii() and "\ud800" <= found <= "\udfff"):
         raise UsageError(f"{quoted_name(declared)} is no {name}.", _EXAMPLES[name])
     return found

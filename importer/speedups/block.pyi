@@ -34,6 +34,7 @@ def cut_csv(
     skip_space: bool = False,
     trailing: bool = False,
     comment: int = 256,
+    names: tuple[bytes, ...] = (),
 ) -> tuple[Block, int, bool]: ...
 def cut_lines(
     data: bytes, row: int, line: int, read: Callable[[int, int, bytes], Record | Rejection]

@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memset
 
 from importer.speedups.canonical cimport end_of_decimal
 
@@ -260,14 +260,23 @@ cdef bint is_date(const char* text, Py_ssize_t size) noexcept:
     return p == end or ends_date(p[0])
 
 
+cdef bint holds_names(Block block, Span* span, tuple names) except -1:
+    """Return whether each cell of a record is one of some texts."""
+    cdef int cell
+    for cell in range(block.width):
+        if block.place_of(span + cell, names) < 0:
+            return False
+    return True
+
+
 def cut_csv(
     bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line,
-    *, bint skip_space=False, bint trailing=False, int comment=NOTHING,
+    *, bint skip_space=False, bint trailing=False, int comment=NOTHING, tuple names=(),
 ):
     """Cut whole lines of CSV into records, up to the first one that a strict reader must look at.
 
     The records are those of `csv.reader` in its strict mode. Cutting stops ahead of a record with another number of
-    cells, with a quote out of place, or with a CR that no LF follows.
+    cells, with a quote out of place, or with a CR that no LF follows, and ahead of one that may be the header again.
 
     Args:
         data: UTF-8 without NUL; the last line may lack its end.
@@ -279,6 +288,7 @@ def cut_csv(
         skip_space: True if the spaces ahead of a cell are not part of it.
         trailing: True if a delimiter ends each record, with nothing behind it.
         comment: Begins a line that is no record; a character of ASCII or `NO_QUOTE`.
+        names: Texts, UTF-8; a record of which each cell is one of them may be the header again.
 
     Returns:
         The block; how many lines it took; and True if the record below it must be read by the slow path, False
@@ -292,6 +302,15 @@ def cut_csv(
     cdef Span* span
     cdef int cell
     cdef Py_ssize_t taken = 0, below
+    cdef bytes name
+    cdef uint64_t sizes[256]  # of the names, as bits, by their first byte
+    cdef bint has_names = len(names) > 0, has_empty_name = False
+    memset(sizes, 0, sizeof(sizes))
+    for name in names:
+        if PyBytes_GET_SIZE(name):
+            sizes[<unsigned char> PyBytes_AS_STRING(name)[0]] |= ONE << (PyBytes_GET_SIZE(name) & 63)
+        else:
+            has_empty_name = True
     if width < 1 or PyBytes_GET_SIZE(data) > MOST_BYTES:
         raise ValueError("no cells, or too many bytes for a block")
     block.data, block.row, block.width, block.quote = data, row, width, quote
@@ -363,6 +382,14 @@ def cut_csv(
             p += 1
             if p == end or p[0] != c"\n":
                 return block, taken, True
+        if has_names:
+            span -= width
+            if (
+                sizes[<unsigned char> base[span.start]] >> ((span.size - span.doubled) & 63) & 1
+                if span.size else has_empty_name
+            ):
+                if holds_names(block, span, names):
+                    return block, taken, True
         if p < end:
             p += 1
         block.lines[block.count] = line + taken

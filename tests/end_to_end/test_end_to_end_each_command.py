@@ -49,6 +49,26 @@ def test_a_preview_saves_a_mapping_that_a_run_reads(bare: Shell) -> None:
     assert bare.type("run", "events.csv", "--mapping", "mapping.toml", "--dry-run").code == 0
 
 
+def test_a_preview_of_standard_input_says_that_it_needs_a_file(bare: Shell) -> None:
+    done = bare.type("preview", "-")
+    assert done.code == 2
+    assert "can't be standard input" in done.err
+    assert "cat > events.csv" in done.err
+
+
+def test_a_header_that_stands_again_is_said_after_a_dry_run_too(shell: Shell, server: Server) -> None:
+    shell.write("events.csv", 2 * simple_csv(2))
+    first = json.loads(shell.type("run", "events.csv", "--dry-run", "--json").out)["attention"]
+    second = shell.type("run", "events.csv", "--yes", "--json")
+    for found in (first, json.loads(second.out)["attention"]):
+        assert [each["count"] for each in found if each["code"] == "header-line"] == [1]
+    assert second.code == 1  # that line is one of the records, and invalid
+    assert [row["error"] for row in shell.results("events.results.csv")] == [
+        "", "", "the header again: no record", "", "",
+    ]  # fmt: skip
+    assert len(server.events()) == 2  # the others are copies
+
+
 def test_track_sends_one_event(shell: Shell, server: Server) -> None:
     done = shell.type("track", "Purchase", "--distinct-id", "u-1", "--properties", '{"amount": 49.99}')
     assert (done.code, json.loads(done.out)["success"]) == (0, True)

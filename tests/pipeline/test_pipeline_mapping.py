@@ -23,9 +23,10 @@ from importer.model import Attention, Destination, Event
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
-from importer.pipeline.resolve import redeclare
+from importer.pipeline.resolve import draft_reading, redeclare
 from importer.progress import NullProgress
 from importer.settings import SANDBOX_CREDENTIALS
+from importer.source.detect import detect_source
 from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
@@ -82,6 +83,99 @@ def file(folder: Path, name: str, content: str) -> Path:
     path = folder / name
     path.write_text(content, "utf-8")
     return path
+
+
+# ── headers ──────────────────────────────────────────────────────────────────────────────────────
+
+DATA = 'purchase,2024-05-01T10:00:00Z,u1,9.5,"{""a"":1}"\nsignup,2024-05-01T10:01:00Z,u2,19.5,"{}"\n'
+
+
+def test_a_file_without_a_header_is_known_and_what_is_offered_reads_it(tmp_path: Path):
+    path = file(tmp_path, "a.csv", DATA)
+    with pytest.raises(MappingError) as caught:
+        prepared([path])
+    assert caught.value.message == (
+        "no column is known to hold the event's name and the time: the first line looks like data, "
+        "not like names of columns"
+    )
+    assert caught.value.remedy == "Read it so: --no-header --map event=1 --map time=2"
+    found = draft_reading(
+        detect_source(path, header=False), declared("--map event=1 --map time=2"), "a.csv", NOW_MS
+    )
+    assert found.fields == {"event": "1", "time": "2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "offered"),
+    [
+        (DATA, "--map event=1 --map time=2", "--no-header"),
+        (DATA, "--set event=Sale", "--no-header --map time=2"),
+        ("u7@x.org,1714557600,signup\n", "", "--no-header --map event=3 --map time=2"),
+        ("u7,9.25\nu8,3.5\n", "", "--no-header --map event=1 --map time=N"),
+    ],
+)
+def test_what_is_offered_for_a_file_without_a_header_leaves_out_what_was_typed(
+    tmp_path: Path, text: str, words: str, offered: str
+):
+    with pytest.raises(MappingError) as caught:
+        prepared([file(tmp_path, "a.csv", text)], words)
+    assert caught.value.remedy == f"Read it so: {offered}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind,stamped,2023,2024\na,b,1,2\n",
+        "kind,2024-05-01,2024-05-02\na,1,2\n",  # a column for each day
+        "what,who\na,1\n",
+    ],
+)
+def test_names_that_look_like_data_may_be_names(tmp_path: Path, text: str):
+    with pytest.raises(MappingError) as caught:
+        prepared([file(tmp_path, "a.csv", text)])
+    assert "--no-header" not in str(caught.value.remedy)
+
+
+JOINED = (
+    "event,time,distinct_id,n\nA,2024-05-01T10:00:00Z,u1,1\n"
+    "event,time,distinct_id,n\nB,2024-05-01T10:00:00Z,u1,2\n"
+)
+
+
+def headers(job: Job) -> list[tuple[str, str, int, list[int]]]:
+    found = [each for each in job.survey.attention if each.code == "header-line"]
+    return [(each.text, each.remedy, each.count, [row.row for row in each.rows]) for each in found]
+
+
+def test_a_header_that_stands_again_is_left_out_and_decides_no_type(tmp_path: Path):
+    (job,) = prepared([file(tmp_path, "a.csv", JOINED)])
+    assert headers(job) == [("the header stands again on 1 line: left out", "", 1, [2])]
+    assert job.manifest.reading.types["n"] == "integer"
+    assert "unreadable" not in {each.code for each in job.survey.attention}
+
+
+def test_a_header_in_another_order_is_said_with_its_line(tmp_path: Path):
+    text = JOINED + "time,event,distinct_id,n\n2024-05-01T10:00:00Z,B,u1,3\n"
+    (job,) = prepared([file(tmp_path, "a.csv", text + "not,a,record\n")])
+    other, same = headers(job)
+    assert other[0] == (
+        "line 5 names the columns in another order: the records below it are of another file, and would be "
+        "read wrongly"
+    )
+    assert other[1:] == ("Split the file there, and import each part by itself", 1, [4])
+    assert same == ("the header stands again on 1 line: left out", "", 1, [2])
+    assert [each.count for each in job.survey.attention if each.code == "unreadable"] == [1]
+    assert "line 5 names the columns in another order" in text_of(job)
+
+
+def test_headers_are_counted_over_all_sources(tmp_path: Path):
+    other = "time,event,distinct_id,n\n"
+    (job, _) = prepared(
+        [file(tmp_path, "a.csv", JOINED + 7 * other), file(tmp_path, "b.csv", JOINED + other)]
+    )
+    (different, same) = headers(job)
+    assert different[0].startswith("lines 5, 6, 7, 8, 9 and 3 more name the columns in another order")
+    assert (different[2:], same[2:]) == ((8, [4, 5, 6, 7, 8]), (2, [2, 2]))
 
 
 # ── users ────────────────────────────────────────────────────────────────────────────────────────

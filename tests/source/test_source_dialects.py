@@ -175,6 +175,52 @@ def test_a_header_below_other_lines_is_named_with_the_option_that_reads_it(tmp_p
 
 
 @pytest.mark.parametrize(
+    "text", ["# Report\n#\n\nevent,time\nA,1\n# end\n", "# a,b\n# c\nevent;time;u\nA;1;u\nB;1;u\n"]
+)
+def test_lines_behind_a_hash_above_the_header_may_be_read_as_comments(tmp_path, text):
+    path = write(tmp_path, text)
+    (found,) = detect_source(path).attention
+    assert "looks like the header" in found.text
+    assert "--comment '#'" in f"{found.text} {found.remedy}"
+    again = detect_source(path, comment="#")
+    assert (codes(again), again.columns[:2]) == ([], ("event", "time"))
+    assert again.sample[0].values[0] == "A"
+
+
+def test_a_table_below_comments_that_has_no_header_is_said_to_have_none(tmp_path):
+    path = write(tmp_path, "#Version: 1.0\n#Fields: day method\n2024-05-01\tGET\n2024-05-02\tGET\n")
+    (found,) = detect_source(path).attention
+    assert (found.code, found.remedy) == ("header-line", "--comment '#' --no-header")
+    assert cells_of(path, comment="#", header=False)[1] == [["2024-05-01", "GET"], ["2024-05-02", "GET"]]
+    assert codes(detect_source(write(tmp_path, "#event,time\nA,1\n"))) == []  # a header that begins so
+
+
+@pytest.mark.parametrize(
+    ("text", "skipped"),
+    [
+        ("a,a\n1,2\n3,4\n", 1),
+        ("\n\na,a\n1,2\n3,4\n", 3),
+        ("sep=;\na;a\n1;2\n3;4\n", 2),
+        ('"x\ny","x\ny"\n1,2\n3,4\n', 3),
+    ],
+)
+def test_a_header_with_a_name_twice_is_left_out_as_its_refusal_says(tmp_path, text, skipped):
+    path = write(tmp_path, text)
+    with pytest.raises(SourceError) as caught:
+        detect_source(path)
+    assert str(caught.value.remedy).endswith(f": --skip-lines {skipped} --no-header")
+    assert cells_of(path, skip_lines=skipped, header=False)[1] == [["1", "2"], ["3", "4"]]
+
+
+@pytest.mark.parametrize("name", ["delimiter", "quote"])
+def test_that_a_space_can_t_be_a_mark_is_said_plainly(tmp_path, name):
+    with pytest.raises(UsageError) as caught:
+        detect_source(write(tmp_path, "a b\n1 2\n"), **{name: " "})
+    assert caught.value.message == f"a space can't be the {name}."
+    assert ("tr -s ' ' '\\t'" in str(caught.value.remedy)) == (name == "delimiter")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "event,time\nA,1\n",
@@ -266,6 +312,29 @@ def test_a_backslash_means_what_mysql_means_by_it(written, cells):
     assert [item.values for item in items] == [["0", "0"], cells]
 
 
+@pytest.mark.parametrize(
+    ("written", "marks", "cells"),
+    [
+        (r"hello\tworld" + "\tx", {"delimiter": "\t"}, ["hello\tworld", "x"]),
+        ("hello\\\tworld\tx", {"delimiter": "\t"}, ["hello\tworld", "x"]),
+        ("\\t\t\\t\\t", {"delimiter": "\t"}, ["\t", "\t\t"]),
+        ("a\\bb\bx", {"delimiter": "\b"}, ["a\bb", "x"]),
+        ("a\\Zb\x1ax", {"delimiter": "\x1a"}, ["a\x1ab", "x"]),
+        (r"\ta\t,\t", {"quote": "\t"}, ["\ta\t", "\t"]),
+        ("\ta,\\tb\t,x", {"quote": "\t"}, ["a,\tb", "x"]),
+        (r"\bx,\by\b", {"quote": "\b"}, ["\bx", "\by\b"]),
+        (r"\tx,y", {"comment": "\t"}, ["\tx", "y"]),
+        (r"\#x,y", {"comment": "#"}, ["#x", "y"]),
+        (r"\nx,\ry", {"line_end": "any"}, ["\nx", "\ry"]),
+        (r"x\n,\r", {"line_end": "cr"}, ["x\n", "\r"]),
+        (r"x,\ y", {"skip_space": True}, ["x", " y"]),
+    ],
+)
+def test_what_an_escape_makes_is_never_a_mark(written, marks, cells):
+    items = read_csv(f"{written}", 2, escape="\\", **{"line_end": "lf"} | marks)
+    assert [item.values for item in items] == [cells]
+
+
 def test_another_escape_only_takes_the_meaning_from_the_next_character():
     assert read_csv('"a^"b",^n^^\n', 2, escape="^")[0].values == ['a"b', "n^"]
 
@@ -283,6 +352,25 @@ def test_a_record_with_backslashes_before_quotes_says_how_they_would_be_read():
     items = read_csv('"say \\"hi\\", ok",1\na,2\n', 2)
     assert "--escape '\\'" in only_rejection(items).error
     assert "--escape" not in only_rejection(read_csv('"a"b,1\na,2\n', 2)).error
+
+
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_a_record_of_the_wrong_width_with_backslashes_of_mysql_names_the_escape(quote):
+    def error(text: str) -> str:
+        return only_rejection(read_csv(text, 3, delimiter="\t", quote=quote)).error
+
+    assert error("a\t1\\\t2\tx\nb\t1\t2\n") == (
+        "expected 3 fields, found 4; "
+        + ("a cell that holds '\\t' must be quoted; " if quote else "")
+        + "if a backslash ahead of '\\t' makes it part of the cell: --escape '\\'"
+    )
+    goes_on = (
+        "expected 3 fields, found 2; if a line that ends in a backslash goes on in the next: --escape '\\'"
+    )
+    assert error("a\t1\\\nb\t1\t2\n") == goes_on
+    assert error("x\t1\t2\na\t1\t2\\\nb\t1\n") == goes_on  # it is the line above that goes on
+    assert "--escape" not in error("a\t1\t2\\\nb\t1\t2\nc\t1\n")
+    assert "--escape" not in error("a\\b\t1\nb\t1\t2\n")
 
 
 # ── all of them together ─────────────────────────────────────────────────────────────────────────

@@ -52,6 +52,11 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
     Raises:
         ImporterError: Options, source and mapping don't fit, or the mapping file can't be written.
     """
+    if source == "-":
+        raise UsageError(
+            "preview reads its source more than once, so it can't be standard input",
+            f"Keep it in a file first: cat > events.csv, then {PROGRAM} preview events.csv",
+        )
     declared = declared_reading(reading_options)
     console = Console(stream=sys.stdout)
     path = Path(source)

@@ -24,7 +24,13 @@ from importer.model import Record, Rejection
 from importer.reading import Dialect
 from importer.source.encoding import BOM, encoder, error_handler, find_bad_byte
 from importer.source.formats.csv_parser import LINE_ENDS, Disguise, parse
-from importer.source.formats.csv_problems import DOUBLED, STRAY, width_problem
+from importer.source.formats.csv_problems import (
+    DOUBLED,
+    STRAY,
+    header_problem,
+    names_in_bytes,
+    width_problem,
+)
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import TextLines
 from importer.source.oversized import OversizedSink, discard
@@ -63,6 +69,9 @@ class CsvReader(LineReader[str]):
         super().__init__(source, -1 if dialect.header else 0, oversized)
         self.line = 1
         self._header: list[str] = []  # with the lines above it that belong to it
+        self._names: tuple[str, ...] = ()  # the cells of the header
+        self._are_names: frozenset[str] = frozenset()
+        self._names_in_bytes: tuple[bytes, ...] = ()
         self._readline = partial(source.readline, MAX_RECORD_SIZE + 1)
         self._dialect = dialect
         self._disguise = Disguise(dialect)
@@ -70,6 +79,8 @@ class CsvReader(LineReader[str]):
         self._width = width
         self._encoder = encoder(source.encoding)
         self._has_fast_path = speedups.COMPILED and _can_be_cut(dialect)
+        self._above = ""  # the line above the item
+        self._last_cut = ""  # the last line that went the fast path since
         self._ahead: list[str] = []  # at most one line, which was read and is part of no item yet
         self._problem = ""  # why the record in `lines` is rejected
 
@@ -79,7 +90,10 @@ class CsvReader(LineReader[str]):
             return None
         item = next(self._items, None)
         self._header += self.lines
-        return tuple(item.values) if isinstance(item, Record) else ()
+        self._names = tuple(item.values) if isinstance(item, Record) else ()
+        self._are_names = frozenset(self._names)
+        self._names_in_bytes = names_in_bytes(self._names, self._dialect.quote)
+        return self._names
 
     def header_bytes(self) -> bytes:
         """Return the header as it stands in the file; empty without a header.
@@ -95,7 +109,7 @@ class CsvReader(LineReader[str]):
         start = self.line + len(self.lines)  # those of the last item are counted when the next is read
         data = "".join(lines).encode()
         dialect = self._dialect
-        return ParsedBlock(
+        parsed = ParsedBlock(
             *speedups.cut_csv(
                 data,
                 ord(dialect.delimiter),
@@ -106,8 +120,12 @@ class CsvReader(LineReader[str]):
                 skip_space=dialect.skip_space,
                 trailing=dialect.trailing_delimiter,
                 comment=ord(dialect.comment) if dialect.comment else speedups.NO_QUOTE,
+                names=self._names_in_bytes,
             )
         )
+        if parsed.lines:
+            self._last_cut = lines[parsed.lines - 1]
+        return parsed
 
     def _encode(self, part: str) -> bytes:
         return self._encoder.encode(part)
@@ -174,7 +192,13 @@ class CsvReader(LineReader[str]):
             for cells in parse(self._record_lines(), self._dialect):
                 line = lines[0]
                 values = disguise.show(cells) if disguise.used else cells
-                if values is cells and len(cells) == width and len(lines) == 1 and _is_plain(line):
+                if (
+                    values is cells
+                    and len(cells) == width
+                    and len(lines) == 1
+                    and _is_plain(line)
+                    and cells[0] not in self._are_names
+                ):
                     self.row += 1
                     yield Record(self.row, self.line, values)
                 elif values:
@@ -186,6 +210,7 @@ class CsvReader(LineReader[str]):
                         return
                     yield self._item(values)
                 self.line += len(lines)
+                self._above, self._last_cut = self._last_cut or lines[-1], ""
                 lines.clear()
         except csv.Error:
             if not self._problem:
@@ -200,6 +225,7 @@ class CsvReader(LineReader[str]):
         self.lines[:] = [first]
         yield self._reject(self._problem)
         self.line += 1
+        self._above = first
         quote = self._dialect.quote
         for left, line in zip(range(len(others) - 1, -1, -1), others, strict=True):
             oversized = len(line) > MAX_RECORD_SIZE
@@ -214,6 +240,7 @@ class CsvReader(LineReader[str]):
             elif values:
                 yield self._item(values)
             self.line += 1
+            self._above = line
         self.lines.clear()
 
     def _reject_oversized_line(self) -> Rejection:
@@ -271,6 +298,19 @@ class CsvReader(LineReader[str]):
             return f"; if \\{quote} is a quote in a cell: --escape '\\'"
         return ""
 
+    def _width_hint(self) -> str:
+        r"""Return what a backslash may mean, as MySQL writes it, if that may be why a width is wrong."""
+        if self._dialect.escape or self._escape_hint():
+            return ""
+        delimiter = self._dialect.delimiter
+        if any(f"\\{delimiter}" in line for line in self.lines):
+            what = f"a backslash ahead of {delimiter!r} makes it part of the cell"
+        elif any(line.rstrip("\r\n").endswith("\\") for line in (self._above, *self.lines)):
+            what = "a line that ends in a backslash goes on in the next"
+        else:
+            return ""
+        return f"; if {what}: --escape '\\'"
+
     def _problem_with(self, values: list[str]) -> str:
         """Return why a record that was parsed is rejected; empty if it is not."""
         if bad := find_bad_byte(self.lines):
@@ -281,8 +321,10 @@ class CsvReader(LineReader[str]):
             )
         if any("\0" in text for text in (*self.lines, *values)):
             return _NUL
+        if again := header_problem(values, self._names, self._dialect):
+            return again
         if len(values) != self._expected():
-            return width_problem(self.lines[0], values, self._width, self._dialect)
+            return width_problem(self.lines[0], values, self._width, self._dialect) + self._width_hint()
         if len(values) > self._width and values[-1]:
             return f"expected nothing behind the last delimiter, found {quoted(values[-1])}"
         return ""

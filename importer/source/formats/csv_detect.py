@@ -36,7 +36,7 @@ def detect_csv(head: SourceHead, options: DialectOptions) -> DetectedFormat:
     if not dialect.header:
         return DetectedFormat(dialect, tuple(str(number) for number in range(1, len(cells) + 1)), attention)
     _check_header(head.path, cells, head.encoding)
-    return DetectedFormat(dialect, column_names(head.path, cells), attention)
+    return DetectedFormat(dialect, column_names(head.path, cells, _header_end(head.text, dialect)), attention)
 
 
 def _detect_dialect(head: SourceHead, options: DialectOptions) -> tuple[Dialect, tuple[str, ...]]:
@@ -102,6 +102,13 @@ def _first_row(path: Path, text: str, dialect: Dialect) -> list[str]:
         'A quote inside a cell is doubled (""), and the whole cell quoted.'
         + (f" If \\{dialect.quote} is a quote in a cell: --escape '\\'" if escaped else ""),
     )
+
+
+def _header_end(text: str, dialect: Dialect) -> int:
+    """Return the physical line on which the header ends."""
+    rows = first_rows(text, dialect)
+    above = dialect.sep_line + dialect.skip_lines
+    return above + (rows[1].line - 1 if len(rows) > 1 else rows[0].line)
 
 
 def _check_header(path: Path, header: list[str], encoding: str) -> None:

@@ -115,5 +115,6 @@ def has_trailing_delimiter(rows: Sequence[PlacedRow]) -> bool:
         return False
     width = len(rows[0].cells)
     trailed = [row.cells[-1] == "" for row in rows[1:] if len(row.cells) == width + 1]
-    complete = any(len(row.cells) == width for row in rows[1:])
+    header = rows[0].cells  # it may stand again below, where files were joined
+    complete = any(len(row.cells) == width and row.cells != header for row in rows[1:])
     return bool(trailed) and all(trailed) and not complete and len(trailed) >= _TRAILED * (len(rows) - 1)

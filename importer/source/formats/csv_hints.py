@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from importer.model import Attention
 from importer.reading import Dialect
-from importer.source.formats.csv_parser import PlacedRow, first_rows, usual_width
+from importer.source.formats.csv_parser import PlacedRow, first_rows, split_lines, usual_width
 
 _MOST_LINES_ABOVE: Final = 40
 _VALUE: Final = re.compile(r"[-+(]?[€$£]?\d[\d.,:/ TZ+()%-]*|true|false|null", re.IGNORECASE)
@@ -28,8 +29,18 @@ def csv_attention(text: str, dialect: Dialect, delimiters: Sequence[str]) -> Ite
         above = dialect.sep_line + dialect.skip_lines
         yield Attention.of(
             "header-line",
-            f"line {number} looks like the header, not line {rows[0].line + above}",
+            f"line {number} looks like the header, not line {rows[0].line + above}"
+            + _comment_hint(text, dialect, number),
             f"--skip-lines {number - 1}",
+        )
+    elif dialect.header and (table := _table_below_comments(text, dialect, delimiters)):
+        found = _looks_like_header(table[0].cells)
+        line = table[0].line + dialect.sep_line + dialect.skip_lines
+        looks = f"line {line} looks like the header" if found else "none below them looks like the header"
+        yield Attention.of(
+            "header-line",
+            f"the first lines begin with #, and {looks}",
+            "--comment '#'" if found else "--comment '#' --no-header",
         )
     if dialect.trailing_delimiter:
         yield Attention.of(
@@ -42,6 +53,23 @@ def csv_attention(text: str, dialect: Dialect, delimiters: Sequence[str]) -> Ite
             "cells stand between single quotes, which are read as part of them",
             '--quote "\'"',
         )
+
+
+def _comment_hint(text: str, dialect: Dialect, number: int) -> str:
+    """Return the other way to read a line as the header, if all lines above it begin with ``#``."""
+    above = [line for line in islice(split_lines(text, dialect.line_end), number - 1) if line.strip()]
+    if dialect.comment or not above or not all(line.startswith("#") for line in above):
+        return ""
+    return "; lines that begin with # are left out by --comment '#'"
+
+
+def _table_below_comments(text: str, dialect: Dialect, delimiters: Sequence[str]) -> Sequence[PlacedRow]:
+    """Return the records of a text whose first line is nothing but a comment; none if it is not."""
+    rows = first_rows(text, dialect)
+    if dialect.comment or not rows or len(rows[0].cells) > 1 or not rows[0].cells[0].startswith("#"):
+        return ()
+    tables = (first_rows(text, replace(dialect, comment="#", delimiter=each)) for each in delimiters)
+    return next((table for table in tables if table and len(table[0].cells) == usual_width(table) > 1), ())
 
 
 def header_line(text: str, dialect: Dialect, delimiters: Sequence[str]) -> int:

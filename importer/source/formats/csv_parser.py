@@ -92,7 +92,9 @@ class Disguise:
         special = {"\r": _CR, "\n": _LF, dialect.delimiter: _DELIMITER, " ": _SPACE}
         if dialect.quote:
             special[dialect.quote] = _QUOTE
-        self._special = special | (_CONTROLS if dialect.escape == "\\" else {})
+        # What an escape means may itself be the delimiter or the quote: then it is hidden like these.
+        means = {letter: special.get(char, char) for letter, char in _CONTROLS.items()}
+        self._special = special | (means if dialect.escape == "\\" else {})
         self._escaped = re.compile(re.escape(dialect.escape) + r"(\r\n|[\s\S])") if dialect.escape else None
         shown = {_CR: "\r", _LF: "\n", _DELIMITER: dialect.delimiter, _SPACE: " ", _QUOTE: dialect.quote}
         self._shown = str.maketrans({**shown, _NO_VALUE: "N"})

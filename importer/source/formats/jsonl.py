@@ -16,6 +16,7 @@ from importer import speedups
 from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
 from importer.reading import Dialect, FormatName
+from importer.source.encoding import BOM
 from importer.source.formats.format import DetectedFormat, DialectOptions, Format, SourceHead
 from importer.source.formats.json_layout import begins_as_json, is_array, refuse_other_layouts
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
@@ -141,6 +142,8 @@ def _problem_with(line: bytes, error: orjson.JSONDecodeError) -> str:
             f"byte 0x{line[bad.start]:02X} at position {bad.start + 1} of the line is not UTF-8, as "
             "JSON must be; if the file is in another encoding, convert it first (iconv -t utf-8)"
         )
+    if text.startswith(BOM):
+        return "a byte order mark stands ahead of the object, as where files were joined: take it out"
     near = text[error.pos : error.pos + 20].rstrip()
     mistake = next((f"; {meaning}" for word, meaning in _MISTAKES if near.startswith(word)), "")
     where = f", near {quoted_name(near)}" if near else ""
