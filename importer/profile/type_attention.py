@@ -11,6 +11,7 @@ from importer.errors import BadValue
 from importer.events.canonical import canonical
 from importer.events.number_marks import NumberMarks
 from importer.events.types import to_number
+from importer.exact_json import is_exact
 from importer.model import Attention, AttentionRow
 from importer.profile.column_evidence import ColumnEvidence
 from importer.profile.number_evidence import Seen, reads
@@ -120,7 +121,7 @@ class _Writer:
     def _clash(self, clash: Sequence[tuple[NumberForm, Seen]]) -> Attention:
         (form, seen), *others = clash
         if not others:
-            why = f"since {_shown(seen.example)} has more than {MOST_SIGNIFICANT} digits"
+            why = f"since {_shown(seen.example)} has {self._flaw(form, seen)}"
         else:
             by_exponent = form.exponent != others[0][0].exponent
             forms = [
@@ -135,6 +136,18 @@ class _Writer:
             count=self._count(),
             rows=[row for _, each in clash for row in each.rows],
         )
+
+    def _flaw(self, form: NumberForm, seen: Seen) -> str:
+        """Return what a number has that none may have, and what it would lose as a number."""
+        if form.bare_exponent and not form.long:
+            flaw = "an exponent without a sign, and no decimal point"
+        else:
+            flaw = f"more than {MOST_SIGNIFICANT} digits"
+        marks = self._numbers.marks if self._numbers.is_read_with_marks else None
+        plain = marks.plain(seen.example) if marks is not None else seen.example
+        if form.bare_exponent or not is_exact(plain, float(plain)):
+            flaw += f": as a number, it would be {_meaning(NumberMarks(), plain)}"
+        return flaw
 
     # ── marks in numbers ─────────────────────────────────────────────────────────────────────────
 
