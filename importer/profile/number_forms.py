@@ -5,8 +5,9 @@ form: no fraction ends in 0, and whole numbers are all ``2`` or all ``2.0``, as 
 fractions have the *same count* of decimals, as prices do, and a bare whole number stands beside them only
 where no fraction ends in 0. A number has at most 15 significant digits, which is what a double surely keeps,
 and an exponent if all others have one, too: with a sign, or behind a decimal point, as programs write it
-(``1e+20``, ``1.5E10``), since ``12E3`` is rather a code. Two values that are written differently are then different numbers, so
-versions (``1.10``, ``1.1``) and ids (``799642630.1717000001``) stay the texts that they are.
+(``1e+20``, ``1.5E10``), since ``12E3`` is rather a code. Two values that are written
+differently are then different numbers, so versions (``1.10``, ``1.1``) and ids (``799642630.1717000001``)
+stay the texts that they are.
 
 The set of forms that occur decides, so the order of the values does not matter, and memory is constant.
 """
@@ -112,7 +113,7 @@ def are_integers(forms: Iterable[NumberForm]) -> bool:
 
 
 def contradiction(forms: Collection[NumberForm], *, any_decimals: bool = False) -> tuple[NumberForm, ...]:
-    """Return the forms for which numbers are text: one that no number may have, or two that contradict each other.
+    """Return the forms for which numbers are text: one that none may have, or two that contradict each other.
 
     Args:
         forms: All that occur, in the order in which they do.
