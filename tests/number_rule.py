@@ -42,6 +42,8 @@ def is_number_column(values: Sequence[str]) -> bool:
         return False
     if len({found[3] is None for found in parts}) == 2:
         return False
+    if any(found[3] and found[2] is None and found[3][1] not in "+-" for found in parts):
+        return False
     fractions = [found[2] for found in parts if found[2]]
     has_whole = len(fractions) < len(parts)
     ends_in_zero = [fraction for fraction in fractions if fraction.endswith("0")]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from importer.events.null_words import is_null_word
 from importer.profile.cell_kinds import are_booleans, are_dates, are_numbers, are_short_numbers
@@ -16,6 +16,22 @@ _EXAMPLES: Final = 3
 _HEAD: Final = 100
 _MOST_WORDS: Final = 8
 _PROBE: Final = 16  # values that are looked at ahead of the others: most columns of text show there
+
+
+class OddValue(NamedTuple):
+    """A value that makes a column one of text, though its first values are numbers, or booleans.
+
+    Attributes:
+        seen: The first such value.
+        kind: The type that the column would have without such values.
+        fitting: How many of the first values are of that type.
+        looked_at: How many these are.
+    """
+
+    seen: Seen
+    kind: ColumnType
+    fitting: int
+    looked_at: int
 
 
 @dataclass(slots=True)
@@ -32,8 +48,8 @@ class ColumnEvidence:
         filled: Values so far.
         examples: The first distinct values.
         head: The first values.
-        not_number: The first value that is no number of JSON's grammar; empty while there is none.
-        not_boolean: The first value that is no boolean; empty while there is none.
+        not_number: The first value that is neither a number of JSON's grammar nor one of the words.
+        not_boolean: The first value that is neither a boolean nor one of the words.
     """
 
     name: str
@@ -45,8 +61,8 @@ class ColumnEvidence:
     filled: int = 0
     examples: tuple[str, ...] = ()
     head: tuple[str, ...] = ()
-    not_number: str = ""
-    not_boolean: str = ""
+    not_number: Seen | None = None
+    not_boolean: Seen | None = None
 
     # ── cells that are counted ───────────────────────────────────────────────────────────────────
 
@@ -132,12 +148,13 @@ class ColumnEvidence:
         """Find out what values are, unless the column is text in any case."""
         if not values or self.is_text:
             return
-        kind = self._add_all(cells, values, row)
+        kind, others = self._add_all(cells, values, row), values
         if not kind:
             others = self._add_words(cells, values, row)
-            if others and not self._add_all(cells, others, row):
+            kind = self._add_all(cells, others, row) if others else ""
+            if others and not kind:
                 self.is_text |= not self.numbers.add_any(cells, others, row)
-        self._add_misfits(values, kind)
+        self._add_misfits(cells, self._ahead_of_text(values, others), kind, row)
         self._check_text()
 
     def _add_all(self, cells: Sequence[str], values: Sequence[str], row: RowOf) -> str:
@@ -163,17 +180,26 @@ class ColumnEvidence:
             self.words.setdefault(word, Seen(word)).add(cells, (word,), row, values.count(word))
         return [value for value in values if value not in found] if found else list(values)
 
-    def _add_misfits(self, values: Sequence[str], kind: str) -> None:
+    def _ahead_of_text(self, values: Sequence[str], others: Sequence[str]) -> Sequence[str]:
+        """Return those of the last values ahead of the word with which there are too many, without words."""
+        if len(self.words) <= _MOST_WORDS:
+            return others
+        too_many = list(self.words)[_MOST_WORDS]
+        return [value for value in values[: values.index(too_many)] if value not in self.words]
+
+    def _add_misfits(self, cells: Sequence[str], values: Sequence[str], kind: str, row: RowOf) -> None:
         """Keep the first value that is no number, and the first that is no boolean.
 
         Args:
-            values: Further values.
-            kind: What all of them are, as from `_add_all`.
+            cells: As for `add`.
+            values: Those with a value that is no word for "no value".
+            kind: What all of these are, as from `_add_all`.
+            row: As for `add`.
         """
-        if not self.not_number and kind != "number":
-            self.not_number = next((value for value in values if not are_numbers([value])), "")
-        if not self.not_boolean and kind != "boolean":
-            self.not_boolean = next((value for value in values if not are_booleans([value])), "")
+        if self.not_number is None and kind != "number":
+            self.not_number = _first_misfit(are_numbers, cells, values, row)
+        if self.not_boolean is None and kind != "boolean":
+            self.not_boolean = _first_misfit(are_booleans, cells, values, row)
 
     def _add_first(self, distinct: Sequence[str], head: Sequence[str]) -> None:
         """Keep further values as long as they are among the first ones."""
@@ -226,15 +252,38 @@ class ColumnEvidence:
         return ColumnProfile(self.name, kind, self.filled, self.examples, odd_value)
 
     def _odd_value(self) -> str:
-        """Return the value that makes a column of numbers or booleans one of text; empty if there is none.
+        """Return the value that makes a column of numbers or booleans one of text; empty if there is none."""
+        if self.numbers.clash and self.not_number is None:
+            return self.numbers.clash[-1][1].example
+        odd = self.odd
+        if odd is not None:
+            return odd.seen.example
+        words_alone = self.words and self.kind_of_others != "string"
+        return next(iter(self.words)) if words_alone else ""
+
+    @property
+    def is_but_for_words(self) -> bool:
+        """True if the column would be one of numbers, booleans or dates but for its words for "no value"."""
+        return bool(self.words) and not self.is_text and bool(self.numbers or self.booleans or self.dates)
+
+    @property
+    def odd(self) -> OddValue | None:
+        """What makes a column of numbers or booleans one of text; None if the first values don't look so.
 
         In a column of numbers, one in ten of the first values may be none; in one of booleans, none of them.
         """
-        if self.numbers.clash and not self.not_number:
-            return self.numbers.clash[-1][1].example
-        misfits = sum(not are_numbers([value]) for value in self.head)
-        if self.not_number and misfits * 10 <= len(self.head):
-            return self.not_number
-        if self.not_boolean and are_booleans(self.head):
-            return self.not_boolean
-        return ""
+        head = [value for value in self.head if not is_null_word(value)]
+        numbers = sum(map(self.numbers.is_number, head))
+        if self.not_number is not None and (len(head) - numbers) * 10 <= len(head):
+            return OddValue(self.not_number, "number", numbers, len(head)) if head else None
+        if self.not_boolean is not None and head and are_booleans(head):
+            return OddValue(self.not_boolean, "boolean", len(head), len(head))
+        return None
+
+
+def _first_misfit(
+    fits: Callable[[Sequence[str]], bool], cells: Sequence[str], values: Sequence[str], row: RowOf
+) -> Seen | None:
+    """Return the first value of a column that does not fit."""
+    value = next((value for value in values if not fits([value])), None)
+    return None if value is None else Seen(value, rows=(row(cells.index(value)),))

@@ -171,6 +171,11 @@ class NumberEvidence:
         self.signs |= later.signs
         return bool(self.fitting)
 
+    def is_number(self, text: str) -> bool:
+        """Return whether a text is a number as they are declared: with the marks, or in JSON's grammar."""
+        plain = text if self.marks is None else self.marks.plain(text)
+        return bool(plain) and are_numbers([plain])
+
     @property
     def is_read_with_marks(self) -> bool:
         """True if all values are numbers with the marks that are declared."""

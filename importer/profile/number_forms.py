@@ -4,8 +4,10 @@ A column holds numbers only where its values are written as numbers are. Either 
 form: no fraction ends in 0, and whole numbers are all ``2`` or all ``2.0``, as Python writes floats. Or all
 fractions have the *same count* of decimals, as prices do, and a bare whole number stands beside them only
 where no fraction ends in 0. A number has at most 15 significant digits, which is what a double surely keeps,
-and an exponent if all others have one. Two values that are written differently are then different numbers, so
-versions (``1.10``, ``1.1``) and ids (``799642630.1717000001``) stay the texts that they are.
+and an exponent if all others have one, too: with a sign, or behind a decimal point, as programs write it
+(``1e+20``, ``1.5E10``), since ``12E3`` is rather a code. Two values that are written
+differently are then different numbers, so versions (``1.10``, ``1.1``) and ids (``799642630.1717000001``)
+stay the texts that they are.
 
 The set of forms that occur decides, so the order of the values does not matter, and memory is constant.
 """
@@ -28,6 +30,7 @@ class NumberForm(NamedTuple):
         zero_end: True if the last of these is 0.
         grouped: True if it may also be an integer, with the point between groups of three digits: ``1.234``.
         exponent: True if it has an exponent.
+        bare_exponent: True if that has no sign, and there is no point ahead of it: ``12E3``.
         long: True if it has too many digits; then no other attribute but ``exponent`` matters, and whether
             there are decimals.
     """
@@ -37,6 +40,7 @@ class NumberForm(NamedTuple):
     grouped: bool = False
     exponent: bool = False
     long: bool = False
+    bare_exponent: bool = False
 
     @property
     def words(self) -> str:
@@ -75,13 +79,14 @@ def form_of(text: str) -> NumberForm:
     """Return the form of a number of JSON's grammar."""
     mantissa = text.lower().partition("e")[0]
     exponent = len(mantissa) < len(text)
+    bare = exponent and text[len(mantissa) + 1] not in "+-" and "." not in mantissa
     whole, _, fraction = mantissa.partition(".")
     decimals = len(fraction)
     significant = len((whole + fraction).lstrip("-0"))
     if significant > MOST_SIGNIFICANT or decimals > _MOST_DECIMALS:
         return NumberForm(min(decimals, 1), exponent=exponent, long=True)
     if not decimals:
-        return NumberForm(exponent=exponent) if exponent else WHOLE
+        return NumberForm(exponent=True, bare_exponent=bare) if exponent else WHOLE
     grouped = (
         decimals == _GROUP
         and not exponent
@@ -108,7 +113,7 @@ def are_integers(forms: Iterable[NumberForm]) -> bool:
 
 
 def contradiction(forms: Collection[NumberForm], *, any_decimals: bool = False) -> tuple[NumberForm, ...]:
-    """Return the forms for which numbers are text: one that is too long, or two that contradict each other.
+    """Return the forms for which numbers are text: one that none may have, or two that contradict each other.
 
     Args:
         forms: All that occur, in the order in which they do.
@@ -125,6 +130,9 @@ def contradiction(forms: Collection[NumberForm], *, any_decimals: bool = False) 
     with_exponent = [form for form in forms if form.exponent]
     if with_exponent and len(with_exponent) < len(forms):
         return _in_order(forms, with_exponent[0], next(form for form in forms if not form.exponent))
+    bare = next((form for form in with_exponent if form.bare_exponent), None)
+    if bare is not None:
+        return (bare,)
     return () if any_decimals else _decimals_contradiction(forms)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -11,12 +12,20 @@ from importer.errors import BadValue
 from importer.events.canonical import canonical
 from importer.events.number_marks import NumberMarks
 from importer.events.types import to_number
+from importer.exact_json import is_exact
 from importer.model import Attention, AttentionRow
 from importer.profile.column_evidence import ColumnEvidence
 from importer.profile.number_evidence import Seen, reads
-from importer.profile.number_forms import MOST_SIGNIFICANT, NumberForm
+from importer.profile.number_forms import MOST_SIGNIFICANT, WHOLE, NumberForm
 from importer.reading import Reading
 from importer.text import counted, cut, quoted
+
+_is_code: Final = re.compile(r"\+?[0-9]+").fullmatch
+"""Text of digits that is no number, such as 02134: that it stays text is what its owner expects."""
+
+_says_version: Final = re.compile(
+    r".*(?:Version|(?<![Cc]on)version|(?<!CON)VERSION).*|(?i:ver|build|release)", re.DOTALL
+).fullmatch
 
 _MOST_COLUMNS: Final = 10
 """Most columns that are each named with a remedy of their own, of one kind of attention."""
@@ -34,7 +43,7 @@ def type_attention(columns: Sequence[ColumnEvidence], reading: Reading) -> list[
     found = [
         (attention, column.name)
         for column in columns
-        if column.name not in settled and not column.is_text
+        if column.name not in settled
         for attention in _Writer(column, reading).write()
     ]
     found.sort(key=lambda each: each[0].code)
@@ -71,18 +80,26 @@ class _Writer:
         self._numbers = column.numbers
         self._name = column.name if column.name.isprintable() else quoted(column.name)
         self._nulls = reading.null
+        self._delimiter = reading.dialect.delimiter
 
     def write(self) -> Iterator[Attention]:
         """Yield what is to be said."""
         numbers = self._numbers
+        if self._column.is_text:
+            yield from self._odd_value()
+            return
         if numbers.marks is None and numbers.marked is not None:
             yield from self._undeclared_marks(numbers.marked)
         elif numbers.marks is not None and numbers.marked is not None and not numbers.is_read_with_marks:
             yield self._mixed_marks(numbers.marks, numbers.marked)
+        elif self._may_be_grouped:
+            yield self._groups()
         elif numbers.clash:
             yield self._clash(numbers.clash)
         elif self._column.words:
             yield from self._words()
+        elif self._column.kind == "number" and _says_version(self._column.name):
+            yield self._version()
         if numbers.marks is not None:
             yield from self._point_between_groups(numbers.marks)
 
@@ -115,12 +132,28 @@ class _Writer:
         nulls = [*self._nulls, *(word for word in words if word not in self._nulls)] if words else []
         return " ".join([*(f"--null {shlex.quote(word)}" for word in nulls), options]).strip()
 
+    # ── one value among others ───────────────────────────────────────────────────────────────────
+
+    def _odd_value(self) -> Iterator[Attention]:
+        """Yield that a column is text because of a value unlike its first ones."""
+        odd = self._column.odd
+        if odd is None or _is_code(odd.seen.example):
+            return
+        of = f"{odd.fitting} of " if odd.fitting < odd.looked_at else ""
+        yield Attention.of(
+            "number-forms",
+            f"{self._name} is text because of {quoted(odd.seen.example)}, though {of}its first"
+            f" {odd.looked_at} values are {odd.kind}s; with --type, such records are invalid",
+            self._typed(odd.kind),
+            rows=odd.seen.rows,
+        )
+
     # ── forms of numbers ─────────────────────────────────────────────────────────────────────────
 
     def _clash(self, clash: Sequence[tuple[NumberForm, Seen]]) -> Attention:
         (form, seen), *others = clash
         if not others:
-            why = f"since {_shown(seen.example)} has more than {MOST_SIGNIFICANT} digits"
+            why = f"since {_shown(seen.example)} has {self._flaw(form, seen)}"
         else:
             by_exponent = form.exponent != others[0][0].exponent
             forms = [
@@ -134,6 +167,33 @@ class _Writer:
             self._with_nulls(self._typed("number" if as_number else "json")),
             count=self._count(),
             rows=[row for _, each in clash for row in each.rows],
+        )
+
+    def _flaw(self, form: NumberForm, seen: Seen) -> str:
+        """Return what a number has that none may have, and what it would lose as a number."""
+        if form.bare_exponent and not form.long:
+            flaw = "an exponent without sign or decimal point"
+        else:
+            flaw = f"more than {MOST_SIGNIFICANT} digits"
+        marks = self._numbers.marks if self._numbers.is_read_with_marks else None
+        plain = marks.plain(seen.example) if marks is not None else seen.example
+        if form.bare_exponent or not is_exact(plain, float(plain)):
+            flaw += f": as a number, it would be {_meaning(NumberMarks(), plain)}"
+        return flaw
+
+    def _version(self) -> Attention:
+        """Say that what is called a version is read as a number."""
+        forms = self._numbers.all_forms
+        padded = next((seen for form, seen in forms.items() if form.zero_end), None)
+        seen = padded or next(seen for form, seen in forms.items() if form.decimals)
+        sent = _meaning(self._numbers.marks or NumberMarks(), seen.example)
+        number = sent if padded else f"the number {sent}"
+        return Attention.of(
+            "number-forms",
+            f"{self._name} is a number: {_shown(seen.example)} is sent as {number}",
+            self._typed("string"),
+            count=self._column.filled,
+            rows=seen.rows,
         )
 
     # ── marks in numbers ─────────────────────────────────────────────────────────────────────────
@@ -201,6 +261,36 @@ class _Writer:
             self._with_nulls(self._typed("json")),
             count=self._count(),
             rows=grouped.rows,
+        )
+
+    @property
+    def _may_be_grouped(self) -> bool:
+        """True if each point may be a mark for thousands as well, in a file as German Excel writes it."""
+        forms = self._numbers.forms
+        return (
+            self._delimiter == ";"
+            and self._numbers.marks is None
+            and any(form.grouped for form in forms)
+            and all(form.grouped or form == WHOLE for form in forms)
+        )
+
+    def _groups(self) -> Attention:
+        """Say that the points of a column are read as decimal points, and that they may be others."""
+        marks = NumberMarks(",", ".")
+        seen = next(seen for form, seen in self._numbers.forms.items() if form.grouped)
+        shown = _shown(seen.example)
+        other = f"with {marks.options} it is {_meaning(marks, seen.example)}"
+        read = (
+            "is text"
+            if self._column.kind == "string"
+            else f"is read as {_meaning(NumberMarks(), seen.example)}"
+        )
+        return Attention.of(
+            "decimal-mark",
+            f"{self._name}: {shown} {read}; {other}",
+            self._with_nulls(marks.options),
+            count=self._count(),
+            rows=seen.rows,
         )
 
     def _typed(self, kind: str) -> str:

@@ -6,6 +6,7 @@ from importer.events.number_marks import marks_of
 from importer.model import Attention
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.column_types import TypeInference
+from importer.profile.null_sample import NullSample
 from importer.profile.type_attention import type_attention
 from importer.reading import Reading
 
@@ -20,13 +21,17 @@ class TypeObserver:
     def __init__(self, reading: Reading) -> None:
         self.inference = TypeInference(reading.columns, reading.null, marks_of(reading))
         self._reading = reading
+        self._null_sample = NullSample(reading)
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         if chunk.records:
+            self._null_sample.observe(chunk)
             count = chunk.block.count_column if chunk.block is not None else None
             self.inference.add(chunk.column, count, chunk.row)
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""
-        return type_attention(self.inference.columns, self._reading)
+        columns = self.inference.columns
+        explained = {column.name for column in columns if column.is_but_for_words}
+        return [*type_attention(columns, self._reading), *self._null_sample.attention(explained)]

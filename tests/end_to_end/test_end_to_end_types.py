@@ -51,8 +51,24 @@ def said(manifest: dict[str, Any]) -> list[dict[str, Any]]:
         (
             ["5", "799642630.1717000001", "799642630.1717000002"],
             "number-forms",
-            "value is text, since 799642630.1717000001 has more than 15 digits",
+            "value is text, since 799642630.1717000001 has more than 15 digits: as a number, it would be 799642630.1717",
             [2],
+            ["--type value=number"],
+            ["number"],
+        ),
+        (
+            ["0.1", "0.30000000000000004"],
+            "number-forms",
+            "value is text, since 0.30000000000000004 has more than 15 digits",
+            [2],
+            ["--type value=number"],
+            ["number"],
+        ),
+        (
+            ["12E3", "45E6"],
+            "number-forms",
+            "value is text, since 12E3 has an exponent without sign or decimal point: as a number, it would be 12000",
+            [1],
             ["--type value=number"],
             ["number"],
         ),
@@ -103,6 +119,22 @@ def said(manifest: dict[str, Any]) -> list[dict[str, Any]]:
             [2, 4],
             [r"--null NULL --null '\N'"],
             ["integer"],
+        ),
+        (
+            ["pro", "NULL", "free", r"\N", "NULL"],
+            "null-words",
+            r"in the first 5 records, 3 cells of value are NULL or \N: sent as text",
+            [2, 4, 5],
+            [r"--null NULL --null '\N'"],
+            ["string"],
+        ),
+        (
+            [r"\N", r"\N"],
+            "null-words",
+            r"in the first 2 records, 2 cells of value are \N: sent as text",
+            [1, 2],
+            [r"--null '\N'"],
+            ["string"],
         ),
         (
             ["true", "(not set)"],
@@ -186,3 +218,41 @@ def test_marks_that_make_no_sense_are_refused_wherever_they_stand(bare: Shell):
         done = bare.type("run", "a.csv", "--dry-run", *words)
         assert done.code == 2
         assert "it is the decimal mark, too" in done.err
+
+
+@pytest.mark.parametrize(
+    ("cells", "odd", "kind"),
+    [(["1", "2"], "n/a?", "number"), (["1.5"], "inf", "number"), (["true"], "yes", "boolean")],
+)
+def test_one_odd_cell_that_makes_text_of_a_column_is_named(
+    bare: Shell, cells: list[str], odd: str, kind: str
+):
+    cells = cells * 300 + [odd]
+    (found,) = said(dry_run(bare, cells))
+    assert (found["code"], found["count"], found["remedy"]) == ("number-forms", 0, f"--type value={kind}")
+    assert found["text"] == (
+        f"value is text because of '{odd}', though its first 100 values are {kind}s; with --type, such records"
+        " are invalid"
+    )
+    assert [row["row"] for row in found["rows"]] == [len(cells)]
+    after = dry_run(bare, cells, found["remedy"])
+    assert after["reading"]["types"]["value"] == kind
+    assert (after["counts"]["valid"], after["counts"]["invalid"]) == (len(cells) - 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (["1.234", "12.501"], "value: 1.234 is read as 1.234; with --decimal , --thousands . it is 1234"),
+        (["950", "12.500"], "value: 12.500 is text; with --decimal , --thousands . it is 12500"),
+    ],
+)
+def test_a_point_that_may_part_thousands_is_named_in_a_file_of_semicolons(
+    bare: Shell, cells: list[str], text: str
+):
+    (found,) = said(dry_run(bare, cells))
+    assert (found["code"], found["text"]) == ("decimal-mark", text)
+    assert found["remedy"] == "--decimal , --thousands ."
+    after = dry_run(bare, cells, found["remedy"])
+    assert after["reading"]["types"]["value"] == "integer"
+    assert after["counts"]["valid"] == len(cells)

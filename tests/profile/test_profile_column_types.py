@@ -19,7 +19,20 @@ NUMBERS = [
 TEXTS = ["true", "FALSE", "tRuE", "fal\u017fe", "yes", "t", "x", "y", "z", "NA"]
 like_numbers = st.sampled_from(["1", "2", "3", "40", "5.5", "-6"]) | st.sampled_from(NUMBERS)
 decimals = st.sampled_from(
-    ["1.5", "2.0", "2", "1.25", "3.10", "4.00", "1.234", "5.000", "1e5", "1.5e3", "0.1234567890123456"]
+    [
+        "1.5",
+        "2.0",
+        "2",
+        "1.25",
+        "3.10",
+        "4.00",
+        "1.234",
+        "5.000",
+        "1e5",
+        "1e+5",
+        "1.5e3",
+        "0.1234567890123456",
+    ]
 )
 like_booleans = st.sampled_from(["true", "false", "True"]) | st.sampled_from(TEXTS)
 cells = st.sampled_from(["", "NA"]) | st.one_of(like_numbers, like_booleans)

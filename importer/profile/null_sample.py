@@ -1,0 +1,99 @@
+"""Words for "no value" in columns of text: so plain ones that no text means them, in the first records."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
+from importer.model import Attention, AttentionRow
+from importer.profile.chunk import ColumnarChunk
+from importer.reading import Reading
+from importer.text import counted, cut, quoted
+
+_MOST_RECORDS: Final = 1_000
+"""First records that are looked at: to look at every cell of text would be dear."""
+
+_MOST_COLUMNS: Final = 5
+"""Most columns that are named."""
+
+_MARKERS: Final[frozenset[str]] = frozenset(
+    {
+        "NULL", "null", "\\N", "(null)", "<NA>", "#N/A", "#REF!", "NaN", "nan", "undefined",
+        "[object Object]",
+    }
+)  # fmt: skip
+"""Not ``None``, ``N/A``, ``-`` or ``unknown``, which may be values."""
+
+
+class NullSample:
+    """Counts such words in the properties of the first records of a source of cells.
+
+    Args:
+        reading: The reading, without the types that were inferred. Columns that it maps to a field, or whose
+            type it declares, are left out.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        tried = (entry for entries in reading.alternatives.values() for entry in entries)
+        settled = {*reading.fields.values(), *tried, *reading.types}
+        self._nulls = reading.null
+        self._markers = _MARKERS - {*reading.null}
+        self._columns = [(at, name) for at, name in enumerate(reading.columns) if name not in settled]
+        self._found: dict[str, Counter[str]] = {}
+        self._rows: dict[int, tuple[AttentionRow, set[str]]] = {}
+        self._records = 0
+
+    def observe(self, chunk: ColumnarChunk) -> None:
+        """As in `Observer`."""
+        count = min(_MOST_RECORDS - self._records, chunk.records)
+        if count <= 0:
+            return
+        for at, name in self._columns:
+            cells = chunk.column(at)[:count]
+            for word in self._markers.intersection(cells):
+                places = [place for place, cell in enumerate(cells) if cell == word]
+                self._found.setdefault(name, Counter())[word] += len(places)
+                for place in places:
+                    _, names = self._rows.setdefault(self._records + place, (chunk.row(place), set()))
+                    names.add(name)
+        self._records += count
+
+    def attention(self, explained: Collection[str]) -> Iterator[Attention]:
+        """Yield what was found.
+
+        Args:
+            explained: Names of columns of which as much is said elsewhere.
+        """
+        found = {name: words for name, words in self._found.items() if name not in explained}
+        if not found:
+            return
+        rows = [row for _, (row, names) in sorted(self._rows.items()) if names & found.keys()]
+        words = list(dict.fromkeys(word for each in found.values() for word in sorted(each)))
+        are = "is" if sum(each.total() for each in found.values()) == 1 else "are"
+        yield Attention.of(
+            "null-words",
+            f"in the first {counted(self._records, 'record')}, {_columns_text(found)} {are}"
+            f" {cut(' or '.join(words), 200)}: sent as text",
+            " ".join(f"--null {shlex.quote(word)}" for word in (*self._nulls, *words)),
+            count=len(rows),
+            rows=rows,
+        )
+
+
+def _columns_text(found: Mapping[str, Counter[str]]) -> str:
+    """Return how many such cells each column has: ``50 cells of plan and 3 of city``."""
+    (first, words), *others = found.items()
+    named = others[: _MOST_COLUMNS - 1]
+    texts = [f"{counted(words.total(), 'cell')} of {_name_text(first)}"]
+    texts += [f"{each.total():,} of {_name_text(name)}" for name, each in named]
+    further = others[len(named) :]
+    if further:
+        total = sum(each.total() for _, each in further)
+        texts.append(f"{total:,} of {counted(len(further), 'further column')}")
+    return f"{', '.join(texts[:-1])} and {texts[-1]}" if others else texts[0]
+
+
+def _name_text(name: str) -> str:
+    return name if name.isprintable() else quoted(name)
