@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,8 @@ def column_names(path: Path, header: Sequence[str], lines: int = 1) -> tuple[str
     if any(_RECORD_SEPARATOR in name for name in header):
         raise SourceError(
             f"{path}: the header holds the control character 0x1E, with which records seem to end.",
-            "Make each of them the end of a line: tr '\\036' '\\n' < FILE > FILE.csv",
+            "Make each of them the end of a line: tr '\\036' '\\n'"
+            f" < {shlex.quote(str(path))} > {shlex.quote(str(path.with_suffix('.lines.csv')))}",
         )
     names = tuple(name or f"column_{number}" for number, name in enumerate(header, 1))
     numbers_of: dict[str, list[str]] = {}

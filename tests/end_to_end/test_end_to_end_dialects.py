@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 
 import pytest
 from end_to_end_helpers import Server, Shell
@@ -124,3 +125,17 @@ def test_lines_that_are_no_objects_at_all_are_refused_with_their_own_reasons(bar
 
     assert result.code != 0
     assert "line 1: no JSON at column" in result.err
+
+
+@pytest.mark.slow
+def test_records_that_end_in_a_separator_are_refused_with_the_command_that_parts_them(
+    shell: Shell, server: Server
+) -> None:
+    fields = [["event", "time", "user_id"], ["A", "1714557600", "u1"], ["B", "1714557601", "u2"]]
+    shell.write("events.dat", "".join("\x1f".join(record) + "\x1e" for record in fields))
+    refused = shell.type("run", "events.dat", "--yes")
+    assert refused.code == 2
+    (command,) = [line.partition(": ")[2] for line in refused.err.splitlines() if "tr " in line]
+    subprocess.run(["bash", "-c", command], cwd=shell.folder, check=True)
+    assert shell.type("run", "events.lines.csv", "--yes").code == 0
+    assert sorted(each["event"] for each in server.events()) == ["A", "B"]
