@@ -209,7 +209,8 @@ def _numbers(reading: Reading) -> Iterator[LabeledLine]:
     numbers = [column for column, kind in reading.types.items() if kind == "number"]
     if numbers and reading.dialect.has_cells:
         sign = f"a currency sign or % is left out: 45{marks.decimal}67% is sent as 45.67"
-        yield LabeledLine("", f"where a column is declared a number, {sign}")
+        minus = f"6{marks.decimal}00- and (6{marks.decimal}00) are -6"
+        yield LabeledLine("", f"where a column is declared a number, {sign}; {minus}")
 
 
 def _printable(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as people write them: ``1.234,56``, ``1 234,56``, ``1'234.50``, ``€ 12,00``, ``45,67%``.
+"""Numbers as people write them: ``1.234,56``, ``1 234,56``, ``1'234.50``, ``€ 12,00``, ``45,67%``, ``6,00-``.
 
 What the marks in a number mean is never guessed, as ``1,234`` means two things: the owner of a file says it,
 with ``--decimal`` and ``--thousands``.
@@ -74,10 +74,12 @@ class NumberMarks(NamedTuple):
     def plain_number(self, text: str) -> str:
         """Return a number in JSON's grammar; a sign of currency or percent beside it is left out.
 
+        It is negative, too, where a minus stands behind it, or brackets around it: ``6,00-``, ``(6,00)``.
+
         Raises:
             BadValue: It is none.
         """
-        return self._plain(without_sign(text)[0], "a number", text)
+        return self._plain(bare_number(text).text, "a number", text)
 
     def _plain(self, text: str, what: str, found: str = "") -> str:
         plain = self.plain(text)
@@ -117,6 +119,36 @@ def without_sign(text: str) -> tuple[str, str]:
         inner = rest[:-1]
         return minus + (inner[:-1] if inner[-1:] in _BLANKS else inner), rest[-1]
     return text, ""
+
+
+class BareNumber(NamedTuple):
+    """What is left of a number as people write it.
+
+    Attributes:
+        text: The number; a minus stands ahead of it.
+        sign: The sign of currency or percent that stood beside it; empty if there was none.
+        minus: How it was said to be negative, if not by a minus ahead: ``-`` behind it, or ``()``.
+    """
+
+    text: str
+    sign: str = ""
+    minus: str = ""
+
+
+def bare_number(text: str) -> BareNumber:
+    """Return a number with a minus ahead, and without a sign of currency or percent."""
+    if text[:1] in _DIGITS and text[-1:] in _DIGITS:  # as most are
+        return BareNumber(text)
+    rest, sign = without_sign(text)
+    if rest[:1] == "(" and rest[-1:] == ")":  # as in accounting
+        inner, minus = rest[1:-1], "()"
+    elif rest[-1:] == "-" and rest[:1] != "-":  # as SAP writes it
+        inner, minus = rest[:-1], "-"
+    else:
+        return BareNumber(rest, sign)
+    if not sign:
+        inner, sign = without_sign(inner)
+    return BareNumber(f"-{inner}", sign, minus)
 
 
 def _is_sign(character: str) -> bool:

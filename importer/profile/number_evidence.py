@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from importer.events.number_marks import NumberMarks, without_sign
+from importer.events.number_marks import BareNumber, NumberMarks, bare_number
 from importer.events.types import is_number
 from importer.model import MOST_ATTENTION_ROWS, AttentionRow
 from importer.profile.cell_kinds import are_numbers
@@ -87,6 +87,7 @@ class NumberEvidence:
         marked: Those that are numbers only with other marks, or without a sign; None if there is none.
         fitting: The marks with which all of ``marked`` are numbers.
         signs: The signs of currency and percent beside ``marked``.
+        minuses: What says of one of ``marked`` that it is negative, if not a minus ahead: ``-``, ``()``.
         marked_forms: The forms of ``marked``, if marks are declared.
     """
 
@@ -95,6 +96,7 @@ class NumberEvidence:
     marked: Seen | None = None
     fitting: tuple[NumberMarks, ...] = COMMON_MARKS
     signs: frozenset[str] = frozenset()
+    minuses: frozenset[str] = frozenset()
     marked_forms: dict[NumberForm, Seen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -133,12 +135,12 @@ class NumberEvidence:
             return False
         if plain:
             self.add(cells, plain, row)
-        bare = list(map(without_sign, marked)) if self.marks is None else [(each, "") for each in marked]
-        numbers = [number for number, _ in bare]
-        self.fitting = _still_fitting(self.fitting, numbers)
+        bare = list(map(bare_number if self.marks is None else BareNumber, marked))
+        self.fitting = _still_fitting(self.fitting, [each.text for each in bare])
         if not self.fitting or not self._add_marked_forms(cells, marked, row):
             return False
-        self.signs |= {sign for _, sign in bare if sign}
+        self.signs |= {each.sign for each in bare if each.sign}
+        self.minuses |= {each.minus for each in bare if each.minus}
         self.marked = self.marked or Seen(marked[0])
         self.marked.add(cells, marked, row)
         return True
@@ -169,6 +171,7 @@ class NumberEvidence:
         self.marked = self.marked or later.marked
         self.fitting = tuple(marks for marks in self.fitting if marks in later.fitting)
         self.signs |= later.signs
+        self.minuses |= later.minuses
         return bool(self.fitting)
 
     def is_number(self, text: str) -> bool:

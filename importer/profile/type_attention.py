@@ -139,11 +139,14 @@ class _Writer:
         odd = self._column.odd
         if odd is None or _is_code(odd.seen.example):
             return
+        marks = self._numbers.marks
+        sent = _meaning(marks, odd.seen.example) if marks is not None else odd.seen.example
+        then = "such records are invalid" if sent == odd.seen.example else f"it is {sent}"
         of = f"{odd.fitting} of " if odd.fitting < odd.looked_at else ""
         yield Attention.of(
             "number-forms",
             f"{self._name} is text because of {quoted(odd.seen.example)}, though {of}its first"
-            f" {odd.looked_at} values are {odd.kind}s; with --type, such records are invalid",
+            f" {odd.looked_at} values are {odd.kind}s; with --type, {then}",
             self._typed(odd.kind),
             rows=odd.seen.rows,
         )
@@ -211,7 +214,7 @@ class _Writer:
         choices = [marks for marks in (comma, point) if marks is not None]
         if not choices:
             return
-        typed = self._typed("number") if numbers.signs else ""
+        typed = self._typed("number") if numbers.signs or numbers.minuses else ""
         sign = f", without its {next(iter(numbers.signs))}" if numbers.signs else ""
         shown = _shown(marked.example)
         with_each = [

@@ -113,6 +113,22 @@ def said(manifest: dict[str, Any]) -> list[dict[str, Any]]:
             ["number"],
         ),
         (
+            ["1.234,56-", "5,00"],
+            "decimal-mark",
+            "value would be a number with --decimal , --thousands . (1.234,56- is -1234.56)",
+            [1, 2],
+            ["--decimal , --thousands . --type value=number"],
+            ["number"],
+        ),
+        (
+            ["5.00", "($6.00)"],
+            "decimal-mark",
+            "value would be a number with --decimal . (($6.00) is -6, without its $)",
+            [2],
+            ["--decimal . --type value=number"],
+            ["number"],
+        ),
+        (
             ["1", "NULL", "2", r"\N"],
             "null-words",
             r"value would be a number but for 2 cells NULL or \N",

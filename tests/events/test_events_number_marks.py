@@ -95,6 +95,24 @@ def test_a_sign_of_currency_or_percent_stands_at_one_end(text: str, rest: str, s
     assert without_sign(text) == (rest, sign)
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1.234,56-", -1234.56),
+        ("(1.234,56)", -1234.56),
+        ("\u20ac 6,00-", -6.0),
+        ("6,00- \u20ac", -6.0),
+        ("6,00 \u20ac-", -6.0),
+        ("($6,50)", -6.5),
+        ("$(6,50)", -6.5),
+    ],
+)
+def test_a_declared_number_may_be_negative_as_sap_and_accountants_write_it(text: str, number: float):
+    read = reader(",", ".").converters["number"]
+    assert read is not None
+    assert read(text) == number
+
+
 def test_a_declared_number_is_read_with_its_marks_and_without_its_sign():
     number = reader(",", ".").converters["number"]
     assert number is not None
@@ -104,7 +122,7 @@ def test_a_declared_number_is_read_with_its_marks_and_without_its_sign():
         45.67,
         5.0,
     ]
-    for text in ("1.5", "$5%", "$ $5", "(5,00)", "5 USD"):
+    for text in ("1.5", "$5%", "$ $5", "(-5,00)", "-(5,00)", "-5,00-", "(5,00", "()", "-", "5--", "5 USD"):
         with pytest.raises(BadValue, match=r"expected a number written like 1\.234,56, found"):
             number(text)
 
