@@ -17,7 +17,7 @@ _WORDS: Final[Mapping[str, str]] = {
 """Words of formats of Java, .NET, Moment, Excel, Oracle and PHP that mean the same wherever they stand."""
 
 _PART = re.compile(
-    r"'(?P<quoted>(?:[^']|'')*)'|\[(?P<escaped>[^\]]*)\]|(?P<word>HH24|HH12|hh24|hh12|[Aa][Mm]/[Pp][Mm]"
+    r"'(?P<quoted>(?:[^']|'')*)'|\[(?P<escaped>[^\]]*)\]|(?P<word>HH24|HH12|hh24|hh12|[Aa][Mm]/[Pp][Mm]|[AaPp][Mm](?![A-Za-z])"
     r"|[Mm][Oo][Nn][Tt][Hh]|[Mm][Oo][Nn]|[Mm][Ii]|[Dd][Yy]|Do|([A-Za-z])\4*)|(?P<other>[^A-Za-z'\[]+)"
 )
 _CASED: Final[Mapping[str, str]] = {"T": "T", "Z": "%z", "K": "%z", "z": "%Z"}

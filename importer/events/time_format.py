@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from importer.errors import BadValue, UsageError
 from importer.events.format_patterns import as_strptime
+from importer.events.format_text import HALF, half_in, with_half
 from importer.events.wall_time import (
     MONTHS,
     SHORT,
@@ -26,7 +27,7 @@ from importer.events.wall_time import (
     number_of_weekday,
     wall_clock,
 )
-from importer.events.zones import ABBREVIATIONS, NOT_WRITTEN, UTC_NAMES, WrittenZone, offset_seconds
+from importer.events.zones import NOT_WRITTEN, UTC_NAMES, WrittenZone, is_place, offset_seconds, zones_in
 from importer.text import quoted
 
 AUTO: Final = "auto"
@@ -63,7 +64,7 @@ _DIRECTIVES: Final[Mapping[str, str]] = {
     "M": "[0-5]?[0-9]",
     "S": "[0-5]?[0-9]",
     "f": "[0-9]{1,9}",
-    "p": r"[AP](?:M|\.M\.)",
+    "p": rf"{HALF}|[AP]",
     "b": "|".join(name[:SHORT] for name in MONTHS),
     "B": "|".join(MONTHS),
     "a": "|".join(name[:SHORT] for name in WEEKDAYS),
@@ -88,12 +89,7 @@ _SPELLED_OUT: Final[Mapping[str, str]] = {
 _USUAL: Final = {"iso", "iso8601", "iso 8601", "iso-8601", "epoch", "unix", "timestamp", "rfc3339"}
 _OF_THE_MACHINE: Final = {"c", "x", "X"}
 _TOKEN = re.compile(r"%([-#:36]?[A-Za-z%]|.|$)|([^%]+)", re.DOTALL)
-_ZONE_WORD = re.compile(
-    r"(?<![A-Za-z])(?:(?P<utc>UTC|GMT)(?P<ahead>[+-][0-9]{1,2}(?::?[0-9]{2})?(?![0-9]))?|(?P<z>Z)"
-    r"|(?P<name>[A-Z]{2,5}))(?![A-Za-z])",
-    re.IGNORECASE,
-)
-_OFFSET_AT_END = re.compile(r"(?:[.,][0-9]+)?\ ?([+-][0-9]{2}(?::?[0-9]{2})?)\s*").fullmatch
+_CLOCK: Final = frozenset("HIMSf")
 _CENTURY: Final = 69  # POSIX: 69 to 99 are of the 20th century
 
 
@@ -112,6 +108,7 @@ class TimeFormat:
 
     Attributes:
         text: As given.
+        says_zone: Whether its text says a zone, such as ``UTC`` or ``Europe/Berlin``.
 
     Raises:
         UsageError: It has a directive that is not honoured, or too few or too many of them.
@@ -122,8 +119,14 @@ class TimeFormat:
         tokens = list(_tokens(text))
         directives = [token.directive for token in tokens if token.directive]
         _check(text, directives)
+        _check_halves(text, tokens)
+        why = _wrong_clock(set(directives))
+        if why:
+            others = _other_clocks(text, directives)
+            raise _refuse(text, why, _offer(*(other for other in others if other != text)))
         self._directives = frozenset(directives)
         self._zone, pattern = _compile(text, tokens)
+        self.says_zone = self._zone != NOT_WRITTEN
         self._match = re.compile(pattern, re.IGNORECASE | re.ASCII).fullmatch
 
     def read(self, text: str) -> WallTime | None:
@@ -132,6 +135,8 @@ class TimeFormat:
         Raises:
             BadValue: It follows it and contradicts itself: no such day, or another day of the week.
         """
+        if not text.isascii():
+            text = " ".join(text.split())  # U+202F stands in front of AM and PM, as JavaScript has it
         found = self._match(text) if text.isascii() else None
         if found is None:
             return None
@@ -163,17 +168,19 @@ class TimeFormat:
         return wall_clock((year, month, int(parts["d"] or 0), 0, 0, 0), text, weekday)
 
     def _zone_of(self, parts: Mapping[str, str | None], text: str) -> WrittenZone:
-        name = parts.get("Z") or self._zone.name
-        if "/" not in name:
-            name = name.upper()
-        known = 0 if name in UTC_NAMES else self._zone.offset
+        name, known = self._zone.name, self._zone.offset
+        if parts.get("Z"):
+            name = parts["Z"] or ""
+            name = name if "/" in name else name.upper()
+        if name in UTC_NAMES:
+            name, known = "", 0
         offset = parts.get("z")
-        if offset:
-            seconds = offset_seconds(offset)
-            if known not in (None, seconds):
-                raise BadValue(f"{quoted(text)} says two zones")
-            return WrittenZone(seconds)
-        return WrittenZone(None, name) if known is None else WrittenZone(known)
+        if not offset:
+            return WrittenZone(known, name)
+        seconds = offset_seconds(offset)
+        if known not in (None, seconds):
+            raise BadValue(f"{quoted(text)} says two zones")
+        return WrittenZone(seconds, name if name and is_place(name) else "")
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -200,7 +207,9 @@ def _check(text: str, directives: list[str]) -> None:
     if not directives:
         why = "it has no directive of strptime, which begins with %"
         usual = "ISO 8601 and epochs are read without --time-format."
-        raise _refuse(text, why, usual if text.lower() in _USUAL else _offer(as_strptime(text)))
+        form = as_strptime(text)
+        forms = _both_clocks(form) if re.search("(?<!h)hh?(?!h)", text) else (form,)  # of 12 hours in Java
+        raise _refuse(text, why, usual if text.lower() in _USUAL else _offer(*forms))
     for directive in directives:
         _check_directive(text, directive)
     found = set(directives)
@@ -214,19 +223,58 @@ def _check(text: str, directives: list[str]) -> None:
     why = _wrong_date(found)
     if why:
         raise _refuse(text, why)
-    why = _wrong_clock(found)
-    if why:
-        other = text.replace("%H", "%I") if "p" in found else text.replace("%I", "%H")
-        raise _refuse(text, why, _offer(other) if other != text else _EXAMPLE)
 
 
-def _offer(text: str) -> str:
-    """Return how a format is typed, if it is one that is honoured; else an example."""
-    try:
-        TimeFormat(text if "%" in text else "%")
-    except UsageError:
-        return _EXAMPLE
-    return f"--time-format {shlex.quote(text)}"
+def _check_halves(text: str, tokens: list[_Token]) -> None:
+    """Check that no AM or PM is a part of a format's text, where it would be read over.
+
+    Raises:
+        UsageError: It is.
+    """
+    has_clock = any(token.directive in ("H", "I") for token in tokens)
+    for literal, before, last in _literals(tokens):
+        half = half_in(literal, before, last=last)
+        if half and (has_clock or last):
+            other = with_half(text)
+            why = f"{half} is a half of the day, which is written %p and goes with %I"
+            raise _refuse(text, why, _offer(other) if other != text else _EXAMPLE)
+
+
+def _literals(tokens: list[_Token]) -> Iterator[tuple[str, str, bool]]:
+    """Yield each text of a format, the directive in front of it, and whether it stands at the end."""
+    for at, token in enumerate(tokens):
+        if not token.directive:
+            yield token.text, tokens[at - 1].directive if at else "", at == len(tokens) - 1
+
+
+def _other_clocks(text: str, directives: list[str]) -> tuple[str, ...]:
+    """Return formats that may be meant by one whose time of day is of 12 hours, or of 24, in part only."""
+    if "p" in directives:
+        return (text.replace("%H", "%I"),)
+    return _both_clocks(text) if "I" in directives else ()
+
+
+def _both_clocks(text: str) -> tuple[str, ...]:
+    """Return a format with a clock of 12 hours and with one of 24."""
+    clock = list(re.finditer(r"%[HIMSf]", text))
+    if not clock or "%p" in text:
+        return (text,)
+    end = clock[-1].end()
+    return f"{text[:end]} %p{text[end:]}".replace("%H", "%I"), text.replace("%I", "%H")
+
+
+def _offer(*texts: str) -> str:
+    """Return how the formats are typed that are honoured; an example if none is."""
+    lines = []
+    for text in texts:
+        for each in dict.fromkeys((text, with_half(text))):
+            try:
+                TimeFormat(each if "%" in each else "%")
+            except UsageError:
+                continue
+            lines.append(f"--time-format {shlex.quote(each)}")
+            break
+    return "   or   ".join(dict.fromkeys(lines)) or _EXAMPLE
 
 
 def _check_directive(text: str, directive: str) -> None:
@@ -292,22 +340,26 @@ def _wrong_clock(found: set[str]) -> str:
 
 def _compile(text: str, tokens: list[_Token]) -> tuple[WrittenZone, str]:
     """Return the zone that a format's own text says, and the pattern of its values."""
-    zone, pattern = NOT_WRITTEN, []
-    has_offset = any(token.directive == "z" for token in tokens)
+    zones: set[WrittenZone] = set()
+    pattern = []
+    directives = {token.directive for token in tokens}
     for at, token in enumerate(tokens):
         if token.directive:
             pattern.append(f"(?P<{token.directive}>{_pattern_of(tokens, at)})")
             continue
         pattern.append(r"\s+".join(map(re.escape, re.split(r"\s+", token.text))))
-        last = at == len(tokens) - 1 and at > 0 and tokens[at - 1].directive in ("M", "S", "f")
-        before_offset = at + 1 < len(tokens) and tokens[at + 1].directive == "z"
-        found = _zone_in(token.text, last=last)
-        if found == NOT_WRITTEN or (before_offset and found.offset == 0):
-            continue  # GMT+0200: the offset is the zone
-        if zone != NOT_WRITTEN or "Z" in [token.directive for token in tokens]:
-            raise _refuse(text, "it says two zones")
-        zone = NOT_WRITTEN if has_offset and found.offset is None else found
-    return zone, "".join(pattern)
+        found = zones_in(token.text, tokens[at - 1].directive if at else "", last=at == len(tokens) - 1)
+        if at + 1 < len(tokens) and tokens[at + 1].directive == "z":
+            found = [zone for zone in found if zone.offset != 0]  # GMT+0200: the offset is the zone
+        if "z" in directives:  # and an abbreviation is a remark on it
+            found = [zone for zone in found if zone.offset is not None or is_place(zone.name)]
+        zones.update(found)
+    offsets = {zone.offset for zone in zones if zone.offset is not None}
+    names = {zone.name for zone in zones if zone.name}
+    is_said_twice = len(offsets) > 1 or len(names) > 1 or (offsets and not all(map(is_place, names)))
+    if is_said_twice or (zones and "Z" in directives):
+        raise _refuse(text, "it says two zones")
+    return WrittenZone(*offsets or (None,), *names or ("",)), "".join(pattern)
 
 
 def _pattern_of(tokens: list[_Token], at: int) -> str:
@@ -320,19 +372,6 @@ def _pattern_of(tokens: list[_Token], at: int) -> str:
     if digit_after or (digit_before and directive != "f"):  # the last digits may be as many as there are
         return _FIXED.get(directive, _DIRECTIVES[directive])
     return _DIRECTIVES[directive]
-
-
-def _zone_in(literal: str, *, last: bool) -> WrittenZone:
-    """Return the zone that the text of a format says: ``Z``, ``UTC``, ``GMT+2``, ``EST``, ``+00:00``."""
-    found = _OFFSET_AT_END(literal) if last else None
-    if found is not None:
-        return WrittenZone(offset_seconds(found[1]))
-    for word in _ZONE_WORD.finditer(literal):
-        if word["utc"] or word["z"]:
-            return WrittenZone(offset_seconds(word["ahead"] or "Z"))
-        if word["name"].upper() in ABBREVIATIONS:
-            return WrittenZone(None, word["name"].upper())
-    return NOT_WRITTEN
 
 
 # ── parts of a date ──────────────────────────────────────────────────────────────────────────────

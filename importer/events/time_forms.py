@@ -88,12 +88,10 @@ def find_form(text: str) -> FoundForm | None:
     """
     if len(text) > _LONGEST:
         return None
-    if not text.isascii():
-        text = text.replace("\u202f", " ").replace("\xa0", " ")  # in front of AM and PM, as JavaScript has it
+    if not text.isascii() or "  " in text or "\t" in text:
+        text = " ".join(text.split())  # U+202F stands in front of AM and PM, as JavaScript has it
         if not text.isascii():
             return None
-    if "  " in text:
-        text = " ".join(text.split())
     for family, match in _SHAPES:
         found = match(text)
         if found is not None and (time := _read_parts(found.groupdict(), text)) is not None:

@@ -213,6 +213,8 @@ class TimeReader:
             if moment.utcoffset() != offset * _ONE_SECOND:
                 raise BadValue(f"{quoted(text)} says two zones: {place.key} was not so far from UTC then")
             return offset
+        if offset is not None:
+            return offset
         if self._zone is None:
             raise NoZone(
                 f"{quoted(text)} calls its zone {name}, as several zones are called: say"

@@ -6,12 +6,12 @@ import re
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from importer.errors import BadValue, UsageError
 from importer.text import quoted
 
-UTC_NAMES: Final = frozenset({"Z", "UTC", "GMT", "UT"})
+UTC_NAMES: Final = frozenset({"Z", "UTC", "GMT", "UT", "UCT", "ZULU"})
 """Names that mean UTC wherever they stand, in capitals."""
 
 ABBREVIATIONS: Final = frozenset({
@@ -19,10 +19,11 @@ ABBREVIATIONS: Final = frozenset({
     "CAT", "CDT", "CEST", "CET", "CLT", "COT", "CST", "EAT", "EDT", "EEST", "EET", "EST", "HKT", "HST",
     "ICT", "IDT", "IRST", "IST", "JST", "KST", "MDT", "MSD", "MSK", "MST", "NDT", "NPT", "NST", "NZDT",
     "NZST", "PDT", "PET", "PHT", "PKT", "PST", "SAST", "SGT", "SST", "TRT", "UYT", "VET", "WAT", "WEST",
-    "WET", "WIB", "WIT", "WITA",
+    "WET", "WIB", "WIT", "WITA", "MEZ", "MESZ",
 })  # fmt: skip
 """Names of zones that are not unique, or that hold for a part of the year only."""
 
+_GERMAN: Final = {"MEZ": "CET", "MESZ": "CEST"}
 _ONE_SECOND = timedelta(seconds=1)
 _TAIL = re.compile(
     r"""(?: \ ? (?P<utc>(?i:Z|UTC|GMT|UT)) (?P<ahead>(?<![Zz])[+-][0-9]{1,2}(?::?[0-9]{2})?)?
@@ -32,6 +33,18 @@ _TAIL = re.compile(
         (?P<rest> \ \([^()]{1,60}\) | \ m=[+-][0-9.]+ )?""",
     re.VERBOSE,
 ).fullmatch
+
+_UTC = "|".join(sorted(UTC_NAMES - {"Z"}, key=len, reverse=True))
+_WORD = re.compile(
+    rf"(?<![A-Za-z])(?:(?P<utc>{_UTC})(?P<ahead>[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?(?![0-9]))?|(?P<z>Z)"
+    r"|(?P<place>[A-Z][A-Z_]*(?:/[A-Z0-9_+-]+)*))(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_OFFSET_AT_END = re.compile(r"(?:[.,][0-9]+)?\ ?([+-][0-9]{2}(?::?[0-9]{2})?)\s*").fullmatch
+_BEHIND_CLOCK = re.compile(r"(?:[.,:][0-9]+)?\s?[\[(]?([A-Z]{2,5})(?![A-Za-z/])").match
+_MINUTES: Final = ("M", "S", "f")
+_CLOCK: Final = ("H", "I", *_MINUTES)
+_NO_ZONES: Final = {"HRS", "HR", "UHR", "ON", "AT", "AND", "OF", "THE", "AM", "PM"}
 
 
 class NoZone(BadValue):
@@ -152,7 +165,8 @@ def local_offset(zone: ZoneInfo, wall: datetime, text: str, name: str = "") -> i
 
 def _offset_by_name(zone: ZoneInfo, wall: datetime, text: str, name: str) -> int:
     moments = [wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
-    found = {moment.utcoffset() for moment in moments if moment.tzname() == name.upper()}
+    called = _GERMAN.get(name.upper(), name.upper())
+    found = {moment.utcoffset() for moment in moments if moment.tzname() == called}
     if not found:
         raise BadValue(
             f"{quoted(text)} says {name}, and {zone.key} had {moments[0].tzname()} then:"
@@ -180,8 +194,8 @@ def place_named(name: str, text: str) -> ZoneInfo:
 
 
 def is_place(name: str) -> bool:
-    """Return whether a zone's name is one of the IANA database, and no abbreviation."""
-    return "/" in name or name.upper() in UTC_NAMES
+    """Return whether a zone's name is one of the IANA database, and no abbreviation, which is in capitals."""
+    return "/" in name or not name.isupper() or name in UTC_NAMES
 
 
 @lru_cache(maxsize=65_536)
@@ -195,3 +209,47 @@ def _offsets(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
     assert early is not None
     assert late is not None
     return early // _ONE_SECOND, late // _ONE_SECOND
+
+
+# ── zones in the text of a format ────────────────────────────────────────────────────────────────
+
+
+def zones_in(literal: str, before: str, *, last: bool) -> list[WrittenZone]:
+    """Return the zones that a text of a format says: ``Z``, ``GMT+2``, ``EST``, ``Europe/Berlin``.
+
+    Args:
+        literal: Text between two directives.
+        before: The letter of the directive in front of it; empty if none is there.
+        last: Nothing stands behind it.
+    """
+    found = _OFFSET_AT_END(literal) if last and before in _MINUTES else None
+    if found is not None:
+        return [WrittenZone(offset_seconds(found[1]))]
+    zones = []
+    for word in _WORD.finditer(literal):
+        if word["utc"] or word["z"]:
+            zones.append(WrittenZone(offset_seconds(word["ahead"] or "Z")))
+        elif word["place"].upper() in ABBREVIATIONS:
+            zones.append(WrittenZone(None, word["place"].upper()))
+        elif place := _place(word["place"]):
+            zones.append(WrittenZone(None, place))
+    unknown = _BEHIND_CLOCK(literal) if before in (*_CLOCK, "p") and not zones else None
+    if unknown is not None and unknown[1] not in _NO_ZONES:
+        zones.append(WrittenZone(None, unknown[1]))
+    return zones
+
+
+def _place(word: str) -> str:
+    """Return the zone of the IANA database of a name; empty if there is none.
+
+    A name without a slash is a zone's as the database writes it, such as ``Japan``; one in capitals is an
+    abbreviation.
+    """
+    if "/" in word:
+        return _places().get(word.casefold(), "")
+    return word if not word.isupper() and _places().get(word.casefold()) == word else ""
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones() if name not in ("Factory", "localtime")}

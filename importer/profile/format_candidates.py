@@ -9,9 +9,11 @@ from typing import Final
 
 from importer.errors import BadValue, UsageError
 from importer.events.excel_dates import EXCEL, is_usual_serial
+from importer.events.format_text import HALF
 from importer.events.time_format import TimeFormat
+from importer.events.times import TimeReader
 from importer.events.wall_time import SHORT, number_of_month, number_of_weekday
-from importer.events.zones import ABBREVIATIONS
+from importer.events.zones import ABBREVIATIONS, UTC_NAMES, ClockChange, NoZone, is_place
 
 _OF_DIGITS: Final = {
     6: ("%y%m%d", "%d%m%y", "%m%d%y"),
@@ -31,11 +33,12 @@ _MONTH_FIRST = re.compile(
 )
 _CLOCK = re.compile(
     r"(?<![0-9])[0-9]{1,2}([:.])[0-9]{2}(?:\1(?P<second>[0-9]{2})(?P<fraction>[.,][0-9]{1,9})?)?"
-    r"(?P<half>\s?(?:[AaPp][Mm]|[AaPp]\.[Mm]\.)(?![A-Za-z]))?"
+    rf"(?P<half>\s?(?:{HALF}|[AaPp]$)(?![A-Za-z]))?"
 )
-_ZONE = re.compile(r"(\ ?)([+-][0-9]{2}:?[0-9]{2}|[A-Z]{3,4})$")
+_OFFSET = re.compile(r"(?<=[0-9 TCc])(?:[+-][0-9]{2}:?[0-9]{2}|(?<=[0-9 ])Z)(?![0-9A-Za-z])")
+_ZONE = re.compile(r"(?<![A-Za-z/])(?:[A-Z][A-Za-z_]*(?:/[A-Za-z0-9_+-]+)+|[A-Za-z]{2,5})(?![A-Za-z/]|%z)")
 _HOUR = re.compile(r"^([T ])[0-9]{1,2}$")
-_WORD = re.compile(r"[A-Za-z]+")
+_IN_WORDS = re.compile(r"\b(?:[Tt]ime|TIME|Zeit)\b|%[HMSf]\s?[A-Z]\b")  # zones that no directive reads
 _NAMED: Final = ("%b", "%B")
 _YEAR_DIGITS: Final = 4
 _LONGEST: Final = 60
@@ -47,14 +50,24 @@ def format_named(text: str) -> TimeFormat:
     return TimeFormat(text)
 
 
-def reads(form: str, text: str) -> bool:
-    """Return whether a format reads a value, whatever its zone."""
+@lru_cache(maxsize=1024)
+def _reader(form: str, timezone: str) -> TimeReader:
+    return TimeReader(timezone, (form,))
+
+
+def reads(form: str, text: str, timezone: str = "") -> bool:
+    """Return whether a format reads a value: in a zone, or whatever its zone."""
     if form == EXCEL:
         return is_usual_serial(text)
     try:
-        return format_named(form).read(text) is not None
+        time = format_named(form).read(text)
+        if time is not None and time.zone and (timezone or is_place(time.zone)):
+            _reader(form, timezone).read(text)
+    except (NoZone, ClockChange):
+        return True
     except BadValue:
         return False
+    return time is not None
 
 
 def needs_zone(form: str, text: str) -> bool:
@@ -62,7 +75,7 @@ def needs_zone(form: str, text: str) -> bool:
     if form == EXCEL:
         return True
     time = format_named(form).read(text)
-    return time is None or (time.offset is None and "/" not in time.zone)
+    return time is None or (time.offset is None and not (time.zone and is_place(time.zone)))
 
 
 def candidates(text: str) -> tuple[str, ...]:
@@ -73,6 +86,7 @@ def candidates(text: str) -> tuple[str, ...]:
     """
     if len(text) > _LONGEST:
         return ()
+    text = " ".join(text.split())  # white space of any kind is read where a format has a space
     if is_usual_serial(text) and len(text.partition(".")[0]) < min(_OF_DIGITS):
         return (EXCEL,)
     if text.isascii() and text.isdigit():
@@ -92,10 +106,10 @@ def _is_honoured(form: str) -> bool:
     if any(map(str.isdigit, form)):  # a number of the value that is no part of its date or its time of day
         return False
     try:
-        format_named(form)
+        says_zone = format_named(form).says_zone
     except UsageError:
         return False
-    return True
+    return not says_zone and _IN_WORDS.search(form) is None
 
 
 def _proposed(text: str) -> Iterator[str]:
@@ -139,11 +153,15 @@ def _months(name: str) -> tuple[str, ...]:
 
 def _rest(text: str) -> str:
     """Return the format of what stands beside the date: the time of day, the zone, the day of the week."""
-    zone = _ZONE.search(text)
-    if zone is not None and (zone[2][0] in "+-" or zone[2] in ABBREVIATIONS):
-        text = text[: zone.start()] + zone[1] + ("%z" if zone[2][0] in "+-" else "%Z")
-    text = _WORD.sub(_weekday, text) if "%" not in text else text
+    text = _OFFSET.sub("%z", text, count=1)
+    text = _ZONE.sub(_zone, text)
+    text = re.sub(r"%.|[A-Za-z]+", _weekday, text)
     return _CLOCK.sub(_clock, _HOUR.sub(r"\1%H", text), count=1)
+
+
+def _zone(word: re.Match[str]) -> str:
+    is_zone = "/" in word[0] or word[0].upper() in ABBREVIATIONS | UTC_NAMES
+    return "%Z" if is_zone else word[0]
 
 
 def _weekday(word: re.Match[str]) -> str:

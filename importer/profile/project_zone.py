@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from importer.events.times import NS_PER_S, epoch_unit
+from importer.errors import BadValue
+from importer.events.times import NS_PER_S, TimeReader, epoch_unit
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.chunk import ColumnarChunk, make_column_finder
 from importer.reading import Reading
@@ -27,12 +28,12 @@ _ABOUT: Final = "a raw export of Mixpanel"
 
 
 def make_project_zone_observer(reading: Reading) -> ProjectZoneObserver | None:
-    """Return an observer of raw exports; None if their zone is declared, or the source can be none.
+    """Return an observer of raw exports; None if its times are no epochs, or the source can be none.
 
     Args:
         reading: How the source is read.
     """
-    if reading.local_epochs or reading.time_format or "time" not in reading.fields:
+    if reading.time_format or "time" not in reading.fields:
         return None
     if reading.dialect.has_cells and not any(map(_is_mark, reading.columns)):
         return None
@@ -41,6 +42,8 @@ def make_project_zone_observer(reading: Reading) -> ProjectZoneObserver | None:
 
 class ProjectZoneObserver:
     """Finds epochs that may be of local time, and compares them with when Mixpanel took the events.
+
+    Where they are read as local time, their times are compared as they are read: the zone may be another.
 
     Memory does not grow with the source.
 
@@ -51,6 +54,8 @@ class ProjectZoneObserver:
     def __init__(self, reading: Reading) -> None:
         self._find_times = make_column_finder(reading, reading.fields["time"])
         self._find_processed = _processed_finder(reading)
+        self._local = _local_reader(reading) if reading.local_epochs else None
+        self._zone = reading.timezone
         self._epochs = 0  # times of a raw export that are epochs
         self._compared = 0
         self._early = 0  # events that Mixpanel took hours before their time
@@ -71,6 +76,10 @@ class ProjectZoneObserver:
                 continue
             self._epochs += 1
             received = _instant(taken)
+            if self._local is not None:
+                instant = self._local(value) if received is not None else None
+                if instant is None:
+                    continue
             if received is not None:
                 self._compare(received - instant, chunk, at)
 
@@ -92,12 +101,17 @@ class ProjectZoneObserver:
             return
         if self._first_lead is not None:
             one = self._early == 1
-            text = (
-                f"{_ABOUT} in local time: it took {self._early:,} {'event' if one else 'events'}"
-                f" up to {_hours(self._first_lead)} before {'its' if one else 'their'} time, so epochs are of"
-                f" the project's zone"
+            took = (
+                f"it took {self._early:,} {'event' if one else 'events'}"
+                f" up to {_hours(self._first_lead)} before {'its' if one else 'their'} time"
             )
+            if self._local is None:
+                text = f"{_ABOUT} in local time: {took}, so epochs are of the project's zone"
+            else:
+                text = f"{_ABOUT} of another zone: read as of {self._zone}, {took}"
             yield Attention.of("project-zone", text, _REMEDY, count=self._early, rows=self._rows)
+            return
+        if self._local is not None:
             return
         text = f"{_ABOUT}: a project from before 2023 exports its times in its own zone, not in UTC"
         if self._compared >= _ENOUGH and self._least_lag is not None and self._least_lag >= _SURE:
@@ -153,6 +167,19 @@ def _instant(value: Any) -> int | None:
         value = int(value)
     unit = epoch_unit(value, value) if type(value) is int else None
     return None if unit is None else value * unit[1]
+
+
+def _local_reader(reading: Reading) -> Callable[[Any], int | None]:
+    """Return what reads an epoch as local time; its result is None where no such time can be told."""
+    times = TimeReader(reading.timezone, local_epochs=True)
+
+    def read(value: Any) -> int | None:
+        try:
+            return times.read(value)
+        except BadValue:
+            return None
+
+    return read
 
 
 def _extreme(choose: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:

@@ -28,13 +28,25 @@ class _Group:
 
     Attributes:
         formats: Those that read every one of them.
-        example: The first of them.
+        example: The first of them that needs a zone; the first of them where none does.
         count: How many they are.
     """
 
     formats: tuple[str, ...]
     example: str
     count: int = 0
+
+    def add(self, kept: tuple[str, ...], example: str, count: int) -> None:
+        """Add values, which leave these formats."""
+        self.formats = kept
+        self.count += count
+        if "%Z" in kept[0] and not self.needs_zone and needs_zone(kept[0], example):
+            self.example = example
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether one of them has no zone, or one that several are called by."""
+        return needs_zone(self.formats[0], self.example)
 
 
 @dataclass(slots=True)
@@ -70,8 +82,7 @@ class UnreadTimes:
         for group in self._groups:
             kept = tuple(form for form in group.formats if reads(form, text))
             if kept:
-                group.formats = kept
-                group.count += 1
+                group.add(kept, text, 1)
                 break
         else:
             formats = candidates(text) if len(self._groups) < _MOST_GROUPS else ()
@@ -91,8 +102,7 @@ class UnreadTimes:
             for group in self._groups:
                 kept = tuple(form for form in group.formats if form in other.formats)
                 if kept:
-                    group.formats = kept
-                    group.count += other.count
+                    group.add(kept, other.example, other.count)
                     break
             else:
                 if len(self._groups) < _MOST_GROUPS:
@@ -133,17 +143,12 @@ class UnreadTimes:
             yield Attention.of("no-time", text, remedy, count=self.missing, rows=rows)
 
     def _forms(self, reading: Reading, *, others_read: bool) -> Iterator[Attention]:
-        # With a zone, names of zones were read already: those that are left are of others.
-        groups = [
-            group
-            for group in self._groups
-            if not (reading.timezone and all("%Z" in form for form in group.formats))
-        ]
+        given = list(reading.time_format) or ([AUTO] if others_read else [])
+        groups = [each for group in self._groups if (each := _helpful(group, reading)).formats]
         if not groups:
             return
-        given = list(reading.time_format) or ([AUTO] if others_read else [])
         # A zone that is declared, or that another attention asks for, is not asked for again.
-        zone = "" if reading.timezone or not any(map(_needs_zone, groups)) else " --timezone ZONE"
+        zone = "" if reading.timezone or not any(group.needs_zone for group in groups) else " --timezone ZONE"
         lines = [
             "".join(f"--time-format {shlex.quote(form)} " for form in (*given, *forms)).rstrip() + zone
             for forms in _choices(groups)
@@ -158,8 +163,11 @@ class UnreadTimes:
         yield Attention.of("time-forms", text, remedy, count=count, rows=self.rows.get("form", ()))
 
 
-def _needs_zone(group: _Group) -> bool:
-    return needs_zone(group.formats[0], group.example)
+def _helpful(group: _Group, reading: Reading) -> _Group:
+    """Return a group without formats that are declared, or don't read its example in the declared zone."""
+    formats = (form for form in group.formats if form not in reading.time_format)
+    kept = tuple(form for form in formats if reads(form, group.example, reading.timezone))
+    return _Group(kept, group.example, group.count)
 
 
 def _choices(groups: Sequence[_Group]) -> Iterator[tuple[str, ...]]:

@@ -122,6 +122,58 @@ def test_a_format_that_can_not_be_honoured_is_refused_at_once(form: str, why: st
 
 
 @pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("%I:%M PM", "%I:%M %p"),
+        ("%H:%M PM", "%I:%M %p"),
+        ("%H:%MPM", "%I:%M%p"),
+        ("%H:%M:%S am", "%I:%M:%S %p"),
+        ("%H:%M a.m.", "%I:%M %p"),
+        ("%H:%M p. m.", "%I:%M %p"),
+        ("%H:%M P", "%I:%M %p"),
+        ("PM %H:%M", "%p %I:%M"),
+        ("%l:%M PM", "%I:%M %p"),
+        ("%R PM", "%I:%M %p"),
+        ("%I:%M", "%I:%M %p"),
+    ],
+)
+def test_am_and_pm_in_the_text_of_a_format_are_refused(text: str, offered: str):
+    with pytest.raises(UsageError) as caught:
+        TimeReader("UTC", (f"%Y-%m-%d {text}",))
+    line = caught.value.remedy.split("   or   ")[0]
+    assert line == f"--time-format '%Y-%m-%d {offered}'"
+    half = {"%I:%M:%S %p": "10:30:00 PM", "%I:%M%p": "10:30PM", "%p %I:%M": "PM 10:30"}.get(
+        offered, "10:30 p. m."
+    )
+    assert read(f"%Y-%m-%d {offered}", f"2024-05-01 {half}") == "2024-05-01T22:30:00Z"
+
+
+def test_a_half_of_the_day_without_a_clock_is_refused():
+    with pytest.raises(UsageError, match="PM is a half of the day"):
+        TimeReader("UTC", ("%d.%m.%Y PM",))
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "time"),
+    [
+        ("am %d.%m.%Y", "am 01.05.2024", "2024-05-01T00:00:00Z"),  # German: on the
+        ("%d/%m/%Y a las %H:%M", "01/05/2024 a las 10:00", "2024-05-01T10:00:00Z"),
+        ("%d.%m.%Y %H:%M Uhr", "01.05.2024 10:00 Uhr", "2024-05-01T10:00:00Z"),
+    ],
+)
+def test_other_words_of_a_format_are_text(form: str, value: str, time: str):
+    assert read(form, value) == time
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\xa0", "\u202f", "\u2009", "\u3000"])
+def test_white_space_of_any_kind_is_read_where_a_format_has_a_space(space: str):
+    for half, hour in (("AM", "10"), ("p.m.", "22"), (f"p.{space}m.", "22")):
+        value = f"5/13/2024,{space}10:00:00{space}{half}"
+        assert read("%m/%d/%Y, %I:%M:%S %p", value) == f"2024-05-13T{hour}:00:00Z"
+    assert read((), f"May 13,{space}2024,{space}10:00:00{space}AM") == "2024-05-13T10:00:00Z"
+
+
+@pytest.mark.parametrize(
     ("form", "value", "why"),
     [
         ("%a %d.%m.%Y", "Tue 01.05.2024", "says Tuesday, but 2024-05-01 was a Wednesday"),
@@ -188,6 +240,59 @@ def test_a_value_that_does_not_follow_its_format_is_refused(form: str, value: st
 @pytest.mark.parametrize("zone", ["", "America/New_York"])
 def test_a_zone_in_the_format_is_never_overridden(form: str, value: str, time: str, zone: str):
     assert read(form, value, zone) == time
+
+
+@pytest.mark.parametrize(
+    ("word", "time"),
+    [
+        ("UT", "10:00"),
+        ("Zulu", "10:00"),
+        ("Etc/UTC", "10:00"),
+        ("[Europe/Berlin]", "08:00"),
+        ("Europe/Berlin", "08:00"),
+        ("(europe/berlin)", "08:00"),
+        ("America/Argentina/Buenos_Aires", "13:00"),
+        ("Japan", "01:00"),
+        ("Z[UTC]", "10:00"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["", "America/New_York"])
+def test_the_name_of_a_zone_in_the_format_is_the_zone(word: str, time: str, zone: str):
+    form, value = f"%d.%m.%Y %H:%M {word}", f"01.05.2024 10:00 {word}"
+    assert read(form, value, zone) == f"2024-05-01T{time}:00Z"
+
+
+@pytest.mark.parametrize("word", ["EST", "CET", "MESZ", "(MEZ)", "ET", "Uhr MESZ"])
+def test_an_abbreviation_in_the_format_is_never_another_zone(word: str):
+    form, value = f"%d.%m.%Y %H:%M {word}", f"01.05.2024 10:00 {word}"
+    with pytest.raises(BadValue, match="had EDT then"):
+        read(form, value, "America/New_York")
+    with pytest.raises(NoZone):
+        read(form, value, "")
+
+
+def test_german_abbreviations_are_those_of_central_europe():
+    assert read("%d.%m.%Y %H:%M MESZ", "01.05.2024 10:00 MESZ", "Europe/Berlin") == "2024-05-01T08:00:00Z"
+    assert read("%d.%m.%Y %H:%M %Z", "01.01.2024 10:00 MEZ", "Europe/Berlin") == "2024-01-01T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("form", "tail"),
+    [
+        ("Z[Europe/London]", "Z[Europe/London]"),
+        ("%z[Europe/London]", "Z[Europe/London]"),
+        ("%z[%Z]", "+0000[Europe/London]"),
+        ("UTC Europe/London", "UTC Europe/London"),
+    ],
+)
+def test_a_place_that_was_not_so_far_from_utc_is_a_second_zone(form: str, tail: str):
+    assert read(f"%Y-%m-%d %H:%M{form}", f"2024-01-01 10:00{tail}") == "2024-01-01T10:00:00Z"
+    with pytest.raises(BadValue, match="says two zones"):
+        read(f"%Y-%m-%d %H:%M{form}", f"2024-05-01 10:00{tail}")
+
+
+def test_an_offset_stands_beside_an_abbreviation_in_brackets():
+    assert read((), "2024-05-01T10:00:00+02:00[CET]", "") == "2024-05-01T08:00:00Z"
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M EST", "%Y-%m-%d %H:%M %Z"])
@@ -314,7 +419,12 @@ def test_any_millisecond_survives_excel(wall: datetime):
         ("YYYY-MM-DD[T]HH:mm:ssZ", "%Y-%m-%dT%H:%M:%S%z"),
         ("M/d/yyyy h:mm:ss tt", "'%m/%d/%Y %I:%M:%S %p'"),
         ("m/d/yy h:mm AM/PM", "'%m/%d/%y %I:%M %p'"),
-        ("dd/mm/yyyy hh:mm:ss", "'%d/%m/%Y %H:%M:%S'"),
+        (
+            "dd/mm/yyyy hh:mm:ss",
+            "'%d/%m/%Y %I:%M:%S %p'   or   --time-format '%d/%m/%Y %H:%M:%S'",
+        ),
+        ("YYYY-MM-DD hh:mm PM", "'%Y-%m-%d %I:%M %p'"),
+        ("yyyy-MM-dd hh:mm 'PM'", "'%Y-%m-%d %I:%M %p'"),
         ("DD-MON-YYYY HH24:MI:SS", "'%d-%b-%Y %H:%M:%S'"),
         ("d/m/Y H:i:s", "'%d/%m/%Y %H:%M:%S'"),
         ("EEE, dd MMM yyyy HH:mm:ss zzz", "'%a, %d %b %Y %H:%M:%S %z'"),

@@ -91,6 +91,28 @@ def test_a_zone_that_is_declared_is_not_asked_for(reading: Reading):
     assert found(exported([-2]), reading) == []
 
 
+@pytest.mark.parametrize(("timezone", "hours"), [("UTC", "7.0"), ("Europe/Berlin", "5.0")])
+def test_the_zone_that_is_declared_is_proved_too(timezone: str, hours: str):
+    for source, values in ((EXPORT, exported([0.001, -7])), (CSV, csv_exported([0.001, -7]))):
+        (attention,) = found(values, replace(source, local_epochs=True, timezone=timezone))
+        assert attention.text == (
+            f"a raw export of Mixpanel of another zone: read as of {timezone}, it took 1 event up to {hours}"
+            " hours before its time"
+        )
+        assert (attention.code, attention.count) == ("project-zone", 1)
+        assert [each.row for each in attention.rows] == [2]
+        assert attention.remedy == "--local-epochs --timezone ZONE"
+
+
+def csv_exported(lags: Sequence[float]) -> list[tuple[str, str, str]]:
+    return [("E", str(AT), str(int((AT + lag * 3600) * 1000))) for lag in lags]
+
+
+@pytest.mark.parametrize("timezone", ["Asia/Bangkok", "Australia/Sydney"])
+def test_a_zone_that_nothing_contradicts_is_not_doubted(timezone: str):
+    assert found(exported([0.001, -7]), replace(EXPORT, local_epochs=True, timezone=timezone)) == []
+
+
 def test_other_files_are_not_asked_about():
     assert found([{"event": "E", "properties": {"time": AT}}]) == []
     assert found([{"event": "E", "properties": None}]) == []

@@ -109,8 +109,8 @@ def test_times_that_can_be_read_need_no_attention():
         (["6/1/24 9:05 PM", "6/30/24 9:05 AM"], ["--time-format '%m/%d/%y %I:%M %p' --timezone ZONE"]),
         (["13-Apr-24 10.00.00.123456 AM"], ["--time-format '%d-%b-%y %I.%M.%S.%f %p' --timezone ZONE"]),
         (["31/12/2024 10:00:00 +0200"], ["--time-format '%d/%m/%Y %H:%M:%S %z'"]),
-        (["31/12/2024 10:00:00 UTC"], ["--time-format '%d/%m/%Y %H:%M:%S UTC'"]),
-        (["31/12/2024T10:00:00.123Z"], ["--time-format %d/%m/%YT%H:%M:%S.%fZ"]),
+        (["31/12/2024 10:00:00 UTC"], ["--time-format '%d/%m/%Y %H:%M:%S %Z'"]),
+        (["31/12/2024T10:00:00.123Z"], ["--time-format %d/%m/%YT%H:%M:%S.%f%z"]),
         (["Tue 31.12.2024 10:00"], ["--time-format '%a %d.%m.%Y %H:%M' --timezone ZONE"]),
         (["10:00 31/12/2024"], ["--time-format '%H:%M %d/%m/%Y' --timezone ZONE"]),
         (["31.12.2024 7", "31.12.2024 10"], ["--time-format '%d.%m.%Y %H' --timezone ZONE"]),
@@ -174,6 +174,66 @@ def test_a_column_with_both_orders_is_told_and_nothing_is_offered():
     attention = forms(["13/04/2024", "04/13/2024"])
     assert attention.remedy == ""
     assert "some have the day first and others the month" in attention.text
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("31.05.2024 10:00 UT", "%d.%m.%Y %H:%M %Z"),
+        ("31.05.2024 10:00 Zulu", "%d.%m.%Y %H:%M %Z"),
+        ("31.05.2024 10:00 Europe/Berlin", "%d.%m.%Y %H:%M %Z"),
+        ("2024-05-31 10:00 [Europe/Berlin]", "%Y-%m-%d %H:%M [%Z]"),
+        ("31.05.2024 10:00+02:00[Europe/Berlin]", "%d.%m.%Y %H:%M%z[%Z]"),
+        ("31.05.2024 10:00 MESZ", "%d.%m.%Y %H:%M %Z"),
+        ("31.05.2024 10:00 GMT+0200", "%d.%m.%Y %H:%M GMT%z"),
+        ("31.05.2024 10:00 p. m.", "%d.%m.%Y %I:%M %p"),
+        ("31.05.2024 10:00P", "%d.%m.%Y %I:%M%p"),
+        ("5/31/2024, 10:00:00\u202fAM", "%m/%d/%Y, %I:%M:%S %p"),
+        ("5/31/2024,\t10:00:00\xa0AM", "%m/%d/%Y, %I:%M:%S %p"),
+    ],
+)
+def test_zones_and_halves_of_the_day_are_directives_of_what_is_offered(value: str, form: str):
+    assert candidates(value) == (form,)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2024-05-01T10:00:00Z[Europe/London]",
+        "31.05.2024 10:00+03:00[Europe/Berlin]",
+        "31.05.2024 10:00 ET",
+        "31.05.2024 10:00 R",
+        "31.05.2024 10:00 Japan",
+        "31.05.2024 10:00 Pacific Standard Time",
+    ],
+)
+def test_nothing_is_offered_that_would_read_over_a_zone(value: str):
+    assert candidates(value) == ()
+
+
+@pytest.mark.parametrize("timezone", ["", "America/New_York"])
+def test_a_zone_that_is_written_is_not_asked_for_and_its_format_is_offered(timezone: str):
+    reading = replace(CSV, timezone=timezone)
+    for value in ("31.05.2024 10:00 UTC", "31.05.2024 10:00 Europe/Berlin"):
+        assert forms([value], reading).remedy == "--time-format '%d.%m.%Y %H:%M %Z'"
+
+
+def test_an_abbreviation_of_another_zone_offers_nothing():
+    given = replace(CSV, timezone="America/New_York", time_format=("%Y-%m-%d %H:%M:%S %Z",))
+    assert [each.code for each in found(["2024-05-01 10:00:00 PST"], given)] == ["no-time"]
+    declared = replace(CSV, timezone="America/New_York")
+    assert [each.code for each in found(["31.05.2024 10:00 PST"], declared)] == ["no-time"]
+    assert forms(["31.05.2024 10:00 EDT"], declared).remedy == "--time-format '%d.%m.%Y %H:%M %Z'"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_zone_is_asked_for_where_one_value_needs_it(order: int):
+    values = ["31.05.2024 10:00 UTC", "31.05.2024 10:00 EDT"][::order]
+    line = "--time-format '%d.%m.%Y %H:%M %Z' --timezone ZONE"
+    assert forms(values).remedy == line
+    merged = observed(values[:1])
+    merged.merge(observed(values[1:], start=2))
+    assert merged.attention() == found(values)
 
 
 @pytest.mark.parametrize(
