@@ -21,7 +21,7 @@ class LandedCopies:
     Where ids are hashes of the events, equal ids are copies, and the events of a resumed run's first part are
     compared, too: their ids are in the results. Ids that the records bring are compared together with name,
     user and time, as Mixpanel does it. The results don't hold the time, so a resumed run then counts the
-    copies since it was resumed.
+    copies since it was resumed. Where they were all found to differ before anything was sent, there are none.
 
     Args:
         job: The job.
@@ -32,6 +32,7 @@ class LandedCopies:
         self._by_id = not has_own_ids(job.manifest.reading)
         self._counter = CopyCounter(job.results.parent)
         self._is_part = bool(job.state.records) and not self._by_id
+        self._all_differ = not self._by_id and not self._is_part and _found_all_different(job)
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +57,8 @@ class LandedCopies:
 
     def add(self, delivered: Delivered) -> None:
         """Add the events of a batch that were taken."""
+        if self._all_differ:
+            return
         (_, events, _), verdicts = delivered
         first = verdicts[0] if verdicts else None
         if first is None:
@@ -116,3 +119,11 @@ class LandedCopies:
         if remedy and manifest.kind == "real":
             remedy += "  (delete this import in Mixpanel first: else the events are there twice)"
         return Attention.of("copies", text, remedy, count=found.count, rows=found.rows)
+
+
+def _found_all_different(job: Job) -> bool:
+    """Return whether the ids of all events of a job were compared before it sent, and no two were equal."""
+    collisions = job.survey.collisions
+    if collisions is None or not job.options.audit:
+        return False
+    return not (collisions.lost or collisions.identical)

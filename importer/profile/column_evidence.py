@@ -72,8 +72,15 @@ class ColumnEvidence:
         return len(self.head) == _HEAD
 
     @property
+    def is_settled(self) -> bool:
+        """True if nothing but how many cells are filled can change any more."""
+        return self.is_text and not self.words and len(self.head) == _HEAD and len(self.examples) == _EXAMPLES
+
+    @property
     def texts_apart(self) -> tuple[str, ...]:
         """The values of which `add_counted` needs no more than how many cells hold each."""
+        if not self.words and len(self.examples) == _EXAMPLES:
+            return ()
         words = [word for word, seen in self.words.items() if seen.has_all_rows]
         examples = self.examples if len(self.examples) < _EXAMPLES else ()
         return (*words, *(text for text in examples if text not in self.words))

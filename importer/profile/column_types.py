@@ -15,6 +15,9 @@ CountColumn = Callable[
 ]
 """Counts the cells of a column: `speedups.Block.count_column`."""
 
+CountFilled = Callable[[Sequence[int]], Sequence[int]]
+"""Counts the cells of columns that are filled: `speedups.Block.count_filled`."""
+
 
 def _no_source(at: int) -> AttentionRow:
     return AttentionRow("", at + 1)
@@ -41,6 +44,8 @@ class TypeInference:
         """
         self.columns = [ColumnEvidence(name, NumberEvidence(marks)) for name in columns]
         self._nulls = frozenset({"", *null})
+        self._open = list(range(len(self.columns)))  # of which more than the number of values matters
+        self._settled: list[int] = []
         self._null_bytes = tuple(each.encode("utf-8", "surrogatepass") for each in self._nulls if each)
 
     def add(
@@ -48,6 +53,7 @@ class TypeInference:
         column: Callable[[int], Sequence[str]],
         count_column: CountColumn | None = None,
         row: RowOf = _no_source,
+        count_filled: CountFilled | None = None,
     ) -> None:
         """Take the cells of some records into account.
 
@@ -55,14 +61,28 @@ class TypeInference:
             column: Returns the cells of a column, by its index.
             count_column: Counts the cells of a column without reading each; None if nothing can.
             row: Returns which record stands at a place of a column.
+            count_filled: Counts the filled cells of columns; None if nothing can.
         """
-        for at, known in enumerate(self.columns):
+        columns: Sequence[int] = range(len(self.columns))
+        if count_filled is not None and not self._null_bytes:
+            for at, filled in zip(self._settled, count_filled(self._settled), strict=True):
+                self.columns[at].filled += filled
+            columns = self._open
+        for at in columns:
+            known = self.columns[at]
             if (
                 count_column is None
                 or not known.can_be_counted
                 or not self._count(known, at, count_column, row)
             ):
                 known.add(column(at), self._nulls, row)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put the columns aside of which only the number of values matters from now on."""
+        if any(self.columns[at].is_settled for at in self._open):
+            self._settled += [at for at in self._open if self.columns[at].is_settled]
+            self._open = [at for at in self._open if not self.columns[at].is_settled]
 
     def _count(self, known: ColumnEvidence, at: int, count_column: CountColumn, row: RowOf) -> bool:
         """Count cells; return False if they must be read."""
@@ -79,6 +99,7 @@ class TypeInference:
         """
         for mine, other in zip(self.columns, later.columns, strict=True):
             mine.merge(other)
+        self._settle()
 
     def profiles(self) -> tuple[ColumnProfile, ...]:
         """Return what is known of each column, in their order."""

@@ -98,6 +98,7 @@ class NumberEvidence:
     signs: frozenset[str] = frozenset()
     minuses: frozenset[str] = frozenset()
     marked_forms: dict[NumberForm, Seen] = field(default_factory=dict)
+    _bits: tuple[int, int] = (0, 0)  # how many forms there were, and their bits
 
     def __post_init__(self) -> None:
         if self.marks is not None:
@@ -109,7 +110,9 @@ class NumberEvidence:
     @property
     def bits(self) -> int:
         """The bits of the forms that are known, as `Block.count_column` has them."""
-        return sum(BIT_OF_FORM.get(form, 0) for form in self.forms)
+        if self._bits[0] != len(self.forms):
+            self._bits = len(self.forms), sum(BIT_OF_FORM.get(form, 0) for form in self.forms)
+        return self._bits[1]
 
     def add(self, cells: Sequence[str], values: Sequence[str], row: RowOf) -> None:
         """Take further numbers of JSON's grammar into account.

@@ -61,8 +61,10 @@ FORM_OF_BIT: Final[dict[int, NumberForm]] = {
     21: NumberForm(3, grouped=True),
     23: LONG_WHOLE,
     24: _LONG,
+    **{25 + decimals: NumberForm(decimals, exponent=True) for decimals in range(7)},
     **{32 + decimals: NumberForm(decimals, zero_end=True) for decimals in range(1, 21)},
     53: NumberForm(3, zero_end=True, grouped=True),
+    **{47 + decimals: NumberForm(decimals, exponent=True) for decimals in range(7, 15)},
 }
 """The forms that `Block.count_column` knows, by the places of their bits."""
 

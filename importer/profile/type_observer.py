@@ -27,8 +27,11 @@ class TypeObserver:
         """As in `Observer`."""
         if chunk.records:
             self._null_sample.observe(chunk)
-            count = chunk.block.count_column if chunk.block is not None else None
-            self.inference.add(chunk.column, count, chunk.row)
+            block = chunk.block
+            if block is None:
+                self.inference.add(chunk.column, row=chunk.row)
+            else:
+                self.inference.add(chunk.column, block.count_column, chunk.row, block.count_filled)
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""

@@ -77,13 +77,24 @@ class OutcomeBuffer:
         """
         held = Delivered(Batch(self._items, self._events, ()), self._verdicts)
         self._items, self._events, self._verdicts = [], [], []
-        for part in to_columns(held):
+        # Whoever observes gets each part while the processor's cache still holds it.
+        is_in_parts = len(held.batch.events) == len(held.batch.items)
+        for number, part in enumerate(to_columns(held)):
             self._results.write(part)
             self.notes += len(part.notes) - part.notes.count("")
+            if self._observe is not None and is_in_parts:
+                self._observe(_part(held, number * _AT_ONCE))
         if held.batch.items:
-            if self._observe is not None:
+            if self._observe is not None and not is_in_parts:
                 self._observe(held)
             self._written()
+
+
+def _part(held: Delivered, start: int) -> Delivered:
+    """Return the part of a batch without rejections that begins at some place."""
+    part = slice(start, start + _AT_ONCE)
+    (items, events, _), verdicts = held
+    return Delivered(Batch(items[part], events[part], ()), verdicts[part])
 
 
 def _taken_whole(delivered: Delivered) -> bool:

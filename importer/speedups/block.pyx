@@ -130,6 +130,22 @@ cdef class Block:
                     found.append((n, self.text(span)) if looks else None)
         return filled, counts, found
 
+    def count_filled(self, cells not None):
+        """Return how many cells are filled of each of some columns (CSV)."""
+        cdef Span* span
+        cdef Py_ssize_t n, filled
+        cdef int cell
+        cdef list counts = []
+        for cell in cells:
+            if not 0 <= cell < self.width:
+                raise IndexError(cell)
+            span, filled = self.spans + cell, 0
+            for n in range(self.count):
+                filled += span.size != 0
+                span += self.width
+            counts.append(filled)
+        return counts
+
     cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2:
         """Return which of some texts a cell holds; -1 if it is none of them."""
         cdef const char* start = PyBytes_AS_STRING(self.data) + span.start
@@ -152,6 +168,8 @@ cdef enum:
     DATE = 22
     LONG_WHOLE = 23
     LONG = 24
+    EXPONENT = 25  # and up to 6 decimals: their number is added
+    LONG_EXPONENT = 47  # and 7 to 14 decimals
     ENDS_IN_ZERO = 32  # is added to the place of a bit
     TRUTH = 63
     MOST_SIGNIFICANT = 15  # digits that a number may have
@@ -171,7 +189,10 @@ cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
     cdef Py_ssize_t decimals, significant
     if not (c"0" <= text[0] <= c"9") and whole == text:
         return ONE << TRUTH if is_truth(text, size) else OTHER
-    if size > MOST_SIZE or end_of_decimal(text, end, &point) != end:
+    digit = end_of_decimal(text, end, &point) if size <= MOST_SIZE else NULL
+    if digit != end:
+        if digit != NULL and (digit[0] | 0x20) == c"e":
+            return exponent_form(whole, point, digit, end)
         return ONE << DATE if is_date(text, size) else OTHER
     if point == end:
         if whole > text and whole[0] == c"0":
@@ -192,6 +213,17 @@ cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
     if decimals == 3 and point - whole <= 3 and whole[0] != c"0":
         decimals = GROUPED
     return ONE << (decimals + (ENDS_IN_ZERO if (end - 1)[0] == c"0" else 0))
+
+
+cdef uint64_t exponent_form(const char* whole, const char* point, const char* e, const char* end) noexcept:
+    """Return the form of a decimal with an exponent, which begins with ``e``; `OTHER` if it is not a short one."""
+    cdef Py_ssize_t decimals = e - point - 1 if e > point else 0
+    if e - whole - (decimals > 0) > MOST_SIGNIFICANT or (decimals and (e - 1)[0] == c"0"):
+        return OTHER
+    e += 2 if end - e > 1 and ((e + 1)[0] == c"-" or (e + 1)[0] == c"+") else 1
+    if not 0 < end - e < 3 or not is_digit(e[0]) or not is_digit((end - 1)[0]):
+        return OTHER
+    return ONE << (decimals + (EXPONENT if decimals < 7 else LONG_EXPONENT))
 
 
 cdef bint is_safe(const char* digit, const char* end) noexcept:

@@ -371,7 +371,7 @@ cdef class BlockMapper:
         for at in range(self.column_count):
             column = &self.columns[at]
             span = spans + column.cell
-            if self.is_null(base + span.start, span.size) or self.is_taken(column.cell):
+            if self.is_null(base + span.start, span.size) or (self.trial_count and self.is_taken(column.cell)):
                 continue
             quote = block.quote if span.doubled else -1
             start = self.begin(at, 6 * span.size + 2)

@@ -171,7 +171,9 @@ cdef bint is_odd_number(const char* text, Py_ssize_t size) noexcept:
         p += 1
         while p < end and is_digit(p[0]):
             p += 1
-    return p < end and (p[0] == c"E" or p[0] == c"e") and is_digit(end[-1])  # 1.23457E+11
+    if end - p > 5 or p == end:  # an exponent is its letter, a sign and up to three digits
+        return False
+    return (p[0] == c"E" or p[0] == c"e") and is_digit(end[-1])  # 1.23457E+11
 
 
 cdef inline bint is_digit(char byte) noexcept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,25 @@ from end_to_end_helpers import RecordedRequest, Recorder, Shell, sandbox
 from fidelity_helpers import NOW_MS
 
 from importer.mixpanel.limits import API_SECRET_RETIRED
-from importer.model import Attention, Credentials, Destination, Fingerprint, ProfileSummary
+from importer.model import (
+    NO_COLLISIONS,
+    Attention,
+    Batch,
+    Collisions,
+    Credentials,
+    Delivered,
+    Destination,
+    Event,
+    Fingerprint,
+    ProfileSummary,
+    Status,
+    Verdict,
+)
 from importer.pipeline.attention import summary_attention, with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
+from importer.pipeline.landed_copies import LandedCopies
 from importer.profile.summary import EMPTY_SUMMARY, SummaryCounter, count_older_than
-from importer.reading import Dialect, Reading
+from importer.reading import Dialect, Field, Reading
 
 DAY_MS = 86_400_000
 HEAD = "event,time,distinct_id\n"
@@ -194,6 +209,31 @@ def test_a_run_that_stopped_keeps_what_it_knew_of_copies_before(shell: Shell) ->
         assert shell.type("run", "events.csv", "--yes").code == 4
     (found,) = attention_of(shell, "events.results.csv")
     assert (found["count"], found["text"][:16]) == (2, "2 of 3 records a")
+
+
+@pytest.mark.parametrize(
+    ("fields", "found", "audit", "copies"),
+    [
+        ({"insert_id": "id"}, NO_COLLISIONS, True, 0),  # compared, and all ids differ: no event is a copy
+        ({"insert_id": "id"}, NO_COLLISIONS, False, 1),  # what an earlier dry run found is not relied on
+        ({"insert_id": "id"}, replace(NO_COLLISIONS, identical=1), True, 1),
+        ({"insert_id": "id"}, None, True, 1),
+        ({}, NO_COLLISIONS, True, 1),
+    ],
+)
+def test_events_are_not_compared_again_where_all_ids_were_found_to_differ(
+    tmp_path: Path, fields: dict[Field, str], found: Collisions | None, audit: bool, copies: int
+) -> None:
+    reading = Reading(Dialect("csv"), ("event", "id"), {"event": "event", **fields})
+    target = Target(Destination("import", "http://127.0.0.1:9"), Credentials("token", "x"))
+    options = RunOptions(results=tmp_path / "r.csv", audit=audit)
+    manifest = new_manifest("a.csv", Fingerprint(1, 1, ""), reading, options, target, salted_by=Path("none"))
+    survey = Survey(EMPTY_SUMMARY, collisions=found)
+    job = Job(Path("a.csv"), tmp_path / "r.csv", manifest, target, options, survey)
+    events = [Event(row, row, "A", "u", "same", 5, b"{}", "") for row in (1, 2)]
+    with LandedCopies(job) as landed:
+        landed.add(Delivered(Batch(events, events, ()), [Verdict(Status.IMPORTED, 200)] * 2))
+        assert landed.result().count == copies
 
 
 # ── age ──────────────────────────────────────────────────────────────────────────────────────────

@@ -85,6 +85,26 @@ def test_what_was_not_taken_is_written_at_once_with_all_before_it(book, second):
     assert book.buffer.rows == book.results.rows == 4
 
 
+def test_an_observer_receives_each_event_once_with_its_verdict_after_it_was_written(tmp_path):
+    seen = []
+    with ResultsWriter.create(tmp_path / "r.csv") as results:
+
+        def observe(found: Delivered) -> None:
+            assert not found.batch.events or results.rows >= found.batch.events[-1].row
+            seen.extend(zip(found.batch.events, found.verdicts, strict=True))
+
+        buffer = OutcomeBuffer(results, lambda: None, observe)
+        buffer.add(delivered(*map(event, range(1, 1_203))))
+        buffer.add(delivered(event(1_203), rejection(1_204), event(1_205)))
+        buffer.add(delivered(*map(event, range(1_206, 1_306))))
+        buffer.add(delivered(event(1_306), verdict=FAILED))
+        buffer.flush()
+    rows = [row for row in range(1, 1_307) if row != 1_204]
+    assert [(each.row, verdict) for each, verdict in seen] == [
+        (row, FAILED if row == 1_306 else IMPORTED) for row in rows
+    ]
+
+
 def test_each_record_keeps_its_own_verdict_where_batches_meet(book):
     book.buffer.add(delivered(event(1), event(2), verdict=Verdict(Status.ACCEPTED, 200)))
     book.buffer.add(delivered(event(3)))

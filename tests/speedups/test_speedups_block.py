@@ -95,6 +95,13 @@ def test_the_cells_of_a_column_are_those_of_the_records():
             block().column(cell)
         with pytest.raises(IndexError):
             block().count_column(cell)
+        with pytest.raises(IndexError):
+            block().count_filled([0, cell])
+
+
+def test_the_filled_cells_of_several_columns_are_counted_at_once():
+    assert block().count_filled([1, 0, 1]) == [3, 3, 3]
+    assert block().count_filled([]) == []
 
 
 def test_lines_are_read_when_they_are_asked_for():
@@ -221,6 +228,7 @@ def has_form(text: str, bit: int) -> bool:
         "1", "-5", "0", "9" * 15, "9" * 16, "9007199254740992", "9007199254740993", "1.5", "1.50", "-0.0", "1.0",
         "1.234", "-12.340", "1234.567", "0.123", "-0.5", "123456789012345.6", "0.000123", "0.12345678901234567",
         "0.30000000000000004", "0.00000000000000000001", "1" * 30 + ".5",
+        "1e5", "-1E-05", "0e0", "9e+99", "2.5e-3", "1.234e2", "1.234567e-07", "1.2345678e9", "-1.23456789012345e-08",
     ],
 )  # fmt: skip
 def test_the_form_of_a_number_is_the_same_in_bytes_and_in_text(text):
@@ -230,8 +238,12 @@ def test_the_form_of_a_number_is_the_same_in_bytes_and_in_text(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["-0", "1e5", "1.", ".5", "-", "-.5", "1.5.5", "00.5", "01", "x", "+1", "1,5", "\u0661", "tru", "-true"],
-)
+    [
+        "-0", "1.", ".5", "-", "-.5", "1.5.5", "00.5", "01", "x", "+1", "1,5", "\u0661", "tru", "-true",
+        "1e", "1e+", "1e-", "1e5x", "1ex5", "1e5.", "1e 5", "e5", "-e5", "1.e5", "01e5", "1e400", "1.50e5", "1e+-5",
+        "1.2345678901234567e-05",
+    ],
+)  # fmt: skip
 def test_what_is_no_plain_number_has_no_form_in_bytes(text):
     assert counted_column(["1", text, "1.5"]) == (3, [], [(0, "1"), None])
 
@@ -283,8 +295,14 @@ def test_a_count_of_a_column_agrees_with_type_inference():
             assert not are_numbers([text]) or has_form(text, BIT_OF_FORM[form_of(text)]), text
 
 
+def test_numbers_with_an_exponent_need_not_be_read_one_by_one():
+    first = [(0, "0.5"), (1, "1e-05"), (3, "1.5e-05")]
+    assert counted_column(["0.5", "1e-05", "2E7", "1.5e-05", "3e-08"])[2] == first
+    assert counted_column(["0.5", "1e-05"], known=BIT_OF_FORM[form_of("2e9")])[2] == [(0, "0.5")]
+
+
 columns = st.lists(
-    st.lists(st.sampled_from([*"1234", "-5", "1.5", "2.25", ""]) | st.sampled_from([*NUMBERS, *BOOLEANS]), min_size=1, max_size=6)
+    st.lists(st.sampled_from([*"1234", "-5", "1.5", "2.25", "1e-05", ""]) | st.sampled_from([*NUMBERS, *BOOLEANS]), min_size=1, max_size=6)
     | st.lists(st.sampled_from(["1.50", "2.25", "3", "1.234", "1,5", "NULL", "n/a", ""]), min_size=1, max_size=200)
     | st.lists(st.sampled_from(["2024-05-01", "1/5/24", "NULL", ""]), min_size=1, max_size=200)
     | st.lists(st.sampled_from(["1", "2", "3", "-7", ""]), min_size=1, max_size=6)
@@ -301,7 +319,9 @@ def test_types_are_the_same_with_and_without_counts(parts, null):
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
-            with_counts.add(found.column, found.count_column, partial(AttentionRow, "a.csv"))
+            with_counts.add(
+                found.column, found.count_column, partial(AttentionRow, "a.csv"), found.count_filled
+            )
             without.add(found.column, row=partial(AttentionRow, "a.csv"))
     assert with_counts.profiles() == without.profiles()
     reading = replace(CSV, columns=("a",), fields={}, null=null)

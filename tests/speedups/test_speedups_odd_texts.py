@@ -36,6 +36,8 @@ def block(*cells: str) -> Block:
 @settings(deadline=None, max_examples=300)
 @example("123.00")
 @example("+1,5E-123")
+@example("1E+123")
+@example("1.5e123")
 @example("u1\u3000")
 @given(texts | words)
 def test_what_python_finds_odd_is_found(text: str) -> None:
@@ -46,7 +48,7 @@ def test_what_python_finds_odd_is_found(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["u123", "undef1", "12345", "00123", "9f3e0001-12ab-4c7e-9b1e-0123456789ab", "4f0e1e12", "a@b.example", "2024-05-01",
+    ["u123", "undef1", "12345", "00123", "9f3e0001-12ab-4c7e-9b1e-0123456789ab", "4f0e1e12", "1e" + "0123456789abcdef" * 2 + "07", "1E123456", "a@b.example", "2024-05-01",
      "2024-05-01T10:00:00.000Z", "1714557600", "é", "李小龍", "ユーザー", "Käufe", "user.0", "Purchase", "View Page"],
 )  # fmt: skip
 @pytest.mark.parametrize("field", FIELDS)
