@@ -180,6 +180,32 @@ def test_events_of_several_columns_have_these_ids_for_ever(mapped: Mapped):
     assert taken(mapped.record(single, ["Buy", TIME, "d1", "", "5"])).insert_id == IDS[1]
 
 
+@pytest.mark.parametrize(
+    ("user", "device", "note"),
+    [
+        ("u1", "NULL", ""),
+        ("", "d", ""),
+        ("", "0", ""),
+        ("", "NULL", "distinct_id, of d: 'NULL' is sent, though it may mean no value"),
+        ("", "123.0", "distinct_id, of d: '123.0' looks like an id that another program has changed"),
+        ("", " d", "distinct_id, of d: ' d' has white space around it"),
+        ("NULL", "d", "distinct_id: 'NULL' is sent, though it may mean no value"),
+    ],
+)
+@pytest.mark.parametrize("dialect", [CSV, JSONL], ids=["csv", "jsonl"])
+def test_what_is_odd_about_a_column_of_a_template_is_noted(
+    mapped: Mapped, dialect: Any, user: str, device: str, note: str
+):
+    columns = ("event", "time", "u", "d")
+    fields: dict[Field, str] = {"event": "event", "time": "time"}
+    reading = Reading(dialect, columns, fields, alternatives={"distinct_id": ("{u}", "dev-{d}")})
+    values: Any = ["A", TIME, user, device]
+    if dialect is JSONL:
+        values = dict(zip(columns, values, strict=True))
+    event = taken(mapped.record(reading, values))
+    assert (event.distinct_id, event.note) == (user or f"dev-{device}", note)
+
+
 def test_a_time_of_two_columns_is_read_as_one_text(mapped: Mapped):
     reading = Reading(
         CSV,
