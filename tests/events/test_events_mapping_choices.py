@@ -323,6 +323,25 @@ def test_a_user_that_is_there_or_declared_is_not_made(declared: dict[Field, str]
     assert not choose_fields(columns, {}, ["distinct_id"]).alternatives
 
 
+OF_OTHER_THINGS = (
+    "amount", "Currency", "total", "qty", "birthday", "birth_date", "age", "gender", "company", "phone", "image",
+    "description", "brand", "Color", "size", "unit price", "zip_code",
+)  # fmt: skip
+OF_EVENTS = (
+    "plan",
+    "page",
+    "country",
+    "city",
+    "url",
+    "title",
+    "category",
+    "device",
+    "user_id",
+    "ip",
+    "value",
+)
+
+
 # ── names of events, people and products ─────────────────────────────────────────────────────────
 
 
@@ -364,6 +383,8 @@ def test_a_name_and_a_type_that_both_could_be_the_event_stop():
         (["name", "time"], [], False),
         (["name", "Email"], ["Login", "Login", "Buy", "Buy"], False),
         (["name", "sku"], ["Shoe", "Shoe", "Hat", "Hat"], False),
+        *((["name", thing], ["Boot", "Boot", "Hat", "Hat"], False) for thing in OF_OTHER_THINGS),
+        *((["name", thing], ["Login", "Login", "Buy", "Buy"], True) for thing in OF_EVENTS),
         (["type", "id"], ["a", "a", "a", "a"], False),
         (["name", "time"], [f"user {n // 4}" for n in range(400)], False),
         (["name", "time"], [f"kind {n % 40}" for n in range(400)], True),
