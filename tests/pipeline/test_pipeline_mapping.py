@@ -30,7 +30,7 @@ from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
 TARGET = Target(Destination("import", "http://127.0.0.1:9", "sandbox"), SANDBOX_CREDENTIALS)
-CODES = {"no-user", "id-merge", "event-names", "other-columns"}
+CODES = {"no-event", "no-user", "id-merge", "event-names", "other-columns"}
 
 
 def declared(words: str) -> Any:
@@ -209,6 +209,46 @@ def test_a_name_that_is_taken_as_that_of_events_is_said(tmp_path: Path, label: s
     (settled,) = prepared([path], found.remedy)
     assert not said(settled)
     assert events(settled) == events(job)
+
+
+def test_what_could_name_the_events_that_have_no_name_is_offered(tmp_path: Path):
+    calls: list[dict[str, Any]] = [
+        {"type": "track", "event": "Buy", "name": "ignored"},
+        {"type": "page", "name": "Home"},
+        {"type": "identify"},
+        {"type": "page", "event": None, "name": ""},
+    ]
+    common = {"timestamp": "2024-05-01T10:00:00Z", "userId": "u"}
+    path = file(tmp_path, "a.jsonl", "".join(json.dumps({**each, **common}) + "\n" for each in calls))
+    (job,) = prepared([path])
+    (found,) = said(job)
+    assert (found.code, found.count, [each.row for each in found.rows]) == ("no-event", 3, [2, 3, 4])
+    assert found.text == (
+        "3 records have no name of an event: invalid;"
+        " `name` is filled in 1 of them, `type` is filled in 3 of them"
+    )
+    assert found.remedy == "--map event=event,name,type"
+    (cured,) = prepared([path], found.remedy)
+    assert not said(cured)
+    assert [event["event"] for event in events(cured)] == ["Buy", "Home", "identify", "page"]
+
+    calls[2]["name"] = {"first": "A"}  # which is no name of an event
+    path = file(tmp_path, "b.jsonl", "".join(json.dumps({**each, **common}) + "\n" for each in calls))
+    (found,) = said(prepared([path])[0])
+    assert found.remedy == "--map event=event,type"
+
+
+def test_the_columns_that_are_offered_as_the_name_cure_it(tmp_path: Path):
+    rows = "".join(
+        f"{name},{kind},p,2024-05-01T10:00:00Z,u\n" for name, kind in (("Buy", "a"), ("", "b"), ("", ""))
+    )
+    path = file(tmp_path, "a.csv", "event,type,plan,time,user_id\n" + rows)
+    (found,) = said(prepared([path])[0])
+    assert found.text == "2 records have no name of an event: invalid; `type` is filled in 1 of them"
+    (cured,) = prepared([path], found.remedy)
+    assert cured.survey.summary.names == {"Buy": 1, "b": 1}
+    (left,) = said(cured)
+    assert (left.text, left.remedy) == ("1 record has no name of an event: invalid", "")
 
 
 def test_names_that_are_data_are_said_and_what_is_offered_cures_it(tmp_path: Path):
