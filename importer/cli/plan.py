@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import attention_lines
-from importer.events.layout import field_columns
+from importer.events.field_names import PROPERTY_OF
+from importer.events.layout import field_columns, replaced_columns, set_fields
 from importer.events.number_marks import marks_of
+from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
@@ -89,6 +91,7 @@ def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Itera
     """
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     yield from _choices(survey)
+    yield from _replaced(reading)
     properties = list(_properties(reading))
     if properties:
         more = f" and {len(properties) - _MOST_PROPERTIES} more" if len(properties) > _MOST_PROPERTIES else ""
@@ -113,6 +116,19 @@ def _choices(survey: Survey) -> Iterator[LabeledLine]:
             none = survey.summary.records - survey.summary.unreadable - sum(taken.values())
             parts += [f"{none:,} without"] if none else []
             yield LabeledLine("", f"{name}: {' · '.join(parts)}{about}")
+
+
+def _replaced(reading: Reading) -> Iterator[LabeledLine]:
+    """Yield which columns are no property since that would be a field that something else gives."""
+    for column, field in replaced_columns(reading).items():
+        label, name = _printable(column), PROPERTY_OF[field]
+        if field in set_fields(reading):
+            yield LabeledLine("", f"the column {label} is left out: --set gives the {name}")
+        elif column not in reading.alternatives.get(field, ()):
+            given = _printable(mapped_text(reading, field))
+            yield LabeledLine(
+                "", f"the column {label} is left out, but gives the {name} where {given} has no value"
+            )
 
 
 def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine]:
@@ -169,10 +185,11 @@ def dialect_text(reading: Reading) -> str:
 
 
 def _fields(reading: Reading) -> Iterator[str]:
+    constants = set_fields(reading)
     for name in FIELDS:
         column = reading.fields.get(name)
-        if name in reading.constants:
-            yield f"{name} = {quoted(reading.constants[name])}"
+        if name in constants:
+            yield f"{name} = {quoted(reading.constants[constants[name]])}"
         elif column is not None:
             yield f"{name} ← {_printable(column)}"
         elif name in reading.alternatives:
@@ -188,13 +205,17 @@ def _fields(reading: Reading) -> Iterator[str]:
 def _properties(reading: Reading) -> Iterator[str]:
     # What is tried first is the field wherever it has a value, and never a property.
     mapped = field_columns(reading) | {entries[0] for entries in reading.alternatives.values()}
+    mapped |= replaced_columns(reading).keys()
     for column in reading.columns:
         kind = reading.types.get(column, "as it is" if not reading.dialect.has_cells else "string")
         if column in mapped or kind == "skip":
             continue
         label = _printable(reading.names.get(column, column))
         yield label if kind == "as it is" else f"{label} {kind}"
+    fields = set(set_fields(reading).values())
     for name, value in {**reading.constants, **reading.templates}.items():
+        if name in fields:
+            continue
         yield f"{name} = {quoted(value)}"
     if reading.tag:
         yield f"import_tag = {quoted(reading.tag)}"

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from importer.errors import BadValue
+from importer.events.field_notes import notes_on_template
 from importer.events.layout import property_columns
 from importer.events.templates import choices_of, fill_templates, set_templates
 from importer.events.values import ValueReader, clash
@@ -72,13 +73,16 @@ class CellReader:
     def _choose(self, cells: Any, known: dict[Field, Any]) -> list[int]:
         """Put the fields that several columns may give into ``known``; return the columns that gave them."""
         taken = []
+        look = partial(self._look, cells)
         for choice in self._choices:
-            value, number = choice.take(partial(self._look, cells))
+            value, number = choice.take(look)
             if number >= 0:
                 known[choice.field] = value
                 entry = choice.entries[number]
                 if isinstance(entry, str):
                     taken.append(self._index[entry])
+                else:
+                    self._values.notes += notes_on_template(choice.field, entry, look)
         return taken
 
     def _look(self, cells: Any, column: str) -> str | None:

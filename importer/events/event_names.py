@@ -11,12 +11,19 @@ from importer.model import Record
 _MOST_LABELS: Final = 50
 """Most distinct values, in a sample of up to 1,000 records, of what may be names of events."""
 
-# Columns of lists of people, of products and of orders: a name beside them is one of theirs.
+# Columns of lists of people, of products and of orders: a name beside them is one of theirs. What events
+# often have, too, such as a page, a plan, a title, a URL or a country, is not among them.
 _OF_OTHER_THINGS: Final = frozenset(
     {
-        "address", "customer", "email", "emailaddress", "familyname", "firstname", "fullname", "givenname",
-        "id", "lastname", "mail", "middlename", "mobile", "ordernumber", "phone", "phonenumber", "price",
-        "product", "productid", "productname", "qty", "quantity", "sku", "surname", "username",
+        "address", "age", "amount", "avatar", "avatarurl", "barcode", "birthdate", "birthday",
+        "brand", "color", "colour", "company", "companyname", "cost", "currency", "customer",
+        "dateofbirth", "description", "discount", "dob", "ean", "email", "emailaddress",
+        "familyname", "firstname", "fullname", "gender", "givenname", "id", "image", "imageurl",
+        "inventory", "isbn", "jobtitle", "lastname", "mail", "manufacturer", "middlename", "mobile",
+        "ordernumber", "phone", "phonenumber", "photo", "picture", "postalcode", "postcode",
+        "price", "product", "productid", "productname", "qty", "quantity", "salary", "sex", "size",
+        "sku", "stock", "street", "subtotal", "surname", "tax", "total", "totalprice", "unitprice",
+        "upc", "username", "vendor", "weight", "zip", "zipcode",
     }
 )  # fmt: skip
 

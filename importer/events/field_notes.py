@@ -8,12 +8,13 @@ be what was meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from importer.events.addresses import note_on_ip
 from importer.events.null_words import NULL_WORDS
+from importer.events.templates import Look, Template
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
 from importer.reading import Field
@@ -25,10 +26,17 @@ OddityCode = Literal["null-words", "padding", "damaged-ids", "ip", "reserved-nam
 ODD_WORDS: Final = NULL_WORDS | REFUSED_IDS
 """In lower case: words that mean no value, and others that Mixpanel refuses as a user in this very case."""
 
+VALUES_ELSEWHERE: Final = frozenset({"0", "-1", "true", "false", "[]", "{}"})
+"""Words that Mixpanel refuses as a user, and that are values in any other column."""
+
+_OF_PARTS: Final = frozenset({"null-words", "padding", "damaged-ids"})
+"""What is odd about a part of a value as well as about the whole of it."""
+
 _UNSEEN: Final = frozenset("\u200b\u200c\u200d\u2060\ufeff\ufffd")
 """Spaces without width, joiners, a byte order mark, and what stands for a character that was lost."""
 
 _IDS: Final[tuple[Field, ...]] = ("distinct_id", "insert_id")
+_OF_TEMPLATES: Final[tuple[Field, ...]] = ("event", *_IDS)
 _DAMAGED: Final = re.compile(
     r"[+-]?\d+\.0+"  # a whole number that was read as a decimal
     r"|[+-]?\d([.,]\d+)?[eE][+-]\d{1,3}|[+-]?\d[.,]\d+[eE]\d{1,3}"  # … or shown in few digits
@@ -72,6 +80,32 @@ def notes_on_field(field: Field, value: Any) -> Sequence[str]:
     """Return the notes on the value of a field; usually none."""
     found = oddities(field, value)
     return [oddity.note for oddity in found if oddity.note] if found else ()
+
+
+def oddities_of_part(field: Field, value: Any) -> tuple[Oddity, ...]:
+    """Return what is odd about a value that a template puts into a field, with other text.
+
+    A value such as ``0`` means something there, while it is no user by itself.
+    """
+    return tuple(
+        oddity
+        for oddity in oddities(field, value)
+        if oddity.code in _OF_PARTS
+        and (oddity.code != "null-words" or value.strip().lower() not in VALUES_ELSEWHERE)
+    )
+
+
+def notes_on_template(field: Field, template: Template, look: Look) -> Iterator[str]:
+    """Yield the notes on the columns that a template puts into a field; usually none.
+
+    What is odd about a column alone is for `notes_on_field`, which is asked of the value.
+    """
+    if field not in _OF_TEMPLATES or template.is_bare:
+        return
+    for column in dict.fromkeys(template.columns):
+        for oddity in oddities_of_part(field, look(column)):
+            if oddity.note:
+                yield oddity.note.replace(f"{field}:", f"{field}, of {column}:", 1)
 
 
 def is_word(field: Field, text: str) -> bool:

@@ -61,6 +61,27 @@ def _property_name(reading: Reading, column: str) -> str:
     return column.removeprefix(f"{bag}.") if bag else column
 
 
+def replaced_columns(reading: Reading) -> dict[str, Field]:
+    """Return the columns that are no property since that would be a field, which something else gives.
+
+    Where ``--set`` gives it, they are left out; else they give it where the mapped column has no value.
+    """
+    fields = field_columns(reading)
+    given = {*reading.mapped, *set_fields(reading)}
+    named = {
+        column: FIELD_CALLED.get(reading.names.get(column, column))
+        for column in reading.columns
+        if column not in fields and reading.types.get(column) != "skip"
+    }
+    return {column: field for column, field in named.items() if field is not None and field in given}
+
+
+def set_fields(reading: Reading) -> dict[Field, str]:
+    """Return the fields that ``--set`` gives to all records, by the name that it has in the reading."""
+    named: dict[str, Field] = {**FIELD_CALLED, "event": "event", "insert_id": "insert_id"}
+    return {named[name]: name for name in reading.constants if name in named}
+
+
 def property_columns(reading: Reading) -> tuple[PropertyColumn, ...]:
     """Return the columns that become properties, sorted by the name of the property.
 

@@ -6,9 +6,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from importer.events.columns import path_to
+from importer.events.field_notes import notes_on_template
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths
-from importer.events.templates import FieldChoice, choices_of, fill_templates, set_templates
-from importer.events.values import ValueReader, clash
+from importer.events.templates import (
+    FieldChoice,
+    choices_of,
+    fill_templates,
+    set_templates,
+)
+from importer.events.values import ValueReader, clash, make_cleaned
 from importer.reading import Field, Reading
 
 
@@ -27,7 +33,7 @@ class ObjectReader:
         self._parts = field_columns(reading) - set(reading.fields.values())
         bag = reading.fields.get("properties")
         self._bag = path_to(bag, reading.columns) if bag is not None else None
-        self._null = frozenset(reading.null)
+        self._cleaned = make_cleaned(reading)
         self._changes_fields = reading.trim or bool(reading.null)
 
     def __call__(self, values: Any, known: dict[Field, Any]) -> dict[str, Any]:
@@ -75,13 +81,6 @@ class ObjectReader:
         value = places.look(column)
         return self._cleaned(value) if self._changes_fields else value
 
-    def _cleaned(self, value: Any) -> Any:
-        """Return the value of a field, its text trimmed; None for a text that means no value."""
-        if type(value) is not str:
-            return value
-        text = value.strip() if self._reading.trim else value
-        return None if text in self._null else text
-
     def _choose(
         self,
         choice: FieldChoice,
@@ -91,13 +90,16 @@ class ObjectReader:
         known: dict[Field, Any],
     ) -> None:
         """Put a field that several columns may give into ``known``, and take out the column that gave it."""
-        value, number = choice.take(partial(self._look, places))
+        look = partial(self._look, places)
+        value, number = choice.take(look)
         if number < 0:
             return
         known[choice.field] = value
         entry = choice.entries[number]
         if isinstance(entry, str):
             places.remove(entry, left, properties)
+        else:
+            self._values.notes += notes_on_template(choice.field, entry, look)
 
 
 class _Places(NamedTuple):

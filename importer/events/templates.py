@@ -36,6 +36,11 @@ class Template(NamedTuple):
     columns: tuple[str, ...]
     texts: tuple[str, ...]
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is one column with no text around it."""
+        return self.texts == ("", "")
+
     def fill(self, look: Look) -> str | None:
         """Return the text for a record; None if one of the columns has no value there.
 
@@ -177,6 +182,10 @@ class FieldChoice(NamedTuple):
 
     field: Field
     entries: tuple[str | Template, ...]
+
+    def until(self, number: int) -> FieldChoice:
+        """Return the choice among the entries up to this one."""
+        return FieldChoice(self.field, self.entries[: number + 1])
 
     def take(self, look: Look) -> tuple[Any, int]:
         """Return the value of the field in a record, and which of the entries gave it; None and -1 if none.

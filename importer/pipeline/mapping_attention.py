@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from importer.events.field_names import is_label
 from importer.events.mapping import is_by_id_merge
 from importer.events.mapping_file import DeclaredReading
 from importer.mixpanel.limits import MAX_EVENT_NAMES
 from importer.model import Attention, ProfileSummary
 from importer.reading import Reading
-from importer.text import counted
+from importer.text import counted, cut, escape_controls
 
 _FEW_RECORDS: Final = 20
 """So few records may well have a name each."""
 _NEARLY_ALL: Final = 0.8
+_MOST_NAMED: Final = 5
 
 
 def with_mapping_attention(
@@ -32,7 +35,12 @@ def with_mapping_attention(
     """
     has_no_user = declared.fields.get("distinct_id") == ""
     kept = (each for each in found if each.code != "no-user" or not has_no_user)
-    return (*_id_merge(declared, draft), *_event_names(summary, about, declared), *kept)
+    return (
+        *_id_merge(declared, draft),
+        *_label(summary, about, declared, draft),
+        *_event_names(summary, about, declared),
+        *kept,
+    )
 
 
 def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:
@@ -51,6 +59,24 @@ def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:
 def _words(entry: str) -> str:
     prefix, _, column = entry.rstrip("}").partition("{")
     return f"`{prefix}` + `{column}`" if prefix else f"`{column}`"
+
+
+def _label(
+    summary: ProfileSummary, about: str, declared: DeclaredReading, draft: Reading
+) -> Iterator[Attention]:
+    """Yield that a column that may name anything was taken to name events."""
+    column = draft.fields.get("event", "")
+    if "event" in declared.fields or not is_label(column) or not summary.names:
+        return
+    common = Counter(summary.names).most_common(_MOST_NAMED)
+    names = ", ".join(f"{cut(escape_controls(name))} {count:,}" for name, count in common)
+    more = ", …" if len(summary.names) > len(common) else ""
+    yield Attention.of(
+        "event-names",
+        f"the column `{column}` is taken as the event's name: {names}{more}{about}",
+        f"--map {shlex.quote(f'event={column}')}",
+        count=sum(summary.names.values()) + summary.other_names,
+    )
 
 
 def _event_names(summary: ProfileSummary, about: str, declared: DeclaredReading) -> Iterator[Attention]:

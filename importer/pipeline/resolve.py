@@ -29,7 +29,7 @@ from importer.pipeline.headerless import headerless_remedy
 from importer.reading import FIELDS, JSON, ColumnType, Dialect, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
-from importer.source.options import check_dialect, dialect_options
+from importer.source.options import check_dialect, dialect_options, known_encoding
 from importer.text import nearest, quoted
 
 _MOST_NAMES: Final = 5
@@ -89,6 +89,8 @@ def draft_reading(
         UsageError: Declarations that contradict each other.
     """
     columns, jsonl = detected.columns, not detected.dialect.has_cells
+    if jsonl:
+        _check_no_cells_meant(declared, declared.types)
     _check_has_columns(detected)
     types = dict(declared.types)
     said = _read_set_options(declared, columns, jsonl=jsonl)
@@ -129,6 +131,34 @@ def draft_reading(
         source_name=source_name,
         **_same_options(declared),
     )
+
+
+def _check_no_cells_meant(declared: DeclaredReading, types: Mapping[str, ColumnType]) -> None:
+    """Check that nothing is declared that means nothing for JSON lines.
+
+    Args:
+        declared: What is declared.
+        types: Of columns: marks of numbers have a meaning where texts are declared to be numbers.
+
+    Raises:
+        UsageError: Something is.
+    """
+    said = {**_declared_dialect(declared), "no_header": declared.header is False}
+    if said["encoding"] is not None and known_encoding(said["encoding"]) == "utf-8":
+        del said["encoding"]
+    if not {"number", "integer"}.intersection(types.values()):
+        said |= {"decimal": declared.decimal, "thousands": declared.thousands}
+    for name, value in said.items():
+        if value:
+            is_mark = name in ("decimal", "thousands")
+            why = "the values of JSON lines have types" if is_mark else "JSON lines have no cells"
+            if name == "encoding":
+                why = "JSON lines are UTF-8"
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for CSV: {why}",
+                "Leave it out, here or in the mapping file"
+                + ("; for texts that are numbers: --type COLUMN=number" if is_mark else ""),
+            )
 
 
 def _check_has_columns(detected: DetectedSource) -> None:
@@ -284,11 +314,13 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     said = _read_set_options(declared, reading.columns, jsonl=not reading.dialect.has_cells)
     chosen = _fields_anew(reading, {**declared.fields, **said.fields}, said)
     types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}
+    if not reading.dialect.has_cells:
+        _check_no_cells_meant(declared, types)
     types |= _skipped_columns(declared, reading.columns)
     changes = _same_options(declared)
     check_marks(changes.get("decimal", reading.decimal), changes.get("thousands", reading.thousands))
     dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
-    if reading.dialect.has_cells:  # for JSONL, these declarations mean nothing
+    if reading.dialect.has_cells:
         dialect |= dialect_options(**_declared_dialect(declared))
         if declared.header is not None:
             dialect["header"] = declared.header

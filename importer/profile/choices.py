@@ -8,6 +8,7 @@ from typing import Any
 
 from importer.errors import BadValue
 from importer.events.templates import choices_of, columns_in
+from importer.events.values import make_cleaned
 from importer.profile.chunk import Finder, make_column_finder
 from importer.reading import Field, Reading
 
@@ -32,6 +33,8 @@ class ChoiceCounter:
         self._entries = entries
         self._choice = next(each for each in choices_of(reading) if each.field == field)
         self._nulls = frozenset({"", *reading.null})
+        # Cells are trimmed before.
+        self._cleaned = make_cleaned(reading) if reading.trim and not reading.dialect.has_cells else None
 
     def values(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the value of the field in each record; None where there is none.
@@ -39,6 +42,8 @@ class ChoiceCounter:
         Args:
             columns: The values of each of `columns`.
         """
+        if self._cleaned is not None:
+            columns = [list(map(self._cleaned, values)) for values in columns]
         if self.columns == self._entries:
             return self._first_filled(columns)
         return [self._value(dict(zip(self.columns, row, strict=True))) for row in zip(*columns, strict=True)]

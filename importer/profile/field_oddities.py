@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from importer import speedups
+from importer.errors import BadValue
 from importer.events.addresses import forwarded
 from importer.events.field_names import PROPERTY_OF
-from importer.events.field_notes import ODD_WORDS, Oddity, OddityCode, holds_unseen, oddities
-from importer.events.templates import template_of
+from importer.events.field_notes import (
+    ODD_WORDS,
+    VALUES_ELSEWHERE,
+    Oddity,
+    OddityCode,
+    holds_unseen,
+    oddities,
+    oddities_of_part,
+)
+from importer.events.templates import choices_of, columns_in, template_of
+from importer.events.values import make_cleaned
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
 from importer.model import Attention
@@ -25,9 +35,6 @@ _WITH_FRACTION: Final = re.compile(r"[+-]?\d+\.0+", re.ASCII)
 _MOST_WORDS: Final = 10
 """Most words of a remedy: a line of more is none that anybody types."""
 
-_VALUES_ELSEWHERE: Final = frozenset({"0", "-1", "true", "false", "[]", "{}"})
-"""Words that Mixpanel refuses as a user, and that are values in any other column."""
-
 _EXPORT_AGAIN: Final = "Export the ids as text again, and import that file"
 
 
@@ -40,7 +47,7 @@ class FieldOddities:
 
     def __init__(self, reading: Reading) -> None:
         self._observers = [
-            _OneField(field, column, reading) for field in _OBSERVED for column in _columns_of(field, reading)
+            _OneField(field, place, reading) for field in _OBSERVED for place in _places_of(field, reading)
         ]
 
     def observe(self, chunk: ColumnarChunk) -> None:
@@ -59,22 +66,43 @@ class FieldOddities:
         return [found for each in self._observers for found in each.attention()]
 
 
-def _columns_of(field: Field, reading: Reading) -> list[str]:
-    """Return the columns that may give a field as they stand; none if ``--set`` gives it."""
+class _Place(NamedTuple):
+    """A column that gives a field, or a part of it.
+
+    Attributes:
+        column: The column.
+        number: Which of several alternatives it is, or is a part of; 0 for the first.
+        is_part: Whether a template puts other text around it.
+    """
+
+    column: str
+    number: int = 0
+    is_part: bool = False
+
+
+def _places_of(field: Field, reading: Reading) -> Iterator[_Place]:
+    """Yield the columns that may give a field; none if ``--set`` gives it."""
     if field in reading.constants or PROPERTY_OF.get(field) in reading.constants:
-        return []
+        return
     if field in reading.fields:
-        return [reading.fields[field]]
-    entries = reading.alternatives.get(field, ())
-    return [entry for entry in entries if template_of(entry, reading.columns) is None]
+        yield _Place(reading.fields[field])
+    for number, entry in enumerate(reading.alternatives.get(field, ())):
+        template = template_of(entry, reading.columns)
+        if template is None or template.is_bare:
+            yield _Place(template.columns[0] if template else entry, number)
+        elif field != "ip":
+            yield from (_Place(column, number, True) for column in dict.fromkeys(template.columns))
 
 
 class _OneField:
-    """What was found in the column of one field."""
+    """What was found in a column of one field."""
 
-    def __init__(self, field: Field, column: str, reading: Reading) -> None:
+    def __init__(self, field: Field, place: _Place, reading: Reading) -> None:
         self._field = field
-        self._find = _make_finder(field, column, reading)
+        self._place = place
+        self._find = _make_finder(field, place.column, reading)
+        self._gives = _make_gives(field, place, reading)
+        self._oddities = oddities_of_part if place.is_part else oddities
         self._nulls = frozenset(reading.null)
         self._trim = reading.trim
         self._has_cells = reading.dialect.has_cells
@@ -85,13 +113,16 @@ class _OneField:
     def observe(self, chunk: ColumnarChunk) -> None:
         filled, odd = self._find(chunk)
         self._filled += filled
+        gives = self._gives(chunk) if self._gives and odd else None
         for index, value in odd:
             text = value.strip() if self._trim and type(value) is str else value
             if type(text) is str and text in self._nulls:
                 self._filled -= 1
                 continue
-            for oddity in oddities(self._field, text):
-                self._add(oddity, chunk, index, text)
+            found = self._oddities(self._field, text)
+            if found and (gives is None or gives(index)):
+                for oddity in found:
+                    self._add(oddity, chunk, index, text)
 
     def _add(self, oddity: Oddity, chunk: ColumnarChunk, index: int, value: Any) -> None:
         text = str(value)
@@ -108,6 +139,8 @@ class _OneField:
 
     def attention(self) -> Iterator[Attention]:
         name = {"event": "event name", "insert_id": "$insert_id"}.get(self._field, self._field)
+        if self._place.is_part:
+            name = f"part of the {name} (`{self._place.column}`)"
         for code, tally in self._tallies.items():
             text, remedy = _WORDS[code](name, tally)
             if "--null" in remedy and self._has_cells:
@@ -142,6 +175,39 @@ def _make_finder(
     return find
 
 
+def _make_gives(
+    field: Field, place: _Place, reading: Reading
+) -> Callable[[ColumnarChunk], Callable[[int], bool]] | None:
+    """Return what tells of a chunk which of its records take a field from this place; None if all do.
+
+    The others have it from an alternative that comes before, or lack another part of it.
+    """
+    if field in reading.fields or not (place.number or place.is_part):
+        return None
+    choice = next(each for each in choices_of(reading) if each.field == field).until(place.number)
+    names = reading.alternatives[field][: place.number + 1]
+    cleaned = make_cleaned(reading)
+    finders = {
+        column: make_column_finder(reading, column)
+        for entry in names
+        for column in columns_in(entry, reading.columns)
+    }
+
+    def of_chunk(chunk: ColumnarChunk) -> Callable[[int], bool]:
+        columns = {column: find(chunk) for column, find in finders.items()}
+
+        def gives(index: int) -> bool:
+            try:
+                value, number = choice.take(lambda column: cleaned(columns[column][index]))
+            except BadValue:
+                return False
+            return value is not None and number == place.number
+
+        return gives
+
+    return of_chunk
+
+
 # ── what is said of them ─────────────────────────────────────────────────────────────────────────
 
 
@@ -155,7 +221,7 @@ def _null_words(name: str, tally: Tally) -> tuple[str, str]:
     if refused and name == "distinct_id":
         text += f"; Mixpanel refuses {', '.join(refused)}: invalid"
     # As a null, 0 would be left out of every other column, too, where it is a value.
-    return text, _null_options(word for word in tally.values if word.lower() not in _VALUES_ELSEWHERE)
+    return text, _null_options(word for word in tally.values if word.lower() not in VALUES_ELSEWHERE)
 
 
 def _padding(name: str, tally: Tally) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from importer.events.columns import path_to
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
+from importer.events.values import make_cleaned
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
 from importer.reading import Field, Reading
@@ -36,20 +37,21 @@ def make_finder(
     if field in reading.alternatives:
         find = make_choice_finder(reading, counter or ChoiceCounter(reading, field))
     else:
-        find = _make_mapped_finder(reading, field)
+        find = make_mapped_finder(reading, field)
     may_have = _make_elsewhere(reading, field)
     return find if may_have is None else _make_full_finder(field, find, may_have, value_of)
 
 
-def _make_mapped_finder(reading: Reading, field: Field) -> Finder:
+def make_mapped_finder(reading: Reading, field: Field) -> Finder:
     """Return a function that finds the values of a field where one column gives it; None for no value."""
     column = reading.fields.get(field)
     if column is None:
         return lambda chunk: [None] * chunk.records
-    find, null = make_column_finder(reading, column), frozenset(reading.null)
-    if not null:
+    find = make_column_finder(reading, column)
+    if not reading.null and (reading.dialect.has_cells or not reading.trim):  # cells are trimmed before
         return find
-    return lambda chunk: [None if type(v) is str and v in null else v for v in find(chunk)]
+    cleaned = make_cleaned(reading)
+    return lambda chunk: list(map(cleaned, find(chunk)))
 
 
 def _make_full_finder(

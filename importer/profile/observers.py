@@ -12,10 +12,11 @@ from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import make_value_of
 from importer.events.times import TimeReader
 from importer.events.zones import ClockChange, NoZone
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Record
+from importer.model import MOST_ATTENTION_ROWS, Attention, Record
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Observer
 from importer.profile.field_values import make_finder
+from importer.profile.nameless import Nameless
 from importer.profile.summary import SummaryCounter
 from importer.profile.unread_times import UnreadTimes
 from importer.reading import Reading
@@ -32,7 +33,7 @@ class SummaryObserver:
     def __init__(self, reading: Reading) -> None:
         self.counter = SummaryCounter()
         self.unread = UnreadTimes()
-        self._nameless: list[AttentionRow] = []
+        self._nameless = Nameless(reading)
         self._reading = reading
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
@@ -73,12 +74,8 @@ class SummaryObserver:
 
     def _without_missing(self, chunk: ColumnarChunk, names: Sequence[Any]) -> list[str]:
         """Return the names of events without what is none, which is counted."""
-        found = []
-        for at, name in enumerate(names):
-            if isinstance(name, str) and name:
-                found.append(name)
-            elif len(self._nameless) < MOST_ATTENTION_ROWS:
-                self._nameless.append(chunk.row(at))
+        self._nameless.add(chunk, [at for at, name in enumerate(names) if not _is_name(name)])
+        found = [name for name in names if _is_name(name)]
         self.counter.no_name += len(names) - len(found)
         return found
 
@@ -86,17 +83,13 @@ class SummaryObserver:
         """As in `AttentionObserver`."""
         summary = self.counter.summary()
         found = self.unread.attention(self._reading, summary)
-        if summary.no_name:
-            have = "record has" if summary.no_name == 1 else "records have"
-            text = f"{summary.no_name:,} {have} no name of an event: invalid"
-            found.append(Attention.of("no-event", text, count=summary.no_name, rows=self._nameless))
-        return found
+        return [*found, *self._nameless.attention(summary.no_name)]
 
     def merge(self, later: SummaryObserver) -> None:
         """Add what was counted over a later part of the source, or over another source."""
         self.counter.merge(later.counter.summary())
         self.unread.merge(later.unread)
-        self._nameless = [*self._nameless, *later._nameless][:MOST_ATTENTION_ROWS]
+        self._nameless.merge(later._nameless)
 
     def _add_missing(self, chunk: ColumnarChunk, values: Sequence[Any]) -> None:
         missing = sum(value is None or value == "" for value in values)
@@ -140,6 +133,10 @@ class SummaryObserver:
             counter.forms[self._times.form] += 1
             return instant
         return None
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def summarise_sample(

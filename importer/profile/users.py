@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
+from importer.events.values import make_cleaned
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
+from importer.profile.field_values import make_mapped_finder
 from importer.reading import Reading
 from importer.text import counted, cut
 
@@ -50,6 +52,8 @@ class UserObserver:
         self._rows: list[AttentionRow] = []
         self._filled: Counter[str] = Counter()
         self._empty = {"", *reading.null} if reading.dialect.has_cells else {""}
+        self._cleaned = make_cleaned(reading)
+        self._taken = field_columns(reading)
         self._find_user = _user_finder(reading)
         self._find_own = _own_finders(reading)
         self._find_candidates: Callable[[ColumnarChunk, Sequence[int]], None] = self._count_keys
@@ -58,7 +62,7 @@ class UserObserver:
             self._candidates = [
                 (index, column)
                 for index, column in enumerate(reading.columns)
-                if _is_identity(column) and column not in field_columns(reading)
+                if _is_identity(column) and column not in self._taken
             ]
 
     def observe(self, chunk: ColumnarChunk) -> None:
@@ -137,24 +141,29 @@ class UserObserver:
     def _count_keys(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
         objects = chunk.objects()
         for at in missing:
-            for column, value in self._identities(objects[at]):
-                if value is not None and value != "":
+            found = objects[at]
+            for column, value in self._identities(found) if isinstance(found, dict) else ():
+                if self._cleaned(value) not in (None, ""):
                     self._add(column, 1)
 
-    def _identities(self, found: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the keys of an object, and of its properties, that could be a user."""
-        if not isinstance(found, dict):
-            return
-        taken = field_columns(self._reading)
-        bag = self._reading.fields.get("properties")
+    def _identities(self, found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the columns that could be a user: keys of an object, and of the objects directly in it."""
         for key, value in found.items():
-            if key == bag and isinstance(value, dict):
-                inner = ((f"{bag}.{name}", name, each) for name, each in value.items() if "." not in name)
-                yield from (
-                    (path, each) for path, name, each in inner if _is_identity(name) and path not in taken
-                )
-            elif _is_identity(key) and key not in taken:
+            if isinstance(value, dict):
+                yield from self._identities_inside(key, value)
+            elif _is_identity(key) and key not in self._taken and not isinstance(value, list):
                 yield key, value
+
+    def _identities_inside(self, key: str, found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        if key not in self._reading.columns:
+            return  # a path to it could not be mapped
+        is_user = well_known(key) == "distinct_id"
+        for name, value in found.items():
+            path = f"{key}.{name}"
+            if "." in name or path in self._taken or isinstance(value, dict | list):
+                continue
+            if _is_identity(name) or (is_user and plain_name(name) == "id"):
+                yield path, value
 
     def _add(self, column: str, count: int) -> None:
         if count and (column in self._filled or len(self._filled) < _MOST_COLUMNS):
@@ -169,8 +178,7 @@ def _user_finder(reading: Reading) -> Finder:
     """Return a function that finds the users of records, where a column gives them."""
     if "distinct_id" in reading.alternatives:
         return make_choice_finder(reading, ChoiceCounter(reading, "distinct_id"))
-    column = reading.fields.get("distinct_id")
-    return make_column_finder(reading, column) if column else lambda chunk: [None] * chunk.records
+    return make_mapped_finder(reading, "distinct_id")
 
 
 def _own_finders(reading: Reading) -> list[Finder]:

@@ -180,6 +180,32 @@ def test_events_of_several_columns_have_these_ids_for_ever(mapped: Mapped):
     assert taken(mapped.record(single, ["Buy", TIME, "d1", "", "5"])).insert_id == IDS[1]
 
 
+@pytest.mark.parametrize(
+    ("user", "device", "note"),
+    [
+        ("u1", "NULL", ""),
+        ("", "d", ""),
+        ("", "0", ""),
+        ("", "NULL", "distinct_id, of d: 'NULL' is sent, though it may mean no value"),
+        ("", "123.0", "distinct_id, of d: '123.0' looks like an id that another program has changed"),
+        ("", " d", "distinct_id, of d: ' d' has white space around it"),
+        ("NULL", "d", "distinct_id: 'NULL' is sent, though it may mean no value"),
+    ],
+)
+@pytest.mark.parametrize("dialect", [CSV, JSONL], ids=["csv", "jsonl"])
+def test_what_is_odd_about_a_column_of_a_template_is_noted(
+    mapped: Mapped, dialect: Any, user: str, device: str, note: str
+):
+    columns = ("event", "time", "u", "d")
+    fields: dict[Field, str] = {"event": "event", "time": "time"}
+    reading = Reading(dialect, columns, fields, alternatives={"distinct_id": ("{u}", "dev-{d}")})
+    values: Any = ["A", TIME, user, device]
+    if dialect is JSONL:
+        values = dict(zip(columns, values, strict=True))
+    event = taken(mapped.record(reading, values))
+    assert (event.distinct_id, event.note) == (user or f"dev-{device}", note)
+
+
 def test_a_time_of_two_columns_is_read_as_one_text(mapped: Mapped):
     reading = Reading(
         CSV,
@@ -297,6 +323,25 @@ def test_a_user_that_is_there_or_declared_is_not_made(declared: dict[Field, str]
     assert not choose_fields(columns, {}, ["distinct_id"]).alternatives
 
 
+OF_OTHER_THINGS = (
+    "amount", "Currency", "total", "qty", "birthday", "birth_date", "age", "gender", "company", "phone", "image",
+    "description", "brand", "Color", "size", "unit price", "zip_code",
+)  # fmt: skip
+OF_EVENTS = (
+    "plan",
+    "page",
+    "country",
+    "city",
+    "url",
+    "title",
+    "category",
+    "device",
+    "user_id",
+    "ip",
+    "value",
+)
+
+
 # ── names of events, people and products ─────────────────────────────────────────────────────────
 
 
@@ -338,6 +383,8 @@ def test_a_name_and_a_type_that_both_could_be_the_event_stop():
         (["name", "time"], [], False),
         (["name", "Email"], ["Login", "Login", "Buy", "Buy"], False),
         (["name", "sku"], ["Shoe", "Shoe", "Hat", "Hat"], False),
+        *((["name", thing], ["Boot", "Boot", "Hat", "Hat"], False) for thing in OF_OTHER_THINGS),
+        *((["name", thing], ["Login", "Login", "Buy", "Buy"], True) for thing in OF_EVENTS),
         (["type", "id"], ["a", "a", "a", "a"], False),
         (["name", "time"], [f"user {n // 4}" for n in range(400)], False),
         (["name", "time"], [f"kind {n % 40}" for n in range(400)], True),

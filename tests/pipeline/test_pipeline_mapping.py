@@ -31,7 +31,7 @@ from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
 TARGET = Target(Destination("import", "http://127.0.0.1:9", "sandbox"), SANDBOX_CREDENTIALS)
-CODES = {"no-user", "id-merge", "event-names", "other-columns"}
+CODES = {"no-event", "no-user", "id-merge", "event-names", "other-columns"}
 
 
 def declared(words: str) -> Any:
@@ -274,6 +274,77 @@ def test_a_person_is_no_event(tmp_path: Path):
     assert found.remedy == "in place of --map event=…: --set event='Name Of All Events'"
 
 
+@pytest.mark.parametrize(
+    "beside", ["amount", "currency", "birthday", "age", "gender", "company", "total", "image"]
+)
+def test_a_product_is_no_event(tmp_path: Path, beside: str):
+    rows = "".join(f"{('Sneaker', 'Boot', 'Sandal')[n % 3]},1,2024-05-01T10:00:00Z,u\n" for n in range(60))
+    with pytest.raises(MappingError, match="no column is known to hold the event's name") as caught:
+        prepared([file(tmp_path, "a.csv", f"name,{beside},created_at,user_id\n" + rows)])
+    assert "--map event=name" in caught.value.remedy
+
+
+@pytest.mark.parametrize("label", ["name", "Event Type", "type"])
+def test_a_name_that_is_taken_as_that_of_events_is_said(tmp_path: Path, label: str):
+    names = ("Login", "Buy, now", "Login", "A", "B", "C", "D")
+    rows = "".join(f'"{names[n % 7]}",pro,2024-05-01T10:00:00Z,u\n' for n in range(70))
+    path = file(tmp_path, "a.csv", f"{label},plan,created_at,user_id\n" + rows)
+    (job,) = prepared([path])
+    assert events(job)[0]["event"] == "Login"
+    if label == "Event Type":
+        assert not said(job)
+        return
+    (found,) = said(job)
+    assert (found.code, found.count) == ("event-names", 70)
+    assert found.text == (
+        f"the column `{label}` is taken as the event's name: Login 20, Buy, now 10, A 10, B 10, C 10, …"
+    )
+    assert found.remedy == f"--map event={label}"
+    (settled,) = prepared([path], found.remedy)
+    assert not said(settled)
+    assert events(settled) == events(job)
+
+
+def test_what_could_name_the_events_that_have_no_name_is_offered(tmp_path: Path):
+    calls: list[dict[str, Any]] = [
+        {"type": "track", "event": "Buy", "name": "ignored"},
+        {"type": "page", "name": "Home"},
+        {"type": "identify"},
+        {"type": "page", "event": None, "name": ""},
+    ]
+    common = {"timestamp": "2024-05-01T10:00:00Z", "userId": "u"}
+    path = file(tmp_path, "a.jsonl", "".join(json.dumps({**each, **common}) + "\n" for each in calls))
+    (job,) = prepared([path])
+    (found,) = said(job)
+    assert (found.code, found.count, [each.row for each in found.rows]) == ("no-event", 3, [2, 3, 4])
+    assert found.text == (
+        "3 records have no name of an event: invalid;"
+        " `name` is filled in 1 of them, `type` is filled in 3 of them"
+    )
+    assert found.remedy == "--map event=event,name,type"
+    (cured,) = prepared([path], found.remedy)
+    assert not said(cured)
+    assert [event["event"] for event in events(cured)] == ["Buy", "Home", "identify", "page"]
+
+    calls[2]["name"] = {"first": "A"}  # which is no name of an event
+    path = file(tmp_path, "b.jsonl", "".join(json.dumps({**each, **common}) + "\n" for each in calls))
+    (found,) = said(prepared([path])[0])
+    assert found.remedy == "--map event=event,type"
+
+
+def test_the_columns_that_are_offered_as_the_name_cure_it(tmp_path: Path):
+    rows = "".join(
+        f"{name},{kind},p,2024-05-01T10:00:00Z,u\n" for name, kind in (("Buy", "a"), ("", "b"), ("", ""))
+    )
+    path = file(tmp_path, "a.csv", "event,type,plan,time,user_id\n" + rows)
+    (found,) = said(prepared([path])[0])
+    assert found.text == "2 records have no name of an event: invalid; `type` is filled in 1 of them"
+    (cured,) = prepared([path], found.remedy)
+    assert cured.survey.summary.names == {"Buy": 1, "b": 1}
+    (left,) = said(cured)
+    assert (left.text, left.remedy) == ("1 record has no name of an event: invalid", "")
+
+
 def test_names_that_are_data_are_said_and_what_is_offered_cures_it(tmp_path: Path):
     rows = "".join(f"Order {n},u,2024-05-01T10:00:00Z\n" for n in range(30))
     path = file(tmp_path, "a.csv", "event,user_id,time\n" + rows)
@@ -373,6 +444,100 @@ def test_a_field_that_is_set_to_a_template_is_mapped_to_it(tmp_path: Path):
     assert [event["event"] for event in events(job)] == ["Book!"]
     with pytest.raises(MappingError, match="both give the event"):
         prepared([path], "--set 'event={category}!' --map event=action --map time=day")
+
+
+def plan_part(job: Job, *labels: str) -> list[str]:
+    """Return the lines of the plan under some labels."""
+    found, label = [], ""
+    for line in plan_lines([job]):
+        label = line.label or label
+        if label in labels:
+            found.append(line.text)
+    return found
+
+
+LEFT_OUT = {
+    "--set distinct_id=me --set time=2024-05-01T10:00:01Z": [
+        "the column time is left out: --set gives the time",
+        "the column distinct_id is left out: --set gives the distinct_id",
+    ],
+    "--map time=ts --map distinct_id=user_id": [
+        "the column time is left out, but gives the time where ts has no value",
+        "the column distinct_id is left out, but gives the distinct_id where user_id has no value",
+    ],
+    "--map time=time --map distinct_id=user_id,distinct_id": [],
+}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+@pytest.mark.parametrize("words", LEFT_OUT)
+def test_a_column_of_a_field_that_something_else_gives_is_left_out_in_the_plan(
+    tmp_path: Path, words: str, name: str
+):
+    names = ("event", "time", "ts", "user_id", "distinct_id", "plan")
+    cells = ("A", "2024-05-01T10:00:00Z", "2024-05-01T11:00:00Z", "u1", "d1", "p")
+    content = json.dumps(dict(zip(names, cells, strict=True)))
+    if name.endswith("csv"):
+        content = ",".join(names) + "\n" + ",".join(cells)
+    (job,) = prepared([file(tmp_path, name, content + "\n")], words)
+    fields, *left_out = [line for line in plan_part(job, "Fields") if " from " not in line]
+    assert left_out == LEFT_OUT[words]
+    (properties,) = plan_part(job, "Properties")
+    (event,) = events(job)
+    sent = event["properties"].keys() - {"time", "distinct_id", "$insert_id", "ip"}
+    assert {each.split()[0] for each in properties.split(" · ")} == sent
+    if "--set" in words:
+        assert "distinct_id = 'me' · time = '2024-05-01T10:00:01Z'" in fields
+
+
+TEXT_LINE = '{"event":"A","time":"2024-05-01T10:00:00Z","user_id":"u","v":"1.234,5"}\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--decimal ,", "--decimal is for CSV: the values of JSON lines have types"),
+        ("--thousands .", "--thousands is for CSV: the values of JSON lines have types"),
+        ("--delimiter ;", "--delimiter is for CSV: JSON lines have no cells"),
+        ("--quote none", "--quote is for CSV: JSON lines have no cells"),
+        ("--comment #", "--comment is for CSV: JSON lines have no cells"),
+        ("--escape \\\\", "--escape is for CSV: JSON lines have no cells"),
+    ],
+)
+def test_an_option_for_csv_stops_a_run_of_json_lines(tmp_path: Path, words: str, message: str):
+    path = file(tmp_path, "a.jsonl", TEXT_LINE)
+    (job,) = prepared([path])
+    option, value = shlex.split(words)
+    key = file(tmp_path, "m.toml", f"{option[2:]} = {json.dumps(value)}\n")
+    for typed in (words, f"--mapping {key}"):
+        with pytest.raises(UsageError, match=message) as caught:
+            prepared([path], typed)
+        assert "Leave it out" in caught.value.remedy
+        with pytest.raises(UsageError, match=message):
+            redeclare(job.manifest.reading, declared(typed), NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("key", "option"), [("skip_lines = 1", "--skip-lines"), ("header = false", "--no-header")]
+)
+def test_a_key_for_csv_in_a_mapping_file_stops_a_run_of_json_lines(tmp_path: Path, key: str, option: str):
+    mapping = file(tmp_path, "m.toml", key + "\n")
+    with pytest.raises(UsageError, match=f"{option} is for CSV: JSON lines have no cells"):
+        prepared([file(tmp_path, "a.jsonl", TEXT_LINE)], f"--mapping {mapping}")
+
+
+def test_another_encoding_than_that_of_json_lines_stops(tmp_path: Path):
+    path = file(tmp_path, "a.jsonl", TEXT_LINE)
+    with pytest.raises(ImporterError, match="JSON lines are UTF-8"):
+        prepared([path], "--encoding cp1252")
+    with pytest.raises(UsageError, match="--encoding is for CSV: JSON lines are UTF-8"):
+        redeclare(prepared([path])[0].manifest.reading, declared("--encoding cp1252"), NOW_MS)
+
+
+def test_options_for_csv_that_mean_something_for_json_lines_are_taken(tmp_path: Path):
+    words = "--type v=number --decimal , --thousands . --encoding UTF-8"
+    (job,) = prepared([file(tmp_path, "a.jsonl", TEXT_LINE)], words)
+    assert events(job)[0]["properties"]["v"] == 1234.5
 
 
 def test_a_retry_may_declare_several_columns_and_templates(tmp_path: Path):

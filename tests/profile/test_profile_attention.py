@@ -201,6 +201,71 @@ def test_names_of_mixpanel_and_blank_and_long_ones_are_counted(reading: Reading)
     assert only(reading, record(event=" ")).remedy == "--trim"
 
 
+MERGED = ("{user}", "$device:{id}")
+
+
+def of_template(reading: Reading, field: Any, *entries: str) -> Reading:
+    """Return a reading in which a field has these alternatives, and no id is mapped."""
+    fields = {f: c for f, c in reading.fields.items() if f not in (field, "insert_id")}
+    return replace(reading, fields=fields, alternatives={field: entries})
+
+
+@pytest.mark.parametrize("reading", [CELLS, OBJECTS], ids=["csv", "jsonl"])
+def test_the_columns_of_a_template_are_looked_at_where_it_gives_the_field(reading: Reading) -> None:
+    merged = of_template(reading, "distinct_id", *MERGED)
+    users = [
+        ("", "NULL"),
+        ("", "NULL"),
+        (" u1", "x"),
+        ("123.0", "d"),
+        ("NULL", "d"),
+        ("u1", "NULL"),
+        ("", "0"),
+    ]
+    records = [record(user=user, id=device) for user, device in users]
+    assert [(each.text, each.remedy, rows(each)) for each in found(merged, *records)] == [
+        ("1 record has white space around the distinct_id: ' u1' 1", "--trim", [3]),
+        (
+            "1 record has a distinct_id that another program seems to have changed: '123.0' 1",
+            "Export the ids as text again, and import that file",
+            [4],
+        ),
+        (
+            "1 record has a word as distinct_id that may mean no value: 'NULL' 1" + every_column(reading),
+            "--null NULL",
+            [5],
+        ),
+        (
+            "2 records have a word as part of the distinct_id (`id`) that may mean no value: 'NULL' 2"
+            + every_column(reading),
+            "--null NULL",
+            [1, 2],
+        ),
+    ]
+    cured = found(replace(merged, null=("NULL",), trim=True), *records)
+    assert [each.code for each in cured] == ["damaged-ids"]
+
+
+@pytest.mark.parametrize("reading", [CELLS, OBJECTS], ids=["csv", "jsonl"])
+def test_a_template_that_lacks_a_part_is_not_looked_at(reading: Reading) -> None:
+    named = of_template(reading, "event", "{event} {v}")
+    records = [record(event="Cart", v="NULL"), record(event="", v="NULL"), record(event="$x", v="Add ")]
+    assert [(each.text, rows(each)) for each in found(named, *records)] == [
+        (
+            "1 record has a word as part of the name (`v`) that may mean no value: 'NULL' 1"
+            + every_column(reading),
+            [1],
+        ),
+        ("1 record has white space around the part of the name (`v`): 'Add ' 1", [3]),
+    ]
+
+
+def test_an_id_of_json_in_a_template_that_is_a_decimal_number_is_damaged() -> None:
+    merged = of_template(OBJECTS, "distinct_id", "dev-{id}")
+    attention = only(merged, record(id=123.0), record(id=12), record(id={"a": 1}))
+    assert (attention.code, rows(attention)) == ("damaged-ids", [1])
+
+
 def test_a_field_that_set_gives_is_not_looked_at() -> None:
     reading = replace(
         CELLS,

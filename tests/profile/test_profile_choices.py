@@ -56,3 +56,27 @@ def test_a_summary_counts_which_column_gave_a_field_over_parts_and_in_the_manife
     assert summary.taken == {"distinct_id": {"a": 1, "b": 1, "c": 0}}
     assert decode(type(summary), encode(summary)) == summary
     assert Counter(summary.names) == {"E": 3}
+
+
+@pytest.mark.parametrize("entries", [("a", "b"), ("{a}", "d-{b}")])
+def test_texts_of_json_are_counted_as_they_are_sent(entries: tuple[str, ...]):
+    reading = replace(
+        CELLS, dialect=Dialect("jsonl"), alternatives={"distinct_id": entries}, trim=True, fields=CELLS.fields
+    )
+    users = [("u", ""), (" u ", "d"), (" ", "d"), (" NULL", " d "), ("u", "NULL")]
+    names = ["A ", "A", " A", "A", "NULL"]
+    records = [
+        Record(n, n, {"event": name, "time": f" {TIME}", "a": a, "b": b})
+        for n, (name, (a, b)) in enumerate(zip(names, users, strict=True), 1)
+    ]
+    observer = SummaryObserver(reading)
+    observer.observe(ColumnarChunk(records, has_cells=False, trim=True))
+    summary = observer.counter.summary()
+    assert summary.names == {"A": 4}
+    assert summary.no_name == 1
+    assert summary.no_time == 0
+    assert summary.taken == {"distinct_id": {entries[0]: 3, entries[1]: 2}}
+    sent = [each for each in Mapper(reading, lambda: NOW_MS).map(records) if isinstance(each, Event)]
+    assert Counter(each.event for each in sent) == summary.names
+    device = entries[1].replace("{b}", "d").replace("b", "d")
+    assert [each.distinct_id for each in sent] == ["u", "u", device, device]

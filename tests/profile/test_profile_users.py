@@ -171,3 +171,25 @@ def test_a_row_is_named_with_its_source():
     observer = UserObserver(CELLS)
     observer.observe(chunk_of(CELLS, [["e", "", "", "", ""]], first=7))
     assert observer.attention()[0].rows == (AttentionRow("a", 7),)
+
+
+def test_an_object_is_no_user_and_the_identities_in_it_are_offered():
+    fields: Any = {"event": "event", "distinct_id": "user.id"}
+    reading = Reading(Dialect("jsonl"), ("event", "user"), fields)
+    inside = [{"id": None, "anon": "z1"}, {"id": "u"}, {"anon": "z2"}]
+    rows: list[dict[str, Any]] = [{"event": "e", "user": each} for each in inside]
+    assert seen(reading, rows) == ("no user in 2 of 3 records", "", 2, [1, 3])
+    for each in inside:
+        each["anonymousId"] = each.get("anon", {"no": "text"})
+    text = "no user in 2 of 3 records; `user.anonymousId` is filled in 2 of them"
+    assert seen(reading, rows) == (text, "--map distinct_id=user.id,user.anonymousId", 2, [1, 3])
+    unmapped = replace(reading, fields={"event": "event"})
+    text = "no column is the user: 2 events are sent without one; `user.id` is filled in 2 of them"
+    rows = [{"event": "e", "user": {"id": "u", "anonymousId": each}} for each in ("", None)]
+    assert seen(unmapped, rows) == (text, "--map distinct_id=user.id", 2, [])
+
+
+def test_a_text_of_json_that_is_blank_or_no_value_is_no_user():
+    reading = replace(LINES, trim=True, null=("NULL",))
+    rows = [{"event": "e", "user_id": user, "device_id": " NULL"} for user in (" ", "NULL ", "u")]
+    assert seen(reading, rows) == ("no user in 2 of 3 records", "", 2, [1, 2])

@@ -19,6 +19,7 @@ from importer.cli.progress_bar import progress_for
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.events import mapping_file
+from importer.events.layout import replaced_columns, set_fields
 from importer.events.mapper import Mapper
 from importer.model import Event, Record, Rejection
 from importer.pipeline.attention import with_attention
@@ -146,7 +147,11 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
 
 
 def _property_text(reading: Reading, column: str) -> str:
-    return "-" if reading.types.get(column) == "skip" else reading.names.get(column, "property")
+    field = replaced_columns(reading).get(column)
+    if field is not None and field not in set_fields(reading):
+        return f"{field} or -"  # where the mapped column has no value
+    is_left_out = field is not None or reading.types.get(column) == "skip"
+    return "-" if is_left_out else reading.names.get(column, "property")
 
 
 def _name_text(name: str) -> str:
