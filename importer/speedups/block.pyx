@@ -218,9 +218,13 @@ cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
 cdef uint64_t exponent_form(const char* whole, const char* point, const char* e, const char* end) noexcept:
     """Return the form of a decimal with an exponent, which begins with ``e``; `OTHER` if it is not a short one."""
     cdef Py_ssize_t decimals = e - point - 1 if e > point else 0
+    cdef bint has_sign
     if e - whole - (decimals > 0) > MOST_SIGNIFICANT or (decimals and (e - 1)[0] == c"0"):
         return OTHER
-    e += 2 if end - e > 1 and ((e + 1)[0] == c"-" or (e + 1)[0] == c"+") else 1
+    has_sign = end - e > 1 and ((e + 1)[0] == c"-" or (e + 1)[0] == c"+")
+    if not has_sign and not decimals:
+        return OTHER  # programs write one or the other
+    e += 2 if has_sign else 1
     if not 0 < end - e < 3 or not is_digit(e[0]) or not is_digit((end - 1)[0]):
         return OTHER
     return ONE << (decimals + (EXPONENT if decimals < 7 else LONG_EXPONENT))

@@ -252,11 +252,11 @@ def test_a_template_that_lacks_a_part_is_not_looked_at(reading: Reading) -> None
     records = [record(event="Cart", v="NULL"), record(event="", v="NULL"), record(event="$x", v="Add ")]
     assert [(each.text, rows(each)) for each in found(named, *records)] == [
         (
-            "1 record has a word as part of the name (`v`) that may mean no value: 'NULL' 1"
+            "1 record has a word as part of the event name (`v`) that may mean no value: 'NULL' 1"
             + every_column(reading),
             [1],
         ),
-        ("1 record has white space around the part of the name (`v`): 'Add ' 1", [3]),
+        ("1 record has white space around the part of the event name (`v`): 'Add ' 1", [3]),
     ]
 
 
