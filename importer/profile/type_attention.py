@@ -225,7 +225,7 @@ class _Writer:
             f"{self._name} would be a number {' or '.join(with_each)}",
             " or ".join(self._with_nulls(f"{marks.options} {typed}".strip()) for marks in choices),
             count=self._count(),
-            rows=marked.rows,
+            rows=marked.rows[:1],  # of the others, as many are known as the parts of a file happen to show
         )
 
     def _mixed_marks(self, marks: NumberMarks, marked: Seen) -> Attention:
