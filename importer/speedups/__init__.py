@@ -11,6 +11,7 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
+    from importer.speedups.event_block import EventBlock
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
@@ -25,6 +26,8 @@ try:
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
         raise
+    from importer.speedups.event_list import EventList as EventBlock  # type: ignore[assignment]  # in its place
+
     COMPILED = False
 else:
     COMPILED = True
@@ -34,6 +37,7 @@ __all__ = [
     "NO_QUOTE",
     "Block",
     "BlockMapper",
+    "EventBlock",
     "OddTexts",
     "SeenHashes",
     "Times",
