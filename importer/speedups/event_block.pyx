@@ -139,6 +139,18 @@ cdef class EventBlock:
     def __iter__(self):
         return (self[n] for n in range(self.count))
 
+    def names(self):
+        """Return the name of each event."""
+        return [self.text(&self.items[n].name) for n in range(self.count) if self.items[n].is_event]
+
+    def users(self):
+        """Return the user of each event; empty for none."""
+        return [self.text(&self.items[n].user) for n in range(self.count) if self.items[n].is_event]
+
+    def times(self):
+        """Return the time of each event, in milliseconds since the epoch."""
+        return [self.items[n].time for n in range(self.count) if self.items[n].is_event]
+
     # ── as requests ──────────────────────────────────────────────────────────────────────────────
 
     def take(self, Py_ssize_t start, Py_ssize_t events, Py_ssize_t size, Py_ssize_t items, bint holds_event):
