@@ -15,7 +15,7 @@ from importer.speedups.canonical cimport (
 )
 from importer.speedups.event_block cimport EventBlock, Item
 from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
-from importer.speedups.tables cimport Answer, Answers, Table
+from importer.speedups.tables cimport Answer, Answers, Slot, Table
 from importer.speedups.times cimport LATEST, Times
 
 from importer.reading import FIELDS
@@ -59,7 +59,8 @@ cdef enum:  # the types of cells that are known here
 
 cdef enum:
     NS_PER_MS = 1_000_000
-    MOST_KEYS = 512  # and names, that are remembered
+    MOST_KEYS = 512  # that are remembered
+    GUESSES = 64  # a power of two
     MOST_NAMES = 32_768
     ID_SIZE = 32  # hexadecimal digits
     MOST_SIZE = 63  # of a text, that a bit stands for
@@ -90,21 +91,34 @@ cdef class KeyMeanings:
 
     cdef Table table
     cdef object meaning_of
+    cdef Slot* guesses[GUESSES]  # the slot of the key that stood at a place in the last object; NULL if there is none
 
     def __cinit__(self, meaning_of):
+        cdef int n
         self.meaning_of, self.table = meaning_of, Table(MOST_KEYS)
+        for n in range(GUESSES):
+            self.guesses[n] = NULL
 
-    cdef int get(self, const char* text, Py_ssize_t size) except -1:
-        """Return what a key means."""
-        cdef int meaning = self.table.get(text, size)
-        if meaning < 0:
+    cdef int get(self, const char* text, Py_ssize_t size, Py_ssize_t place) except -1:
+        """Return what a key means, which stands at some place in its object: mostly it is the one of last time."""
+        cdef Slot** guess = &self.guesses[place & (GUESSES - 1)]
+        cdef Slot* slot = guess[0]
+        cdef int n, meaning
+        if slot != NULL and slot.size == size and memcmp(slot.text, text, size) == 0:
+            return slot.value
+        slot = self.table.find(text, size)
+        if slot.text == NULL:
             meaning = bits_of(self.meaning_of(PyUnicode_DecodeUTF8(text, size, NULL)))
+            for n in range(GUESSES):  # the slots may move
+                self.guesses[n] = NULL
             self.table.put(text, size, meaning)
-        return meaning
+            return meaning
+        guess[0] = slot
+        return slot.value
 
 
-cdef class Refused:
-    """Texts that no id may be.
+cdef class TextSet:
+    """A few texts that others are compared with.
 
     Args:
         texts: The texts; none is empty.
@@ -119,19 +133,28 @@ cdef class Refused:
             self.sizes[first] = 0
         self.texts = [[] for _ in range(256)]
         for text in texts:
-            encoded = text.encode()
+            encoded = text.encode("utf-8", "surrogatepass")
             self.texts[encoded[0]].append(encoded)
             self.sizes[<uint8_t> encoded[0]] |= <uint64_t> 1 << min(<int> len(encoded), MOST_SIZE)
 
     cdef bint holds(self, const char* text, Py_ssize_t size) except -1:
         """Return whether a text, which is not empty, is one of them."""
-        cdef bytes refused
+        cdef bytes one
         if not self.sizes[<uint8_t> text[0]] >> min(size, MOST_SIZE) & 1:
             return False
-        for refused in self.texts[<uint8_t> text[0]]:
-            if PyBytes_GET_SIZE(refused) == size and memcmp(PyBytes_AS_STRING(refused), text, size) == 0:
+        for one in self.texts[<uint8_t> text[0]]:
+            if PyBytes_GET_SIZE(one) == size and memcmp(PyBytes_AS_STRING(one), text, size) == 0:
                 return True
         return False
+
+
+cdef inline bint is_boolean(const char* text, Py_ssize_t size) noexcept:
+    """Return whether a cell is one of the six texts of booleans that are known here."""
+    if size == 4:
+        return memcmp(text, "true", 4) == 0 or memcmp(text, "True", 4) == 0 or memcmp(text, "TRUE", 4) == 0
+    return size == 5 and (
+        memcmp(text, "false", 5) == 0 or memcmp(text, "False", 5) == 0 or memcmp(text, "FALSE", 5) == 0
+    )
 
 
 cdef struct FieldValue:
@@ -143,7 +166,6 @@ cdef struct FieldValue:
 cdef struct Column:
     int cell
     int type
-    Py_ssize_t prefix_size
 
 
 cdef struct Trial:  # one of several cells that may give a field
@@ -165,7 +187,8 @@ cdef class BlockMapper:
     cdef KeyValue* named  # the names of columns and of constants
     cdef bint* are_reserved  # of each of those: whether Mixpanel reserves it
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
-    cdef list encoders, nulls
+    cdef Py_ssize_t* prefix_sizes
+    cdef list encoders
     cdef int[FIELD_COUNT] cells
     cdef Trial* trials
     cdef Py_ssize_t trial_count
@@ -179,7 +202,7 @@ cdef class BlockMapper:
     cdef object read_time, read_number_as_time, encode_number
     cdef object row_suffix, has_note
     cdef OddTexts odd_texts
-    cdef Refused refused_ids
+    cdef TextSet refused_ids, nulls
     cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
     cdef Answers names  # the JSON of a name, and the note on it
     cdef Answers names_notes  # the note on names of properties, by these names with a NUL behind each
@@ -203,12 +226,14 @@ cdef class BlockMapper:
         self.trials = NULL
         self.named = self.properties = NULL
         self.are_reserved = NULL
+        self.prefix_sizes = NULL
 
     def __dealloc__(self):
         PyMem_Free(self.columns)
         PyMem_Free(self.trials)
         PyMem_Free(self.named)
         PyMem_Free(self.are_reserved)
+        PyMem_Free(self.prefix_sizes)
         PyMem_Free(self.properties)
 
     def __init__(self, plan):
@@ -216,7 +241,7 @@ cdef class BlockMapper:
             raise TypeError("initialized already")
         self.set_limits(plan.limits, plan.encode_number)
         self.set_layout(plan.layout, plan.constants, plan.is_reserved)
-        self.nulls = [text.encode("utf-8", "surrogatepass") for text in plan.null]
+        self.nulls = TextSet(filter(None, plan.null))
         self.constant_event = None if plan.event is None else plan.event.encode()
         self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
@@ -238,7 +263,7 @@ cdef class BlockMapper:
         self.limits.encode_number = <PyObject*> encode_number
         self.max_properties, self.max_body = limits.properties, limits.event_bytes
         self.earliest = limits.earliest_ms
-        self.refused_ids, self.max_id_size = Refused(limits.refused_ids), limits.insert_id_bytes
+        self.refused_ids, self.max_id_size = TextSet(limits.refused_ids), limits.insert_id_bytes
         for n in range(256):
             self.is_id_byte[n] = n in limits.insert_id_characters
         return 0
@@ -255,19 +280,23 @@ cdef class BlockMapper:
             (self.max_properties + self.named_count + 1) * sizeof(KeyValue)
         )
         self.are_reserved = <bint*> PyMem_Malloc((self.named_count + 1) * sizeof(bint))
-        if self.columns == NULL or self.named == NULL or self.properties == NULL or self.are_reserved == NULL:
+        self.prefix_sizes = <Py_ssize_t*> PyMem_Malloc((self.named_count + 1) * sizeof(Py_ssize_t))
+        if self.columns == NULL or self.named == NULL or self.properties == NULL:
+            raise MemoryError
+        if self.are_reserved == NULL or self.prefix_sizes == NULL:
             raise MemoryError
         self.prefixes, self.encoders, names = [], [], []
         for n, (cell, name, type_, encode) in enumerate(layout.columns):
             prefix = b'"%b":' % name
             self.columns[n].cell, self.columns[n].type = cell, CELL_TYPES.get(type_, CELL_OTHER)
-            self.columns[n].prefix_size = len(prefix)
+            self.prefix_sizes[n] = len(prefix)
             self.encoders.append(encode)
             self.prefixes.append(prefix)
             names.append(name.decode())
             set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
         for n, (name, value) in enumerate(constants, self.column_count):
             prefix = b'"%b":%b' % (name, value)
+            self.prefix_sizes[n] = len(prefix)
             self.prefixes.append(prefix)
             names.append(name.decode())
             set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
@@ -297,6 +326,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef EventBlock made = EventBlock()
         self.check(block)
+        made.make_room(block.count, PyBytes_GET_SIZE(block.data))
         for n in range(block.count):
             if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
                 made.append(map_record(n))
@@ -399,7 +429,7 @@ cdef class BlockMapper:
                 value = self.encoders[at](PyUnicode_DecodeUTF8(base + span.start, span.size, NULL))
                 if value is None:
                     return False
-                self.written.at = self.written.base + start + column.prefix_size
+                self.written.at = self.written.base + start + self.prefix_sizes[at]
                 self.written.reserve(PyBytes_GET_SIZE(value))
                 self.written.put(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
             self.add(&self.named[at], start)
@@ -415,19 +445,12 @@ cdef class BlockMapper:
                 return True
         return False
 
-    cdef bint is_null(self, const char* text, Py_ssize_t size) except -1:
+    cdef inline bint is_null(self, const char* text, Py_ssize_t size) except -1:
         """Return whether a cell means no value."""
-        cdef bytes null
-        if not size:
-            return True
-        for null in self.nulls:
-            if PyBytes_GET_SIZE(null) == size and memcmp(PyBytes_AS_STRING(null), text, size) == 0:
-                return True
-        return False
+        return not size or self.nulls.holds(text, size)
 
     cdef bint read_cell(self, int type, const char* text, Py_ssize_t size, int quote) except -1:
         """Write the value of a cell; False if its JSON must be asked for."""
-        cdef bytes word
         if type == CELL_STRING:
             if is_longer(text, size, self.limits.text):
                 return False
@@ -437,11 +460,9 @@ cdef class BlockMapper:
             return False
         if type == CELL_INTEGER or type == CELL_NUMBER:
             return size <= DIGITS and put_number(self.written, text, text + size, DIGITS) == text + size
-        if type == CELL_BOOLEAN:
-            for word in (b"true", b"false", b"True", b"False", b"TRUE", b"FALSE"):
-                if PyBytes_GET_SIZE(word) == size and memcmp(PyBytes_AS_STRING(word), text, size) == 0:
-                    self.written.put("true" if size == 4 else "false", size)
-                    return True
+        if type == CELL_BOOLEAN and is_boolean(text, size):
+            self.written.put("true" if size == 4 else "false", size)
+            return True
         return False
 
     cdef bint read_properties_cell(self, const char* text, Py_ssize_t size, int quote) except -1:
@@ -483,6 +504,7 @@ cdef class BlockMapper:
         """
         cdef KeyValue key
         cdef int meaning
+        cdef Py_ssize_t place = 0
         self.written.reserve(end - p + 2)
         p = skip_blanks(p, end)
         if p < end and p[0] == c"}":
@@ -491,7 +513,8 @@ cdef class BlockMapper:
             p = read_key(p, end, &key)
             if p == NULL:
                 return NULL
-            meaning = meanings.get(key.key, key.key_size)
+            meaning = meanings.get(key.key, key.key_size, place)
+            place += 1
             if meaning == IS_DEFERRED:
                 return NULL
             if meaning < FIRST_FIELD:
@@ -563,10 +586,9 @@ cdef class BlockMapper:
 
     cdef inline Py_ssize_t begin(self, Py_ssize_t at, Py_ssize_t more) except -1:
         """Write the name of a column, or a whole constant, and return where it starts."""
-        cdef bytes prefix = self.prefixes[at]
         cdef Py_ssize_t start = self.written.used()
-        self.written.reserve(PyBytes_GET_SIZE(prefix) + more)
-        self.written.put(PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
+        self.written.reserve(self.prefix_sizes[at] + more)
+        self.written.put(self.named[at].key - 1, self.prefix_sizes[at])  # it begins with a quote
         return start
 
     cdef inline void add(self, const KeyValue* named, Py_ssize_t start) noexcept:
