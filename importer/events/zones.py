@@ -33,7 +33,6 @@ ABBREVIATIONS: Final = frozenset({
 
 _GERMAN: Final = {"MEZ": "CET", "MESZ": "CEST"}
 _ONE_SECOND = timedelta(seconds=1)
-_MINUTE: Final = 60
 _DAY: Final = 86_400
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what clocks showed
 _END = datetime(2101, 1, 1)  # noqa: DTZ001 - likewise
@@ -160,11 +159,13 @@ def local_offset(zone: ZoneInfo, wall: datetime, text: str, name: str = "") -> i
         ClockChange: Its clocks never showed that time, or twice.
         BadValue: The abbreviation is none that the zone had then.
     """
-    early, late = _offsets(zone, wall.replace(second=0))
-    if early != late and wall.second:  # Liberia's clocks were once changed by 44 minutes and 30 seconds
-        early, late = _offsets(zone, wall)
+    # Before and after a change of clocks. They differ just where a local time does not exist (then
+    # the first is smaller) or exists twice (PEP 495).
+    early, late = zone.utcoffset(wall), zone.utcoffset(wall.replace(fold=1))
+    assert early is not None
+    assert late is not None
     if early == late and not name:
-        return early
+        return early // _ONE_SECOND
     if early < late:
         raise ClockChange(
             f"{quoted(text)} never happened in {zone.key}: clocks were changed there; give it an offset"
@@ -211,21 +212,6 @@ def is_place(name: str) -> bool:
     return "/" in name or not name.isupper() or name in UTC_NAMES
 
 
-@lru_cache(maxsize=65_536)
-def _offsets(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
-    """Return the zone's offsets, in seconds, before and after a change of clocks at that time.
-
-    They differ just where a local time does not exist (the first is smaller) or exists twice (PEP 495).
-    """
-    return _offset(zone, wall), _offset(zone, wall.replace(fold=1))
-
-
-def _offset(zone: ZoneInfo, wall: datetime) -> int:
-    offset = zone.utcoffset(wall)
-    assert offset is not None
-    return offset // _ONE_SECOND
-
-
 @lru_cache(maxsize=16)
 def local_offsets(zone: ZoneInfo) -> tuple[tuple[int, int | None], ...]:
     """Return what `local_offset` returns for the local times from 1970 to 2100, as a table.
@@ -246,9 +232,7 @@ def local_offsets(zone: ZoneInfo) -> tuple[tuple[int, int | None], ...]:
         while one != other and before != _offset_at(zone, end):
             start = _end_of_offset(zone, start, end)
             now = _offset_at(zone, start)
-            # Whole minutes, as `local_offset` has it.
-            odd = (start - abs(now - before)) // _MINUTE * _MINUTE
-            spans += (max(odd, spans[-1][0]), None), (-(-start // _MINUTE) * _MINUTE, now)
+            spans += (max(start - abs(now - before), spans[-1][0]), None), (start, now)
             before = now
     return (*spans, ((_END - _EPOCH) // _ONE_SECOND, None))
 
@@ -260,7 +244,9 @@ def _end_of_offset(zone: ZoneInfo, start: int, end: int) -> int:
 
 
 def _offset_at(zone: ZoneInfo, seconds: int) -> int:
-    return _offset(zone, _EPOCH + timedelta(0, seconds))
+    offset = zone.utcoffset(_EPOCH + timedelta(0, seconds))
+    assert offset is not None
+    return offset // _ONE_SECOND
 
 
 # ── zones in the text of a format ────────────────────────────────────────────────────────────────
