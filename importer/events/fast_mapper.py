@@ -28,6 +28,7 @@ from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO
 from importer.events.canonical import canonical
 from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import ODD_WORDS, notes_on_field
+from importer.events.format_steps import FIRST_SHORT_YEAR
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.number_marks import marks_of
 from importer.events.times import (
@@ -128,9 +129,12 @@ def make_block_mapper(
 
 def make_fast_times(times: TimeReader) -> speedups.Times:
     """Return what reads times in the usual forms as ``times`` does; only if `speedups.COMPILED`."""
+    steps = times.first_steps()
     return speedups.Times(
-        units=EPOCHS if times.free else (),
-        forms=(WITH_OFFSET, WITHOUT_ZONE, DATE_ONLY) if times.free else (),
+        units=EPOCHS if steps is None else (),
+        forms=(WITH_OFFSET, WITHOUT_ZONE, DATE_ONLY) if steps is None else times.formats[:1],
+        steps=steps or (),
+        first_short_year=FIRST_SHORT_YEAR,
         utc_names=UTC_BEHIND_TIMES,
         most_hours=MOST_HOURS,
         local_offsets=() if times.zone is None else local_offsets(times.zone),

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from importer.errors import BadValue
 from importer.events.excel_dates import EXCEL, is_usual_serial, read_serial
+from importer.events.format_steps import Step, steps_of
 from importer.events.time_format import AUTO, TimeFormat
 from importer.events.time_forms import find_form, plain_epoch
 from importer.events.wall_time import WallTime
@@ -93,7 +94,7 @@ class TimeReader:
 
     Attributes:
         form: The form in which the last time was written, for people, such as ``epoch ms``, or the format.
-        free: True if forms are told apart value by value: no ``time_format`` was given.
+        formats: As given.
         local_epochs: As given.
         zone: The zone of times without one; None if there is none.
 
@@ -106,9 +107,16 @@ class TimeReader:
     ) -> None:
         self.zone = zone_named(timezone) if timezone else None
         self._formats = tuple(map(_make_format, time_format))
+        self.formats = tuple(time_format)
         self.local_epochs = local_epochs
-        self.free = not time_format
         self.form = ""
+
+    def first_steps(self) -> tuple[Step, ...] | None:
+        """Return the steps of the first format, empty if it has none; None if each form is tried first."""
+        first = self._formats[0] if self._formats else None
+        if first is None:
+            return None
+        return steps_of(first.text) if isinstance(first, TimeFormat) and not first.says_zone else ()
 
     def read(self, value: object) -> int:
         """Return the instant of ``value``, in nanoseconds since the epoch (UTC), and set `form`.

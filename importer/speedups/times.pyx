@@ -36,8 +36,11 @@ cdef class Times:
 
     Args:
         units: The units of epochs: `importer.events.times.EpochUnit`.
-        forms: The names of ISO 8601 with an offset, without a zone, and with no time of day; empty if these
-            are not read.
+        forms: The names of ISO 8601 with an offset, without a zone, and with no time of day; the format, if one
+            is given.
+        steps: The steps of the format: `importer.events.format_steps.Step`. Empty if there is no format, or one
+            that needs a pattern.
+        first_short_year: The first of the hundred years that two digits may mean.
         utc_names: Texts that mean UTC behind a time, in capitals; they are read in small letters, too.
         most_hours: The largest offset that is read, in hours; up to 59 minutes may be added to it.
         local_offsets: When a span of local time begins, in seconds since 1970-01-01 by the clocks of the zone,
@@ -49,10 +52,19 @@ cdef class Times:
     def __cinit__(self):
         self.spans = NULL
 
-    def __init__(self, *, units, forms, utc_names, most_hours, local_offsets, local_epochs):
+    def __init__(
+        self, *, units, forms, steps, first_short_year, utc_names, most_hours, local_offsets, local_epochs
+    ):
         cdef Py_ssize_t n
         if len(units) > MOST_UNITS or len(utc_names) > MOST_NAMES or self.spans != NULL:
             raise ValueError("too many units or names")
+        if len(forms) > MOST_FORMS - MOST_UNITS:
+            raise ValueError("too many forms")
+        self.step_count = len(steps) if len(steps) <= MOST_STEPS else 0
+        for n in range(self.step_count):
+            what, least, most = steps[n]
+            self.steps[n] = Step(ord(what), least, most)
+        self.first_short_year = first_short_year
         self.unit_count, self.utc_count = len(units), len(utc_names)
         for n, (_, lowest, end, nanoseconds) in enumerate(units):
             self.units[n] = Unit(lowest, end, nanoseconds)
@@ -61,7 +73,7 @@ cdef class Times:
                 raise ValueError(name)
             self.utc_names[n] = packed(name.encode(), len(name))
         self.names = (*[unit[0] for unit in units], *forms)
-        self.has_clock_forms, self.most_hours, self.are_epochs_local = bool(forms), most_hours, local_epochs
+        self.has_iso, self.most_hours, self.are_epochs_local = len(forms) == 3, most_hours, local_epochs
         self.last, self.span_count = 0, len(local_offsets)
         self.spans = <LocalSpan*> PyMem_Malloc(max(self.span_count, 1) * sizeof(LocalSpan))
         if self.spans == NULL:
@@ -86,8 +98,10 @@ cdef class Times:
         cdef list instants = []
         memset(counts, 0, sizeof(counts))
         for value in values:
-            if type(value) is int or type(value) is float:
+            if type(value) is int:
                 value = repr(value)
+            elif type(value) is float:
+                value = repr(int(value) if value.is_integer() else value)
             found = -1
             if type(value) is str and PyUnicode_IS_COMPACT_ASCII(value):
                 text = PyUnicode_AsUTF8AndSize(value, &size)
@@ -151,18 +165,20 @@ cdef class Times:
         while size and text[0] == c" ":
             text += 1
             size -= 1
-        if size >= DAY and text[4] == c"-":
-            return self.clock(text, size)
+        if self.step_count:
+            return self.by_steps(text, size)
+        if self.has_iso and size >= DAY and text[4] == c"-":
+            return self.iso(text, size)
         return self.epoch(text, size)
 
     cdef int64_t number(self, const char* text, Py_ssize_t size) noexcept nogil:
-        """Do the same for a number of JSON: not if a double may not keep its fraction."""
+        """Do the same for a number of JSON: not if a double may not keep its fraction, or a format has none."""
         cdef Py_ssize_t n
-        if size > EXACT_DIGITS + 1:
+        if self.step_count or size > EXACT_DIGITS + 1:
             for n in range(size):
-                if text[n] == c".":
+                if not is_digit(text[n]):
                     return -1
-        return self.epoch(text, size)
+        return self.instant(text, size)
 
     cdef int64_t epoch(self, const char* text, Py_ssize_t size) noexcept nogil:
         cdef uint64_t number = 0
@@ -197,39 +213,101 @@ cdef class Times:
         self.form = n
         return instant
 
-    cdef int64_t clock(self, const char* text, Py_ssize_t size) noexcept nogil:
-        cdef int century = two_digits(text), of_century = two_digits(text + 2), year = 100 * century + of_century
-        cdef int month = two_digits(text + 5), day = two_digits(text + 8)
-        cdef int hour = 0, minute = 0, second = 0, form = self.unit_count
-        cdef int64_t fraction = 0, seconds, offset
+    cdef int64_t iso(self, const char* text, Py_ssize_t size) noexcept nogil:
+        cdef int century = two_digits(text), of_century = two_digits(text + 2), form = self.unit_count
         cdef Py_ssize_t at = DAY
-        if text[7] != c"-" or century > 99 or of_century > 99 or year == 0 or not self.has_clock_forms:
+        cdef WallTime wall
+        memset(&wall, 0, sizeof(wall))
+        if text[7] != c"-" or century > 99 or of_century > 99:
             return -1
-        if not 0 < month <= 12 or not 0 < day <= days_in(year, month):
-            return -1
+        wall.year, wall.month, wall.day = 100 * century + of_century, two_digits(text + 5), two_digits(text + 8)
         if size > DAY:
             if size < MINUTE or (text[DAY] != c"T" and text[DAY] != c" ") or text[13] != c":":
                 return -1
-            hour, minute, at = two_digits(text + 11), two_digits(text + 14), MINUTE
+            wall.hour, wall.minute, at = two_digits(text + 11), two_digits(text + 14), MINUTE
             if size >= SECOND and text[MINUTE] == c":":
-                second, at = two_digits(text + 17), SECOND
+                wall.second, at = two_digits(text + 17), SECOND
                 if at < size and (text[at] == c"." or text[at] == c","):
-                    at = end_of_fraction(text, at, size, &fraction)
+                    at = end_of_fraction(text, at, size, &wall.nanoseconds)
                     if not is_digit(text[at - 1]):
                         return -1
-            if hour > 23 or minute > 59 or second > 59:
-                return -1
-        seconds = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
-        if at < size:
-            offset = self.offset(text + at, size - at)
-        else:
+        if at == size:
             form += 1 if size > DAY else 2
-            offset = self.local_offset(seconds)
+        return self.instant_of(&wall, text + at, size - at, form)
+
+    cdef int64_t by_steps(self, const char* text, Py_ssize_t size) noexcept nogil:
+        """Read a text by the steps of a format."""
+        cdef Py_ssize_t at = 0, start, zone_size = 0
+        cdef WallTime wall
+        cdef Step* step
+        cdef int n, number, half = 0
+        cdef bint is_sign
+        memset(&wall, 0, sizeof(wall))
+        for n in range(self.step_count):
+            step, start, number = self.steps + n, at, 0
+            if size - at < max(step.least, 1):
+                return -1
+            if step.most == 0:
+                if text[at] != step.what:
+                    return -1
+                at += 1
+            elif step.what == c"f":
+                at = end_of_fraction(text, at - 1, size, &wall.nanoseconds)
+                if at == start:
+                    return -1
+            elif step.what == c"p":
+                half = text[at] | 0x20
+                if (half != c"a" and half != c"p") or (text[at + 1] | 0x20) != c"m":
+                    return -1
+                at += 2
+            elif step.what == c"z":
+                is_sign = text[at] == c"+" or text[at] == c"-"
+                if size - at < 5 if is_sign else size - at > 1 or text[at] != c"Z":
+                    return -1
+                zone_size = size - at  # it is the last step
+            else:
+                while at < size and at - start < step.most and is_digit(text[at]):
+                    number = 10 * number + text[at] - c"0"
+                    at += 1
+                if at - start < step.least:
+                    return -1
+                if step.what == c"Y":
+                    wall.year = number
+                elif step.what == c"y":
+                    wall.year = self.first_short_year + (number + 100 - self.first_short_year % 100) % 100
+                elif step.what == c"m":
+                    wall.month = number
+                elif step.what == c"d":
+                    wall.day = number
+                elif step.what == c"M":
+                    wall.minute = number
+                elif step.what == c"S":
+                    wall.second = number
+                else:
+                    wall.hour = number
+        if half:
+            if not 0 < wall.hour <= 12:
+                return -1
+            wall.hour = wall.hour % 12 + (12 if half == c"p" else 0)
+        return self.instant_of(&wall, text + at, zone_size, 0) if at + zone_size == size else -1
+
+    cdef int64_t instant_of(
+        self, const WallTime* wall, const char* zone, Py_ssize_t size, int form
+    ) noexcept nogil:
+        """Return the nanoseconds since the epoch of a time beside which a zone stands, if its size is not 0."""
+        cdef int64_t seconds, offset
+        if wall.year == 0 or not 0 < wall.month <= 12 or not 0 < wall.day <= days_in(wall.year, wall.month):
+            return -1
+        if wall.hour > 23 or wall.minute > 59 or wall.second > 59:
+            return -1
+        seconds = days_from_civil(wall.year, wall.month, wall.day) * 86_400
+        seconds += 3600 * wall.hour + 60 * wall.minute + wall.second
+        offset = self.offset(zone, size) if size else self.local_offset(seconds)
         seconds -= offset
         if offset == UNKNOWN or not 0 <= seconds < LATEST // NS_PER_S:
             return -1
         self.form = form
-        return seconds * NS_PER_S + fraction
+        return seconds * NS_PER_S + wall.nanoseconds
 
     cdef int64_t offset(self, const char* text, Py_ssize_t size) noexcept nogil:
         """Return the seconds ahead of UTC that are written behind a time; `UNKNOWN` if it is another text."""

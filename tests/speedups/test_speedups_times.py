@@ -6,6 +6,7 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from typing import Any, NamedTuple
@@ -75,6 +76,17 @@ def assert_read_alike(reader: TimeReader, values: Iterable[object]) -> Counter[b
             assert found == by_python(reader, value), repr(value)
         counts[found.instant is not None] += 1
     return counts
+
+
+def shuffled(count: int) -> list[datetime]:
+    """Return local times of three years, in no order."""
+    chance = random.Random(7)
+    return [datetime(2022, 1, 1) + timedelta(0, chance.randrange(3 * 365 * 86_400)) for _ in range(count)]
+
+
+def _is_in_change(wall: datetime) -> bool:
+    zone = ZoneInfo("Europe/Berlin")
+    return wall.replace(tzinfo=zone).utcoffset() != wall.replace(tzinfo=zone, fold=1).utcoffset()
 
 
 # ── forms ────────────────────────────────────────────────────────────────────────────────────────
@@ -229,6 +241,98 @@ def test_every_day_of_the_calendar_is_counted():
     assert found == [86_400 * NS * days for days in range(104_000)]
 
 
+# ── formats ──────────────────────────────────────────────────────────────────────────────────────
+
+STEPS = (
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y",
+    "%m/%d/%Y %I:%M %p",
+    "%m/%d/%y %I:%M:%S%p",
+    "%p %I-%M %d-%m-%y",
+    "%Y%m%d%H%M%S",
+    "%d%m%y%H",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%S%f seconds %Y/%m/%d %H %M",
+    "%d/%m/%Y %H:%M:%S %z",
+    "%d/%m/%Y %H:%M%z",
+    "at %Y. %m. %d.",
+)
+PATTERNS = (
+    "%d/%b/%Y %H:%M", "%a %d.%m.%Y", "%Y-%j", "%G-%V-%u", "%d.%m.%Y %H:%M:%S UTC", "%d.%m.%Y %%", "%d.%m.%Y1%H",
+    "%Y %m %d  %H%M%S.%f%z x", "%d.%m.%YT%HZ", "%H:%M:%S %Z %d.%m.%Y", "%Y年%m月%d日", "excel", "%z %d.%m.%Y %H",
+    "%S %f%d.%m.%Y %H:%M", "%d.%m.%Y" + " " * 40 + "%H:%M",
+)  # fmt: skip
+
+
+def written(form: str, wall: datetime) -> str:
+    """Return a time as a format has it, with an offset where it has one."""
+    return wall.replace(tzinfo=timezone(timedelta(hours=-3.5))).strftime(form)
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
+@pytest.mark.parametrize("form", STEPS)
+def test_a_format_of_simple_steps_is_read_without_python(form, zone):
+    reader = TimeReader(zone, (form,))
+    texts = [written(form, wall) for wall in shuffled(500) if not _is_in_change(wall)]
+    texts += [text.replace("/0", "/").lower() for text in texts if "/" in form]
+    counts = assert_read_alike(reader, texts)
+    assert counts[not zone and "%z" not in form] == 0
+
+
+@given(
+    st.sampled_from(STEPS + PATTERNS),
+    st.datetimes(datetime(1960, 1, 1), datetime(2110, 1, 1)),
+    st.integers(-1, 40),
+    st.sampled_from(["", " ", "  ", "0", "1", "3", "9", "31", "60", "12", "13", "00", "a", "PM", "Z", "+02", "-", ".",
+                     "+02:00", " +0260", "UTC", " ", "\t", "\0", "é", "\u202f"]),
+    st.integers(0, 4),
+    st.sampled_from([(), ("auto",)]),
+)  # fmt: skip
+@example("%H:%M:%S %Y-%m-%d %z", datetime(2024, 5, 1), 20, " +02:00", 9, ())
+@example("%m/%d/%Y %I:%M %p", datetime(2024, 5, 1), 11, "0", 2, ())
+def test_what_is_written_like_a_format_is_read_as_python_reads_it(form, wall, at, other, size, more):
+    text = written(form, wall)
+    text = text if at < 0 else text[:at] + other + text[at + size :]
+    values = [text, f" {text} ", text.upper(), text.lower(), text.replace(" ", "  "), 20240501, 20240501.0]
+    for formats in ((form,), (form, *more), (*more, form)):
+        assert_read_alike(TimeReader("Europe/Berlin", formats), values)
+
+
+@pytest.mark.parametrize("form", PATTERNS)
+def test_a_format_that_needs_a_pattern_is_left_to_python(form):
+    reader = TimeReader("UTC", (form,))
+    assert reader.first_steps() == () or len(form) > 40
+    texts = [
+        written(form, datetime(2024, 5, 1, 10)),
+        "2024-05-01 10:00:00",
+        "2024-05-01T10:00:00Z",
+        "1714557600",
+    ]
+    assert make_fast_times(reader).read(texts, Counter()) == [None] * 4
+
+
+def test_the_forms_that_need_no_format_are_read_if_they_are_tried_first():
+    for formats, is_read in ((("auto", "%d.%m.%Y"), True), (("%d.%m.%Y", "auto"), False)):
+        reader = TimeReader("UTC", formats)
+        found = by_compiled(make_fast_times(reader), "2024-05-01T10:00:00Z")
+        assert found == (by_python(reader, "2024-05-01T10:00:00Z") if is_read else Read(None))
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d%H%M%S", "%Y%m%d%H%M%S.%f", "%Y%m%d"])
+def test_a_number_of_json_is_read_by_a_format_as_python_reads_it(form):
+    numbers = (
+        "20240501100000",
+        "20240501100000.0",
+        "20240501100000.5",
+        "2.02405011E13",
+        "20240501",
+        "20240501.0",
+    )
+    content = "".join(line_of("", time=number) + line_of("", time=f'"{number}"') for number in numbers)
+    found = assert_same(content, replace(JSONL, time_format=(form,), timezone="UTC"))
+    assert sum(item[0] is Event for item in found) >= 2
+
+
 # ── zones ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -272,12 +376,6 @@ class CountingTimes(TimeReader):
         return super().read(value)
 
 
-def shuffled(count: int) -> list[datetime]:
-    """Return local times of three years, in no order."""
-    chance = random.Random(7)
-    return [datetime(2022, 1, 1) + timedelta(0, chance.randrange(3 * 365 * 86_400)) for _ in range(count)]
-
-
 def times_in_blocks(texts: Sequence[str], times: TimeReader) -> list[Any]:
     """Return what becomes of records with these times."""
     mapper = make_block_mapper(CSV, times, {}, {})
@@ -307,11 +405,6 @@ def test_local_times_in_no_order_are_read_without_python_but_where_clocks_change
         n for n, wall in enumerate(walls) if _is_in_change(wall)
     ]
     assert times.asked == deferred >= len(changes)
-
-
-def _is_in_change(wall: datetime) -> bool:
-    zone = ZoneInfo("Europe/Berlin")
-    return wall.replace(tzinfo=zone).utcoffset() != wall.replace(tzinfo=zone, fold=1).utcoffset()
 
 
 # ── columns and numbers ──────────────────────────────────────────────────────────────────────────
@@ -353,11 +446,6 @@ def test_a_column_that_is_not_there_is_an_error():
     assert times.read_column(cut_csv(b"", COMMA, QUOTE, 2, 1, 1)[0], 0, Counter()) == (b"", [], 0)
 
 
-def test_with_a_format_nothing_is_read_here():
-    times = make_fast_times(TimeReader("UTC", ("%Y-%m-%d %H:%M:%S",)))
-    assert times.read(["2024-05-01 10:00:00", "2024-05-01T10:00:00Z", "1714557600"], Counter()) == [None] * 3
-
-
 @pytest.mark.parametrize("digits", range(1, 19))
 def test_a_number_of_json_is_read_as_the_double_that_it_becomes(digits):
     chance = random.Random(digits)
@@ -377,11 +465,12 @@ def test_a_number_of_json_is_read_as_the_double_that_it_becomes(digits):
         {"utc_names": ("utc",)},
         {"utc_names": ("ZULU1",)},
         {"utc_names": ("",)},
+        {"forms": ("a", "b", "c", "d")},
     ],
 )
 def test_a_plan_that_does_not_fit_is_an_error(wrong):
     sound: dict[str, Any] = {
-        "units": EPOCHS, "forms": (), "utc_names": ("Z",), "most_hours": 15, "local_offsets": (),
+        "units": EPOCHS, "forms": (), "steps": (), "first_short_year": 1969, "utc_names": ("Z",), "most_hours": 15, "local_offsets": (),
         "local_epochs": False,
     }  # fmt: skip
     Times(**sound)
