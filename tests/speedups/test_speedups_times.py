@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from events_helpers import NOW_MS
 from hypothesis import example, given
 from hypothesis import strategies as st
-from speedups_helpers import CSV, JSONL, assert_same, line_of
+from speedups_helpers import CSV, JSONL, assert_same, line_of, map_block
 
 from importer.errors import BadValue
 from importer.events.fast_mapper import make_block_mapper, make_fast_times
@@ -26,6 +25,7 @@ from importer.model import Event
 from importer.speedups import Times, cut_csv, cut_lines
 
 NS = 10**9
+SECOND = 1_714_557_600  # 2024-05-01T10:00:00Z
 QUOTE, COMMA = ord('"'), ord(",")
 OFFSETS = ("+02:00", "-05:00", "+05:30", "-03:30", "Z")
 ZONES = (
@@ -298,6 +298,20 @@ def test_what_is_written_like_a_format_is_read_as_python_reads_it(form, wall, at
         assert_read_alike(TimeReader("Europe/Berlin", formats), values)
 
 
+@pytest.mark.parametrize(
+    ("form", "values"),
+    [
+        ("%d/%m/%Y %H:%M%z", ("01/05/2024 10:00+02", "01/05/2024 10:00 +02:00", "01/05/2024 10:00z")),
+        ("%S%f seconds %Y/%m/%d %H %M", ("00 seconds 2024/05/01 10 00", "005 seconds 2024/05/01 10 00")),
+        ("%Y%m%d%H%M%S.%f", (20240501100000.0, 20240501100000.5, 20240501100000, "20240501100000.0")),
+        ("%m/%d/%y %I:%M:%S%p", ("5/1/68 0:00:00AM", "5/1/69 12:00:00am", "5/1/70 13:00:00PM", "5/1/99 1:00:00 PM")),
+        ("%d%m%y%H", ("0105249", "1052409", "010524091")),
+    ],
+)  # fmt: skip
+def test_texts_at_the_border_of_a_format_are_read_as_python_reads_them(form, values):
+    assert_read_alike(TimeReader("UTC", (form,)), values)
+
+
 @pytest.mark.parametrize("form", PATTERNS)
 def test_a_format_that_needs_a_pattern_is_left_to_python(form):
     reader = TimeReader("UTC", (form,))
@@ -383,7 +397,7 @@ def times_in_blocks(texts: Sequence[str], times: TimeReader) -> list[Any]:
     rows = "".join(f"e,{text},u,\n" for text in texts).encode()
     block, _, stuck = cut_csv(rows, COMMA, QUOTE, len(CSV.columns), 1, 1)
     assert not stuck
-    found = mapper.map(block, NOW_MS)
+    found = map_block(mapper, block)
     assert len(found) == len(texts)
     return found
 
@@ -432,6 +446,13 @@ def test_a_column_is_read_as_its_texts_are():
     assert unread == [n for n, each in enumerate(found) if each is None and texts[n]] == [3, 4, 6]
     assert missing == 2
     assert forms == expected
+
+
+def test_doubled_quotes_are_not_taken_for_two():
+    block, _, _ = cut_csv(b'e,"01""05""2024"\n', COMMA, QUOTE, 2, 1, 1)
+    times = make_fast_times(TimeReader("UTC", ('%d""%m""%Y',)))
+    assert times.read_column(block, 1, Counter())[1] == [0]
+    assert times.read(['01""05""2024', '01"05"2024'], Counter()) == [SECOND // 86_400 * 86_400 * NS, None]
 
 
 def test_a_column_that_is_not_there_is_an_error():
