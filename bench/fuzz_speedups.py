@@ -47,7 +47,8 @@ KINDS: tuple[ColumnType, ...] = (
     "time",
     "skip",
 )
-ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia")
+ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia", "Australia/Lord_Howe")
+FORMATS = ("%d.%m.%Y %H:%M:%S", "%m/%d/%y %I:%M %p", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%d %b %Y")
 MIXED_USERS = (
     "u1",
     "u22",
@@ -82,19 +83,40 @@ def some_time(chance: random.Random) -> str:
     """A time in one of the forms that files have; some are none."""
     second = chance.choice((chance.randrange(1_600_000_000, 1_790_000_000), 1_711_846_800, 1_729_990_800))
     second += chance.choice((0, 0, chance.randrange(-4000, 4000)))
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    moment = time.gmtime(second)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", moment)
     fraction = chance.choice(("", "", ".5", ".123", ",123456", ".123456789", ".1234567891", "."))
-    zone = chance.choice(("Z", "Z", "", "+02:00", " UTC", "-0530", "+02", "z", " ", ".5Z", "30:"))
+    zones = (
+        "Z",
+        "Z",
+        "",
+        "+02:00",
+        " UTC",
+        "-0530",
+        "+02",
+        "z",
+        " ",
+        ".5Z",
+        "30:",
+        " gmt",
+        "+15:59",
+        "-16:00",
+    )
+    zone = chance.choice(zones)
     return chance.choice(
         (
             stamp + fraction + zone,
             stamp + fraction + zone,
             stamp.replace("T", " ") + zone,
+            stamp[:16] + zone,
             stamp[: chance.randrange(20)] + zone,
             str(second),
             str(second * 1000 + 7),
             f"{second}{fraction}",
+            f"{second * 1000}{fraction}",
             str(second * 10**9 + 1),
+            time.strftime(chance.choice(FORMATS), moment),
+            time.strftime(chance.choice(FORMATS), moment).replace("0", "", 1),
         )
     )
 
@@ -231,6 +253,9 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
         types=types,
         constants=chance.choice(constants),
         timezone=zone,
+        time_format=chance.choice(
+            ((), (), (*FORMATS, "auto"), (chance.choice(FORMATS), "auto"), FORMATS[:1])
+        ),
         local_epochs=bool(zone) and chance.random() < 0.2,
         missing_time=chance.choice((None, None, 1_700_000_000_000)),
         null=chance.choice(((), (), ("null", "NA", "0"))),
