@@ -127,7 +127,7 @@ def arguments() -> argparse.Namespace:
     )
     keys = [each.key for each in ALL]
     parser.add_argument("--rows", type=int, default=MILLION)
-    parser.add_argument("--runs", type=int, default=0, help="rounds; 3, or 4 with --quick")
+    parser.add_argument("--runs", type=int, default=0, help="rounds; 3, or 4 with --quick alone")
     parser.add_argument("--only", nargs="+", choices=keys, metavar="NAME", help=f"of {', '.join(keys)}")
     parser.add_argument("--no-peers", action="store_true", help="leave the other tools out")
     parser.add_argument("--peer-runs", type=int, default=2, help="of the other tools, in the first rounds")
@@ -144,7 +144,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=CACHE, help="of data and peers")
     parser.add_argument("--output", type=Path, help="where the tables go; RESULTS.md on a full run")
     given = parser.parse_args()
-    given.runs = given.runs or (4 if given.quick else 3)
+    given.runs = given.runs or (4 if given.quick and not given.against else 3)
     if given.quick:
         given.rows = min(given.rows, 100_000)
         given.only = given.only or list(QUICK)

@@ -217,6 +217,7 @@ def entries() -> list[report.Entry]:
         entry("shape", 1.0, 1.0, 1.0, problem="1 of 2 events arrived"),
         entry("floor-long", 1.0, 1.0, 1.0),
         entry("long", 6.2, 6.2, 6.2),
+        entry("without", 10.0, 20.0, 40.0),
         entry("help", 0.07, 0.08, 0.09),
     ]
 
@@ -241,6 +242,7 @@ def test_ratios_are_those_of_the_same_round() -> None:
 def test_other_data_is_compared_with_the_usual() -> None:
     text = report.render(entries(), [], [], [])
     assert row_of("CSV, long rows", text)[1:4] == ["6.20", "(6.20 to 6.20)", "1.94"]
+    assert row_of("CSV, types inferred, without", text)[1:4] == ["20", "(20 to 20)", "6.25"]
     assert "Furthest from the usual data: CSV, long rows, 1 kB, 1.94 times." in text
     assert "120 MB (must 130, aim 100: must)" in text
 
@@ -284,9 +286,9 @@ def test_figures_of_speed_are_quoted_from_the_results(name: str) -> None:
 
 
 def test_the_readme_quotes_figures() -> None:
-    (quote,) = _QUOTE.findall((ROOT / "README.md").read_text("utf-8"))
-    assert len(_FIGURE.findall(quote[1])) >= 4
-    assert _SPEED.search(quote[1])
+    usual, _without = _QUOTE.findall((ROOT / "README.md").read_text("utf-8"))
+    assert len(_FIGURE.findall(usual[1])) >= 4
+    assert _SPEED.search(usual[1])
 
 
 def test_a_full_run_writes_what_the_readme_quotes(tmp_path: Path) -> None:
@@ -296,6 +298,8 @@ def test_a_full_run_writes_what_the_readme_quotes(tmp_path: Path) -> None:
     report.quote_into(copy, entries())
     text = copy.read_text("utf-8")
     assert "costs 3.20 times the CPU" in text
-    assert not wrong_figures(text, report.render(entries(), [], [], []))
-    assert wrong_figures(before, report.render(entries(), [], [], []))
+    assert "takes 6.25 times as long" in text
+    results = report.render(entries(), [], [], [])
+    assert not wrong_figures(text, results)
+    assert wrong_figures(text.replace("3.20", "3.33"), results) == ["3.33"]
     assert _QUOTE.sub("", text) == _QUOTE.sub("", before)
