@@ -51,10 +51,11 @@ def rounds(series: Sequence[Series], given: argparse.Namespace, place: Place) ->
             run = once(each.contestant, each.tree, each.rows, place)
             each.add(run, small)
             used = run.usage
+            where = f"  {each.tree.name}" if given.against else ""
             _say(
                 f"{number + 1}/{given.runs} {each.contestant.key:21} {each.rows:>9,} rows"
                 f" {used.cpu:7.2f} s CPU {used.wall:7.2f} s {used.peak_mb:5.0f} MB"
-                f"  server {run.server_cpu:5.2f} s  {each.problem or ''}"
+                f"  server {run.server_cpu:5.2f} s  {each.problem}{where}"
             )
 
 
