@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from contestants import ALL, DEFAULTS, MILLION, QUICK, ROOT, Contestant, Tree
+from contestants import ALL, DEFAULTS, MILLION, QUICK, ROOT, USUAL, Contestant, Tree
 from data import CACHE, folder_of
 from install_peers import NODE, PYTHON, install
 from measure import BENCH
@@ -111,10 +111,9 @@ def prepare(series: Sequence[Series], place: Place) -> None:
         floor = floors.get(each.contestant.floor)
         if each.contestant.group == "matrix" and floor and each.contestant.data == floor.contestant.data:
             floor.problem = floor.problem or place.keep_received(each.contestant, each.tree, each.rows)
+    place.make(SMALL, [USUAL[0].data])
     for tree in {each.tree: None for each in series}:
-        for contestant in {each.contestant.key: each.contestant for each in series}.values():
-            if contestant.key in ("csv", "help"):
-                once(contestant, tree, min(SMALL, *sets) if contestant.rows == 0 else 0, place)
+        once(USUAL[0], tree, SMALL, place)
 
 
 def _say(text: str) -> None:
