@@ -133,7 +133,8 @@ _WHAT = """\
 of the floor in the same round: a program that sends the same events, which lie ready in a file, with gzip
 over a socket, and does nothing else. Medians of rounds, and in brackets the least and the most of them. CPU
 and wall are seconds for a million rows. All that an import does is in it: types, rules, `$insert_id`, gzip,
-answers checked, a results row for each row. Peaks of memory below 25 MB can't be seen.
+answers checked, a results row for each row. What sends nothing is compared with the floor of 2,000 a request.
+Peaks of memory below 25 MB can't be seen.
 
 The usual data are the same events in each format: {rows:,} rows, as CSV of about 245 bytes, 13 columns, an
 object of JSON in one of them. They are in the order of time, unless shuffled: then the same rows have any
@@ -143,9 +144,9 @@ with fewer than a million has the start of its process counted once, and the res
 _MATRIX = f"""\
 Types inferred, 2,000 a request. The floor of each row sends the very events that arrived from it, as many
 times as make a million rows. **÷ usual** compares the ratios: this row's with that of the usual data of its
-format, in order. It is bold above {MOST_OF_USUAL}, which is the most where the work is the same; a row that
-does more (a note or a reason to write for each record, text to unpack) may need more. {{rows:,}} rows,
-scaled."""
+format, shuffled if this is. It is bold above {MOST_OF_USUAL}, which is the most where the work is the same; a
+row that does more (a note or a reason to write for each record, text to unpack) may need more. {{rows:,}}
+rows, scaled."""
 
 
 def render(
