@@ -168,6 +168,17 @@ def test_with_consent_it_is_measured_and_each_row_says_so(uncompiled: Path, tmp_
     assert "| --help (not compiled) | **" in done.stdout
 
 
+def test_the_row_without_the_compiled_part_is_measured_without_it(tmp_path: Path) -> None:
+    tree = contestants.Tree.at(ROOT)
+    asked = "from importer.speedups import COMPILED; print(COMPILED)"
+    row = next(each for each in contestants.ALL if not each.compiled)
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=contestants.environment(row, tree, "", tmp_path, tmp_path),
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "False\n"
+
+
 def test_this_tree_is_measured_by_this_interpreter() -> None:
     given = argparse.Namespace(tree=contestants.ROOT, against=None, without_compiled=False)
     assert [tree.python for tree in speed.trees_of(given)] == [sys.executable]

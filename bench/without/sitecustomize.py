@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.machinery import ExtensionFileLoader, PathFinder
 
 
 class Missing:
-    """Finds no compiled module."""
+    """Finds no compiled module of the importer, and leaves the rest to others."""
 
-    def find_spec(self, name: str, _path: Sequence[str] | None = None, _target: object = None) -> None:
-        if name.startswith("importer.speedups.") and name != "importer.speedups.plan":
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: object = None) -> None:
+        if not name.startswith("importer."):
+            return
+        found = PathFinder.find_spec(name, path)
+        if found is not None and isinstance(found.loader, ExtensionFileLoader):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
