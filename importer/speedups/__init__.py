@@ -8,6 +8,11 @@ and without this package, a file becomes the same events, ids and results.
 
 from __future__ import annotations
 
+import shlex
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
@@ -51,5 +56,28 @@ __all__ = [
     "hash_records",
     "hash_texts",
     "lines_with_braces",
+    "missing_part",
     "with_braces",
 ]
+
+
+def missing_part() -> str:
+    """Return a line that says that the compiled part is missing, and how to get it; empty if it is there."""
+    if COMPILED:
+        return ""
+    root = Path(__file__).resolve().parents[2]
+    others = [Path(place).resolve() for place in sys.path]
+    if any(other != root and _is_compiled_in(other) for other in others):
+        remedy = f"start it from another folder, or type: pip install -e {shlex.quote(str(root))}"
+    elif (root / "pyproject.toml").exists():
+        remedy = f"get a C compiler and Python's headers, and type: pip install -e {shlex.quote(str(root))}"
+    else:
+        remedy = "get a C compiler and Python's headers, and install it again with --force-reinstall"
+    return (
+        f"The compiled part is missing in {root / 'importer'}, so all is done as it should be, but several"
+        f" times slower; {remedy}"
+    )
+
+
+def _is_compiled_in(place: Path) -> bool:
+    return PathFinder.find_spec("block", [str(place / "importer" / "speedups")]) is not None
