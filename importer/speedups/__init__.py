@@ -9,7 +9,7 @@ and without this package, a file becomes the same events, ids and results.
 from __future__ import annotations
 
 try:
-    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
+    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
     from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.event_block import EventBlock
     from importer.speedups.hashes import (
@@ -44,6 +44,7 @@ __all__ = [
     "count_user_days",
     "cut_csv",
     "cut_lines",
+    "end_of_text",
     "find_user_days",
     "hash_cells",
     "hash_events",
