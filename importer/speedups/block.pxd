@@ -10,13 +10,13 @@ cdef struct Span:
 cdef class Block:
     cdef readonly bytes data
     cdef readonly Py_ssize_t row
+    cdef readonly Py_ssize_t start
     cdef readonly Py_ssize_t end
     cdef readonly int width
     cdef Py_ssize_t count
     cdef Span* spans  # of each cell of each record (CSV), or of each line
     cdef int64_t* lines
     cdef int quote
-    cdef Py_ssize_t _start  # of its first line in data
     cdef Py_ssize_t _capacity
     cdef object _read
 

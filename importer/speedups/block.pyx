@@ -24,8 +24,9 @@ cdef class Block:
     """A sequence of the records in some whole lines. Each is made when it is asked for.
 
     Attributes:
-        data: UTF-8; the lines are part of it.
-        end: Where the last of them ends in ``data``.
+        data: UTF-8, of which the lines are part.
+        start: Where the first line begins in ``data``.
+        end: Where the last one ends.
         row: Number of the first record; the others follow it without a gap.
         width: Cells of a record; 0 where a record is a line (JSONL).
     """
@@ -46,7 +47,7 @@ cdef class Block:
             return 0
         capacity = 16 if left > 256 else 4
         if self.count:  # as many as records of the size so far, and some more
-            capacity = self.count + 16 + left * self.count // max(self.end - self._start, 1) * 9 // 8
+            capacity = self.count + 16 + left * self.count // max(self.end - self.start, 1) * 9 // 8
             capacity = min(capacity, 16 * self.count)
         new = PyMem_Realloc(self.spans, capacity * max(self.width, 1) * sizeof(Span))
         if new == NULL:
@@ -496,7 +497,7 @@ cdef Block new_block(bytes data, Py_ssize_t start, stop, Py_ssize_t row):
         raise IndexError(start, stop)
     if end > MOST_BYTES:
         raise ValueError("too many bytes for a block")
-    block.data, block.row, block.end, block._start = data, row, end, start
+    block.data, block.row, block.end, block.start = data, row, end, start
     return block
 
 

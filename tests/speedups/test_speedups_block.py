@@ -72,7 +72,7 @@ def test_a_block_is_a_sequence_of_records():
     assert [found[n] for n in range(-4, 0)] == RECORDS
     assert len(found) == 4
     assert found
-    assert (found.data, found.row, found.width) == (DATA, 7, 2)
+    assert (found.data, found.start, found.end, found.row, found.width) == (DATA, 0, len(DATA), 7, 2)
     assert type(found[0]) is Record
     assert list(found) == RECORDS, "it can be gone through again"
 
