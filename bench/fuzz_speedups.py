@@ -5,7 +5,7 @@
 Each case damages a generated file or a sample, and reads and maps it twice: in blocks, with the compiled code
 (`importer.speedups`), and record by record, without it. The items must be equal in all their fields, and so
 must the message with which reading ends. The ids that are found without making events must be those of the
-events.
+events. A third time the file is read a few bytes at once, so that what is read ends anywhere in a record.
 
 A case has a number: ``--seed 1 --only 4711`` repeats it. A case that differs is reduced to the fewest lines
 that still differ; these are printed and kept in ``--keep``. The exit code is 1 if a case differed.
@@ -14,6 +14,7 @@ that still differ; these are printed and kept in ``--keep``. The exit code is 1 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import sys
@@ -30,8 +31,10 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Event, Rejection
+from importer.model import Event, Record, Rejection
 from importer.reading import ColumnType, Dialect, Field, Reading
+from importer.source.formats.registry import FORMATS
+from importer.source.oversized import discard
 from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
@@ -70,10 +73,11 @@ Item = tuple[Any, ...]
 
 
 class Case(NamedTuple):
-    """A damaged file and how it is read."""
+    """A damaged file, how it is read, and how many bytes at once."""
 
     content: bytes
     reading: Reading
+    size: int
 
 
 # ── cases ────────────────────────────────────────────────────────────────────────────────────────
@@ -290,7 +294,7 @@ def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> C
     for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
         chance.choice(DAMAGES)(data, chance, [sample for _, sample in samples])
         data = data or bytearray(b"\n")
-    return Case(bytes(data), some_reading(chance, dialect))
+    return Case(bytes(data), some_reading(chance, dialect), chance.choice((1, 2, 3, 7, 64, 1000)))
 
 
 # ── both paths ───────────────────────────────────────────────────────────────────────────────────
@@ -328,6 +332,32 @@ def by_records(path: Path, reading: Reading) -> list[Item]:
     return items
 
 
+class Pieces(io.BufferedIOBase):
+    """A file whose reads return no more than some bytes."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._file = io.BytesIO(content)
+        self._size = size
+
+    def read1(self, _size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        return self._file.read(self._size)
+
+
+def in_pieces(content: bytes, case: Case) -> list[Record | Rejection]:
+    """Return the items of a file that is read in blocks, a few bytes at once."""
+    dialect = case.reading.dialect
+    file = Pieces(content, case.size)
+    reader = FORMATS[dialect.format].open_reader(file, dialect, case.reading.columns, discard)
+    return [item for chunk in reader.chunks() for item in chunk]
+
+
+def one_by_one(path: Path, reading: Reading) -> list[Record | Rejection]:
+    """Return the items of a file that is read by the record."""
+    with open_source(path, reading.dialect, reading.columns) as source:
+        return list(source.items())
+
+
 def typed(item: Event | Rejection) -> Item:
     return type(item).__name__, *item, *map(type, item)
 
@@ -336,8 +366,11 @@ def difference(path: Path, case: Case, counts: Counter[str]) -> str:
     """Return how the two paths differ; empty if they don't."""
     opening = b"{}\n" if case.reading.dialect.format == "jsonl" else b"\n"  # the first line is read by itself
     path.write_bytes(opening + case.content)
+    items: tuple[Sequence[Any], Sequence[Any]]
     try:
         items = by_blocks(path, case.reading, counts), by_records(path, case.reading)
+        if items[0] == items[1]:
+            items = in_pieces(opening + case.content, case), one_by_one(path, case.reading)
     except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
         return traceback.format_exc()
     if items[0] == items[1]:
@@ -404,7 +437,10 @@ def main() -> int:
                 least = smallest(case, lambda some: bool(difference(path, some, Counter())))
                 options.keep.mkdir(parents=True, exist_ok=True)
                 Path(options.keep, f"speedups-{options.seed}-{number}").write_bytes(least.content)
-                print(f"case {number} differs: {least.content!r}\n{least.reading}", file=sys.stderr)
+                print(
+                    f"case {number} differs: {least.content!r}\n{least.reading}, {least.size} bytes at once",
+                    file=sys.stderr,
+                )
                 print(difference(path, least, Counter()), file=sys.stderr, flush=True)
             number += 1
             if options.only is not None:

@@ -14,7 +14,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 try:
-    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
+    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
     from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.event_block import EventBlock
     from importer.speedups.event_hashes import fingerprints, hash_events
@@ -49,6 +49,7 @@ __all__ = [
     "count_user_days",
     "cut_csv",
     "cut_lines",
+    "end_of_text",
     "find_user_days",
     "fingerprints",
     "hash_cells",

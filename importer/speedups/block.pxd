@@ -10,6 +10,8 @@ cdef struct Span:
 cdef class Block:
     cdef readonly bytes data
     cdef readonly Py_ssize_t row
+    cdef readonly Py_ssize_t start
+    cdef readonly Py_ssize_t end
     cdef readonly int width
     cdef Py_ssize_t count
     cdef Span* spans  # of each cell of each record (CSV), or of each line
@@ -18,6 +20,6 @@ cdef class Block:
     cdef Py_ssize_t _capacity
     cdef object _read
 
-    cdef int grow(self) except -1
+    cdef int grow(self, Py_ssize_t left) except -1
     cdef str text(self, Span* span)
     cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2

@@ -326,7 +326,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef EventBlock made = EventBlock()
         self.check(block)
-        made.make_room(block.count, PyBytes_GET_SIZE(block.data))
+        made.make_room(block.count, block.end - block.start)
         for n in range(block.count):
             if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
                 made.append(map_record(n))
