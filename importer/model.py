@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 RunKind = Literal["real", "dry-run", "sandbox"]
 """The kind of a run: only a real one reaches Mixpanel."""
@@ -38,11 +38,17 @@ class Status(StrEnum):
     INVALID = "invalid"  # refused before sending: mend the data or the mapping
     FAILED = "failed"  # not delivered, or not known: safe to rerun as it is
     VALID = "valid"  # dry run: would be sent
+    SKIPPED = "skipped"  # the mapping leaves it out
 
     @property
     def success(self) -> bool:
-        """True where nothing is left to do for the record."""
+        """True where Mixpanel took the record, or would take it."""
         return self in (Status.IMPORTED, Status.ACCEPTED, Status.VALID)
+
+    @property
+    def failure(self) -> bool:
+        """True where a retry would send the record again."""
+        return self in (Status.REJECTED, Status.INVALID, Status.FAILED)
 
 
 # ── attention ────────────────────────────────────────────────────────────────────────────────────
@@ -198,18 +204,55 @@ class Event(NamedTuple):
     note: str = ""
 
 
-class Batch(NamedTuple):
+class ItemBlock(Protocol):
+    """Events and rejections of consecutive records: `speedups.EventBlock`, which describes the methods."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, at: slice, /) -> list[Event | Rejection]: ...
+    def take(
+        self, start: int, events: int, size: int, items: int, holds_event: bool
+    ) -> tuple[int, int, int, bool]: ...
+    def bodies(self, start: int, stop: int) -> bytes: ...
+
+
+class Part(NamedTuple):
+    """Consecutive items of a block."""
+
+    block: ItemBlock
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
     """Consecutive records of the source and the one request that they become.
 
     Attributes:
-        items: Events and rejections in the order of the source.
-        events: The events among them, in the same order: the request. May be empty.
-        bodies: The body of each of the events; empty in a dry run, which makes no request.
+        parts: Events and rejections in the order of the source.
+        count: How many of them are events: those of the request. May be 0.
+        size: Bytes of their bodies, each with a separator.
     """
 
-    items: Sequence[Event | Rejection]
-    events: Sequence[Event]
-    bodies: Sequence[bytes]
+    parts: Sequence[Part]
+    count: int
+    size: int
+
+    @property
+    def length(self) -> int:
+        """How many items there are."""
+        return sum(part.stop - part.start for part in self.parts)
+
+    def items(self) -> list[Event | Rejection]:
+        """Return the items as objects, which are made anew each time."""
+        return [item for block, start, stop in self.parts for item in block[start:stop]]
+
+    def events(self) -> list[Event]:
+        """Return the events among the items."""
+        return [item for item in self.items() if isinstance(item, Event)]
+
+    def bodies(self) -> list[bytes]:
+        """Return the bodies of the events, several in one with a newline between them."""
+        return list(filter(None, (block.bodies(start, stop) for block, start, stop in self.parts)))
 
 
 class Verdict(NamedTuple):
@@ -228,7 +271,7 @@ class Verdict(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """A batch with a verdict for each of its events, in the order of ``batch.events``."""
+    """A batch with a verdict for each of its events, in their order."""
 
     batch: Batch
     verdicts: Sequence[Verdict]
@@ -249,6 +292,7 @@ class Outcome(NamedTuple):
     insert_id: str
     error: str
     note: str
+    time: int | None = None  # of an event: milliseconds since the epoch
 
 
 # ── once per run ─────────────────────────────────────────────────────────────────────────────────
