@@ -33,8 +33,8 @@ from importer.pipeline.resolve import detect_declared, draft_reading, settle_rea
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress
 from importer.reading import Reading
-from importer.results.buffer import to_columns
-from importer.results.rows import row_format_of
+from importer.results.lines import LineEncoder
+from importer.results.rows import CSV
 from importer.source.reader import open_source
 
 _T = TypeVar("_T")
@@ -82,7 +82,7 @@ def stages(path: Path, rows: int, batch_size: int) -> dict[str, float]:
     meter = Meter()
     reading = _reading(path, meter)
     settings = DeliverySettings(batch_size=batch_size)
-    encode = row_format_of(Path("events.results.csv")).encode
+    encode = LineEncoder(CSV).encode
     imported = Verdict(Status.IMPORTED, 200)
     ready: list[Batch] = []
     mapper = Mapper(reading, lambda: time.time_ns() // 1_000_000)
@@ -91,14 +91,13 @@ def stages(path: Path, rows: int, batch_size: int) -> dict[str, float]:
         items = meter.through("mapping", map(mapper.map, records))
         for batch in meter.through("batches", make_batches(items, batch_size, settings.batch_bytes)):
             meter.turn("gzip")
-            ndjson([event.body for event in batch.events])
+            ndjson(batch.bodies())
             meter.turn("results")
-            for part in to_columns(Delivered(batch, [imported] * len(batch.events))):
-                encode(part)
+            encode(Delivered(batch, [imported] * batch.count))
             meter.turn("")
             if len(ready) < max(1, SENT // batch_size):
                 ready.append(batch)
-    sent = sum(len(batch.events) for batch in ready)
+    sent = sum(batch.count for batch in ready)
     with CountingServer() as server:
         meter.turn("sending and gzip")
         destination, credentials = Destination("import", server.url), Credentials("token", "bench_token")

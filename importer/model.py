@@ -11,6 +11,7 @@ How a record becomes an outcome::
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -205,14 +206,23 @@ class Event(NamedTuple):
 
 
 class ItemBlock(Protocol):
-    """Events and rejections of consecutive records: `speedups.EventBlock`, which describes the methods."""
+    """Events and rejections of consecutive records: `speedups.EventBlock`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, at: slice, /) -> list[Event | Rejection]: ...
+
     def take(
-        self, start: int, events: int, size: int, items: int, holds_event: bool
-    ) -> tuple[int, int, int, bool]: ...
-    def bodies(self, start: int, stop: int) -> bytes: ...
+        self,
+        start: int,
+        events: int,
+        size: int,
+        items: int,
+        holds_event: bool,  # noqa: FBT001 - a compiled method has no keywords
+    ) -> tuple[int, int, int, bool]:
+        """Return how many items from some place on fit into a batch: see `speedups.EventBlock.take`."""
+
+    def bodies(self, start: int, stop: int) -> bytes:
+        """Return the bodies of the events between two places, with a newline between them."""
 
 
 class Part(NamedTuple):
@@ -236,6 +246,13 @@ class Batch:
     parts: Sequence[Part]
     count: int
     size: int
+
+    @classmethod
+    def of(cls, block: ItemBlock) -> Self:
+        """Return a batch of all items of a block, however many they are."""
+        length = len(block)
+        _, events, size, _ = block.take(0, length, sys.maxsize, length + 1, False)
+        return cls((Part(block, 0, length),), events, size)
 
     @property
     def length(self) -> int:

@@ -126,7 +126,11 @@ def retry_scope(options: RetryScopeOptions) -> RetryScope:
     done = {status.value for status in Status} - {*allowed}
     for name in names:
         if name not in allowed:
-            why = "nothing is left to do for such records" if name in done else "unknown" + nearest(name, allowed)
+            why = (
+                "nothing is left to do for such records"
+                if name in done
+                else "unknown" + nearest(name, allowed)
+            )
             raise UsageError(f"--status {name}: {why}", f"Choose from {', '.join(allowed)}.")
     return _convert(RetryScope, options, statuses=frozenset(map(Status, names)))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from importer.results.writer import ResultsWriter
 
 _AT_ONCE = 500
-"""Outcomes that are written at once: twice as many cost the same, and four thousand leave the processor's cache."""
+"""Outcomes that are written at once: more cost as much each, until they leave the processor's cache."""
 
 
 class OutcomeBuffer:

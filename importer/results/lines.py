@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from importer import speedups
 from importer.model import Delivered, Event, Outcome, Rejection, Status, Verdict
-from importer.results.rows import LONGEST_ERROR, TEXTS, RowFormat
+from importer.results.rows import LONGEST_ERROR, RowFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ def _outcome(item: Event | Rejection, verdict: Verdict | None) -> Outcome:
     return Outcome(item.row, item.line, status, code, name, user, insert_id, error, item.note, time)
 
 
-class Lines(NamedTuple):
+class EncodedLines(NamedTuple):
     """Lines of a results file, one for each of some records.
 
     Attributes:
@@ -50,7 +50,7 @@ class Lines(NamedTuple):
     notes: int
 
     @classmethod
-    def of(cls, form: RowFormat, outcomes: Sequence[Outcome]) -> Lines:
+    def of(cls, form: RowFormat, outcomes: Sequence[Outcome]) -> EncodedLines:
         """Return the lines of some outcomes."""
         last_row = outcomes[-1].row if outcomes else 0
         tally = Counter(outcome.status for outcome in outcomes)
@@ -70,12 +70,12 @@ class LineEncoder:
         self._form = form
         self._writer = _line_writer(form) if compiled else None
 
-    def encode(self, delivered: Delivered) -> Lines:
+    def encode(self, delivered: Delivered) -> EncodedLines:
         """Return a line for each record of a batch, in order."""
         parts, verdicts = delivered.batch.parts, delivered.verdicts
         if self._writer is not None and all(type(part.block) is speedups.EventBlock for part in parts):
-            return Lines(*self._writer.write(parts, verdicts))
-        return Lines.of(self._form, list(outcomes_of(delivered)))
+            return EncodedLines(*self._writer.write(parts, verdicts))
+        return EncodedLines.of(self._form, list(outcomes_of(delivered)))
 
 
 def _line_writer(form: RowFormat) -> speedups.LineWriter:
@@ -84,7 +84,7 @@ def _line_writer(form: RowFormat) -> speedups.LineWriter:
 
     letters = [chr(code) for code in range(128)]
     return speedups.LineWriter(
-        pieces=pieces_of(form),
+        pieces=form.pieces,
         no_time=form.no_time.encode(),
         plain=bytes(
             _INSIDE * (form.text(f"a{letter}a") == f"a{letter}a") | _FIRST * (form.text(letter) == letter)
@@ -97,16 +97,3 @@ def _line_writer(form: RowFormat) -> speedups.LineWriter:
         most_error=LONGEST_ERROR,
         line=line,
     )
-
-
-def pieces_of(form: RowFormat) -> list[bytes]:
-    """Return what stands before each value and behind the last; success to status_code are one value."""
-    row, line, _, _, _, *others = form.columns
-    if form.header:
-        return [b"", b",", *(b"," for _ in ["middle", *others]), b"\n"]
-    pieces, end = [f'{{"{row}":', f',"{line}":', ","], ""
-    for name in others:
-        quote = '"' if name in TEXTS else ""
-        pieces.append(f'{end},"{name}":{quote}')
-        end = quote
-    return [piece.encode() for piece in [*pieces, end + "}\n"]]

@@ -1,4 +1,4 @@
-"""Reading results files: blocks of whole lines, checked, as columns, or searched for failures."""
+"""Reading results files block by block: as columns, or in search of failures."""
 
 from __future__ import annotations
 
@@ -6,107 +6,30 @@ import io
 from array import array
 from collections import Counter
 from itertools import compress
-from typing import IO, TYPE_CHECKING, Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from importer import speedups
 from importer.errors import ResultsError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.formats import LONGEST_LINE, existing_format
-from importer.results.lines import pieces_of
-from importer.results.rows import MOST_DIGITS, ParsedRow, RowFormat
+from importer.results.formats import BLOCK_BYTES, existing_format, read_blocks
+from importer.results.rows import READ_TEXTS, ParsedRow, RowFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 STATUSES: Final = tuple(Status)
 """What the numbers of statuses stand for."""
 
-_BLOCK_BYTES = 1 << 18  # some 2,000 outcomes: few enough for the processor's cache
 _SEARCH_BYTES = 1 << 20
-_TEXTS = ("insert_id", "error")
 _INSERT_ID, _ERROR = range(2)
-
-
-def read_blocks(file: IO[bytes], size: int = _BLOCK_BYTES) -> Iterator[bytes]:
-    """Yield the rest of a file in blocks of about so many bytes, cut at ends of lines."""
-    while block := file.read(size):
-        yield block if block.endswith(b"\n") else block + file.readline(LONGEST_LINE)
-
-
-# ── checking ─────────────────────────────────────────────────────────────────────────────────────
-
-
-class CheckedLines(NamedTuple):
-    """Lines that are well-formed and in order.
-
-    Attributes:
-        lines: How many they are.
-        size: Their bytes.
-        last: The `ParsedRow.place` of the last of them.
-        tally: Lines by status.
-    """
-
-    lines: int
-    size: int
-    last: tuple[int, int]
-    tally: Mapping[Status, int]
-
-
-class LineChecker:
-    """Checks lines of a results file.
-
-    Args:
-        form: The form of the file.
-        compiled: Whether compiled code does it.
-    """
-
-    def __init__(self, form: RowFormat, *, compiled: bool = speedups.COMPILED) -> None:
-        self._form = form
-        self._reader = _line_reader(form) if compiled else None
-
-    def check(self, block: bytes, last: tuple[int, int]) -> CheckedLines:
-        """Check lines, up to the first that is not well-formed or out of order.
-
-        Args:
-            block: Lines, each with its newline.
-            last: The `ParsedRow.place` of the line before them; zeros if there is none.
-        """
-        if self._reader is not None:
-            lines, size, row, item, tally = self._reader.check(block, *last)
-            return CheckedLines(lines, size, (row, item), tally)
-        found: Counter[Status] = Counter()
-        size = 0
-        for line in io.BytesIO(block):
-            parsed = self._form.parse(line)
-            if parsed is None or parsed.place <= last:
-                break
-            size += len(line)
-            last = parsed.place
-            found[parsed.status] += 1
-        return CheckedLines(found.total(), size, last, found)
-
-
-def _line_reader(form: RowFormat) -> speedups.LineReader:
-    names = [form.middle(status, None).removesuffix(form.before_code + form.no_code) for status in STATUSES]
-    return speedups.LineReader(
-        pieces=pieces_of(form),
-        is_csv=bool(form.header),
-        code=form.before_code.encode(),
-        no_code=form.no_code.encode(),
-        no_time=form.no_time.encode(),
-        statuses=[(name.encode(), status) for name, status in zip(names, STATUSES, strict=True)],
-        most_digits=MOST_DIGITS,
-        parse=form.parse,
-        read=lambda line, text: form.read_text(line, _TEXTS[text]),
-    )
 
 
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Lines(Protocol):
+class _ReadLines(Protocol):
     """Well-formed lines, as columns: `speedups.ResultLines`, or the same in Python."""
 
     @property
@@ -133,7 +56,7 @@ class _LinesInPython:
         return cls(form, lines, known) if len(known) == len(lines) else None
 
     def texts(self, column: int, chosen: bytes) -> list[str]:
-        return [self._form.read_text(line, _TEXTS[column]) for line in compress(self._lines, chosen)]
+        return [self._form.read_text(line, READ_TEXTS[column]) for line in compress(self._lines, chosen)]
 
 
 class OutcomeColumns:
@@ -146,7 +69,7 @@ class OutcomeColumns:
         statuses: Number of the status of each: see `STATUSES`.
     """
 
-    def __init__(self, lines: _Lines) -> None:
+    def __init__(self, lines: _ReadLines) -> None:
         self._lines = lines
         self.rows = memoryview(lines.rows).cast("q")
         self.statuses = lines.statuses
@@ -183,13 +106,13 @@ def read_columns(path: Path, end: int, *, compiled: bool = speedups.COMPILED) ->
     if not end:  # perhaps of a run that died before it made its results
         return
     form = existing_format(path)
-    reader = _line_reader(form) if compiled else None
+    reader = speedups.LineReader(**form.reading_plan()) if compiled else None
     left = end - len(form.header)
     with path.open("rb") as file:
         file.seek(len(form.header))
         while left > 0:
             # What is behind the end was written since, or is unfinished.
-            block = next(read_blocks(file, min(_BLOCK_BYTES, left)), b"")[:left]
+            block = next(read_blocks(file, min(BLOCK_BYTES, left)), b"")[:left]
             left -= len(block)
             lines = _LinesInPython.read(form, block) if reader is None else reader.read(block)
             if lines is None or not block:

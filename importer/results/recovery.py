@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
+from importer import speedups
 from importer.errors import ResultsError
 from importer.results.counts import Counts
-from importer.results.formats import existing_format, read_format
-from importer.results.reader import LineChecker, read_blocks
+from importer.results.formats import existing_format, read_blocks, read_format
 from importer.results.rows import RowFormat
 from importer.results.storage import storage_error
 from importer.text import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from importer.model import Status
@@ -142,3 +144,56 @@ def _edited(path: Path, number: int, form: RowFormat, line: bytes, last: tuple[i
         f"{path}, line {number}: {what}. The file was edited or is not a results file.",
         "Put the file back as it was written, or begin a new one with --results.",
     )
+
+
+# ── checking ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class CheckedLines(NamedTuple):
+    """Lines that are well-formed and in order.
+
+    Attributes:
+        lines: How many they are.
+        size: Their bytes.
+        last: The `ParsedRow.place` of the last of them.
+        tally: Lines by status.
+    """
+
+    lines: int
+    size: int
+    last: tuple[int, int]
+    tally: Mapping[Status, int]
+
+
+class LineChecker:
+    """Checks lines of a results file.
+
+    Args:
+        form: The form of the file.
+        compiled: Whether compiled code does it.
+    """
+
+    def __init__(self, form: RowFormat, *, compiled: bool = speedups.COMPILED) -> None:
+        self._form = form
+        self._reader = speedups.LineReader(**form.reading_plan()) if compiled else None
+
+    def check(self, block: bytes, last: tuple[int, int]) -> CheckedLines:
+        """Check lines, up to the first that is not well-formed or out of order.
+
+        Args:
+            block: Lines, each with its newline.
+            last: The `ParsedRow.place` of the line before them; zeros if there is none.
+        """
+        if self._reader is not None:
+            lines, size, row, item, tally = self._reader.check(block, *last)
+            return CheckedLines(lines, size, (row, item), tally)
+        found: Counter[Status] = Counter()
+        size = 0
+        for line in io.BytesIO(block):
+            parsed = self._form.parse(line)
+            if parsed is None or parsed.place <= last:
+                break
+            size += len(line)
+            last = parsed.place
+            found[parsed.status] += 1
+        return CheckedLines(found.total(), size, last, found)

@@ -12,7 +12,7 @@ from importer.errors import ResultsError, StorageError
 from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.formats import existing_format, new_format
-from importer.results.lines import LineEncoder, Lines, outcomes_of
+from importer.results.lines import EncodedLines, LineEncoder, outcomes_of
 from importer.results.recovery import ResultsState
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 
@@ -168,13 +168,13 @@ class ResultsWriter:
         kept = self._append(data)
         if kept < len(data):
             outcomes = chain.from_iterable(map(outcomes_of, delivered))
-            encoded = [Lines.of(self._form, list(islice(outcomes, data.count(b"\n", 0, kept))))]
+            encoded = [EncodedLines.of(self._form, list(islice(outcomes, data.count(b"\n", 0, kept))))]
         for lines in encoded:
             self._count(lines)
         self._raise_failure()
         self.tick()
 
-    def _count(self, lines: Lines) -> None:
+    def _count(self, lines: EncodedLines) -> None:
         self._last_row = lines.last_row or self._last_row
         self.notes += lines.notes
         for status, number in lines.tally.items():

@@ -13,12 +13,12 @@ try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.event_block import EventBlock
+    from importer.speedups.event_hashes import fingerprints, hash_events
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
         find_user_days,
         hash_cells,
-        hash_events,
         hash_records,
         hash_texts,
     )
@@ -50,6 +50,7 @@ __all__ = [
     "cut_csv",
     "cut_lines",
     "find_user_days",
+    "fingerprints",
     "hash_cells",
     "hash_events",
     "hash_records",

@@ -22,14 +22,14 @@ cdef enum:  # what a byte is within a string of JSON
 cdef uint8_t[256] KIND
 cdef uint8_t[256] SHORT  # the letter that stands for a control character
 cdef const char* HEX = "0123456789abcdef"
-cdef char[200] PAIRS  # the digits of 0 to 99
+cdef char[200] PAIRS  # two digits of each number below a hundred
 
 cdef int _byte
+for _byte in range(100):
+    PAIRS[2 * _byte], PAIRS[2 * _byte + 1] = c"0" + _byte // 10, c"0" + _byte % 10
 for _byte in range(256):
     KIND[_byte] = CONTROL if _byte < 32 else PLAIN
     SHORT[_byte] = 0
-for _byte in range(200):
-    PAIRS[_byte] = c"0" + (_byte // 20 if _byte % 2 == 0 else _byte // 2 % 10)
 KIND[c'"'] = QUOTE
 KIND[c"\\"] = BACKSLASH
 SHORT[c"\b"], SHORT[c"\t"], SHORT[c"\n"], SHORT[c"\f"], SHORT[c"\r"] = c"b", c"t", c"n", c"f", c"r"
@@ -216,14 +216,13 @@ cdef void put_integer(Buffer out, int64_t number) noexcept:
         left = 0 - left
     while left >= 100:
         n -= 2
-        memcpy(digits + n, &PAIRS[2 * (left % 100)], 2)
+        memcpy(digits + n, PAIRS + 2 * (left % 100), 2)
         left //= 100
+    n -= 1
+    digits[n] = <char> (c"0" + left % 10)
     if left >= 10:
-        n -= 2
-        memcpy(digits + n, &PAIRS[2 * left], 2)
-    else:
         n -= 1
-        digits[n] = <char> (c"0" + left)
+        digits[n] = <char> (c"0" + left // 10)
     if number < 0:
         n -= 1
         digits[n] = c"-"

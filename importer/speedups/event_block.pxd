@@ -29,6 +29,8 @@ cdef class EventBlock:
     cdef Buffer lines  # the bodies of the events, each with a newline behind it
 
     cpdef append(self, item)
+    cdef int make_room(self, Py_ssize_t count, Py_ssize_t size) except -1
+    cdef int grow(self, Py_ssize_t capacity) except -1
     cdef Item* add(self) except NULL
     cdef int keep(self, Text* place, const char* text, Py_ssize_t size) except -1
     cdef int keep_str(self, Text* place, str text) except -1

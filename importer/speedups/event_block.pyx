@@ -13,6 +13,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     MOST_BYTES = 0x7FFFFFFF  # that a place can address
+    USUAL_FRAME = 100  # bytes of an event beside those of its record
+    USUAL_TEXTS = 80  # bytes of the texts of an event
 
 
 cdef class EventBlock:
@@ -38,16 +40,25 @@ cdef class EventBlock:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────
 
-    cdef Item* add(self) except NULL:
-        """Return a new item, all of whose texts are empty; to become an event, it needs `end_body`."""
-        cdef Py_ssize_t capacity
+    cdef int make_room(self, Py_ssize_t count, Py_ssize_t size) except -1:
+        """Make room for what some records mostly become, given their number and their bytes."""
+        self.grow(count)
+        self.lines.reserve(size + count * USUAL_FRAME)
+        return self.texts.reserve(count * USUAL_TEXTS)
+
+    cdef int grow(self, Py_ssize_t capacity) except -1:
         cdef void* new
-        if self.count == self.capacity:
-            capacity = max(64, 2 * self.capacity)
+        if capacity > self.capacity:
             new = PyMem_Realloc(self.items, capacity * sizeof(Item))
             if new == NULL:
                 raise MemoryError
             self.items, self.capacity = <Item*> new, capacity
+        return 0
+
+    cdef Item* add(self) except NULL:
+        """Return a new item, all of whose texts are empty; to become an event, it needs `end_body`."""
+        if self.count == self.capacity:
+            self.grow(max(64, 2 * self.capacity))
         memset(&self.items[self.count], 0, sizeof(Item))
         self.items[self.count].body = <int32_t> self.lines.used()
         self.count += 1
@@ -138,6 +149,18 @@ cdef class EventBlock:
 
     def __iter__(self):
         return (self[n] for n in range(self.count))
+
+    def names(self):
+        """Return the name of each event."""
+        return [self.text(&self.items[n].name) for n in range(self.count) if self.items[n].is_event]
+
+    def users(self):
+        """Return the user of each event; empty for none."""
+        return [self.text(&self.items[n].user) for n in range(self.count) if self.items[n].is_event]
+
+    def times(self):
+        """Return the time of each event, in milliseconds since the epoch."""
+        return [self.items[n].time for n in range(self.count) if self.items[n].is_event]
 
     # ── as requests ──────────────────────────────────────────────────────────────────────────────
 

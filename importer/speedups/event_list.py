@@ -13,6 +13,18 @@ class EventList(list[Event | Rejection]):
         """How many are events."""
         return sum(isinstance(item, Event) for item in self)
 
+    def names(self) -> list[str]:
+        """As `EventBlock.names`."""
+        return [item.event for item in self if isinstance(item, Event)]
+
+    def users(self) -> list[str]:
+        """As `EventBlock.users`."""
+        return [item.distinct_id for item in self if isinstance(item, Event)]
+
+    def times(self) -> list[int]:
+        """As `EventBlock.times`."""
+        return [item.time for item in self if isinstance(item, Event)]
+
     def take(
         self,
         start: int,

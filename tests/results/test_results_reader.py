@@ -13,7 +13,8 @@ from importer import speedups
 from importer.errors import ResultsError
 from importer.model import Outcome, Status
 from importer.results.counts import Counts
-from importer.results.reader import STATUSES, CheckedLines, LineChecker, read_columns
+from importer.results.reader import STATUSES, read_columns
+from importer.results.recovery import CheckedLines, LineChecker
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS, RowFormat
 
 FORMS = [*CSV_FORMATS, *JSONL_FORMATS]
