@@ -5,7 +5,8 @@
 Each case damages a generated file or a sample, and reads and maps it twice: in blocks, with the compiled code
 (`importer.speedups`), and record by record, without it. The items must be equal in all their fields, and so
 must the message with which reading ends. The ids that are found without making events must be those of the
-events.
+events. The lines of results that are written from the blocks must be those that are made one by one, and they
+must be read back alike, also after some of their bytes were damaged.
 
 A case has a number: ``--seed 1 --only 4711`` repeats it. A case that differs is reduced to the fewest lines
 that still differ; these are printed and kept in ``--keep``. The exit code is 1 if a case differed.
@@ -30,8 +31,11 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Event, Rejection
+from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
 from importer.reading import ColumnType, Dialect, Field, Reading
+from importer.results.lines import LineEncoder
+from importer.results.recovery import LineChecker
+from importer.results.rows import CSV_FORMATS, JSONL_FORMATS
 from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
@@ -48,6 +52,12 @@ KINDS: tuple[ColumnType, ...] = (
     "skip",
 )
 ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia")
+VERDICTS = (
+    *[Verdict(Status.IMPORTED, 200)] * 8,
+    Verdict(Status.ACCEPTED, 200),
+    Verdict(Status.REJECTED, 400, 'time: "x, y" is \u202e no time'),
+    Verdict(Status.FAILED, None, "=\ud800" * 200),
+)
 MIXED_USERS = (
     "u1",
     "u22",
@@ -286,9 +296,31 @@ def by_blocks(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
                 if not Counter(item.insert_id for item in made if isinstance(item, Event)) <= ids:
                     items.append(("the ids that are found are not those of the events", *ids))
                 items += map(typed, made)
+                items += odd_lines(made)
         except ImporterError as error:
             items.append(("ends", error.message))
     return items
+
+
+def odd_lines(block: speedups.EventBlock) -> list[Item]:
+    """Return the forms of results in which lines are not written, or not read, as they are one by one."""
+    chance = random.Random(len(block))
+    verdicts = [chance.choice(VERDICTS) for _ in range(block.events)]
+    found: list[Item] = []
+    for form in (*CSV_FORMATS[:2], *JSONL_FORMATS[:2]):
+        fast, slow = (
+            LineEncoder(form, compiled=compiled).encode(Delivered(Batch.of(block), verdicts))
+            for compiled in (True, False)
+        )
+        if fast != slow:
+            found.append(("lines are written otherwise", form))
+        damaged = bytearray(fast.data)
+        for _ in range(chance.randrange(3) if damaged else 0):
+            damaged[chance.randrange(len(damaged))] = chance.choice(b',"\\\n0{\xc3\x00t')
+        read = [LineChecker(form, compiled=each).check(bytes(damaged), (0, 0)) for each in (True, False)]
+        if read[0] != read[1]:
+            found.append(("lines are read otherwise", form, bytes(damaged)))
+    return found
 
 
 def by_records(path: Path, reading: Reading) -> list[Item]:

@@ -437,17 +437,22 @@ cdef class LineReader:
         """Read a line if it is surely well-formed."""
         cdef const char* start = p
         cdef int64_t number
-        cdef const char* q
         if not self.skip(&p, end, &self.pieces.each[0]):
             return False
-        p = end_of_digits(p, end, self.most_digits, &line.row)
+        p = self.end_of_number(p, end, &line.row)
         if p == NULL or not self.skip(&p, end, &self.pieces.each[1]):
             return False
-        p = end_of_digits(p, end, self.most_digits, &number)
+        p = self.end_of_number(p, end, &number)
         if p == NULL or not self.skip(&p, end, &self.pieces.each[2]) or not self.skip_status(&p, end, line):
             return False
         line.item = 0
         return self.end_csv(start, p, end, line) if self.is_csv else self.end_json(start, p, end, line)
+
+    cdef const char* end_of_number(self, const char* p, const char* end, int64_t* number) noexcept:
+        """Return where an integer ends; NULL if it is none for sure."""
+        if not self.is_csv and p[0] == c"0":  # JSON has no leading zeros
+            return NULL
+        return end_of_digits(p, end, self.most_digits, number)
 
     cdef inline bint skip(self, const char** p, const char* end, const Piece* piece) noexcept:
         if end - p[0] < piece.size or memcmp(p[0], piece.text, piece.size):
@@ -514,7 +519,7 @@ cdef class LineReader:
         if not self.skip(&p, end, &code):
             return False
         if not self.skip(&p, end, &no_code):
-            p = self.end_of_whole(p, end, &number)
+            p = self.end_of_number(p, end, &number)
             if p == NULL:
                 return False
         for n in range(3, 8):
@@ -529,24 +534,18 @@ cdef class LineReader:
             if not self.skip(&p, end, &self.pieces.each[8]):
                 return False
             if not self.skip(&p, end, &no_time):
-                p = self.end_of_whole(p + (p[0] == c"-"), end, &number)
+                p = self.end_of_number(p + (p[0] == c"-"), end, &number)
                 if p == NULL:
                     return False
         if self.pieces.count > 10:
             if not self.skip(&p, end, &self.pieces.each[9]):
                 return False
-            p = self.end_of_whole(p, end, &line.item)
+            p = self.end_of_number(p, end, &line.item)
             if p == NULL:
                 return False
         return self.skip(&p, end, &self.pieces.each[self.pieces.count - 1]) and p == end and (
             is_ascii or is_utf8(start, end)
         )
-
-    cdef const char* end_of_whole(self, const char* p, const char* end, int64_t* number) noexcept:
-        """Return where an integer of JSON ends; NULL if it is none, or begins with a zero."""
-        if p[0] == c"0":
-            return NULL
-        return end_of_digits(p, end, self.most_digits, number)
 
 
 cdef enum:  # what a byte of CSV is

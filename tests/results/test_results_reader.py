@@ -147,6 +147,24 @@ def test_lines_are_trusted_up_to_the_first_that_is_not_ours(block, lines):
     assert check(CSV, block).lines == lines
 
 
+@pytest.mark.parametrize(
+    "number", [b"0", b"00", b"01", b"-1", b"-0", b"-01", b"1.0", b"1e1", b"+1", b"-", b""]
+)
+@pytest.mark.parametrize("column", ["row", "line", "status_code", "time", "item"])
+@pytest.mark.parametrize("form", [CSV_FORMATS[2], JSONL_FORMATS[2]])
+def test_numbers_that_we_do_not_write_are_taken_as_they_are_one_by_one(form, column, number):
+    values = {"row": b"1", "line": b"2", "status_code": b"200", "time": b"5", "item": b"1", column: number}
+    head = b"%(row)s,%(line)s,true,imported,%(status_code)s,a,b,c,d,e,%(time)s,%(item)s\n"
+    if not form.header:
+        head = (
+            b'{"row":%(row)s,"line":%(line)s,"success":true,"status":"imported","status_code":%(status_code)s,'
+            b'"event":"a","distinct_id":"b","insert_id":"c","error":"d","note":"e","time":%(time)s,"item":%(item)s}\n'
+        )
+    block = head % {name.encode(): value for name, value in values.items()}
+    for last in ((0, 0), (-9, 0)):
+        assert check(form, block, last) == one_by_one(form, block, last)
+
+
 @pytest.mark.parametrize("form", [CSV_FORMATS[2], JSONL_FORMATS[2]])
 @pytest.mark.parametrize(
     ("places", "lines"),
