@@ -5,7 +5,9 @@
 Each case damages a generated file or a sample, and reads and maps it twice: in blocks, with the compiled code
 (`importer.speedups`), and record by record, without it. The items must be equal in all their fields, and so
 must the message with which reading ends. The ids that are found without making events must be those of the
-events. A third time the file is read a few bytes at once, so that what is read ends anywhere in a record.
+events. A third time the file is read a few bytes at once, so that what is read ends anywhere in a record. The
+lines of results that are written from the blocks must be those that are made one by one, and they must be read
+back alike, also after some of their bytes were damaged.
 
 A case has a number: ``--seed 1 --only 4711`` repeats it. A case that differs is reduced to the fewest lines
 that still differ; these are printed and kept in ``--keep``. The exit code is 1 if a case differed.
@@ -31,8 +33,11 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Event, Record, Rejection
+from importer.model import Batch, Delivered, Event, Record, Rejection, Status, Verdict
 from importer.reading import ColumnType, Dialect, Field, Reading
+from importer.results.lines import LineEncoder
+from importer.results.recovery import LineChecker
+from importer.results.rows import CSV_FORMATS, JSONL_FORMATS
 from importer.source.formats.registry import FORMATS
 from importer.source.oversized import discard
 from importer.source.reader import open_source
@@ -51,7 +56,15 @@ KINDS: tuple[ColumnType, ...] = (
     "skip",
 )
 ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia", "Australia/Lord_Howe")
-FORMATS = ("%d.%m.%Y %H:%M:%S", "%m/%d/%y %I:%M %p", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%d %b %Y")
+TIME_FORMATS = (
+    "%d.%m.%Y %H:%M:%S", "%m/%d/%y %I:%M %p", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%d %b %Y",
+)  # fmt: skip
+VERDICTS = (
+    *[Verdict(Status.IMPORTED, 200)] * 8,
+    Verdict(Status.ACCEPTED, 200),
+    Verdict(Status.REJECTED, 400, 'time: "x, y" is \u202e no time'),
+    Verdict(Status.FAILED, None, "=\ud800" * 200),
+)
 MIXED_USERS = (
     "u1",
     "u22",
@@ -119,8 +132,8 @@ def some_time(chance: random.Random) -> str:
             f"{second}{fraction}",
             f"{second * 1000}{fraction}",
             str(second * 10**9 + 1),
-            time.strftime(chance.choice(FORMATS), moment),
-            time.strftime(chance.choice(FORMATS), moment).replace("0", "", 1),
+            time.strftime(chance.choice(TIME_FORMATS), moment),
+            time.strftime(chance.choice(TIME_FORMATS), moment).replace("0", "", 1),
         )
     )
 
@@ -258,7 +271,7 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
         constants=chance.choice(constants),
         timezone=zone,
         time_format=chance.choice(
-            ((), (), (*FORMATS, "auto"), (chance.choice(FORMATS), "auto"), FORMATS[:1])
+            ((), (), (*TIME_FORMATS, "auto"), (chance.choice(TIME_FORMATS), "auto"), TIME_FORMATS[:1])
         ),
         local_epochs=bool(zone) and chance.random() < 0.2,
         missing_time=chance.choice((None, None, 1_700_000_000_000)),
@@ -315,9 +328,31 @@ def by_blocks(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
                 if not Counter(item.insert_id for item in made if isinstance(item, Event)) <= ids:
                     items.append(("the ids that are found are not those of the events", *ids))
                 items += map(typed, made)
+                items += odd_lines(made)
         except ImporterError as error:
             items.append(("ends", error.message))
     return items
+
+
+def odd_lines(block: speedups.EventBlock) -> list[Item]:
+    """Return the forms of results in which lines are not written, or not read, as they are one by one."""
+    chance = random.Random(len(block))
+    verdicts = [chance.choice(VERDICTS) for _ in range(block.events)]
+    found: list[Item] = []
+    for form in (*CSV_FORMATS[:2], *JSONL_FORMATS[:2]):
+        fast, slow = (
+            LineEncoder(form, compiled=compiled).encode(Delivered(Batch.of(block), verdicts))
+            for compiled in (True, False)
+        )
+        if fast != slow:
+            found.append(("lines are written otherwise", form))
+        damaged = bytearray(fast.data)
+        for _ in range(chance.randrange(3) if damaged else 0):
+            damaged[chance.randrange(len(damaged))] = chance.choice(b',"\\\n0{\xc3\x00t')
+        read = [LineChecker(form, compiled=each).check(bytes(damaged), (0, 0)) for each in (True, False)]
+        if read[0] != read[1]:
+            found.append(("lines are read otherwise", form, bytes(damaged)))
+    return found
 
 
 def by_records(path: Path, reading: Reading) -> list[Item]:

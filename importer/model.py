@@ -39,11 +39,17 @@ class Status(StrEnum):
     INVALID = "invalid"  # refused before sending: mend the data or the mapping
     FAILED = "failed"  # not delivered, or not known: safe to rerun as it is
     VALID = "valid"  # dry run: would be sent
+    SKIPPED = "skipped"  # the mapping leaves it out
 
     @property
     def success(self) -> bool:
-        """True where nothing is left to do for the record."""
+        """True where Mixpanel took the record, or would take it."""
         return self in (Status.IMPORTED, Status.ACCEPTED, Status.VALID)
+
+    @property
+    def failure(self) -> bool:
+        """True where a retry would send the record again."""
+        return self in (Status.REJECTED, Status.INVALID, Status.FAILED)
 
 
 # ── attention ────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +288,7 @@ class Verdict(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """A batch with a verdict for each of its events, in the order of ``batch.events``."""
+    """A batch with a verdict for each of its events, in their order."""
 
     batch: Batch
     verdicts: Sequence[Verdict]
@@ -303,6 +309,7 @@ class Outcome(NamedTuple):
     insert_id: str
     error: str
     note: str
+    time: int | None = None  # of an event: milliseconds since the epoch
 
 
 # ── once per run ─────────────────────────────────────────────────────────────────────────────────

@@ -8,17 +8,30 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from importer.model import Fingerprint, Outcome, Status, Verdict
+from importer import speedups
+from importer.model import (
+    Batch,
+    Delivered,
+    Event,
+    Fingerprint,
+    Outcome,
+    Part,
+    Rejection,
+    Status,
+    Verdict,
+)
 from importer.reading import Dialect, Reading
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest, relative_link, write_manifest
 from importer.results.paths import manifest_path
-from importer.results.rows import OutcomeColumns
 from importer.results.writer import ResultsWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+    from importer.model import ItemBlock
+    from importer.results.rows import RowFormat
 
 
 def outcome(row: int, status: Status = Status.IMPORTED, **changes: Any) -> Outcome:
@@ -32,6 +45,7 @@ def outcome(row: int, status: Status = Status.IMPORTED, **changes: Any) -> Outco
         insert_id=f"{row:032x}",
         error="" if status.success else f"{status} for a reason",
         note="",
+        time=None if status is Status.INVALID and "status_code" not in changes else 1_767_225_600_000 + row,
     )
     return usual._replace(**changes)
 
@@ -40,13 +54,26 @@ def outcomes(statuses: Iterable[Status], first_row: int = 1) -> list[Outcome]:
     return [outcome(row, status) for row, status in enumerate(statuses, first_row)]
 
 
-def columns_of(lines: Sequence[Outcome]) -> OutcomeColumns:
-    """Return outcomes as the columns that a results file is written from."""
-    if not lines:
-        return OutcomeColumns((), (), (), (), (), (), ())
-    rows, numbers, statuses, codes, events, users, insert_ids, errors, notes = zip(*lines, strict=True)
-    verdicts = list(map(Verdict, statuses, codes, errors))
-    return OutcomeColumns(rows, numbers, events, users, insert_ids, notes, verdicts)
+def delivered_of(
+    lines: Sequence[Outcome], block: Callable[..., ItemBlock] = speedups.EventBlock
+) -> Delivered:
+    """Return a batch of which outcomes are made: without a time, of a rejection."""
+    items: list[Event | Rejection] = []
+    verdicts = []
+    for row, line, status, code, event, user, insert_id, error, note, time in lines:
+        if time is None:
+            assert (status, code) == (Status.INVALID, None)
+            items.append(Rejection(row, line, error, event, user, insert_id, note))
+        else:
+            items.append(Event(row, line, event, user, insert_id, time, b"{}", note))
+            verdicts.append(Verdict(status, code, error))
+    count = len(verdicts)
+    return Delivered(Batch([Part(block(items), 0, len(items))], count, 3 * count), verdicts)
+
+
+def lines_of(form: RowFormat, written: Iterable[Outcome]) -> bytes:
+    """Return the lines of outcomes, made one by one."""
+    return b"".join(map(form.encode, written))
 
 
 def counts_of(statuses: Iterable[Status]) -> Counts:
@@ -71,7 +98,7 @@ def manifest(**changes: Any) -> Manifest:
 def write_results(path: Path, lines: Sequence[Outcome], **changes: Any) -> Path:
     """Write a results file and a manifest that fits it."""
     with ResultsWriter.create(path) as writer:
-        writer.write(columns_of(lines))
+        writer.write([delivered_of(lines)])
     changes = {"scope": len(lines), "ended": "2026-01-01T00:01:00Z", **changes}
     counts = changes.pop("counts", writer.counts)
     unattempted = max(0, (changes["scope"] or 0) - len(lines))

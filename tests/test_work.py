@@ -27,8 +27,8 @@ from importer.profile.collisions import CollisionAudit
 from importer.profile.scan import find_collisions
 from importer.progress import NullProgress
 from importer.reading import Reading
-from importer.results.buffer import to_columns
-from importer.results.rows import row_format_of
+from importer.results.formats import new_format
+from importer.results.lines import LineEncoder
 from importer.source.reader import open_source
 
 NOW_MS = 1_780_000_000_000
@@ -159,12 +159,11 @@ def test_an_outcome_takes_few_steps(sources: dict[str, Path], name: str, batch_s
     mapper = Mapper(reading, lambda: NOW_MS)
     chunks = [mapper.map(chunk) for chunk in chunks_of(sources["events.csv"], reading)]
     imported = Verdict(Status.IMPORTED, 200)
-    encode = row_format_of(Path(name)).encode
+    encode = LineEncoder(new_format(Path(name))).encode
 
     def finish() -> None:
         for batch in make_batches(chunks, batch_size, 2_000_000):
-            for part in to_columns(Delivered(batch, [imported] * batch.count)):
-                encode(part)
+            encode(Delivered(batch, [imported] * batch.count))
 
     assert work(finish) < most
 

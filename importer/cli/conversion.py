@@ -122,12 +122,16 @@ def retry_scope(options: RetryScopeOptions) -> RetryScope:
     if options.status is None:
         return _convert(RetryScope, options, statuses=None)
     names = [name.strip() for name in options.status.split(",")]
-    allowed = [status.value for status in Status if not status.success]
+    allowed = [status.value for status in Status if status.failure]
+    done = {status.value for status in Status} - {*allowed}
     for name in names:
         if name not in allowed:
-            raise UsageError(
-                f"--status {name}: unknown{nearest(name, allowed)}", f"Choose from {', '.join(allowed)}."
+            why = (
+                "nothing is left to do for such records"
+                if name in done
+                else "unknown" + nearest(name, allowed)
             )
+            raise UsageError(f"--status {name}: {why}", f"Choose from {', '.join(allowed)}.")
     return _convert(RetryScope, options, statuses=frozenset(map(Status, names)))
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer import speedups
-from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
-from importer.results.rows import OutcomeColumns
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
+    from importer.model import Delivered, Verdict
     from importer.results.writer import ResultsWriter
 
 _AT_ONCE = 500
-"""Outcomes that are written at once: few enough for the processor's cache."""
+"""Outcomes that are written at once: more cost as much each, until they leave the processor's cache."""
 
 
 class OutcomeBuffer:
@@ -23,9 +20,6 @@ class OutcomeBuffer:
     To write many lines at once costs little more than to write a few. So small batches without a failure are
     held until there are enough of them, or until the caller is idle and calls `flush`. What a crash loses is
     sent again on resume, like requests that were not answered.
-
-    Attributes:
-        notes: Records with a note, of those that were written.
     """
 
     def __init__(
@@ -39,23 +33,26 @@ class OutcomeBuffer:
         Args:
             results: Where lines go.
             written: Called after some were written.
-            observe: Receives what was written.
+            observe: Receives each batch after it was written.
         """
         self._results, self._written, self._observe = results, written, observe
-        self._items: list[Event | Rejection] = []
-        self._events: list[Event] = []
-        self._verdicts: list[Verdict] = []
-        self.notes = 0
+        self._held: list[Delivered] = []
+        self._records = 0
 
     @property
     def rows(self) -> int:
         """Outcomes that are in the file, or are held for it."""
-        return self._results.rows + len(self._items)
+        return self._results.rows + self._records
 
     @property
     def unsuccessful(self) -> int:
-        """Those of them without success; none of these is ever held."""
+        """Those of them that failed; none of these is ever held."""
         return self._results.unsuccessful
+
+    @property
+    def notes(self) -> int:
+        """Records with a note, of those that were written."""
+        return self._results.notes
 
     def add(self, delivered: Delivered) -> None:
         """Take a batch, after those that were taken before.
@@ -63,55 +60,40 @@ class OutcomeBuffer:
         Raises:
             StorageError: As for `ResultsWriter.write`.
         """
-        batch, verdicts = delivered
-        self._items += batch.items()
-        self._events += batch.events()
-        self._verdicts += verdicts
-        if len(self._items) >= _AT_ONCE or not _taken_whole(delivered):
+        length = delivered.batch.length
+        self._held.append(delivered)
+        self._records += length
+        if self._records >= _AT_ONCE or not _taken_whole(delivered.verdicts, length):
             self.flush()
 
     def flush(self) -> None:
         """Write what is held.
 
         Raises:
-            StorageError: As for `ResultsWriter.write`.
+            StorageError: As for `ResultsWriter.write`. What was written as a whole is observed nonetheless.
         """
-        held = Delivered(Batch.of(speedups.EventBlock(self._items)), self._verdicts)
-        self._items, self._events, self._verdicts = [], [], []
-        for part in to_columns(held):
-            self._results.write(part)
-            self.notes += len(part.notes) - part.notes.count("")
-        if held.batch.length:
+        held, self._held, self._records = self._held, [], 0
+        if not held:
+            return
+        before = self._results.rows
+        try:
+            self._results.write(held)
+        finally:
             if self._observe is not None:
-                self._observe(held)
-            self._written()
+                _observe_written(held, self._results.rows - before, self._observe)
+        self._written()
 
 
-def _taken_whole(delivered: Delivered) -> bool:
-    batch, verdicts = delivered
+def _observe_written(held: Sequence[Delivered], rows: int, observe: Callable[[Delivered], None]) -> None:
+    """Hand on the batches of which all records are among the first ``rows`` records of all of them."""
+    for each in held:
+        rows -= each.batch.length
+        if rows >= 0:
+            observe(each)
+
+
+def _taken_whole(verdicts: Sequence[Verdict], length: int) -> bool:
+    """Return whether a batch has so many records, and all of them are events that were taken alike."""
     first = verdicts[0] if verdicts else None
-    return first is not None and first.status.success and verdicts.count(first) == batch.length
-
-
-def to_columns(delivered: Delivered) -> Iterator[OutcomeColumns]:
-    """Yield what became of each record of a batch, in order, in parts."""
-    batch, verdicts = delivered
-    items, events = batch.items(), batch.events()
-    if len(events) < len(items):
-        given = iter(verdicts)
-        verdicts = [next(given) if isinstance(item, Event) else _invalid(item) for item in items]
-        events = [item if isinstance(item, Event) else _as_event(item) for item in items]
-    for start in range(0, len(events), _AT_ONCE):
-        end = start + _AT_ONCE
-        rows, lines, names, users, insert_ids, _, _, notes = zip(*events[start:end], strict=True)
-        yield OutcomeColumns(rows, lines, names, users, insert_ids, notes, verdicts[start:end])
-
-
-def _as_event(rejection: Rejection) -> Event:
-    """Put what the results say of a rejection where an event has it: both become columns alike."""
-    row, line, _, name, user, insert_id, note = rejection
-    return Event(row, line, name, user, insert_id, 0, b"", note)
-
-
-def _invalid(rejection: Rejection) -> Verdict:
-    return Verdict(Status.INVALID, None, rejection.error)
+    # Nearly always they are one object, and are counted as fast as pointers are compared.
+    return first is not None and first.status.success and verdicts.count(first) == length

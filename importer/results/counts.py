@@ -22,6 +22,7 @@ class Counts:
         invalid: Refused before sending.
         failed: Not delivered, or not known.
         valid: Dry run: would be sent.
+        skipped: The mapping leaves it out.
     """
 
     imported: int = 0
@@ -30,6 +31,7 @@ class Counts:
     invalid: int = 0
     failed: int = 0
     valid: int = 0
+    skipped: int = 0
 
     @classmethod
     def from_tally(cls, tally: Mapping[Status, int]) -> Self:
@@ -43,13 +45,13 @@ class Counts:
 
     @property
     def succeeded(self) -> int:
-        """Records for which nothing is left to do."""
+        """Records that Mixpanel took, or would take."""
         return sum(self[status] for status in Status if status.success)
 
     @property
     def unsuccessful(self) -> int:
         """Records that a retry would send again."""
-        return self.total - self.succeeded
+        return sum(self[status] for status in Status if status.failure)
 
     @property
     def landed(self) -> int:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
+from importer import speedups
 from importer.errors import ResultsError
 from importer.results.counts import Counts
-from importer.results.reader import check_block, check_lines, read_blocks
-from importer.results.rows import ParsedRow, RowFormat, row_format_of
+from importer.results.formats import existing_format, read_blocks, read_format
+from importer.results.rows import RowFormat
 from importer.results.storage import storage_error
 from importer.text import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from importer.model import Status
 
 _COUNT_BYTES = 1 << 20
-_CHECK_BYTES = 1 << 16  # few enough for the processor's cache, and to be read again line by line
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ def inspect_results(path: Path) -> ResultsState:
     """
     try:
         with path.open("rb") as file:
-            form = row_format_of(path)
-            if _has_header(path, file, form):
+            form = read_format(path, file)
+            if form is not None:
                 return _scan_lines(path, file, form)
             return ResultsState(has_torn_end=os.fstat(file.fileno()).st_size > 0)
     except FileNotFoundError:
@@ -102,57 +104,96 @@ def matches_disk(path: Path, state: ResultsState) -> bool:
     It must have its length, and a line for each outcome. The bytes are read again for that, which is much
     faster than `inspect_results`, since the lines are only counted.
     """
-    lines = state.records + len(row_format_of(path).header.splitlines())
     try:
+        lines = state.records + len(existing_format(path).header.splitlines())
         with path.open("rb") as file:
             found = sum(block.count(b"\n") for block in iter(partial(file.read, _COUNT_BYTES), b""))
             return found == lines and os.fstat(file.fileno()).st_size == state.valid_bytes
-    except OSError:
+    except (OSError, ResultsError):
         return False
-
-
-def _has_header(path: Path, file: IO[bytes], form: RowFormat) -> bool:
-    """Read the header; False if it was cut short, or the file is empty."""
-    found = file.read(len(form.header) or len(form.start))
-    if not form.header:
-        file.seek(0)
-    if found.startswith(form.header or form.start):
-        return True
-    if (form.header or form.start).startswith(found.rstrip(b"\0")):
-        return False
-    raise ResultsError(
-        f"{path} is not a results file: it begins with {quoted(found[:40])}, expected {quoted(form.start)}.",
-        "Name another file with --results, or move this one away.",
-    )
 
 
 def _scan_lines(path: Path, file: IO[bytes], form: RowFormat) -> ResultsState:
     """Check the lines after the header, up to the end or to where a crash tore the file."""
-    size, lines, last_row = len(form.header), 1 if form.header else 0, 0
+    size, lines, last = len(form.header), 1 if form.header else 0, (0, 0)
+    checker = LineChecker(form)
     tally: Counter[Status] = Counter()
     torn = False
-    for block in read_blocks(file, _CHECK_BYTES):
-        checked = check_block(block, last_row) if form.header else None
-        checked = checked or check_lines(block, form, last_row)
-        size, lines, last_row = size + checked.size, lines + checked.lines, checked.last_row
+    for block in read_blocks(file):
+        checked = checker.check(block, last)
+        size, lines, last = size + checked.size, lines + checked.lines, checked.last
         tally.update(checked.tally)
         if checked.size < len(block):
             line, newline, behind = block[checked.size :].partition(b"\n")
             torn = b"\0" in line or not (behind or file.read(1))
             if not torn:
-                raise _edited(path, lines + 1, form.parse(line + newline), line + newline, last_row)
+                raise _edited(path, lines + 1, form, line + newline, last)
             break
     counts = Counts.from_tally(tally)
-    return ResultsState(counts.total, last_row, counts, size, torn)
+    return ResultsState(counts.total, last[0], counts, size, torn)
 
 
-def _edited(path: Path, number: int, found: ParsedRow | None, line: bytes, last_row: int) -> ResultsError:
-    what = (
-        f"{quoted(line[:40])} is no outcome"
-        if found is None
-        else f"row {found.row} comes after row {last_row}"
-    )
+def _edited(path: Path, number: int, form: RowFormat, line: bytes, last: tuple[int, int]) -> ResultsError:
+    found = form.parse(line)
+    if found is None:
+        what = f"{quoted(line[:40])} is no outcome"
+    else:
+        item, before = (f", item {place[1]}," if place[1] else "" for place in (found.place, last))
+        what = f"row {found.row}{item} comes after row {last[0]}{before}".rstrip(",")
     return ResultsError(
         f"{path}, line {number}: {what}. The file was edited or is not a results file.",
         "Put the file back as it was written, or begin a new one with --results.",
     )
+
+
+# ── checking ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class CheckedLines(NamedTuple):
+    """Lines that are well-formed and in order.
+
+    Attributes:
+        lines: How many they are.
+        size: Their bytes.
+        last: The `ParsedRow.place` of the last of them.
+        tally: Lines by status.
+    """
+
+    lines: int
+    size: int
+    last: tuple[int, int]
+    tally: Mapping[Status, int]
+
+
+class LineChecker:
+    """Checks lines of a results file.
+
+    Args:
+        form: The form of the file.
+        compiled: Whether compiled code does it.
+    """
+
+    def __init__(self, form: RowFormat, *, compiled: bool = speedups.COMPILED) -> None:
+        self._form = form
+        self._reader = speedups.LineReader(**form.reading_plan()) if compiled else None
+
+    def check(self, block: bytes, last: tuple[int, int]) -> CheckedLines:
+        """Check lines, up to the first that is not well-formed or out of order.
+
+        Args:
+            block: Lines, each with its newline.
+            last: The `ParsedRow.place` of the line before them; zeros if there is none.
+        """
+        if self._reader is not None:
+            lines, size, row, item, tally = self._reader.check(block, *last)
+            return CheckedLines(lines, size, (row, item), tally)
+        found: Counter[Status] = Counter()
+        size = 0
+        for line in io.BytesIO(block):
+            parsed = self._form.parse(line)
+            if parsed is None or parsed.place <= last:
+                break
+            size += len(line)
+            last = parsed.place
+            found[parsed.status] += 1
+        return CheckedLines(found.total(), size, last, found)

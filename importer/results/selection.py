@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from dataclasses import dataclass
+from itertools import chain, compress, repeat
+from operator import and_
 from typing import TYPE_CHECKING, NamedTuple
 
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.history import RecordedRun, count_frame, history_up_to, is_among, read_outcomes, rows_of
+from importer.results.history import RecordedRun, choose_rows, history_up_to, read_outcomes, rows_of
+from importer.results.reader import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
-_BY_NAME = {status.value: status for status in Status}
-_RETRIABLE = frozenset(status for status in Status if not status.success)
-_SUCCESSES = frozenset(Status) - _RETRIABLE
+_FAILURES = frozenset(status for status in Status if status.failure)
+_SUCCESSES = frozenset(status for status in Status if status.success)
+_FAILED = frozenset({Status.FAILED})
+_ALL = frozenset(Status)
 
 
 class Choice(NamedTuple):
@@ -61,9 +65,8 @@ class Selection:
         return self.counts.total
 
     def __iter__(self) -> Iterator[Choice]:
-        parts = _current_outcomes(self.runs, self.statuses, self.error_contains)
         # No record is in two of them, and each is in order.
-        return heapq.merge(*(_choices(blocks) for blocks in parts))
+        return heapq.merge(*_choices_by_run(self.runs, self.statuses, self.error_contains))
 
 
 def select_records(
@@ -82,14 +85,14 @@ def select_records(
         error_contains: Only records whose ``error`` holds this text, as it stands in the file.
 
     Raises:
-        UsageError: ``statuses`` holds a status of success.
+        UsageError: ``statuses`` holds one that is no failure.
         ResultsError: Results or manifests are missing, torn or not ours.
     """
-    wanted = _RETRIABLE if statuses is None else frozenset(statuses)
-    if done := wanted & _SUCCESSES:
+    wanted = _FAILURES if statuses is None else frozenset(statuses)
+    if done := wanted - _FAILURES:
         raise UsageError(
             f"Nothing is left to do for records that are {', '.join(sorted(done))}.",
-            f"Choose from {', '.join(sorted(_RETRIABLE))}.",
+            f"Choose from {', '.join(sorted(_FAILURES))}.",
         )
     runs = tuple(history_up_to(results))
     for run in runs:
@@ -98,11 +101,9 @@ def select_records(
                 f"{run.results} ends in an unfinished line: its run was cut off.",
                 "Finish that run with --resume, then retry.",
             )
-    counts = Counts()
-    for blocks in _current_outcomes(runs, wanted, error_contains):
-        for frame in blocks:
-            counts += count_frame(frame)
-    return Selection(wanted, error_contains, counts, runs)
+    chosen = chain.from_iterable(_choices_by_run(runs, wanted, error_contains))
+    tally = Counter(choice.status for choice in chosen)
+    return Selection(wanted, error_contains, Counts.from_tally(tally), runs)
 
 
 def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
@@ -118,12 +119,11 @@ def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
     """
     first: dict[int, int] = {}
     for index, run in enumerate(runs):
-        for frame in read_outcomes(run):
-            failed = frame["status"] == Status.FAILED.value
-            for row in frame["row"][failed].tolist():
+        for columns in read_outcomes(run):
+            for row in compress(columns.rows, columns.having(_FAILED)):
                 first.setdefault(row, index)
             if index:
-                for row in frame["row"][~failed].tolist():
+                for row in compress(columns.rows, columns.having(_ALL - _FAILED)):
                     first.pop(row, None)
     return first
 
@@ -141,36 +141,33 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
         ResultsError: The results or the manifest are missing or not ours.
     """
     run = history_up_to(results)[-1]
-    names = [status.value for status in _SUCCESSES]
-    for frame in read_outcomes(run):
-        done = frame[frame["status"].isin(names)]
-        yield from zip(done["row"].tolist(), done["insert_id"].tolist(), strict=True)
+    for columns in read_outcomes(run):
+        chosen = columns.having(_SUCCESSES)
+        yield from zip(compress(columns.rows, chosen), columns.insert_ids(chosen), strict=True)
 
 
-def _current_outcomes(
+def _choices_by_run(
     runs: tuple[RecordedRun, ...], statuses: frozenset[Status], error_contains: str | None
-) -> Iterator[Iterator[pd.DataFrame]]:
+) -> Iterator[Iterator[Choice]]:
     """Yield for each run the outcomes that match and that no later run replaced."""
     for number, run in enumerate(runs):
-        yield _chosen(run, rows_of(runs[number + 1 :]), statuses, error_contains)
+        later = runs[number + 1 :]
+        yield _choices(run, rows_of(later) if later else None, statuses, error_contains)
 
 
-def _chosen(
+def _choices(
     run: RecordedRun,
-    replaced: NDArray[np.int64],
+    replaced: NDArray[np.int64] | None,
     statuses: frozenset[Status],
     error_contains: str | None,
-) -> Iterator[pd.DataFrame]:
-    names = [status.value for status in statuses]
-    for frame in read_outcomes(run):
-        mask = frame["status"].isin(names) & ~is_among(frame, replaced)
-        if error_contains is not None:
-            mask &= frame["error"].str.contains(error_contains, regex=False)
-        yield frame[mask]
-
-
-def _choices(blocks: Iterator[pd.DataFrame]) -> Iterator[Choice]:
-    for frame in blocks:
-        columns = (frame[name].tolist() for name in ("row", "status", "insert_id"))
-        for row, name, insert_id in zip(*columns, strict=True):
-            yield Choice(row, _BY_NAME[name], insert_id)
+) -> Iterator[Choice]:
+    for columns in read_outcomes(run):
+        chosen = columns.having(statuses)
+        if replaced is not None:
+            others = choose_rows(columns, replaced, among=False).tobytes()
+            chosen = bytes(map(and_, chosen, others))
+        rows, numbers = compress(columns.rows, chosen), compress(columns.statuses, chosen)
+        errors = repeat("") if error_contains is None else columns.errors(chosen)
+        for row, number, insert_id, error in zip(rows, numbers, columns.insert_ids(chosen), errors):  # noqa: B905
+            if error_contains is None or error_contains in error:
+                yield Choice(row, STATUSES[number], insert_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from importer.errors import ResultsError
 from importer.results.counts import Counts
-from importer.results.history import RecordedRun, count_frame, is_among, read_outcomes, rows_of, whole_history
+from importer.results.history import RecordedRun, choose_rows, read_outcomes, rows_of, whole_history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,10 +128,10 @@ def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:
         if later := runs[number + 1 :]:
             rows = rows_of(later)
             replaced = Counts()
-            for frame in read_outcomes(run):
-                replaced += count_frame(frame[is_among(frame, rows)])
+            for columns in read_outcomes(run):
+                replaced += columns.count(choose_rows(columns, rows).tobytes())
             total -= replaced
-            fit &= replaced.succeeded == 0 and (number > 0 or replaced.total == len(rows))
+            fit &= replaced.unsuccessful == replaced.total and (number > 0 or replaced.total == len(rows))
     return total, fit
 
 

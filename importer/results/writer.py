@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from contextlib import suppress
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Self
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
 from importer.results.counts import Counts
+from importer.results.formats import existing_format, new_format
+from importer.results.lines import EncodedLines, LineEncoder, outcomes_of
 from importer.results.recovery import ResultsState
-from importer.results.rows import row_format_of
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from importer.results.rows import OutcomeColumns
+    from importer.model import Delivered
+    from importer.results.rows import RowFormat
 
 _SYNC_EVERY = 1.0  # seconds; what a power cut takes is sent again on resume
 
@@ -34,13 +36,15 @@ class ResultsWriter:
     Attributes:
         path: The results file.
         rows: Outcomes in it, those from before a resume included.
-        unsuccessful: Those of them without success.
+        unsuccessful: Those of them that failed.
+        notes: Outcomes with a note, of those that this writer wrote.
     """
 
     def __init__(
         self,
         path: Path,
         handle: int,
+        form: RowFormat,
         before: ResultsState,
         clock: Callable[[], float],
         fsync: Callable[[int], None],
@@ -49,11 +53,13 @@ class ResultsWriter:
         self.path = path
         self._handle = handle
         self._size = os.fstat(handle).st_size
-        self._format = row_format_of(path)
+        self._form = form
+        self._encoder = LineEncoder(form)
         self._tally = {status: before.counts[status] for status in Status}
         self._last_row = before.last_row
         self.rows = before.records
         self.unsuccessful = before.counts.unsuccessful
+        self.notes = 0
         self._clock = clock
         self._fsync = fsync
         self._synced = clock()
@@ -91,7 +97,7 @@ class ResultsWriter:
                 f"{path} exists already.",
                 "Give --resume to go on with it, --overwrite to replace it, or another file with --results.",
             ) from None
-        writer = cls(path, handle, ResultsState(), clock, fsync)
+        writer = cls(path, handle, new_format(path), ResultsState(), clock, fsync)
         writer._begin()
         return writer
 
@@ -106,6 +112,8 @@ class ResultsWriter:
     ) -> Self:
         """Continue a results file that was repaired, or begin it if there is none.
 
+        It keeps its columns to its end.
+
         Args:
             path: The results file.
             state: From `repair_results`.
@@ -113,10 +121,16 @@ class ResultsWriter:
             fsync: Flushes a file to disk.
 
         Raises:
-            ResultsError: The file is not as long as the repair left it.
+            ResultsError: The file is not as long as the repair left it, or has a column ``item``.
             StorageError: The file can't be opened or written.
         """
-        writer = cls(path, _open(path, 0), state, clock, fsync)
+        form = existing_format(path) if state.valid_bytes else new_format(path)
+        if "item" in form.columns:
+            raise ResultsError(
+                f"{path} has a column item, which this version reads and does not write.",
+                "Go on with the version that began it.",
+            )
+        writer = cls(path, _open(path, 0), form, state, clock, fsync)
         if writer._size == state.valid_bytes:
             if not state.valid_bytes:
                 writer._begin()
@@ -138,37 +152,35 @@ class ResultsWriter:
         """How far the file goes, from what this writer wrote."""
         return ResultsState(self.rows, self._last_row, self.counts, self._size)
 
-    def write(self, outcomes: OutcomeColumns) -> None:
-        """Append outcomes with one system call, and flush to disk once a second.
+    def write(self, delivered: Sequence[Delivered]) -> None:
+        """Append the outcomes of batches with one system call, and flush to disk once a second.
 
         Args:
-            outcomes: In the order of the source, after those that were written before.
+            delivered: In the order of the source, after those that were written before.
 
         Raises:
             StorageError: The disk is full or broken. The lines that fitted in stay and are counted;
                 a partly written one is taken back.
         """
         self._raise_failure()
-        data = self._format.encode(outcomes)
+        encoded = [self._encoder.encode(each) for each in delivered]
+        data = encoded[0].data if len(encoded) == 1 else b"".join([lines.data for lines in encoded])
         kept = self._append(data)
-        whole = kept == len(data)
-        self._count(outcomes if whole else outcomes.first(data.count(b"\n", 0, kept)))
+        if kept < len(data):
+            outcomes = chain.from_iterable(map(outcomes_of, delivered))
+            encoded = [EncodedLines.of(self._form, list(islice(outcomes, data.count(b"\n", 0, kept))))]
+        for lines in encoded:
+            self._count(lines)
         self._raise_failure()
         self.tick()
 
-    def _count(self, outcomes: OutcomeColumns) -> None:
-        if not outcomes.rows:
-            return
-        self._last_row = outcomes.rows[-1]
-        alike = outcomes.alike
-        if alike is not None:
-            tally = {alike.status: len(outcomes.verdicts)}
-        else:
-            tally = Counter(verdict.status for verdict in outcomes.verdicts)
-        for status, number in tally.items():
+    def _count(self, lines: EncodedLines) -> None:
+        self._last_row = lines.last_row or self._last_row
+        self.notes += lines.notes
+        for status, number in lines.tally.items():
             self._tally[status] += number
             self.rows += number
-            self.unsuccessful += 0 if status.success else number
+            self.unsuccessful += number if status.failure else 0
 
     def tick(self) -> None:
         """Flush to disk, if the last time is a second ago; to be called while there is nothing to write.
@@ -221,7 +233,7 @@ class ResultsWriter:
     def _begin(self) -> None:
         """Write the header, and flush it and the file's name to disk."""
         try:
-            self._append(self._format.header)
+            self._append(self._form.header)
             self._raise_failure()
             self.sync()
             sync_directory(self.path.parent)

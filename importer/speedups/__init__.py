@@ -1,9 +1,10 @@
 """The fast path of a record, compiled. All of it is optional: without it, every record takes the slow path.
 
-A `Block` finds the records in some bytes of a file, and `BlockMapper` maps them to events, without an
-object for each cell. No rule and no message is written here: they come in a `plan.MappingPlan`. A record of
-which the compiled code is not sure is deferred to the slow path, which is Python and holds every rule. With
-and without this package, a file becomes the same events, ids and results.
+A `Block` finds the records in some bytes of a file, `BlockMapper` maps them to events, and `LineWriter`
+writes their results, without an object for each cell. No rule and no message is written here: they come in a
+`plan.MappingPlan`, or in arguments. A record of which the compiled code is not sure is deferred to the slow
+path, which is Python and holds every rule. With and without this package, a file becomes the same events, ids
+and results.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ try:
         hash_texts,
     )
     from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
+    from importer.speedups.result_lines import LineReader, LineWriter, ResultLines
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -43,7 +45,10 @@ __all__ = [
     "Block",
     "BlockMapper",
     "EventBlock",
+    "LineReader",
+    "LineWriter",
     "OddTexts",
+    "ResultLines",
     "SeenHashes",
     "Times",
     "count_user_days",

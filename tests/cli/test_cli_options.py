@@ -148,8 +148,15 @@ def test_statuses_of_a_retry_are_read_from_one_text() -> None:
     chosen = retry_scope(RetryScopeOptions(status="failed, invalid", error="429"))
     assert chosen == RetryScope(frozenset({Status.FAILED, Status.INVALID}), error="429", source_changed=False)
     assert retry_scope(RetryScopeOptions()).statuses is None
-    with pytest.raises(UsageError, match="--status imported: unknown"):
-        retry_scope(RetryScopeOptions(status="imported"))
+    with pytest.raises(UsageError, match="--status fialed: unknown"):
+        retry_scope(RetryScopeOptions(status="fialed"))
+
+
+@pytest.mark.parametrize("status", ["imported", "valid", "skipped"])
+def test_a_retry_of_records_that_did_not_fail_is_refused(status: str) -> None:
+    with pytest.raises(UsageError, match=f"--status {status}: nothing is left to do") as caught:
+        retry_scope(RetryScopeOptions(status=f"failed,{status}"))
+    assert caught.value.remedy == "Choose from rejected, invalid, failed."
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:

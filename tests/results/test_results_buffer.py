@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from importer import speedups
 from importer.errors import StorageError
-from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
+from importer.model import Batch, Delivered, Event, Part, Rejection, Status, Verdict
 from importer.results.buffer import OutcomeBuffer
 from importer.results.recovery import inspect_results
 from importer.results.writer import ResultsWriter
@@ -26,8 +27,10 @@ def rejection(row: int) -> Rejection:
 
 
 def delivered(*items: Event | Rejection, verdict: Verdict = IMPORTED) -> Delivered:
-    events = [item for item in items if isinstance(item, Event)]
-    return Delivered(Batch(items, events, [each.body for each in events]), [verdict] * len(events))
+    count = sum(isinstance(item, Event) for item in items)
+    return Delivered(
+        Batch([Part(speedups.EventBlock(items), 0, len(items))], count, 3 * count), [verdict] * count
+    )
 
 
 class Book:
@@ -90,8 +93,9 @@ def test_an_observer_receives_each_event_once_with_its_verdict_after_it_was_writ
     with ResultsWriter.create(tmp_path / "r.csv") as results:
 
         def observe(found: Delivered) -> None:
-            assert not found.batch.events or results.rows >= found.batch.events[-1].row
-            seen.extend(zip(found.batch.events, found.verdicts, strict=True))
+            events = found.batch.events()
+            assert results.rows >= events[-1].row
+            seen.extend(zip(events, found.verdicts, strict=True))
 
         buffer = OutcomeBuffer(results, lambda: None, observe)
         buffer.add(delivered(*map(event, range(1, 1_203))))

@@ -1,4 +1,4 @@
-"""Many lines at once are the lines that a careful writer makes one by one."""
+"""Lines, made one by one or many at once, are those that a careful writer makes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from results_helpers import columns_of, outcome
+from results_helpers import delivered_of, lines_of, outcome
 
 from importer.model import Outcome, Status, Verdict
-from importer.results import escaping
-from importer.results.rows import COLUMNS, CSV, JSONL
+from importer.results.lines import LineEncoder
+from importer.results.rows import COLUMNS, CSV, JSONL, RowFormat
 
 NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -42,20 +42,28 @@ def careful_cell(text: str, longest: int | None = None) -> str:
 def careful_line(each: Outcome) -> str:
     success = "true" if each.status in ("imported", "accepted", "valid") else "false"
     code = "" if each.status_code is None else str(each.status_code)
+    time = "" if each.time is None else str(each.time)
     numbers = [str(each.row), str(each.line), success, each.status.value, code]
     texts = [careful_cell(text) for text in (each.event, each.distinct_id, each.insert_id)]
-    return ",".join([*numbers, *texts, careful_cell(each.error, 300), careful_cell(each.note)]) + "\n"
+    return ",".join([*numbers, *texts, careful_cell(each.error, 300), careful_cell(each.note), time]) + "\n"
 
 
 def careful(written: list[Outcome]) -> bytes:
     return "".join(map(careful_line, written)).encode()
 
 
+def written_lines(form: RowFormat, written: list[Outcome]) -> bytes:
+    """The lines as they are made one by one, which are those that are made many at once."""
+    lines = lines_of(form, written)
+    assert LineEncoder(form).encode(delivered_of(written)).data == lines
+    return lines
+
+
 HOSTILE = [
     "", ",", '"', '""', "=", "-", "+", "@", "'", "a=b", "a-b", "a@b", "a+b", ",=", ",-x", "x,@", "\n", "\r\n", "\t",
     "\x00", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\xa0", "\xad", "ü", "漢", "\u2028", "\u202e", "\u200b",
     "\u200d", "\ufeff", "\U0001f600", "\ue000", "\U000e0001", "\ud800", "\udcff", "\\n", "true", "a\n=b", "=\n",
-    ",,,,,,,,,\n1,2", "1,2,true,imported,200,a,b,c,d,e\n", "x" * 300, "x" * 301, "x" * 299 + "\x00", "x" * 300 + ",",
+    ",,,,,,,,,\n1,2", "1,2,true,imported,200,a,b,c,d,e,5\n", "x" * 300, "x" * 301, "x" * 299 + "\x00", "x" * 300 + ",",
     "x" * 298 + ",y,z", "=" * 301, "ü" * 301, "\x00" * 100,
 ]  # fmt: skip
 
@@ -75,10 +83,18 @@ def several(draw: st.DrawFn) -> list[Outcome]:
     ]
     ends = draw(st.lists(verdicts, min_size=count, max_size=count) | verdicts.map(lambda one: [one] * count))
     first = draw(st.integers(1, 10**9))
+    # Those that are invalid and got no answer may be rejections, which have no time.
+    times = [
+        draw(
+            st.integers(-(10**15), 10**15)
+            | (st.none() if end[:2] == (Status.INVALID, None) else st.nothing())
+        )
+        for end in ends
+    ]
     return [
-        Outcome(first + i, first + i, status, code, event, user, insert_id, error, note)
-        for i, (event, user, insert_id, note, (status, code, error)) in enumerate(
-            zip(*columns, ends, strict=True)
+        Outcome(first + i, first + i, status, code, event, user, insert_id, error, note, time)
+        for i, (event, user, insert_id, note, (status, code, error), time) in enumerate(
+            zip(*columns, ends, times, strict=True)
         )
     ]
 
@@ -88,7 +104,7 @@ def several(draw: st.DrawFn) -> list[Outcome]:
 @example([outcome(1, distinct_id="me@example.com"), outcome(2, distinct_id="-1")])
 @example([outcome(1, note="="), outcome(2, note="x")])
 def test_lines_are_those_of_a_careful_writer(written):
-    assert CSV.encode(columns_of(written)) == careful(written)
+    assert written_lines(CSV, written) == careful(written)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -97,18 +113,18 @@ def test_lines_are_those_of_a_careful_writer(written):
 def test_one_hostile_text_among_many_harmless_ones_is_found(hostile, column, place):
     written = [outcome(row) for row in range(1, 51)]
     written[place] = written[place]._replace(**{column: hostile})
-    assert CSV.encode(columns_of(written)) == careful(written)
+    assert written_lines(CSV, written) == careful(written)
 
 
 @pytest.mark.parametrize("letter", [chr(code) for code in range(0x180)])
 def test_every_letter_of_the_first_blocks_is_written_as_the_careful_writer_does(letter):
     written = [outcome(1), outcome(2, distinct_id=letter), outcome(3, event=f"a{letter}b"), outcome(4)]
-    assert CSV.encode(columns_of(written)) == careful(written)
+    assert written_lines(CSV, written) == careful(written)
 
 
 def test_verdicts_of_all_kinds_in_one_batch_are_written_each_with_its_record():
     written = [outcome(row, status, status_code=200 + row) for row, status in enumerate(Status, 1)]
-    assert CSV.encode(columns_of(written)) == careful(written)
+    assert written_lines(CSV, written) == careful(written)
 
 
 def careful_json(each: Outcome) -> bytes:
@@ -124,7 +140,7 @@ def careful_json(each: Outcome) -> bytes:
         texts = [text.translate(named) for text in texts]
         texts[3] = texts[3] if len(texts[3]) <= 300 else texts[3][:299] + "…"
     success = each.status in ("imported", "accepted", "valid")
-    values = [each.row, each.line, success, each.status.value, each.status_code, *texts]
+    values = [each.row, each.line, success, each.status.value, each.status_code, *texts, each.time]
     record = dict(zip(COLUMNS, values, strict=True))
     raw = orjson.dumps(record)
     return (raw if raw.decode().isprintable() else json.dumps(record, separators=(",", ":")).encode()) + b"\n"
@@ -135,7 +151,7 @@ def careful_json(each: Outcome) -> bytes:
 @example([outcome(1), outcome(2, distinct_id="a\\b"), outcome(3)])
 @example([outcome(1, event="ü"), outcome(2, note="\x7f"), outcome(3, note="\u200b")])
 def test_lines_of_json_are_those_of_a_careful_writer(written):
-    assert JSONL.encode(columns_of(written)) == b"".join(map(careful_json, written))
+    assert written_lines(JSONL, written) == b"".join(map(careful_json, written))
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -143,65 +159,4 @@ def test_lines_of_json_are_those_of_a_careful_writer(written):
 def test_one_hostile_text_among_harmless_lines_of_json_is_found(hostile, column):
     written = [outcome(row) for row in range(1, 11)]
     written[5] = written[5]._replace(**{column: hostile})
-    assert JSONL.encode(columns_of(written)) == b"".join(map(careful_json, written))
-
-
-# ── columns ──────────────────────────────────────────────────────────────────────────────────────
-
-
-@given(several())
-def test_outcomes_come_back_out_of_their_columns(written):
-    assert list(columns_of(written).each()) == written
-
-
-@given(several(), st.integers(0, 7))
-def test_the_first_of_some_outcomes_are_the_first_of_each_column(written, count):
-    assert list(columns_of(written).first(count).each()) == written[:count]
-
-
-def test_outcomes_are_alike_only_if_all_verdicts_are_equal():
-    verdict = Verdict(Status.IMPORTED, 200)
-    same = columns_of([outcome(1), outcome(2)])
-    assert same.alike == verdict
-    assert columns_of([outcome(1), outcome(2), outcome(3, Status.FAILED)]).alike is None
-    assert columns_of([outcome(1), outcome(2, error="x")]).alike is None
-    assert columns_of([]).alike is None
-
-
-def test_no_outcomes_have_columns_too():
-    assert list(columns_of([]).each()) == []
-    assert JSONL.encode(columns_of([])) == b""
-
-
-# ── what needs no care is known at once ──────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("text", ["user-1", "me+you@example.com", "a=b", "two words", "it's", ""])
-def test_a_column_of_usual_cells_is_shown_to_need_nothing_all_at_once(text):
-    column = ["x", text]
-    assert escaping.for_csv(column) is column
-    assert escaping.for_json(column) is column
-
-
-@pytest.mark.parametrize("text", ["a,b", "-1", "a -1", 'a"', "\\", "\n", "\x7f", "ü", "\ud800"])
-def test_a_column_with_any_other_cell_is_written_value_by_value(text):
-    column = ["x", text, "x"]
-    assert escaping.for_csv(column) == ["x", escaping.as_latin(escaping.cell(text)), "x"]
-
-
-def test_what_is_ready_holds_its_bytes_as_letters():
-    assert escaping.as_latin("Käufe über 5 €").encode("latin-1") == "Käufe über 5 €".encode()
-    assert escaping.for_json(["€", 'a"']) == ["\xe2\x82\xac", 'a\\"']
-    assert escaping.for_csv("€,") == '"\xe2\x82\xac,"'
-
-
-@pytest.mark.parametrize("text", ["\ud800", "\u202e", "\x7f"])
-def test_json_whose_letters_can_not_be_seen_is_not_written_by_columns(text):
-    assert escaping.for_json(["a", text]) is None
-    assert escaping.for_json(text) is None
-
-
-def test_lines_are_woven_of_columns_and_of_what_stands_between():
-    assert escaping.join_columns((["1", "2"], ",", "a", "b", ["x", "y"], "\n"), 2) == b"1,abx\n2,aby\n"
-    with pytest.raises(ValueError, match="size 1"):
-        escaping.join_columns((["1", "2"], ",", ["x"], "\n"), 2)
+    assert written_lines(JSONL, written) == b"".join(map(careful_json, written))

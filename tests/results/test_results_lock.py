@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from results_helpers import columns_of, outcome
+from results_helpers import delivered_of, outcome
 
 from importer.errors import ResultsError, StorageError
 from importer.results.lock import Lock
@@ -77,7 +77,7 @@ def test_overwrite_keeps_the_lock(tmp_path):
     path.write_text("old")
     with Lock(path):
         with ResultsWriter.create(path, overwrite=True) as writer:
-            writer.write(columns_of([outcome(1)]))
+            writer.write([delivered_of([outcome(1)])])
         with pytest.raises(ResultsError):
             Lock(path).acquire()
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
 from functools import partial
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_helpers import columns_of, outcome
+from results_helpers import lines_of, outcome
 
 from importer.model import Outcome, Status
-from importer.results.rows import COLUMNS, CSV, JSONL, LONGEST_ERROR, RowFormat
+from importer.results.rows import (
+    COLUMNS,
+    COLUMNS_BEFORE,
+    CSV,
+    CSV_FORMATS,
+    JSONL,
+    JSONL_FORMATS,
+    LONGEST_ERROR,
+)
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)  # lone surrogates as well
 any_outcome = st.builds(
@@ -29,14 +36,11 @@ any_outcome = st.builds(
     insert_id=any_text,
     error=any_text,
     note=any_text,
+    time=st.none() | st.integers(-(10**15), 10**15),
 )
 
 
-def as_lines(form: RowFormat, written: Sequence[Outcome]) -> bytes:
-    return form.encode(columns_of(written))
-
-
-as_csv, as_jsonl = partial(as_lines, CSV), partial(as_lines, JSONL)
+as_csv, as_jsonl = partial(lines_of, CSV), partial(lines_of, JSONL)
 
 
 def csv_cells(*written: Outcome) -> list[list[str]]:
@@ -44,13 +48,13 @@ def csv_cells(*written: Outcome) -> list[list[str]]:
 
 
 def test_a_csv_line_holds_the_columns_in_order():
-    assert as_csv([outcome(7, Status.REJECTED, status_code=400, error="time: too old", note="n")]) == (
-        b"7,8,false,rejected,400,Purchase,user-7,00000000000000000000000000000007,time: too old,n\n"
-    )
+    assert as_csv(
+        [outcome(7, Status.REJECTED, status_code=400, error="time: too old", note="n", time=-5)]
+    ) == (b"7,8,false,rejected,400,Purchase,user-7,00000000000000000000000000000007,time: too old,n,-5\n")
 
 
 def test_the_header_names_the_columns_in_order():
-    assert CSV.header == b"row,line,success,status,status_code,event,distinct_id,insert_id,error,note\n"
+    assert CSV.header == b"row,line,success,status,status_code,event,distinct_id,insert_id,error,note,time\n"
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,7 @@ def test_the_header_names_the_columns_in_order():
         ("rejected", "false"),
         ("invalid", "false"),
         ("failed", "false"),
+        ("skipped", "false"),
     ],
 )
 def test_success_is_true_only_where_nothing_is_left_to_do(status, success):
@@ -106,13 +111,13 @@ def test_a_csv_cell_is_safe_to_show_and_to_open(value, cell, column):
 def test_one_odd_outcome_leaves_its_neighbours_as_they_are():
     lines = as_csv([outcome(1), outcome(2, note="a,b"), outcome(3)]).splitlines(keepends=True)
     assert lines[0] == as_csv([outcome(1)])
-    assert lines[1].endswith(b',,"a,b"\n')
+    assert lines[1].endswith(b',,"a,b",1767225600002\n')
     assert lines[2] == as_csv([outcome(3)])
 
 
 @pytest.mark.parametrize("form", [CSV, JSONL])
 def test_a_long_error_is_cut_with_an_ellipsis(form):
-    data = as_lines(form, [outcome(1, Status.REJECTED, error="x" * 301)]).decode()
+    data = lines_of(form, [outcome(1, Status.REJECTED, error="x" * 301)]).decode()
     assert "x" * (LONGEST_ERROR - 1) + "…" in data or "x" * (LONGEST_ERROR - 1) + r"\u2026" in data
     assert "x" * LONGEST_ERROR not in data
 
@@ -133,7 +138,7 @@ def test_no_outcomes_are_no_bytes():
 def test_every_outcome_is_one_whole_csv_line_that_is_read_back(written):
     data = as_csv(written)
     lines = data.decode().splitlines(keepends=True)
-    assert [CSV.parse(line.encode()) for line in lines] == [(each.row, each.status) for each in written]
+    assert [CSV.parse(line.encode()) for line in lines] == [(each.row, each.status, 0) for each in written]
     assert [len(cells) for cells in csv_cells(*written)] == [len(COLUMNS)] * len(written)
 
 
@@ -144,13 +149,15 @@ def test_a_line_does_not_depend_on_the_lines_it_is_written_with(first, others):
 
 @given(any_outcome)
 def test_a_csv_cell_never_begins_as_a_formula(written):
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in csv_cells(written)[0])
+    (cells,) = csv_cells(written)
+    assert cells.pop() == str("" if written.time is None else written.time)  # before 1970 it is below 0
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
 
 
 @given(st.lists(any_outcome, max_size=5))
 def test_every_outcome_is_one_whole_jsonl_line_that_is_read_back(written):
     lines = as_jsonl(written).decode().splitlines(keepends=True)
-    assert [JSONL.parse(line.encode()) for line in lines] == [(each.row, each.status) for each in written]
+    assert [JSONL.parse(line.encode()) for line in lines] == [(each.row, each.status, 0) for each in written]
 
 
 @given(any_outcome.filter(lambda each: len(each.error) <= LONGEST_ERROR))
@@ -159,10 +166,10 @@ def test_jsonl_holds_values_unchanged(written):
     assert tuple(found) == COLUMNS
     for name in ("event", "distinct_id", "insert_id", "error", "note"):
         value = getattr(written, name)
-        if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in "".join(written[4:])):
+        if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in "".join(written[4:9])):
             assert found[name] == value
     assert found["success"] is written.status.success
-    assert found["status_code"] == written.status_code
+    assert (found["status_code"], found["time"]) == (written.status_code, written.time)
 
 
 def test_jsonl_writes_a_byte_that_was_not_utf8_as_an_escape():
@@ -173,8 +180,34 @@ def test_jsonl_shows_no_control_characters_to_a_terminal():
     assert as_jsonl([outcome(1, note="\x9b31m\u202e")]).decode().strip("\n").isprintable()
 
 
+@given(any_outcome)
+def test_what_a_line_holds_is_read_back(written):
+    for form in (CSV, JSONL):
+        line = form.encode(written)
+        values = form.values(line)
+        assert tuple(values) == COLUMNS
+        assert (int(values["row"]), int(values["line"]), values["status"]) == written[:3]
+        assert values["time"] in (written.time, str(written.time), form.no_time if form is CSV else None)
+    if "".join(written[4:8]).isprintable():
+        assert CSV.read_text(CSV.encode(written), "insert_id") == written.insert_id.removeprefix(
+            "'" if written.insert_id.startswith(("'=", "'+", "'-", "'@")) else "\0"
+        )
+
+
+def test_the_columns_of_older_files_are_those_without_a_time():
+    assert (
+        CSV_FORMATS[0].header
+        == b"row,line,success,status,status_code,event,distinct_id,insert_id,error,note\n"
+    )
+    line = outcome(1, note="a,b")
+    assert CSV_FORMATS[0].encode(line) == CSV.encode(line).replace(b",1767225600001\n", b"\n")
+    assert JSONL_FORMATS[0].encode(line) == JSONL.encode(line).replace(b',"time":1767225600001}', b"}")
+    assert tuple(json.loads(JSONL_FORMATS[0].encode(outcome(1, note="\x00")))) == COLUMNS_BEFORE
+
+
 GOOD_CSV = as_csv([outcome(1, note="a,b")])
 GOOD_JSONL = as_jsonl([outcome(1)])
+HEAD = b"1,2,true,imported,200,a,b,c,d,e"
 
 
 @pytest.mark.parametrize(
@@ -182,23 +215,34 @@ GOOD_JSONL = as_jsonl([outcome(1)])
     [
         GOOD_CSV[:-1],
         b"\n",
-        b"1,2,true,imported,200,a,b,c,d\n",
-        b"1,2,true,imported,200,a,b,c,d,e,f\n",
-        b"1,2,true,failed,200,a,b,c,d,e\n",
-        b"1,2,false,imported,200,a,b,c,d,e\n",
-        b"1,2,TRUE,imported,200,a,b,c,d,e\n",
-        b"1,2,true,done,200,a,b,c,d,e\n",
-        b"x,2,true,imported,200,a,b,c,d,e\n",
-        b"-1,2,true,imported,200,a,b,c,d,e\n",
-        b"1,,true,imported,200,a,b,c,d,e\n",
-        b'1,2,true,imported,200,a,b,c,d,"e\n',
-        b'1,2,true,imported,200,"a,b,c,d",e\n',
-        b"1,2,true,imported,200,a,b,c,d,\xff\n",
+        HEAD[:-2] + b",5\n",
+        HEAD + b"\n",
+        HEAD + b",5,1\n",
+        HEAD + b",x\n",
+        HEAD + b",5.0\n",
+        HEAD + b",+5\n",
+        HEAD + b",-\n",
+        HEAD + b', "5"\n',
+        HEAD + b",1234567890123456789\n",
+        b"1,2,true,failed,200,a,b,c,d,e,5\n",
+        b"1,2,false,imported,200,a,b,c,d,e,5\n",
+        b"1,2,true,skipped,200,a,b,c,d,e,5\n",
+        b"1,2,TRUE,imported,200,a,b,c,d,e,5\n",
+        b"1,2,true,done,200,a,b,c,d,e,5\n",
+        b"x,2,true,imported,200,a,b,c,d,e,5\n",
+        b"-1,2,true,imported,200,a,b,c,d,e,5\n",
+        b"1234567890123456789,2,true,imported,200,a,b,c,d,e,5\n",
+        b"9" * 5000 + b",2,true,imported,200,a,b,c,d,e,5\n",
+        b"1,,true,imported,200,a,b,c,d,e,5\n",
+        b'1,2,true,imported,200,a,b,c,d,"e,5\n',
+        b'1,2,true,imported,200,"a,b,c,d",e,5\n',
+        b'1,2,true,imported,200,a,b,c,d,e,"f,5"\n',
+        b"1,2,true,imported,200,a,b,c,d,\xff,5\n",
         b"\x00" * 20 + b"\n",
     ],
 )
 def test_a_csv_line_that_is_not_ours_is_known(line):
-    assert CSV.parse(GOOD_CSV) == (1, Status.IMPORTED)
+    assert CSV.parse(GOOD_CSV) == (1, Status.IMPORTED, 0)
     assert CSV.parse(line) is None
 
 
@@ -212,6 +256,7 @@ def test_a_csv_line_that_is_not_ours_is_known(line):
         b"{}\n",
         GOOD_JSONL.replace(b'"row":1', b'"row":"1"'),
         GOOD_JSONL.replace(b'"row":1', b'"row":true'),
+        GOOD_JSONL.replace(b'"row":1', b'"row":1234567890123456789'),
         GOOD_JSONL.replace(b"true", b"false"),
         GOOD_JSONL.replace(b"true", b"1"),
         GOOD_JSONL.replace(b'"imported"', b'"done"'),
@@ -220,8 +265,33 @@ def test_a_csv_line_that_is_not_ours_is_known(line):
         GOOD_JSONL.replace(b"200", b'"200"'),
         GOOD_JSONL.replace(b'"row":1', b'"line":1'),
         GOOD_JSONL.replace(b"Purchase", b"\xff"),
+        GOOD_JSONL.replace(b',"time":1767225600001', b""),
+        GOOD_JSONL.replace(b"1767225600001", b"true"),
+        GOOD_JSONL.replace(b"1767225600001", b"1.5"),
+        GOOD_JSONL.replace(b"1767225600001", b'"1767225600001"'),
+        GOOD_JSONL.replace(b"1767225600001", b"-1234567890123456789"),
+        GOOD_JSONL.replace(b"1767225600001", b'1,"item":1'),
     ],
 )
 def test_a_jsonl_line_that_is_not_ours_is_known(line):
-    assert JSONL.parse(GOOD_JSONL) == (1, Status.IMPORTED)
+    assert JSONL.parse(GOOD_JSONL) == (1, Status.IMPORTED, 0)
     assert JSONL.parse(line) is None
+
+
+@pytest.mark.parametrize("time", [b"", b"0", b"-5", b"123456789012345678"])
+def test_a_time_is_an_integer_or_nothing(time):
+    assert CSV.parse(HEAD + b"," + time + b"\n") == (1, Status.IMPORTED, 0)
+    assert JSONL.parse(GOOD_JSONL.replace(b"1767225600001", time or b"null")) == (1, Status.IMPORTED, 0)
+
+
+def test_a_line_of_one_of_several_events_of_a_record_names_it():
+    of_csv, of_jsonl = CSV_FORMATS[2], JSONL_FORMATS[2]
+    assert of_csv.header == CSV.header[:-1] + b",item\n"
+    assert of_csv.parse(HEAD + b",5,2\n") == of_csv.parse(HEAD + b",,2\n") == (1, Status.IMPORTED, 2)
+    assert of_jsonl.parse(GOOD_JSONL.replace(b"}", b',"item":2}')) == (1, Status.IMPORTED, 2)
+    for item in (b"", b"x", b"-1", b"1.0"):
+        assert of_csv.parse(HEAD + b",5," + item + b"\n") is None
+    for item in (b"null", b"1.0", b'"2"', b"true"):
+        assert of_jsonl.parse(GOOD_JSONL.replace(b"}", b',"item":' + item + b"}")) is None
+    assert of_csv.parse(HEAD + b",5\n") is None
+    assert of_jsonl.parse(GOOD_JSONL) is None

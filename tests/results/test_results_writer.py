@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from results_helpers import columns_of, outcome, outcomes, read_results
+from results_helpers import delivered_of, outcome, outcomes, read_results
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
@@ -36,9 +36,9 @@ class Clock:
 def test_outcomes_are_read_back_in_order(tmp_path, name):
     path = tmp_path / name
     with ResultsWriter.create(path) as writer:
-        writer.write(columns_of([outcome(1), outcome(2, Status.INVALID)]))
-        writer.write(columns_of([]))
-        writer.write(columns_of([outcome(3)]))
+        writer.write([delivered_of([outcome(1), outcome(2, Status.INVALID)])])
+        writer.write([delivered_of([])])
+        writer.write([delivered_of([outcome(3)])])
     rows = read_results(path.rename(tmp_path / name.lower()))
     assert [(int(row["row"]), row["status"]) for row in rows] == [
         (1, "imported"),
@@ -50,8 +50,8 @@ def test_outcomes_are_read_back_in_order(tmp_path, name):
 def test_counts_run_along(tmp_path):
     with ResultsWriter.create(tmp_path / "r.csv") as writer:
         assert (writer.counts, writer.rows) == (Counts(), 0)
-        writer.write(columns_of(outcomes(Status)))
-        assert (writer.counts, writer.rows) == (Counts(1, 1, 1, 1, 1, 1), 6)
+        writer.write([delivered_of(outcomes(Status))])
+        assert (writer.counts, writer.rows) == (Counts(1, 1, 1, 1, 1, 1, 1), 7)
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
@@ -61,12 +61,12 @@ def test_a_writer_knows_how_far_its_file_goes(tmp_path, name):
     with ResultsWriter.create(path) as writer:
         assert writer.state == inspect_results(path)
         for lines in (outcomes([Status.IMPORTED] * 3), [], mixed):
-            writer.write(columns_of(lines))
+            writer.write([delivered_of(lines)])
             assert writer.state == inspect_results(path)
         assert (writer.rows, writer.unsuccessful) == (6, 2)
     with ResultsWriter.resume(path, repair_results(path)) as writer:
         assert (writer.state, writer.unsuccessful) == (inspect_results(path), 2)
-        writer.write(columns_of([outcome(20, Status.REJECTED)]))
+        writer.write([delivered_of([outcome(20, Status.REJECTED)])])
         assert (writer.state, writer.unsuccessful) == (inspect_results(path), 3)
 
 
@@ -106,17 +106,17 @@ def test_overwrite_begins_with_a_header_alone(tmp_path):
 
 def test_overwrite_of_nothing_begins(tmp_path):
     with ResultsWriter.create(tmp_path / "r.csv", overwrite=True) as writer:
-        writer.write(columns_of([outcome(1)]))
+        writer.write([delivered_of([outcome(1)])])
     assert repair_results(tmp_path / "r.csv").records == 1
 
 
 def test_a_resume_goes_on_where_the_file_ends(tmp_path):
     path = tmp_path / "r.csv"
     with ResultsWriter.create(path) as writer:
-        writer.write(columns_of([outcome(1), outcome(2, Status.FAILED)]))
+        writer.write([delivered_of([outcome(1), outcome(2, Status.FAILED)])])
     with ResultsWriter.resume(path, repair_results(path)) as writer:
         assert writer.rows == 2
-        writer.write(columns_of([outcome(3)]))
+        writer.write([delivered_of([outcome(3)])])
         assert (writer.counts, writer.rows) == (Counts(imported=2, failed=1), 3)
     assert repair_results(path).last_row == 3
 
@@ -125,14 +125,14 @@ def test_a_resume_goes_on_where_the_file_ends(tmp_path):
 def test_a_resume_where_there_is_nothing_begins(tmp_path, name):
     path = tmp_path / name
     with ResultsWriter.resume(path, repair_results(path)) as writer:
-        writer.write(columns_of([outcome(1)]))
+        writer.write([delivered_of([outcome(1)])])
     assert repair_results(path).records == 1
 
 
 def test_a_file_that_changed_after_the_repair_is_not_continued(tmp_path):
     path = tmp_path / "r.csv"
     with ResultsWriter.create(path) as writer:
-        writer.write(columns_of([outcome(1)]))
+        writer.write([delivered_of([outcome(1)])])
     state = repair_results(path)
     with path.open("ab") as file:
         file.write(b"another\n")
@@ -175,17 +175,17 @@ def test_outcomes_are_made_to_last_once_a_second_and_at_the_end(tmp_path):
         asked = []
         for step in (0.5, 0.49, 0.01, 0.99, 0.01):
             clock.now += step
-            writer.write(columns_of([outcome(writer.rows + 1)]))
+            writer.write([delivered_of([outcome(writer.rows + 1)])])
             asked.append(disk.syncs)
         assert asked == [1, 1, 2, 2, 3]  # 1 is the header's
-        writer.write(columns_of([outcome(6)]))
+        writer.write([delivered_of([outcome(6)])])
     assert disk.syncs == 4
 
 
 def test_a_pause_can_be_used_to_make_outcomes_last(tmp_path):
     disk = Disk()
     with ResultsWriter.create(tmp_path / "r.csv", clock=Clock(), fsync=disk) as writer:
-        writer.write(columns_of([outcome(1)]))
+        writer.write([delivered_of([outcome(1)])])
         writer.sync()
         writer.sync()
         assert disk.syncs == 2  # the header's and one: nothing was new for the second
@@ -196,11 +196,11 @@ def test_a_disk_that_breaks_is_a_clear_error_and_takes_nothing_more(tmp_path):
     disk = Disk()
     writer = ResultsWriter.create(tmp_path / "r.csv", clock=Clock(), fsync=disk)
     disk.broken = True
-    writer.write(columns_of([outcome(1)]))
+    writer.write([delivered_of([outcome(1)])])
     with pytest.raises(StorageError, match="Input/output error"):
         writer.sync()
     with pytest.raises(StorageError):
-        writer.write(columns_of([outcome(2)]))
+        writer.write([delivered_of([outcome(2)])])
     writer.close()
     assert repair_results(tmp_path / "r.csv").records == 1
 
@@ -208,7 +208,7 @@ def test_a_disk_that_breaks_is_a_clear_error_and_takes_nothing_more(tmp_path):
 def test_a_disk_that_breaks_at_the_end_does_not_end_in_silence(tmp_path):
     disk = Disk()
     writer = ResultsWriter.create(tmp_path / "r.csv", clock=Clock(), fsync=disk)
-    writer.write(columns_of([outcome(1)]))
+    writer.write([delivered_of([outcome(1)])])
     disk.broken = True
     with pytest.raises(StorageError):
         writer.close()
@@ -232,18 +232,18 @@ FILL = """
     from importer.errors import StorageError
     from importer.results.recovery import repair_results
     from importer.results.writer import ResultsWriter
-    from results_helpers import columns_of, outcome
+    from results_helpers import delivered_of, outcome
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     path = Path(sys.argv[1])
     writer = ResultsWriter.create(path)
-    writer.write(columns_of([outcome(row) for row in range(1, 11)]))
-    room = path.stat().st_size + 250  # three lines fit, and a part of the fourth
+    writer.write([delivered_of([outcome(row) for row in range(1, 11)])])
+    room = path.stat().st_size + 300  # three lines fit, and a part of the fourth
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     errors = []
     for _ in range(2):
         try:
-            writer.write(columns_of([outcome(row) for row in range(11, 21)]))
+            writer.write([delivered_of([outcome(row) for row in range(11, 21)])])
         except StorageError as error:
             errors.append(error)
     writer.close()
@@ -287,14 +287,14 @@ WRITE_ON = """
     from importer.results.lock import Lock
     from importer.results.recovery import repair_results
     from importer.results.writer import ResultsWriter
-    from results_helpers import columns_of, outcome
+    from results_helpers import delivered_of, outcome
 
     path = Path(sys.argv[1])
     with Lock(path), ResultsWriter.resume(path, repair_results(path)) as writer:
         row = writer.rows
         while True:
             batch = [outcome(row + i, note='a,"b"' * (i % 3)) for i in range(1, 51)]
-            writer.write(columns_of(batch))
+            writer.write([delivered_of(batch)])
             row += 50
             print(row, flush=True)  # what the process knows to be written
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,16 @@ def run_importer(folder: Path, *words: str) -> Ended:
 
 
 def assert_same_results(folder: Path, name: str) -> None:
-    assert (folder / name).read_bytes() == (BEFORE / "after" / name).read_bytes()
+    """A file that was there keeps its columns to its end; one that was begun now has the times as well."""
+    found, expected = (folder / name).read_bytes(), (BEFORE / "after" / name).read_bytes()
+    if not (BEFORE / name).exists():
+        assert all(line["time"] for line in read_results(folder / name) if success(line))
+        found = without_times(found)
+    assert found == expected
+
+
+def without_times(data: bytes) -> bytes:
+    return re.sub(rb',(?:time|[0-9]*)$|,"time":(?:[0-9]+|null)(?=}$)', b"", data, flags=re.MULTILINE)
 
 
 def imported_ids(path: Path) -> set[str]:

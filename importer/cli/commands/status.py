@@ -46,10 +46,11 @@ def show_status(results: Path, options: StatusOptions) -> int:
 def _json_text(status: HistoryStatus) -> str:
     import orjson  # noqa: PLC0415 - only --json needs it
 
+    counts = status.counts
     data = {
         "runs": [{"results": str(run.results), "kind": run.manifest.kind} for run in status.runs],
         "scope": status.scope,
-        **{each.value: status.counts[each] for each in Status},
+        **{each.value: counts[each] for each in Status if counts[each] or each is not Status.SKIPPED},
         "unattempted": status.unattempted,
         "reconciles": status.reconciles,
         "next": next_command(status.next_step),
