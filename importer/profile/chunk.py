@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, Protocol
@@ -15,6 +15,10 @@ from importer.reading import Reading
 _values_of: Final = attrgetter("values")
 
 
+Cells = tuple["speedups.Block", int]
+"""A block, and one of its columns."""
+
+
 class ColumnarChunk:
     """A chunk of the items of a source, as columns. These are made once, on the first use.
 
@@ -23,10 +27,11 @@ class ColumnarChunk:
         has_cells: As `Dialect.has_cells`.
         source: The source as it was named.
         trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
+        cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it.
 
     Attributes:
-        instants: Of each record, nanoseconds since the epoch; None for one that has no time that can be read.
-            Empty until `SummaryObserver` has read them.
+        instants: Of each record, nanoseconds since the epoch, as `hashing.as_instants` has them. Empty until
+            `SummaryObserver` has read them.
     """
 
     def __init__(
@@ -36,10 +41,12 @@ class ColumnarChunk:
         has_cells: bool,
         source: str = "",
         trim: bool = False,
+        cells: Mapping[str, Cells] | None = None,
     ) -> None:
         self.items = items
         self.source = source
-        self.instants: list[int | None] = []
+        self.instants = b""
+        self.cells = cells or {}
         self._by_path: dict[tuple[str, ...], Sequence[Any]] = {}
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED
@@ -119,8 +126,19 @@ class AttentionObserver(Observer, Protocol):
         """Return what was found in all records so far."""
 
 
+CellFinder = Callable[[ColumnarChunk], Cells | None]
+"""Returns the cells that hold something as text in each record of a chunk; None if only a `Finder` finds it."""
+
 Finder = Callable[[ColumnarChunk], Sequence[Any]]
 """Returns the values of something in each record of a chunk."""
+
+
+def make_cell_finder(reading: Reading, column: str) -> CellFinder:
+    """Return a function that finds the cells of a column, or of a dotted path (JSONL)."""
+    if not reading.dialect.has_cells:
+        return lambda chunk: chunk.cells.get(column)
+    index = reading.columns.index(column)
+    return lambda chunk: None if chunk.block is None else (chunk.block, index)
 
 
 def make_column_finder(reading: Reading, column: str) -> Finder:

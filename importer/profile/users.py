@@ -119,8 +119,7 @@ class UserObserver:
         column = self._reading.fields.get("distinct_id")
         if chunk.block is None or column is None or self._reading.null:
             return False
-        filled: int = chunk.block.count_column(self._reading.columns.index(column))[0]
-        return filled == chunk.records
+        return chunk.block.count_filled([self._reading.columns.index(column)]) == [chunk.records]
 
     def _is_missing(self, user: Any) -> bool:
         return user is None or (type(user) is str and user in self._empty)

@@ -11,6 +11,8 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
+    from importer.speedups.counts import NameCounts, TimeCounts, missing_cells
+    from importer.speedups.equal_hashes import all_differ, numbers_of_copies, split_rows
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
@@ -34,9 +36,12 @@ __all__ = [
     "NO_QUOTE",
     "Block",
     "BlockMapper",
+    "NameCounts",
     "OddTexts",
     "SeenHashes",
+    "TimeCounts",
     "Times",
+    "all_differ",
     "count_user_days",
     "cut_csv",
     "cut_lines",
@@ -46,5 +51,8 @@ __all__ = [
     "hash_records",
     "hash_texts",
     "lines_with_braces",
+    "missing_cells",
+    "numbers_of_copies",
+    "split_rows",
     "with_braces",
 ]
