@@ -606,7 +606,10 @@ cdef class BlockMapper:
         cdef int64_t found
         if time.kind == MISSING:
             return -1
-        found = self.times.instant(time.text, time.size)
+        if time.kind == NUMBER:
+            found = self.times.number(time.text, time.size)
+        else:
+            found = self.times.instant(time.text, time.size)
         if found >= 0:
             return found
         read = self.read_number_as_time if time.kind == NUMBER else self.read_time
