@@ -27,7 +27,8 @@ class ColumnarChunk:
         has_cells: As `Dialect.has_cells`.
         source: The source as it was named.
         trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
-        cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it.
+        cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it. Then all
+            items are records.
 
     Attributes:
         instants: Of each record, nanoseconds since the epoch, as `hashing.as_instants` has them. Empty until
@@ -51,6 +52,7 @@ class ColumnarChunk:
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED
         self.block = items if as_block and isinstance(items, speedups.Block) else None
+        self._all_records = self.block is not None or bool(self.cells)
 
     @cached_property
     def _values(self) -> list[Any]:
@@ -70,12 +72,12 @@ class ColumnarChunk:
     @property
     def records(self) -> int:
         """How many of the items are records."""
-        return len(self.items) if self.block is not None else len(self._values)
+        return len(self.items) if self._all_records else len(self._values)
 
     def row(self, index: int) -> AttentionRow:
         """Return which record stands at this place of a column, or of the objects."""
-        if self.block is not None:
-            return AttentionRow(self.source, self.block.row + index)
+        if self._all_records and isinstance(self.items, speedups.Block):
+            return AttentionRow(self.source, self.items.row + index)
         return AttentionRow(self.source, self._rows[index])
 
     @cached_property
@@ -97,6 +99,13 @@ class ColumnarChunk:
     def objects(self) -> list[Any]:
         """Return the objects of the records (JSONL)."""
         return self._values
+
+    def object(self, index: int) -> Any:
+        """Return the object of a record (JSONL)."""
+        if self.cells and "_values" not in self.__dict__:
+            item = self.items[index]
+            return item.values if isinstance(item, Record) else None
+        return self._values[index]
 
     def values_at(self, path: tuple[str, ...]) -> Sequence[Any]:
         """Return what stands at a path of keys in each object, None where nothing does (JSONL)."""

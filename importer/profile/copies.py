@@ -13,9 +13,11 @@ from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from heapq import nsmallest
 from pathlib import Path
 from typing import Final, Self
 
+from importer import speedups
 from importer.errors import StorageError
 from importer.model import MOST_ATTENTION_ROWS, AttentionRow
 from importer.profile.hashing import HashSet, new_hash_set
@@ -103,16 +105,11 @@ class CopyCounter:
         return self._copies()
 
     def _compare_spilled(self) -> None:
-        import numpy as np  # noqa: PLC0415 - 0.1 s that only millions of records need
-
         count, found = 0, list(self._found)
         for block in self._spill.blocks():
-            table = np.frombuffer(block, np.uint64).reshape(-1, 2)
-            order = np.lexsort((table[:, 1], table[:, 0]))
-            hashes, numbers = table[order, 0], table[order, 1]
-            copies = numbers[1:][hashes[1:] == hashes[:-1]]
+            copies = _numbers_of_copies(block)
             count += len(copies)
-            found += np.sort(copies)[:MOST_ATTENTION_ROWS].tolist()
+            found += nsmallest(MOST_ATTENTION_ROWS, copies)
         self._count += count
         self._found = sorted(found)[:MOST_ATTENTION_ROWS]
 
@@ -128,6 +125,18 @@ class CopyCounter:
         if not self._sources or self._sources[-1] != source:
             self._sources.append(source)
         return len(self._sources) - 1 << _ROW_BITS | row
+
+
+def _numbers_of_copies(rows: bytes) -> list[int]:
+    """Return the numbers of the records whose hash one before them has: of rows of a hash and a number."""
+    if speedups.COMPILED:
+        return speedups.numbers_of_copies(rows)
+    each, known, found = array("Q", rows), set(), []
+    for hashed, number in zip(each[::2], each[1::2], strict=True):
+        if hashed in known:
+            found.append(number)
+        known.add(hashed)
+    return found
 
 
 # ── what decides about copies ────────────────────────────────────────────────────────────────────

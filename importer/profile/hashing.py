@@ -35,6 +35,9 @@ class HashSet(Protocol):
     def add(self, hashes: bytes) -> tuple[list[int], list[int]]:
         """Add hashes; return the places of those that it had, and of those for which there is no room."""
 
+    def hashes(self) -> bytes:
+        """Return all hashes that were added, in any order."""
+
 
 class HashSetInPython:
     """A `HashSet` where nothing is compiled.
@@ -58,6 +61,10 @@ class HashSetInPython:
             else:
                 left.append(place)
         return seen, left
+
+    def hashes(self) -> bytes:
+        """As in `HashSet`."""
+        return array("Q", self._hashes).tobytes()
 
 
 def new_hash_set(*, compiled: bool = speedups.COMPILED) -> HashSet:
@@ -99,17 +106,18 @@ def _hash(text: str) -> int:
 
 
 def as_instants(instants: Iterable[int | None]) -> bytes:
-    """Return nanoseconds since the epoch in 8 bytes each, `NO_INSTANT` for None.
+    """Return nanoseconds since the epoch in 8 bytes each.
 
-    What 63 bits don't hold is the nearest that they do, and the last nanosecond before the epoch the one before.
+    `NO_INSTANT` stands for None, and for what 63 bits don't hold: it lies ahead of every clock. The last
+    nanosecond before the epoch becomes the one before.
     """
-    return array("q", map(_in_63_bits, instants)).tobytes()
+    return array("q", map(_in_8_bytes, instants)).tobytes()
 
 
-def _in_63_bits(instant: int | None) -> int:
-    if instant is None:
+def _in_8_bytes(instant: int | None) -> int:
+    if instant is None or not -_LATEST <= instant <= _LATEST:
         return NO_INSTANT
-    return -2 if instant == NO_INSTANT else min(max(instant, -_LATEST), _LATEST)
+    return instant if instant != NO_INSTANT else NO_INSTANT - 1
 
 
 def count_user_days(

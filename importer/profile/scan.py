@@ -18,8 +18,9 @@ from importer.model import (
     Record,
     Rejection,
 )
-from importer.profile.chunk import ColumnarChunk, Observer
+from importer.profile.chunk import Observer
 from importer.profile.collisions import CollisionAudit
+from importer.profile.json_fields import LineParts
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
@@ -75,13 +76,13 @@ def profile_source(
         SourceError: It can't be read to its end, or it changes while it is read.
     """
     records = 0
-    has_cells = reading.dialect.has_cells
+    parts = LineParts(reading)
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
         for items in source.chunks():
             records += len(items)
-            chunk = ColumnarChunk(items, has_cells=has_cells, source=name, trim=reading.trim)
-            for observer in observers:
-                observer.observe(chunk)
+            for chunk in parts.chunks(items, name) if observers else ():
+                for observer in observers:
+                    observer.observe(chunk)
             progress.update(source.position())
         progress.finish(source.size)
         return ProfiledSource(records, source.fingerprint())

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from importer import speedups
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
 from importer.events.values import make_cleaned
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
-from importer.profile.field_values import make_mapped_finder
+from importer.profile.field_values import make_field_cell_finder, make_mapped_finder
 from importer.reading import Reading
 from importer.text import counted, cut
 
@@ -55,6 +56,8 @@ class UserObserver:
         self._cleaned = make_cleaned(reading)
         self._taken = field_columns(reading)
         self._find_user = _user_finder(reading)
+        self._find_cells = make_field_cell_finder(reading, "distinct_id")
+        self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
         self._find_own = _own_finders(reading)
         self._find_candidates: Callable[[ColumnarChunk, Sequence[int]], None] = self._count_keys
         if reading.dialect.has_cells:
@@ -115,11 +118,9 @@ class UserObserver:
         return f"--map {shlex.quote('distinct_id=' + ','.join(entries or ['COLUMN']))}"
 
     def _is_full(self, chunk: ColumnarChunk) -> bool:
-        """Return whether it is quickly seen that no cell of the user is empty."""
-        column = self._reading.fields.get("distinct_id")
-        if chunk.block is None or column is None or self._reading.null:
-            return False
-        return chunk.block.count_filled([self._reading.columns.index(column)]) == [chunk.records]
+        """Return whether it is quickly seen that no user is missing."""
+        cells = self._find_cells(chunk)
+        return cells is not None and not speedups.missing_cells(*cells, self._nulls)
 
     def _is_missing(self, user: Any) -> bool:
         return user is None or (type(user) is str and user in self._empty)

@@ -11,14 +11,17 @@ from __future__ import annotations
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
     from importer.speedups.block_mapper import BlockMapper
-    from importer.speedups.counts import NameCounts, TimeCounts, missing_cells
+    from importer.speedups.column_counts import ColumnCounts
+    from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
     from importer.speedups.equal_hashes import all_differ, numbers_of_copies, split_rows
+    from importer.speedups.fields import FieldFinder, Fields, outer_lines
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
         find_user_days,
         hash_cells,
         hash_events,
+        hash_ids,
         hash_records,
         hash_texts,
     )
@@ -36,23 +39,29 @@ __all__ = [
     "NO_QUOTE",
     "Block",
     "BlockMapper",
+    "ColumnCounts",
+    "FieldFinder",
+    "Fields",
     "NameCounts",
     "OddTexts",
     "SeenHashes",
     "TimeCounts",
     "Times",
     "all_differ",
+    "compare_epochs",
     "count_user_days",
     "cut_csv",
     "cut_lines",
     "find_user_days",
     "hash_cells",
     "hash_events",
+    "hash_ids",
     "hash_records",
     "hash_texts",
     "lines_with_braces",
     "missing_cells",
     "numbers_of_copies",
+    "outer_lines",
     "split_rows",
     "with_braces",
 ]

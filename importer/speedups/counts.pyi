@@ -1,8 +1,11 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from importer.speedups.block import Block
 
 def missing_cells(block: Block, cell: int, nulls: tuple[bytes, ...] = ()) -> list[int]: ...
+def compare_epochs(
+    block: Block, cell: int, other: int, units: Sequence[tuple[int, int, int]], least: int
+) -> tuple[int, int, int, list[int]]: ...
 
 class NameCounts:
     def __init__(self, most: int) -> None: ...

@@ -14,6 +14,8 @@ from importer.speedups.hashes cimport FACTOR, hash_of
 cdef enum:
     FIRST_SLOTS = 1 << 10
     NO_INSTANT = -1
+    MOST_UNITS = 4
+    MOST_DIGITS = 19  # of 2**63
 
 
 def missing_cells(Block block not None, int cell, tuple nulls=()):
@@ -255,6 +257,72 @@ cdef class TimeCounts:
         self.used += 1
         slot.number = number
         return slot
+
+
+cdef struct Unit:
+    uint64_t lowest
+    uint64_t end
+    int64_t nanoseconds
+
+
+def compare_epochs(Block block not None, int cell, int other, units not None, int64_t least):
+    """Compare the epochs of two columns (CSV, `Fields`), where they are whole numbers.
+
+    Args:
+        block: The records.
+        cell: The column of times.
+        other: That of others.
+        units: The least count of each unit, the first that it has not, and its nanoseconds.
+        least: By how many nanoseconds another epoch must be earlier so that its place is named.
+
+    Returns:
+        How many epochs the first column has; how many of their records have another one; by how many nanoseconds
+        this is later, at least: less than 0 if one is earlier, without meaning if there is none; and the places
+        where it is so much earlier.
+    """
+    cdef const char* base = PyBytes_AS_STRING(block.data)
+    cdef Unit[MOST_UNITS] known
+    cdef int unit_count = len(units)
+    cdef Span* spans
+    cdef Py_ssize_t n, count = 0, compared = 0
+    cdef int64_t time, taken, shortest = 0x7FFFFFFFFFFFFFFF
+    cdef list places = []
+    check(block, cell)
+    check(block, other)
+    if unit_count > MOST_UNITS:
+        raise ValueError("too many units")
+    for n, (lowest, end, nanoseconds) in enumerate(units):
+        known[n].lowest, known[n].end, known[n].nanoseconds = lowest, end, nanoseconds
+    for n in range(block.count):
+        spans = block.spans + n * block.width
+        time = epoch_of(base + spans[cell].start, spans[cell].size, known, unit_count)
+        if time < 0:
+            continue
+        count += 1
+        taken = epoch_of(base + spans[other].start, spans[other].size, known, unit_count)
+        if taken < 0:
+            continue
+        compared += 1
+        shortest = min(shortest, taken - time)
+        if taken - time <= -least:
+            places.append(n)
+    return count, compared, shortest, places
+
+
+cdef int64_t epoch_of(const char* text, Py_ssize_t size, const Unit* units, int unit_count) noexcept:
+    """Return the nanoseconds that the digits of an epoch count; -1 if they are none."""
+    cdef uint64_t number = 0
+    cdef Py_ssize_t n
+    if not 0 < size <= MOST_DIGITS:
+        return -1
+    for n in range(size):
+        if not c"0" <= text[n] <= c"9":
+            return -1
+        number = 10 * number + <uint64_t> (text[n] - c"0")
+    for n in range(unit_count):
+        if units[n].lowest <= number < units[n].end:
+            return <int64_t> number * units[n].nanoseconds
+    return -1
 
 
 cdef int check(Block block, int cell) except -1:

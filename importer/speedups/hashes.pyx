@@ -7,6 +7,7 @@ Nobody gains by making two records of one hash: such a pair is counted as a copy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.hashes cimport FACTOR, hash_of, not_zero
@@ -84,6 +85,52 @@ def hash_cells(Block block not None, int cell):
         else:
             out[n] = not_zero(hash_of(0, base + span.start, span.size)) if span.size else 0
     return hashes
+
+
+def hash_ids(Block block not None, int cell, bytes legal not None, Py_ssize_t most, tuple refused not None):
+    """Return the hash of each cell of a column that is an id as it is, and the places of the others.
+
+    Args:
+        block: Of CSV, or `Fields`.
+        cell: The column.
+        legal: The bytes that an id consists of.
+        most: Most bytes of an id.
+        refused: Texts, UTF-8, that are no ids.
+
+    Returns:
+        8 bytes each, all 0 for a cell that is no id; and the places of these.
+    """
+    cdef bytes hashes = PyBytes_FromStringAndSize(NULL, 8 * block.count)
+    cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(hashes)
+    cdef const char* base = PyBytes_AS_STRING(block.data)
+    cdef Span* span
+    cdef Py_ssize_t n, at
+    cdef uint8_t[256] is_legal
+    cdef uint64_t refused_sizes = 0
+    cdef uint8_t all_legal
+    cdef bytes text
+    cdef list others = []
+    if not 0 <= cell < block.width:
+        raise IndexError(cell)
+    memset(is_legal, 0, sizeof(is_legal))
+    for at in range(PyBytes_GET_SIZE(legal)):
+        is_legal[<uint8_t> PyBytes_AS_STRING(legal)[at]] = 1
+    for text in refused:
+        refused_sizes |= <uint64_t> 1 << min(PyBytes_GET_SIZE(text), 63)
+    for n in range(block.count):
+        span = block.spans + n * block.width + cell
+        all_legal = 0 < span.size <= most and not span.doubled
+        if all_legal:
+            for at in range(span.start, span.start + span.size):
+                all_legal &= is_legal[<uint8_t> base[at]]
+        if all_legal and refused_sizes >> min(span.size, 63) & 1 and block.place_of(span, refused) >= 0:
+            all_legal = 0
+        if all_legal:
+            out[n] = not_zero(hash_of(0, base + span.start, span.size))
+        else:
+            out[n] = 0
+            others.append(n)
+    return hashes, others
 
 
 def hash_texts(list texts not None):
@@ -172,6 +219,20 @@ cdef class SeenHashes:
                 left.append(n)
         return seen, left
 
+    def hashes(self):
+        """Return all hashes that were added: 8 bytes each, in any order."""
+        cdef bytes found = PyBytes_FromStringAndSize(NULL, 8 * self.used)
+        cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(found)
+        cdef Py_ssize_t n
+        for n in range(self.slot_count):
+            if self.slots[n]:
+                out[0] = self.slots[n]
+                out += 1
+        return found
+
+    def __reduce__(self):
+        return _set_of, (self.most_slots, self.hashes())
+
     cdef uint64_t* find(self, uint64_t wanted) noexcept:
         """Return the slot of a hash, or the empty one where it belongs. There always is an empty one."""
         cdef Py_ssize_t at = wanted & (self.slot_count - 1)
@@ -191,6 +252,12 @@ cdef class SeenHashes:
                 self.find(before[n])[0] = before[n]
         PyMem_Free(before)
         return 0
+
+
+def _set_of(Py_ssize_t most_slots, bytes hashes):
+    made = SeenHashes(most_slots)
+    made.add(hashes)
+    return made
 
 
 cdef inline Py_ssize_t bucket_of(uint64_t user, int64_t instant) noexcept:

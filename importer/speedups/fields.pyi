@@ -1,0 +1,13 @@
+from collections.abc import Sequence
+
+from importer.speedups.block import Block
+
+class Fields(Block): ...
+
+class FieldFinder:
+    def __init__(
+        self, keys: Sequence[tuple[bytes, bool, bool, bool]], inside: bytes, refused: tuple[bytes, ...]
+    ) -> None: ...
+    def parts(self, block: Block) -> list[tuple[Block, Fields | None]]: ...
+
+def outer_lines(block: Block, count: int) -> bytes: ...
