@@ -27,8 +27,8 @@ class ColumnarChunk:
         has_cells: As `Dialect.has_cells`.
         source: The source as it was named.
         trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
-        cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it. Then all
-            items are records.
+        cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it. Then
+            all items are records.
 
     Attributes:
         instants: Of each record, nanoseconds since the epoch, as `hashing.as_instants` has them. Empty until
@@ -136,7 +136,7 @@ class AttentionObserver(Observer, Protocol):
 
 
 CellFinder = Callable[[ColumnarChunk], Cells | None]
-"""Returns the cells that hold something as text in each record of a chunk; None if only a `Finder` finds it."""
+"""Returns the cells that hold something as text in the records of a chunk; None if only a `Finder` does."""
 
 Finder = Callable[[ColumnarChunk], Sequence[Any]]
 """Returns the values of something in each record of a chunk."""

@@ -50,6 +50,11 @@ def make_field_cell_finder(reading: Reading, field: Field) -> CellFinder:
     return make_cell_finder(reading, column)
 
 
+def is_cell_all(reading: Reading, field: Field) -> bool:
+    """Return whether a record has a value of a field just where its cell in the mapped column is filled."""
+    return not reading.null and _make_elsewhere(reading, field) is None
+
+
 def make_mapped_finder(reading: Reading, field: Field) -> Finder:
     """Return a function that finds the values of a field where one column gives it; None for no value."""
     column = reading.fields.get(field)

@@ -26,7 +26,7 @@ from importer.events.times import NS_PER_MS
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Event
 from importer.profile.chunk import ColumnarChunk
-from importer.profile.field_values import make_field_cell_finder, make_finder
+from importer.profile.field_values import is_cell_all, make_field_cell_finder, make_finder
 from importer.profile.hashing import (
     BUCKETS,
     DAY_NS,
@@ -97,6 +97,8 @@ class UserDayObserver:
         self.counter = UserDayCounter()
         self._find_users = make_finder(reading, "distinct_id", make_value_of(reading))
         self._find_cells = make_field_cell_finder(reading, "distinct_id")
+        self._is_cell_all = is_cell_all(reading, "distinct_id")
+        self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
         self._now = NO_INSTANT if reading.missing_time is None else reading.missing_time * NS_PER_MS
 
     def observe(self, chunk: ColumnarChunk) -> None:
@@ -104,10 +106,10 @@ class UserDayObserver:
         if not chunk.instants:
             return
         cells = self._find_cells(chunk)
-        if cells is None:
+        if cells is not None and (self._is_cell_all or not speedups.missing_cells(*cells, self._nulls)):
+            users = speedups.hash_cells(*cells)  # they need not become texts
+        else:
             users = hash_texts([_as_text(value) for value in self._find_users(chunk)])
-        else:  # they need not become texts
-            users = speedups.hash_cells(*cells)
         self.counter.add(users, chunk.instants, self._now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from importer import speedups
@@ -12,10 +13,19 @@ from importer.model import Record, Rejection
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.project_zone import PROCESSED
 from importer.reading import Field, Reading
+from importer.source.reader import open_source
 
 _FOUND: Final[tuple[Field, ...]] = ("event", "time", "distinct_id", "insert_id", "ip")
 _REQUIRED: Final[frozenset[Field]] = frozenset({"event", "time", "distinct_id"})
 _NUMBERS: Final[frozenset[Field]] = frozenset({"time", "distinct_id", "insert_id"})
+_LOOKED_AT: Final = 2_000
+"""First records that tell of what kind the lines of a source are."""
+
+_ONE_IN: Final = 10
+"""One in so many lines may become an object, and still a scan is quick."""
+
+_LEAST: Final = 8
+
 _BAG: Final = "properties"  # in which an export of Mixpanel has all but the name
 
 
@@ -27,13 +37,15 @@ class LineParts:
 
     Args:
         reading: How the source is read.
+        least: Lines that the parts of a block must have on average: shorter ones cost more than they save.
 
     Attributes:
         columns: The columns, and the paths, whose values are found; none if each line must become an object.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, least: int = _LEAST) -> None:
         self.columns: tuple[str, ...] = ()
+        self._least = least
         self._reading = reading
         paths = _paths(reading)
         inside = {path[0] for path in paths.values() if len(path) > 1}
@@ -73,14 +85,33 @@ class LineParts:
         if not self.columns or not isinstance(items, speedups.Block):
             yield ColumnarChunk(items, has_cells=has_cells, source=source, trim=trim)
             return
-        for lines, fields in self._finder.parts(items):
+        for lines, fields in self._finder.parts(items, self._least):
             cells = {} if fields is None else {column: (fields, at) for at, column in enumerate(self.columns)}
             yield ColumnarChunk(lines, has_cells=has_cells, source=source, cells=cells)
 
 
-def can_be_found(reading: Reading) -> bool:
-    """Return whether the values of fields are found in most lines without reading all others."""
-    return bool(LineParts(reading).columns)
+def are_mostly_found(path: Path, reading: Reading) -> bool:
+    """Return whether the values of fields are found in most of the first lines without reading all others.
+
+    Args:
+        path: The source (JSONL).
+        reading: How it is read.
+
+    Raises:
+        SourceError: It can't be read.
+    """
+    parts = LineParts(reading)
+    if not parts.columns:
+        return False
+    records = found = 0
+    with open_source(path, reading.dialect, reading.columns) as source:
+        for items in source.chunks():
+            for chunk in parts.chunks(items, ""):
+                records += len(chunk.items)
+                found += len(chunk.items) if chunk.cells else 0
+            if records >= _LOOKED_AT:
+                break
+    return (records - found) * _ONE_IN <= records
 
 
 def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:

@@ -67,8 +67,13 @@ class SummaryObserver:
 
     def _add_names(self, chunk: ColumnarChunk) -> None:
         cells = self._find_name_cells(chunk)
-        if cells is not None and not speedups.missing_cells(*cells, self._nulls):
-            self.counter.names.add_column(*cells)
+        counts = self.counter.names
+        if (
+            cells is not None
+            and isinstance(counts, speedups.NameCounts)
+            and not speedups.missing_cells(*cells, self._nulls)
+        ):
+            counts.add_column(*cells)
             return
         names = self._find_events(chunk)
         if set(map(type, names)) != {str} or not all(names):
@@ -76,7 +81,7 @@ class SummaryObserver:
         self.counter.add_names(names)
 
     def _read_cells(self, chunk: ColumnarChunk) -> bytes:
-        """Return the instants of cells that all have a time, as `hashing.as_instants`; empty if some have none."""
+        """Return the instants of cells, as `hashing.as_instants`; empty if some have no time."""
         cells = self._find_time_cells(chunk)
         if cells is None or self._fast_times is None or speedups.missing_cells(*cells, self._nulls):
             return b""

@@ -93,13 +93,8 @@ class ProjectZoneObserver:
         if times is None or processed is None or self._local is not None:
             return False
         (block, cell), (_, other) = times, processed
-        if chunk.cells and (missing := speedups.missing_cells(block, other)):
-            looked_at = (
-                *range(min(_LOOKED_AT, len(block))),
-                *range(max(len(block) - _LOOKED_AT, 0), len(block)),
-            )
-            if {*missing}.issuperset(looked_at):  # if it is an export, another key shows that
-                return not _holds_mark(chunk.items)
+        if chunk.cells and not speedups.has_outer_cell(block, other, _LOOKED_AT):
+            return not _holds_mark(chunk.items)  # if it is an export, another key shows that
         count, compared, least_lag, early = speedups.compare_epochs(block, cell, other, _UNITS, _SURE)
         self._epochs += count
         self._compared += compared
@@ -189,7 +184,7 @@ def _cell_finder(reading: Reading) -> Callable[[ColumnarChunk], tuple[Cells | No
 
 def _holds_mark(items: Sequence[Record | Rejection]) -> bool:
     """Return whether a key of an export may stand in the first or the last lines of a block."""
-    return not isinstance(items, speedups.Block) or _IN_MARKS in speedups.outer_lines(items, _LOOKED_AT)
+    return not isinstance(items, speedups.Block) or speedups.outer_lines_hold(items, _LOOKED_AT, _IN_MARKS)
 
 
 def _find_in_objects(chunk: ColumnarChunk) -> Sequence[Any] | None:

@@ -17,9 +17,8 @@ _MAX_IN_MEMORY: Final = 250_000
 class UniqueCheck:
     """Looks for equal texts, by hashes of 64 bits.
 
-    About a million hashes are kept in a table, which finds equal ones at once. Those of further texts that are
-    not in the table are put aside, to be compared at the end. Use it as a context manager: its temporary files
-    are removed at the end.
+    Up to a million and a half hashes are held in a table, which finds equal ones at once. Further ones are
+    put aside, and compared at the end. Use it as a context manager: its temporary files are then removed.
 
     Args:
         folder: As for `Spill`.

@@ -14,7 +14,7 @@ try:
     from importer.speedups.column_counts import ColumnCounts
     from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
     from importer.speedups.equal_hashes import all_differ, numbers_of_copies, split_rows
-    from importer.speedups.fields import FieldFinder, Fields, outer_lines
+    from importer.speedups.fields import FieldFinder, Fields, has_outer_cell, outer_lines_hold
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
@@ -53,6 +53,7 @@ __all__ = [
     "cut_csv",
     "cut_lines",
     "find_user_days",
+    "has_outer_cell",
     "hash_cells",
     "hash_events",
     "hash_ids",
@@ -61,7 +62,7 @@ __all__ = [
     "lines_with_braces",
     "missing_cells",
     "numbers_of_copies",
-    "outer_lines",
+    "outer_lines_hold",
     "split_rows",
     "with_braces",
 ]

@@ -6,11 +6,11 @@ A line is checked to be JSON on the way, as orjson would read it: what is not su
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
 
 from importer.speedups.block cimport Block, Span
-from importer.speedups.canonical cimport skip_blanks
+from importer.speedups.canonical cimport Buffer, skip_blanks
 
 cdef extern from *:
     """
@@ -48,7 +48,6 @@ cdef enum:
     MOST_DIGITS = 18  # of an integer that surely fits 64 bits
     MOST_SIZE = 40  # of another number
     MOST_KEYS = 16
-    RUNS_PER_LINE = 16  # a block is not split into more runs than one in so many lines
     NOTHING = 256  # no byte: see `block`
 
 
@@ -56,6 +55,7 @@ cdef class Fields(Block):
     """The values of some keys in lines of JSON, as the cells of CSV: texts, and whole numbers by their digits.
 
     A cell is empty where a line has no such key, or nothing for it. In the bytes, a quote stands ahead of a text.
+    Texts that are written with escapes stand behind the lines, as they are without.
     """
 
 
@@ -85,6 +85,8 @@ cdef class FieldFinder:
     cdef bytes inside
     cdef tuple refused
     cdef list kept
+    cdef Py_ssize_t lines_end  # of the block at hand
+    cdef Buffer unescaped  # texts of the block at hand, each with a quote ahead of it
 
     def __init__(self, keys, bytes inside, tuple refused):
         cdef int n
@@ -93,7 +95,7 @@ cdef class FieldFinder:
         if len(keys) > MOST_KEYS:
             raise ValueError("too many keys")
         self.outside_sizes = self.inside_sizes = 0
-        self.inside, self.refused = inside, refused
+        self.inside, self.refused, self.unescaped = inside, refused, Buffer()
         for n, (text, is_inside, is_required, may_be_number) in enumerate(keys):
             self.kept.append(text)
             self.keys[n].text, self.keys[n].size = PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
@@ -107,8 +109,12 @@ cdef class FieldFinder:
         for text in (*refused, *((inside,) if inside else ())):
             self.outside_sizes |= bit_of(len(text))
 
-    def parts(self, Block block not None):
+    def parts(self, Block block not None, Py_ssize_t least=1):
         """Return the lines of a block in parts of one kind, in order.
+
+        Args:
+            block: Of lines (JSONL).
+            least: Lines that the parts of a block must have on average; else it is left to Python as a whole.
 
         Returns:
             For each part its lines, and their `Fields`, with a column for each key; None in place of these where
@@ -131,11 +137,15 @@ cdef class FieldFinder:
         if count:
             memcpy(fields.lines, block.lines, count * sizeof(int64_t))
         fields.count = fields._capacity = count
+        self.unescaped.at, self.lines_end = self.unescaped.base, PyBytes_GET_SIZE(block.data)
+        self.unescaped.reserve(PyBytes_GET_SIZE(block.data) + count * self.count + MOST_KEYS)
         for n in range(count):
             found[n] = self.read_line(block, n, fields.spans + n * self.count)
             runs += n and found[n] != found[n - 1]
         try:
-            if runs > 2 and runs * RUNS_PER_LINE > count:
+            if self.unescaped.used():
+                fields.data = block.data + self.unescaped.base[: self.unescaped.used()]
+            if runs > 1 and runs * least > count:
                 return [(block, None)]
             if runs == 1:
                 return [(block, fields if count and found[0] else None)]
@@ -174,6 +184,7 @@ cdef class FieldFinder:
     ) noexcept:
         """Read an object, behind its brace; return where it ends; NULL to leave the line to Python."""
         cdef const char* key
+        cdef char* before
         cdef Py_ssize_t size
         cdef uint64_t sizes = self.inside_sizes if is_inside else self.outside_sizes
         cdef int found
@@ -186,14 +197,21 @@ cdef class FieldFinder:
                 return NULL
             key = p + 1
             p = end_of_plain(key, end)
-            if p == end or p[0] != c'"':  # an escape may hide any key
-                return NULL
             size = p - key
-            p = skip_blanks(p + 1, end)
+            before = self.unescaped.at
+            if p < end and p[0] == c'"':
+                p += 1
+            else:
+                p = self.unescape(key, end)
+                key, size = before, self.unescaped.at - before
+                if p == NULL:
+                    return NULL
+            p = skip_blanks(p, end)
             if p == end or p[0] != c":":
                 return NULL
             p = skip_blanks(p + 1, end)
             found = self.find(key, size, is_inside) if sizes & bit_of(size) else NO_KEY
+            self.unescaped.at = before
             if found == NO_KEY:
                 p = skip_value(p, end, 1 + is_inside)
             elif found >= 0:
@@ -213,6 +231,29 @@ cdef class FieldFinder:
             if p[0] != c",":
                 return NULL
             p += 1
+
+    cdef const char* unescape(self, const char* p, const char* end) noexcept:
+        """Write a string without its escapes, behind its first quote; return where it ends; NULL as `skip_value`."""
+        cdef const char* start
+        while True:
+            start = p
+            p = end_of_plain(p, end)
+            if end - p < 2 and not (p < end and p[0] == c'"'):
+                return NULL
+            self.unescaped.put(start, p - start)
+            if p[0] == c'"':
+                return p + 1
+            if p[0] != c"\\":
+                return NULL
+            p += 2
+            if (p - 1)[0] == c"u":
+                p = put_unicode(self.unescaped, p, end)
+                if p == NULL:
+                    return NULL
+            elif MEANING[<uint8_t> (p - 1)[0]]:
+                self.unescaped.put(<const char*> &MEANING[<uint8_t> (p - 1)[0]], 1)
+            else:
+                return NULL
 
     cdef int find(self, const char* text, Py_ssize_t size, bint is_inside) noexcept:
         """Return the cell of a key, or what else it is."""
@@ -242,10 +283,14 @@ cdef class FieldFinder:
         seen[0] |= <uint32_t> 1 << cell
         if p[0] == c'"':
             p = end_of_plain(p + 1, end)
-            if p == end or p[0] != c'"':
-                return NULL
-            spans[cell].start, spans[cell].size = start + 1 - base, p - start - 1
-            return p + 1
+            if p < end and p[0] == c'"':
+                spans[cell].start, spans[cell].size = start + 1 - base, p - start - 1
+                return p + 1
+            self.unescaped.put('"', 1)
+            spans[cell].start = self.lines_end + self.unescaped.used()
+            p = self.unescape(start + 1, end)
+            spans[cell].size = self.lines_end + self.unescaped.used() - spans[cell].start
+            return p
         if p[0] == c"n":
             return skip_word(p, end, "null", 4)
         if not self.keys[cell].may_be_number:
@@ -265,6 +310,12 @@ cdef enum:  # what a key is that has no cell
     NO_KEY = -1
     INSIDE = -2
     REFUSED = -3
+
+
+cdef uint8_t[256] MEANING  # of the letter behind a backslash; 0 for none
+MEANING[:] = [0] * 256
+MEANING[c'"'], MEANING[c"\\"], MEANING[c"/"] = c'"', c"\\", c"/"
+MEANING[c"b"], MEANING[c"t"], MEANING[c"n"], MEANING[c"f"], MEANING[c"r"] = c"\b", c"\t", c"\n", c"\f", c"\r"
 
 
 cdef inline uint64_t bit_of(Py_ssize_t size) noexcept:
@@ -349,23 +400,61 @@ cdef inline const char* skip_string(const char* p, const char* end) noexcept:
             p = skip_hex(p, end)
             if p == NULL:
                 return NULL
-        elif not (
-            c == c'"' or c == c"\\" or c == c"/" or c == c"n" or c == c"t" or c == c"r" or c == c"b" or c == c"f"
-        ):
+        elif not MEANING[<uint8_t> c]:
             return NULL
 
 
 cdef const char* skip_hex(const char* p, const char* end) noexcept:
-    """Return where four hexadecimal digits end; NULL if they are none, or half of a pair."""
-    cdef int n
+    """Return where an escape ends, behind its ``u``; NULL as for `skip_value`."""
+    cdef int code = hex_of(p) if end - p >= 4 else -1
+    if 0xD800 <= code < 0xDC00 and end - p >= 10 and p[4] == c"\\" and p[5] == c"u":
+        return p + 10 if 0xDC00 <= hex_of(p + 6) < 0xE000 else NULL
+    return NULL if code < 0 or 0xD800 <= code < 0xE000 else p + 4
+
+
+cdef const char* put_unicode(Buffer out, const char* p, const char* end) noexcept:
+    """Write the character that an escape means, behind its ``u``; return where it ends; NULL if it is none."""
+    cdef int code, low
     if end - p < 4:
         return NULL
-    for n in range(4):
-        if not (c"0" <= p[n] <= c"9" or c"a" <= p[n] | 32 <= c"f"):
+    code = hex_of(p)
+    p += 4
+    if 0xD800 <= code < 0xDC00 and end - p >= 6 and p[0] == c"\\" and p[1] == c"u":
+        low = hex_of(p + 2)
+        if not 0xDC00 <= low < 0xE000:
             return NULL
-    if p[0] | 32 == c"d" and not c"0" <= p[1] <= c"7":
+        code = 0x10000 + (code - 0xD800 << 10) + low - 0xDC00
+        p += 6
+    if code < 0 or 0xD800 <= code < 0xE000:  # half of a pair
         return NULL
-    return p + 4
+    if code < 0x80:
+        out.at[0] = <char> code
+        out.at += 1
+    elif code < 0x800:
+        out.at[0], out.at[1] = <char> (0xC0 | code >> 6), <char> (0x80 | (code & 0x3F))
+        out.at += 2
+    elif code < 0x10000:
+        out.at[0], out.at[1] = <char> (0xE0 | code >> 12), <char> (0x80 | (code >> 6 & 0x3F))
+        out.at[2] = <char> (0x80 | (code & 0x3F))
+        out.at += 3
+    else:
+        out.at[0], out.at[1] = <char> (0xF0 | code >> 18), <char> (0x80 | (code >> 12 & 0x3F))
+        out.at[2], out.at[3] = <char> (0x80 | (code >> 6 & 0x3F)), <char> (0x80 | (code & 0x3F))
+        out.at += 4
+    return p
+
+
+cdef int hex_of(const char* p) noexcept:
+    """Return what four hexadecimal digits mean; -1 if they are none."""
+    cdef int n, value = 0
+    for n in range(4):
+        if c"0" <= p[n] <= c"9":
+            value = value * 16 + p[n] - c"0"
+        elif c"a" <= p[n] | 32 <= c"f":
+            value = value * 16 + (p[n] | 32) - c"a" + 10
+        else:
+            return -1
+    return value
 
 
 cdef inline const char* skip_digits(const char* p, const char* end) noexcept:
@@ -402,18 +491,43 @@ cdef inline const char* skip_word(const char* p, const char* end, const char* wo
     return p + size if end - p >= size and memcmp(p, word, size) == 0 else NULL
 
 
-def outer_lines(Block block not None, Py_ssize_t count):
-    """Return the bytes of the first lines of a block, and of as many last ones."""
-    cdef Py_ssize_t last = block.count - 1, n = min(count, block.count)
-    cdef Span* spans = block.spans
-    if block.width:
-        raise ValueError("its records are no lines")
-    if n < 1:
-        return b""
-    return (
-        block.data[spans[0].start : spans[n - 1].start + spans[n - 1].size]
-        + block.data[spans[last + 1 - n].start : spans[last].start + spans[last].size]
-    )
+def outer_lines_hold(Block block not None, Py_ssize_t count, bytes text not None):
+    """Return whether one of the first lines of a block, or one of as many last ones, holds a text, which is not empty."""
+    cdef Py_ssize_t n
+    if block.width or not text:
+        raise ValueError("its records are no lines, or there is no text")
+    for n in range(block.count):
+        if (n < count or n >= block.count - count) and holds(block, block.spans + n, text):
+            return True
+    return False
+
+
+cdef bint holds(Block block, Span* span, bytes text) noexcept:
+    """Return whether a line holds a text. Its last byte is looked for: the one that is the least frequent."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
+    cdef const char* wanted = PyBytes_AS_STRING(text)
+    cdef const char* p = PyBytes_AS_STRING(block.data) + span.start
+    cdef const char* end = p + span.size
+    p += size - 1
+    while p < end:
+        p = <const char*> memchr(p, wanted[size - 1], end - p)
+        if p == NULL:
+            return False
+        if memcmp(p + 1 - size, wanted, size) == 0:
+            return True
+        p += 1
+    return False
+
+
+def has_outer_cell(Block block not None, int cell, Py_ssize_t count):
+    """Return whether a cell of a column is filled in the first records of a block, or in as many last ones."""
+    cdef Py_ssize_t n
+    if not 0 <= cell < block.width:
+        raise IndexError(cell)
+    for n in range(block.count):
+        if (n < count or n >= block.count - count) and block.spans[n * block.width + cell].size:
+            return True
+    return False
 
 
 cdef Block part_of(Block part, Block block, Py_ssize_t start, Py_ssize_t stop):
