@@ -15,9 +15,8 @@ from importer.profile.chunk import AttentionObserver, Observer
 from importer.profile.copy_observer import CopyObserver
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.id_observer import IdObserver
-from importer.profile.json_fields import are_mostly_found
 from importer.profile.observers import SummaryObserver, summarise_sample
-from importer.profile.scan import PassProgress, ProfiledSource, profile_source
+from importer.profile.scan import PassProgress, ProfiledSource, are_mostly_found, profile_source
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
@@ -100,15 +99,13 @@ def survey_sources(
     about = about_sample(survey)
     found = tuple(replace(each, text=each.text + about) for each in survey.attention)
     survey = replace(survey, attention=found)
-    ids_differ, profiled = None, ()
     # That a compressed file is damaged may show only at its end, so it is read to its end first.
     if with_ids or any(each.dialect.compression for each in detected):
         ids_differ, profiled = sources_pass.compare_ids(with_ids=with_ids)
-    if profiled:
+        survey = replace(survey, ids_differ=ids_differ)
         fingerprints = tuple(each.fingerprint for each in profiled)
     else:
         fingerprints = tuple(map(take_fingerprint, paths))
-    survey = replace(survey, ids_differ=ids_differ)
     return Surveyed(survey, fingerprints, (None,) * len(sources), {})
 
 

@@ -106,7 +106,8 @@ class UserDayObserver:
         if not chunk.instants:
             return
         cells = self._find_cells(chunk)
-        if cells is not None and (self._is_cell_all or not speedups.missing_cells(*cells, self._nulls)):
+        is_all = self._is_cell_all or chunk.cells
+        if cells is not None and (is_all or not speedups.missing_cells(*cells, self._nulls)):
             users = speedups.hash_cells(*cells)  # they need not become texts
         else:
             users = hash_texts([_as_text(value) for value in self._find_users(chunk)])

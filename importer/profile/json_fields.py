@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from importer import speedups
@@ -13,17 +12,13 @@ from importer.model import Record, Rejection
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.project_zone import PROCESSED
 from importer.reading import Field, Reading
-from importer.source.reader import open_source
 
 _FOUND: Final[tuple[Field, ...]] = ("event", "time", "distinct_id", "insert_id", "ip")
-_REQUIRED: Final[frozenset[Field]] = frozenset({"event", "time", "distinct_id"})
+_REQUIRED: Final[frozenset[Field]] = frozenset({"event", "time"})
+_USER: Final = "distinct_id"
+"""The user, where the mapped column has none."""
+
 _NUMBERS: Final[frozenset[Field]] = frozenset({"time", "distinct_id", "insert_id"})
-_LOOKED_AT: Final = 2_000
-"""First records that tell of what kind the lines of a source are."""
-
-_ONE_IN: Final = 10
-"""One in so many lines may become an object, and still a scan is quick."""
-
 _LEAST: Final = 8
 
 _BAG: Final = "properties"  # in which an export of Mixpanel has all but the name
@@ -58,20 +53,11 @@ class LineParts:
             paths[f"{_BAG}.{PROCESSED}"] = _BAG, PROCESSED
         else:
             paths[PROCESSED] = (PROCESSED,)
-        fields = {column: field for field, column in reading.fields.items()}
-        keys = [
-            (
-                path[-1].encode(),
-                len(path) > 1,
-                fields.get(column) in _REQUIRED,
-                column not in fields or fields[column] in _NUMBERS,
-            )
-            for column, path in paths.items()
-        ]
-        # Where such an object stands beside the fields, it tells what is in it: see `project_zone`.
-        refused = () if inside == {_BAG} else (_BAG.encode(),)
         self.columns = tuple(paths)
-        self._finder = speedups.FieldFinder(keys, "".join(inside).encode(), refused)
+        # Where such an object stands beside the fields, it tells what is in it: see `project_zone`.
+        objects = {_BAG, *([] if bag is None else path_to(bag, reading.columns)[:1])}
+        refused = tuple(key.encode() for key in sorted(objects - inside))
+        self._finder = speedups.FieldFinder(_keys(reading, paths), "".join(inside).encode(), refused)
 
     def chunks(self, items: Sequence[Record | Rejection], source: str) -> Iterator[ColumnarChunk]:
         """Yield the items of a source in chunks.
@@ -90,28 +76,18 @@ class LineParts:
             yield ColumnarChunk(lines, has_cells=has_cells, source=source, cells=cells)
 
 
-def are_mostly_found(path: Path, reading: Reading) -> bool:
-    """Return whether the values of fields are found in most of the first lines without reading all others.
-
-    Args:
-        path: The source (JSONL).
-        reading: How it is read.
-
-    Raises:
-        SourceError: It can't be read.
-    """
-    parts = LineParts(reading)
-    if not parts.columns:
-        return False
-    records = found = 0
-    with open_source(path, reading.dialect, reading.columns) as source:
-        for items in source.chunks():
-            for chunk in parts.chunks(items, ""):
-                records += len(chunk.items)
-                found += len(chunk.items) if chunk.cells else 0
-            if records >= _LOOKED_AT:
-                break
-    return (records - found) * _ONE_IN <= records
+def _keys(reading: Reading, paths: dict[str, tuple[str, ...]]) -> list[tuple[bytes, bool, bool, bool, int]]:
+    """Return what `speedups.FieldFinder` must know of the keys at the end of some paths."""
+    given = {column: field for field, column in reading.fields.items()}
+    keys = []
+    for column, path in paths.items():
+        field = given.get(column)
+        is_number = field is None or field in _NUMBERS
+        keys.append((path[-1].encode(), len(path) > 1, field in _REQUIRED, is_number, -1))
+    user = reading.fields["distinct_id"]
+    others = {(_USER,), *((*path[:-1], _USER) for path in paths.values())} - {paths[user]}
+    keys += [(_USER.encode(), len(path) > 1, False, True, [*paths].index(user)) for path in sorted(others)]
+    return keys
 
 
 def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
@@ -119,9 +95,9 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
     if not speedups.COMPILED or reading.dialect.has_cells or reading.trim or reading.null:
         return {}
     given = set_fields(reading).keys()
-    if reading.templates or reading.alternatives or not given <= {"event"}:
+    if reading.templates or reading.alternatives or not given <= {"event"} or _USER in reading.names.values():
         return {}
-    if not reading.fields.keys() >= _REQUIRED - given:
+    if not reading.fields.keys() >= {*_REQUIRED, "distinct_id"} - given:
         return {}
     wanted = [field for field in _FOUND if field in reading.fields]
     columns = [reading.fields[field] for field in wanted if field not in given]

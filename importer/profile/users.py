@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from importer import speedups
@@ -71,12 +72,7 @@ class UserObserver:
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         self._records += chunk.records
-        if not chunk.records or self._is_full(chunk):
-            return
-        missing = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
-        for find in self._find_own if missing else ():
-            values = find(chunk)
-            missing = [at for at in missing if not self._holds_user(values[at])]
+        missing = self._find_missing(chunk) if chunk.records else ()
         if not missing:
             return
         self._missing += len(missing)
@@ -117,10 +113,18 @@ class UserObserver:
             return ""
         return f"--map {shlex.quote('distinct_id=' + ','.join(entries or ['COLUMN']))}"
 
-    def _is_full(self, chunk: ColumnarChunk) -> bool:
-        """Return whether it is quickly seen that no user is missing."""
+    def _find_missing(self, chunk: ColumnarChunk) -> Sequence[int]:
+        """Return the places of the records without a user."""
         cells = self._find_cells(chunk)
-        return cells is not None and not speedups.missing_cells(*cells, self._nulls)
+        if cells is not None:
+            empty = speedups.missing_cells(*cells, self._nulls)
+            if not empty or chunk.cells:  # no line among these has a user elsewhere
+                return empty
+        missing = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
+        for find in self._find_own if missing else ():
+            values = find(chunk)
+            missing = [at for at in missing if not self._holds_user(values[at])]
+        return missing
 
     def _is_missing(self, user: Any) -> bool:
         return user is None or (type(user) is str and user in self._empty)
@@ -139,9 +143,8 @@ class UserObserver:
             self._add(column, sum(cells[at] not in self._empty for at in missing))
 
     def _count_keys(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
-        objects = chunk.objects()
         for at in missing:
-            found = objects[at]
+            found = chunk.object(at)
             for column, value in self._identities(found) if isinstance(found, dict) else ():
                 if self._cleaned(value) not in (None, ""):
                     self._add(column, 1)
@@ -170,6 +173,7 @@ class UserObserver:
             self._filled[column] += count
 
 
+@lru_cache(maxsize=1_000)
 def _is_identity(column: str) -> bool:
     return plain_name(column) in _OF_IDENTITIES or well_known(column) == "distinct_id"
 

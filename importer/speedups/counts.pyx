@@ -143,7 +143,8 @@ cdef class NameCounts:
         known.start = self.texts.used()
         self.texts.put(text, size)
         self.count += 1
-        while self.slots[at]:  # the slots may have changed
+        at = hashed & (self.slot_count - 1)  # there may be more slots now
+        while self.slots[at]:
             at = (at + 1) & (self.slot_count - 1)
         self.slots[at] = self.count
         return 0

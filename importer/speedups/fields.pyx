@@ -66,6 +66,7 @@ cdef struct Key:
     bint is_inside
     bint is_required
     bint may_be_number
+    int instead_of
 
 
 cdef class FieldFinder:
@@ -73,7 +74,8 @@ cdef class FieldFinder:
 
     Args:
         keys: Each with True if it stands in the object ``inside``; True if a line without its value is left to
-            Python; and True if the value may be a whole number.
+            Python; True if the value may be a whole number; and the place of the key instead of which it may
+            count, -1 for none: a line that has its value, and not that one, is left to Python.
         inside: The key of the object in which the other keys stand; empty if there are none.
         refused: Keys of a line, each of which leaves it to Python.
     """
@@ -96,7 +98,10 @@ cdef class FieldFinder:
             raise ValueError("too many keys")
         self.outside_sizes = self.inside_sizes = 0
         self.inside, self.refused, self.unescaped = inside, refused, Buffer()
-        for n, (text, is_inside, is_required, may_be_number) in enumerate(keys):
+        for n, (text, is_inside, is_required, may_be_number, instead_of) in enumerate(keys):
+            if not -1 <= instead_of < self.count:
+                raise IndexError(instead_of)
+            self.keys[n].instead_of = instead_of
             self.kept.append(text)
             self.keys[n].text, self.keys[n].size = PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
             self.keys[n].cell, self.keys[n].is_inside = n, is_inside
@@ -165,7 +170,7 @@ cdef class FieldFinder:
         cdef const char* p = base + block.spans[n].start
         cdef const char* end = p + block.spans[n].size
         cdef uint32_t seen = 0  # a bit for each key; the highest for the object inside
-        cdef int cell
+        cdef int cell, other
         for cell in range(self.count):
             spans[cell].start = spans[cell].size = spans[cell].doubled = 0
         p = skip_blanks(p, end)
@@ -175,7 +180,11 @@ cdef class FieldFinder:
         if p == NULL or skip_blanks(p, end) != end:
             return False
         for cell in range(self.count):
-            if self.keys[cell].is_required and not spans[cell].size:
+            if spans[cell].size:
+                other = self.keys[cell].instead_of
+                if other >= 0 and not spans[other].size:
+                    return False
+            elif self.keys[cell].is_required:
                 return False
         return True
 
