@@ -11,10 +11,11 @@ How a record becomes an outcome::
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 RunKind = Literal["real", "dry-run", "sandbox"]
 """The kind of a run: only a real one reaches Mixpanel."""
@@ -198,18 +199,71 @@ class Event(NamedTuple):
     note: str = ""
 
 
-class Batch(NamedTuple):
+class ItemBlock(Protocol):
+    """Events and rejections of consecutive records: `speedups.EventBlock`."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, at: slice, /) -> list[Event | Rejection]: ...
+
+    def take(
+        self,
+        start: int,
+        events: int,
+        size: int,
+        items: int,
+        holds_event: bool,  # noqa: FBT001 - a compiled method has no keywords
+    ) -> tuple[int, int, int, bool]:
+        """Return how many items from some place on fit into a batch: see `speedups.EventBlock.take`."""
+
+    def bodies(self, start: int, stop: int) -> bytes:
+        """Return the bodies of the events between two places, with a newline between them."""
+
+
+class Part(NamedTuple):
+    """Consecutive items of a block."""
+
+    block: ItemBlock
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
     """Consecutive records of the source and the one request that they become.
 
     Attributes:
-        items: Events and rejections in the order of the source.
-        events: The events among them, in the same order: the request. May be empty.
-        bodies: The body of each of the events; empty in a dry run, which makes no request.
+        parts: Events and rejections in the order of the source.
+        count: How many of them are events: those of the request. May be 0.
+        size: Bytes of their bodies, each with a separator.
     """
 
-    items: Sequence[Event | Rejection]
-    events: Sequence[Event]
-    bodies: Sequence[bytes]
+    parts: Sequence[Part]
+    count: int
+    size: int
+
+    @classmethod
+    def of(cls, block: ItemBlock) -> Self:
+        """Return a batch of all items of a block, however many they are."""
+        length = len(block)
+        _, events, size, _ = block.take(0, length, sys.maxsize, length + 1, False)
+        return cls((Part(block, 0, length),), events, size)
+
+    @property
+    def length(self) -> int:
+        """How many items there are."""
+        return sum(part.stop - part.start for part in self.parts)
+
+    def items(self) -> list[Event | Rejection]:
+        """Return the items as objects, which are made anew each time."""
+        return [item for block, start, stop in self.parts for item in block[start:stop]]
+
+    def events(self) -> list[Event]:
+        """Return the events among the items."""
+        return [item for item in self.items() if isinstance(item, Event)]
+
+    def bodies(self) -> list[bytes]:
+        """Return the bodies of the events, several in one with a newline between them."""
+        return list(filter(None, (block.bodies(start, stop) for block, start, stop in self.parts)))
 
 
 class Verdict(NamedTuple):

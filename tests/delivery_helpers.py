@@ -14,6 +14,7 @@ from importer.delivery.engine import deliver
 from importer.delivery.replies import NoResponse, Response
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination, Event, Rejection
 from importer.progress import NullProgress
+from importer.speedups import EventBlock
 
 PATIENCE = 60.0
 """Seconds after which something that must happen has not happened."""
@@ -50,8 +51,7 @@ def rejection(number: int) -> Rejection:
 
 
 def batch_of(items: Sequence[Event | Rejection]) -> Batch:
-    events = [item for item in items if isinstance(item, Event)]
-    return Batch(items, events, [event.body for event in events])
+    return Batch.of(EventBlock(items))
 
 
 def batch(*numbers: int, time: int = NOW - 3_600_000) -> Batch:
@@ -87,7 +87,7 @@ def error(status: int, words: str = "no", **more: str) -> Response:
 
 def numbers(bodies: Sequence[bytes]) -> list[int]:
     """Return the numbers of the events in a request."""
-    return [orjson.loads(body)["properties"]["n"] for body in bodies]
+    return [orjson.loads(body)["properties"]["n"] for part in bodies for body in part.split(b"\n")]
 
 
 Handler = Callable[[list[int]], Response | NoResponse]

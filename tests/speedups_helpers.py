@@ -126,10 +126,22 @@ def block_mapper_of(reading: Reading) -> BlockMapper:
     return mapper
 
 
+def map_block(mapper: BlockMapper, block: Block, clock: int = NOW_MS) -> list[Event | None]:
+    """Return the events that a mapper makes of a block, and None for each record that it defers."""
+    deferred: set[int] = set()
+
+    def defer(at: int) -> Rejection:
+        deferred.add(at)
+        return Rejection(block.row + at, 0, "deferred")
+
+    made = mapper.map(block, clock, defer)
+    return [None if at in deferred else item for at, item in enumerate(made)]  # type: ignore[misc]  # events
+
+
 def takes_fast_path(content: bytes | str, reading: Reading) -> list[bool]:
     """Return for each record in the blocks of a file whether it takes the fast path."""
     mapper = block_mapper_of(reading)
-    return [event is not None for block in blocks_of(content, reading) for event in mapper.map(block, NOW_MS)]
+    return [event is not None for block in blocks_of(content, reading) for event in map_block(mapper, block)]
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────

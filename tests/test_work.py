@@ -163,7 +163,7 @@ def test_an_outcome_takes_few_steps(sources: dict[str, Path], name: str, batch_s
 
     def finish() -> None:
         for batch in make_batches(chunks, batch_size, 2_000_000):
-            for part in to_columns(Delivered(batch, [imported] * len(batch.events))):
+            for part in to_columns(Delivered(batch, [imported] * batch.count)):
                 encode(part)
 
     assert work(finish) < most

@@ -220,7 +220,7 @@ class MixpanelClient:
         """Send events as one request.
 
         Args:
-            bodies: The events.
+            bodies: The events; for /import, several may be in one with a newline between them.
 
         Returns:
             What came back. Nothing that the network or the server does raises.

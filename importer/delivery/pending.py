@@ -7,13 +7,13 @@ waits. Whoever holds the window's lock may call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import assert_never, cast
 
 from importer.delivery.backoff import backoff
-from importer.delivery.batches import bytes_of
 from importer.delivery.refusals import not_mixpanel_error, refused_error
 from importer.delivery.replies import Lost, Refused, Reply, Settled, Throttled, TooLarge, Unexplained
 from importer.errors import DeliveryError
@@ -78,27 +78,39 @@ class _PendingRequest:
     may_have_landed: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class NextRequest:
+    """What goes out next.
+
+    Attributes:
+        count: How many events it has.
+        bodies: Their bodies; for /import, several may be in one with a newline between them.
+        insert_ids: The ``$insert_id`` of each, in order; made when it is read, once.
+    """
+
+    count: int
+    bodies: Sequence[bytes]
+    insert_ids: Iterator[str]
+
+
+@dataclass
 class PendingBatch:
     """One batch on its way.
 
     Attributes:
         index: Number of the batch in the run, from 0.
         batch: The batch.
-        size: Bytes of its events.
     """
 
     index: int
     batch: Batch
-    size: int = field(init=False)
     _verdicts: list[Verdict | None] = field(init=False)
     _requests: list[_PendingRequest] = field(init=False)  # the last one goes first
     _had_unexplained_400: bool = field(init=False, default=False)
     _single_refusals: list[str] = field(init=False, default_factory=list)  # messages of 400s to single events
 
     def __post_init__(self) -> None:
-        count = len(self.batch.events)
-        self.size = bytes_of(self.batch.bodies)
+        count = self.batch.count
         self._verdicts = [None] * count
         self._requests = [_PendingRequest(range(count))] if count else []
 
@@ -110,46 +122,63 @@ class PendingBatch:
     def delivered(self) -> Delivered:
         """Return the batch and its verdicts, once it is done."""
         # A verdict is a tuple that isn't empty, so it is true.
-        whole = len(self._verdicts) == len(self.batch.events) and all(self._verdicts)
+        whole = len(self._verdicts) == self.batch.count and all(self._verdicts)
         assert whole, "an event is without a verdict"
         return Delivered(self.batch, cast("list[Verdict]", self._verdicts))
 
     # ── what to send ─────────────────────────────────────────────────────────────────────────────
 
-    def next_events(self, state: DeliveryState, now: int) -> Sequence[Event]:
-        """Return the events of the next request; none if the batch was done without one.
+    @cached_property
+    def _events(self) -> list[Event]:
+        """The events as objects: only a request for some of them needs these, and one to /track."""
+        return self.batch.events()
+
+    def next_request(self, state: DeliveryState, now: int) -> NextRequest | None:
+        """Return the next request; None if the batch was done without one.
 
         Args:
             state: What the run knows.
             now: Milliseconds since the epoch.
         """
-        events = self.batch.events
+        to_track = state.destination.endpoint == "track"
         while self._requests:
             request = self._requests[-1]
-            if state.destination.endpoint == "track":
+            if to_track:
                 self._drop_old(request, now)
             positions = request.positions
             if not positions:
                 self._requests.pop()
                 continue
-            chosen = events if len(positions) == len(events) else [events[i] for i in positions]
-            if state.max_body_bytes is not None and len(chosen) > 1:
-                size = sum(len(event.body) + 1 + state.bytes_added_per_event for event in chosen) + 1
-                if size > state.max_body_bytes:
-                    self._split()
-                    continue
+            if self._is_too_large(positions, state):
+                self._split()
+                continue
             if request.answered_at_first_try < 0:
                 request.answered_at_first_try = request.answered_at_last_429 = state.answered
-            return chosen
-        return ()
+            if len(positions) == self.batch.count and not to_track:
+                bodies: Sequence[bytes] = self.batch.bodies()
+            else:
+                bodies = [self._events[i].body for i in positions]
+            return NextRequest(len(positions), bodies, self._insert_ids(positions))
+        return None
 
-    def bodies_of(self, events: Sequence[Event]) -> Sequence[bytes]:
-        """Return the bodies of events that `next_events` returned."""
-        return self.batch.bodies if events is self.batch.events else [event.body for event in events]
+    def _is_too_large(self, positions: Sequence[int], state: DeliveryState) -> bool:
+        """Return whether several events are more than the server takes in one request, as far as is known."""
+        count = len(positions)
+        if state.max_body_bytes is None or count == 1:
+            return False
+        if count == self.batch.count:
+            size = self.batch.size
+        else:
+            size = sum(len(self._events[i].body) + 1 for i in positions)
+        return size + count * state.bytes_added_per_event + 1 > state.max_body_bytes
+
+    def _insert_ids(self, positions: Sequence[int]) -> Iterator[str]:
+        for i in positions:
+            yield self._events[i].insert_id
 
     def _drop_old(self, request: _PendingRequest, now: int) -> None:
         """Take out of a request the events that /track would drop silently, and record their verdicts."""
-        events, oldest = self.batch.events, now - TRACK_ACCEPTED_AGE_MS
+        events, oldest = self._events, now - TRACK_ACCEPTED_AGE_MS
         if all(events[i].time >= oldest for i in request.positions):
             return
         for i in request.positions:
@@ -236,7 +265,7 @@ class PendingBatch:
         alone = len(self._requests[-1].positions) == 1
         if alone and not reply.from_mixpanel and not state.is_mixpanel:
             self._single_refusals.append(reply.message)
-            if len(self._single_refusals) == len(self.batch.events) > 1:
+            if len(self._single_refusals) == self.batch.count > 1:
                 if len(set(self._single_refusals)) == 1:
                     raise not_mixpanel_error(reply.message, state.destination)
                 state.is_mixpanel = True

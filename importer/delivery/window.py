@@ -10,15 +10,14 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from importer.delivery.pending import DeliveryState, PendingBatch
+from importer.delivery.pending import DeliveryState, NextRequest, PendingBatch
 from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR, Client, Clock
 from importer.delivery.replies import Lost, Reply, Throttled, interpret
 from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
-from importer.model import Batch, Delivered, Event
+from importer.model import Batch, Delivered
 from importer.progress import Progress
 
 MAX_HELD_ITEMS: Final = 50_000
@@ -36,8 +35,6 @@ work for them."""
 
 JOIN_SECONDS: Final = 1.0
 """Time to wait at the end for threads whose sockets were shut down."""
-
-_insert_id_of = attrgetter("insert_id")
 
 
 class _InFlight(NamedTuple):
@@ -100,8 +97,8 @@ class Window:
         self._put_count += 1
         with self._lock:
             self._held.append(pending)
-            self._held_items += len(batch.items)
-            self._held_bytes += pending.size
+            self._held_items += batch.length
+            self._held_bytes += pending.batch.size
             if not pending.done:
                 heapq.heappush(self._ready, (pending.index, pending))
                 self._wake_or_start_sender()
@@ -112,8 +109,8 @@ class Window:
         with self._lock:
             while self._held and self._held[0].done:
                 pending = self._held.popleft()
-                self._held_items -= len(pending.batch.items)
-                self._held_bytes -= pending.size
+                self._held_items -= pending.batch.length
+                self._held_bytes -= pending.batch.size
                 finished.append(pending)
         return [pending.delivered() for pending in finished]
 
@@ -178,9 +175,9 @@ class Window:
             client = self._client_factory()
             endpoint = self._state.destination.endpoint
             while (work := self._next_request(client)) is not None:
-                pending, ticket, events = work
-                response = client.post(pending.bodies_of(events))
-                reply = interpret(response, endpoint, len(events), map(_insert_id_of, events), self._now())
+                pending, ticket, request = work
+                response = client.post(request.bodies)
+                reply = interpret(response, endpoint, request.count, request.insert_ids, self._now())
                 overdue = self._apply(pending, ticket, reply)
                 if overdue:
                     client.close()
@@ -191,7 +188,7 @@ class Window:
             if client is not None:
                 client.close()
 
-    def _next_request(self, client: Client) -> tuple[PendingBatch, Ticket, Sequence[Event]] | None:
+    def _next_request(self, client: Client) -> tuple[PendingBatch, Ticket, NextRequest] | None:
         """Wait for a request that may go out now; None if the sender must end."""
         with self._lock:
             while not self.halted:
@@ -206,12 +203,12 @@ class Window:
                     self._idle_senders -= 1
                     continue
                 pending = heapq.heappop(self._ready)[1]
-                events = pending.next_events(self._state, self._now())
-                if events:
+                request = pending.next_request(self._state, self._now())
+                if request is not None:
                     self._in_flight[pending.index] = _InFlight(client, now)
                     if self._ready and self._throttle.in_flight < self._throttle.limit:
                         self._wake_or_start_sender()
-                    return pending, ticket, events
+                    return pending, ticket, request
                 self._throttle.lost(ticket)
                 self._notify_run(pending)
         return None

@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any, Final
 
 import orjson
-from xxhash import xxh3_128_hexdigest
 
 from importer import exact_json, speedups
 from importer.errors import BadValue
@@ -114,9 +113,9 @@ def make_block_mapper(
             read_number_as_time=partial(_read_number_as_time, times),
             encode_number=_encode_number,
             read_event_name=_read_event_name,
-            hash_fact=xxh3_128_hexdigest,
+            is_reserved=_is_reserved,
             row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
-            note_on_names=rules.note_on_names,
+            note_on_names=_note_on_names,
             odd_texts=speedups.OddTexts(ODD_WORDS),
             has_note=_has_note,
             note_no_user=NO_USER_NOTE,
@@ -254,7 +253,11 @@ def _meaning(
         return fields_by_key[name]
     if name in _FIELD_NAMES or not is_property(name):
         return "defer"
-    return "reserved" if rules.note_on_names((name,)) else "property"
+    return "reserved" if _is_reserved(name) else "property"
+
+
+def _is_reserved(name: str) -> bool:
+    return bool(rules.note_on_names((name,)))
 
 
 def _is_property(late_keys: LateKeys, taken: Collection[str], name: str) -> bool:
@@ -271,10 +274,14 @@ def _is_property(late_keys: LateKeys, taken: Collection[str], name: str) -> bool
 # ── what the compiled code asks ──────────────────────────────────────────────────────────────────
 
 
-def _read_event_name(name: str) -> tuple[bytes, str] | None:
+def _read_event_name(name: str) -> tuple[bytes, bytes] | None:
     if rules.check_event_name(name) is not None or not rules.is_plain(name):
         return None
-    return orjson.dumps(name), "; ".join(notes_on_field("event", name))
+    return orjson.dumps(name), "; ".join(notes_on_field("event", name)).encode()
+
+
+def _note_on_names(names: str) -> tuple[bytes, bytes]:
+    return rules.note_on_names(tuple(names.split("\0")[:-1])).encode(), b""
 
 
 def _has_note(field: Field, text: str) -> bool:

@@ -77,7 +77,7 @@ class Mapper:
             self._read_record = ObjectReader(reading, self._values)
         self._block_mapper = make_block_mapper(reading, self._times, self._set_fields, self._set_properties)
 
-    def map(self, chunk: Sequence[Record | Rejection]) -> list[Event | Rejection]:
+    def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
         """Return an event or a rejection for each record, in order; rejections pass through.
 
         Args:
@@ -85,11 +85,8 @@ class Mapper:
         """
         self._clock = self._now()
         if self._block_mapper is None or not isinstance(chunk, speedups.Block):
-            return [self._map_item(item) for item in chunk]
-        mapped = self._block_mapper.map(chunk, self._clock)
-        if None not in mapped:
-            return mapped  # type: ignore[return-value]  # none of them is None
-        return [event or self._map_item(chunk[at]) for at, event in enumerate(mapped)]
+            return speedups.EventBlock(map(self._map_item, chunk))
+        return self._block_mapper.map(chunk, self._clock, lambda at: self._map_item(chunk[at]))
 
     def insert_ids(self, chunk: Sequence[Record | Rejection]) -> list[str]:
         """Return the ids of the events that `map` makes, and perhaps ids of records that become no event."""

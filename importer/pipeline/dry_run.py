@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Self, cast
+from typing import Self
 
-from importer.model import (
-    Attention,
-    Batch,
-    Collisions,
-    Delivered,
-    Event,
-    Rejection,
-    SourceAudit,
-    Status,
-    Verdict,
-)
+from importer import speedups
+from importer.events.times import NS_PER_MS
+from importer.model import Attention, Batch, Collisions, Delivered, SourceAudit, Status, Verdict
 from importer.pipeline.job import Job
 from importer.profile.collisions import CollisionAudit
 from importer.profile.hot_shards import UserDayCounter, find_hot_shards
 from importer.profile.summary import SummaryCounter
 
 _VALID = Verdict(Status.VALID)
-_NS_PER_MS = 1_000_000
 
 
 class DryRun:
@@ -62,19 +53,18 @@ class DryRun:
             self._audit.close()
 
     def deliver(
-        self, chunks: Iterable[Sequence[Event | Rejection]], stop: threading.Event
+        self, blocks: Iterable[speedups.EventBlock], stop: threading.Event
     ) -> Generator[Delivered, None, None]:
         """Yield a valid verdict for each event; nothing is sent.
 
         Raises:
             StorageError: The temporary files can't be used.
         """
-        for items in chunks:
+        for block in blocks:
             if stop.is_set():
                 return
-            events = _events_of(items)
-            self._observe(events)
-            yield Delivered(Batch(items, events, ()), [_VALID] * len(events))
+            self._observe(block)
+            yield Delivered(Batch.of(block), [_VALID] * block.events)
         if self._audit is not None:
             self.collisions = self._audit.result()
         if self._users is not None and self._users.passes_limit():
@@ -82,15 +72,14 @@ class DryRun:
             sources = [(source.source, self._job.path, source.reading)]
             self.hot_shards = find_hot_shards(sources, self._users, now, lambda _: None).attention()
 
-    def _observe(self, events: Sequence[Event]) -> None:
-        if self._counter is not None and events:
-            _, _, names, _, _, times, _, _ = zip(*events, strict=True)
-            self._counter.add_names(names)
-            self._counter.add_instants([time * _NS_PER_MS for time in times])
+    def _observe(self, block: speedups.EventBlock) -> None:
+        if self._counter is not None and block.events:
+            self._counter.add_names(block.names())
+            self._counter.add_instants([time * NS_PER_MS for time in block.times()])
         if self._users is not None:
-            self._users.add_events(events)
+            self._users.add_events(block)
         if self._audit is not None:
-            self._audit.add(events)
+            self._audit.add(block)
 
     def source_audit(self, records: int, notes: int) -> SourceAudit:
         """Return what a finished dry run found out about the source.
@@ -108,10 +97,3 @@ class DryRun:
             notes=notes,
             collisions=self.collisions,
         )
-
-
-def _events_of(items: Sequence[Event | Rejection]) -> Sequence[Event]:
-    """Return the events of a chunk; nearly always these are all its items."""
-    if list(map(type, items)).count(Event) == len(items):
-        return cast("Sequence[Event]", items)
-    return [item for item in items if isinstance(item, Event)]

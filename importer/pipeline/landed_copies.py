@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from itertools import compress, islice
 from typing import Final, Self
 
-from importer.model import Attention, Delivered, Status
+from importer.model import Attention, Batch, Delivered, Event, Status
 from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
-from importer.profile.hashing import hash_events, hash_texts
+from importer.profile.event_hashes import hash_events, hash_ids
 from importer.results.selection import read_successes
 from importer.text import counted
 
@@ -52,24 +54,28 @@ class LandedCopies:
         while part := list(islice(landed, _AT_ONCE)):
             rows, ids = zip(*part, strict=True)
             # No event is without an id; a results file that somebody made may be.
-            hashes = hash_texts([own or "-" for own in ids])
+            hashes = hash_ids([own or "-" for own in ids])
             self._counter.add(hashes, rows.__getitem__, self._job.manifest.source)
 
     def add(self, delivered: Delivered) -> None:
         """Add the events of a batch that were taken."""
         if self._all_differ:
             return
-        (_, events, _), verdicts = delivered
+        batch, verdicts = delivered
         first = verdicts[0] if verdicts else None
         if first is None:
             return
-        if verdicts.count(first) < len(verdicts):
-            events = list(compress(events, [verdict.status.success for verdict in verdicts]))
-        elif not first.status.success:
+        alike = verdicts.count(first) == len(verdicts)
+        if alike and not first.status.success:
             return
-        if events:
+        hashes = b"".join([hash_events(part, by_id=self._by_id) for part in batch.parts])
+        taken: Sequence[bool] = ()
+        if not alike:
+            taken = [verdict.status.success for verdict in verdicts]
+            hashes = array("Q", compress(array("Q", hashes), taken)).tobytes()
+        if hashes:
             self._counter.add(
-                hash_events(events, by_id=self._by_id), lambda at: events[at].row, self._job.manifest.source
+                hashes, lambda at: _events_taken(batch, taken)[at].row, self._job.manifest.source
             )
 
     def result(self) -> Copies:
@@ -119,6 +125,11 @@ class LandedCopies:
         if remedy and manifest.kind == "real":
             remedy += "  (delete this import in Mixpanel first: else the events are there twice)"
         return Attention.of("copies", text, remedy, count=found.count, rows=found.rows)
+
+
+def _events_taken(batch: Batch, taken: Sequence[bool]) -> list[Event]:
+    """Return the events of a batch that were taken: all of them if ``taken`` is empty."""
+    return list(compress(batch.events(), taken)) if taken else batch.events()
 
 
 def _found_all_different(job: Job) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from importer import speedups
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Event, Record, Rejection, Status
@@ -18,7 +19,7 @@ class RecordSelector(Protocol):
     def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
         """Return those of some consecutive records that the job sends."""
 
-    def map(self, chunk: Sequence[Record | Rejection]) -> Sequence[Event | Rejection]:
+    def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
         """Return an event or a rejection for each of the last records that `select` returned."""
 
 
@@ -71,14 +72,14 @@ class RetrySelector:
                 self._next = next(self._choices, None)
         return selected
 
-    def map(self, chunk: Sequence[Record | Rejection]) -> Sequence[Event | Rejection]:
+    def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
         """As in `RecordSelector`."""
         # After a resume, the first of the selected records have their outcomes already.
         choices = self._selected[len(self._selected) - len(chunk) :]
-        return [
+        return speedups.EventBlock(
             self._same_event(item, choice) if choice.status is Status.FAILED else self._mapper.map([item])[0]
             for item, choice in zip(chunk, choices, strict=True)
-        ]
+        )
 
     def _same_event(self, item: Record | Rejection, choice: Choice) -> Event | Rejection:
         """Return the event as it was sent before.

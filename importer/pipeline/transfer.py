@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
+from importer import speedups
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
 from importer.errors import Interrupted, ResultsError, TooManyErrors
-from importer.model import Delivered, Event, Record, Rejection
+from importer.model import Delivered, Record, Rejection
 from importer.pipeline.job import Job
 from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
 from importer.progress import Progress, stage
@@ -17,10 +18,8 @@ from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
 from importer.source.reader import Source, open_source
 
-Rehearse = Callable[
-    [Iterable[Sequence[Event | Rejection]], threading.Event], Generator[Delivered, None, None]
-]
-"""What a dry run does in place of delivery, given the items of a job and the signal to stop."""
+Rehearse = Callable[[Iterable[speedups.EventBlock], threading.Event], Generator[Delivered, None, None]]
+"""What a dry run does in place of delivery, given what the records became and the signal to stop."""
 
 
 class Transfer:
@@ -90,8 +89,8 @@ class Transfer:
 
     # ── from the source ──────────────────────────────────────────────────────────────────────────
 
-    def _mapped(self, source: Source) -> Iterator[Sequence[Event | Rejection]]:
-        """Return an event or a rejection for each record that has no outcome yet, in chunks."""
+    def _mapped(self, source: Source) -> Iterator[speedups.EventBlock]:
+        """Return an event or a rejection for each record that has no outcome yet, in blocks."""
         job, reading = self._job, self._job.manifest.reading
         selector: RecordSelector = (
             AllRecords(reading, self._now)
@@ -142,11 +141,11 @@ class Transfer:
     # ── to the results ───────────────────────────────────────────────────────────────────────────
 
     def _delivered(
-        self, chunks: Iterable[Sequence[Event | Rejection]], buffer: OutcomeBuffer
+        self, blocks: Iterable[speedups.EventBlock], buffer: OutcomeBuffer
     ) -> Generator[Delivered, None, None]:
         """Return the batches of a job with their verdicts: those of a dry run, or those of the server."""
         if self._rehearse is not None:
-            return self._rehearse(chunks, self._stop)
+            return self._rehearse(blocks, self._stop)
 
         def write_before_waiting() -> None:
             buffer.flush()
@@ -155,7 +154,7 @@ class Transfer:
         job, settings = self._job, self._job.options.delivery
         assert job.target.credentials is not None, "only a dry run has no credentials"
         return deliver(
-            make_batches(chunks, settings.batch_size, settings.batch_bytes),
+            make_batches(blocks, settings.batch_size, settings.batch_bytes),
             job.target.destination,
             job.target.credentials,
             settings,

@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from struct import Struct
 from typing import TYPE_CHECKING, Final, Self
 
-from xxhash import xxh3_64_intdigest, xxh3_128_digest
-
-from importer.model import NO_COLLISIONS, Collisions, Event
+from importer import speedups
+from importer.model import NO_COLLISIONS, Collisions
+from importer.profile.event_hashes import FINGERPRINT, fingerprints
 from importer.profile.spill import Spill
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_DAY_MS: Final = 86_400_000
-_FINGERPRINT: Final = Struct("=16sQQQ")  # key, content, time, row
-_WIDTH: Final = _FINGERPRINT.size // 8
+_WIDTH: Final = FINGERPRINT.size // 8
 _MAX_IN_MEMORY: Final = 250_000
 _MAX_PAIRS: Final = 5
 
@@ -51,29 +48,13 @@ class CollisionAudit:
         """Remove the temporary files."""
         self._fingerprints.close()
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Add some events.
+    def add(self, block: speedups.EventBlock) -> None:
+        """Add the events of a block.
 
         Raises:
             StorageError: Their fingerprints can't be kept.
         """
-        columns = tuple(zip(*events, strict=True))
-        if not columns:
-            return
-        rows, _, names, users, insert_ids, times, bodies, _ = columns
-        # NUL separates the fields: no id may hold it, and the length of the name separates name and user.
-        keys = [
-            f"{insert_id}\0{time // _DAY_MS}\0{len(name)}\0{name}{user}".encode()
-            for insert_id, time, name, user in zip(insert_ids, times, names, users, strict=True)
-        ]
-        parts = map(
-            _FINGERPRINT.pack,
-            map(xxh3_128_digest, keys),
-            map(xxh3_64_intdigest, bodies),
-            times,
-            rows,
-        )
-        self._fingerprints.add(b"".join(parts))
+        self._fingerprints.add(fingerprints(block))
 
     def result(self) -> Collisions:
         """Return what was found. Nothing can be added afterwards.

@@ -13,7 +13,6 @@ from typing import Final, Protocol
 from xxhash import xxh3_64_intdigest
 
 from importer import speedups
-from importer.model import Event
 
 DAY_NS: Final = 86_400 * 10**9
 BUCKETS: Final = 1 << 16
@@ -77,25 +76,6 @@ def hash_texts(texts: Sequence[str], *, compiled: bool = speedups.COMPILED) -> b
     if compiled:
         return speedups.hash_texts(texts if isinstance(texts, list) else list(texts))
     return array("Q", [_hash(text) if text else 0 for text in texts]).tobytes()
-
-
-def hash_events(events: Sequence[Event], *, by_id: bool, compiled: bool = speedups.COMPILED) -> bytes:
-    """Return the hash of what Mixpanel tells each event apart by: ``$insert_id``, name, user and time.
-
-    Args:
-        events: The events.
-        by_id: True if the ``$insert_id`` alone is hashed: then the hash is that of `hash_texts`.
-        compiled: Whether the compiled part is used.
-    """
-    if compiled:
-        return speedups.hash_events(events if isinstance(events, list) else list(events), by_id)
-    if by_id:
-        return hash_texts([event.insert_id for event in events], compiled=False)
-    # NUL separates the fields: no id may hold it, and the length of the name separates name and user.
-    texts = [
-        f"{each.insert_id}\0{each.time}\0{len(each.event)}\0{each.event}{each.distinct_id}" for each in events
-    ]
-    return hash_texts(texts, compiled=False)
 
 
 def _hash(text: str) -> int:

@@ -68,19 +68,19 @@ class UserDayCounter:
         """Return False if no user has more events on a day than Mixpanel takes."""
         return max(self._counts) > MAX_EVENTS_OF_USER_AND_DAY
 
-    def add_events(self, events: Sequence[Event]) -> None:
-        """Count events."""
-        self.add(*_users_and_instants(events))
+    def add_events(self, block: speedups.EventBlock) -> None:
+        """Count the events of a block."""
+        self.add(*_users_and_instants(block))
 
-    def suspects(self, events: Sequence[Event]) -> list[Event]:
+    def suspects(self, block: speedups.EventBlock) -> list[Event]:
         """Return the events of users who may have too many on that day."""
-        found = find_user_days(self._counts, *_users_and_instants(events), MAX_EVENTS_OF_USER_AND_DAY)
+        found = find_user_days(self._counts, *_users_and_instants(block), MAX_EVENTS_OF_USER_AND_DAY)
+        events = [item for item in block if isinstance(item, Event)] if found else []
         return [events[place] for place in found]
 
 
-def _users_and_instants(events: Sequence[Event]) -> tuple[bytes, bytes]:
-    users = hash_texts([event.distinct_id for event in events])
-    return users, as_instants(event.time * NS_PER_MS for event in events)
+def _users_and_instants(block: speedups.EventBlock) -> tuple[bytes, bytes]:
+    return hash_texts(block.users()), as_instants(time * NS_PER_MS for time in block.times())
 
 
 class UserDayObserver:
@@ -178,8 +178,7 @@ def find_hot_shards(
         mapper = Mapper(reading, now)
         with open_source(path, reading.dialect, reading.columns) as source:
             for chunk in source.chunks():
-                events = [item for item in mapper.map(chunk) if isinstance(item, Event)]
-                for event in counter.suspects(events):
+                for event in counter.suspects(mapper.map(chunk)):
                     key = event.distinct_id, event.time * NS_PER_MS // DAY_NS
                     counts[key] += 1
                     if counts[key] > MAX_EVENTS_OF_USER_AND_DAY and len(rows) < MOST_ATTENTION_ROWS:

@@ -14,7 +14,6 @@ from importer.events.mapper import Mapper
 from importer.model import (
     NO_COLLISIONS,
     Collisions,
-    Event,
     Fingerprint,
     Record,
     Rejection,
@@ -157,7 +156,7 @@ def find_collisions(
         for path, reading in zip(paths, readings, strict=True):
             mapper = Mapper(reading, now)
             for chunk in _chunks(path, reading, limit, passes):
-                audit.add(item for item in mapper.map(chunk) if isinstance(item, Event))
+                audit.add(mapper.map(chunk))
         return audit.result()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from importer import speedups
 from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
 from importer.results.rows import OutcomeColumns
 
@@ -63,8 +64,8 @@ class OutcomeBuffer:
             StorageError: As for `ResultsWriter.write`.
         """
         batch, verdicts = delivered
-        self._items += batch.items
-        self._events += batch.events
+        self._items += batch.items()
+        self._events += batch.events()
         self._verdicts += verdicts
         if len(self._items) >= _AT_ONCE or not _taken_whole(delivered):
             self.flush()
@@ -75,37 +76,27 @@ class OutcomeBuffer:
         Raises:
             StorageError: As for `ResultsWriter.write`.
         """
-        held = Delivered(Batch(self._items, self._events, ()), self._verdicts)
+        held = Delivered(Batch.of(speedups.EventBlock(self._items)), self._verdicts)
         self._items, self._events, self._verdicts = [], [], []
-        # Whoever observes gets each part while the processor's cache still holds it.
-        is_in_parts = len(held.batch.events) == len(held.batch.items)
-        for number, part in enumerate(to_columns(held)):
+        for part in to_columns(held):
             self._results.write(part)
             self.notes += len(part.notes) - part.notes.count("")
-            if self._observe is not None and is_in_parts:
-                self._observe(_part(held, number * _AT_ONCE))
-        if held.batch.items:
-            if self._observe is not None and not is_in_parts:
+        if held.batch.length:
+            if self._observe is not None:
                 self._observe(held)
             self._written()
-
-
-def _part(held: Delivered, start: int) -> Delivered:
-    """Return the part of a batch without rejections that begins at some place."""
-    part = slice(start, start + _AT_ONCE)
-    (items, events, _), verdicts = held
-    return Delivered(Batch(items[part], events[part], ()), verdicts[part])
 
 
 def _taken_whole(delivered: Delivered) -> bool:
     batch, verdicts = delivered
     first = verdicts[0] if verdicts else None
-    return first is not None and first.status.success and verdicts.count(first) == len(batch.items)
+    return first is not None and first.status.success and verdicts.count(first) == batch.length
 
 
 def to_columns(delivered: Delivered) -> Iterator[OutcomeColumns]:
     """Yield what became of each record of a batch, in order, in parts."""
-    (items, events, _), verdicts = delivered
+    batch, verdicts = delivered
+    items, events = batch.items(), batch.events()
     if len(events) < len(items):
         given = iter(verdicts)
         verdicts = [next(given) if isinstance(item, Event) else _invalid(item) for item in items]

@@ -14,13 +14,14 @@ try:
     from importer.speedups.column_counts import ColumnCounts
     from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
     from importer.speedups.equal_hashes import all_differ, numbers_of_copies, split_rows
+    from importer.speedups.event_block import EventBlock
+    from importer.speedups.event_hashes import fingerprints, hash_events
     from importer.speedups.fields import FieldFinder, Fields, has_outer_cell, outer_lines_hold
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
         find_user_days,
         hash_cells,
-        hash_events,
         hash_ids,
         hash_records,
         hash_texts,
@@ -30,6 +31,8 @@ try:
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
         raise
+    from importer.speedups.event_list import EventList as EventBlock  # type: ignore[assignment]  # in its place
+
     COMPILED = False
 else:
     COMPILED = True
@@ -40,6 +43,7 @@ __all__ = [
     "Block",
     "BlockMapper",
     "ColumnCounts",
+    "EventBlock",
     "FieldFinder",
     "Fields",
     "NameCounts",
@@ -53,6 +57,7 @@ __all__ = [
     "cut_csv",
     "cut_lines",
     "find_user_days",
+    "fingerprints",
     "has_outer_cell",
     "hash_cells",
     "hash_events",

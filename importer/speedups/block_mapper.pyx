@@ -1,30 +1,34 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Maps blocks of records to events: from the bytes of the file to the bytes that are sent."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
     DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, put_integer, put_key,
     put_number, put_text, put_value, read_key, set_key, skip_blanks, sort_by_key,
 )
+from importer.speedups.event_block cimport EventBlock, Item
 from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
+from importer.speedups.tables cimport Answer, Answers, Slot, Table
 from importer.speedups.times cimport LATEST, Times
 
-from importer.model import Event
 from importer.reading import FIELDS
 
-cdef extern from "Python.h":
-    ctypedef struct PyTypeObject:
-        PyObject* (*tp_alloc)(PyTypeObject*, Py_ssize_t) except NULL
-    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+cdef extern from *:
+    """
+    #define XXH_INLINE_ALL
+    #include "xxhash.h"
+    """
+    ctypedef struct XXH128_hash_t:
+        uint64_t low64
+        uint64_t high64
+    XXH128_hash_t XXH3_128bits(const void* text, size_t size) noexcept
 
 cdef enum:  # the fields, in the order of `importer.reading.FIELDS`
     OF_EVENT
@@ -55,12 +59,16 @@ cdef enum:  # the types of cells that are known here
 
 cdef enum:
     NS_PER_MS = 1_000_000
-    CACHE_SIZE = 10_000
-    SLOTS = 1024
+    MOST_KEYS = 512  # that are remembered
+    GUESSES = 64  # a power of two
+    MOST_NAMES = 32_768
+    ID_SIZE = 32  # hexadecimal digits
+    MOST_SIZE = 63  # of a text, that a bit stands for
 
 cdef dict CELL_TYPES = {
     "string": CELL_STRING, "integer": CELL_INTEGER, "number": CELL_NUMBER, "boolean": CELL_BOOLEAN,
 }
+cdef const char* HEX = "0123456789abcdef"
 cdef dict KEY_MEANINGS = {"property": IS_PROPERTY, "reserved": IS_RESERVED, "defer": IS_DEFERRED}
 
 
@@ -74,60 +82,79 @@ cdef int bits_of(meaning) except -1:
     return bits
 
 
-cdef struct Key:
-    char* text
-    Py_ssize_t size
-    int meaning
-
-
 cdef class KeyMeanings:
-    """A hash table of the keys of objects: what each means is asked once.
+    """What the keys of objects mean, asked once for each.
 
     Args:
         meaning_of: Returns the `plan.KeyMeaning` of a key.
     """
 
-    cdef Key[SLOTS] slots
-    cdef int count
+    cdef Table table
     cdef object meaning_of
+    cdef Slot* guesses[GUESSES]  # the slot of the key that stood at a place in the last object; NULL if there is none
 
     def __cinit__(self, meaning_of):
-        self.meaning_of = meaning_of
-
-    def __dealloc__(self):
-        self.clear()
-
-    cdef void clear(self) noexcept:
         cdef int n
-        for n in range(SLOTS):
-            PyMem_Free(self.slots[n].text)
-            self.slots[n].text = NULL
-        self.count = 0
+        self.meaning_of, self.table = meaning_of, Table(MOST_KEYS)
+        for n in range(GUESSES):
+            self.guesses[n] = NULL
 
-    cdef int get(self, const char* text, Py_ssize_t size) except -1:
-        """Return what a key means."""
-        cdef uint32_t hashed = 2166136261  # FNV-1a
-        cdef Py_ssize_t n
-        cdef int meaning
-        cdef Key* key
-        if self.count == SLOTS // 2:  # so that there always is a free slot
-            self.clear()
-        for n in range(size):
-            hashed = (hashed ^ <uint8_t> text[n]) * 16777619
-        key = &self.slots[hashed % SLOTS]
-        while key.text != NULL:
-            if key.size == size and memcmp(key.text, text, size) == 0:
-                return key.meaning
-            hashed += 1
-            key = &self.slots[hashed % SLOTS]
-        meaning = bits_of(self.meaning_of(PyUnicode_DecodeUTF8(text, size, NULL)))
-        key.text = <char*> PyMem_Malloc(size + 1)
-        if key.text == NULL:
-            raise MemoryError
-        memcpy(key.text, text, size)
-        key.size, key.meaning = size, meaning
-        self.count += 1
-        return meaning
+    cdef int get(self, const char* text, Py_ssize_t size, Py_ssize_t place) except -1:
+        """Return what a key means, which stands at some place in its object: mostly it is the one of last time."""
+        cdef Slot** guess = &self.guesses[place & (GUESSES - 1)]
+        cdef Slot* slot = guess[0]
+        cdef int n, meaning
+        if slot != NULL and slot.size == size and memcmp(slot.text, text, size) == 0:
+            return slot.value
+        slot = self.table.find(text, size)
+        if slot.text == NULL:
+            meaning = bits_of(self.meaning_of(PyUnicode_DecodeUTF8(text, size, NULL)))
+            for n in range(GUESSES):  # the slots may move
+                self.guesses[n] = NULL
+            self.table.put(text, size, meaning)
+            return meaning
+        guess[0] = slot
+        return slot.value
+
+
+cdef class TextSet:
+    """A few texts that others are compared with.
+
+    Args:
+        texts: The texts; none is empty.
+    """
+
+    cdef list texts  # for each first byte, those that begin with it
+    cdef uint64_t[256] sizes  # for each first byte, a bit for each size that they have
+
+    def __cinit__(self, texts):
+        cdef int first
+        for first in range(256):
+            self.sizes[first] = 0
+        self.texts = [[] for _ in range(256)]
+        for text in texts:
+            encoded = text.encode("utf-8", "surrogatepass")
+            self.texts[encoded[0]].append(encoded)
+            self.sizes[<uint8_t> encoded[0]] |= <uint64_t> 1 << min(<int> len(encoded), MOST_SIZE)
+
+    cdef bint holds(self, const char* text, Py_ssize_t size) except -1:
+        """Return whether a text, which is not empty, is one of them."""
+        cdef bytes one
+        if not self.sizes[<uint8_t> text[0]] >> min(size, MOST_SIZE) & 1:
+            return False
+        for one in self.texts[<uint8_t> text[0]]:
+            if PyBytes_GET_SIZE(one) == size and memcmp(PyBytes_AS_STRING(one), text, size) == 0:
+                return True
+        return False
+
+
+cdef inline bint is_boolean(const char* text, Py_ssize_t size) noexcept:
+    """Return whether a cell is one of the six texts of booleans that are known here."""
+    if size == 4:
+        return memcmp(text, "true", 4) == 0 or memcmp(text, "True", 4) == 0 or memcmp(text, "TRUE", 4) == 0
+    return size == 5 and (
+        memcmp(text, "false", 5) == 0 or memcmp(text, "False", 5) == 0 or memcmp(text, "FALSE", 5) == 0
+    )
 
 
 cdef struct FieldValue:
@@ -139,7 +166,6 @@ cdef struct FieldValue:
 cdef struct Column:
     int cell
     int type
-    Py_ssize_t prefix_size
 
 
 cdef struct Trial:  # one of several cells that may give a field
@@ -159,8 +185,10 @@ cdef class BlockMapper:
     cdef Column* columns
     cdef Py_ssize_t column_count, named_count  # columns; columns and constants
     cdef KeyValue* named  # the names of columns and of constants
+    cdef bint* are_reserved  # of each of those: whether Mixpanel reserves it
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
-    cdef list encoders, nulls
+    cdef Py_ssize_t* prefix_sizes
+    cdef list encoders
     cdef int[FIELD_COUNT] cells
     cdef Trial* trials
     cdef Py_ssize_t trial_count
@@ -169,54 +197,63 @@ cdef class BlockMapper:
     cdef Py_ssize_t max_properties, max_body, max_id_size
     cdef int64_t earliest
     cdef uint8_t[256] is_id_byte
-    cdef bint always_has_reserved
     cdef Times times
-    cdef object constant_event, constant_user
-    cdef object read_time, read_number_as_time, encode_number, read_event_name
-    cdef object hash_fact, row_suffix, note_on_names, refused_ids, has_note
+    cdef object constant_event, constant_user  # UTF-8, or None
+    cdef object read_time, read_number_as_time, encode_number
+    cdef object row_suffix, has_note
     cdef OddTexts odd_texts
-    cdef bytes tail, tail_with_ip
-    cdef str note_no_user, note_finer_time
-    cdef dict event_names  # as JSON, with the note on them, by name
+    cdef TextSet refused_ids, nulls
+    cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
+    cdef Answers names  # the JSON of a name, and the note on it
+    cdef Answers names_notes  # the note on names of properties, by these names with a NUL behind each
 
     # the record at hand
     cdef FieldValue[FIELD_COUNT] fields
     cdef int fields_seen  # bits of the fields whose key has been read (JSON)
     cdef KeyValue* properties
     cdef Py_ssize_t count  # of properties
-    cdef bint has_reserved
+    cdef FieldValue user
     cdef Buffer written  # the properties in the order in which they were read
     cdef Buffer unquoted  # the cell of the properties without its doubled quotes
     cdef Buffer joined  # the properties in the order of their names
-    cdef Buffer output  # the fact that is hashed, then the event
+    cdef Buffer fact  # what is hashed
+    cdef Buffer user_json
+    cdef Buffer reserved  # the names that the note on them is about
+    cdef char[ID_SIZE] own_id
 
     def __cinit__(self):
         self.columns = NULL
         self.trials = NULL
         self.named = self.properties = NULL
+        self.are_reserved = NULL
+        self.prefix_sizes = NULL
 
     def __dealloc__(self):
         PyMem_Free(self.columns)
         PyMem_Free(self.trials)
         PyMem_Free(self.named)
+        PyMem_Free(self.are_reserved)
+        PyMem_Free(self.prefix_sizes)
         PyMem_Free(self.properties)
 
     def __init__(self, plan):
         if self.columns != NULL:
             raise TypeError("initialized already")
         self.set_limits(plan.limits, plan.encode_number)
-        self.set_layout(plan.layout, plan.constants, plan.note_on_names)
-        self.nulls = [text.encode("utf-8", "surrogatepass") for text in plan.null]
-        self.constant_event, self.constant_user = plan.event, plan.distinct_id
+        self.set_layout(plan.layout, plan.constants, plan.is_reserved)
+        self.nulls = TextSet(filter(None, plan.null))
+        self.constant_event = None if plan.event is None else plan.event.encode()
+        self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
         self.read_number_as_time = plan.read_number_as_time
-        self.read_event_name, self.event_names = plan.read_event_name, {}
-        self.hash_fact, self.row_suffix = plan.hash_fact, plan.row_suffix
-        self.note_on_names, self.note_no_user = plan.note_on_names, plan.note_no_user
-        self.note_finer_time = plan.note_finer_time
+        self.names = Answers(plan.read_event_name, MOST_NAMES)
+        self.names_notes = Answers(plan.note_on_names, MOST_KEYS)
+        self.row_suffix = plan.row_suffix
+        self.note_no_user, self.note_finer_time = plan.note_no_user.encode(), plan.note_finer_time.encode()
         self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
-        self.written, self.unquoted, self.joined, self.output = Buffer(), Buffer(), Buffer(), Buffer()
+        self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
+        self.user_json, self.reserved = Buffer(), Buffer()
 
     cdef int set_limits(self, limits, encode_number) except -1:
         cdef int n
@@ -226,12 +263,12 @@ cdef class BlockMapper:
         self.limits.encode_number = <PyObject*> encode_number
         self.max_properties, self.max_body = limits.properties, limits.event_bytes
         self.earliest = limits.earliest_ms
-        self.refused_ids, self.max_id_size = limits.refused_ids, limits.insert_id_bytes
+        self.refused_ids, self.max_id_size = TextSet(limits.refused_ids), limits.insert_id_bytes
         for n in range(256):
             self.is_id_byte[n] = n in limits.insert_id_characters
         return 0
 
-    cdef int set_layout(self, layout, constants, note_on_names) except -1:
+    cdef int set_layout(self, layout, constants, is_reserved) except -1:
         cdef Py_ssize_t n
         cdef bytes prefix
         self.column_count = len(layout.columns)
@@ -242,23 +279,29 @@ cdef class BlockMapper:
         self.properties = <KeyValue*> PyMem_Malloc(
             (self.max_properties + self.named_count + 1) * sizeof(KeyValue)
         )
+        self.are_reserved = <bint*> PyMem_Malloc((self.named_count + 1) * sizeof(bint))
+        self.prefix_sizes = <Py_ssize_t*> PyMem_Malloc((self.named_count + 1) * sizeof(Py_ssize_t))
         if self.columns == NULL or self.named == NULL or self.properties == NULL:
+            raise MemoryError
+        if self.are_reserved == NULL or self.prefix_sizes == NULL:
             raise MemoryError
         self.prefixes, self.encoders, names = [], [], []
         for n, (cell, name, type_, encode) in enumerate(layout.columns):
             prefix = b'"%b":' % name
             self.columns[n].cell, self.columns[n].type = cell, CELL_TYPES.get(type_, CELL_OTHER)
-            self.columns[n].prefix_size = len(prefix)
+            self.prefix_sizes[n] = len(prefix)
             self.encoders.append(encode)
             self.prefixes.append(prefix)
             names.append(name.decode())
             set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
         for n, (name, value) in enumerate(constants, self.column_count):
             prefix = b'"%b":%b' % (name, value)
+            self.prefix_sizes[n] = len(prefix)
             self.prefixes.append(prefix)
             names.append(name.decode())
             set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
-        self.always_has_reserved = bool(note_on_names(tuple(names)))
+        for n, name in enumerate(names):
+            self.are_reserved[n] = bool(is_reserved(name))
         for n, field in enumerate(FIELDS):
             self.cells[n] = layout.cells.get(field, -1)
         trials = [(place, cell) for place, field in enumerate(FIELDS) for cell in layout.alternatives.get(field, ())]
@@ -272,19 +315,22 @@ cdef class BlockMapper:
         self.inside = KeyMeanings(layout.meaning_inside)
         return 0
 
-    def map(self, Block block not None, int64_t clock):
-        """Return the event of each record, and None for one that is deferred.
+    def map(self, Block block not None, int64_t clock, map_record not None):
+        """Return what each record becomes, as an `EventBlock`.
 
         Args:
             block: Records of the source for which the plan was made.
             clock: Milliseconds since the epoch; a record with a later time is deferred.
+            map_record: Returns the event or the rejection of a record that is deferred, of its place in the block.
         """
         cdef Py_ssize_t n
+        cdef EventBlock made = EventBlock()
         self.check(block)
-        return [
-            self.event(block.row + n, block.lines[n], clock) if self.read(block, n) else None
-            for n in range(block.count)
-        ]
+        made.make_room(block.count, PyBytes_GET_SIZE(block.data))
+        for n in range(block.count):
+            if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
+                made.append(map_record(n))
+        return made
 
     def insert_ids(self, Block block not None, int64_t clock):
         """Return the ``$insert_id`` of each record, and None for one that is deferred.
@@ -296,16 +342,18 @@ cdef class BlockMapper:
             clock: Likewise.
         """
         cdef Py_ssize_t n
+        cdef EventBlock made = EventBlock()
+        cdef list found = []
         self.check(block)
-        return [self.insert_id(block, n, clock) for n in range(block.count)]
-
-    cdef object insert_id(self, Block block, Py_ssize_t n, int64_t clock):
-        if not self.read(block, n):
-            return None
-        found = self.supplied_id()
-        if found is None:
-            event = self.event(block.row + n, block.lines[n], clock)
-            found = None if event is None else event.insert_id
+        for n in range(block.count):
+            if not self.read(block, n):
+                found.append(None)
+            elif self.has_own_id():
+                found.append(PyUnicode_DecodeUTF8(self.fields[OF_ID].text, self.fields[OF_ID].size, NULL))
+            elif self.event(made, block.row + n, block.lines[n], clock):
+                found.append(made.text(&made.items[made.count - 1].insert_id))
+            else:
+                found.append(None)
         return found
 
     cdef int check(self, Block block) except -1:
@@ -333,7 +381,7 @@ cdef class BlockMapper:
             self.fields[place].kind = MISSING
         self.count = self.fields_seen = 0
         self.written.at = self.written.base
-        self.has_reserved = self.always_has_reserved
+        self.reserved.at = self.reserved.base
         return self.read_cells(block, n) if block.width else self.read_line(block, n)
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
@@ -381,10 +429,12 @@ cdef class BlockMapper:
                 value = self.encoders[at](PyUnicode_DecodeUTF8(base + span.start, span.size, NULL))
                 if value is None:
                     return False
-                self.written.at = self.written.base + start + column.prefix_size
+                self.written.at = self.written.base + start + self.prefix_sizes[at]
                 self.written.reserve(PyBytes_GET_SIZE(value))
                 self.written.put(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
             self.add(&self.named[at], start)
+            if self.are_reserved[at]:
+                self.note_reserved(&self.named[at])
         return True
 
     cdef bint is_taken(self, int cell) noexcept:
@@ -395,19 +445,12 @@ cdef class BlockMapper:
                 return True
         return False
 
-    cdef bint is_null(self, const char* text, Py_ssize_t size) except -1:
+    cdef inline bint is_null(self, const char* text, Py_ssize_t size) except -1:
         """Return whether a cell means no value."""
-        cdef bytes null
-        if not size:
-            return True
-        for null in self.nulls:
-            if PyBytes_GET_SIZE(null) == size and memcmp(PyBytes_AS_STRING(null), text, size) == 0:
-                return True
-        return False
+        return not size or self.nulls.holds(text, size)
 
     cdef bint read_cell(self, int type, const char* text, Py_ssize_t size, int quote) except -1:
         """Write the value of a cell; False if its JSON must be asked for."""
-        cdef bytes word
         if type == CELL_STRING:
             if is_longer(text, size, self.limits.text):
                 return False
@@ -417,11 +460,9 @@ cdef class BlockMapper:
             return False
         if type == CELL_INTEGER or type == CELL_NUMBER:
             return size <= DIGITS and put_number(self.written, text, text + size, DIGITS) == text + size
-        if type == CELL_BOOLEAN:
-            for word in (b"true", b"false", b"True", b"False", b"TRUE", b"FALSE"):
-                if PyBytes_GET_SIZE(word) == size and memcmp(PyBytes_AS_STRING(word), text, size) == 0:
-                    self.written.put("true" if size == 4 else "false", size)
-                    return True
+        if type == CELL_BOOLEAN and is_boolean(text, size):
+            self.written.put("true" if size == 4 else "false", size)
+            return True
         return False
 
     cdef bint read_properties_cell(self, const char* text, Py_ssize_t size, int quote) except -1:
@@ -463,6 +504,7 @@ cdef class BlockMapper:
         """
         cdef KeyValue key
         cdef int meaning
+        cdef Py_ssize_t place = 0
         self.written.reserve(end - p + 2)
         p = skip_blanks(p, end)
         if p < end and p[0] == c"}":
@@ -471,7 +513,8 @@ cdef class BlockMapper:
             p = read_key(p, end, &key)
             if p == NULL:
                 return NULL
-            meaning = meanings.get(key.key, key.key_size)
+            meaning = meanings.get(key.key, key.key_size, place)
+            place += 1
             if meaning == IS_DEFERRED:
                 return NULL
             if meaning < FIRST_FIELD:
@@ -480,7 +523,8 @@ cdef class BlockMapper:
                 if p == NULL:
                     return NULL
                 self.add(&key, key.start)
-                self.has_reserved = self.has_reserved or meaning == IS_RESERVED
+                if meaning == IS_RESERVED:
+                    self.note_reserved(&key)
             else:
                 p = self.read_field(p, end, meaning)
                 if p == NULL:
@@ -542,10 +586,9 @@ cdef class BlockMapper:
 
     cdef inline Py_ssize_t begin(self, Py_ssize_t at, Py_ssize_t more) except -1:
         """Write the name of a column, or a whole constant, and return where it starts."""
-        cdef bytes prefix = self.prefixes[at]
         cdef Py_ssize_t start = self.written.used()
-        self.written.reserve(PyBytes_GET_SIZE(prefix) + more)
-        self.written.put(PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
+        self.written.reserve(self.prefix_sizes[at] + more)
+        self.written.put(self.named[at].key - 1, self.prefix_sizes[at])  # it begins with a quote
         return start
 
     cdef inline void add(self, const KeyValue* named, Py_ssize_t start) noexcept:
@@ -555,50 +598,37 @@ cdef class BlockMapper:
         member.start, member.size = start, self.written.used() - start
         self.count += 1
 
-    cdef object event(self, object row, object line, int64_t clock):
-        """Return the event of the record that was read; None to defer it."""
+    cdef int note_reserved(self, const KeyValue* member) except -1:
+        """Collect the name of a property that Mixpanel reserves."""
+        self.reserved.reserve(member.key_size + 1)
+        self.reserved.put(member.key, member.key_size)
+        self.reserved.put("\0", 1)
+        return 0
+
+    cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
+        """Add the event of the record that was read to a block; False to defer the record."""
         cdef int64_t instant = self.instant(), milliseconds = instant // NS_PER_MS
-        cdef object name, user, identity, name_note, note = ""
-        cdef bytes name_json, tail
-        cdef tuple read_name
+        cdef Answer* name
+        cdef bytes tail
         if instant < 0 or milliseconds < self.earliest or milliseconds > clock:
-            return None
-        name = self.text(OF_EVENT, self.constant_event)
-        read_name = None if name is None else self.read_name(name)
-        if read_name is None:
-            return None
-        name_json, name_note = read_name
-        user = self.text(OF_USER, self.constant_user)
-        if user is None:
-            user = ""
-        elif user in self.refused_ids or len(user) > self.limits.text:
-            return None
-        elif self.is_noted("distinct_id", &self.fields[OF_USER]):
-            return None
+            return False
+        if not self.use_constant(&self.fields[OF_EVENT], self.constant_event):
+            return False
+        name = self.names.get(self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
+        if not name.given or not self.read_user():
+            return False
         tail = self.add_ip()
         if tail is None or not self.add_constants():
-            return None
-        if self.has_reserved:
-            note = self.note_on_names(tuple([
-                PyUnicode_DecodeUTF8(self.properties[n].key, self.properties[n].key_size, NULL)
-                for n in range(self.count)
-            ]))
+            return False
         if not sort_by_key(self.properties, self.count):
-            return None
+            return False
         self.join()
-        identity = self.supplied_id()
-        if identity is None:
+        if not self.has_own_id():
             if self.fields[OF_ID].kind != MISSING:
-                return None
-            identity = self.hash_of(row, name_json, user, instant)
-        body = self.body(name_json, milliseconds, user, identity, tail)
-        if body is None:
-            return None
-        if note or name_note or not user or instant % NS_PER_MS:
-            note = "; ".join(filter(None, (
-                name_note, "" if user else self.note_no_user, note, self.note_finer_time if instant % NS_PER_MS else ""
-            )))
-        return new_event(row, line, name, user, identity, milliseconds, body, note)
+                return False
+            self.make_id(row, name, instant)
+            self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
+        return self.put_event(made, row, line, name, instant, tail)
 
     cdef int64_t instant(self) except? -1:
         """Return the time in nanoseconds since the epoch; -1 to defer the record."""
@@ -616,10 +646,29 @@ cdef class BlockMapper:
         other = read(PyUnicode_DecodeUTF8(time.text, time.size, NULL))
         return -1 if other is None or not 0 <= other <= LATEST else other
 
-    cdef object text(self, int place, constant):
-        """Return the text of a field; the constant where the record has none."""
-        cdef FieldValue* field = &self.fields[place]
-        return PyUnicode_DecodeUTF8(field.text, field.size, NULL) if field.kind == TEXT else constant
+    cdef bint use_constant(self, FieldValue* field, object constant):
+        """Use a constant where a record has no text; False if there is none of both."""
+        if field.kind == TEXT:
+            return True
+        if constant is None:
+            return False
+        field.text, field.size = PyBytes_AS_STRING(constant), PyBytes_GET_SIZE(constant)
+        return True
+
+    cdef bint read_user(self) except -1:
+        """Write the user as JSON; False to defer the record."""
+        cdef FieldValue* user = &self.user
+        user[0] = self.fields[OF_USER]
+        self.user_json.at = self.user_json.base
+        if not self.use_constant(user, self.constant_user):
+            user.text, user.size = "", 0
+        elif self.refused_ids.holds(user.text, user.size) or is_longer(user.text, user.size, self.limits.text):
+            return False
+        elif self.is_noted("distinct_id", &self.fields[OF_USER]):
+            return False
+        self.user_json.reserve(6 * user.size + 2)
+        put_text(self.user_json, user.text, user.size, -1)
+        return True
 
     cdef bint is_noted(self, field, FieldValue* value) except -1:
         """Return whether an id gets a note."""
@@ -627,28 +676,16 @@ cdef class BlockMapper:
             return False
         return self.has_note(field, PyUnicode_DecodeUTF8(value.text, value.size, NULL))
 
-    cdef tuple read_name(self, name):
-        """Return the name of an event as JSON, and the note on it; None to defer the record."""
-        found = self.event_names.get(name, self)
-        if found is self:
-            found = self.read_event_name(name)
-            if len(self.event_names) > CACHE_SIZE:
-                self.event_names.clear()
-            self.event_names[name] = found
-        return found
-
-    cdef str supplied_id(self):
-        """Return the id that the record has itself, if it is sent as it is."""
+    cdef bint has_own_id(self) except -1:
+        """Return whether the record has an id itself that is sent as it is."""
         cdef FieldValue* own = &self.fields[OF_ID]
         cdef Py_ssize_t n
-        cdef str text
         if own.kind != TEXT or own.size > self.max_id_size:
-            return None
+            return False
         for n in range(own.size):
             if not self.is_id_byte[<uint8_t> own.text[n]]:
-                return None
-        text = PyUnicode_DecodeUTF8(own.text, own.size, NULL)
-        return None if text in self.refused_ids or self.is_noted("insert_id", own) else text
+                return False
+        return not self.refused_ids.holds(own.text, own.size) and not self.is_noted("insert_id", own)
 
     cdef bytes add_ip(self):
         """Make a property of the ip, and return the tail of the event; None to defer the record."""
@@ -673,6 +710,8 @@ cdef class BlockMapper:
         cdef Py_ssize_t at
         for at in range(self.column_count, self.named_count):
             self.add(&self.named[at], self.begin(at, 0))
+            if self.are_reserved[at]:
+                self.note_reserved(&self.named[at])
         return self.count <= self.max_properties
 
     cdef int join(self) except -1:
@@ -687,78 +726,89 @@ cdef class BlockMapper:
             joined.put(self.written.base + self.properties[n].start, self.properties[n].size)
         return 0
 
-    cdef inline int put_user(self, user) except -1:
-        cdef Py_ssize_t size
-        cdef const char* text = PyUnicode_AsUTF8AndSize(user, &size)
-        self.output.reserve(6 * size + 2)
-        put_text(self.output, text, size, -1)
-        return 0
-
-    cdef inline int put_bytes(self, bytes text) except -1:
-        self.output.reserve(PyBytes_GET_SIZE(text))
-        self.output.put(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-        return 0
-
-    cdef object hash_of(self, row, bytes name_json, user, int64_t instant):
-        """Return the hash of the fact, in the form of `importer.events.insert_id`."""
-        cdef Buffer output = self.output
-        output.at = output.base
-        self.put_bytes(name_json)
-        self.put_bytes(b"\n")
-        self.put_user(user)
-        output.reserve(self.joined.used() + 24)
-        output.put("\n", 1)
-        put_integer(output, instant)
-        output.put("\n{", 2)
-        output.put(self.joined.base, self.joined.used())
-        output.put("}", 1)
+    cdef int make_id(self, int64_t row, Answer* name, int64_t instant) except -1:
+        """Make the id of the fact, in the form of `importer.events.insert_id.of_content`."""
+        cdef Buffer fact = self.fact
+        cdef XXH128_hash_t hashed
+        cdef bytes suffix
+        cdef int n
+        fact.at = fact.base
+        fact.reserve(name.first_size + self.user_json.used() + self.joined.used() + 32)
+        fact.put(name.first, name.first_size)
+        fact.put("\n", 1)
+        fact.put(self.user_json.base, self.user_json.used())
+        fact.put("\n", 1)
+        put_integer(fact, instant)
+        fact.put("\n{", 2)
+        fact.put(self.joined.base, self.joined.used())
+        fact.put("}", 1)
         if self.row_suffix is not None:
-            self.put_bytes(self.row_suffix(row))
-        return self.hash_fact(PyBytes_FromStringAndSize(output.base, output.used()))
+            suffix = self.row_suffix(row)
+            fact.reserve(PyBytes_GET_SIZE(suffix))
+            fact.put(PyBytes_AS_STRING(suffix), PyBytes_GET_SIZE(suffix))
+        hashed = XXH3_128bits(fact.base, fact.used())
+        for n in range(16):
+            self.own_id[n] = HEX[hashed.high64 >> 4 * (15 - n) & 15]
+            self.own_id[16 + n] = HEX[hashed.low64 >> 4 * (15 - n) & 15]
+        return 0
 
-    cdef bytes body(self, bytes name_json, int64_t milliseconds, user, identity, bytes tail):
-        """Return the event as it is sent, in the form of `importer.events.body`; None if it is too long."""
-        cdef Buffer output = self.output
-        cdef Py_ssize_t size
-        cdef const char* text = PyUnicode_AsUTF8AndSize(identity, &size)
-        output.at = output.base
-        self.put_bytes(b'{"event":')
-        self.put_bytes(name_json)
-        output.reserve(64)
-        output.put(',"properties":{"time":', 22)
-        put_integer(output, milliseconds)
-        output.put(',"distinct_id":', 15)
-        self.put_user(user)
-        output.reserve(64 + size + PyBytes_GET_SIZE(tail) + self.joined.used())
-        output.put(',"$insert_id":"', 15)
-        output.put(text, size)
-        output.put('"', 1)
-        output.put(PyBytes_AS_STRING(tail), PyBytes_GET_SIZE(tail))
+    cdef bint put_event(
+        self, EventBlock made, int64_t row, int64_t line, Answer* name, int64_t instant, bytes tail
+    ) except -1:
+        """Add the event as it is sent, in the form of `importer.events.body`; False if it is too long."""
+        cdef FieldValue* own = &self.fields[OF_ID]
+        cdef Buffer out = made.lines
+        cdef Item* item
+        cdef Py_ssize_t start = out.used()
+        out.reserve(160 + name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
+        out.put('{"event":', 9)
+        out.put(name.first, name.first_size)
+        out.put(',"properties":{"time":', 22)
+        put_integer(out, instant // NS_PER_MS)
+        out.put(',"distinct_id":', 15)
+        out.put(self.user_json.base, self.user_json.used())
+        out.put(',"$insert_id":"', 15)
+        out.put(own.text, own.size)
+        out.put('"', 1)
+        out.put(PyBytes_AS_STRING(tail), PyBytes_GET_SIZE(tail))
         if self.count:
-            output.put(",", 1)
-            output.put(self.joined.base, self.joined.used())
-        output.put("}}", 2)
-        if output.used() > self.max_body:
-            return None
-        return PyBytes_FromStringAndSize(output.base, output.used())
+            out.put(",", 1)
+            out.put(self.joined.base, self.joined.used())
+        out.put("}}", 2)
+        if out.used() - start > self.max_body:
+            out.at = out.base + start
+            return False
+        item = made.add()
+        item.row, item.line, item.time, item.body = row, line, instant // NS_PER_MS, <int32_t> start
+        made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
+        made.keep(&item.user, self.user.text, self.user.size)
+        made.keep(&item.insert_id, own.text, own.size)
+        if name.second_size or not self.user.size or self.reserved.used() or instant % NS_PER_MS:
+            self.put_note(made, item, name, instant)
+        made.end_body(item)
+        return True
 
+    cdef int put_note(self, EventBlock made, Item* item, Answer* name, int64_t instant) except -1:
+        """Write the notes on an event, with ``; `` between them."""
+        cdef Answer* names
+        cdef Py_ssize_t start = made.texts.used()
+        self.put_part(made, start, name.second, name.second_size)
+        if not self.user.size:
+            self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
+        if self.reserved.used():
+            names = self.names_notes.get(self.reserved.base, self.reserved.used())
+            if names.given:
+                self.put_part(made, start, names.first, names.first_size)
+        if instant % NS_PER_MS:
+            self.put_part(made, start, PyBytes_AS_STRING(self.note_finer_time), PyBytes_GET_SIZE(self.note_finer_time))
+        item.note.start, item.note.size = <int32_t> start, <int32_t> (made.texts.used() - start)
+        return 0
 
-cdef inline void hold(PyObject* event, Py_ssize_t at, object value):
-    Py_INCREF(value)  # which the tuple takes over
-    PyTuple_SET_ITEM(<object> event, at, value)
-
-
-cdef object new_event(row, line, name, user, insert_id, time, body, note):
-    """Return an `Event`, at a fifth of what its constructor costs."""
-    cdef PyObject* made = (<PyTypeObject*> Event).tp_alloc(<PyTypeObject*> Event, 8)
-    hold(made, 0, row)
-    hold(made, 1, line)
-    hold(made, 2, name)
-    hold(made, 3, user)
-    hold(made, 4, insert_id)
-    hold(made, 5, time)
-    hold(made, 6, body)
-    hold(made, 7, note)
-    event = <object> made
-    Py_DECREF(event)  # `event` holds it now
-    return event
+    cdef int put_part(self, EventBlock made, Py_ssize_t start, const char* text, Py_ssize_t size) except -1:
+        if not size:
+            return 0
+        made.texts.reserve(size + 2)
+        if made.texts.used() > start:
+            made.texts.put("; ", 2)
+        made.texts.put(text, size)
+        return 0

@@ -22,8 +22,11 @@ cdef enum:  # what a byte is within a string of JSON
 cdef uint8_t[256] KIND
 cdef uint8_t[256] SHORT  # the letter that stands for a control character
 cdef const char* HEX = "0123456789abcdef"
+cdef char[200] PAIRS  # two digits of each number below a hundred
 
 cdef int _byte
+for _byte in range(100):
+    PAIRS[2 * _byte], PAIRS[2 * _byte + 1] = c"0" + _byte // 10, c"0" + _byte % 10
 for _byte in range(256):
     KIND[_byte] = CONTROL if _byte < 32 else PLAIN
     SHORT[_byte] = 0
@@ -211,10 +214,15 @@ cdef void put_integer(Buffer out, int64_t number) noexcept:
     cdef uint64_t left = <uint64_t> number
     if number < 0:
         left = 0 - left
-    while n == 20 or left:
+    while left >= 100:
+        n -= 2
+        memcpy(digits + n, PAIRS + 2 * (left % 100), 2)
+        left //= 100
+    n -= 1
+    digits[n] = <char> (c"0" + left % 10)
+    if left >= 10:
         n -= 1
-        digits[n] = <char> (c"0" + left % 10)
-        left //= 10
+        digits[n] = <char> (c"0" + left // 10)
     if number < 0:
         n -= 1
         digits[n] = c"-"

@@ -143,28 +143,6 @@ def hash_texts(list texts not None):
     return hashes
 
 
-def hash_events(list events not None, bint by_id):
-    """Return the hash of what Mixpanel tells events apart by: 8 bytes each.
-
-    Args:
-        events: `model.Event`.
-        by_id: True if ``$insert_id`` alone is hashed; else name, user and time, too.
-    """
-    cdef bytes hashes = PyBytes_FromStringAndSize(NULL, 8 * len(events))
-    cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(hashes)
-    cdef Py_ssize_t n
-    cdef tuple event
-    for n in range(len(events)):
-        if not isinstance(events[n], tuple) or len(events[n]) < 6:
-            raise TypeError("not an event")
-        event = <tuple> events[n]
-        out[n] = hash_of_text(0 if by_id else <uint64_t> (<int64_t> event[5]), event[4])
-        if not by_id:
-            out[n] = hash_of_text(hash_of_text(out[n], event[3]), event[2])
-        out[n] = not_zero(out[n])
-    return hashes
-
-
 cdef class SeenHashes:
     """A set of hashes that grows up to a limit: an open-addressed hash table.
 

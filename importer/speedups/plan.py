@@ -117,9 +117,9 @@ class MappingPlan:
         encode_number: Returns the canonical form of a number that is neither an integer nor a short
         decimal.
         read_event_name: Returns the JSON of an event's name, and the note on it.
-        hash_fact: Returns the ``$insert_id`` of a fact.
+        is_reserved: Returns whether Mixpanel reserves the name of a property, so that it gets a note.
         row_suffix: Returns the end of a fact, from the number of its record; None if rows don't count.
-        note_on_names: Returns the note on the names of an event's properties, empty for none.
+        note_on_names: Returns the note on such names, each of which ends in NUL.
         odd_texts: Finds the ids that may get a note.
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
         no address of four numbers.
@@ -139,10 +139,10 @@ class MappingPlan:
     read_time: Callable[[str], int | None]
     read_number_as_time: Callable[[str], int | None]
     encode_number: Callable[[bytes], bytes | None]
-    read_event_name: Callable[[str], tuple[bytes, str] | None]
-    hash_fact: Callable[[bytes], str]
+    read_event_name: Callable[[str], tuple[bytes, bytes] | None]
+    is_reserved: Callable[[str], bool]
     row_suffix: Callable[[int], bytes] | None
-    note_on_names: Callable[[tuple[str, ...]], str]
+    note_on_names: Callable[[str], tuple[bytes, bytes]]
     odd_texts: OddTexts
     has_note: Callable[[Field, str], bool]
     note_no_user: str

@@ -255,7 +255,7 @@ def test_the_idle_time_starts_again_after_each_response(keep_alive, now):
 
 # ── over real sockets, after the first request ───────────────────────────────────────────────────
 
-TWO = [event.body for event in batch(1, 2).events]
+TWO = [event.body for event in batch(1, 2).events()]
 TAKEN = Response(200, b'{"code":200,"num_records_imported":2,"status":"OK"}')
 
 

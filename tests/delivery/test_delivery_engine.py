@@ -46,7 +46,7 @@ def good(sent):
 
 def firsts(delivered):
     """Which batches came out, by their first event."""
-    return [each.batch.items[0].row - 1 for each in delivered]
+    return [each.batch.items()[0].row - 1 for each in delivered]
 
 
 def statuses(delivered):
@@ -95,7 +95,7 @@ def test_a_pinned_concurrency_is_reached_and_not_passed():
 
 def test_rejections_ride_along_and_need_no_request():
     alone = batch_of([rejection(0), rejection(1)])
-    mixed = batch_of([rejection(2), *batch(3).events])
+    mixed = batch_of([rejection(2), *batch(3).events()])
     server = Memory(good)
     out = list(send([alone, mixed], server))
     assert [len(each.verdicts) for each in out] == [0, 1]
@@ -149,7 +149,7 @@ def test_each_event_gets_the_verdict_that_was_meant_for_it():
 
     out = list(send(many(20), Memory(server)))
     for each in out:
-        for event, verdict in zip(each.batch.events, each.verdicts, strict=True):
+        for event, verdict in zip(each.batch.events(), each.verdicts, strict=True):
             number = event.row - 1
             if number % 7 == 0:
                 assert (verdict.status, verdict.error) == (Status.REJECTED, f"properties.time: no {number}")

@@ -23,9 +23,15 @@ def drive(pending, state, server):
     """Let a server (events' numbers → answer) answer until the batch is done; all requests."""
     requests = []
     while not pending.done:
-        sent = numbers([e.body for e in pending.next_events(state, NOW)])
-        if not sent:
+        request = pending.next_request(state, NOW)
+        if request is None:
             break
+        bodies = [body for part in request.bodies for body in part.split(b"\n")]
+        sent = numbers(bodies)
+        assert request.count == len(sent)
+        assert list(request.insert_ids) == [f"id-{number}" for number in sent]
+        if state.destination.endpoint == "track":
+            assert request.bodies == bodies
         requests.append(sent)
         pending.apply(server(sent), state)
     return requests
@@ -45,7 +51,7 @@ def blames(*bad):
 
 
 def test_a_batch_without_events_is_done():
-    assert PendingBatch(0, Batch([], [], [])).done
+    assert PendingBatch(0, Batch((), 0, 0)).done
 
 
 def test_a_taken_batch_is_one_request():
@@ -146,7 +152,7 @@ def test_the_lowest_limit_counts():
     state = new_state()
     for limit in (500, 300, 400):
         pending = PendingBatch(0, batch(0, 1))
-        pending.next_events(state, NOW)
+        pending.next_request(state, NOW)
         pending.apply(TooLarge(413, "big", limit), state)
     assert state.max_body_bytes == 300
 
@@ -154,11 +160,11 @@ def test_the_lowest_limit_counts():
 def test_a_body_of_exactly_the_limit_is_sent_whole_with_its_token_counted():
     state = new_state(TRACK)
     sent = batch(0, 1)
-    size = len(token_array([e.body for e in sent.events], token_suffix(CREDENTIALS.username)))
+    size = len(token_array([e.body for e in sent.events()], token_suffix(CREDENTIALS.username)))
     state.max_body_bytes = size
-    assert len(PendingBatch(0, sent).next_events(state, NOW)) == 2
+    assert PendingBatch(0, sent).next_request(state, NOW).count == 2
     state.max_body_bytes = size - 1
-    assert len(PendingBatch(0, sent).next_events(state, NOW)) == 1
+    assert PendingBatch(0, sent).next_request(state, NOW).count == 1
 
 
 # ── tries ────────────────────────────────────────────────────────────────────────────────────────
@@ -167,13 +173,13 @@ def test_a_body_of_exactly_the_limit_is_sent_whole_with_its_token_counted():
 def test_a_lost_answer_is_sent_again_after_a_backoff():
     pending, state = PendingBatch(0, batch(0)), new_state(retry_wait=2.0)
     for wait in (2 + 3, 4 + 3, 8 + 3):
-        assert pending.next_events(state, NOW)
+        assert pending.next_request(state, NOW)
         assert pending.apply(Lost(503, "HTTP 503"), state) == wait
 
 
 def test_retry_after_takes_the_place_of_the_backoff():
     pending, state = PendingBatch(0, batch(0)), new_state()
-    pending.next_events(state, NOW)
+    pending.next_request(state, NOW)
     assert pending.apply(Lost(503, "HTTP 503", 42.0), state) == 42
 
 
@@ -242,7 +248,7 @@ def test_both_halves_of_a_batch_have_all_their_tries():
 
 def test_a_refusal_stops_the_run_and_gives_no_verdict():
     pending, state = PendingBatch(0, batch(0)), new_state()
-    pending.next_events(state, NOW)
+    pending.next_request(state, NOW)
     with pytest.raises(RefusedError, match="401: Invalid credentials"):
         pending.apply(Refused(401, "Invalid credentials"), state)
     assert not pending.done
@@ -274,7 +280,7 @@ def test_import_takes_events_of_any_age():
 
 def test_an_event_that_grew_too_old_while_its_answer_was_awaited_is_failed_not_invalid():
     pending, state = PendingBatch(0, batch(0, time=NOW - TRACK_ACCEPTED_AGE_MS)), new_state(TRACK)
-    pending.next_events(state, NOW)
+    pending.next_request(state, NOW)
     pending.apply(Lost(None, "broke"), state)
-    assert not pending.next_events(state, NOW + 1)
+    assert not pending.next_request(state, NOW + 1)
     assert statuses(pending) == [Status.FAILED]

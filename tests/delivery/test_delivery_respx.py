@@ -17,6 +17,7 @@ from importer.delivery.engine import deliver
 from importer.delivery.send_one import send_event
 from importer.errors import DeliveryError, ImporterError, RefusedError
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status, Verdict
+from importer.speedups import EventBlock
 
 URL = "https://api.mixpanel.com"
 TOKEN = Credentials("token", "a-project-token")
@@ -33,7 +34,7 @@ def events(count: int) -> list[Event]:
 
 def verdicts(count: int, credentials: Credentials = TOKEN, url: str = URL) -> list[Verdict]:
     sent = deliver(
-        make_batches([events(count)], QUICK.batch_size, QUICK.batch_bytes),
+        make_batches([EventBlock(events(count))], QUICK.batch_size, QUICK.batch_bytes),
         Destination("import", url),
         credentials,
         QUICK,

@@ -30,7 +30,7 @@ from importer.delivery.replies import NoResponse
 from importer.errors import DeliveryError, RefusedError
 from importer.model import Destination, Status
 
-BODIES = [event.body for event in batch(1, 2).events]
+BODIES = [event.body for event in batch(1, 2).events()]
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_whatever_breaks_nothing_is_lost_and_every_event_is_taken():
     with Server(break_something) as server:
         out = list(go(server, many(150), max_retries=30, concurrency=6))
     assert statuses(out) == [Status.IMPORTED] * 750
-    assert [each.batch.events[0].row for each in out] == list(range(1, 751, 5))
+    assert [each.batch.events()[0].row for each in out] == list(range(1, 751, 5))
     assert landed == set(range(750))
 
 

@@ -67,7 +67,7 @@ def test_records_and_rejections_stay_in_order():
     items = Mapper(reading, lambda: NOW_MS).map(records)
     assert [item.row for item in items] == [1, 2, 3, 4]
     assert [type(item) for item in items] == [Event, Rejection, Rejection, Event]
-    assert items[1] is rejection
+    assert items[1] == rejection
 
 
 def test_notes_of_one_record_do_not_leak_into_the_next():

@@ -24,6 +24,7 @@ from importer.model import Event
 from importer.profile.collisions import CollisionAudit, Collisions
 from importer.sandbox.server import Sandbox
 from importer.sandbox.settings import SandboxSettings
+from importer.speedups import EventBlock
 
 DAY = 86_400_000
 SPILLS_BEYOND = 250_000
@@ -45,7 +46,7 @@ BY_ORDER = DeclaredReading(format="csv", fields={"insert_id": "order_id"})
 def found_in(events: Sequence[Event]) -> Collisions:
     with CollisionAudit() as audit:
         for start in range(0, len(events), 500):
-            audit.add(events[start : start + 500])
+            audit.add(EventBlock(events[start : start + 500]))
         return audit.result()
 
 
@@ -146,10 +147,11 @@ def test_temporary_files_that_can_not_be_written_are_a_clear_error():
         "from importer.errors import StorageError\n"
         "from importer.profile.collisions import CollisionAudit\n"
         "from importer.model import Event\n"
+        "from importer.speedups import EventBlock\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "try:\n"
         "    with CollisionAudit() as audit:\n"
-        f"        audit.add(Event(n, n, 'e', 'u', str(n), 1, b'', '') for n in range({SPILLS_BEYOND}))\n"
+        f"        audit.add(EventBlock(Event(n, n, 'e', 'u', str(n), 1, b'', '') for n in range({SPILLS_BEYOND})))\n"
         "        audit.result()\n"
         "except StorageError as error:\n"
         "    print(error.exit_code, error.message, error.remedy)\n"

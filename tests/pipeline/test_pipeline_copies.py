@@ -31,6 +31,7 @@ from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed_copies import LandedCopies
 from importer.profile.summary import EMPTY_SUMMARY, SummaryCounter, count_older_than
 from importer.reading import Dialect, Field, Reading
+from importer.speedups import EventBlock
 
 DAY_MS = 86_400_000
 HEAD = "event,time,distinct_id\n"
@@ -232,7 +233,7 @@ def test_events_are_not_compared_again_where_all_ids_were_found_to_differ(
     job = Job(Path("a.csv"), tmp_path / "r.csv", manifest, target, options, survey)
     events = [Event(row, row, "A", "u", "same", 5, b"{}", "") for row in (1, 2)]
     with LandedCopies(job) as landed:
-        landed.add(Delivered(Batch(events, events, ()), [Verdict(Status.IMPORTED, 200)] * 2))
+        landed.add(Delivered(Batch.of(EventBlock(events)), [Verdict(Status.IMPORTED, 200)] * 2))
         assert landed.result().count == copies
 
 

@@ -19,6 +19,7 @@ from importer.progress import NullProgress
 from importer.results.buffer import to_columns
 from importer.results.recovery import inspect_results
 from importer.results.status import read_status
+from importer.speedups import EventBlock
 
 NOW_MS = 1_717_200_000_000
 
@@ -122,6 +123,6 @@ def test_each_record_of_a_batch_has_its_outcome_in_order(kinds):
                 item.event, item.distinct_id, item.insert_id, verdict.error, item.note,
             )
         )  # fmt: skip
-    parts = list(to_columns(Delivered(Batch(items, events, [b"{}"] * len(events)), verdicts)))
+    parts = list(to_columns(Delivered(Batch.of(EventBlock(items)), verdicts)))
     assert [outcome for part in parts for outcome in part.each()] == expected
     assert all(len(part.rows) <= 500 for part in parts)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError, SourceError
 from importer.events.mapper import Mapper
-from importer.model import NO_COLLISIONS, Event
+from importer.model import NO_COLLISIONS
 from importer.profile.collisions import CollisionAudit, Collisions
 from importer.profile.id_observer import IdObserver
 from importer.profile.scan import PassProgress, find_collisions, profile_source
@@ -26,6 +26,7 @@ from importer.profile.unique import UniqueCheck
 from importer.progress import NullProgress, Progress
 from importer.reading import Dialect, Reading
 from importer.source.reader import open_source
+from importer.speedups import EventBlock
 
 NOW_MS = 1_780_000_000_000
 TIME = "2024-05-01T10:00:00Z"
@@ -56,7 +57,7 @@ def audited_by_events(
             mapper = Mapper(reading, lambda: NOW_MS)
             with open_source(path, reading.dialect, reading.columns) as source:
                 items = [item for chunk in source.chunks() for item in mapper.map(chunk[:limit])][:limit]
-            found.add(item for item in items if isinstance(item, Event))
+            found.add(EventBlock(items))
         return found.result()
 
 

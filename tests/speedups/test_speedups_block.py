@@ -28,6 +28,7 @@ from speedups_helpers import (
     csv_file,
     csv_of_cells,
     line_of,
+    map_block,
     typed,
 )
 
@@ -138,11 +139,8 @@ def test_a_block_may_be_empty(data):
         assert len(found) == 0
         assert list(found) == list(found[:]) == []
         assert not found
-        assert (
-            block_mapper_of(JSONL).map(found, NOW_MS)
-            == block_mapper_of(JSONL).insert_ids(found, NOW_MS)
-            == []
-        )
+        mapper = block_mapper_of(JSONL)
+        assert map_block(mapper, found) == mapper.insert_ids(found, NOW_MS) == []
 
 
 @pytest.mark.parametrize(
@@ -333,7 +331,7 @@ def test_ids_that_records_have_are_found():
     reading = replace(CSV, fields={**CSV.fields, "insert_id": "cell"})
     (found,) = blocks_of(csv_of_cells(["id-1", "", "not legal!", "null", "x" * 36, "x" * 37]), reading)
     ids = block_mapper_of(reading).insert_ids(found, NOW_MS)
-    hashed = block_mapper_of(reading).map(found, NOW_MS)[0]
+    hashed = map_block(block_mapper_of(reading), found)[0]
     assert hashed is not None
     plain = hashed.insert_id
     assert ids == [plain, "id-1", plain, plain, plain, None, plain, None, plain, "x" * 36, plain, None, plain]
@@ -367,7 +365,7 @@ def test_many_keys_and_many_hours_are_told_apart():
     fast, slow = block_mapper_of(JSONL), Mapper(JSONL, lambda: NOW_MS)
     mapped = 0
     for found in blocks_of("".join([*lines, *names, *lines[:50], *names[:50]]), JSONL):
-        for record, event in zip(found, fast.map(found, NOW_MS), strict=True):
+        for record, event in zip(found, map_block(fast, found), strict=True):
             assert isinstance(record, Record)
             if event is not None:
                 mapped += 1
@@ -379,25 +377,26 @@ def test_many_keys_and_many_hours_are_told_apart():
 def test_a_block_that_is_not_as_wide_as_the_reading_is_refused():
     found, _, _ = cut_csv(b"a,b\n", COMMA, QUOTE, 2, 1, 1)
     with pytest.raises(IndexError):
-        block_mapper_of(CSV).map(found, NOW_MS)
+        map_block(block_mapper_of(CSV), found)
     with pytest.raises(IndexError):
         block_mapper_of(CSV).insert_ids(found, NOW_MS)
 
 
 def test_blocks_of_the_other_format_are_deferred():
     found, _, _ = cut_csv(b"a,b,c,d\n", COMMA, QUOTE, 4, 1, 1)
-    assert block_mapper_of(JSONL).map(found, NOW_MS) == [None]
+    assert map_block(block_mapper_of(JSONL), found) == [None]
     lines, _ = cut_lines(line_of("").encode(), 1, 1, read)
-    assert block_mapper_of(CSV).map(lines, NOW_MS) == [None]
+    assert map_block(block_mapper_of(CSV), lines) == [None]
 
 
 def test_anything_but_a_block_is_refused():
     mapper = block_mapper_of(JSONL)
     found, _ = cut_lines(line_of("").encode(), 1, 1, read)
     for wrong in (
-        lambda: mapper.map(found, "now"),
-        lambda: mapper.map(None, NOW_MS),
-        lambda: mapper.map([], NOW_MS),
+        lambda: mapper.map(found, "now", found.__getitem__),
+        lambda: mapper.map(None, NOW_MS, [].__getitem__),
+        lambda: mapper.map([], NOW_MS, [].__getitem__),
+        lambda: mapper.map(found, NOW_MS, None),
     ):  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             wrong()
@@ -421,7 +420,7 @@ def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
     sound = make_block_mapper(JSONL, TimeReader(), {}, {})
     assert sound is not None
-    assert [event is None for event in sound.map(found, NOW_MS)] == [False, True]
+    assert [event is None for event in map_block(sound, found)] == [False, True]
 
     def fail(_: LateKeys, keys: Collection[str]) -> None:
         raise Wrong(keys)
@@ -431,10 +430,10 @@ def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
     monkeypatch.setattr(LateKeys, "check", fail)
     for wrong in (wrong_times, wrong_keys):
         assert wrong is not None
-        for ask in (wrong.map, wrong.insert_ids):
+        for ask in (partial(map_block, wrong), partial(wrong.insert_ids, clock=NOW_MS)):
             for _ in range(2):  # the error is not cached as another answer
                 with pytest.raises(Wrong):
-                    ask(found, NOW_MS)
+                    ask(found)
 
 
 @pytest.mark.parametrize("zone", ["", "UTC", "Europe/Berlin", "Africa/Monrovia"])
@@ -461,6 +460,6 @@ def test_a_key_is_never_taken_for_one_that_begins_like_it(turn):
     """Of so many keys, some share a slot of the hash table."""
     longer = ",".join(f'"time{n}":1' for n in range(200 * turn, 200 * turn + 200))
     found, _ = cut_lines(f'{{{longer},"time":"{TIME}","event":"e"}}\n'.encode(), 1, 1, read)
-    (event,) = block_mapper_of(JSONL).map(found, NOW_MS)
+    (event,) = map_block(block_mapper_of(JSONL), found)
     assert event is not None
     assert event.body.count(b'"time') == 201

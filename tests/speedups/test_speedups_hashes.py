@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer import speedups
-from importer.model import Event, Record
+from importer.model import Event, Part, Record, Rejection
+from importer.profile.event_hashes import hash_events, hash_ids
 from importer.profile.hashing import (
     BUCKETS,
     DAY_NS,
@@ -21,9 +22,9 @@ from importer.profile.hashing import (
     as_instants,
     count_user_days,
     find_user_days,
-    hash_events,
     hash_texts,
 )
+from importer.speedups.event_list import EventList
 
 COMPILED = [True, False]
 QUOTE, COMMA = ord('"'), ord(",")
@@ -35,6 +36,10 @@ def hashes_of(data: bytes) -> list[int]:
 
 def event(insert_id: str = "a", name: str = "Paid", user: str = "u", time: int = 5) -> Event:
     return Event(1, 2, name, user, insert_id, time, b"{}", "")
+
+
+def part_of(items: list[Event | Rejection], *, compiled: bool) -> Part:
+    return Part(speedups.EventBlock(items) if compiled else EventList(items), 0, len(items))
 
 
 def block(data: bytes, width: int) -> speedups.Block:
@@ -71,7 +76,7 @@ def test_the_hash_of_an_event_is_of_all_that_mixpanel_compares_and_of_nothing_el
         event("b"), event(name="Other"), event(user="v"), event(time=6), event(user=""), event(name="Paidu", user=""),
         event(name="Pai", user="du"), event(name="", user="Paidu"),
     ]  # fmt: skip
-    found = hashes_of(hash_events([*same, *others], by_id=False, compiled=compiled))
+    found = hashes_of(hash_events(part_of([*same, *others], compiled=compiled), by_id=False))
     assert found[0] == found[1]
     assert len(set(found)) == 1 + len(others)
 
@@ -79,14 +84,15 @@ def test_the_hash_of_an_event_is_of_all_that_mixpanel_compares_and_of_nothing_el
 @pytest.mark.parametrize("compiled", COMPILED)
 def test_the_hash_by_id_is_that_of_the_id_as_a_text(compiled: bool) -> None:
     events = [event("b" * 32), event("a", name="x"), event("a", user="y", time=7)]
-    found = hash_events(events, by_id=True, compiled=compiled)
-    assert found == hash_texts([each.insert_id for each in events], compiled=compiled)
+    found = hash_events(part_of(events, compiled=compiled), by_id=True)
+    assert found == hash_ids([each.insert_id for each in events])
 
 
-def test_what_is_no_event_is_refused() -> None:
-    for wrong in ([None], [("a",)], [["a"] * 8]):
-        with pytest.raises(TypeError):
-            speedups.hash_events(wrong, False)  # type: ignore[arg-type]
+@pytest.mark.parametrize("compiled", COMPILED)
+def test_only_the_events_between_two_places_are_hashed(compiled: bool) -> None:
+    items = [event("a"), Rejection(2, 3, "no"), event("b"), event("c")]
+    part = part_of(items, compiled=compiled)._replace(start=1, stop=3)
+    assert hash_events(part, by_id=True) == hash_ids(["b"])
 
 
 # ── blocks ───────────────────────────────────────────────────────────────────────────────────────

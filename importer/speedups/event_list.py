@@ -1,0 +1,56 @@
+"""What `EventBlock` does, where nothing is compiled: a list of objects."""
+
+from __future__ import annotations
+
+from importer.model import Event, Rejection
+
+
+class EventList(list[Event | Rejection]):
+    """A list of events and rejections with the methods of `event_block.EventBlock`, which say more."""
+
+    @property
+    def events(self) -> int:
+        """How many are events."""
+        return sum(isinstance(item, Event) for item in self)
+
+    def names(self) -> list[str]:
+        """As `EventBlock.names`."""
+        return [item.event for item in self if isinstance(item, Event)]
+
+    def users(self) -> list[str]:
+        """As `EventBlock.users`."""
+        return [item.distinct_id for item in self if isinstance(item, Event)]
+
+    def times(self) -> list[int]:
+        """As `EventBlock.times`."""
+        return [item.time for item in self if isinstance(item, Event)]
+
+    def take(
+        self,
+        start: int,
+        events: int,
+        size: int,
+        items: int,
+        holds_event: bool,  # noqa: FBT001 - as the compiled method has it
+    ) -> tuple[int, int, int, bool]:
+        """As `EventBlock.take`."""
+        if not 0 <= start <= len(self):
+            raise IndexError(start)
+        taken = used = 0
+        for at in range(start, len(self)):
+            item = self[at]
+            if isinstance(item, Event):
+                need = len(item.body) + 1
+                if taken == events or ((holds_event or taken) and used + need > size):
+                    return at, taken, used, True
+                taken += 1
+                used += need
+            if at + 1 - start == items:
+                return at + 1, taken, used, True
+        return len(self), taken, used, False
+
+    def bodies(self, start: int, stop: int) -> bytes:
+        """As `EventBlock.bodies`."""
+        if not 0 <= start <= stop <= len(self):
+            raise IndexError(start, stop)
+        return b"\n".join([item.body for item in self[start:stop] if isinstance(item, Event)])
