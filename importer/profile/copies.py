@@ -71,27 +71,32 @@ class CopyCounter:
     def __exit__(self, *_: object) -> None:
         self._spill.close()
 
-    def add(self, hashes: bytes, row_of: Callable[[int], int], source: str) -> None:
+    def add(self, hashes: bytes, row_of: Callable[[int], int] | range, source: str) -> None:
         """Add some records.
 
         Args:
             hashes: The hash of each: 8 bytes, not all of them 0.
-            row_of: Returns the row of each by its place among them.
+            row_of: Returns the row of each by its place among them; or their rows, which is quicker.
             source: The source as it was named.
         """
         self.records += len(hashes) // 8
         seen, left = self._known.add(hashes)
+        find = row_of.__getitem__ if isinstance(row_of, range) else row_of
         if seen:
             self._count += len(seen)
             wanted = MOST_ATTENTION_ROWS - len(self._found)
-            self._found += [self._number(row_of(place), source) for place in seen[:wanted]]
+            self._found += [self._number(find(place), source) for place in seen[:wanted]]
         if left and self._complete:
-            given = array("Q", hashes)
-            pairs = array("Q", bytes(16 * len(left)))
-            pairs[::2] = array("Q", [given[place] for place in left])
-            pairs[1::2] = array("Q", [self._number(row_of(place), source) for place in left])
             try:
-                self._spill.add(pairs.tobytes())
+                if speedups.COMPILED and isinstance(row_of, range):
+                    numbered = speedups.number_rows(hashes, left, self._number(row_of.start, source))
+                else:
+                    given = array("Q", hashes)
+                    pairs = array("Q", bytes(16 * len(left)))
+                    pairs[::2] = array("Q", [given[place] for place in left])
+                    pairs[1::2] = array("Q", [self._number(find(place), source) for place in left])
+                    numbered = pairs.tobytes()
+                self._spill.add(numbered)
             except StorageError:  # to count copies is no reason to stop
                 self._complete = False
 

@@ -83,7 +83,9 @@ class IdObserver:
         if found is None:
             return hash_texts(self._mapper.insert_ids(chunk.items))
         block, cell = found
-        hashes, others = speedups.hash_ids(block, cell, INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES, _REFUSED)
+        hashes, others = speedups.hash_own_ids(
+            block, cell, INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES, _REFUSED
+        )
         if others:
             made = hash_texts(self._mapper.insert_ids([chunk.items[at] for at in others]))
             hashes = array("Q", filter(None, array("Q", hashes))).tobytes() + made

@@ -13,7 +13,7 @@ try:
     from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.column_counts import ColumnCounts
     from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
-    from importer.speedups.equal_hashes import all_differ, numbers_of_copies, split_rows
+    from importer.speedups.equal_hashes import all_differ, number_rows, numbers_of_copies, split_rows
     from importer.speedups.event_block import EventBlock
     from importer.speedups.event_hashes import fingerprints, hash_events
     from importer.speedups.fields import FieldFinder, Fields, has_outer_cell, outer_lines_hold
@@ -22,7 +22,7 @@ try:
         count_user_days,
         find_user_days,
         hash_cells,
-        hash_ids,
+        hash_own_ids,
         hash_records,
         hash_texts,
     )
@@ -61,11 +61,12 @@ __all__ = [
     "has_outer_cell",
     "hash_cells",
     "hash_events",
-    "hash_ids",
+    "hash_own_ids",
     "hash_records",
     "hash_texts",
     "lines_with_braces",
     "missing_cells",
+    "number_rows",
     "numbers_of_copies",
     "outer_lines_hold",
     "split_rows",

@@ -47,6 +47,26 @@ def split_rows(const uint8_t[::1] rows not None, Py_ssize_t width, Py_ssize_t pa
     return made
 
 
+def number_rows(bytes hashes not None, list places not None, uint64_t first):
+    """Return rows of a hash and a number.
+
+    Args:
+        hashes: 8 bytes each.
+        places: Those of the hashes that are wanted.
+        first: The number of the first of all hashes; that of each other is one more.
+    """
+    cdef bytes rows = PyBytes_FromStringAndSize(NULL, 16 * len(places))
+    cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(rows)
+    cdef uint64_t* given = <uint64_t*> PyBytes_AS_STRING(hashes)
+    cdef Py_ssize_t count = PyBytes_GET_SIZE(hashes) // 8, place
+    for place in places:
+        if not 0 <= place < count:
+            raise IndexError(place)
+        out[0], out[1] = given[place], first + <uint64_t> place
+        out += 2
+    return rows
+
+
 def all_differ(const uint8_t[::1] hashes not None):
     """Return whether no two of some hashes are equal: 8 bytes each."""
     cdef bytes ordered = sorted_rows(hashes, 1)

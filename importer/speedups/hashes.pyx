@@ -87,7 +87,7 @@ def hash_cells(Block block not None, int cell):
     return hashes
 
 
-def hash_ids(Block block not None, int cell, bytes legal not None, Py_ssize_t most, tuple refused not None):
+def hash_own_ids(Block block not None, int cell, bytes legal not None, Py_ssize_t most, tuple refused not None):
     """Return the hash of each cell of a column that is an id as it is, and the places of the others.
 
     Args:

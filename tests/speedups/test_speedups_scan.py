@@ -269,7 +269,7 @@ def test_wrong_calls_are_refused() -> None:
             call()
     for call in (
         lambda: speedups.has_outer_cell(cells, 2, 1),
-        lambda: speedups.hash_ids(cells, -1, b"", 1, ()),
+        lambda: speedups.hash_own_ids(cells, -1, b"", 1, ()),
         lambda: speedups.compare_epochs(cells, 0, 2, UNITS, 1),
         lambda: speedups.ColumnCounts(3).add(cells),
         lambda: speedups.ColumnCounts(3).take(3),
@@ -376,7 +376,7 @@ def test_ids_of_lines_are_those_of_the_events() -> None:
 def test_ids_are_hashed_where_they_are_sent_as_they_are(ids: list[str]) -> None:
     block = block_of_cells([["x", each] for each in ids])
     refused = tuple(each.encode() for each in REFUSED_IDS)
-    hashes, others = speedups.hash_ids(block, 1, INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES, refused)
+    hashes, others = speedups.hash_own_ids(block, 1, INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES, refused)
     assert others == [at for at, each in enumerate(ids) if check_insert_id(each) is not None]
     wanted = array("Q", hash_texts(ids))
     assert [each for each in array("Q", hashes) if each] == [
