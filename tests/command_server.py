@@ -128,7 +128,7 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
     time.tzset()
     os.chdir(folder)
     if any(name.startswith("COVERAGE_PROCESS") for name in environ):
-        import coverage  # noqa: PLC0415 - only where coverage is measured
+        import coverage
 
         coverage.process_startup(force=True)
     sys.argv = ["importer", *words]
@@ -137,7 +137,7 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
 
 def _load() -> None:
     """Load all that commands may need."""
-    import importer  # noqa: PLC0415 - loaded here, in the process that is forked
+    import importer
 
     for module in pkgutil.walk_packages(importer.__path__, "importer."):
         if not module.name.endswith("__main__"):

@@ -17,13 +17,18 @@ from pathlib import Path
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
     from importer.speedups.block_mapper import BlockMapper
+    from importer.speedups.column_counts import ColumnCounts
+    from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
+    from importer.speedups.equal_hashes import all_differ, number_rows, numbers_of_copies, split_rows
     from importer.speedups.event_block import EventBlock
     from importer.speedups.event_hashes import fingerprints, hash_events
+    from importer.speedups.fields import FieldFinder, Fields, has_outer_cell, outer_lines_hold
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
         find_user_days,
         hash_cells,
+        hash_own_ids,
         hash_records,
         hash_texts,
     )
@@ -44,25 +49,39 @@ __all__ = [
     "NO_QUOTE",
     "Block",
     "BlockMapper",
+    "ColumnCounts",
     "EventBlock",
+    "FieldFinder",
+    "Fields",
     "LineReader",
     "LineWriter",
+    "NameCounts",
     "OddTexts",
     "ResultLines",
     "SeenHashes",
+    "TimeCounts",
     "Times",
+    "all_differ",
+    "compare_epochs",
     "count_user_days",
     "cut_csv",
     "cut_lines",
     "end_of_text",
     "find_user_days",
     "fingerprints",
+    "has_outer_cell",
     "hash_cells",
     "hash_events",
+    "hash_own_ids",
     "hash_records",
     "hash_texts",
     "lines_with_braces",
+    "missing_cells",
     "missing_part",
+    "number_rows",
+    "numbers_of_copies",
+    "outer_lines_hold",
+    "split_rows",
     "with_braces",
 ]
 

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef struct Span:
@@ -23,3 +23,6 @@ cdef class Block:
     cdef int grow(self, Py_ssize_t left) except -1
     cdef str text(self, Span* span)
     cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2
+
+
+cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept

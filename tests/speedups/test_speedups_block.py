@@ -408,9 +408,7 @@ def test_types_are_the_same_with_and_without_counts(parts, null):
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
-            with_counts.add(
-                found.column, found.count_column, partial(AttentionRow, "a.csv"), found.count_filled
-            )
+            with_counts.add_block(found, partial(AttentionRow, "a.csv"))
             without.add(found.column, row=partial(AttentionRow, "a.csv"))
     assert with_counts.profiles() == without.profiles()
     reading = replace(CSV, columns=("a",), fields={}, null=null)
