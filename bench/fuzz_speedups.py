@@ -5,9 +5,9 @@
 Each case damages a generated file or a sample, and reads and maps it twice: in blocks, with the compiled code
 (`importer.speedups`), and record by record, without it. The items must be equal in all their fields, and so
 must the message with which reading ends. The ids that are found without making events must be those of the
-events. A third time the file is read a few bytes at once, so that what is read ends anywhere in a record. Lines
-of results that are written from the blocks must be those that are made one by one, and must be read back alike,
-also after some of their bytes were damaged. What a scan finds must be the same.
+events. A third time the file is read a few bytes at once, so that what is read ends anywhere in a record. The
+lines of results that are written from blocks must be those that are made one by one, and must be read back
+alike, also after some of their bytes were damaged. What a scan finds must be the same.
 
 A case has a number: ``--seed 1 --only 4711`` repeats it. A case that differs is reduced to the fewest lines
 that still differ; these are printed and kept in ``--keep``. The exit code is 1 if a case differed.
