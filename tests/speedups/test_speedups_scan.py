@@ -25,7 +25,8 @@ from importer.mixpanel.rules import check_insert_id
 from importer.model import Record
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
-from importer.profile.hashing import hash_texts
+from importer.profile.copies import CopyCounter
+from importer.profile.hashing import HashSetInPython, hash_texts
 from importer.profile.hot_shards import UserDayObserver
 from importer.profile.id_observer import IdObserver
 from importer.profile.json_fields import LineParts
@@ -397,6 +398,24 @@ def test_equal_hashes_are_found(hashes: list[int]) -> None:
     assert [array("Q", part)[::2].tolist() for part in parts] == [
         [each for each in hashes if each % 8 == part] for part in range(8)
     ]
+
+
+@given(st.lists(st.integers(1, 30), max_size=40))
+def test_copies_are_the_same_by_their_rows_and_by_a_function(hashes: list[int]) -> None:
+    found = []
+    for of_part in (lambda rows: rows, lambda rows: rows.__getitem__):
+        with CopyCounter(None, HashSetInPython(3)) as counter:
+            for start in range(0, len(hashes), 9):
+                part = array("Q", hashes[start : start + 9])
+                counter.add(part.tobytes(), of_part(range(start + 1, start + 1 + len(part))), "a")
+            found.append(counter.result())
+    assert found[0] == found[1]
+    assert found[0].count == len(hashes) - len({*hashes})
+
+
+def test_hashes_at_other_places_are_refused() -> None:
+    with pytest.raises(IndexError):
+        speedups.number_rows(bytes(8), [1], 0)
 
 
 def test_a_set_of_hashes_gives_them_back() -> None:
