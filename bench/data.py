@@ -1,36 +1,33 @@
-"""The data of the benchmarks: the same events as CSV, as flat JSONL and as JSONL in Mixpanel's own shape.
+"""The data of the benchmarks: every set of it is one kind of file that people have.
 
-    python bench/data.py FOLDER --rows 1000000
+    python bench/data.py FOLDER --rows 1000000 --only csv flat shape
 
-Made from a seed, so that the same number of rows is the same bytes on every machine. It is meant to be what
-exports are like, not what is easy to read: cells with quotes, newlines, commas and other alphabets in a share
-of the rows, empty cells in every typed column, zip codes with leading zeros, ids that look like numbers,
-users in several zones, times in order but for a minute of jitter, objects of three to five keys, some of them
-nested. No row is invalid: how those are reported is a matter of tests, and some of the tools compared here
-end at the first.
+Made from a seed, so that the same number of rows is the same bytes on every machine. The usual sets are the
+same events as CSV, as flat JSONL and as JSONL in Mixpanel's own shape, each in the order of time and with
+times shuffled over three years. They are meant to be what exports are like, not what is easy to read: cells
+with quotes, newlines, commas and other alphabets in a share of the rows, empty cells in every typed column,
+zip codes with leading zeros, ids that look like numbers, users in several zones, objects of three to five
+keys, some of them nested. The rest differ from those in one thing each.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import gzip
 import hashlib
-import json
 import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-COLUMNS = (
-    "event", "user_id", "time", "ip",
-    "quantity", "duration_ms", "price", "discount", "first_order", "zip", "order_id", "comment",
-    "properties",
-)  # fmt: skip
+import tables
+from tables import COLUMNS, Column, Times, as_cell, constant, ids, picks, usual_csv, usual_flat, usual_shape
 
 MAPPING = """\
 # Every column has its type, so that no scan is needed.
@@ -55,194 +52,295 @@ comment = "string"
 CACHE = Path(tempfile.gettempdir()) / "mixpanel-importer-bench"
 """Where data and peers are kept, unless something else is said."""
 
-FORMATS = ("csv", "flat", "shape")
-FILES = {"csv": "events.csv", "flat": "flat.jsonl", "shape": "shape.jsonl"}
+CHUNK = 10_000
+"""Rows that are made at once, by chance of their own: so that processes can share a file."""
 
-_BEGIN = datetime(2025, 3, 1, tzinfo=UTC)
-_SPAN = timedelta(days=150)
-_EVENTS = ("Product Viewed", "Added To Cart", "Purchase Completed", "Search", "Signed Up", "Café Visited")
-_EVENT_WEIGHTS = (45, 20, 12, 18, 4, 1)
-_ZONES = [timezone(timedelta(minutes=minutes)) for minutes in (60, 0, -300, 330, -480)]
-_ZIPS = ("02134", "10115", "SW1A 1AA", "00501", "75001", "560001", "07030", "94016-1234")
-_PLANS = ("free", "pro", "team", "enterprise")
-_CAMPAIGNS = ("spring", "none at all", "brand / search", "rückkehrer", None)
-_TAGS = ("new", "vip", "beta", "b2b", "no-ads")
-_TEXT = (
-    "please leave the parcel with the neighbours thanks same as last time gift for a friend no invoice needed"
-    " colour does not match photo would buy again arrived late but fine ring twice size runs small"
-)
-_WORDS = _TEXT.split()
-_FOREIGN = ("Grüße aus Köln", "杯子 (cup) ☕", "très bien", "быстрая доставка", "ありがとう", "mañana, señor")
-_QUOTED = ('the so-called "fast" option', 'said "ok"', '13" screen')
-_LINES = ("two lines\nin one cell", "Dear team,\nall good.\nBye")
+SEED = 24
 
 
-class Row(NamedTuple):
-    """One event; None is an empty cell."""
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A kind of file.
 
-    event: str
-    user: str
-    time: datetime
-    ip: str
-    quantity: int | None
-    duration_ms: int | None
-    price: str | None
-    discount: float | None
-    first_order: bool | None
-    zip: str | None
-    order_id: str | None
-    comment: str | None
-    properties: dict[str, Any]
-    insert_id: str
-
-
-def rows(count: int, seed: int = 24) -> Iterator[Row]:
-    """Yield events, in the order of time but for up to a minute."""
-    chance = random.Random(seed)
-    rand, pick = chance.random, chance.choice
-    step = _SPAN / max(count, 1)
-    names = chance.choices(_EVENTS, _EVENT_WEIGHTS, k=4096)
-    for number in range(count):
-        user = int(rand() ** 2 * 100_000)  # few users are busy, most are not
-        zone = _ZONES[0 if user % 5 < 3 else user % len(_ZONES)]
-        moment = _BEGIN + step * number + timedelta(milliseconds=int(rand() * 60_000))
-        yield Row(
-            pick(names),
-            f"user_{user:06d}",
-            moment.astimezone(zone),
-            f"{1 + int(rand() * 220)}.{int(rand() * 256)}.{user % 256}.{int(rand() * 256)}",
-            None if rand() < 0.04 else 1 + int(rand() ** 3 * 40),
-            None if rand() < 0.06 else int(rand() ** 4 * 3_600_000),
-            None if rand() < 0.08 else f"{rand() ** 2 * 900:.2f}",
-            None if rand() < 0.50 else round(rand() ** 3, 5),
-            None if rand() < 0.03 else rand() < 0.3,
-            None if rand() < 0.02 else pick(_ZIPS),
-            None if rand() < 0.50 else str(1_700_000_000_000_000_000 + chance.getrandbits(56)),
-            _comment(chance),
-            _properties(chance),
-            f"{chance.getrandbits(128):032x}",
-        )
-
-
-def _comment(chance: random.Random) -> str | None:
-    kind = chance.random()
-    if kind < 0.35:
-        return None
-    words = " ".join(chance.choices(_WORDS, k=2 + int(chance.random() * 10)))
-    if kind < 0.80:
-        return words
-    if kind < 0.88:
-        return words.replace(" ", ", ", 1)
-    if kind < 0.95:
-        return f"{chance.choice(_FOREIGN)} {words}"
-    return f"{words} {chance.choice(_QUOTED if kind < 0.98 else _LINES)}"
-
-
-def _properties(chance: random.Random) -> dict[str, Any]:
-    rand, pick = chance.random, chance.choice
-    found: dict[str, Any] = {"plan": pick(_PLANS), "app": f"4.{int(rand() * 20)}.{int(rand() * 9)}"}
-    found["session"] = f"{chance.getrandbits(64):016x}"
-    if rand() < 0.5:
-        found["campaign"] = pick(_CAMPAIGNS)
-    kind = rand()
-    if kind < 0.15:
-        found["screen"] = [390, 844] if kind < 0.1 else [1920, 1080]
-    elif kind < 0.30:
-        found["cart"] = {"items": 1 + int(rand() * 9), "currency": "EUR", "total": round(rand() * 300, 2)}
-    elif kind < 0.40:
-        found["tags"] = chance.sample(_TAGS, 2)
-    elif kind < 0.60:
-        found["score"] = round(rand() * 10, 3)
-    return found
-
-
-def csv_cells(row: Row) -> list[str]:
-    """Return an event as the cells of a CSV record."""
-    cells = ["" if value is None else str(value) for value in row[:12]]
-    cells[2] = row.time.isoformat(timespec="milliseconds")
-    cells[8] = "" if row.first_order is None else str(row.first_order).lower()
-    return [*cells, _json(row.properties)]
-
-
-def _values(row: Row) -> dict[str, Any]:
-    """Return the typed columns as JSON has them."""
-    values: dict[str, Any] = dict(zip(COLUMNS[4:12], row[4:12], strict=True))
-    return values | {"price": None if row.price is None else float(row.price)}
-
-
-def flat_line(row: Row) -> str:
-    """Return an event as flat JSONL, as a database exports it: what is empty is null."""
-    head = {
-        "event": row.event,
-        "user_id": row.user,
-        "time": row.time.isoformat(timespec="milliseconds"),
-        "ip": row.ip,
-    }
-    return _json({**head, **_values(row), **row.properties}) + "\n"
-
-
-def shape_line(row: Row) -> str:
-    """Return an event as Mixpanel's own export writes it, and as its /import takes it.
-
-    It is measured because files that move from one project to another look so, and because it is the only
-    form that all the tools compared here can read without being told how. Times are whole seconds and an
-    $insert_id is always there: so it is in those exports.
+    Attributes:
+        title: What is special about it, for people.
+        table: Takes the number of rows of the whole file, and returns its columns.
+        header: The first line of a file of CSV; empty for JSONL.
+        parts: Files that the rows are divided among.
+        packed: True if they are compressed with gzip.
+        invalid_every: One record of so many is invalid, in one of several ways; 0 for none.
+        usual: The usual set that it differs from.
     """
-    values = {name: value for name, value in _values(row).items() if value is not None}
-    head = {
-        "time": int(row.time.timestamp()),
-        "distinct_id": row.user,
-        "$insert_id": row.insert_id,
-        "ip": row.ip,
-    }
-    return _json({"event": row.event, "properties": {**head, **values, **row.properties}}) + "\n"
+
+    title: str
+    table: Callable[[int], list[Column]]
+    header: str = ""
+    parts: int = 1
+    packed: bool = False
+    invalid_every: int = 0
+    usual: str = "csv"
+
+    def is_invalid(self, number: int) -> bool:
+        """Return whether the record with that number, from 0, is invalid."""
+        return self.invalid_every > 0 and number % self.invalid_every == self.invalid_every // 2
+
+    def valid_rows(self, rows: int) -> int:
+        """Return how many of so many records are valid."""
+        return rows - sum(map(self.is_invalid, range(rows))) if self.invalid_every else rows
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_HEADER = ",".join(COLUMNS) + "\n"
+_BREAKS_CSV: tuple[dict[int, str], ...] = (
+    {2: "yesterday,"},
+    {0: ","},
+    {4: "", 11: "late,"},  # on one line: what follows a broken record is read from the next line on
+    {14: 'x}"\n'},
+)
+_BREAKS_FLAT: tuple[dict[int, str], ...] = (
+    {2: '"time":"yesterday",'},
+    {0: '{"event":null,'},
+    {4: '"quantity":,'},
+    {14: '"\n'},
+)
+"""Ways in which a record becomes invalid: the columns that have another text in it."""
 
 
-def folder_of(cache: Path, count: int) -> Path:
+def _csv(title: str, table: Callable[[int], list[Column]], **more: Any) -> DataSet:
+    return DataSet(title, table, **{"header": _HEADER, **more})
+
+
+def _flat_times(rows: int, *, shuffled: bool = False) -> Times:
+    return Times(rows, shuffled, before='"time":"', behind='",')
+
+
+def _shape_times(rows: int, *, shuffled: bool = False) -> Times:
+    return Times(rows, shuffled, tables.epoch_s, '"time":', "")
+
+
+def _narrow(rows: int) -> list[Column]:
+    values = tables.usual_values()
+    names = ("event", "user_id", "comment")
+    event, user, comment = (picks(as_cell(value) for value in values[name]) for name in names)
+    return [event, constant(","), user, constant(","), Times(rows), comment, constant("\n")]
+
+
+def _short(rows: int) -> list[Column]:
+    chance = random.Random(3)
+    return [
+        picks(f"{name}," for name in ("View", "Open", "Search", "Close")),
+        picks(f"u{chance.randrange(100_000):05d}," for _ in range(tables.PICKS)),
+        Times(rows),
+        picks(
+            f"{chance.randrange(1000)},{chance.choice(('ios app 4.1', 'shop on web'))}\n"
+            for _ in range(tables.PICKS)
+        ),
+    ]
+
+
+_WIDE = ("event", "user_id", "time", *(f"c{number}" for number in range(4, 61)))
+
+
+def _wide(rows: int, *, shuffled: bool = False) -> list[Column]:
+    chance = random.Random(4)
+    values = tables.usual_values()
+    kinds: tuple[Callable[[], str], ...] = (
+        lambda: str(chance.randrange(1000)),
+        lambda: f"{chance.random() * 100:.2f}",
+        lambda: chance.choice(("true", "false")),
+        lambda: chance.choice(("red", "green", "a bit", "none of it", "02")),
+        lambda: "",
+    )
+    cells = [
+        picks(kinds[number % 4]() if chance.random() > 0.2 else "" for _ in range(tables.PICKS))
+        for number in range(len(_WIDE) - 3)
+    ]
+    commas = [constant(",")] * (len(cells) - 1)
+    return [
+        picks(f"{value}," for value in values["event"]),
+        picks(f"{value}," for value in values["user_id"]),
+        Times(rows, shuffled),
+        *(column for pair in zip(cells, commas, strict=False) for column in pair),
+        cells[-1],
+        constant("\n"),
+    ]
+
+
+def _json_cells(rows: int) -> list[Column]:
+    names = ("duration_ms", "price", "comment")
+    return usual_csv(Times(rows), **{name: tables.objects(2) for name in names})
+
+
+def _with_id(rows: int) -> list[Column]:
+    return [ids(behind=","), *usual_csv(Times(rows))]
+
+
+def _names(count: int) -> list[Any]:
+    return [f"Event {number:05d}" for number in range(count)]
+
+
+DATA = {
+    "csv": _csv("CSV", lambda rows: usual_csv(Times(rows))),
+    "csv-shuffled": _csv("CSV, shuffled", lambda rows: usual_csv(Times(rows, shuffled=True))),
+    "flat": DataSet("flat JSONL", lambda rows: usual_flat(_flat_times(rows)), usual="flat"),
+    "flat-shuffled": DataSet(
+        "flat JSONL, shuffled", lambda rows: usual_flat(_flat_times(rows, shuffled=True)), usual="flat"
+    ),
+    "shape": DataSet("Mixpanel's shape", lambda rows: usual_shape(_shape_times(rows)), usual="shape"),
+    "shape-shuffled": DataSet(
+        "Mixpanel's shape, shuffled",
+        lambda rows: usual_shape(_shape_times(rows, shuffled=True)),
+        usual="shape",
+    ),
+    "zone": _csv("times without an offset", lambda rows: usual_csv(Times(rows, written=tables.naive))),
+    "zone-shuffled": _csv(
+        "times without an offset, shuffled",
+        lambda rows: usual_csv(Times(rows, shuffled=True, written=tables.naive)),
+    ),
+    "epoch-s": _csv("times as epochs in s", lambda rows: usual_csv(Times(rows, written=tables.epoch_s))),
+    "epoch-ms": _csv("times as epochs in ms", lambda rows: usual_csv(Times(rows, written=tables.epoch_ms))),
+    "epoch-ms-shuffled": _csv(
+        "times as epochs in ms, shuffled",
+        lambda rows: usual_csv(Times(rows, shuffled=True, written=tables.epoch_ms)),
+    ),
+    "columns-4": _csv("4 columns", _narrow, header="event,user_id,time,comment\n"),
+    "columns-60": _csv("60 columns of short cells", _wide, header=",".join(_WIDE) + "\n"),
+    "columns-60-shuffled": _csv(
+        "60 columns of short cells, shuffled",
+        lambda rows: _wide(rows, shuffled=True),
+        header=",".join(_WIDE) + "\n",
+    ),
+    "short": _csv("short rows, 60 bytes", _short, header="event,user_id,time,count,app\n"),
+    "long": _csv("long rows, 1 kB", lambda rows: usual_csv(Times(rows), comment=tables.long_texts())),
+    "quotes": _csv(
+        "many quotes and newlines",
+        lambda rows: usual_csv(Times(rows), comment=tables.hard_texts(), zip=tables.hard_texts()),
+    ),
+    "escapes": DataSet(
+        "many escapes",
+        lambda rows: usual_flat(_flat_times(rows), comment=tables.hard_texts(), zip=tables.hard_texts()),
+        usual="flat",
+    ),
+    "json-cells": _csv("four cells of JSON", _json_cells),
+    "nested": DataSet(
+        "nested objects",
+        lambda rows: usual_flat(_flat_times(rows), device=tables.objects(2), order=tables.objects(3)),
+        usual="flat",
+    ),
+    "names-5": _csv("5 names of events", lambda rows: usual_csv(Times(rows), event=_names(5))),
+    "names-20000": _csv("20,000 names of events", lambda rows: usual_csv(Times(rows), event=_names(20_000))),
+    "exponents": _csv(
+        "numbers with exponents",
+        lambda rows: usual_csv(Times(rows), price=tables.exponents(4), discount=tables.exponents(8)),
+    ),
+    "ids": _csv("ids from a column", _with_id, header=f"insert_id,{_HEADER}"),
+    "invalid-1": _csv("1% invalid", lambda rows: usual_csv(Times(rows)), invalid_every=100),
+    "invalid-20": _csv("20% invalid", lambda rows: usual_csv(Times(rows)), invalid_every=5),
+    "flat-invalid-1": DataSet(
+        "1% invalid", lambda rows: usual_flat(_flat_times(rows)), invalid_every=100, usual="flat"
+    ),
+    "flat-invalid-20": DataSet(
+        "20% invalid", lambda rows: usual_flat(_flat_times(rows)), invalid_every=5, usual="flat"
+    ),
+    "no-user": _csv("a note on every record: no user", lambda rows: usual_csv(Times(rows), user_id=[None])),
+    "reserved": _csv(
+        "a note on every record: a reserved name",
+        lambda rows: usual_csv(Times(rows), zip=[cell for cell in tables.usual_values()["zip"] if cell]),
+        header=_HEADER.replace("zip", "$source"),
+    ),
+    "gzip": _csv("compressed with gzip", lambda rows: usual_csv(Times(rows)), packed=True),
+    "flat-gzip": DataSet(
+        "compressed with gzip", lambda rows: usual_flat(_flat_times(rows)), packed=True, usual="flat"
+    ),
+    "files-24": _csv("24 files", lambda rows: usual_csv(Times(rows)), parts=24),
+}
+"""Each kind of file by its name."""
+
+
+_CODE = hashlib.sha256(Path(__file__).read_bytes() + Path(tables.__file__).read_bytes()).hexdigest()[:8]
+
+
+def folder_of(place: Path, count: int) -> Path:
     """Return where the data of so many rows is kept; another generator keeps another."""
-    return cache / f"data-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]}-{count}"
+    return place / f"data-{_CODE}-{count}"
 
 
-def make(folder: Path, count: int, formats: tuple[str, ...] = FORMATS) -> None:
-    """Write the files of some formats, those that are not there yet."""
+def files_of(folder: Path, name: str) -> list[Path]:
+    """Return the files of a set."""
+    data = DATA[name]
+    ending = (".csv" if data.header else ".jsonl") + (".gz" if data.packed else "")
+    if data.parts == 1:
+        return [folder / f"{name}{ending}"]
+    return [folder / f"{name}-{part:02d}{ending}" for part in range(1, data.parts + 1)]
+
+
+@cache
+def _columns(name: str, rows: int) -> list[Column]:
+    return DATA[name].table(rows)
+
+
+def lines_of(name: str, rows: int, start: int) -> list[str]:
+    """Return the records of a chunk, each with its line break.
+
+    Args:
+        name: Of the set.
+        rows: Of the whole set.
+        start: Number of the first record of the chunk, from 0.
+    """
+    data = DATA[name]
+    chance = random.Random(f"{SEED} {start}")
+    numbers = range(start, min(start + CHUNK, rows))
+    cells = [column(chance, numbers) for column in _columns(name, rows)]
+    breaks = _BREAKS_CSV if data.header else _BREAKS_FLAT
+    for number in filter(data.is_invalid, numbers):
+        for column, text in breaks[number // data.invalid_every % len(breaks)].items():
+            cells[column][number - start] = text
+    return list(map("".join, zip(*cells, strict=True)))
+
+
+def make(folder: Path, rows: int, names: Sequence[str]) -> None:
+    """Write the sets of some names, those that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mapping.toml").write_text(MAPPING)
-    missing = [each for each in formats if not (folder / FILES[each]).exists()]
-    if not missing:
-        return
-    need = count * 400 * len(missing)
+    missing = [name for name in names if not all(path.exists() for path in files_of(folder, name))]
+    need = rows * 400 * len(missing)
     if shutil.disk_usage(folder).free < 2 * need:
         raise SystemExit(f"{folder}: {need / 1e9:.0f} GB are needed, and as much again for results")
-    parts = {each: folder / f"{FILES[each]}.part" for each in missing}
-    with ExitStack() as stack:
-        files = {
-            each: stack.enter_context(part.open("w", newline="", encoding="utf-8"))
-            for each, part in parts.items()
-        }
-        table = csv.writer(files["csv"], lineterminator="\n") if "csv" in files else None
-        lines = [(files[e].write, w) for e, w in (("flat", flat_line), ("shape", shape_line)) if e in files]
-        if table:
-            table.writerow(COLUMNS)
-        for row in rows(count):
-            if table:
-                table.writerow(csv_cells(row))
-            for write, line in lines:
-                write(line(row))
-    for each, part in parts.items():  # a file under its own name is whole
-        os.replace(part, folder / FILES[each])  # noqa: PTH105 - the one call that is atomic everywhere
+    if rows <= CHUNK:
+        for name in missing:
+            _write(folder, name, rows, (lines_of(name, rows, start) for start in range(0, rows, CHUNK)))
+        return
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - who measures has to stay small
+
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for name in missing:
+            starts = range(0, rows, CHUNK)
+            chunks = pool.map(lines_of, repeat(name), repeat(rows), starts)
+            _write(folder, name, rows, chunks)
+
+
+def _write(folder: Path, name: str, rows: int, chunks: Iterator[list[str]]) -> None:
+    paths = files_of(folder, name)
+    data = DATA[name]
+    each = -(-rows // len(paths))  # rows of a file, rounded up
+    lines: list[str] = []
+    for path in paths:
+        part = path.with_name(f"{path.name}.part")
+        with gzip.open(part, "wb", 6) if data.packed else part.open("wb") as file:
+            file.write(data.header.encode())
+            left = each
+            while left and (lines := lines or next(chunks, [])):
+                file.write("".join(lines[:left]).encode())
+                lines, left = lines[left:], max(0, left - len(lines))
+        os.replace(part, path)  # noqa: PTH105 - atomic everywhere: a file under its own name is whole
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--only", nargs="+", choices=DATA, default=list(DATA), metavar="NAME")
     given = parser.parse_args()
-    make(given.folder, given.rows, tuple(given.formats))
+    make(given.folder, given.rows, given.only)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 Each case damages a generated file or a sample, and reads and maps it twice: in blocks, with the compiled code
 (`importer.speedups`), and record by record, without it. The items must be equal in all their fields, and so
 must the message with which reading ends. The ids that are found without making events must be those of the
-events. The lines of results that are written from the blocks must be those that are made one by one, and they
-must be read back alike, also after some of their bytes were damaged.
+events. A third time the file is read a few bytes at once, so that what is read ends anywhere in a record. The
+lines of results that are written from the blocks must be those that are made one by one, and must be read back
+alike, also after some of their bytes were damaged. What a scan finds must be the same.
 
 A case has a number: ``--seed 1 --only 4711`` repeats it. A case that differs is reduced to the fewest lines
 that still differ; these are printed and kept in ``--keep``. The exit code is 1 if a case differed.
@@ -15,6 +16,7 @@ that still differ; these are printed and kept in ``--keep``. The exit code is 1 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import sys
@@ -31,11 +33,13 @@ from fuzz import DAMAGES, NASTY, NOW_MS, SAMPLES, SUFFIXES, some_record, some_va
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Batch, Delivered, Event, Rejection, Status, Verdict
+from importer.model import Batch, Delivered, Event, Record, Rejection, Status, Verdict
 from importer.reading import ColumnType, Dialect, Field, Reading
 from importer.results.lines import LineEncoder
 from importer.results.recovery import LineChecker
 from importer.results.rows import CSV_FORMATS, JSONL_FORMATS
+from importer.source.formats.registry import FORMATS
+from importer.source.oversized import discard
 from importer.source.reader import open_source
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
@@ -51,7 +55,10 @@ KINDS: tuple[ColumnType, ...] = (
     "time",
     "skip",
 )
-ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia")
+ZONES = ("", "", "UTC", "Europe/Berlin", "America/New_York", "Africa/Monrovia", "Australia/Lord_Howe")
+TIME_FORMATS = (
+    "%d.%m.%Y %H:%M:%S", "%m/%d/%y %I:%M %p", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%d %b %Y",
+)  # fmt: skip
 VERDICTS = (
     *[Verdict(Status.IMPORTED, 200)] * 8,
     Verdict(Status.ACCEPTED, 200),
@@ -75,14 +82,17 @@ MIXED_USERS = (
 MOST_TRIES = 2_000
 """How often a case may be tried again to make it smaller."""
 
+ID_KEYS = ('"$insert_id"', '"$insert_id"', '"$insert_id"', r'"$insert\u005fid"', '"$insert_id" ')
+
 Item = tuple[Any, ...]
 
 
 class Case(NamedTuple):
-    """A damaged file and how it is read."""
+    """A damaged file, how it is read, and how many bytes at once."""
 
     content: bytes
     reading: Reading
+    size: int
 
 
 # ── cases ────────────────────────────────────────────────────────────────────────────────────────
@@ -92,19 +102,40 @@ def some_time(chance: random.Random) -> str:
     """A time in one of the forms that files have; some are none."""
     second = chance.choice((chance.randrange(1_600_000_000, 1_790_000_000), 1_711_846_800, 1_729_990_800))
     second += chance.choice((0, 0, chance.randrange(-4000, 4000)))
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    moment = time.gmtime(second)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", moment)
     fraction = chance.choice(("", "", ".5", ".123", ",123456", ".123456789", ".1234567891", "."))
-    zone = chance.choice(("Z", "Z", "", "+02:00", " UTC", "-0530", "+02", "z", " ", ".5Z", "30:"))
+    zones = (
+        "Z",
+        "Z",
+        "",
+        "+02:00",
+        " UTC",
+        "-0530",
+        "+02",
+        "z",
+        " ",
+        ".5Z",
+        "30:",
+        " gmt",
+        "+15:59",
+        "-16:00",
+    )
+    zone = chance.choice(zones)
     return chance.choice(
         (
             stamp + fraction + zone,
             stamp + fraction + zone,
             stamp.replace("T", " ") + zone,
+            stamp[:16] + zone,
             stamp[: chance.randrange(20)] + zone,
             str(second),
             str(second * 1000 + 7),
             f"{second}{fraction}",
+            f"{second * 1000}{fraction}",
             str(second * 10**9 + 1),
+            time.strftime(chance.choice(TIME_FORMATS), moment),
+            time.strftime(chance.choice(TIME_FORMATS), moment).replace("0", "", 1),
         )
     )
 
@@ -203,7 +234,9 @@ def some_jsonl(chance: random.Random) -> str:
             continue
         stamp = some_time(chance)
         stamp = stamp if chance.random() < 0.3 else json.dumps(stamp)
-        members = [f'"time":{stamp}', f'"distinct_id":"{chance.choice(MIXED_USERS)}"']
+        members = [f'"time":{stamp}', f'"distinct_id":{some_user(chance)}']
+        if chance.random() < 0.8:
+            members.append(f"{chance.choice(ID_KEYS)}:{some_id(chance)}")
         members += filter(None, [some_members(chance, chance.choice((0, 1, 1, 2, 2, 5, 30)), 3)])
         chance.shuffle(members)
         inside = ",".join(members)
@@ -212,6 +245,33 @@ def some_jsonl(chance: random.Random) -> str:
         else:
             lines.append(f'{{"event":"e",{inside}}}')
     return "\n".join(lines) + chance.choice(("\n", ""))
+
+
+def some_user(chance: random.Random) -> str:
+    """The text of a user; now and then of something else."""
+    if chance.random() < 0.8:
+        return f'"{chance.choice(MIXED_USERS)}"'
+    return chance.choice(
+        ('""', "null", "0", "-0", "-17", "123456789012345678", "1.5", "true", "{}", r'"\u0075"')
+    )
+
+
+def some_id(chance: random.Random) -> str:
+    """The text of an id; now and then of something else."""
+    if chance.random() < 0.8:
+        return f'"{chance.getrandbits(128):032x}"'
+    texts = (
+        '""',
+        "null",
+        "17",
+        "1e3",
+        '"not legal"',
+        '"null"',
+        '"anon"',
+        r'"a\u0062\n"',
+        '"' + "x" * 37 + '"',
+    )
+    return chance.choice((*texts, r'"\ud83d\ude00"', r'"\ud83d"', '"00000000-0000-0000-0000-000000000000"'))
 
 
 def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
@@ -241,6 +301,9 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
         types=types,
         constants=chance.choice(constants),
         timezone=zone,
+        time_format=chance.choice(
+            ((), (), (*TIME_FORMATS, "auto"), (chance.choice(TIME_FORMATS), "auto"), TIME_FORMATS[:1])
+        ),
         local_epochs=bool(zone) and chance.random() < 0.2,
         missing_time=chance.choice((None, None, 1_700_000_000_000)),
         null=chance.choice(((), (), ("null", "NA", "0"))),
@@ -275,7 +338,7 @@ def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> C
     for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
         chance.choice(DAMAGES)(data, chance, [sample for _, sample in samples])
         data = data or bytearray(b"\n")
-    return Case(bytes(data), some_reading(chance, dialect))
+    return Case(bytes(data), some_reading(chance, dialect), chance.choice((1, 2, 3, 7, 64, 1000)))
 
 
 # ── both paths ───────────────────────────────────────────────────────────────────────────────────
@@ -335,6 +398,32 @@ def by_records(path: Path, reading: Reading) -> list[Item]:
     return items
 
 
+class Pieces(io.BufferedIOBase):
+    """A file whose reads return no more than some bytes."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._file = io.BytesIO(content)
+        self._size = size
+
+    def read1(self, _size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        return self._file.read(self._size)
+
+
+def in_pieces(content: bytes, case: Case) -> list[Record | Rejection]:
+    """Return the items of a file that is read in blocks, a few bytes at once."""
+    dialect = case.reading.dialect
+    file = Pieces(content, case.size)
+    reader = FORMATS[dialect.format].open_reader(file, dialect, case.reading.columns, discard)
+    return [item for chunk in reader.chunks() for item in chunk]
+
+
+def one_by_one(path: Path, reading: Reading) -> list[Record | Rejection]:
+    """Return the items of a file that is read by the record."""
+    with open_source(path, reading.dialect, reading.columns) as source:
+        return list(source.items())
+
+
 def typed(item: Event | Rejection) -> Item:
     return type(item).__name__, *item, *map(type, item)
 
@@ -343,12 +432,15 @@ def difference(path: Path, case: Case, counts: Counter[str]) -> str:
     """Return how the two paths differ; empty if they don't."""
     opening = b"{}\n" if case.reading.dialect.format == "jsonl" else b"\n"  # the first line is read by itself
     path.write_bytes(opening + case.content)
+    items: tuple[Sequence[Any], Sequence[Any]]
     try:
         items = by_blocks(path, case.reading, counts), by_records(path, case.reading)
+        if items[0] == items[1]:
+            items = in_pieces(opening + case.content, case), one_by_one(path, case.reading)
+        if items[0] == items[1]:
+            return scan_difference(path, case.reading)
     except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
         return traceback.format_exc()
-    if items[0] == items[1]:
-        return ""
     for one, other in zip(*items, strict=False):
         if one != other:
             return f"fast: {one}\nslow: {other}"
@@ -411,7 +503,10 @@ def main() -> int:
                 least = smallest(case, lambda some: bool(difference(path, some, Counter())))
                 options.keep.mkdir(parents=True, exist_ok=True)
                 Path(options.keep, f"speedups-{options.seed}-{number}").write_bytes(least.content)
-                print(f"case {number} differs: {least.content!r}\n{least.reading}", file=sys.stderr)
+                print(
+                    f"case {number} differs: {least.content!r}\n{least.reading}, {least.size} bytes at once",
+                    file=sys.stderr,
+                )
                 print(difference(path, least, Counter()), file=sys.stderr, flush=True)
             number += 1
             if options.only is not None:

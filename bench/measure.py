@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -16,6 +17,9 @@ from typing import Any, NamedTuple, Self
 BENCH = Path(__file__).resolve().parent
 LONGEST = 3_600
 """Seconds after which a process is killed: it hangs."""
+
+SLICE = 0.25
+"""Seconds of each number of events that a server counts over time."""
 
 
 class Usage(NamedTuple):
@@ -63,14 +67,19 @@ def measure(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Usage:
 class CountingServer:
     """``server.py`` in a process of its own: a new one for each run, so that its counts are of that run.
 
+    Args:
+        latency: Seconds from a request to its answer.
+        keep: Where the events are written that arrive; None for nowhere.
+
     Attributes:
         url: Where it listens.
         counts: What it counted; empty until it has ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, latency: float = 0.0, keep: Path | None = None) -> None:
+        options = ["--latency", str(latency), *(["--keep", str(keep)] if keep else [])]
         self._process = subprocess.Popen(
-            [sys.executable, str(BENCH / "server.py")],
+            [sys.executable, str(BENCH / "server.py"), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -89,10 +98,7 @@ class CountingServer:
         self.counts = json.loads(said)
 
 
-def lines_in(path: Path) -> int:
-    """Count the lines of a file without holding it."""
-    count = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            count += block.count(b"\n")
-    return count
+def records_in(path: Path) -> int:
+    """Count the records of a CSV file behind its header, without holding it."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return sum(1 for _ in csv.reader(file)) - 1

@@ -1,6 +1,6 @@
 """A server that takes events as Mixpanel's /import does, counts them, and judges nothing.
 
-    python bench/server.py
+    python bench/server.py --latency 0.1 --keep FILE
 
 Prints its port. When its standard input is closed it ends and prints, as JSON, what it counted and the CPU
 that this took. One thread, one loop, no HTTP library, so that it costs less than any client and is not what
@@ -10,15 +10,20 @@ JSON array (a quote within a string is escaped, and no property of the data is c
 
 from __future__ import annotations
 
+import argparse
 import json
 import select
 import socket
 import sys
 import time
+from collections import Counter, deque
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from isal import isal_zlib
+from measure import SLICE
 
 _BUFFER: Final = memoryview(bytearray(1 << 20))
 """Where all connections receive: to make room anew each time costs more than to read."""
@@ -30,12 +35,49 @@ _FORM: Final = b"application/x-www-form-urlencoded"
 
 @dataclass(slots=True)
 class Counts:
-    """What has arrived so far."""
+    """What has arrived so far.
+
+    Attributes:
+        over_time: Events by the number of the slice of time in which they arrived.
+    """
 
     requests: int = 0
     events: int = 0
     bytes_received: int = 0
     bytes_of_json: int = 0
+    over_time: Counter[int] = field(default_factory=Counter)
+
+
+class Answers:
+    """Answers on their way: each leaves a while after its request.
+
+    Args:
+        latency: Seconds of that while.
+    """
+
+    def __init__(self, latency: float) -> None:
+        self._latency = latency
+        self._waiting: deque[tuple[float, Connection, bytes]] = deque()
+
+    def send(self, connection: Connection, answer: bytes) -> None:
+        """Send an answer when its time has come; raises `ConnectionError` if that is now and can't be."""
+        if self._latency:
+            self._waiting.append((time.monotonic() + self._latency, connection, answer))
+        else:
+            connection.socket.sendall(answer)
+
+    def send_due(self) -> float | None:
+        """Send those whose time has come, and return the seconds until the next; None if there is none."""
+        while self._waiting:
+            left = self._waiting[0][0] - time.monotonic()
+            if left > 0:
+                return left
+            _, connection, answer = self._waiting.popleft()
+            try:
+                connection.socket.sendall(answer)
+            except OSError:  # its client has left
+                continue
+        return None
 
 
 @dataclass(slots=True)
@@ -47,7 +89,7 @@ class Connection:
     needed: int = 0  # bytes that must be there before looking again is worth while
 
 
-def take(connection: Connection, counts: Counts) -> bool:
+def take(connection: Connection, counts: Counts, answers: Answers, keep: BinaryIO | None) -> bool:
     """Receive once and answer every request that is whole; False once the connection is done."""
     try:
         received = connection.socket.recv_into(_BUFFER)
@@ -71,7 +113,7 @@ def take(connection: Connection, counts: Counts) -> bool:
         del data[:end]
         connection.needed = 0
         try:
-            connection.socket.sendall(_answer(head, body, counts))
+            answers.send(connection, _answer(head, body, counts, keep))
         except ConnectionError:
             return False
         if b"connection: close" in head:
@@ -108,7 +150,7 @@ def _header(head: bytes, name: bytes) -> bytes:
     return head[start : end if end >= 0 else len(head)].strip()
 
 
-def _answer(head: bytes, body: bytes | bytearray, counts: Counts) -> bytes:
+def _answer(head: bytes, body: bytes | bytearray, counts: Counts, keep: BinaryIO | None) -> bytes:
     if _header(head, b"content-encoding") == b"gzip":
         body = isal_zlib.decompress(body, _GZIP_WINDOW, 8 * len(body))
     kind = _header(head, b"content-type")
@@ -123,6 +165,9 @@ def _answer(head: bytes, body: bytes | bytearray, counts: Counts) -> bytes:
         answer = b'{"code":200,"num_records_imported":%d,"status":"OK"}' % events
     counts.requests += 1
     counts.events += events
+    counts.over_time[int(time.monotonic() / SLICE)] += events
+    if keep:
+        keep.write(body if body.endswith(b"\n") else body + b"\n")
     counts.bytes_of_json += len(body)
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
         len(answer),
@@ -130,14 +175,14 @@ def _answer(head: bytes, body: bytes | bytearray, counts: Counts) -> bytes:
     )
 
 
-def serve(listener: socket.socket, end: int, counts: Counts) -> None:
+def serve(listener: socket.socket, end: int, counts: Counts, answers: Answers, keep: BinaryIO | None) -> None:
     """Serve until there is something to be read from ``end``."""
     poll = select.epoll()
     for number in (listener.fileno(), end):
         poll.register(number, select.EPOLLIN)
     connections: dict[int, Connection] = {}
     while True:
-        for number, _ in poll.poll():
+        for number, _ in poll.poll(answers.send_due()):
             if number == end:
                 return
             if number == listener.fileno():
@@ -146,20 +191,29 @@ def serve(listener: socket.socket, end: int, counts: Counts) -> None:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connections[accepted.fileno()] = Connection(accepted)
                 poll.register(accepted.fileno(), select.EPOLLIN)
-            elif not take(connections[number], counts):
+            elif not take(connections[number], counts, answers, keep):
                 poll.unregister(number)
                 connections.pop(number).socket.close()
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds from a request to its answer")
+    parser.add_argument("--keep", type=Path, help="where the events go that arrive, as NDJSON")
+    given = parser.parse_args()
     counts = Counts()
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
+        given.keep.open("wb") if given.keep else nullcontext() as keep,
+    ):
         listener.setblocking(False)
         print(listener.getsockname()[1], flush=True)
         began = time.process_time()
-        serve(listener, sys.stdin.fileno(), counts)
+        serve(listener, sys.stdin.fileno(), counts, Answers(given.latency), keep)
     spent = time.process_time() - began
-    print(json.dumps({**asdict(counts), "cpu": spent}))
+    first = min(counts.over_time, default=0)
+    over_time = [counts.over_time[at] for at in range(first, max(counts.over_time, default=first - 1) + 1)]
+    print(json.dumps({**asdict(counts), "over_time": over_time, "cpu": spent}))
 
 
 if __name__ == "__main__":

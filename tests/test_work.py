@@ -146,7 +146,7 @@ def test_mapping_a_record_takes_few_steps(sources: dict[str, Path], name: str):
     assert work(lambda: [mapper.map(chunk) for chunk in chunks]) < 10
 
 
-@pytest.mark.parametrize(("name", "most"), [("events.csv", 200), ("flat.jsonl", 800)])
+@pytest.mark.parametrize(("name", "most"), [("events.csv", 120), ("flat.jsonl", 40), ("shape.jsonl", 40)])
 def test_scanning_a_record_takes_few_steps(sources: dict[str, Path], name: str, most: int):
     reading = reading_of(sources[name])
     assert work(lambda: scan(sources[name], reading)) < most

@@ -115,18 +115,24 @@ def _version(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     if version:
-        from importer.speedups import COMPILED  # noqa: PLC0415 - --help must not load it
+        from importer.speedups import missing_part  # noqa: PLC0415 - --help must not load it
 
         typer.echo(f"mixpanel-importer {__version__}")
-        if not COMPILED:
-            typer.echo(
-                "Its compiled part is missing: all is done as it should be, but six times slower.\n"
-                "For that part, get a C compiler and Python's headers, and install with --force-reinstall."
-            )
+        if missing := missing_part():
+            typer.echo(missing)
         raise typer.Exit
 
 
 # A command imports what it needs when it is called: --help must not load it.
+
+
+def _say_if_slow(*, quiet: bool = False) -> None:
+    """Say on standard error that the compiled part is missing, if it is."""
+    from importer.cli.console import Console  # noqa: PLC0415
+    from importer.speedups import missing_part  # noqa: PLC0415
+
+    if missing := missing_part():
+        Console(quiet=quiet).say(missing)
 
 
 @_command
@@ -147,6 +153,7 @@ def run(
     from importer.cli.commands.run import run_sources  # noqa: PLC0415
     from importer.cli.process import no_stop_requests  # noqa: PLC0415
 
+    _say_if_slow(quiet=output.quiet)
     return run_sources(
         sources, scope, reading, delivery, output, stop_requests=context.obj or no_stop_requests
     )
@@ -168,6 +175,7 @@ def retry(
     from importer.cli.commands.retry import retry_results  # noqa: PLC0415
     from importer.cli.process import no_stop_requests  # noqa: PLC0415
 
+    _say_if_slow(quiet=output.quiet)
     return retry_results(
         parent, scope, reading, delivery, output, stop_requests=context.obj or no_stop_requests
     )
@@ -190,6 +198,7 @@ def preview(
     """Show columns, types, mapping, times, and the first events as they would be sent. Sends nothing."""
     from importer.cli.commands.preview import preview_source  # noqa: PLC0415
 
+    _say_if_slow()
     return preview_source(source, options, reading)
 
 

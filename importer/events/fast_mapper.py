@@ -28,10 +28,19 @@ from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO
 from importer.events.canonical import canonical
 from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import ODD_WORDS, notes_on_field
+from importer.events.format_steps import FIRST_SHORT_YEAR
 from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.number_marks import marks_of
-from importer.events.times import EPOCHS, WITH_OFFSET, WITHOUT_ZONE, TimeReader, make_time_property
+from importer.events.times import (
+    DATE_ONLY,
+    EPOCHS,
+    WITH_OFFSET,
+    WITHOUT_ZONE,
+    TimeReader,
+    make_time_property,
+)
 from importer.events.values import ValueReader
+from importer.events.zones import MOST_HOURS, UTC_BEHIND_TIMES, local_offsets
 from importer.mixpanel import limits, rules
 from importer.mixpanel.reserved import REFUSED_IDS
 from importer.reading import ColumnType, Field, Reading
@@ -120,10 +129,16 @@ def make_block_mapper(
 
 def make_fast_times(times: TimeReader) -> speedups.Times:
     """Return what reads times in the usual forms as ``times`` does; only if `speedups.COMPILED`."""
+    steps = times.first_steps()
     return speedups.Times(
-        units=EPOCHS if times.free and not times.local_epochs else (),
-        forms=(WITH_OFFSET, WITHOUT_ZONE),
-        start_of=partial(_start_of, times),
+        units=EPOCHS if steps is None else (),
+        forms=(WITH_OFFSET, WITHOUT_ZONE, DATE_ONLY) if steps is None else times.formats[:1],
+        steps=steps or (),
+        first_short_year=FIRST_SHORT_YEAR,
+        utc_names=UTC_BEHIND_TIMES,
+        most_hours=MOST_HOURS,
+        local_offsets=() if times.zone is None else local_offsets(times.zone),
+        local_epochs=times.local_epochs,
     )
 
 
@@ -275,19 +290,6 @@ def _note_on_names(names: str) -> tuple[bytes, bytes]:
 
 def _has_note(field: Field, text: str) -> bool:
     return bool(notes_on_field(field, text))
-
-
-def _start_of(times: TimeReader, head: str, zone: str) -> int | None:
-    """Return when an hour starts, or a minute where no zone is written; None if its end is read otherwise."""
-    first, last, form = ("00:00", "59:59", WITH_OFFSET) if zone else ("00", "59", WITHOUT_ZONE)
-    if not times.free:
-        return None
-    try:
-        times.read(head + last + zone)
-        start = times.read(head + first + zone)
-    except BadValue:
-        return None
-    return start if times.form == form else None
 
 
 def _read_time(times: TimeReader, text: str) -> int | None:

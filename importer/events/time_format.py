@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from importer.errors import BadValue, UsageError
 from importer.events.format_patterns import as_strptime
+from importer.events.format_steps import FIRST_SHORT_YEAR
 from importer.events.format_text import HALF, half_in, with_half
 from importer.events.wall_time import (
     MONTHS,
@@ -90,7 +91,6 @@ _USUAL: Final = {"iso", "iso8601", "iso 8601", "iso-8601", "epoch", "unix", "tim
 _OF_THE_MACHINE: Final = {"c", "x", "X"}
 _TOKEN = re.compile(r"%([-#:36]?[A-Za-z%]|.|$)|([^%]+)", re.DOTALL)
 _CLOCK: Final = frozenset("HIMSf")
-_CENTURY: Final = 69  # POSIX: 69 to 99 are of the 20th century
 
 
 class _Token(NamedTuple):
@@ -380,7 +380,7 @@ def _pattern_of(tokens: list[_Token], at: int) -> str:
 def _year(parts: Mapping[str, str | None]) -> int:
     short = parts.get("y")
     if short is not None:
-        return int(short) + (1900 if int(short) >= _CENTURY else 2000)
+        return FIRST_SHORT_YEAR + (int(short) - FIRST_SHORT_YEAR) % 100
     return int(parts.get("Y") or parts.get("G") or 0)
 
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from importer.errors import BadValue
 from importer.events.excel_dates import EXCEL, is_usual_serial, read_serial
+from importer.events.format_steps import Step, steps_of
 from importer.events.time_format import AUTO, TimeFormat
 from importer.events.time_forms import find_form, plain_epoch
 from importer.events.wall_time import WallTime
@@ -75,7 +76,8 @@ WITH_OFFSET: Final = "ISO 8601 with offset"
 """A form in which the zone is written beside each time."""
 WITHOUT_ZONE: Final = "ISO 8601 without zone"
 """A form in which it is not."""
-_DATE = "date only"
+DATE_ONLY: Final = "date only"
+"""A form of ISO 8601 with neither a time of day nor a zone."""
 _EXPECTED = "ISO 8601 with an offset, or an epoch in s, ms, µs or ns"
 _ONE_SECOND = timedelta(seconds=1)
 
@@ -92,8 +94,9 @@ class TimeReader:
 
     Attributes:
         form: The form in which the last time was written, for people, such as ``epoch ms``, or the format.
-        free: True if forms are told apart value by value: no ``time_format`` was given.
+        formats: As given.
         local_epochs: As given.
+        zone: The zone of times without one; None if there is none.
 
     Raises:
         UsageError: There is no such zone, or a format is one that is not honoured.
@@ -102,11 +105,18 @@ class TimeReader:
     def __init__(
         self, timezone: str = "", time_format: Sequence[str] = (), *, local_epochs: bool = False
     ) -> None:
-        self._zone = zone_named(timezone) if timezone else None
+        self.zone = zone_named(timezone) if timezone else None
         self._formats = tuple(map(_make_format, time_format))
+        self.formats = tuple(time_format)
         self.local_epochs = local_epochs
-        self.free = not time_format
         self.form = ""
+
+    def first_steps(self) -> tuple[Step, ...] | None:
+        """Return the steps of the first format, empty if it has none; None if each form is tried first."""
+        first = self._formats[0] if self._formats else None
+        if first is None:
+            return None
+        return steps_of(first.text) if isinstance(first, TimeFormat) and not first.says_zone else ()
 
     def read(self, value: object) -> int:
         """Return the instant of ``value``, in nanoseconds since the epoch (UTC), and set `form`.
@@ -148,7 +158,7 @@ class TimeReader:
             wall = datetime.fromisoformat(text[: _TO_SECOND if second else _TO_MINUTE if clock else _TO_DAY])
         except ValueError as error:
             raise BadValue(f"{quoted(text)} is no time: {error}") from None
-        self.form = WITH_OFFSET if zone else WITHOUT_ZONE if clock else _DATE
+        self.form = WITH_OFFSET if zone else WITHOUT_ZONE if clock else DATE_ONLY
         since = wall - _EPOCH_NAIVE
         seconds = since.days * 86_400 + since.seconds
         seconds -= offset_seconds(zone) if zone else self._local_offset(wall, text)
@@ -215,20 +225,20 @@ class TimeReader:
             return offset
         if offset is not None:
             return offset
-        if self._zone is None:
+        if self.zone is None:
             raise NoZone(
                 f"{quoted(text)} calls its zone {name}, as several zones are called: say"
                 " --timezone ZONE (the one that is meant)"
             )
-        return local_offset(self._zone, wall, text, name)
+        return local_offset(self.zone, wall, text, name)
 
     def _local_offset(self, wall: datetime, text: str) -> int:
         """Return the seconds that the zone was ahead of UTC when its clocks showed ``wall``."""
-        if self._zone is None:
+        if self.zone is None:
             raise NoZone(
                 f"{quoted(text)} has no time zone: say --timezone ZONE (the zone in which it was written)"
             )
-        return local_offset(self._zone, wall, text)
+        return local_offset(self.zone, wall, text)
 
 
 class _ExcelFormat:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -13,6 +15,12 @@ from importer.text import quoted
 
 UTC_NAMES: Final = frozenset({"Z", "UTC", "GMT", "UT", "UCT", "ZULU"})
 """Names that mean UTC wherever they stand, in capitals."""
+
+UTC_BEHIND_TIMES: Final = ("Z", "UTC", "GMT", "UT")
+"""Those that mean it behind a time, in capitals or small letters."""
+
+MOST_HOURS: Final = 15
+"""Whole hours of the largest offset that is read: no place was ever farther from UTC."""
 
 ABBREVIATIONS: Final = frozenset({
     "ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "AMT", "ART", "AST", "AWST", "BRT", "BST",
@@ -25,8 +33,12 @@ ABBREVIATIONS: Final = frozenset({
 
 _GERMAN: Final = {"MEZ": "CET", "MESZ": "CEST"}
 _ONE_SECOND = timedelta(seconds=1)
+_DAY: Final = 86_400
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what clocks showed
+_END = datetime(2101, 1, 1)  # noqa: DTZ001 - likewise
 _TAIL = re.compile(
-    r"""(?: \ ? (?P<utc>(?i:Z|UTC|GMT|UT)) (?P<ahead>(?<![Zz])[+-][0-9]{1,2}(?::?[0-9]{2})?)?
+    rf"(?: \ ? (?P<utc>(?i:{'|'.join(UTC_BEHIND_TIMES)}))"
+    r""" (?P<ahead>(?<![Zz])[+-][0-9]{1,2}(?::?[0-9]{2})?)?
           | \ ? (?P<offset>[+-][0-9]{2}(?::?[0-9]{2})?) (?:\ (?P<label>[A-Z]{1,5}|[+-][0-9]{2,4}))?
           | \  (?P<name>[A-Z]{2,5}|[A-Z][A-Za-z_]*(?:/[A-Za-z0-9_+-]+)+) )?
         (?: \[ (?P<place>[A-Za-z0-9_+/-]{1,40}) \] )?
@@ -129,7 +141,7 @@ def offset_seconds(zone: str) -> int:
     hours, _, minutes = zone[1:].partition(":")
     if len(hours) > len("00"):
         hours, minutes = hours[:-2], hours[-2:]
-    if int(hours) > 15 or int(minutes or 0) > 59:  # noqa: PLR2004 - no place was ever farther from UTC
+    if int(hours) > MOST_HOURS or int(minutes or 0) > 59:  # noqa: PLR2004 - minutes of an hour
         raise BadValue(f"{zone} is no offset from UTC")
     return (int(hours) * 3600 + int(minutes or 0) * 60) * (-1 if zone[0] == "-" else 1)
 
@@ -147,11 +159,13 @@ def local_offset(zone: ZoneInfo, wall: datetime, text: str, name: str = "") -> i
         ClockChange: Its clocks never showed that time, or twice.
         BadValue: The abbreviation is none that the zone had then.
     """
-    early, late = _offsets(zone, wall.replace(second=0))
-    if early != late and wall.second:  # Liberia's clocks were once changed by 44 minutes and 30 seconds
-        early, late = _offsets(zone, wall)
+    # Before and after a change of clocks. They differ just where a local time does not exist (then
+    # the first is smaller) or exists twice (PEP 495).
+    early, late = zone.utcoffset(wall), zone.utcoffset(wall.replace(fold=1))
+    assert early is not None
+    assert late is not None
     if early == late and not name:
-        return early
+        return early // _ONE_SECOND
     if early < late:
         raise ClockChange(
             f"{quoted(text)} never happened in {zone.key}: clocks were changed there; give it an offset"
@@ -198,17 +212,41 @@ def is_place(name: str) -> bool:
     return "/" in name or not name.isupper() or name in UTC_NAMES
 
 
-@lru_cache(maxsize=65_536)
-def _offsets(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
-    """Return the zone's offsets, in seconds, before and after a change of clocks at that time.
+@lru_cache(maxsize=16)
+def local_offsets(zone: ZoneInfo) -> tuple[tuple[int, int | None], ...]:
+    """Return what `local_offset` returns for the local times from 1970 to 2100, as a table.
 
-    They differ just where a local time does not exist (the first is smaller) or exists twice (PEP 495).
+    The zone is asked for its offset on each day, and for the second where that is another one than on the day
+    before. No zone ever changed its clocks and changed them back within a day.
+
+    Returns:
+        When each span of local time begins, in seconds since 1970-01-01 by the clocks of the zone, and the
+        seconds ahead of UTC in it. They are None around a time that a change of clocks skipped or repeated,
+        where `local_offset` must be asked, and from 2101 on.
     """
-    early = wall.replace(tzinfo=zone, fold=0).utcoffset()
-    late = wall.replace(tzinfo=zone, fold=1).utcoffset()
-    assert early is not None
-    assert late is not None
-    return early // _ONE_SECOND, late // _ONE_SECOND
+    before = _offset_at(zone, 0)
+    spans: list[tuple[int, int | None]] = [(0, before)]
+    days = map(datetime.fromordinal, range(_EPOCH.toordinal(), _END.toordinal() + 1))
+    for number, (one, other) in enumerate(pairwise(map(zone.utcoffset, days))):
+        start, end = number * _DAY, (number + 1) * _DAY
+        while one != other and before != _offset_at(zone, end):
+            start = _end_of_offset(zone, start, end)
+            now = _offset_at(zone, start)
+            spans += (max(start - abs(now - before), spans[-1][0]), None), (start, now)
+            before = now
+    return (*spans, ((_END - _EPOCH) // _ONE_SECOND, None))
+
+
+def _end_of_offset(zone: ZoneInfo, start: int, end: int) -> int:
+    """Return when the offset of ``start`` ends, between two local times, in seconds since 1970-01-01."""
+    offset = _offset_at(zone, start)
+    return start + bisect_left(range(start, end), True, key=lambda at: _offset_at(zone, at) != offset)
+
+
+def _offset_at(zone: ZoneInfo, seconds: int) -> int:
+    offset = zone.utcoffset(_EPOCH + timedelta(0, seconds))
+    assert offset is not None
+    return offset // _ONE_SECOND
 
 
 # ── zones in the text of a format ────────────────────────────────────────────────────────────────

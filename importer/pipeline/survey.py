@@ -16,13 +16,13 @@ from importer.profile.copy_observer import CopyObserver
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.id_observer import IdObserver
 from importer.profile.observers import SummaryObserver, summarise_sample
-from importer.profile.scan import PassProgress, ProfiledSource, profile_source
+from importer.profile.scan import PassProgress, ProfiledSource, are_mostly_found, profile_source
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
 from importer.reading import ColumnType, Reading
 from importer.results.differences import find_reading_differences
-from importer.results.manifest import read_manifest
+from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path, results_path
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
@@ -68,7 +68,7 @@ def survey_sources(
     """Find out what a run must know of its sources, and read no more of them than that needs.
 
     A dry run of the same bytes and reading makes a scan needless. Otherwise the records are scanned if types
-    must be inferred, and compared by their ids if a column has these.
+    must be inferred, or if that is quick, and compared by their ids if a column has these.
 
     Args:
         sources: The sources.
@@ -86,17 +86,12 @@ def survey_sources(
     # A dry run of one source compares the events themselves, and one of several does so before it begins.
     with_ids = options.audit and options.kind != "dry-run" and "insert_id" in draft.mapped
     folder = sources[0].results.parent
+    paths = [source.path for source in sources]
     sources_pass = _SourcesPass(sources, readings, now_ms, options.limit, folder, progress)
-    from_dry_run = _from_dry_run(sources[0], draft) if len(sources) == 1 else None
+    from_dry_run = _from_dry_run(sources, draft, sources_pass, with_ids=with_ids, limit=options.limit)
     if from_dry_run is not None:
-        compared = from_dry_run.survey.collisions is not None and options.limit is None
-        if not with_ids or compared:
-            return from_dry_run
-        ids_differ, _ = sources_pass.compare_ids()
-        return replace(from_dry_run, survey=replace(from_dry_run.survey, ids_differ=ids_differ))
-    # That a compressed file is damaged may show only at its end, so it is read to its end first.
-    small = sources_pass.size <= _SMALL
-    if _needs_types(draft) or small or any(each.dialect.compression for each in detected):
+        return from_dry_run
+    if _needs_types(draft) or sources_pass.size <= _SMALL or all(map(are_mostly_found, paths, readings)):
         return sources_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
     counts = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
@@ -104,11 +99,13 @@ def survey_sources(
     about = about_sample(survey)
     found = tuple(replace(each, text=each.text + about) for each in survey.attention)
     survey = replace(survey, attention=found)
-    if with_ids:
-        ids_differ, fingerprints = sources_pass.compare_ids()
+    # That a compressed file is damaged may show only at its end, so it is read to its end first.
+    if with_ids or any(each.dialect.compression for each in detected):
+        ids_differ, profiled = sources_pass.compare_ids(with_ids=with_ids)
         survey = replace(survey, ids_differ=ids_differ)
+        fingerprints = tuple(each.fingerprint for each in profiled)
     else:
-        fingerprints = tuple(take_fingerprint(source.path) for source in sources)
+        fingerprints = tuple(map(take_fingerprint, paths))
     return Surveyed(survey, fingerprints, (None,) * len(sources), {})
 
 
@@ -210,10 +207,9 @@ class _SourcesPass:
             )
         return found.attention()
 
-    def compare_ids(self) -> tuple[bool | None, tuple[Fingerprint, ...]]:
-        """Read the ids alone. Return whether all differ, None if unknown, and the sources' fingerprints."""
-        ids_differ, profiled = self._run("Comparing ids", [], with_ids=True)
-        return ids_differ, tuple(each.fingerprint for each in profiled)
+    def compare_ids(self, *, with_ids: bool) -> tuple[bool | None, list[ProfiledSource]]:
+        """Read the sources, and nothing of their records but the ids if ``with_ids``; return as `_run`."""
+        return self._run("Comparing ids" if with_ids else "Reading", [], with_ids=with_ids)
 
     def _run(
         self, title: str, observers: Sequence[Observer], *, with_ids: bool
@@ -240,11 +236,55 @@ def _attention_of(observers: Sequence[AttentionObserver]) -> tuple[Attention, ..
     return tuple(found for each in observers for found in each.attention())
 
 
-def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
+def _from_dry_run(
+    sources: Sequence[SourceFile],
+    draft: Reading,
+    sources_pass: _SourcesPass,
+    *,
+    with_ids: bool,
+    limit: int | None,
+) -> Surveyed | None:
     """Return the survey of a finished dry run of the same bytes and reading; None if there was none.
 
+    The ids of its source are compared, if they are wanted and it did not compare all events.
+
     Raises:
-        ResultsError: Its manifest is damaged.
+        SourceError: The source can't be read to its end.
+        ResultsError: The manifest of the dry run is damaged.
+    """
+    manifest = _manifest_of_dry_run(sources[0], draft) if len(sources) == 1 else None
+    if manifest is None or manifest.audit is None:
+        return None
+    audit, ids_differ = manifest.audit, None
+    if with_ids and (audit.collisions is None or limit is not None):
+        ids_differ, (found,) = sources_pass.compare_ids(with_ids=True)
+        fingerprint = found.fingerprint
+    else:
+        fingerprint = take_fingerprint(sources[0].path)
+    if fingerprint.digest != manifest.fingerprint.digest:
+        return None
+    survey = Survey(
+        audit.facts,
+        whole=audit.whole,
+        ids_differ=ids_differ,
+        collisions=audit.collisions,
+        attention=tuple(
+            each
+            for each in manifest.attention
+            if each.code not in _MADE_ANEW or (each.code == "header-line" and each.count)  # by the records
+        ),
+    )
+    if manifest.limit is None:
+        survey = replace(survey, dry_run_counts=manifest.counts, dry_run_notes=audit.notes or 0)
+    records = audit.facts.records if audit.whole else None
+    return Surveyed(survey, (fingerprint,), (records,), {**manifest.reading.types, **draft.types})
+
+
+def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
+    """Return the manifest of a finished dry run of this reading, of as many bytes; None if there is none.
+
+    Raises:
+        ResultsError: It is damaged.
     """
     if source.name == "-":
         return None
@@ -257,34 +297,13 @@ def _from_dry_run(source: SourceFile, draft: Reading) -> Surveyed | None:
         raise ResultsError(
             error.message, f"Put it back as it was written, or delete it: it is of a dry run.\nrm {path}"
         ) from error
-    types = {**manifest.reading.types, **draft.types}
     expected = replace(
         draft,
-        types=types,
+        types={**manifest.reading.types, **draft.types},
         source_name=manifest.reading.source_name,
         missing_time=manifest.reading.missing_time if draft.missing_time is not None else None,
     )
-    audit = manifest.audit
-    if audit is None or manifest.reconciled is not True:
+    is_finished = manifest.audit is not None and manifest.reconciled is True
+    if not is_finished or find_reading_differences(manifest.reading, expected):
         return None
-    if find_reading_differences(manifest.reading, expected):
-        return None
-    if source.path.stat().st_size != manifest.fingerprint.size:
-        return None
-    fingerprint = take_fingerprint(source.path)
-    if fingerprint.digest != manifest.fingerprint.digest:
-        return None
-    survey = Survey(
-        audit.facts,
-        whole=audit.whole,
-        collisions=audit.collisions,
-        attention=tuple(
-            each
-            for each in manifest.attention
-            if each.code not in _MADE_ANEW or (each.code == "header-line" and each.count)  # by the records
-        ),
-    )
-    if manifest.limit is None:
-        survey = replace(survey, dry_run_counts=manifest.counts, dry_run_notes=audit.notes or 0)
-    records = audit.facts.records if audit.whole else None
-    return Surveyed(survey, (fingerprint,), (records,), types)
+    return manifest if source.path.stat().st_size == manifest.fingerprint.size else None

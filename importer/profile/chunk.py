@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final, Protocol
@@ -15,6 +15,10 @@ from importer.reading import Reading
 _values_of: Final = attrgetter("values")
 
 
+Cells = tuple["speedups.Block", int]
+"""A block, and one of its columns."""
+
+
 class ColumnarChunk:
     """A chunk of the items of a source, as columns. These are made once, on the first use.
 
@@ -23,10 +27,12 @@ class ColumnarChunk:
         has_cells: As `Dialect.has_cells`.
         source: The source as it was named.
         trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
+        cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it. Then
+            all items are records.
 
     Attributes:
-        instants: Of each record, nanoseconds since the epoch; None for one that has no time that can be read.
-            Empty until `SummaryObserver` has read them.
+        instants: Of each record, nanoseconds since the epoch, as `hashing.as_instants` has them. Empty until
+            `SummaryObserver` has read them.
     """
 
     def __init__(
@@ -36,14 +42,17 @@ class ColumnarChunk:
         has_cells: bool,
         source: str = "",
         trim: bool = False,
+        cells: Mapping[str, Cells] | None = None,
     ) -> None:
         self.items = items
         self.source = source
-        self.instants: list[int | None] = []
+        self.instants = b""
+        self.cells = cells or {}
         self._by_path: dict[tuple[str, ...], Sequence[Any]] = {}
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED
         self.block = items if as_block and isinstance(items, speedups.Block) else None
+        self._all_records = self.block is not None or bool(self.cells)
 
     @cached_property
     def _values(self) -> list[Any]:
@@ -63,12 +72,12 @@ class ColumnarChunk:
     @property
     def records(self) -> int:
         """How many of the items are records."""
-        return len(self.items) if self.block is not None else len(self._values)
+        return len(self.items) if self._all_records else len(self._values)
 
     def row(self, index: int) -> AttentionRow:
         """Return which record stands at this place of a column, or of the objects."""
-        if self.block is not None:
-            return AttentionRow(self.source, self.block.row + index)
+        if self._all_records and isinstance(self.items, speedups.Block):
+            return AttentionRow(self.source, self.items.row + index)
         return AttentionRow(self.source, self._rows[index])
 
     @cached_property
@@ -90,6 +99,13 @@ class ColumnarChunk:
     def objects(self) -> list[Any]:
         """Return the objects of the records (JSONL)."""
         return self._values
+
+    def object(self, index: int) -> Any:
+        """Return the object of a record (JSONL)."""
+        if self.cells and "_values" not in self.__dict__:
+            item = self.items[index]
+            return item.values if isinstance(item, Record) else None
+        return self._values[index]
 
     def values_at(self, path: tuple[str, ...]) -> Sequence[Any]:
         """Return what stands at a path of keys in each object, None where nothing does (JSONL)."""
@@ -119,8 +135,19 @@ class AttentionObserver(Observer, Protocol):
         """Return what was found in all records so far."""
 
 
+CellFinder = Callable[[ColumnarChunk], Cells | None]
+"""Returns the cells that hold something as text in the records of a chunk; None if only a `Finder` does."""
+
 Finder = Callable[[ColumnarChunk], Sequence[Any]]
 """Returns the values of something in each record of a chunk."""
+
+
+def make_cell_finder(reading: Reading, column: str) -> CellFinder:
+    """Return a function that finds the cells of a column, or of a dotted path (JSONL)."""
+    if not reading.dialect.has_cells:
+        return lambda chunk: chunk.cells.get(column)
+    index = reading.columns.index(column)
+    return lambda chunk: None if chunk.block is None else (chunk.block, index)
 
 
 def make_column_finder(reading: Reading, column: str) -> Finder:

@@ -72,9 +72,9 @@ class ColumnEvidence:
         return len(self.head) == _HEAD
 
     @property
-    def is_settled(self) -> bool:
-        """True if nothing but how many cells are filled can change any more."""
-        return self.is_text and not self.words and len(self.head) == _HEAD and len(self.examples) == _EXAMPLES
+    def needs_examples(self) -> bool:
+        """True if any text that is none of `texts_apart` is to be kept as an example."""
+        return len(self.examples) < _EXAMPLES
 
     @property
     def texts_apart(self) -> tuple[str, ...]:
@@ -110,16 +110,20 @@ class ColumnEvidence:
         Returns:
             False if that does not settle what they are: then `add` must read each.
         """
-        if (filled and len(self.examples) < _EXAMPLES) or None in first:
+        if (filled and self.needs_examples) or None in first:
             return False
+        self.count(filled, apart)
+        for place, text in filter(None, first):
+            self._look((text,), (text,), lambda _, place=place: row(place))  # type: ignore[misc]
+        return True
+
+    def count(self, filled: int, apart: Iterable[tuple[str, int]]) -> None:
+        """Count further cells of known forms; arguments as for `add_counted`."""
         self.filled += filled
         for text, count in apart:
             self.filled += count
             if text in self.words:
                 self.words[text].count += count
-        for place, text in filter(None, first):
-            self._look((text,), (text,), lambda _, place=place: row(place))  # type: ignore[misc]
-        return True
 
     # ── cells that are read ──────────────────────────────────────────────────────────────────────
 

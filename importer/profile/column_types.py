@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from importer import speedups
 from importer.events.number_marks import NumberMarks
 from importer.model import AttentionRow
 from importer.profile.column_evidence import ColumnEvidence
@@ -15,9 +17,6 @@ CountColumn = Callable[
 ]
 """Counts the cells of a column: `speedups.Block.count_column`."""
 
-CountFilled = Callable[[Sequence[int]], Sequence[int]]
-"""Counts the cells of columns that are filled: `speedups.Block.count_filled`."""
-
 
 def _no_source(at: int) -> AttentionRow:
     return AttentionRow("", at + 1)
@@ -27,9 +26,6 @@ class TypeInference:
     """Infers one type for each column from all its values.
 
     Memory does not grow with the file: of a column, the forms of its values and a few of them are kept.
-
-    Attributes:
-        columns: What is known of each column.
     """
 
     def __init__(
@@ -42,53 +38,69 @@ class TypeInference:
             null: Texts that mean "no value" beside the empty cell.
             marks: The marks in numbers; None for JSON's numbers alone.
         """
-        self.columns = [ColumnEvidence(name, NumberEvidence(marks)) for name in columns]
+        self._columns = [ColumnEvidence(name, NumberEvidence(marks)) for name in columns]
         self._nulls = frozenset({"", *null})
-        self._open = list(range(len(self.columns)))  # of which more than the number of values matters
-        self._settled: list[int] = []
-        self._null_bytes = tuple(each.encode("utf-8", "surrogatepass") for each in self._nulls if each)
+        self._counts: speedups.ColumnCounts | None = None
+        self._watched: set[int] = set()  # the columns that these count
+        self._null_bytes = _as_bytes(filter(None, self._nulls))
 
-    def add(
-        self,
-        column: Callable[[int], Sequence[str]],
-        count_column: CountColumn | None = None,
-        row: RowOf = _no_source,
-        count_filled: CountFilled | None = None,
-    ) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_columns": self.columns, "_counts": None, "_watched": set()}
+
+    @property
+    def columns(self) -> Sequence[ColumnEvidence]:
+        """What is known of each column."""
+        for at in self._watched:
+            self._take(at)
+        return self._columns
+
+    def add(self, column: Callable[[int], Sequence[str]], row: RowOf = _no_source) -> None:
         """Take the cells of some records into account.
 
         Args:
             column: Returns the cells of a column, by its index.
-            count_column: Counts the cells of a column without reading each; None if nothing can.
             row: Returns which record stands at a place of a column.
-            count_filled: Counts the filled cells of columns; None if nothing can.
         """
-        columns: Sequence[int] = range(len(self.columns))
-        if count_filled is not None and not self._null_bytes:
-            for at, filled in zip(self._settled, count_filled(self._settled), strict=True):
-                self.columns[at].filled += filled
-            columns = self._open
-        for at in columns:
-            known = self.columns[at]
-            if (
-                count_column is None
-                or not known.can_be_counted
-                or not self._count(known, at, count_column, row)
-            ):
-                known.add(column(at), self._nulls, row)
-        self._settle()
+        for at, known in enumerate(self._columns):
+            self._take(at)
+            known.add(column(at), self._nulls, row)
+            self._watch(at)
 
-    def _settle(self) -> None:
-        """Put the columns aside of which only the number of values matters from now on."""
-        if any(self.columns[at].is_settled for at in self._open):
-            self._settled += [at for at in self._open if self.columns[at].is_settled]
-            self._open = [at for at in self._open if not self.columns[at].is_settled]
+    def add_block(self, block: speedups.Block, row: RowOf = _no_source) -> None:
+        """Take the records of a block into account: the cells of most columns need only be counted.
+
+        Args:
+            block: The records (CSV).
+            row: Returns which record stands at a place of a column.
+        """
+        if self._counts is None:
+            self._counts = speedups.ColumnCounts(len(self._columns))
+        for at in self._counts.add(block):
+            known = self._columns[at]
+            self._take(at)
+            if not known.can_be_counted or not self._count(known, at, block.count_column, row):
+                known.add(block.column(at), self._nulls, row)
+            self._watch(at)
+
+    def _watch(self, at: int) -> None:
+        """Have the further cells of a column counted, if that may do."""
+        known = self._columns[at]
+        if self._counts is not None and known.can_be_counted:
+            texts = self._null_bytes + _as_bytes(known.texts_apart)
+            self._counts.watch(at, texts, known.known_bits, known.needs_examples)
+            self._watched.add(at)
+
+    def _take(self, at: int) -> None:
+        """Take the cells into account that were counted."""
+        if self._counts is not None and at in self._watched:
+            known = self._columns[at]
+            filled, counts = self._counts.take(at)
+            known.count(filled, zip(known.texts_apart, counts[len(self._null_bytes) :], strict=True))
 
     def _count(self, known: ColumnEvidence, at: int, count_column: CountColumn, row: RowOf) -> bool:
         """Count cells; return False if they must be read."""
         apart = known.texts_apart
-        texts = self._null_bytes + tuple(text.encode("utf-8", "surrogatepass") for text in apart)
-        filled, counts, found = count_column(at, texts, known.known_bits)
+        filled, counts, found = count_column(at, self._null_bytes + _as_bytes(apart), known.known_bits)
         counts_apart = zip(apart, counts[len(self._null_bytes) :], strict=True)
         return known.add_counted(filled, counts_apart, found, row)
 
@@ -97,10 +109,14 @@ class TypeInference:
 
         The profiles are then those of one pass over both.
         """
-        for mine, other in zip(self.columns, later.columns, strict=True):
+        for at, (mine, other) in enumerate(zip(self.columns, later.columns, strict=True)):
             mine.merge(other)
-        self._settle()
+            self._watch(at)
 
     def profiles(self) -> tuple[ColumnProfile, ...]:
         """Return what is known of each column, in their order."""
         return tuple(column.profile() for column in self.columns)
+
+
+def _as_bytes(texts: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(text.encode("utf-8", "surrogatepass") for text in texts)

@@ -83,12 +83,15 @@ class DeepValuesObserver:
     # ── JSONL ────────────────────────────────────────────────────────────────────────────────
 
     def _in_objects(self, chunk: ColumnarChunk) -> Iterator[tuple[int, TooDeep]]:
-        objects = chunk.objects()
-        places: Iterable[int] = range(len(objects))
-        if speedups.COMPILED and isinstance(chunk.items, speedups.Block) and len(chunk.items) == len(objects):
+        places: Iterable[int] = range(chunk.records)
+        if (
+            speedups.COMPILED
+            and isinstance(chunk.items, speedups.Block)
+            and len(chunk.items) == chunk.records
+        ):
             places = speedups.lines_with_braces(chunk.items, 1 + MAX_NESTING)  # that of the line itself
         for index in places:
-            depth = self._depth(self._properties(objects[index]))
+            depth = self._depth(self._properties(chunk.object(index)))
             if depth:
                 yield index, depth
 

@@ -25,7 +25,7 @@ from importer.events.values import make_cleaned
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
 from importer.model import Attention
-from importer.profile.chunk import ColumnarChunk, make_column_finder
+from importer.profile.chunk import ColumnarChunk, make_cell_finder, make_column_finder
 from importer.profile.tally import Tally
 from importer.reading import Field, Reading
 from importer.text import MAX_QUOTED, counted, quoted
@@ -162,15 +162,16 @@ def _make_finder(
     """
     odd_texts = speedups.OddTexts(ODD_WORDS) if speedups.COMPILED else None
     values_of = make_column_finder(reading, column)
-    index = reading.columns.index(column) if reading.dialect.has_cells else -1
+    cells_of = make_cell_finder(reading, column)
 
     def find(chunk: ColumnarChunk) -> tuple[int, Iterable[tuple[int, Any]]]:
         if odd_texts is None:
             found = [each for each in enumerate(values_of(chunk)) if each[1] not in (None, "")]
             return len(found), found
-        if chunk.block is None:
+        cells = cells_of(chunk)
+        if cells is None:
             return odd_texts.in_values(values_of(chunk), field)
-        return odd_texts.in_column(chunk.block, index, field)
+        return odd_texts.in_column(*cells, field)
 
     return find
 

@@ -10,7 +10,7 @@ from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
 from importer.events.values import make_cleaned
 from importer.profile.choices import ChoiceCounter, make_choice_finder
-from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
+from importer.profile.chunk import CellFinder, ColumnarChunk, Finder, make_cell_finder, make_column_finder
 from importer.reading import Field, Reading
 
 ValueOf = Callable[[Field, Any], Any]
@@ -40,6 +40,19 @@ def make_finder(
         find = make_mapped_finder(reading, field)
     may_have = _make_elsewhere(reading, field)
     return find if may_have is None else _make_full_finder(field, find, may_have, value_of)
+
+
+def make_field_cell_finder(reading: Reading, field: Field) -> CellFinder:
+    """Return a function that finds the cells of a field, where one column gives it."""
+    column = reading.fields.get(field)
+    if column is None or field in reading.constants or field in reading.alternatives:
+        return lambda _: None
+    return make_cell_finder(reading, column)
+
+
+def is_cell_all(reading: Reading, field: Field) -> bool:
+    """Return whether a record has a value of a field just where its cell in the mapped column is filled."""
+    return not reading.null and _make_elsewhere(reading, field) is None
 
 
 def make_mapped_finder(reading: Reading, field: Field) -> Finder:

@@ -7,8 +7,8 @@ every one in which it is not: what is compared or merged must come from one of t
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from typing import Final, Protocol, TypeGuard
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 from xxhash import xxh3_64_intdigest
 
@@ -18,10 +18,14 @@ DAY_NS: Final = 86_400 * 10**9
 BUCKETS: Final = 1 << 16
 """Counters of users and days."""
 
+NO_INSTANT: Final = -1
+"""Stands for no time among instants of 8 bytes."""
+
 MOST_SLOTS: Final = 1 << 21
 _MOST_IN_SET: Final = 200_000
 _FACTOR: Final = 0xC6A4A7935BD1E995
 _MASK: Final = 2**64 - 1
+_LATEST: Final = 2**63 - 1
 
 
 class HashSet(Protocol):
@@ -29,6 +33,9 @@ class HashSet(Protocol):
 
     def add(self, hashes: bytes) -> tuple[list[int], list[int]]:
         """Add hashes; return the places of those that it had, and of those for which there is no room."""
+
+    def hashes(self) -> bytes:
+        """Return all hashes that were added, in any order."""
 
 
 class HashSetInPython:
@@ -54,6 +61,10 @@ class HashSetInPython:
                 left.append(place)
         return seen, left
 
+    def hashes(self) -> bytes:
+        """As in `HashSet`."""
+        return array("Q", self._hashes).tobytes()
+
 
 def new_hash_set(*, compiled: bool = speedups.COMPILED) -> HashSet:
     """Return an empty set, which takes up to 16 MB."""
@@ -74,46 +85,58 @@ def _hash(text: str) -> int:
 # ── counts by user and day ───────────────────────────────────────────────────────────────────────
 
 
+def as_instants(instants: Iterable[int | None]) -> bytes:
+    """Return nanoseconds since the epoch in 8 bytes each.
+
+    `NO_INSTANT` stands for None, and for what 63 bits don't hold: it lies ahead of every clock. The last
+    nanosecond before the epoch becomes the one before.
+    """
+    return array("q", map(_in_8_bytes, instants)).tobytes()
+
+
+def _in_8_bytes(instant: int | None) -> int:
+    if instant is None or not -_LATEST <= instant <= _LATEST:
+        return NO_INSTANT
+    return instant if instant != NO_INSTANT else NO_INSTANT - 1
+
+
 def count_user_days(
-    counts: array[int], users: bytes, instants: list[int | None], *, compiled: bool = speedups.COMPILED
+    counts: array[int],
+    users: bytes,
+    instants: bytes,
+    missing: int = NO_INSTANT,
+    *,
+    compiled: bool = speedups.COMPILED,
 ) -> None:
     """Count events by user and day (UTC), each pair in one of `BUCKETS` counters, which it may share.
 
     Args:
         counts: The counters.
         users: From `hash_texts`, for each event; 0 is no user, and is not counted.
-        instants: Nanoseconds since the epoch of each event; None is not counted, nor is what 63 bits don't
-            hold: it lies ahead of every clock.
+        instants: From `as_instants`, for each event.
+        missing: The instant of an event that has none; `NO_INSTANT` if such an event is not counted.
         compiled: Whether the compiled part counts.
     """
     if compiled:
-        speedups.count_user_days(counts, users, instants)
+        speedups.count_user_days(counts, users, instants, missing)
         return
-    for user, instant in zip(array("Q", users), instants, strict=True):
-        if user and _is_counted(instant):
+    for user, given in zip(array("Q", users), array("q", instants), strict=True):
+        instant = missing if given == NO_INSTANT else given
+        if user and instant != NO_INSTANT:
             counts[_bucket(user, instant)] += 1
 
 
 def find_user_days(
-    counts: array[int],
-    users: bytes,
-    instants: list[int | None],
-    limit: int,
-    *,
-    compiled: bool = speedups.COMPILED,
+    counts: array[int], users: bytes, instants: bytes, limit: int, *, compiled: bool = speedups.COMPILED
 ) -> list[int]:
     """Return the places of the events whose counter is above a limit; arguments as for `count_user_days`."""
     if compiled:
         return speedups.find_user_days(counts, users, instants, limit)
     return [
         place
-        for place, (user, instant) in enumerate(zip(array("Q", users), instants, strict=True))
-        if user and _is_counted(instant) and counts[_bucket(user, instant)] > limit
+        for place, (user, instant) in enumerate(zip(array("Q", users), array("q", instants), strict=True))
+        if user and instant != NO_INSTANT and counts[_bucket(user, instant)] > limit
     ]
-
-
-def _is_counted(instant: int | None) -> TypeGuard[int]:
-    return instant is not None and -(2**63) <= instant < 2**63
 
 
 def _bucket(user: int, instant: int) -> int:

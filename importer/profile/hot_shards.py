@@ -26,8 +26,16 @@ from importer.events.times import NS_PER_MS
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Event
 from importer.profile.chunk import ColumnarChunk
-from importer.profile.field_values import make_finder
-from importer.profile.hashing import BUCKETS, DAY_NS, count_user_days, find_user_days, hash_texts
+from importer.profile.field_values import is_cell_all, make_field_cell_finder, make_finder
+from importer.profile.hashing import (
+    BUCKETS,
+    DAY_NS,
+    NO_INSTANT,
+    as_instants,
+    count_user_days,
+    find_user_days,
+    hash_texts,
+)
 from importer.reading import Reading
 from importer.source.reader import open_source
 from importer.text import quoted
@@ -42,14 +50,15 @@ class UserDayCounter:
     def __init__(self) -> None:
         self._counts = array("I", bytes(4 * BUCKETS))
 
-    def add(self, users: bytes, instants: list[int | None]) -> None:
+    def add(self, users: bytes, instants: bytes, missing: int = NO_INSTANT) -> None:
         """Count events.
 
         Args:
             users: From `hash_texts`, for each event.
-            instants: Nanoseconds since the epoch of each; None if it has no time.
+            instants: From `as_instants`, for each event.
+            missing: The instant of an event that has none; `NO_INSTANT` if such an event is not counted.
         """
-        count_user_days(self._counts, users, instants)
+        count_user_days(self._counts, users, instants, missing)
 
     def merge(self, later: UserDayCounter) -> None:
         """Add what was counted over another part of the source, or over another source."""
@@ -70,8 +79,8 @@ class UserDayCounter:
         return [events[place] for place in found]
 
 
-def _users_and_instants(block: speedups.EventBlock) -> tuple[bytes, list[int | None]]:
-    return hash_texts(block.users()), [time * NS_PER_MS for time in block.times()]
+def _users_and_instants(block: speedups.EventBlock) -> tuple[bytes, bytes]:
+    return hash_texts(block.users()), as_instants(time * NS_PER_MS for time in block.times())
 
 
 class UserDayObserver:
@@ -87,26 +96,22 @@ class UserDayObserver:
     def __init__(self, reading: Reading) -> None:
         self.counter = UserDayCounter()
         self._find_users = make_finder(reading, "distinct_id", make_value_of(reading))
-        column = reading.fields.get("distinct_id")
-        # The cells of one column need not become texts.
-        is_plain = reading.dialect.has_cells and column is not None and "distinct_id" not in reading.constants
-        self._column = -1
-        if is_plain and "distinct_id" not in reading.alternatives and column in reading.columns:
-            self._column = reading.columns.index(column)
-        self._now = None if reading.missing_time is None else reading.missing_time * NS_PER_MS
+        self._find_cells = make_field_cell_finder(reading, "distinct_id")
+        self._is_cell_all = is_cell_all(reading, "distinct_id")
+        self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
+        self._now = NO_INSTANT if reading.missing_time is None else reading.missing_time * NS_PER_MS
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
-        instants = chunk.instants
-        if self._now is not None and None in instants:
-            instants = [self._now if instant is None else instant for instant in instants]
-        if not instants:
+        if not chunk.instants:
             return
-        if chunk.block is not None and self._column >= 0:
-            users = speedups.hash_cells(chunk.block, self._column)
+        cells = self._find_cells(chunk)
+        is_all = self._is_cell_all or chunk.cells
+        if cells is not None and (is_all or not speedups.missing_cells(*cells, self._nulls)):
+            users = speedups.hash_cells(*cells)  # they need not become texts
         else:
             users = hash_texts([_as_text(value) for value in self._find_users(chunk)])
-        self.counter.add(users, instants)
+        self.counter.add(users, chunk.instants, self._now)
 
 
 def _as_text(user: Any) -> str:

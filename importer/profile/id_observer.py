@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
+from typing import Final
 
+from importer import speedups
 from importer.events.mapper import Mapper
+from importer.mixpanel.limits import INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES
+from importer.mixpanel.reserved import REFUSED_IDS
 from importer.profile.chunk import ColumnarChunk
+from importer.profile.field_values import make_field_cell_finder
+from importer.profile.hashing import hash_texts
 from importer.profile.unique import UniqueCheck
 from importer.reading import Reading
+
+_REFUSED: Final = tuple(word.encode() for word in sorted(REFUSED_IDS))
 
 
 class IdObserver:
@@ -32,12 +41,14 @@ class IdObserver:
         self.lacks_ids = self.lacks_ids or "insert_id" in reading.alternatives
         self._check = check
         self._left = limit
-        self._ids_of = self._ids_of_cells
+        self._ids_of: Callable[[ColumnarChunk], bytes | None] = self._ids_of_cells
         if self.lacks_ids:
             return
+        self._find_cells = make_field_cell_finder(reading, "insert_id")
         if reading.dialect.has_cells:
             self._column = reading.columns.index(reading.fields["insert_id"])
-            self._nulls = frozenset({"", *reading.null})
+            self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
+            self._are_null = frozenset({"", *reading.null})
         else:
             self._mapper = Mapper(reading, now)
             self._ids_of = self._ids_of_objects
@@ -54,12 +65,28 @@ class IdObserver:
         if ids is None:
             self.lacks_ids = True
         else:
-            self._check.add(ids)
+            self._check.add_hashes(ids)
 
-    def _ids_of_cells(self, chunk: ColumnarChunk) -> Sequence[str] | None:
-        """Return the cells of the id column: if all differ, so do the ids. None if one is empty."""
-        cells = chunk.column(self._column) if chunk.records else ()
-        return None if any(map(cells.count, self._nulls)) else cells
+    def _ids_of_cells(self, chunk: ColumnarChunk) -> bytes | None:
+        """Return the hashes of the id column: if all differ, so do the ids. None if a cell is empty."""
+        if not chunk.records:
+            return b""
+        found = self._find_cells(chunk)
+        if found is not None:
+            return None if speedups.missing_cells(*found, self._nulls) else speedups.hash_cells(*found)
+        cells = chunk.column(self._column)
+        return None if any(map(cells.count, self._are_null)) else hash_texts(cells)
 
-    def _ids_of_objects(self, chunk: ColumnarChunk) -> Sequence[str] | None:
-        return self._mapper.insert_ids(chunk.items)
+    def _ids_of_objects(self, chunk: ColumnarChunk) -> bytes:
+        """Return the hashes of the ids of the events, and perhaps of records that become no event."""
+        found = self._find_cells(chunk)
+        if found is None:
+            return hash_texts(self._mapper.insert_ids(chunk.items))
+        block, cell = found
+        hashes, others = speedups.hash_own_ids(
+            block, cell, INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES, _REFUSED
+        )
+        if others:
+            made = hash_texts(self._mapper.insert_ids([chunk.items[at] for at in others]))
+            hashes = array("Q", filter(None, array("Q", hashes))).tobytes() + made
+        return hashes

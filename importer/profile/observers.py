@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -15,7 +16,8 @@ from importer.events.zones import ClockChange, NoZone
 from importer.model import MOST_ATTENTION_ROWS, Attention, Record
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Observer
-from importer.profile.field_values import make_finder
+from importer.profile.field_values import make_field_cell_finder, make_finder
+from importer.profile.hashing import as_instants
 from importer.profile.nameless import Nameless
 from importer.profile.summary import SummaryCounter
 from importer.profile.unread_times import UnreadTimes
@@ -42,6 +44,9 @@ class SummaryObserver:
         value_of = make_value_of(reading)
         self._find_events = make_finder(reading, "event", value_of, choices.get("event"))
         self._find_times = make_finder(reading, "time", value_of, choices.get("time"))
+        self._find_name_cells = make_field_cell_finder(reading, "event")
+        self._find_time_cells = make_field_cell_finder(reading, "time")
+        self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
         self._find_others = tuple(
             make_choice_finder(reading, choice)
             for field, choice in choices.items()
@@ -55,22 +60,53 @@ class SummaryObserver:
         counter.unreadable += len(chunk.items) - chunk.records
         if not chunk.records:
             return
+        self._add_names(chunk)
+        for find in self._find_others:  # to count which column gave the value
+            find(chunk)
+        chunk.instants = self._read_cells(chunk) or self._read_values(chunk)
+
+    def _add_names(self, chunk: ColumnarChunk) -> None:
+        cells = self._find_name_cells(chunk)
+        counts = self.counter.names
+        if (
+            cells is not None
+            and isinstance(counts, speedups.NameCounts)
+            and not speedups.missing_cells(*cells, self._nulls)
+        ):
+            counts.add_column(*cells)
+            return
         names = self._find_events(chunk)
         if set(map(type, names)) != {str} or not all(names):
             names = self._without_missing(chunk, names)
-        counter.add_names(names)
-        for find in self._find_others:  # to count which column gave the value
-            find(chunk)
+        self.counter.add_names(names)
+
+    def _read_cells(self, chunk: ColumnarChunk) -> bytes:
+        """Return the instants of cells, as `hashing.as_instants`; empty if some have no time."""
+        cells = self._find_time_cells(chunk)
+        if cells is None or self._fast_times is None or speedups.missing_cells(*cells, self._nulls):
+            return b""
+        block, cell = cells
+        instants, unread, _ = self._fast_times.read_column(block, cell, self.counter.forms)
+        self.counter.add_read(instants)
+        if not unread:
+            return instants
+        values = block.column(cell)
+        read = [self._read(chunk, at, values[at]) for at in unread]
+        self.counter.add_instants([instant for instant in read if instant is not None])
+        found = array("q", instants)
+        for at, instant in zip(unread, array("q", as_instants(read)), strict=True):
+            found[at] = instant
+        return found.tobytes()
+
+    def _read_values(self, chunk: ColumnarChunk) -> bytes:
+        """Return the instants of values, as `hashing.as_instants`."""
         values = self._find_times(chunk)
         if not all(values):
             self._add_missing(chunk, values)
             values = [None if value == "" else value for value in values]
-        chunk.instants = self._instants(chunk, values)
-        counter.add_instants(
-            [instant for instant in chunk.instants if instant is not None]
-            if None in chunk.instants
-            else chunk.instants  # type: ignore[arg-type]  # none of them is None
-        )
+        instants = self._instants(chunk, values)
+        self.counter.add_instants([instant for instant in instants if instant is not None])
+        return as_instants(instants)
 
     def _without_missing(self, chunk: ColumnarChunk, names: Sequence[Any]) -> list[str]:
         """Return the names of events without what is none, which is counted."""

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from importer import speedups
 from importer.errors import BadValue
-from importer.events.times import NS_PER_S, TimeReader, epoch_unit
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
-from importer.profile.chunk import ColumnarChunk, make_column_finder
+from importer.events.times import EPOCHS, NS_PER_S, TimeReader, epoch_unit
+from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Record, Rejection
+from importer.profile.chunk import Cells, ColumnarChunk, make_cell_finder, make_column_finder
 from importer.reading import Reading
 
 PROCESSED: Final = "mp_processing_time_ms"
 """The property of an export that says when Mixpanel took the event, in milliseconds since the epoch, UTC."""
 
 _MARK: Final = "$mp_api_"  # of $mp_api_endpoint and $mp_api_timestamp_ms
+_IN_MARKS: Final = b"mp_"
+_UNITS: Final = tuple((unit.lowest, unit.end, unit.nanoseconds) for unit in EPOCHS)
 _HOUR_NS: Final = 3600 * NS_PER_S
 _SURE: Final = _HOUR_NS * 9 // 10  # Mixpanel takes no event from the future, and clocks are not so wrong
 _ENOUGH: Final = 20  # events of which all were late, so that it is worth a word
@@ -53,6 +56,7 @@ class ProjectZoneObserver:
 
     def __init__(self, reading: Reading) -> None:
         self._find_times = make_column_finder(reading, reading.fields["time"])
+        self._find_cells = _cell_finder(reading)
         self._find_processed = _processed_finder(reading)
         self._local = _local_reader(reading) if reading.local_epochs else None
         self._zone = reading.timezone
@@ -65,7 +69,7 @@ class ProjectZoneObserver:
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
-        if not chunk.records:
+        if not chunk.records or self._observe_cells(chunk):
             return
         processed = self._find_processed(chunk)
         if processed is None:
@@ -82,6 +86,25 @@ class ProjectZoneObserver:
                     continue
             if received is not None:
                 self._compare(received - instant, chunk, at)
+
+    def _observe_cells(self, chunk: ColumnarChunk) -> bool:
+        """Compare the epochs of cells, without a text for each; return False if that can't be done."""
+        times, processed = self._find_cells(chunk)
+        if times is None or processed is None or self._local is not None:
+            return False
+        (block, cell), (_, other) = times, processed
+        if chunk.cells and not speedups.has_outer_cell(block, other, _LOOKED_AT):
+            return not _holds_mark(chunk.items)  # if it is an export, another key shows that
+        count, compared, least_lag, early = speedups.compare_epochs(block, cell, other, _UNITS, _SURE)
+        self._epochs += count
+        self._compared += compared
+        if compared:
+            self._least_lag = _extreme(min, self._least_lag, least_lag)
+        if early:
+            self._early += len(early)
+            self._first_lead = _extreme(max, self._first_lead, -least_lag)
+            self._rows += map(chunk.row, early[: MOST_ATTENTION_ROWS - len(self._rows)])
+        return True
 
     def merge(self, later: ProjectZoneObserver) -> None:
         """Add what is known of another part of the source, or of another source."""
@@ -133,15 +156,35 @@ def _is_mark(name: str) -> bool:
     return own == PROCESSED or own.startswith(_MARK)
 
 
+def _processed_column(reading: Reading) -> str | None:
+    return next((name for name in reading.columns if name.endswith(PROCESSED) and _is_mark(name)), None)
+
+
 def _processed_finder(reading: Reading) -> Callable[[ColumnarChunk], Sequence[Any] | None]:
     """Return what finds when Mixpanel took each event of a chunk; its result is None for other chunks."""
     if not reading.dialect.has_cells:
         return _find_in_objects
-    column = next((name for name in reading.columns if name.endswith(PROCESSED) and _is_mark(name)), None)
+    column = _processed_column(reading)
     if column is None:
         return lambda chunk: [None] * chunk.records
     index = reading.columns.index(column)
     return lambda chunk: chunk.column(index)
+
+
+def _cell_finder(reading: Reading) -> Callable[[ColumnarChunk], tuple[Cells | None, Cells | None]]:
+    """Return what finds the cells of the times, and of when Mixpanel took each event."""
+    find_times = make_cell_finder(reading, reading.fields["time"])
+    if not reading.dialect.has_cells:
+        name = f"properties.{PROCESSED}"
+        return lambda chunk: (find_times(chunk), chunk.cells.get(name) or chunk.cells.get(PROCESSED))
+    column = _processed_column(reading)
+    find_processed = None if column is None else make_cell_finder(reading, column)
+    return lambda chunk: (find_times(chunk), find_processed and find_processed(chunk))
+
+
+def _holds_mark(items: Sequence[Record | Rejection]) -> bool:
+    """Return whether a key of an export may stand in the first or the last lines of a block."""
+    return not isinstance(items, speedups.Block) or speedups.outer_lines_hold(items, _LOOKED_AT, _IN_MARKS)
 
 
 def _find_in_objects(chunk: ColumnarChunk) -> Sequence[Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from importer.events.mapper import Mapper
 from importer.model import (
@@ -17,12 +18,19 @@ from importer.model import (
     Record,
     Rejection,
 )
-from importer.profile.chunk import ColumnarChunk, Observer
+from importer.profile.chunk import Observer
 from importer.profile.collisions import CollisionAudit
+from importer.profile.json_fields import LineParts
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
 from importer.source.reader import open_source
+
+_LOOKED_AT: Final = 2_000
+"""First records that tell of what kind the lines of a source are."""
+
+_ONE_IN: Final = 10
+"""One in so many lines may become an object, and still a scan is quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +82,40 @@ def profile_source(
         SourceError: It can't be read to its end, or it changes while it is read.
     """
     records = 0
-    has_cells = reading.dialect.has_cells
+    parts = LineParts(reading)
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
         for items in source.chunks():
             records += len(items)
-            chunk = ColumnarChunk(items, has_cells=has_cells, source=name, trim=reading.trim)
-            for observer in observers:
-                observer.observe(chunk)
+            for chunk in parts.chunks(items, name) if observers else ():
+                for observer in observers:
+                    observer.observe(chunk)
             progress.update(source.position())
         progress.finish(source.size)
         return ProfiledSource(records, source.fingerprint())
+
+
+def are_mostly_found(path: Path, reading: Reading) -> bool:
+    """Return whether the values of fields are found in most of the first lines without reading all others.
+
+    Args:
+        path: The source (JSONL).
+        reading: How it is read.
+
+    Raises:
+        SourceError: It can't be read.
+    """
+    parts = LineParts(reading)
+    if not parts.columns:
+        return False
+    records = found = 0
+    with open_source(path, reading.dialect, reading.columns) as source:
+        for items in source.chunks():
+            for chunk in parts.chunks(items, ""):
+                records += len(chunk.items)
+                found += len(chunk.items) if chunk.cells else 0
+            if records >= _LOOKED_AT:
+                break
+    return (records - found) * _ONE_IN <= records
 
 
 def find_collisions(

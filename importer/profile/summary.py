@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from operator import itemgetter
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+from importer import speedups
 from importer.mixpanel.limits import DELETABLE_DAYS
 from importer.model import ProfileSummary
 
@@ -23,18 +25,70 @@ _FIRST_QUARTER: Final = -62_135_596_800 // 900 + 192
 _LAST_QUARTER: Final = 253_402_300_800 // 900 - 193
 
 
+class NameCounts(Protocol):
+    """Counts of names: of each of the first `MAX_NAMES`, and of all others together."""
+
+    @property
+    def others(self) -> int:
+        """How many names were counted together."""
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Count names."""
+
+    def add_counts(self, counts: Mapping[str, int], others: int) -> None:
+        """Add what was counted elsewhere."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each name occurs, in the order in which they first occur."""
+
+
+class NameCountsInPython:
+    """`NameCounts` where nothing is compiled.
+
+    Args:
+        most: Most names that are counted by themselves.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.others = 0
+        self._most = most
+        self._counts: Counter[str] = Counter()
+
+    def add(self, texts: Iterable[str]) -> None:
+        """As in `NameCounts`."""
+        self.add_counts(Counter(texts), 0)
+
+    def add_counts(self, counts: Mapping[str, int], others: int) -> None:
+        """As in `NameCounts`."""
+        self.others += others
+        for name, count in counts.items():
+            if name in self._counts or len(self._counts) < self._most:
+                self._counts[name] += count
+            else:
+                self.others += count
+
+    def counts(self) -> dict[str, int]:
+        """As in `NameCounts`."""
+        return dict(self._counts)
+
+
+def new_name_counts(*, compiled: bool = speedups.COMPILED) -> NameCounts:
+    """Return counts of no names."""
+    return speedups.NameCounts(MAX_NAMES) if compiled else NameCountsInPython(MAX_NAMES)
+
+
 @dataclass(slots=True)
 class SummaryCounter:
     """Counts events as they stream. Memory is bounded by names and by the span of time.
 
     Attributes:
-        records: As in `ProfileSummary`, and so are those below.
+        records: As in `ProfileSummary`, and so are those below, but for ``names``.
+        names: The counts of names.
     """
 
     records: int = 0
     unreadable: int = 0
-    names: Counter[str] = field(default_factory=Counter)
-    other_names: int = 0
+    names: NameCounts = field(default_factory=new_name_counts)
     no_time: int = 0
     no_name: int = 0
     no_zone: int = 0
@@ -42,17 +96,13 @@ class SummaryCounter:
     forms: Counter[str] = field(default_factory=Counter)
     first: int | None = None
     last: int | None = None
-    quarters: Counter[int] = field(default_factory=Counter)
     taken: dict[str, Counter[str]] = field(default_factory=dict)
+    _quarters: Counter[int] = field(default_factory=Counter)
+    _times: speedups.TimeCounts | None = None
 
-    def add_names(self, names: Sequence[str]) -> None:
+    def add_names(self, names: Iterable[str]) -> None:
         """Count events by name."""
-        if len(self.names) < MAX_NAMES:
-            self.names.update(names)
-            return
-        known = [name for name in names if name in self.names]
-        self.names.update(known)
-        self.other_names += len(names) - len(known)
+        self.names.add(names)
 
     def add_instants(self, instants: Sequence[int]) -> None:
         """Count times, in nanoseconds since the epoch."""
@@ -63,14 +113,20 @@ class SummaryCounter:
         self._widen(earliest, latest)
         quarters = range(earliest // _QUARTER_NS, latest // _QUARTER_NS + 1)
         if len(quarters) * _DIVISIONS_PER_SEARCH > len(ordered):
-            self.quarters.update([instant // _QUARTER_NS for instant in ordered])
+            self._quarters.update([instant // _QUARTER_NS for instant in ordered])
             return
         begin = 0
         for quarter in quarters:
             end = bisect_left(ordered, (quarter + 1) * _QUARTER_NS, begin)
             if end > begin:
-                self.quarters[quarter] += end - begin
+                self._quarters[quarter] += end - begin
             begin = end
+
+    def add_read(self, instants: bytes) -> None:
+        """Count times that were read by the compiled part: 8 bytes each, -1 for none."""
+        if self._times is None:
+            self._times = speedups.TimeCounts(_QUARTER_NS)
+        self._times.add(instants)
 
     def merge(self, part: ProfileSummary) -> None:
         """Add what was counted over another part of the source, or over another source.
@@ -84,14 +140,9 @@ class SummaryCounter:
         self.no_name += part.no_name
         self.no_zone += part.no_zone
         self.clock_changes += part.clock_changes
-        self.other_names += part.other_names
-        for name, count in part.names.items():
-            if name in self.names or len(self.names) < MAX_NAMES:
-                self.names[name] += count
-            else:
-                self.other_names += count
+        self.names.add_counts(part.names, part.other_names)
         self.forms.update(part.forms)
-        self.quarters.update(part.quarters)
+        self._quarters.update(part.quarters)
         for name, taken in part.taken.items():
             self.taken.setdefault(name, Counter()).update(taken)
         if part.first is not None and part.last is not None:
@@ -101,13 +152,22 @@ class SummaryCounter:
         self.first = earliest if self.first is None else min(self.first, earliest)
         self.last = latest if self.last is None else max(self.last, latest)
 
+    def _take_read(self) -> None:
+        """Add the times that were read by the compiled part to the others."""
+        times, self._times = self._times, None
+        if times is not None and times.count:
+            self._quarters.update(times.counts())
+            self._widen(times.first, times.last)
+
     def summary(self) -> ProfileSummary:
         """Return what was counted so far."""
+        self._take_read()
+        names = sorted(self.names.counts().items(), key=itemgetter(1), reverse=True)
         return ProfileSummary(
             records=self.records,
             unreadable=self.unreadable,
-            names=dict(self.names.most_common()),
-            other_names=self.other_names,
+            names=dict(names),
+            other_names=self.names.others,
             no_time=self.no_time,
             no_name=self.no_name,
             no_zone=self.no_zone,
@@ -115,7 +175,7 @@ class SummaryCounter:
             forms=dict(self.forms),
             first=self.first,
             last=self.last,
-            quarters=dict(sorted(self.quarters.items())),
+            quarters=dict(sorted(self._quarters.items())),
             taken={name: dict(taken) for name, taken in self.taken.items()},
         )
 

@@ -27,11 +27,10 @@ class TypeObserver:
         """As in `Observer`."""
         if chunk.records:
             self._null_sample.observe(chunk)
-            block = chunk.block
-            if block is None:
-                self.inference.add(chunk.column, row=chunk.row)
+            if chunk.block is None:
+                self.inference.add(chunk.column, chunk.row)
             else:
-                self.inference.add(chunk.column, block.count_column, chunk.row, block.count_filled)
+                self.inference.add_block(chunk.block, chunk.row)
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""

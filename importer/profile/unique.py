@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from xxhash import xxh3_64_intdigest
-
+from importer import speedups
+from importer.profile.hashing import hash_texts, new_hash_set
 from importer.profile.spill import Spill
 
-_MAX_IN_SET: Final = 100_000
-_MAX_IN_MEMORY: Final = 500_000
+_MAX_IN_MEMORY: Final = 250_000
 
 
 class UniqueCheck:
-    """Looks for equal texts, by hashes of 64 bits that are the same in every process.
+    """Looks for equal texts, by hashes of 64 bits.
 
-    Up to 100,000 hashes are kept in a set, which finds equal ones at once. More are put aside to be sorted at
-    the end, which takes less memory. Use it as a context manager: its temporary files are removed at the end.
+    Up to a million and a half hashes are held in a table, which finds equal ones at once. Further ones are
+    put aside, and compared at the end. Use it as a context manager: its temporary files are then removed.
 
     Args:
         folder: As for `Spill`.
@@ -32,7 +31,7 @@ class UniqueCheck:
     def __init__(self, folder: Path | None = None) -> None:
         self.count = 0
         self.found_equal = False
-        self._set: set[int] = set()
+        self._known = new_hash_set()
         self._spill = Spill(1, _MAX_IN_MEMORY, folder)
 
     def __enter__(self) -> Self:
@@ -42,7 +41,7 @@ class UniqueCheck:
         self._spill.close()
 
     def add(self, texts: Sequence[str]) -> bool:
-        """Add some texts.
+        """Add some texts, none of which is empty.
 
         Returns:
             False if it is known by now that not all texts are different.
@@ -50,10 +49,26 @@ class UniqueCheck:
         Raises:
             StorageError: The hashes can't be kept.
         """
-        return self._add_hashes(_hashes(texts))
+        return self.add_hashes(hash_texts(texts))
+
+    def add_hashes(self, hashes: bytes) -> bool:
+        """Add texts by their hashes, as from `hash_texts`; as `add`."""
+        self.count += len(hashes) // 8
+        if self.found_equal:
+            return False
+        seen, left = self._known.add(hashes)
+        self.found_equal = bool(seen)
+        if len(left) * 8 == len(hashes):
+            self._spill.add(hashes)
+        elif left:
+            each = array("Q", hashes)
+            self._spill.add(array("Q", [each[place] for place in left]).tobytes())
+        return not self.found_equal
 
     def merge(self, other: UniqueCheck) -> bool:
         """Add the texts of another check, which can't be used afterwards.
+
+        Both must have the compiled part, or neither: see `hashing`.
 
         Returns:
             As for `add`.
@@ -63,8 +78,8 @@ class UniqueCheck:
         """
         total = self.count + other.count
         self.found_equal |= other.found_equal
-        for block in other._spill.blocks() if other._spill.count else [array("Q", other._set).tobytes()]:
-            self._add_hashes(array("Q", block))
+        for hashes in (other._known.hashes(), *other._spill.blocks()):
+            self.add_hashes(hashes)
         self.count = total
         return not self.found_equal
 
@@ -81,29 +96,9 @@ class UniqueCheck:
             return not self.found_equal
         return all(map(_all_differ, self._spill.blocks()))
 
-    def _add_hashes(self, hashes: array[int]) -> bool:
-        self.count += len(hashes)
-        if self._spill.count:
-            self._spill.add(hashes.tobytes())
-            return not self.found_equal
-        expected = len(self._set) + len(hashes)
-        self._set.update(hashes)
-        self.found_equal |= len(self._set) < expected
-        if len(self._set) > _MAX_IN_SET:
-            self._spill.add(array("Q", self._set).tobytes())
-            self._set.clear()
-        return not self.found_equal
 
-
-def _hashes(texts: Sequence[str]) -> array[int]:
-    try:
-        return array("Q", map(xxh3_64_intdigest, map(str.encode, texts)))
-    except UnicodeEncodeError:  # a lone surrogate
-        return array("Q", [xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) for text in texts])
-
-
-def _all_differ(block: bytes) -> bool:
-    import numpy as np  # noqa: PLC0415 - 0.1 s that only many texts need
-
-    ordered = np.sort(np.frombuffer(block, np.uint64))
-    return not bool((ordered[1:] == ordered[:-1]).any())
+def _all_differ(hashes: bytes) -> bool:
+    if speedups.COMPILED:
+        return speedups.all_differ(hashes)
+    each = array("Q", hashes)
+    return len(set(each)) == len(each)

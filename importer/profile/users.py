@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
+from importer import speedups
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
 from importer.events.values import make_cleaned
 from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
-from importer.profile.field_values import make_mapped_finder
+from importer.profile.field_values import make_field_cell_finder, make_mapped_finder
 from importer.reading import Reading
 from importer.text import counted, cut
 
@@ -55,6 +57,8 @@ class UserObserver:
         self._cleaned = make_cleaned(reading)
         self._taken = field_columns(reading)
         self._find_user = _user_finder(reading)
+        self._find_cells = make_field_cell_finder(reading, "distinct_id")
+        self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
         self._find_own = _own_finders(reading)
         self._find_candidates: Callable[[ColumnarChunk, Sequence[int]], None] = self._count_keys
         if reading.dialect.has_cells:
@@ -68,12 +72,7 @@ class UserObserver:
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         self._records += chunk.records
-        if not chunk.records or self._is_full(chunk):
-            return
-        missing = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
-        for find in self._find_own if missing else ():
-            values = find(chunk)
-            missing = [at for at in missing if not self._holds_user(values[at])]
+        missing = self._find_missing(chunk) if chunk.records else ()
         if not missing:
             return
         self._missing += len(missing)
@@ -114,13 +113,18 @@ class UserObserver:
             return ""
         return f"--map {shlex.quote('distinct_id=' + ','.join(entries or ['COLUMN']))}"
 
-    def _is_full(self, chunk: ColumnarChunk) -> bool:
-        """Return whether it is quickly seen that no cell of the user is empty."""
-        column = self._reading.fields.get("distinct_id")
-        if chunk.block is None or column is None or self._reading.null:
-            return False
-        filled: int = chunk.block.count_column(self._reading.columns.index(column))[0]
-        return filled == chunk.records
+    def _find_missing(self, chunk: ColumnarChunk) -> Sequence[int]:
+        """Return the places of the records without a user."""
+        cells = self._find_cells(chunk)
+        if cells is not None:
+            empty = speedups.missing_cells(*cells, self._nulls)
+            if not empty or chunk.cells:  # no line among these has a user elsewhere
+                return empty
+        missing = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
+        for find in self._find_own if missing else ():
+            values = find(chunk)
+            missing = [at for at in missing if not self._holds_user(values[at])]
+        return missing
 
     def _is_missing(self, user: Any) -> bool:
         return user is None or (type(user) is str and user in self._empty)
@@ -139,9 +143,8 @@ class UserObserver:
             self._add(column, sum(cells[at] not in self._empty for at in missing))
 
     def _count_keys(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
-        objects = chunk.objects()
         for at in missing:
-            found = objects[at]
+            found = chunk.object(at)
             for column, value in self._identities(found) if isinstance(found, dict) else ():
                 if self._cleaned(value) not in (None, ""):
                     self._add(column, 1)
@@ -170,6 +173,7 @@ class UserObserver:
             self._filled[column] += count
 
 
+@lru_cache(maxsize=1_000)
 def _is_identity(column: str) -> bool:
     return plain_name(column) in _OF_IDENTITIES or well_known(column) == "distinct_id"
 

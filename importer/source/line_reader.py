@@ -1,8 +1,8 @@
-"""Readers of formats whose records stand on lines: a fast path for whole blocks, a slow path for one record.
+"""Readers of formats whose records stand on lines: a fast path for many of them, a slow path for one record.
 
-The slow path looks at each record by itself and holds every rule. Most blocks need none of them: where
-their records begin and end can be seen at once, and the fast path parses the block in one go. At the first
-line of which it can't be certain it stops, and the slow path goes on from there to the end of the block.
+The slow path looks at each record by itself and holds every rule. Most records need none of them: where they
+begin and end can be seen at once, and the fast path finds all that stand in a buffer in one go. It stops at
+the first of which it is not certain. The slow path takes that one, and the fast path goes on below it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import AnyStr, Final, Generic, NamedTuple
 
 from importer.model import Record, Rejection
-from importer.source.lines import Lines
+from importer.source.lines import EndOfText, Lines
 from importer.source.oversized import OversizedSink
 
 Items = Sequence[Record | Rejection]
@@ -24,23 +24,29 @@ MAX_CHUNK_SIZE: Final = 1 << 22
 """Characters or bytes of lines that fill a list, however few its items are."""
 
 
+MAX_RECORDS_APART: Final = 64
+"""Most records that the slow path takes before the fast path is tried again, where that finds none."""
+
+
 class ParsedBlock(NamedTuple):
-    """What the fast path made of a block.
+    """What the fast path made of some lines.
 
     Attributes:
-        items: The items of its first lines.
+        items: The items of the first of them.
         lines: How many lines these are.
+        end: Where the last of them ends.
         defers: True if the line below them must go the slow path; False if parsing can go on there once more
             lines have been read.
     """
 
     items: Items
     lines: int
+    end: int
     defers: bool
 
 
-NOT_PARSED: Final = ParsedBlock([], 0, defers=True)
-"""The whole block must go the slow path."""
+NOT_PARSED: Final = ParsedBlock([], 0, 0, defers=True)
+"""The first line must go the slow path."""
 
 
 class LineReader(ABC, Generic[AnyStr]):
@@ -50,6 +56,7 @@ class LineReader(ABC, Generic[AnyStr]):
         source: The lines.
         row: Number of the item above the first.
         oversized: Where the bytes of a record go that is too long to be held.
+        end_of_text: Finds where what `parse_block` can read ends; None if there is no fast path.
 
     Attributes:
         row: Number of the last item.
@@ -58,13 +65,16 @@ class LineReader(ABC, Generic[AnyStr]):
         at_record_start: True if the next line begins a record, whatever stands above it.
     """
 
-    def __init__(self, source: Lines[AnyStr], row: int, oversized: OversizedSink) -> None:
+    def __init__(
+        self, source: Lines[AnyStr], row: int, oversized: OversizedSink, end_of_text: EndOfText | None = None
+    ) -> None:
         self.row = row
         self.line = 0
         self.lines: list[AnyStr] = []
         self.at_record_start = False
         self.source: Lines[AnyStr] = source
         self._oversized = oversized
+        self._end_of_text = end_of_text
         self._items = self._read_items()
 
     def __iter__(self) -> Iterator[Record | Rejection]:
@@ -122,12 +132,13 @@ class LineReader(ABC, Generic[AnyStr]):
         return b"".join(map(self._encode, self.lines))
 
     @abstractmethod
-    def parse_block(self, lines: list[AnyStr], size: int) -> ParsedBlock:
-        """Return the items of the next lines, up to the first that must go the slow path.
+    def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
+        """Return the items of some lines, up to the first that must go the slow path.
 
         Args:
-            lines: The next lines; the first begins a record.
-            size: Upper bound of their size in characters or bytes.
+            data: UTF-8 that holds the lines.
+            start: Where the first begins, and with it a record.
+            stop: Where the last ends.
         """
 
     @abstractmethod
@@ -146,42 +157,47 @@ class LineReader(ABC, Generic[AnyStr]):
     def _blocks(self) -> Iterator[tuple[Items, int]]:
         """Yield items, each time with the size of the lines that they were read from."""
         more = True
+        failures = 0
         while more:
-            if self.at_record_start:
-                yield from self._fast_path()
-            more = yield from self._slow_path()
+            if self.at_record_start and self._end_of_text:
+                row = self.row
+                yield from self._fast_path(self._end_of_text)
+                failures = 0 if self.row > row else failures + 1
+            more = yield from self._slow_path(min(1 << failures // 4, MAX_RECORDS_APART))
 
-    def _fast_path(self) -> Iterator[tuple[Items, int]]:
-        """Parse blocks up to the first line that must go the slow path."""
+    def _fast_path(self, end_of_text: EndOfText) -> Iterator[tuple[Items, int]]:
+        """Parse lines up to the first that must go the slow path."""
         source = self.source
-        rest: list[AnyStr] = []
-        while lines := source.read_block(rest):
-            size = source.block_size
-            parsed = self.parse_block(lines, size)
-            rest = lines[parsed.lines :]
+        while source.fill():
+            start, stop = source.at, source.end_of_text(end_of_text)
+            parsed = self.parse_block(source.data, start, stop) if start < stop else NOT_PARSED
             if parsed.lines:
                 self.row += len(parsed.items)
                 self.line += parsed.lines
-                yield parsed.items, size
-            if parsed.defers or not parsed.lines:
-                source.unread(rest)
+                source.at = parsed.end
+                yield parsed.items, parsed.end - start
+            if parsed.defers or not parsed.lines or stop < source.end:
+                return
+            if source.at < source.end and not source.read_more():
                 return
 
-    def _slow_path(self) -> Generator[tuple[Items, int], None, bool]:
-        """Read items one by one to the end of the block, and on until a record ends with a block.
+    def _slow_path(self, count: int) -> Generator[tuple[Items, int], None, bool]:
+        """Read some items one by one, and on until a record ends with the lines that were read for it.
+
+        Args:
+            count: How many items at least.
 
         Returns:
             False at the end of the file.
         """
-        source = self.source
-        reads = source.reads
         found: list[Record | Rejection] = []
         size = 0
         try:
             for item in self._items:
                 found.append(item)
                 size += self.last_size()
-                done = self.at_record_start and (source.reads > reads or not source.has_buffered)
+                count -= 1
+                done = count <= 0 and self.at_record_start and self._end_of_text is not None
                 if done or len(found) >= MAX_CHUNK_RECORDS or size >= MAX_CHUNK_SIZE:
                     yield found, size
                     found, size = [], 0

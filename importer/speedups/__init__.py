@@ -9,16 +9,26 @@ and results.
 
 from __future__ import annotations
 
+import shlex
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
 try:
-    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines
+    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
     from importer.speedups.block_mapper import BlockMapper
+    from importer.speedups.column_counts import ColumnCounts
+    from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
+    from importer.speedups.equal_hashes import all_differ, number_rows, numbers_of_copies, split_rows
     from importer.speedups.event_block import EventBlock
     from importer.speedups.event_hashes import fingerprints, hash_events
+    from importer.speedups.fields import FieldFinder, Fields, has_outer_cell, outer_lines_hold
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
         find_user_days,
         hash_cells,
+        hash_own_ids,
         hash_records,
         hash_texts,
     )
@@ -39,22 +49,60 @@ __all__ = [
     "NO_QUOTE",
     "Block",
     "BlockMapper",
+    "ColumnCounts",
     "EventBlock",
+    "FieldFinder",
+    "Fields",
     "LineReader",
     "LineWriter",
+    "NameCounts",
     "OddTexts",
     "ResultLines",
     "SeenHashes",
+    "TimeCounts",
     "Times",
+    "all_differ",
+    "compare_epochs",
     "count_user_days",
     "cut_csv",
     "cut_lines",
+    "end_of_text",
     "find_user_days",
     "fingerprints",
+    "has_outer_cell",
     "hash_cells",
     "hash_events",
+    "hash_own_ids",
     "hash_records",
     "hash_texts",
     "lines_with_braces",
+    "missing_cells",
+    "missing_part",
+    "number_rows",
+    "numbers_of_copies",
+    "outer_lines_hold",
+    "split_rows",
     "with_braces",
 ]
+
+
+def missing_part() -> str:
+    """Return a line that says that the compiled part is missing, and how to get it; empty if it is there."""
+    if COMPILED:
+        return ""
+    root = Path(__file__).resolve().parents[2]
+    others = [Path(place).resolve() for place in sys.path]
+    if any(other != root and _is_compiled_in(other) for other in others):
+        remedy = f"start it from another folder, or type: pip install -e {shlex.quote(str(root))}"
+    elif (root / "pyproject.toml").exists():
+        remedy = f"get a C compiler and Python's headers, and type: pip install -e {shlex.quote(str(root))}"
+    else:
+        remedy = "get a C compiler and Python's headers, and install it again with --force-reinstall"
+    return (
+        f"The compiled part is missing in {root / 'importer'}, so all is done as it should be, but several"
+        f" times slower; {remedy}"
+    )
+
+
+def _is_compiled_in(place: Path) -> bool:
+    return PathFinder.find_spec("block", [str(place / "importer" / "speedups")]) is not None

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef struct Span:
@@ -10,6 +10,8 @@ cdef struct Span:
 cdef class Block:
     cdef readonly bytes data
     cdef readonly Py_ssize_t row
+    cdef readonly Py_ssize_t start
+    cdef readonly Py_ssize_t end
     cdef readonly int width
     cdef Py_ssize_t count
     cdef Span* spans  # of each cell of each record (CSV), or of each line
@@ -18,6 +20,9 @@ cdef class Block:
     cdef Py_ssize_t _capacity
     cdef object _read
 
-    cdef int grow(self) except -1
+    cdef int grow(self, Py_ssize_t left) except -1
     cdef str text(self, Span* span)
     cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2
+
+
+cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept

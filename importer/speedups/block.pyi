@@ -9,6 +9,10 @@ class Block(Sequence[Record | Rejection]):
     @property
     def data(self) -> bytes: ...
     @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
     def row(self) -> int: ...
     @property
     def width(self) -> int: ...
@@ -36,7 +40,16 @@ def cut_csv(
     trailing: bool = False,
     comment: int = 256,
     names: tuple[bytes, ...] = (),
+    start: int = 0,
+    stop: int | None = None,
 ) -> tuple[Block, int, bool]: ...
 def cut_lines(
-    data: bytes, row: int, line: int, read: Callable[[int, int, bytes], Record | Rejection]
+    data: bytes,
+    row: int,
+    line: int,
+    read: Callable[[int, int, bytes], Record | Rejection],
+    *,
+    start: int = 0,
+    stop: int | None = None,
 ) -> tuple[Block, int]: ...
+def end_of_text(data: bytes, start: int, stop: int, *, nul: bool = False) -> int: ...

@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memset
 
 from importer.speedups.canonical cimport end_of_decimal
+from importer.speedups.marks cimport Marks, end_of_cell, end_of_characters, end_of_quoted, set_marks
 
 from importer.model import Record
 
@@ -23,7 +24,9 @@ cdef class Block:
     """A sequence of the records in some whole lines. Each is made when it is asked for.
 
     Attributes:
-        data: The lines, UTF-8.
+        data: UTF-8, of which the lines are part.
+        start: Where the first line begins in ``data``.
+        end: Where the last one ends.
         row: Number of the first record; the others follow it without a gap.
         width: Cells of a record; 0 where a record is a line (JSONL).
     """
@@ -36,13 +39,16 @@ cdef class Block:
         PyMem_Free(self.spans)
         PyMem_Free(self.lines)
 
-    cdef int grow(self) except -1:
-        """Make space for one more record."""
+    cdef int grow(self, Py_ssize_t left) except -1:
+        """Make space for one more record; bytes that are left tell how many more there may be."""
         cdef Py_ssize_t capacity
         cdef void* new
         if self.count < self._capacity:
             return 0
-        capacity = max(256, 2 * self._capacity)
+        capacity = 16 if left > 256 else 4
+        if self.count:  # as many as records of the size so far, and some more
+            capacity = self.count + 16 + left * self.count // max(self.end - self.start, 1) * 9 // 8
+            capacity = min(capacity, 16 * self.count)
         new = PyMem_Realloc(self.spans, capacity * max(self.width, 1) * sizeof(Span))
         if new == NULL:
             raise MemoryError
@@ -308,6 +314,7 @@ cdef bint holds_names(Block block, Span* span, tuple names) except -1:
 def cut_csv(
     bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line,
     *, bint skip_space=False, bint trailing=False, int comment=NOTHING, tuple names=(),
+    Py_ssize_t start=0, stop=None,
 ):
     """Cut whole lines of CSV into records, up to the first one that a strict reader must look at.
 
@@ -315,7 +322,7 @@ def cut_csv(
     cells, with a quote out of place, or with a CR that no LF follows, and ahead of one that may be the header again.
 
     Args:
-        data: UTF-8 without NUL; the last line may lack its end.
+        data: UTF-8 without NUL, as far as it is cut; the last line may lack its end.
         delimiter: A character of ASCII.
         quote: Likewise, or `NO_QUOTE`.
         width: Cells of a record.
@@ -325,35 +332,41 @@ def cut_csv(
         trailing: True if a delimiter ends each record, with nothing behind it.
         comment: Begins a line that is no record; a character of ASCII or `NO_QUOTE`.
         names: Texts, UTF-8; a record of which each cell is one of them may be the header again.
+        start: Where the lines begin in ``data``.
+        stop: Where they end; None for the end of ``data``.
 
     Returns:
         The block; how many lines it took; and True if the record below it must be read by the slow path, False
         if that record is whole or only needs more of the file.
     """
-    cdef Block block = Block.__new__(Block)
+    cdef Block block = new_block(data, start, stop, row)
     cdef const char* base = PyBytes_AS_STRING(data)
-    cdef const char* end = base + PyBytes_GET_SIZE(data)
-    cdef const char* p = base
-    cdef const char* start
+    cdef const char* end = base + block.end
+    cdef const char* p = base + start
+    cdef const char* begin
+    cdef Marks marks
     cdef Span* span
     cdef int cell
     cdef Py_ssize_t taken = 0, below
     cdef bytes name
     cdef uint64_t sizes[256]  # of the names, as bits, by their first byte
     cdef bint has_names = len(names) > 0, has_empty_name = False
-    memset(sizes, 0, sizeof(sizes))
+    if has_names:
+        memset(sizes, 0, sizeof(sizes))
     for name in names:
         if PyBytes_GET_SIZE(name):
             sizes[<unsigned char> PyBytes_AS_STRING(name)[0]] |= ONE << (PyBytes_GET_SIZE(name) & 63)
         else:
             has_empty_name = True
-    if width < 1 or PyBytes_GET_SIZE(data) > MOST_BYTES:
-        raise ValueError("no cells, or too many bytes for a block")
-    block.data, block.row, block.width, block.quote = data, row, width, quote
+    if width < 1:
+        raise ValueError("no cells")
+    block.width, block.quote, block.end = width, quote, start
+    set_marks(&marks, p, end, delimiter, c"\n" if quote == NOTHING else quote)
     while p < end:
         if p[0] == c"\n" or (p[0] == c"\r" and p + 1 < end and p[1] == c"\n"):  # a blank line
             p += 1 if p[0] == c"\n" else 2
             taken += 1
+            block.end = p - base
             continue
         if p[0] == comment:
             while p < end and p[0] != c"\r" and p[0] != c"\n":
@@ -364,8 +377,9 @@ def cut_csv(
                     return block, taken, True
             p += p < end
             taken += 1
+            block.end = p - base
             continue
-        block.grow()
+        block.grow(end - p)
         span = block.spans + block.count * width
         below = taken
         cell = 0
@@ -378,13 +392,12 @@ def cut_csv(
                     cell += 1
                     break
                 return block, taken, True
-            span.doubled = 0
             if p < end and p[0] == quote:
                 p += 1
-                start = p
+                begin = p
+                span.doubled = 0
                 while True:
-                    while p < end and p[0] != quote and p[0] != c"\r" and p[0] != c"\n":
-                        p += 1
+                    p = end_of_quoted(&marks, p, &span.doubled)
                     if p == end:
                         return block, taken, False
                     if p[0] == c"\n":
@@ -398,15 +411,14 @@ def cut_csv(
                     else:
                         break
                     p += 1
-                span.start, span.size = start - base, p - start
+                span.start, span.size = begin - base, p - begin
                 p += 1
                 if p < end and p[0] != delimiter and p[0] != c"\r" and p[0] != c"\n":
                     return block, taken, True
             else:
-                start = p
-                while p < end and p[0] != delimiter and p[0] != c"\r" and p[0] != c"\n":
-                    p += 1
-                span.start, span.size = start - base, p - start
+                begin = p
+                p = end_of_cell(&marks, p)
+                span.start, span.size, span.doubled = begin - base, p - begin, 0
             cell += 1
             span += 1
             if p == end or p[0] != delimiter:
@@ -430,11 +442,14 @@ def cut_csv(
             p += 1
         block.lines[block.count] = line + taken
         block.count += 1
+        block.end = p - base
         taken = below + 1
     return block, taken, False
 
 
-def cut_lines(bytes data not None, Py_ssize_t row, Py_ssize_t line, read):
+def cut_lines(
+    bytes data not None, Py_ssize_t row, Py_ssize_t line, read, *, Py_ssize_t start=0, stop=None,
+):
     """Cut whole lines, each of which is a record, but for the blank ones.
 
     Args:
@@ -442,20 +457,21 @@ def cut_lines(bytes data not None, Py_ssize_t row, Py_ssize_t line, read):
         row: Number of the first record.
         line: Number of the first line.
         read: Makes the record, given its row, the number of its line and the bytes of that.
+        start: Where the lines begin in ``data``.
+        stop: Where they end; None for the end of ``data``.
 
     Returns:
         The block, and how many lines it took: all.
     """
-    cdef Block block = Block.__new__(Block)
+    cdef Block block = new_block(data, start, stop, row)
     cdef const char* base = PyBytes_AS_STRING(data)
-    cdef const char* end = base + PyBytes_GET_SIZE(data)
-    cdef const char* p = base
+    cdef const char* end = base + block.end
+    cdef const char* p = base + start
     cdef const char* below
     cdef const char* text
     cdef Py_ssize_t taken = 0
-    if PyBytes_GET_SIZE(data) > MOST_BYTES:
-        raise ValueError("too many bytes for a block")
-    block.data, block.row, block._read = data, row, read
+    block._read = read
+    block.end = start
     while p < end:
         below = <const char*> memchr(p, c"\n", end - p)
         below = end if below == NULL else below + 1
@@ -463,10 +479,41 @@ def cut_lines(bytes data not None, Py_ssize_t row, Py_ssize_t line, read):
         while text < below and (text[0] == c" " or 9 <= text[0] <= 13):  # as bytes.isspace has it
             text += 1
         if text < below:
-            block.grow()
+            block.grow(end - p)
             block.spans[block.count].start, block.spans[block.count].size = p - base, below - p
             block.lines[block.count] = line + taken
             block.count += 1
         taken += 1
         p = below
+        block.end = p - base
     return block, taken
+
+
+cdef Block new_block(bytes data, Py_ssize_t start, stop, Py_ssize_t row):
+    """Return a block without records, whose ``end`` is that of the lines that are to be cut."""
+    cdef Block block = Block.__new__(Block)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(data) if stop is None else stop
+    if not 0 <= start <= end <= PyBytes_GET_SIZE(data):
+        raise IndexError(start, stop)
+    if end > MOST_BYTES:
+        raise ValueError("too many bytes for a block")
+    block.data, block.row, block.end, block.start = data, row, end, start
+    return block
+
+
+def end_of_text(bytes data not None, Py_ssize_t start, Py_ssize_t stop, *, bint nul=False):
+    """Return where the first byte stands that is not part of a text in UTF-8.
+
+    Args:
+        data: Any bytes.
+        start: Where to begin.
+        stop: Where to stop; a character that goes on beyond is none.
+        nul: True if a NUL is part of a text.
+
+    Returns:
+        As many bytes as are decoded without an error; ``stop`` if there is no such byte.
+    """
+    cdef const char* base = PyBytes_AS_STRING(data)
+    if not 0 <= start <= stop <= PyBytes_GET_SIZE(data):
+        raise IndexError(start, stop)
+    return end_of_characters(base + start, base + stop, nul) - base

@@ -326,7 +326,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef EventBlock made = EventBlock()
         self.check(block)
-        made.make_room(block.count, PyBytes_GET_SIZE(block.data))
+        made.make_room(block.count, block.end - block.start)
         for n in range(block.count):
             if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
                 made.append(map_record(n))
@@ -636,7 +636,10 @@ cdef class BlockMapper:
         cdef int64_t found
         if time.kind == MISSING:
             return -1
-        found = self.times.instant(time.text, time.size)
+        if time.kind == NUMBER:
+            found = self.times.number(time.text, time.size)
+        else:
+            found = self.times.instant(time.text, time.size)
         if found >= 0:
             return found
         read = self.read_number_as_time if time.kind == NUMBER else self.read_time

@@ -48,6 +48,30 @@ cdef inline const char* skip_blanks(const char* p, const char* end) noexcept:
     return p
 
 
+cdef inline const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept:
+    """Return where a number ends, its exponent left aside (RFC 8259, section 6); NULL if it is none.
+
+    Args:
+        p: Where it begins.
+        end: Of the text.
+        point: Gets where its point stands, or else its end.
+    """
+    cdef const char* whole = p + (p < end and p[0] == c"-")
+    p = whole
+    while p < end and c"0" <= p[0] <= c"9":
+        p += 1
+    if p == whole or (whole[0] == c"0" and p - whole > 1):
+        return NULL
+    point[0] = p
+    if p < end and p[0] == c".":
+        p += 1
+        while p < end and c"0" <= p[0] <= c"9":
+            p += 1
+        if p == point[0] + 1:
+            return NULL
+    return p
+
+
 cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
 cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept
 cdef void put_integer(Buffer out, int64_t number) noexcept
@@ -56,7 +80,6 @@ cdef const char* put_value(
     Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
 ) except? NULL
 cdef const char* end_of_key(const char* p, const char* end) noexcept
-cdef const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept
 cdef const char* end_of_number(const char* p, const char* end) noexcept
 cdef const char* read_key(const char* p, const char* end, KeyValue* member) noexcept
 cdef void put_key(Buffer out, KeyValue* member) noexcept

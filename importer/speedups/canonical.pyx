@@ -229,30 +229,6 @@ cdef void put_integer(Buffer out, int64_t number) noexcept:
     out.put(digits + n, 20 - n)
 
 
-cdef const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept:
-    """Return where a number ends, its exponent left aside (RFC 8259, section 6); NULL if it is none.
-
-    Args:
-        p: Where it begins.
-        end: Of the text.
-        point: Gets where its point stands, or else its end.
-    """
-    cdef const char* whole = p + (p < end and p[0] == c"-")
-    p = whole
-    while p < end and c"0" <= p[0] <= c"9":
-        p += 1
-    if p == whole or (whole[0] == c"0" and p - whole > 1):
-        return NULL
-    point[0] = p
-    if p < end and p[0] == c".":
-        p += 1
-        while p < end and c"0" <= p[0] <= c"9":
-            p += 1
-        if p == point[0] + 1:
-            return NULL
-    return p
-
-
 cdef const char* put_number(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept:
     """Write a number of JSON, if it is an integer or a short decimal: no longer than it is.
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from importer.model import Event, Rejection
+from typing import Any
 
 
-class EventList(list[Event | Rejection]):
-    """A list of events and rejections with the methods of `event_block.EventBlock`, which say more."""
+class EventList(list[Any]):
+    """A list of `Event` and `Rejection` with the methods of `event_block.EventBlock`, which say more."""
 
     @property
     def events(self) -> int:
         """How many are events."""
-        return sum(isinstance(item, Event) for item in self)
+        return len(self._events())
+
+    def _events(self) -> list[Any]:
+        return [item for item in self if _is_event(item)]
 
     def names(self) -> list[str]:
         """As `EventBlock.names`."""
-        return [item.event for item in self if isinstance(item, Event)]
+        return [event.event for event in self._events()]
 
     def users(self) -> list[str]:
         """As `EventBlock.users`."""
-        return [item.distinct_id for item in self if isinstance(item, Event)]
+        return [event.distinct_id for event in self._events()]
 
     def times(self) -> list[int]:
         """As `EventBlock.times`."""
-        return [item.time for item in self if isinstance(item, Event)]
+        return [event.time for event in self._events()]
 
     def take(
         self,
@@ -39,7 +42,7 @@ class EventList(list[Event | Rejection]):
         taken = used = 0
         for at in range(start, len(self)):
             item = self[at]
-            if isinstance(item, Event):
+            if _is_event(item):
                 need = len(item.body) + 1
                 if taken == events or ((holds_event or taken) and used + need > size):
                     return at, taken, used, True
@@ -53,4 +56,8 @@ class EventList(list[Event | Rejection]):
         """As `EventBlock.bodies`."""
         if not 0 <= start <= stop <= len(self):
             raise IndexError(start, stop)
-        return b"\n".join([item.body for item in self[start:stop] if isinstance(item, Event)])
+        return b"\n".join([item.body for item in self[start:stop] if _is_event(item)])
+
+
+def _is_event(item: Any) -> bool:
+    return hasattr(item, "body")  # a rejection has none

@@ -1,74 +1,30 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Hashes of records, users and events, a table that finds equal ones, and counts by hash.
 
-The hash folds products of 128 bits, as wyhash does: it is quick, and the same in every process. Nobody gains by
-making two records of one hash: such a pair is counted as a copy, and that is all.
+Nobody gains by making two records of one hash: such a pair is counted as a copy, and that is all.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memset
 
 from importer.speedups.block cimport Block, Span
-
-cdef extern from *:
-    """
-    static inline uint64_t fold_product(uint64_t a, uint64_t b) {
-    #ifdef __SIZEOF_INT128__
-        __uint128_t product = (__uint128_t) a * b;
-        return (uint64_t) product ^ (uint64_t) (product >> 64);
-    #else
-        uint64_t low_a = (uint32_t) a, high_a = a >> 32, low_b = (uint32_t) b, high_b = b >> 32;
-        uint64_t low = low_a * low_b, middle = high_a * low_b + (low >> 32);
-        uint64_t other = low_a * high_b + (uint32_t) middle;
-        return ((other << 32) | (uint32_t) low) ^ (high_a * high_b + (middle >> 32) + (other >> 32));
-    #endif
-    }
-    """
-    uint64_t fold_product(uint64_t a, uint64_t b) noexcept
+from importer.speedups.hashes cimport FACTOR, hash_of, not_zero
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
-    long long PyLong_AsLongLongAndOverflow(object number, int* overflow) except? -1
 
 cdef enum:
     FIRST_SLOTS = 1 << 14
     BUCKET_BITS = 16
+    NO_INSTANT = -1
 
-# Odd numbers of bits without order: the first is MurmurHash64A's, the second the golden ratio.
 cdef extern from *:
     """
-    #define FACTOR 0xC6A4A7935BD1E995ULL
-    #define OTHER_FACTOR 0x9E3779B97F4A7C15ULL
     #define DAY_NS 86400000000000LL
     """
-    uint64_t FACTOR, OTHER_FACTOR
     int64_t DAY_NS
-
-
-cdef inline uint64_t word_at(const char* text) noexcept:
-    cdef uint64_t word
-    memcpy(&word, text, 8)
-    return word
-
-
-cdef uint64_t hash_of(uint64_t seed, const char* text, Py_ssize_t size) noexcept:
-    """Return the hash of some bytes."""
-    cdef const char* end = text + size
-    cdef uint64_t found = seed ^ FACTOR, other = OTHER_FACTOR  # without the seed: the two are joined by XOR
-    cdef uint64_t[2] rest
-    while end - text >= 32:
-        found = fold_product(word_at(text) ^ FACTOR, word_at(text + 8) ^ found)
-        other = fold_product(word_at(text + 16) ^ OTHER_FACTOR, word_at(text + 24) ^ other)
-        text += 32
-    if end - text >= 16:
-        found = fold_product(word_at(text) ^ FACTOR, word_at(text + 8) ^ found)
-        text += 16
-    rest[0] = rest[1] = 0
-    memcpy(rest, text, end - text)
-    found = fold_product(rest[0] ^ OTHER_FACTOR, rest[1] ^ found ^ other)
-    return fold_product(found ^ FACTOR, <uint64_t> size ^ OTHER_FACTOR)
 
 
 cdef uint64_t hash_of_text(uint64_t seed, object text) except? 0:
@@ -81,10 +37,6 @@ cdef uint64_t hash_of_text(uint64_t seed, object text) except? 0:
         text = text.encode("utf-8", "surrogatepass")
         return hash_of(seed, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
     return hash_of(seed, utf8, size)
-
-
-cdef inline uint64_t not_zero(uint64_t found) noexcept:
-    return found if found else 1
 
 
 def hash_records(Block block not None):
@@ -133,6 +85,52 @@ def hash_cells(Block block not None, int cell):
         else:
             out[n] = not_zero(hash_of(0, base + span.start, span.size)) if span.size else 0
     return hashes
+
+
+def hash_own_ids(Block block not None, int cell, bytes legal not None, Py_ssize_t most, tuple refused not None):
+    """Return the hash of each cell of a column that is an id as it is, and the places of the others.
+
+    Args:
+        block: Of CSV, or `Fields`.
+        cell: The column.
+        legal: The bytes that an id consists of.
+        most: Most bytes of an id.
+        refused: Texts, UTF-8, that are no ids.
+
+    Returns:
+        8 bytes each, all 0 for a cell that is no id; and the places of these.
+    """
+    cdef bytes hashes = PyBytes_FromStringAndSize(NULL, 8 * block.count)
+    cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(hashes)
+    cdef const char* base = PyBytes_AS_STRING(block.data)
+    cdef Span* span
+    cdef Py_ssize_t n, at
+    cdef uint8_t[256] is_legal
+    cdef uint64_t refused_sizes = 0
+    cdef uint8_t all_legal
+    cdef bytes text
+    cdef list others = []
+    if not 0 <= cell < block.width:
+        raise IndexError(cell)
+    memset(is_legal, 0, sizeof(is_legal))
+    for at in range(PyBytes_GET_SIZE(legal)):
+        is_legal[<uint8_t> PyBytes_AS_STRING(legal)[at]] = 1
+    for text in refused:
+        refused_sizes |= <uint64_t> 1 << min(PyBytes_GET_SIZE(text), 63)
+    for n in range(block.count):
+        span = block.spans + n * block.width + cell
+        all_legal = 0 < span.size <= most and not span.doubled
+        if all_legal:
+            for at in range(span.start, span.start + span.size):
+                all_legal &= is_legal[<uint8_t> base[at]]
+        if all_legal and refused_sizes >> min(span.size, 63) & 1 and block.place_of(span, refused) >= 0:
+            all_legal = 0
+        if all_legal:
+            out[n] = not_zero(hash_of(0, base + span.start, span.size))
+        else:
+            out[n] = 0
+            others.append(n)
+    return hashes, others
 
 
 def hash_texts(list texts not None):
@@ -199,6 +197,20 @@ cdef class SeenHashes:
                 left.append(n)
         return seen, left
 
+    def hashes(self):
+        """Return all hashes that were added: 8 bytes each, in any order."""
+        cdef bytes found = PyBytes_FromStringAndSize(NULL, 8 * self.used)
+        cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(found)
+        cdef Py_ssize_t n
+        for n in range(self.slot_count):
+            if self.slots[n]:
+                out[0] = self.slots[n]
+                out += 1
+        return found
+
+    def __reduce__(self):
+        return _set_of, (self.most_slots, self.hashes())
+
     cdef uint64_t* find(self, uint64_t wanted) noexcept:
         """Return the slot of a hash, or the empty one where it belongs. There always is an empty one."""
         cdef Py_ssize_t at = wanted & (self.slot_count - 1)
@@ -220,54 +232,60 @@ cdef class SeenHashes:
         return 0
 
 
-cdef Py_ssize_t bucket_of(uint64_t user, object instant) except -2:
-    """Return the counter of a user on a day (UTC); -1 for no user, and for a time that is in no calendar."""
-    cdef int overflow
-    cdef int64_t nanoseconds, day
-    if not user or instant is None:
-        return -1
-    nanoseconds = PyLong_AsLongLongAndOverflow(instant, &overflow)
-    if overflow:
-        return -1
-    day = nanoseconds // DAY_NS
-    if day * DAY_NS > nanoseconds:  # C rounds toward zero
+def _set_of(Py_ssize_t most_slots, bytes hashes):
+    made = SeenHashes(most_slots)
+    made.add(hashes)
+    return made
+
+
+cdef inline Py_ssize_t bucket_of(uint64_t user, int64_t instant) noexcept:
+    """Return the counter of a user on a day (UTC)."""
+    cdef int64_t day = instant // DAY_NS
+    if day * DAY_NS > instant:  # C rounds toward zero
         day -= 1
     return <Py_ssize_t> (((user ^ (<uint64_t> day * FACTOR)) * FACTOR) >> (64 - BUCKET_BITS))
 
 
-def count_user_days(uint32_t[::1] counts not None, bytes users not None, list instants not None):
+def count_user_days(
+    uint32_t[::1] counts not None, const uint8_t[::1] users not None, const uint8_t[::1] instants not None,
+    int64_t missing=NO_INSTANT,
+):
     """Count events by user and day, each pair in one of the counters, which it may share with other pairs.
 
     Args:
         counts: The counters: 2^16.
         users: The hash of the user of each event, 8 bytes each; 0 is no user, and is not counted.
-        instants: Nanoseconds since the epoch of each event; None is not counted, nor is what 63 bits don't hold.
+        instants: Nanoseconds since the epoch of each event, 8 bytes each; -1 stands for none.
+        missing: The instant of an event that has none; -1 if such an event is not counted.
     """
-    cdef uint64_t* given = <uint64_t*> PyBytes_AS_STRING(users)
-    cdef Py_ssize_t n, bucket
-    check_pairs(counts, users, instants)
-    for n in range(len(instants)):
-        bucket = bucket_of(given[n], instants[n])
-        if bucket >= 0:
-            counts[bucket] += 1
+    cdef Py_ssize_t count = check_pairs(counts, users, instants), n
+    cdef const uint64_t* given = <const uint64_t*> &users[0] if count else NULL
+    cdef const int64_t* times = <const int64_t*> &instants[0] if count else NULL
+    cdef int64_t instant
+    for n in range(count):
+        instant = times[n] if times[n] != NO_INSTANT else missing
+        if given[n] and instant != NO_INSTANT:
+            counts[bucket_of(given[n], instant)] += 1
 
 
 def find_user_days(
-    uint32_t[::1] counts not None, bytes users not None, list instants not None, uint32_t limit
+    uint32_t[::1] counts not None, const uint8_t[::1] users not None, const uint8_t[::1] instants not None,
+    uint32_t limit,
 ):
     """Return the places of the events whose counter is above a limit; arguments as for `count_user_days`."""
-    cdef uint64_t* given = <uint64_t*> PyBytes_AS_STRING(users)
-    cdef Py_ssize_t n, bucket
-    check_pairs(counts, users, instants)
-    found = []
-    for n in range(len(instants)):
-        bucket = bucket_of(given[n], instants[n])
-        if bucket >= 0 and counts[bucket] > limit:
+    cdef Py_ssize_t count = check_pairs(counts, users, instants), n
+    cdef const uint64_t* given = <const uint64_t*> &users[0] if count else NULL
+    cdef const int64_t* times = <const int64_t*> &instants[0] if count else NULL
+    cdef list found = []
+    for n in range(count):
+        if given[n] and times[n] != NO_INSTANT and counts[bucket_of(given[n], times[n])] > limit:
             found.append(n)
     return found
 
 
-cdef int check_pairs(uint32_t[::1] counts, bytes users, list instants) except -1:
-    if counts.shape[0] != 1 << BUCKET_BITS or PyBytes_GET_SIZE(users) != 8 * len(instants):
+cdef Py_ssize_t check_pairs(
+    uint32_t[::1] counts, const uint8_t[::1] users, const uint8_t[::1] instants
+) except -1:
+    if counts.shape[0] != 1 << BUCKET_BITS or users.shape[0] != instants.shape[0] or users.shape[0] % 8:
         raise ValueError("the counters or the users are not as many as expected")
-    return 0
+    return users.shape[0] // 8

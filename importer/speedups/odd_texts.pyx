@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
+from importer.speedups.fields cimport Fields
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
@@ -43,7 +44,7 @@ cdef class OddTexts:
         """Return how many cells of a column are filled, and of each odd one its place and its text.
 
         Args:
-            block: Of CSV.
+            block: Of CSV, or `Fields`.
             cell: The column.
             field: What it holds. In ``event``, Mixpanel's own names and long ones are odd, too; in ``ip``, all but
                 addresses of four numbers; in ``time``, only what has white space around it.
@@ -52,12 +53,15 @@ cdef class OddTexts:
         cdef const char* base = PyBytes_AS_STRING(block.data)
         cdef Span* span
         cdef Py_ssize_t n, filled = 0
+        cdef bint of_json = isinstance(block, Fields)
         cdef list found = []
         check(block, cell)
         for n in range(block.count):
             span = block.spans + n * block.width + cell
             if span.size:
                 filled += 1
+                if of_json and base[span.start - 1] != c'"':  # a number
+                    continue
                 if self.is_odd(base + span.start, span.size, kind):
                     found.append((n, block.text(span)))
         return filled, found

@@ -2,7 +2,7 @@
 
 A plan is made by `importer.events.fast_mapper`. It holds every rule, number and message that the compiled
 code goes by. Callables are asked where the compiled code can't decide by itself; most of them are asked
-once for each distinct key, name or hour. One that returns None defers the record to the slow path.
+once for each distinct key or name. One that returns None defers the record to the slow path.
 """
 
 from __future__ import annotations

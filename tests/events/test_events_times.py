@@ -434,6 +434,11 @@ def test_a_format_is_followed(form: str, zone: str, value: object):
     assert TimeReader(zone, (form,)).read(value) == SECOND * NS
 
 
+@pytest.mark.parametrize(("short", "year"), [("00", 2000), ("68", 2068), ("69", 1969), ("99", 1999)])
+def test_a_year_of_two_digits_lies_between_1969_and_2068(short: str, year: int):
+    assert iso_utc(TimeReader("UTC", ("%d.%m.%y",)).read(f"01.05.{short}")) == f"{year}-05-01T00:00:00Z"
+
+
 def test_a_format_keeps_microseconds():
     assert (
         TimeReader("UTC", ("%H:%M:%S.%f %d.%m.%Y",)).read("10:00:00.000001 01.05.2024") == SECOND * NS + 1000

@@ -27,6 +27,7 @@ from importer.delivery.engine import deliver
 from importer.delivery.send_one import send_event
 from importer.model import Credentials, DeliverySettings, Destination, Event, Status
 from importer.sandbox.settings import SandboxSettings, ServiceAccount
+from importer.speedups import EventBlock
 
 DESCRIPTION = Path(__file__).parent.parent / "data" / "mixpanel-ingestion.openapi.yaml"
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
@@ -86,7 +87,7 @@ def deliver_all(
 ) -> None:
     """Send events as a run does; each of them is taken."""
     delivered = deliver(
-        make_batches([events], 7, 2_000_000),
+        make_batches([EventBlock(events)], 7, 2_000_000),
         Destination(endpoint, url),
         credentials,
         DeliverySettings(concurrency=2),

@@ -17,7 +17,7 @@ from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.run import run_job
-from importer.profile.hashing import DAY_NS
+from importer.profile.hashing import DAY_NS, as_instants
 from importer.profile.hot_shards import HotShards, UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.observers import SummaryObserver
 from importer.profile.scan import PassProgress, profile_source
@@ -141,11 +141,11 @@ def test_the_plan_or_at_the_latest_the_dry_run_names_them(tmp_path: Path, name: 
 
 
 def test_counts_of_parts_are_added(tmp_path: Path) -> None:
-    users, instants = b"\1" * 8, [5 * DAY_NS]
+    users, instants = b"\1" * 8, as_instants([5 * DAY_NS])
     both, parts = UserDayCounter(), [UserDayCounter(), UserDayCounter()]
     for _ in range(LIMIT // 2 + 1):
         for part in parts:
-            part.add(users, list(instants))
+            part.add(users, instants)
     assert not any(part.passes_limit() for part in parts)
     for part in parts:
         both.merge(part)

@@ -25,25 +25,26 @@ def test_names_are_counted():
     counter = SummaryCounter()
     counter.add_names(["a", "b", "a"])
     counter.add_names(["a"])
-    assert counter.names == {"a": 3, "b": 1}
+    assert counter.summary().names == {"a": 3, "b": 1}
 
 
 def test_names_beyond_the_most_are_counted_together():
     counter = SummaryCounter()
     counter.add_names([str(n) for n in range(MAX_NAMES)])
     counter.add_names(["5", "new", "newer", "5"])
-    assert len(counter.names) == MAX_NAMES
-    assert (counter.names["5"], counter.other_names) == (3, 2)
-    assert counter.names.total() + counter.other_names == MAX_NAMES + 4
+    found = counter.summary()
+    assert len(found.names) == MAX_NAMES
+    assert (found.names["5"], found.other_names) == (3, 2)
+    assert sum(found.names.values()) + found.other_names == MAX_NAMES + 4
 
 
 def test_the_first_and_the_last_instant_are_kept():
     counter = SummaryCounter()
-    assert (counter.first, counter.last, counter.quarters.total()) == (None, None, 0)
+    assert (counter.first, counter.last, sum(counter.summary().quarters.values())) == (None, None, 0)
     counter.add_instants([])
     counter.add_instants([NOON + 1, NOON, NOON + 2])
     counter.add_instants([NOON - 5])
-    assert (counter.first, counter.last, counter.quarters.total()) == (NOON - 5, NOON + 2, 4)
+    assert (counter.first, counter.last, sum(counter.summary().quarters.values())) == (NOON - 5, NOON + 2, 4)
 
 
 def test_hours_and_days_are_those_of_the_zone():
@@ -79,7 +80,7 @@ def test_what_is_ahead_of_the_clock_and_what_is_old_is_counted():
 
 def test_a_summary_survives_the_manifest():
     counter = SummaryCounter(records=MAX_NAMES + 5, unreadable=1, no_time=2, clock_changes=1)
-    counter.add_names([str(n) for n in range(MAX_NAMES + 3)])  # one chunk may go beyond the most
+    counter.add_names([str(n) for n in range(MAX_NAMES + 3)])
     counter.add_names(["new"])
     counter.add_instants([NOON, -NOON])
     counter.forms.update(["epoch s", "epoch s"])
@@ -95,5 +96,5 @@ def test_quarters_are_counted_alike_whether_they_are_few_or_many(span: int):
     instants += [NOON, NOON + HOUR // 4, NOON + HOUR // 4 - 1, NOON - 1]
     counter = SummaryCounter()
     counter.add_instants(instants)
-    assert counter.quarters == Counter(instant // (HOUR // 4) for instant in instants)
+    assert counter.summary().quarters == Counter(instant // (HOUR // 4) for instant in instants)
     assert (counter.first, counter.last) == (min(instants), max(instants))

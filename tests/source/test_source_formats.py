@@ -56,7 +56,7 @@ def test_the_format_that_is_asked_last_takes_any_text(tmp_path):
 class PairReader(LineReader[bytes]):
     """Lines such as ``key=value``."""
 
-    def parse_block(self, _lines, _size):
+    def parse_block(self, _data, _start, _stop):
         return NOT_PARSED
 
     def _read_items(self) -> Iterator[Record | Rejection]:

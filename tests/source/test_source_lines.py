@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from source_helpers import PiecewiseFile, in_one_list, no_deadline, text_lines
 
+from importer import speedups
 from importer.model import Record
 from importer.reading import Dialect
 from importer.source.encoding import error_handler
-from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
-from importer.source.lines import ByteLines, TextLines
+from importer.source.formats.csv import CsvReader
+from importer.source.lines import ByteLines, Lines, TextLines
 
 TEXTS = {
     "LF": "a\nbé\n\nc😀,d\n\ne",
@@ -36,8 +38,17 @@ def text_of(data: bytes, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(data), encoding, error_handler(encoding), newline="")
 
 
-def blocks_of(lines: TextLines) -> list[str]:
-    return list(itertools.chain.from_iterable(iter(lambda: lines.read_block([]), [])))
+def lines_of(lines: TextLines) -> list[str]:
+    return list(iter(lambda: lines.readline(100), ""))
+
+
+def bytes_of(lines: Lines[Any]) -> list[bytes]:
+    """What is there each time, whole lines."""
+    found = []
+    while lines.fill():
+        found.append(lines.data[lines.at : lines.end])
+        lines.at = lines.end
+    return found
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "gb18030"])
@@ -47,7 +58,9 @@ def test_lines_are_the_same_wherever_reads_end(name: str, encoding: str):
     expected = list(text_of(data, encoding))
     for first, second in itertools.combinations_with_replacement(range(len(data) + 1), 2):
         parts = list(filter(None, (data[:first], data[first:second], data[second:])))
-        assert blocks_of(text_lines(PiecewiseFile(parts), encoding)) == expected
+        assert lines_of(text_lines(PiecewiseFile(parts), encoding)) == expected
+        found = bytes_of(text_lines(PiecewiseFile(parts), encoding))
+        assert [line for some in found for line in text_of(some, "utf-8")] == expected
 
 
 BAD = {
@@ -67,21 +80,34 @@ def test_bytes_that_are_not_utf_8_are_the_same_wherever_reads_end(name: str):
     expected = list(text_of(data, "utf-8"))
     for first, second in itertools.combinations_with_replacement(range(len(data) + 1), 2):
         parts = list(filter(None, (data[:first], data[first:second], data[second:])))
-        assert blocks_of(text_lines(PiecewiseFile(parts))) == expected
+        assert lines_of(text_lines(PiecewiseFile(parts))) == expected
+        found = bytes_of(text_lines(PiecewiseFile(parts)))
+        assert b"".join(found) == data
+        assert [line for some in found for line in text_of(some, "utf-8")] == expected
 
 
+@pytest.mark.skipif(not speedups.COMPILED, reason="only the fast path asks")
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-32"])
 @pytest.mark.parametrize("odd", ["NUL", "bad byte"])
-def test_a_block_with_a_nul_or_a_bad_byte_is_not_clean_wherever_reads_end(encoding: str, odd: str):
+def test_a_line_with_a_nul_or_a_bad_byte_is_no_text_wherever_reads_end(encoding: str, odd: str):
     bad = {"utf-8": b"\xff", "cp1252": b"\x81", "utf-16-le": b"\0\xd8", "utf-32": b"\xff\xff\xff\xff"}
     data = "a\nb\n".encode(encoding)
     data += "\0".encode(encoding)[-4:] if odd == "NUL" else bad[encoding]
     data += "c\nd\ne\n".encode(encoding).removeprefix("".encode(encoding))
+    expected = list(text_of(data, encoding))
     for at in range(1, len(data)):
         lines = text_lines(PiecewiseFile([data[:at], data[at:]]), encoding)
-        while block := lines.read_block([]):
-            if any("\0" in line or not line.isascii() for line in block):
-                assert not lines.clean
+        texts, others = [], []
+        while lines.fill():
+            end = lines.end_of_text(speedups.end_of_text)
+            assert lines.at <= end <= lines.end
+            if lines.at == end:
+                others.append(lines.readline(100))
+            else:
+                texts.append(lines.data[lines.at : end].decode())
+                lines.at = end
+        assert others == [line for line in expected if "\0" in line or not line.isascii()]
+        assert "".join(texts) == "".join(line for line in expected if line not in others)
 
 
 @no_deadline
@@ -90,30 +116,50 @@ def test_a_block_with_a_nul_or_a_bad_byte_is_not_clean_wherever_reads_end(encodi
         st.sampled_from([b"a\n", b"\r\n", b"\r", "é😀\n".encode(), b"\xff", b"x" * 9, b"a\nxxx", b"\0\n"])
     ),
     limit=st.integers(1, 40),
-    turns=st.lists(st.sampled_from(["take", "wait", "unread", "read"]), max_size=20),
+    turns=st.lists(st.sampled_from(["take one", "take all", "wait", "read"]), max_size=20),
+    line_end=st.sampled_from(["any", "lf", "cr"]),
 )
-def test_block_size_is_an_upper_bound(parts, limit, turns):
-    for lines in (text_lines(PiecewiseFile(parts), limit=limit), ByteLines(PiecewiseFile(parts), limit)):
-        rest = []
-        for turn in turns:
-            if turn == "read" and not rest:
-                lines.readline(limit)
-                continue
-            block = lines.read_block(rest)
-            assert lines.block_size >= sum(map(len, block))
-            rest = block[1:] if turn != "take" else []
-            if turn == "unread":
-                lines.unread(rest)
-                rest = []
+def test_each_line_is_there_once_however_it_is_read(parts, limit, turns, line_end):
+    data = b"".join(parts)
+    for lines in (
+        text_lines(PiecewiseFile(parts), limit=limit, line_end=line_end),
+        ByteLines(PiecewiseFile(parts), limit),
+    ):
+        found: list[bytes] = []
+        for turn in itertools.chain(turns, itertools.repeat("read", len(data) + 1)):
+            if turn == "read":
+                line = lines.readline(limit)
+                found.append(line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape"))
+            elif turn == "wait":
+                lines.read_more()
+            elif lines.fill():
+                stop = lines.end
+                if turn == "take one":
+                    stop = min(lines.data.find(b"\n", lines.at, stop) + 1 or stop, stop)
+                found.append(lines.data[lines.at : stop])
+                lines.at = stop
+        assert b"".join(found) == data
+        assert not lines.fill()
 
 
-def test_the_size_of_a_block_does_not_grow_with_what_was_read_before():
-    data = b"a,b\n" * 100_000
-    lines = text_lines(io.BytesIO(data))
-    for _ in range(50_000):
-        lines.readline(MAX_RECORD_SIZE)
-    while block := lines.read_block([]):
-        assert lines.block_size < sum(map(len, block)) + 1_000
+def test_a_long_line_is_read_in_pieces_of_as_many_characters_as_were_asked_for():
+    text = "é" * 70_000 + "😀" * 50_000 + "x\r" + "y\n"
+    data = text.encode()
+    for size in (1, 3, 7, 100_000):
+        parts = [data[at : at + size] for at in range(0, len(data), size)] if size > 9 else [data]
+        lines = text_lines(PiecewiseFile(parts), limit=10)
+        pieces = []
+        while piece := lines.readline(50_000):
+            pieces.append(len(piece))
+        assert pieces == [50_000, 50_000, 20_002, 2]
+
+
+def test_what_was_read_ahead_of_an_error_is_kept():
+    lines = ByteLines(PiecewiseFile([b"a", b"b"], OSError("gone")), 100)
+    for _ in range(2):
+        with pytest.raises(OSError, match="gone"):
+            lines.readline(100)
+    assert lines.data == b"ab"
 
 
 @no_deadline

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 from events_helpers import NOW_MS, TIME
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from speedups_helpers import (
     BOOLEANS,
@@ -41,7 +43,7 @@ from importer.profile.cell_kinds import are_booleans, are_dates, are_numbers
 from importer.profile.column_types import TypeInference
 from importer.profile.number_forms import ALL_BITS, BIT_OF_FORM, BOOLEAN_BIT, DATE_BIT, form_of
 from importer.profile.type_attention import type_attention
-from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines
+from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
 
 DATA = b'a,"b ""x"""\n\n"two\nlines",\xc3\xa9\r\n\r\n,\nlast,"one\r\n"'
 RECORDS = [
@@ -70,7 +72,7 @@ def test_a_block_is_a_sequence_of_records():
     assert [found[n] for n in range(-4, 0)] == RECORDS
     assert len(found) == 4
     assert found
-    assert (found.data, found.row, found.width) == (DATA, 7, 2)
+    assert (found.data, found.start, found.end, found.row, found.width) == (DATA, 0, len(DATA), 7, 2)
     assert type(found[0]) is Record
     assert list(found) == RECORDS, "it can be gone through again"
 
@@ -207,6 +209,95 @@ def test_a_block_ends_wherever_its_data_does(end, size):
         assert len(found) <= taken <= data.count(b"\n") + 1
 
 
+def strict_records(text: str, width: int) -> list[list[str]]:
+    """What `csv.reader` reads up to the first record that is not sound."""
+    found: list[list[str]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if cells and len(cells) != width:
+                break
+            found += [cells] if cells else []
+    except csv.Error:
+        pass
+    return found
+
+
+RUNS = ['"' * count for count in (1, 2, 3, 62, 63, 64, 65, 130)]
+WORDS = [letter * count for letter in "aé" for count in (1, 3, 7, 30, 61, 62, 63, 64)]
+
+
+@given(
+    st.lists(st.sampled_from([*RUNS, *WORDS, ",", "\n", "\r\n", '","', '"\n"']), max_size=30).map("".join),
+    st.integers(1, 3),
+)
+@settings(deadline=None, max_examples=600)
+@example('"' + 'x""' * 70 + '",y\n', 2)
+@example('"' + '"' * 128 + '",y\n"' + '"' * 127 + '",y\n', 2)
+@example(",".join(["abc"] * 3) * 40 + "\n", 3)
+def test_cells_are_cut_as_the_csv_reader_cuts_them_wherever_they_stand(text, width):
+    expected = strict_records(text, width)
+    for above in (b"", b"x" * 5, b"\n" * 63):
+        start, stop = len(above), len(above + text.encode())
+        data = above + text.encode() + b'",'
+        found, taken, stuck = cut_csv(data, COMMA, QUOTE, width, 1, 1, start=start, stop=stop)
+        assert [record.values for record in found] == expected
+        assert data[start : found.end].count(b"\n") in (taken, taken - 1)
+        assert found.end < stop if stuck else found.end <= stop
+
+
+def test_lines_are_cut_between_two_places():
+    data = b"no a\n\nb\nno c\n"
+    found, taken = cut_lines(data, 3, 50, read, start=5, stop=8)
+    assert (list(found), taken, found.end) == ([Record(3, 51, {"text": b"b\n"})], 2, 8)
+    for start, stop in ((-1, 3), (4, 3), (0, 99)):
+        with pytest.raises(IndexError):
+            cut_lines(data, 1, 1, read, start=start, stop=stop)
+        with pytest.raises(IndexError):
+            cut_csv(data, COMMA, QUOTE, 1, 1, 1, start=start, stop=stop)
+        with pytest.raises(IndexError):
+            end_of_text(data, start, stop)
+
+
+SEQUENCES = [
+    b"a", b"\0", b"\x7f", b"\x80", b"\xbf", b"\xc0\x80", b"\xc1\xbf", b"\xc2", b"\xc2\x80", b"\xdf\xbf", b"\xe2\x82",
+    b"\xe0\x9f\xbf", b"\xe0\xa0\x80", b"\xe2\x82\xac", b"\xed\x9f\xbf", b"\xed\xa0\x80", b"\xee\x80\x80",
+    b"\xef\xbf\xbf", b"\xf0\x8f\xbf\xbf", b"\xf0\x90\x80\x80", b"\xf0\x9f\x98", b"\xf4\x8f\xbf\xbf", b"\xff",
+    b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"x" * 15, b"x" * 16, "é".encode() * 9, "☕".encode() * 6, b"\xc2\xc2\x80",
+]  # fmt: skip
+
+
+def end_of_decodable(data: bytes) -> int:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(data)
+
+
+@given(
+    st.lists(st.sampled_from(SEQUENCES) | st.binary(max_size=4), max_size=30).map(b"".join),
+    st.integers(0, 20),
+)
+@settings(deadline=None, max_examples=1000)
+def test_bytes_are_text_as_far_as_python_decodes_them(text, above):
+    data = b"\xff" * above + text + b"\xbf"
+    expected = end_of_decodable(text)
+    assert end_of_text(data, above, above + len(text), nul=True) == above + expected
+    nul = (text + b"\0").find(b"\0")
+    assert end_of_text(data, above, above + len(text)) == above + min(expected, nul)
+
+
+def test_characters_are_text_and_halves_of_them_are_not():
+    for first in range(256):
+        for second in range(256):
+            for rest in (b"", b"\x80", b"\x80\x80"):
+                data = bytes((first, second)) + rest
+                assert end_of_text(data, 0, len(data), nul=True) == end_of_decodable(data)
+    for code in (*range(0, 0xD800, 7), *range(0xE000, 0x110000, 97), 0x10FFFF):
+        data = chr(code).encode()
+        assert end_of_text(data, 0, len(data), nul=True) == len(data)
+
+
 # ── what all cells of a column are ───────────────────────────────────────────────────────────────
 
 
@@ -317,9 +408,7 @@ def test_types_are_the_same_with_and_without_counts(parts, null):
     for part in parts:
         rows = [[text.replace("\x00", ""), "x", "x", "x"] for text in part]
         for found in blocks_of(csv_file(rows), CSV):
-            with_counts.add(
-                found.column, found.count_column, partial(AttentionRow, "a.csv"), found.count_filled
-            )
+            with_counts.add_block(found, partial(AttentionRow, "a.csv"))
             without.add(found.column, row=partial(AttentionRow, "a.csv"))
     assert with_counts.profiles() == without.profiles()
     reading = replace(CSV, columns=("a",), fields={}, null=null)

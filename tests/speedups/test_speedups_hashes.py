@@ -19,6 +19,7 @@ from importer.profile.hashing import (
     DAY_NS,
     HashSet,
     HashSetInPython,
+    as_instants,
     count_user_days,
     find_user_days,
     hash_texts,
@@ -187,16 +188,18 @@ def test_events_are_counted_by_user_and_day(compiled: bool) -> None:
     counts = array("I", bytes(4 * BUCKETS))
     users = hash_texts(["u"] * 5 + ["v", "", "u", "u", "u"], compiled=compiled)
     far = 2**63  # in the year 2262, whose times must not stop a run
-    instants: list[int | None] = [0, 1, DAY_NS - 1, DAY_NS, -1, 0, 0, None, far, -far - 1]
+    instants = as_instants([0, 1, DAY_NS - 1, DAY_NS, -1, 0, 0, None, far, -far - 1])
     count_user_days(counts, users, instants, compiled=compiled)
     assert sorted(filter(None, counts)) == [1, 1, 1, 3]  # -1 is the day before, and nobody has no user
     assert find_user_days(counts, users, instants, 2, compiled=compiled) == [0, 1, 2]
+    count_user_days(counts, users, instants, DAY_NS, compiled=compiled)
+    assert sorted(filter(None, counts)) == [2, 2, 5, 6]  # those without a time have the given one
 
 
 def test_both_ways_use_the_same_counters() -> None:
     chance = random.Random(3)
     users = array("Q", [chance.getrandbits(64) | 1 for _ in range(2_000)]).tobytes()
-    instants: list[int | None] = [chance.randrange(-(2**60), 2**60) for _ in range(2_000)]
+    instants = as_instants(chance.randrange(-(2**60), 2**60) for _ in range(2_000))
     both = [array("I", bytes(4 * BUCKETS)) for _ in COMPILED]
     for counts, compiled in zip(both, COMPILED, strict=True):
         count_user_days(counts, users, instants, compiled=compiled)
@@ -205,6 +208,6 @@ def test_both_ways_use_the_same_counters() -> None:
 
 def test_counters_and_users_of_another_number_are_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
-        speedups.count_user_days(array("I", [0]), bytes(8), [1])
+        speedups.count_user_days(array("I", [0]), bytes(8), bytes(8))
     with pytest.raises(ValueError, match="expected"):
-        speedups.count_user_days(array("I", bytes(4 * BUCKETS)), bytes(8), [1, 2])
+        speedups.count_user_days(array("I", bytes(4 * BUCKETS)), bytes(8), bytes(16))

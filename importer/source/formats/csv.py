@@ -66,21 +66,31 @@ class CsvReader(LineReader[str]):
         *,
         oversized: OversizedSink = discard,
     ) -> None:
-        super().__init__(source, -1 if dialect.header else 0, oversized)
+        has_fast_path = speedups.COMPILED and _can_be_cut(dialect)
+        end_of_text = speedups.end_of_text if has_fast_path else None
+        super().__init__(source, -1 if dialect.header else 0, oversized, end_of_text)
         self.line = 1
         self._header: list[str] = []  # with the lines above it that belong to it
         self._names: tuple[str, ...] = ()  # the cells of the header
         self._are_names: frozenset[str] = frozenset()
-        self._names_in_bytes: tuple[bytes, ...] = ()
         self._readline = partial(source.readline, MAX_RECORD_SIZE + 1)
         self._dialect = dialect
         self._disguise = Disguise(dialect)
         self._line_ends = LINE_ENDS[dialect.line_end]
         self._width = width
         self._encoder = encoder(source.encoding)
-        self._has_fast_path = speedups.COMPILED and _can_be_cut(dialect)
+        if has_fast_path:
+            self._cut = partial(
+                speedups.cut_csv,
+                delimiter=ord(dialect.delimiter),
+                quote=ord(dialect.quote) if dialect.quote else speedups.NO_QUOTE,
+                width=width,
+                skip_space=dialect.skip_space,
+                trailing=dialect.trailing_delimiter,
+                comment=ord(dialect.comment) if dialect.comment else speedups.NO_QUOTE,
+            )
         self._above = ""  # the line above the item
-        self._last_cut = ""  # the last line that went the fast path since
+        self._last_cut = b""  # the last line that went the fast path since
         self._ahead: list[str] = []  # at most one line, which was read and is part of no item yet
         self._problem = ""  # why the record in `lines` is rejected
 
@@ -92,7 +102,8 @@ class CsvReader(LineReader[str]):
         self._header += self.lines
         self._names = tuple(item.values) if isinstance(item, Record) else ()
         self._are_names = frozenset(self._names)
-        self._names_in_bytes = names_in_bytes(self._names, self._dialect.quote)
+        if self._end_of_text:
+            self._cut.keywords["names"] = names_in_bytes(self._names, self._dialect.quote)
         return self._names
 
     def header_bytes(self) -> bytes:
@@ -102,30 +113,15 @@ class CsvReader(LineReader[str]):
         """
         return b"".join(map(self._encode, self._header)) if self._dialect.header else b""
 
-    def parse_block(self, lines: list[str], size: int) -> ParsedBlock:
-        """Return the items of the next lines, up to the first that must go the slow path."""
-        if not self._has_fast_path or size > MAX_RECORD_SIZE or not self.source.clean:
+    def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
+        """Return the items of some lines, up to the first that must go the slow path."""
+        if stop - start > MAX_RECORD_SIZE:
             return NOT_PARSED
-        start = self.line + len(self.lines)  # those of the last item are counted when the next is read
-        data = "".join(lines).encode()
-        dialect = self._dialect
-        parsed = ParsedBlock(
-            *speedups.cut_csv(
-                data,
-                ord(dialect.delimiter),
-                ord(dialect.quote) if dialect.quote else speedups.NO_QUOTE,
-                self._width,
-                self.row + 1,
-                start,
-                skip_space=dialect.skip_space,
-                trailing=dialect.trailing_delimiter,
-                comment=ord(dialect.comment) if dialect.comment else speedups.NO_QUOTE,
-                names=self._names_in_bytes,
-            )
-        )
-        if parsed.lines:
-            self._last_cut = lines[parsed.lines - 1]
-        return parsed
+        line = self.line + len(self.lines)  # those of the last item are counted when the next is read
+        block, lines, defers = self._cut(data, row=self.row + 1, line=line, start=start, stop=stop)
+        if lines:
+            self._last_cut = data[max(start, data.rfind(b"\n", start, block.end - 1) + 1) : block.end]
+        return ParsedBlock(block, lines, block.end, defers)
 
     def _encode(self, part: str) -> bytes:
         return self._encoder.encode(part)
@@ -209,8 +205,7 @@ class CsvReader(LineReader[str]):
                         )
                         return
                     yield self._item(values)
-                self.line += len(lines)
-                self._above, self._last_cut = self._last_cut or lines[-1], ""
+                self._go_below(lines[-1])
                 lines.clear()
         except csv.Error:
             if not self._problem:
@@ -223,9 +218,9 @@ class CsvReader(LineReader[str]):
         others += self._ahead
         self._ahead = []
         self.lines[:] = [first]
+        self.at_record_start = not others
         yield self._reject(self._problem)
-        self.line += 1
-        self._above = first
+        self._go_below(first)
         quote = self._dialect.quote
         for left, line in zip(range(len(others) - 1, -1, -1), others, strict=True):
             oversized = len(line) > MAX_RECORD_SIZE
@@ -234,14 +229,20 @@ class CsvReader(LineReader[str]):
                 self._ahead = [line]
                 break
             self.lines[:] = [line]
+            self.at_record_start = not left
             if problem or (quote and self._disguise.hide(line).count(quote) % 2):
                 self._disguise.used = False
                 yield self._reject(problem or _TAIL)
             elif values:
                 yield self._item(values)
-            self.line += 1
-            self._above = line
+            self._go_below(line)
         self.lines.clear()
+        self.at_record_start = False
+
+    def _go_below(self, last: str) -> None:
+        """Count the lines of the item, whose last is given; the fast path may have read others since."""
+        self.line += len(self.lines)
+        self._above, self._last_cut = self._last_cut.decode() or last, b""
 
     def _reject_oversized_line(self) -> Rejection:
         """Read a line longer than `MAX_RECORD_SIZE` to its end without holding it, and reject it."""

@@ -27,6 +27,7 @@ from importer.text import quoted_name
 MAX_LINE_SIZE: Final = 8 * 1024 * 1024
 """Most bytes of one line, its end included."""
 
+_END_OF_TEXT: Final = partial(speedups.end_of_text, nul=True) if speedups.COMPILED else None
 _BOM: Final = b"\xef\xbb\xbf"
 _OBJECT_LINE: Final = re.compile(r"^\s*\{", re.MULTILINE)
 
@@ -61,16 +62,15 @@ class JsonlReader(LineReader[bytes]):
     """
 
     def __init__(self, source: ByteLines, *, oversized: OversizedSink = discard) -> None:
-        super().__init__(source, 0, oversized)
+        super().__init__(source, 0, oversized, _END_OF_TEXT)
         self._readline = partial(source.readline, MAX_LINE_SIZE + 1)
 
-    def parse_block(self, lines: list[bytes], size: int) -> ParsedBlock:
-        """Return the items of the next lines, up to the first that must go the slow path."""
-        data = b"".join(lines)
-        if not speedups.COMPILED or size > MAX_LINE_SIZE or not _is_utf8(data):
+    def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
+        """Return the items of some lines, up to the first that must go the slow path."""
+        if stop - start > MAX_LINE_SIZE:
             return NOT_PARSED
-        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, _item)
-        return ParsedBlock(block, taken, defers=False)
+        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, _item, start=start, stop=stop)
+        return ParsedBlock(block, taken, block.end, defers=False)
 
     def _encode(self, part: bytes) -> bytes:
         return part
@@ -122,13 +122,6 @@ def _item(row: int, number: int, line: bytes) -> Record | Rejection:
         return Rejection(row, number, _problem_with(line, error))
     except BadJSON as wrong:
         return Rejection(row, number, str(wrong))
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        return data.isascii() or bool(data.decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def _problem_with(line: bytes, error: orjson.JSONDecodeError) -> str:

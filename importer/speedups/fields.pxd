@@ -1,0 +1,5 @@
+from importer.speedups.block cimport Block
+
+
+cdef class Fields(Block):
+    pass
