@@ -12,7 +12,7 @@ How a record becomes an outcome::
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
@@ -267,9 +267,11 @@ class Batch:
         """Return the events among the items."""
         return [item for item in self.items() if isinstance(item, Event)]
 
-    def bodies(self) -> list[bytes]:
-        """Return the bodies of the events, several in one with a newline between them."""
-        return list(filter(None, (block.bodies(start, stop) for block, start, stop in self.parts)))
+    def bodies(self) -> Iterator[bytes]:
+        """Yield the bodies of the events, several in one with a newline between them."""
+        for block, start, stop in self.parts:
+            if body := block.bodies(start, stop):
+                yield body
 
 
 class Verdict(NamedTuple):

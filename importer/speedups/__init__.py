@@ -32,6 +32,7 @@ try:
         hash_records,
         hash_texts,
     )
+    from importer.speedups.memory import use_one_arena
     from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
     from importer.speedups.result_lines import LineReader, LineWriter, ResultLines
     from importer.speedups.times import Times
@@ -82,6 +83,7 @@ __all__ = [
     "numbers_of_copies",
     "outer_lines_hold",
     "split_rows",
+    "use_one_arena",
     "with_braces",
 ]
 
