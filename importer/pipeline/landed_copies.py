@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import compress, islice
 from typing import Final, Self
 
-from importer.model import Attention, Batch, Delivered, Event, Status
+from importer.model import Batch, Delivered, Event, Status
 from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
 from importer.profile.event_hashes import hash_events, hash_ids
+from importer.reading import Attention
 from importer.results.selection import read_successes
 from importer.text import counted
 
