@@ -1,12 +1,15 @@
 """The types that the wings of the importer hand each other.
 
-All of them are immutable. What exists once for each record is a named tuple: a run makes millions of them,
-and a tuple costs a quarter of a frozen dataclass. What exists once for a run is a frozen dataclass.
+All of them are immutable. What exists once for each record is a named tuple, which costs a quarter of a
+frozen dataclass. What exists once for a run is a frozen dataclass.
 
 How a record becomes an outcome::
 
     Source ──Record──▶ Mapper ──Event──▶ Batch ──▶ Delivery ──Verdict──▶ Outcome ──▶ results file
        └────Rejection────┴──────Rejection──┘ (stays in its batch, in order, and is never sent)
+
+Where `speedups` is compiled, records, events and rejections stand in blocks as bytes, and such an object is
+made when it is asked for.
 """
 
 from __future__ import annotations

@@ -23,8 +23,9 @@ class LandedCopies:
 
     Where ids are hashes of the events, equal ids are copies, and the events of a resumed run's first part are
     compared, too: their ids are in the results. Ids that the records bring are compared together with name,
-    user and time, as Mixpanel does it. The results don't hold the time, so a resumed run then counts the
-    copies since it was resumed. Where they were all found to differ before anything was sent, there are none.
+    user and time, as Mixpanel does it. These are not read back from the results: an older version wrote no
+    times, and in CSV names and users may be escaped. So a resumed run then counts the copies since it was
+    resumed. Where all ids were found to differ before anything was sent, there are none.
 
     Args:
         job: The job.

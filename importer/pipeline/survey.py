@@ -28,7 +28,7 @@ from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
 
 _SMALL: Final = 16_000_000
-"""Sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
+"""Sources of up to so many bytes are scanned as a whole, even where each line must become an object."""
 
 _MADE_ANEW: Final = frozenset(
     {
