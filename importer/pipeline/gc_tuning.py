@@ -1,8 +1,8 @@
 """Runs the garbage collector less often while records stream.
 
-A run makes millions of tuples and lists, and hardly a reference cycle. By default Python looks for cycles
-after every 700 new objects: a tenth of the CPU time of a run. Memory stays bounded: a request leaves no
-cycle behind (a test of the delivery counts them), and the collector still runs after 50,000 new objects.
+The slow path makes many tuples, lists and dictionaries, and hardly a reference cycle. By default Python looks
+for cycles after every 700 new objects. Memory stays bounded: a request leaves no cycle behind (a test of the
+delivery counts them), and the collector still runs after 50,000 new objects.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import orjson
 
 from importer.errors import ResultsError
 from importer.model import (
-    Attention,
     Credentials,
     CredentialsKind,
     DeliverySettings,
@@ -26,7 +25,7 @@ from importer.model import (
     SourceAudit,
     Status,
 )
-from importer.reading import Reading
+from importer.reading import Attention, Reading
 from importer.results.codec import DecodeError, decode, encode
 from importer.results.counts import Counts
 from importer.results.manifest_check import find_fault
