@@ -14,7 +14,6 @@ from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
-from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.transfer import Transfer
@@ -51,7 +50,7 @@ def run_job(
         StorageError: Not even the manifest could be written.
     """
     began = time.monotonic()
-    with Lock(job.results), relaxed_gc(), ExitStack() as stack:
+    with Lock(job.results), ExitStack() as stack:
         job = replace(job, state=_check_state(job))
         if job.options.overwrite:
             # Old outcomes must never stand under the new manifest, wherever the power goes.

@@ -117,7 +117,7 @@ def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[
 
 
 def _decode_key(hint: Any, key: str | int, where: str) -> Any:
-    """Check the name of a value: JSON has it as text, whatever it is; `encode` leaves integers as they are."""
+    """Check the name of a value: JSON has it as text, whatever it is; `encode` leaves integers."""
     if hint is not int or type(key) is int:
         return _decode(hint, key, f"{where}: a name")
     if not _is_integer(str(key)):
