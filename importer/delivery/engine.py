@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Generator, Iterable
 
+from importer import speedups
 from importer.delivery.backoff import backoff
 from importer.delivery.pending import DeliveryState
 from importer.delivery.protocols import Client, Clock, SystemClock, system_now
@@ -64,6 +65,9 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up
 
         client_factory = make_client_factory(destination, credentials, settings.timeout)
+    if speedups.COMPILED:
+        # Each sender would keep freed memory in an arena of its own: 25 MB, and a tenth of the CPU time.
+        speedups.use_one_arena()
     added = bytes_added_per_event(destination, credentials)
     state = DeliveryState(destination, credentials, settings, jitter, added)
     concurrency = ConcurrencyLimit(settings.concurrency)

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from importer import speedups
 from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
@@ -60,9 +59,6 @@ def run_job(
             _link(job.parent, job.results)
         dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
-        if speedups.COMPILED:
-            # Each sender would keep freed memory in an arena of its own: 25 MB, and a tenth of the CPU time.
-            speedups.use_one_arena()
         error: ImporterError | None = None
         with _open_writer(job) as results:
             rehearse = None if dry_run is None else dry_run.deliver

@@ -238,11 +238,13 @@ def count_by_day(summary: ProfileSummary, zone: str = "") -> dict[str, int]:
 
 def _local_quarters(summary: ProfileSummary, zone: str) -> Iterator[tuple[int, int]]:
     """Yield the quarters of an hour that the clocks of a zone show, and how many events are in each."""
-    where = ZoneInfo(zone) if zone else None
+    calendar = range(_FIRST_QUARTER, _LAST_QUARTER + 1)
+    if not zone and all(end(summary.quarters, default=0) in calendar for end in (min, max)):
+        yield from summary.quarters.items()
+        return
+    where = ZoneInfo(zone or "UTC")
     for quarter, count in summary.quarters.items():
-        within = min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER)
-        if where is not None:
-            offset = datetime.fromtimestamp(within * 900, where).utcoffset()
-            assert offset is not None, "a time in a zone has an offset"
-            within = (within * 900 + int(offset.total_seconds())) // 900
-        yield within, count
+        within = min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER) * 900
+        offset = datetime.fromtimestamp(within, where).utcoffset()
+        assert offset is not None, "a time in a zone has an offset"
+        yield (within + int(offset.total_seconds())) // 900, count

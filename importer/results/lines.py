@@ -12,7 +12,7 @@ from importer.results.rows import LONGEST_ERROR, RowFormat
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_INSIDE, _FIRST = 1, 2  # as `LineWriter` has them
+_INSIDE, _FIRST = 1, 2  # as `ResultLineWriter` has them
 
 
 def outcomes_of(delivered: Delivered) -> Iterator[Outcome]:
@@ -78,12 +78,12 @@ class LineEncoder:
         return EncodedLines.of(self._form, list(outcomes_of(delivered)))
 
 
-def _line_writer(form: RowFormat) -> speedups.LineWriter:
+def _line_writer(form: RowFormat) -> speedups.ResultLineWriter:
     def line(item: Event | Rejection, verdict: Verdict | None) -> bytes:
         return form.encode(_outcome(item, verdict))
 
     letters = [chr(code) for code in range(128)]
-    return speedups.LineWriter(
+    return speedups.ResultLineWriter(
         pieces=form.pieces,
         no_time=form.no_time.encode(),
         plain=bytes(

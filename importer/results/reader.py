@@ -49,7 +49,7 @@ class _LinesInPython:
 
     @classmethod
     def read(cls, form: RowFormat, data: bytes) -> Self | None:
-        """As `speedups.LineReader.read`."""
+        """As `speedups.ResultLineReader.read`."""
         lines = list(io.BytesIO(data))
         parsed = [form.parse(line) for line in lines]
         known = [each for each in parsed if each is not None]
@@ -106,7 +106,7 @@ def read_columns(path: Path, end: int, *, compiled: bool = speedups.COMPILED) ->
     if not end:  # perhaps of a run that died before it made its results
         return
     form = existing_format(path)
-    reader = speedups.LineReader(**form.reading_plan()) if compiled else None
+    reader = speedups.ResultLineReader(**form.reading_plan()) if compiled else None
     left = end - len(form.header)
     with path.open("rb") as file:
         file.seek(len(form.header))

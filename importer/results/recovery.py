@@ -175,7 +175,7 @@ class LineChecker:
 
     def __init__(self, form: RowFormat, *, compiled: bool = speedups.COMPILED) -> None:
         self._form = form
-        self._reader = speedups.LineReader(**form.reading_plan()) if compiled else None
+        self._reader = speedups.ResultLineReader(**form.reading_plan()) if compiled else None
 
     def check(self, block: bytes, last: tuple[int, int]) -> CheckedLines:
         """Check lines, up to the first that is not well-formed or out of order.

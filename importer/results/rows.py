@@ -117,7 +117,7 @@ class RowFormat(ABC):
         """Read one line with its newline; return None if it is not well-formed."""
 
     def reading_plan(self) -> dict[str, Any]:
-        """Return the arguments of a `speedups.LineReader` that reads as `parse` and `read_text` do."""
+        """Return the arguments of a `speedups.ResultLineReader` that reads as `parse` and `read_text` do."""
         end = self.before_code + self.no_code
         return {
             "pieces": self.pieces,

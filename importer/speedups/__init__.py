@@ -1,9 +1,9 @@
 """The fast path of a record, compiled. All of it is optional: without it, every record takes the slow path.
 
 A `Block` holds the records in some bytes of a file, `BlockMapper` maps them to an `EventBlock`, and
-`LineWriter` writes their results, without an object for each. What must be known before that is found in
-`Block`s, too. No rule and no message is written here: they come in a `plan.MappingPlan`, or in arguments. A
-record of which the compiled code is not sure is deferred to the slow path, which is Python and holds every
+`ResultLineWriter` writes their results, without an object for each. What must be known before that is found
+in `Block`s, too. No rule and no message is written here: they come in a `plan.MappingPlan`, or in arguments.
+A record of which the compiled code is not sure is deferred to the slow path, which is Python and holds every
 rule. With and without this package, a file becomes the same events, ids and results.
 """
 
@@ -34,7 +34,7 @@ try:
     )
     from importer.speedups.memory import use_one_arena
     from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
-    from importer.speedups.result_lines import LineReader, LineWriter, ResultLines
+    from importer.speedups.result_lines import ResultLineReader, ResultLines, ResultLineWriter
     from importer.speedups.times import Times
 except ImportError as error:
     if not str(error.name).startswith("importer.speedups"):
@@ -54,10 +54,10 @@ __all__ = [
     "EventBlock",
     "FieldFinder",
     "Fields",
-    "LineReader",
-    "LineWriter",
     "NameCounts",
     "OddTexts",
+    "ResultLineReader",
+    "ResultLineWriter",
     "ResultLines",
     "SeenHashes",
     "TimeCounts",

@@ -2,7 +2,7 @@ from collections.abc import Callable, Sequence
 
 from importer.model import Event, Part, Rejection, Status, Verdict
 
-class LineWriter:
+class ResultLineWriter:
     def __init__(
         self,
         *,
@@ -28,7 +28,7 @@ class ResultLines:
     def statuses(self) -> bytes: ...
     def texts(self, column: int, chosen: bytes) -> list[str]: ...
 
-class LineReader:
+class ResultLineReader:
     def __init__(
         self,
         *,

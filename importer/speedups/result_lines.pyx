@@ -83,7 +83,7 @@ cdef const uint8_t* after_printable(const uint8_t* p, const uint8_t* end) noexce
     return p + more + 1 if Py_UNICODE_ISPRINTABLE(<Py_UCS4> code) else NULL
 
 
-cdef class LineWriter:
+cdef class ResultLineWriter:
     """Writes the lines of a results file.
 
     Args:
@@ -307,7 +307,7 @@ cdef struct Cell:  # a place in a line
 cdef struct Line:  # a line that was read
     int64_t row
     int64_t item
-    int status  # its place in `LineReader.statuses`
+    int status  # its place in `ResultLineReader.statuses`
     Cell[2] texts
 
 
@@ -329,15 +329,15 @@ cdef const char* end_of_digits(const char* p, const char* end, Py_ssize_t most, 
     return p if p > start else NULL
 
 
-cdef class LineReader:
+cdef class ResultLineReader:
     """Reads lines of a results file.
 
     Args:
-        pieces: As for `LineWriter`; one more if there is an eleventh value, the item.
+        pieces: As for `ResultLineWriter`; one more if there is an eleventh value, the item.
         is_csv: Whether texts are cells of CSV, or strings of JSON.
         code: What stands between the status and the HTTP status.
         no_code: What stands for no HTTP status.
-        no_time: As for `LineWriter`.
+        no_time: As for `ResultLineWriter`.
         statuses: What stands for each status, and the status.
         most_digits: Digits of a number, at most.
         parse: Returns row, status and item of a line; None if it is not well-formed. It is asked for each line that
@@ -615,11 +615,11 @@ cdef class ResultLines:
         data: Their bytes.
     """
 
-    cdef LineReader reader
+    cdef ResultLineReader reader
     cdef bytes data
     cdef Buffer row_numbers, ordinals, places
 
-    def __cinit__(self, LineReader reader, bytes data):
+    def __cinit__(self, ResultLineReader reader, bytes data):
         self.reader, self.data = reader, data
         self.row_numbers, self.ordinals, self.places = Buffer(), Buffer(), Buffer()
 
