@@ -1,21 +1,24 @@
 """The types that the wings of the importer hand each other.
 
-All of them are immutable. What exists once for each record is a named tuple: a run makes millions of them,
-and a tuple costs a quarter of a frozen dataclass. What exists once for a run is a frozen dataclass.
+All of them are immutable. What exists once for each record is a named tuple, which costs a quarter of a
+frozen dataclass. What exists once for a run is a frozen dataclass.
 
 How a record becomes an outcome::
 
     Source ──Record──▶ Mapper ──Event──▶ Batch ──▶ Delivery ──Verdict──▶ Outcome ──▶ results file
        └────Rejection────┴──────Rejection──┘ (stays in its batch, in order, and is never sent)
+
+Where `speedups` is compiled, records, events and rejections stand in blocks as bytes, and such an object is
+made when it is asked for.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 RunKind = Literal["real", "dry-run", "sandbox"]
 """The kind of a run: only a real one reaches Mixpanel."""
@@ -50,95 +53,6 @@ class Status(StrEnum):
     def failure(self) -> bool:
         """True where a retry would send the record again."""
         return self in (Status.REJECTED, Status.INVALID, Status.FAILED)
-
-
-# ── attention ────────────────────────────────────────────────────────────────────────────────────
-
-AttentionLevel = Literal["decision", "fact"]
-"""A decision about the file that its owner may want to be otherwise, or a fact that nobody can change."""
-
-ATTENTION: Final[Mapping[str, AttentionLevel]] = {
-    # what the file is
-    "header-line": "decision",
-    "trailing-delimiter": "fact",
-    "single-quotes": "decision",
-    "unreadable": "decision",
-    # which column is what
-    "no-user": "decision",
-    "id-merge": "decision",
-    "no-event": "decision",
-    "event-names": "decision",
-    "reserved-names": "decision",
-    "other-columns": "decision",
-    # values
-    "number-forms": "decision",
-    "decimal-mark": "decision",
-    "null-words": "decision",
-    "padding": "decision",
-    "damaged-ids": "decision",
-    "ip": "decision",
-    "deep": "decision",
-    # times
-    "no-time": "decision",
-    "no-zone": "decision",
-    "time-forms": "decision",
-    "ahead": "decision",
-    "project-zone": "decision",
-    # what Mixpanel will make of it
-    "copies": "decision",
-    "same-ids": "decision",
-    "other-reading": "decision",
-    "hot-shard": "fact",
-    "retention": "fact",
-    "undeletable": "fact",
-    "api-secret": "fact",
-}
-"""The codes of all kinds of `Attention`, each with its level."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionRow:
-    """A record that an `Attention` is about.
-
-    Attributes:
-        source: The source as it was named.
-        row: Number of the record in it.
-    """
-
-    source: str
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """What was decided about a source, or is known of it, that its owner might not expect.
-
-    Attributes:
-        code: Its kind, as ``--accept`` names it.
-        level: Whether there is anything to decide.
-        count: The records concerned; 0 where it concerns the source as a whole.
-        rows: The first of these records, at most `MOST_ATTENTION_ROWS`.
-        text: A sentence for people, without a full stop.
-        remedy: The option that changes it, as it is typed; empty if there is none.
-    """
-
-    code: str
-    level: AttentionLevel
-    count: int
-    rows: tuple[AttentionRow, ...]
-    text: str
-    remedy: str = ""
-
-    @classmethod
-    def of(
-        cls, code: str, text: str, remedy: str = "", *, count: int = 0, rows: Sequence[AttentionRow] = ()
-    ) -> Self:
-        """Return an attention of a known code, at the level of that code."""
-        return cls(code, ATTENTION[code], count, tuple(rows[:MOST_ATTENTION_ROWS]), text, remedy)
-
-
-MOST_ATTENTION_ROWS: Final = 5
-"""Most records that an `Attention` names."""
 
 
 # ── source → events ──────────────────────────────────────────────────────────────────────────────
@@ -267,9 +181,11 @@ class Batch:
         """Return the events among the items."""
         return [item for item in self.items() if isinstance(item, Event)]
 
-    def bodies(self) -> list[bytes]:
-        """Return the bodies of the events, several in one with a newline between them."""
-        return list(filter(None, (block.bodies(start, stop) for block, start, stop in self.parts)))
+    def bodies(self) -> Iterator[bytes]:
+        """Yield the bodies of the events, several in one with a newline between them."""
+        for block, start, stop in self.parts:
+            if body := block.bodies(start, stop):
+                yield body
 
 
 class Verdict(NamedTuple):

@@ -1,15 +1,15 @@
-"""The reading of a source: how its bytes become records, and its records events.
+"""The reading of a source: how its bytes become records, its records events, and what in it needs attention.
 
-It is declared or inferred before a run, and kept in the manifest, so that a resume and a retry read in
+A reading is declared or inferred before a run, and kept in the manifest, so that a resume and a retry read in
 the very same way. A manifest that lacks a setting means the default that stands here, so a default may never
 change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 """A value of JSON, as orjson reads it."""
@@ -171,3 +171,90 @@ class ColumnProfile(NamedTuple):
     filled: int
     examples: tuple[str, ...]
     odd_value: str
+
+
+AttentionLevel = Literal["decision", "fact"]
+"""A decision about the file that its owner may want to be otherwise, or a fact that nobody can change."""
+
+ATTENTION: Final[Mapping[str, AttentionLevel]] = {
+    # what the file is
+    "header-line": "decision",
+    "trailing-delimiter": "fact",
+    "single-quotes": "decision",
+    "unreadable": "decision",
+    # which column is what
+    "no-user": "decision",
+    "id-merge": "decision",
+    "no-event": "decision",
+    "event-names": "decision",
+    "reserved-names": "decision",
+    "other-columns": "decision",
+    # values
+    "number-forms": "decision",
+    "decimal-mark": "decision",
+    "null-words": "decision",
+    "padding": "decision",
+    "damaged-ids": "decision",
+    "ip": "decision",
+    "deep": "decision",
+    # times
+    "no-time": "decision",
+    "no-zone": "decision",
+    "time-forms": "decision",
+    "ahead": "decision",
+    "project-zone": "decision",
+    # what Mixpanel will make of it
+    "copies": "decision",
+    "same-ids": "decision",
+    "other-reading": "decision",
+    "hot-shard": "fact",
+    "retention": "fact",
+    "undeletable": "fact",
+    "api-secret": "fact",
+}
+"""The codes of all kinds of `Attention`, each with its level."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionRow:
+    """A record that an `Attention` is about.
+
+    Attributes:
+        source: The source as it was named.
+        row: Number of the record in it.
+    """
+
+    source: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What was decided about a source, or is known of it, that its owner might not expect.
+
+    Attributes:
+        code: Its kind, as ``--accept`` names it.
+        level: Whether there is anything to decide.
+        count: The records concerned; 0 where it concerns the source as a whole.
+        rows: The first of these records, at most `MOST_ATTENTION_ROWS`.
+        text: A sentence for people, without a full stop.
+        remedy: The option that changes it, as it is typed; empty if there is none.
+    """
+
+    code: str
+    level: AttentionLevel
+    count: int
+    rows: tuple[AttentionRow, ...]
+    text: str
+    remedy: str = ""
+
+    @classmethod
+    def of(
+        cls, code: str, text: str, remedy: str = "", *, count: int = 0, rows: Sequence[AttentionRow] = ()
+    ) -> Self:
+        """Return an attention of a known code, at the level of that code."""
+        return cls(code, ATTENTION[code], count, tuple(rows[:MOST_ATTENTION_ROWS]), text, remedy)
+
+
+MOST_ATTENTION_ROWS: Final = 5
+"""Most records that an `Attention` names."""

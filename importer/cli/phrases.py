@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from importer.cli.console import LabeledLine
-from importer.model import Attention, Status
+from importer.model import Status
+from importer.reading import Attention
 from importer.results.counts import Counts
 
 

@@ -1,4 +1,4 @@
-"""Cuts the events of a run into batches, one for each request."""
+"""Cuts the blocks of events of a run into batches, one for each request."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -216,7 +216,7 @@ class MixpanelClient:
         self._socket: socket.socket | None = None
         self._aborted = False
 
-    def post(self, bodies: Sequence[bytes]) -> Response | NoResponse:
+    def post(self, bodies: Iterable[bytes]) -> Response | NoResponse:
         """Send events as one request.
 
         Args:

@@ -84,12 +84,13 @@ class NextRequest:
 
     Attributes:
         count: How many events it has.
-        bodies: Their bodies; for /import, several may be in one with a newline between them.
-        insert_ids: The ``$insert_id`` of each, in order; made when it is read, once.
+        bodies: Their bodies; for /import, several may be in one with a newline between them. They are made
+            when they are read, once, so that nobody holds them while the answer is awaited.
+        insert_ids: The ``$insert_id`` of each, in order; made likewise.
     """
 
     count: int
-    bodies: Sequence[bytes]
+    bodies: Iterator[bytes]
     insert_ids: Iterator[str]
 
 
@@ -154,10 +155,8 @@ class PendingBatch:
                 continue
             if request.answered_at_first_try < 0:
                 request.answered_at_first_try = request.answered_at_last_429 = state.answered
-            if len(positions) == self.batch.count and not to_track:
-                bodies: Sequence[bytes] = self.batch.bodies()
-            else:
-                bodies = [self._events[i].body for i in positions]
+            whole = len(positions) == self.batch.count and not to_track
+            bodies = self.batch.bodies() if whole else self._bodies(positions)
             return NextRequest(len(positions), bodies, self._insert_ids(positions))
         return None
 
@@ -171,6 +170,10 @@ class PendingBatch:
         else:
             size = sum(len(self._events[i].body) + 1 for i in positions)
         return size + count * state.bytes_added_per_event + 1 > state.max_body_bytes
+
+    def _bodies(self, positions: Sequence[int]) -> Iterator[bytes]:
+        for i in positions:
+            yield self._events[i].body
 
     def _insert_ids(self, positions: Sequence[int]) -> Iterator[str]:
         for i in positions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from importer.delivery.replies import NoResponse, Response
@@ -22,7 +22,7 @@ comes, so that a slow answer could take for ever."""
 class Client(Protocol):
     """One sender's connection to Mixpanel."""
 
-    def post(self, bodies: Sequence[bytes]) -> Response | NoResponse:
+    def post(self, bodies: Iterable[bytes]) -> Response | NoResponse:
         """Send events as one request; never raises for what the network or the server does."""
 
     def abort(self) -> None:

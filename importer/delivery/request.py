@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -33,7 +33,7 @@ class RequestFormat(NamedTuple):
 
     path: str
     headers: dict[str, str]
-    encode: Callable[[Sequence[bytes]], bytes]
+    encode: Callable[[Iterable[bytes]], bytes]
     secrets: tuple[bytes, ...]
 
     def __repr__(self) -> str:
@@ -61,12 +61,12 @@ def request_format(destination: Destination, credentials: Credentials) -> Reques
     return RequestFormat(path, headers, ndjson, masked)
 
 
-def ndjson(bodies: Sequence[bytes]) -> bytes:
+def ndjson(bodies: Iterable[bytes]) -> bytes:
     """Return the body for /import: one event a line, gzipped. Equal events make equal bytes."""
     return compress(b"\n".join(bodies), 1, mtime=0)
 
 
-def token_array(bodies: Sequence[bytes], suffix: bytes) -> bytes:
+def token_array(bodies: Iterable[bytes], suffix: bytes) -> bytes:
     """Return the body for /track: a JSON array of events.
 
     Args:

@@ -20,8 +20,8 @@ from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
 from importer.model import Batch, Delivered
 from importer.progress import Progress
 
-MAX_HELD_ITEMS: Final = 50_000
-MAX_HELD_BYTES: Final = 32_000_000
+MAX_HELD_ITEMS: Final = 20_000
+MAX_HELD_BYTES: Final = 16_000_000
 """How far the reader runs ahead of a batch that waits for its next try. However large batches are, the window
 holds as many as the run has senders at its start."""
 

@@ -1,8 +1,8 @@
 """The fast path: the rules of the slow path as a plan for the compiled `BlockMapper`.
 
 `BlockMapper` maps the records of a block from the bytes of the file to the bytes that are sent, without an
-object for each cell. It has no rule and no message of its own: this module hands it those of the modules
-that `Mapper` uses for single records, the slow path.
+object for a record, a cell or an event. It has no rule and no message of its own: this module hands it those
+of the modules that `Mapper` uses for single records, the slow path.
 
 A record takes the fast path if it becomes an event, and if the only notes on it are on the event's name,
 that it has no user, that its time is finer than milliseconds, or that Mixpanel reserves the name of a

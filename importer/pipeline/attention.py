@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
 from importer.mixpanel import limits
-from importer.model import ATTENTION, Attention, ProfileSummary
+from importer.model import ProfileSummary
 from importer.pipeline.job import Job, RunOptions, Survey, about_sample
 from importer.profile.summary import count_ahead, count_older_than, count_undeletable
+from importer.reading import ATTENTION, Attention
 from importer.settings import INSTEAD_OF_SECRET
 from importer.source.detect import DetectedSource
 from importer.text import counted

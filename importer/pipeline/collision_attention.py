@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from importer.model import Attention, AttentionRow, Collisions
+from importer.model import Collisions
 from importer.pipeline.collision_text import TOGETHER, differences_text
 from importer.pipeline.job import Job
 from importer.profile.copies import copies_remedy, other_ids
+from importer.reading import Attention, AttentionRow
 from importer.text import counted
 
 

@@ -8,11 +8,12 @@ from typing import Self
 
 from importer import speedups
 from importer.events.times import NS_PER_MS
-from importer.model import Attention, Batch, Collisions, Delivered, SourceAudit, Status, Verdict
+from importer.model import Batch, Collisions, Delivered, SourceAudit, Status, Verdict
 from importer.pipeline.job import Job
 from importer.profile.collisions import CollisionAudit
 from importer.profile.hot_shards import UserDayCounter, find_hot_shards
 from importer.profile.summary import SummaryCounter
+from importer.reading import Attention
 
 _VALID = Verdict(Status.VALID)
 

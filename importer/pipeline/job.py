@@ -9,7 +9,6 @@ from pathlib import Path
 from importer.errors import ImporterError
 from importer.events.mapping_file import DeclaredReading
 from importer.model import (
-    Attention,
     Collisions,
     Credentials,
     DeliverySettings,
@@ -19,7 +18,7 @@ from importer.model import (
     RunKind,
 )
 from importer.profile.summary import EMPTY_SUMMARY
-from importer.reading import ColumnProfile, Reading
+from importer.reading import Attention, ColumnProfile, Reading
 from importer.results.counts import Counts
 from importer.results.manifest import READER_VERSION, Manifest, credential_digest, salt_for
 from importer.results.recovery import ResultsState

@@ -11,8 +11,8 @@ from typing import Final
 
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
-from importer.model import Attention, Fingerprint
-from importer.reading import Reading
+from importer.model import Fingerprint
+from importer.reading import Attention, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest
 from importer.results.paths import results_path

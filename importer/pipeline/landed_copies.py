@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import compress, islice
 from typing import Final, Self
 
-from importer.model import Attention, Batch, Delivered, Event, Status
+from importer.model import Batch, Delivered, Event, Status
 from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
 from importer.profile.event_hashes import hash_events, hash_ids
+from importer.reading import Attention
 from importer.results.selection import read_successes
 from importer.text import counted
 
@@ -22,8 +23,9 @@ class LandedCopies:
 
     Where ids are hashes of the events, equal ids are copies, and the events of a resumed run's first part are
     compared, too: their ids are in the results. Ids that the records bring are compared together with name,
-    user and time, as Mixpanel does it. The results don't hold the time, so a resumed run then counts the
-    copies since it was resumed. Where they were all found to differ before anything was sent, there are none.
+    user and time, as Mixpanel does it. These are not read back from the results: an older version wrote no
+    times, and in CSV names and users may be escaped. So a resumed run then counts the copies since it was
+    resumed. Where all ids were found to differ before anything was sent, there are none.
 
     Args:
         job: The job.

@@ -16,7 +16,6 @@ from importer.model import NO_COLLISIONS, Fingerprint, SourceAudit
 from importer.pipeline.attention import with_attention, with_target_attention
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
-from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
 from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
 from importer.pipeline.mapping_attention import with_mapping_attention
@@ -54,11 +53,10 @@ def prepare_jobs(
     Raises:
         ImporterError: Sources, mapping, types, results or destination can't be used.
     """
-    with relaxed_gc():
-        if options.resume and any(source.results.exists() for source in sources):
-            jobs = _resumed_jobs(sources, options, target, now_ms)
-        else:
-            jobs = _new_jobs(sources, options, target, now_ms, progress)
+    if options.resume and any(source.results.exists() for source in sources):
+        jobs = _resumed_jobs(sources, options, target, now_ms)
+    else:
+        jobs = _new_jobs(sources, options, target, now_ms, progress)
     return [replace(with_target_attention(job, now_ms), sources=len(jobs)) for job in jobs]
 
 

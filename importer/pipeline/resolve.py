@@ -24,9 +24,8 @@ from importer.events.templates import read_set
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
-from importer.model import Attention
 from importer.pipeline.headerless import headerless_remedy
-from importer.reading import FIELDS, JSON, ColumnType, Dialect, Field, Reading
+from importer.reading import FIELDS, JSON, Attention, ColumnType, Dialect, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
 from importer.source.options import check_dialect, dialect_options, known_encoding

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from importer import speedups
 from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
-from importer.pipeline.gc_tuning import relaxed_gc
 from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.transfer import Transfer
@@ -50,7 +50,7 @@ def run_job(
         StorageError: Not even the manifest could be written.
     """
     began = time.monotonic()
-    with Lock(job.results), relaxed_gc(), ExitStack() as stack:
+    with Lock(job.results), ExitStack() as stack:
         job = replace(job, state=_check_state(job))
         if job.options.overwrite:
             # Old outcomes must never stand under the new manifest, wherever the power goes.
@@ -60,6 +60,9 @@ def run_job(
             _link(job.parent, job.results)
         dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
+        if speedups.COMPILED:
+            # Each sender would keep freed memory in an arena of its own: 25 MB, and a tenth of the CPU time.
+            speedups.use_one_arena()
         error: ImporterError | None = None
         with _open_writer(job) as results:
             rehearse = None if dry_run is None else dry_run.deliver

@@ -11,9 +11,8 @@ from importer.events.columns import path_to
 from importer.events.field_names import well_known
 from importer.events.mapping import nested_columns
 from importer.events.templates import columns_in, mapped_text
-from importer.model import Attention
 from importer.pipeline.job import SourceFile
-from importer.reading import FIELDS, Field, Reading
+from importer.reading import FIELDS, Attention, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.text import counted, quoted
 

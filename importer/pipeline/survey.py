@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import ResultsError
-from importer.model import Attention, Fingerprint
+from importer.model import Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey, about_sample
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import AttentionObserver, Observer
@@ -20,7 +20,7 @@ from importer.profile.scan import PassProgress, ProfiledSource, are_mostly_found
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
-from importer.reading import ColumnType, Reading
+from importer.reading import Attention, ColumnType, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path, results_path
@@ -28,7 +28,7 @@ from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
 
 _SMALL: Final = 16_000_000
-"""Sources of up to so many bytes are scanned as a whole, so that the plan can count their events."""
+"""Sources of up to so many bytes are scanned as a whole, even where each line must become an object."""
 
 _MADE_ANEW: Final = frozenset(
     {

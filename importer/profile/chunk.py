@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 
 from importer import speedups
 from importer.events.columns import path_to
-from importer.model import Attention, AttentionRow, Record, Rejection
-from importer.reading import Reading
+from importer.model import Record, Rejection
+from importer.reading import Attention, AttentionRow, Reading
 
 _values_of: Final = attrgetter("values")
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from importer import speedups
 from importer.events.number_marks import NumberMarks
-from importer.model import AttentionRow
 from importer.profile.column_evidence import ColumnEvidence
 from importer.profile.number_evidence import NumberEvidence, RowOf
-from importer.reading import ColumnProfile
+from importer.reading import AttentionRow, ColumnProfile
 
 CountColumn = Callable[
     [int, tuple[bytes, ...], int], tuple[int, Sequence[int], Sequence[tuple[int, str] | None]]

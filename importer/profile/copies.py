@@ -19,10 +19,9 @@ from typing import Final, Self
 
 from importer import speedups
 from importer.errors import StorageError
-from importer.model import MOST_ATTENTION_ROWS, AttentionRow
 from importer.profile.hashing import HashSet, new_hash_set
 from importer.profile.spill import Spill
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, AttentionRow, Reading
 
 _MAX_IN_MEMORY: Final = 250_000
 _ROW_BITS: Final = 40  # of the number under which a record is put aside; those above are its source's

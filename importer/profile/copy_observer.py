@@ -13,11 +13,11 @@ from typing import Any, Final, Self
 import orjson
 
 from importer import speedups
-from importer.model import Attention, Record
+from importer.model import Record
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.copies import CopyCounter, copies_remedy, keeps_copies_apart
 from importer.profile.hashing import hash_texts
-from importer.reading import Reading
+from importer.reading import Attention, Reading
 from importer.text import counted
 
 _MOST_HELD: Final = 2_000

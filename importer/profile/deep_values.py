@@ -12,10 +12,9 @@ from importer.events.columns import path_to
 from importer.events.deep import DeepValues
 from importer.mixpanel.limits import MAX_NESTING
 from importer.mixpanel.nesting import CONTAINERS, TooDeep, too_deep
-from importer.model import Attention
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.tally import Tally
-from importer.reading import Deep, Reading
+from importer.reading import Attention, Deep, Reading
 from importer.text import counted
 
 _ENCLOSING: Final = "{"

@@ -24,10 +24,9 @@ from importer.events.templates import choices_of, columns_in, template_of
 from importer.events.values import make_cleaned
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
-from importer.model import Attention
 from importer.profile.chunk import ColumnarChunk, make_cell_finder, make_column_finder
 from importer.profile.tally import Tally
-from importer.reading import Field, Reading
+from importer.reading import Attention, Field, Reading
 from importer.text import MAX_QUOTED, counted, quoted
 
 _OBSERVED: Final[tuple[Field, ...]] = ("event", "distinct_id", "time", "ip", "insert_id")

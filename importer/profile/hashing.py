@@ -1,4 +1,4 @@
-"""Hashes of texts and events, and sets of hashes: the compiled ones, or the same in Python.
+"""Hashes of texts, sets of hashes, and counts by hash: the compiled ones, or the same in Python.
 
 A hash is 8 bytes and never 0. It is the same in every process in which the compiled part is there, and in
 every one in which it is not: what is compared or merged must come from one of the two.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importer import speedups
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Rejection
+from importer.model import Rejection
 from importer.profile.chunk import ColumnarChunk
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.source.formats.csv_problems import HEADER_AGAIN, OTHER_HEADER
 from importer.text import counted
 

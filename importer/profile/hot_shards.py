@@ -24,7 +24,7 @@ from importer import speedups
 from importer.events.mapper import Mapper, make_value_of
 from importer.events.times import NS_PER_MS
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Event
+from importer.model import Event
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.field_values import is_cell_all, make_field_cell_finder, make_finder
 from importer.profile.hashing import (
@@ -36,7 +36,7 @@ from importer.profile.hashing import (
     find_user_days,
     hash_texts,
 )
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.source.reader import open_source
 from importer.text import quoted
 

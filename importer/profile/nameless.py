@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from importer.events.field_names import is_label, plain_name, well_known
 from importer.events.layout import field_columns
 from importer.events.values import make_cleaned
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.chunk import ColumnarChunk, make_column_finder
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.text import cut
 
 

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from importer.model import Attention, AttentionRow
 from importer.profile.chunk import ColumnarChunk
-from importer.reading import Reading
+from importer.reading import Attention, AttentionRow, Reading
 from importer.text import counted, cut, quoted
 
 _MOST_RECORDS: Final = 1_000

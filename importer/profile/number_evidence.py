@@ -8,7 +8,6 @@ from typing import Final
 
 from importer.events.number_marks import BareNumber, NumberMarks, bare_number
 from importer.events.types import is_number
-from importer.model import MOST_ATTENTION_ROWS, AttentionRow
 from importer.profile.cell_kinds import are_numbers
 from importer.profile.number_forms import (
     BIT_OF_FORM,
@@ -20,7 +19,7 @@ from importer.profile.number_forms import (
     form_of,
     forms_in,
 )
-from importer.reading import ColumnType
+from importer.reading import MOST_ATTENTION_ROWS, AttentionRow, ColumnType
 
 RowOf = Callable[[int], AttentionRow]
 """Returns which record stands at a place of a column."""

@@ -13,7 +13,7 @@ from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import make_value_of
 from importer.events.times import TimeReader
 from importer.events.zones import ClockChange, NoZone
-from importer.model import MOST_ATTENTION_ROWS, Attention, Record
+from importer.model import Record
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Observer
 from importer.profile.field_values import make_field_cell_finder, make_finder
@@ -21,7 +21,7 @@ from importer.profile.hashing import as_instants
 from importer.profile.nameless import Nameless
 from importer.profile.summary import SummaryCounter
 from importer.profile.unread_times import UnreadTimes
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, Reading
 
 
 class SummaryObserver:

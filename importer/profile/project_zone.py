@@ -12,9 +12,9 @@ from typing import Any, Final
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.times import EPOCHS, NS_PER_S, TimeReader, epoch_unit
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, Record, Rejection
+from importer.model import Record, Rejection
 from importer.profile.chunk import Cells, ColumnarChunk, make_cell_finder, make_column_finder
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 
 PROCESSED: Final = "mp_processing_time_ms"
 """The property of an export that says when Mixpanel took the event, in milliseconds since the epoch, UTC."""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ _DIVISIONS_PER_SEARCH: Final = 4  # a binary search for the end of a quarter cos
 # Two days within the years 1 to 9999, so that a time is within Python's calendar in every zone.
 _FIRST_QUARTER: Final = -62_135_596_800 // 900 + 192
 _LAST_QUARTER: Final = 253_402_300_800 // 900 - 193
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 class NameCounts(Protocol):
@@ -99,6 +100,7 @@ class SummaryCounter:
     taken: dict[str, Counter[str]] = field(default_factory=dict)
     _quarters: Counter[int] = field(default_factory=Counter)
     _times: speedups.TimeCounts | None = None
+    _is_shared: bool = False  # the quarters are part of a summary, and so may not change any more
 
     def add_names(self, names: Iterable[str]) -> None:
         """Count events by name."""
@@ -108,6 +110,7 @@ class SummaryCounter:
         """Count times, in nanoseconds since the epoch."""
         if not instants:
             return
+        self._own_quarters()
         ordered = sorted(instants)  # they are in order nearly always
         earliest, latest = ordered[0], ordered[-1]
         self._widen(earliest, latest)
@@ -142,6 +145,7 @@ class SummaryCounter:
         self.clock_changes += part.clock_changes
         self.names.add_counts(part.names, part.other_names)
         self.forms.update(part.forms)
+        self._own_quarters()
         self._quarters.update(part.quarters)
         for name, taken in part.taken.items():
             self.taken.setdefault(name, Counter()).update(taken)
@@ -152,16 +156,23 @@ class SummaryCounter:
         self.first = earliest if self.first is None else min(self.first, earliest)
         self.last = latest if self.last is None else max(self.last, latest)
 
+    def _own_quarters(self) -> None:
+        if self._is_shared:
+            self._quarters, self._is_shared = self._quarters.copy(), False
+
     def _take_read(self) -> None:
         """Add the times that were read by the compiled part to the others."""
         times, self._times = self._times, None
         if times is not None and times.count:
+            self._own_quarters()
             self._quarters.update(times.counts())
             self._widen(times.first, times.last)
 
     def summary(self) -> ProfileSummary:
         """Return what was counted so far."""
         self._take_read()
+        if not self._is_shared:
+            self._quarters, self._is_shared = Counter(dict(sorted(self._quarters.items()))), True
         names = sorted(self.names.counts().items(), key=itemgetter(1), reverse=True)
         return ProfileSummary(
             records=self.records,
@@ -175,7 +186,7 @@ class SummaryCounter:
             forms=dict(self.forms),
             first=self.first,
             last=self.last,
-            quarters=dict(sorted(self._quarters.items())),
+            quarters=self._quarters,
             taken={name: dict(taken) for name, taken in self.taken.items()},
         )
 
@@ -212,20 +223,26 @@ def count_ahead(summary: ProfileSummary, now_ns: int) -> int:
 def count_by_hour(summary: ProfileSummary, zone: str = "") -> list[int]:
     """Return events by hour of the day, 24 counts, in UTC or in an IANA zone."""
     hours = [0] * 24
-    for moment, count in _moments(summary, zone):
-        hours[moment.hour] += count
+    for quarter, count in _local_quarters(summary, zone):
+        hours[quarter // 4 % 24] += count
     return hours
 
 
 def count_by_day(summary: ProfileSummary, zone: str = "") -> dict[str, int]:
     """Return events by day (ISO 8601), in order, in UTC or in an IANA zone."""
-    days: Counter[str] = Counter()
-    for moment, count in _moments(summary, zone):
-        days[moment.date().isoformat()] += count
-    return dict(sorted(days.items()))
+    days: Counter[int] = Counter()
+    for quarter, count in _local_quarters(summary, zone):
+        days[quarter // 96] += count
+    return {date.fromordinal(_EPOCH_DAY + day).isoformat(): days[day] for day in sorted(days)}
 
 
-def _moments(summary: ProfileSummary, zone: str) -> Iterator[tuple[datetime, int]]:
-    where = ZoneInfo(zone) if zone else UTC
+def _local_quarters(summary: ProfileSummary, zone: str) -> Iterator[tuple[int, int]]:
+    """Yield the quarters of an hour that the clocks of a zone show, and how many events are in each."""
+    where = ZoneInfo(zone) if zone else None
     for quarter, count in summary.quarters.items():
-        yield datetime.fromtimestamp(min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER) * 900, where), count
+        within = min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER)
+        if where is not None:
+            offset = datetime.fromtimestamp(within * 900, where).utcoffset()
+            assert offset is not None, "a time in a zone has an offset"
+            within = (within * 900 + int(offset.total_seconds())) // 900
+        yield within, count

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from importer.model import MOST_ATTENTION_ROWS, AttentionRow
+from importer.reading import MOST_ATTENTION_ROWS, AttentionRow
 from importer.text import cut, escape_controls
 
 _MOST_VALUES: Final = 50

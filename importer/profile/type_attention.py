@@ -13,11 +13,10 @@ from importer.events.canonical import canonical
 from importer.events.number_marks import NumberMarks
 from importer.events.types import to_number
 from importer.exact_json import is_exact
-from importer.model import Attention, AttentionRow
 from importer.profile.column_evidence import ColumnEvidence
 from importer.profile.number_evidence import Seen, reads
 from importer.profile.number_forms import MOST_SIGNIFICANT, WHOLE, NumberForm
-from importer.reading import Reading
+from importer.reading import Attention, AttentionRow, Reading
 from importer.text import counted, cut, quoted
 
 _is_code: Final = re.compile(r"\+?[0-9]+").fullmatch

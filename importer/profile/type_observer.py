@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from importer.events.number_marks import marks_of
-from importer.model import Attention
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.column_types import TypeInference
 from importer.profile.null_sample import NullSample
 from importer.profile.type_attention import type_attention
-from importer.reading import Reading
+from importer.reading import Attention, Reading
 
 
 class TypeObserver:

@@ -11,9 +11,9 @@ from typing import Any, Final
 from importer.events.excel_dates import EXCEL
 from importer.events.time_format import AUTO
 from importer.events.times import NS_PER_MS
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow, ProfileSummary
+from importer.model import ProfileSummary
 from importer.profile.format_candidates import candidates, date_order, needs_zone, reads
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.text import counted, quoted_name
 
 _MOST_GROUPS: Final = 4

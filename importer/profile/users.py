@@ -12,11 +12,10 @@ from importer import speedups
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
 from importer.events.values import make_cleaned
-from importer.model import MOST_ATTENTION_ROWS, Attention, AttentionRow
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
 from importer.profile.field_values import make_field_cell_finder, make_mapped_finder
-from importer.reading import Reading
+from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.text import counted, cut
 
 _OF_IDENTITIES: Final = frozenset(

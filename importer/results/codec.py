@@ -20,6 +20,10 @@ _is_integer = re.compile(r"0|-?[1-9][0-9]{0,18}").fullmatch
 _SCALARS = frozenset({str, int, bool, NoneType})
 
 
+def _is_int(value: object) -> bool:
+    return type(value) is int
+
+
 class DecodeError(ValueError):
     """A value of JSON of the wrong type; the message says where, and what is expected."""
 
@@ -37,7 +41,9 @@ def encode(value: Any) -> Any:
     if is_dataclass(value):
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): encode(each) for key, each in value.items()}
+        if all(map(_is_int, value)):  # of times: a hundred thousand counts; JSON makes texts of the keys
+            return dict(value)
+        return {key: encode(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [encode(each) for each in value]
     return value.value if isinstance(value, StrEnum) else value
@@ -110,11 +116,11 @@ def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[
     }
 
 
-def _decode_key(hint: Any, key: str, where: str) -> Any:
-    """Check the name of a value: JSON has it as text, whatever it is."""
-    if hint is not int:
+def _decode_key(hint: Any, key: str | int, where: str) -> Any:
+    """Check the name of a value: JSON has it as text, whatever it is; `encode` leaves integers."""
+    if hint is not int or type(key) is int:
         return _decode(hint, key, f"{where}: a name")
-    if not _is_integer(key):
+    if not _is_integer(str(key)):
         raise DecodeError(f"{where}: a name is {quoted(key)}, expected an integer")
     return int(key)
 

@@ -1,4 +1,4 @@
-"""From delivered batches to lines of results files: by compiled code where it is there, else one by one."""
+"""From delivered batches to lines of results files: by compiled code from blocks, or else one by one."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,6 @@ import orjson
 
 from importer.errors import ResultsError
 from importer.model import (
-    Attention,
     Credentials,
     CredentialsKind,
     DeliverySettings,
@@ -25,7 +25,7 @@ from importer.model import (
     SourceAudit,
     Status,
 )
-from importer.reading import Reading
+from importer.reading import Attention, Reading
 from importer.results.codec import DecodeError, decode, encode
 from importer.results.counts import Counts
 from importer.results.manifest_check import find_fault
@@ -114,12 +114,21 @@ def manifest_text(manifest: Manifest) -> str:
     A path that is not UTF-8 holds lone surrogates, which no UTF-8 can; JSON's escapes can.
     """
     document = {_VERSION_KEY: VERSION, **encode(manifest)}
-    # Python lays out JSON a hundred times as slowly, but only Python escapes whatever is not plain ASCII.
-    with suppress(orjson.JSONEncodeError):
-        data = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        if data.isascii() and b"\x7f" not in data:
-            return data.decode()
-    return json.dumps(document, indent=2) + "\n"
+    # Python lays out JSON a hundred times as slowly, but only Python writes lone surrogates.
+    try:
+        data = orjson.dumps(document, option=_LAYOUT)
+    except orjson.JSONEncodeError:
+        return json.dumps(document, indent=2) + "\n"
+    return _NOT_PLAIN.sub(_as_escape, data.decode())
+
+
+_LAYOUT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+_NOT_PLAIN = re.compile("[^\n -~]")
+
+
+def _as_escape(character: re.Match[str]) -> str:
+    """Return a character, which stands in a string of JSON, as Python's `json` writes it."""
+    return json.dumps(character[0])[1:-1]
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

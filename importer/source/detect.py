@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from importer.errors import SourceError, UsageError
-from importer.model import Attention, Record
-from importer.reading import Dialect
+from importer.model import Record
+from importer.reading import Attention, Dialect
 from importer.source.encoding import BOM, error_handler
 from importer.source.files import compression_of, open_binary, read_start, source_error
 from importer.source.foreign_formats import refuse_foreign_formats, refuse_foreign_text

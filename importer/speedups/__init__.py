@@ -1,10 +1,10 @@
 """The fast path of a record, compiled. All of it is optional: without it, every record takes the slow path.
 
-A `Block` finds the records in some bytes of a file, `BlockMapper` maps them to events, and `LineWriter`
-writes their results, without an object for each cell. No rule and no message is written here: they come in a
-`plan.MappingPlan`, or in arguments. A record of which the compiled code is not sure is deferred to the slow
-path, which is Python and holds every rule. With and without this package, a file becomes the same events, ids
-and results.
+A `Block` holds the records in some bytes of a file, `BlockMapper` maps them to an `EventBlock`, and
+`LineWriter` writes their results, without an object for each. What must be known before that is found in
+`Block`s, too. No rule and no message is written here: they come in a `plan.MappingPlan`, or in arguments. A
+record of which the compiled code is not sure is deferred to the slow path, which is Python and holds every
+rule. With and without this package, a file becomes the same events, ids and results.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ try:
         hash_records,
         hash_texts,
     )
+    from importer.speedups.memory import use_one_arena
     from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
     from importer.speedups.result_lines import LineReader, LineWriter, ResultLines
     from importer.speedups.times import Times
@@ -82,6 +83,7 @@ __all__ = [
     "numbers_of_copies",
     "outer_lines_hold",
     "split_rows",
+    "use_one_arena",
     "with_braces",
 ]
 

@@ -46,7 +46,7 @@ cdef class Buffer:
     cdef int reserve(self, Py_ssize_t more) except -1:
         """Make space for so many bytes more; what was written may move."""
         cdef Py_ssize_t used = self.at - self.base
-        cdef Py_ssize_t size = 2 * (used + more)
+        cdef Py_ssize_t size = max(2 * used, used + more)
         cdef char* new
         if used + more <= self.size:
             return 0

@@ -1,6 +1,6 @@
-"""Hashes of bytes, for every module that is compiled.
+"""The hash of bytes for what is compared within a run; what lasts is hashed by XXH3.
 
-The hash folds products of 128 bits, as wyhash does: it is quick, and the same in every process.
+It folds products of 128 bits, as wyhash does: it is quick, and the same in every process.
 """
 
 from libc.stdint cimport uint64_t

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Hashes of records, users and events, a table that finds equal ones, and counts by hash.
+"""Hashes of records and of texts, a table that finds equal ones, and counts by hash.
 
 Nobody gains by making two records of one hash: such a pair is counted as a copy, and that is all.
 """
@@ -70,7 +70,7 @@ def hash_records(Block block not None):
 
 
 def hash_cells(Block block not None, int cell):
-    """Return the hash of the text of each cell of a column (CSV): 8 bytes each, all 0 for an empty cell."""
+    """Return the hash of the text of each cell of a column: 8 bytes each, all 0 for an empty cell."""
     cdef bytes hashes = PyBytes_FromStringAndSize(NULL, 8 * block.count)
     cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(hashes)
     cdef const char* base = PyBytes_AS_STRING(block.data)

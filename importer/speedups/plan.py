@@ -115,14 +115,14 @@ class MappingPlan:
         read_time: Returns the nanoseconds since the epoch of any other text.
         read_number_as_time: The same for a number of JSON, given as its text.
         encode_number: Returns the canonical form of a number that is neither an integer nor a short
-        decimal.
+            decimal.
         read_event_name: Returns the JSON of an event's name, and the note on it.
         is_reserved: Returns whether Mixpanel reserves the name of a property, so that it gets a note.
-        row_suffix: Returns the end of a fact, from the number of its record; None if rows don't count.
+        row_suffix: Returns the end of what is hashed, from a record's number; None if rows don't count.
         note_on_names: Returns the note on such names, each of which ends in NUL.
         odd_texts: Finds the ids that may get a note.
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
-        no address of four numbers.
+            no address of four numbers.
         note_no_user: The note on an event without a user.
         note_finer_time: The note on a time that is finer than milliseconds.
         tail: JSON that stands behind the ``$insert_id`` of an event without an ip.

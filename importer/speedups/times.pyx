@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Times in the usual forms: epochs, and ISO 8601 by the calendar."""
+"""Times in the usual forms: epochs, and by the calendar ISO 8601 and simple formats."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -115,10 +115,10 @@ cdef class Times:
         return instants
 
     def read_column(self, Block block not None, int cell, forms not None):
-        """Read the times of a column (CSV).
+        """Read the times of a column.
 
         Args:
-            block: The records.
+            block: Of CSV, or `Fields`.
             cell: The column.
             forms: As in `read`.
 

@@ -14,7 +14,6 @@ from fidelity_helpers import NOW_MS
 from importer.mixpanel.limits import API_SECRET_RETIRED
 from importer.model import (
     NO_COLLISIONS,
-    Attention,
     Batch,
     Collisions,
     Credentials,
@@ -30,7 +29,7 @@ from importer.pipeline.attention import summary_attention, with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed_copies import LandedCopies
 from importer.profile.summary import EMPTY_SUMMARY, SummaryCounter, count_older_than
-from importer.reading import Dialect, Field, Reading
+from importer.reading import Attention, Dialect, Field, Reading
 from importer.speedups import EventBlock
 
 DAY_MS = 86_400_000

@@ -19,12 +19,13 @@ from importer.cli.plan import plan_lines
 from importer.errors import ImporterError, MappingError, UsageError
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import load, render
-from importer.model import Attention, Destination, Event
+from importer.model import Destination, Event
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.resolve import draft_reading, redeclare
 from importer.progress import NullProgress
+from importer.reading import Attention
 from importer.settings import SANDBOX_CREDENTIALS
 from importer.source.detect import detect_source
 from importer.source.reader import open_source

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from events_helpers import CSV, JSONL, TIME, block_of
 
-from importer.model import Attention, Record, Rejection
+from importer.model import Record, Rejection
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.deep_values import DeepValuesObserver, make_deep_values_observer
 from importer.profile.field_oddities import FieldOddities
 from importer.profile.tally import Tally
-from importer.reading import Reading
+from importer.reading import Attention, Reading
 
 COLUMNS = ("event", "time", "user", "ip", "id", "bag", "v")
 CELLS = Reading(

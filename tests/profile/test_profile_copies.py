@@ -22,14 +22,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer import speedups
-from importer.model import AttentionRow, Record
+from importer.model import Record
 from importer.profile.copies import Copies, CopyCounter, copies_remedy
 from importer.profile.copy_observer import CopyObserver
 from importer.profile.hashing import HashSet, HashSetInPython
 from importer.profile.observers import ColumnarChunk
 from importer.profile.scan import PassProgress, profile_source
 from importer.progress import NullProgress
-from importer.reading import Dialect, Reading
+from importer.reading import AttentionRow, Dialect, Reading
 
 CSV = Reading(
     Dialect("csv"), ("event", "time", "user"), {"event": "event", "time": "time", "distinct_id": "user"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY as LIMIT
-from importer.model import Attention, AttentionRow, Destination
+from importer.model import Destination
 from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -22,7 +22,7 @@ from importer.profile.hot_shards import HotShards, UserDayCounter, UserDayObserv
 from importer.profile.observers import SummaryObserver
 from importer.profile.scan import PassProgress, profile_source
 from importer.progress import NullProgress
-from importer.reading import Dialect, Reading
+from importer.reading import Attention, AttentionRow, Dialect, Reading
 from importer.settings import SANDBOX_CREDENTIALS
 
 MAY_1 = 1_714_521_600  # 2024-05-01T00:00:00Z, in seconds

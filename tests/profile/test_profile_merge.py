@@ -15,12 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.events.number_marks import marks_of
-from importer.model import AttentionRow
 from importer.profile.column_types import TypeInference
 from importer.profile.summary import MAX_NAMES, SummaryCounter
 from importer.profile.type_attention import type_attention
 from importer.profile.unique import UniqueCheck
-from importer.reading import Dialect, Reading
+from importer.reading import AttentionRow, Dialect, Reading
 
 CELLS = [
     "",

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from importer.model import Attention, Record
+from importer.model import Record
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.project_zone import ProjectZoneObserver
-from importer.reading import Dialect, Reading
+from importer.reading import Attention, Dialect, Reading
 
 AT = 1_714_557_600  # 2024-05-01T10:00:00Z
 EXPORT = Reading(

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from importer.events.times import TimeReader
-from importer.model import Attention, AttentionRow, Record
+from importer.model import Record
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.format_candidates import candidates
 from importer.profile.observers import SummaryObserver
-from importer.reading import Dialect, Reading
+from importer.reading import Attention, AttentionRow, Dialect, Reading
 from importer.source.reader import open_source
 
 CSV = Reading(Dialect("csv"), ("event", "time"), {"event": "event", "time": "time"})

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from importer.model import AttentionRow, Record
+from importer.model import Record
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.users import UserObserver, make_user_observer
-from importer.reading import Dialect, Reading
+from importer.reading import AttentionRow, Dialect, Reading
 from importer.speedups import COMPILED, Block, cut_csv
 
 COLUMNS = ("event", "user_id", "device_id", "anonymousId", "plan")

@@ -38,11 +38,12 @@ from importer.events.fast_mapper import make_block_mapper, make_fast_times
 from importer.events.layout import LateKeys
 from importer.events.mapper import Mapper
 from importer.events.times import TimeReader
-from importer.model import AttentionRow, Event, Record, Rejection
+from importer.model import Event, Record, Rejection
 from importer.profile.cell_kinds import are_booleans, are_dates, are_numbers
 from importer.profile.column_types import TypeInference
 from importer.profile.number_forms import ALL_BITS, BIT_OF_FORM, BOOLEAN_BIT, DATE_BIT, form_of
 from importer.profile.type_attention import type_attention
+from importer.reading import AttentionRow
 from importer.speedups import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
 
 DATA = b'a,"b ""x"""\n\n"two\nlines",\xc3\xa9\r\n\r\n,\nlast,"one\r\n"'

@@ -8,8 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from importer.model import Attention
-from importer.reading import Dialect
+from importer.reading import Attention, Dialect
 from importer.source.formats.csv_parser import PlacedRow, first_rows, split_lines, usual_width
 
 _MOST_LINES_ABOVE: Final = 40

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypedDict
 
-from importer.model import Attention, Record, Rejection
-from importer.reading import Dialect, FormatName, LineEnd
+from importer.model import Record, Rejection
+from importer.reading import Attention, Dialect, FormatName, LineEnd
 from importer.source.oversized import OversizedSink
 
 
