@@ -25,6 +25,7 @@ import contestants
 import data
 import report
 import runs
+import same
 import speed
 import tables
 from measure import Usage
@@ -314,3 +315,21 @@ def test_a_full_run_writes_what_the_readme_quotes(tmp_path: Path) -> None:
     assert not wrong_figures(text, results)
     assert wrong_figures(text.replace("3.20", "3.33"), results) == ["3.33"]
     assert _QUOTE.sub("", text) == _QUOTE.sub("", before)
+
+
+# ── the same bytes ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_kind_of_data_can_be_compared() -> None:
+    assert same._IMPORTS.keys() == data.DATA.keys()
+
+
+def test_columns_of_one_tree_alone_are_cut_out_of_results(tmp_path: Path) -> None:
+    old, new = tmp_path / "old/a.csv", tmp_path / "new/a.csv"
+    for path in (old, new):
+        path.parent.mkdir()
+    old.write_bytes(b'row,note\n1,"a ""b"", c\nd"\n2,\n')
+    new.write_bytes(b'row,time,note,late\n1,12,"a ""b"", c\nd","x,\ny"\n2,,,\n')
+    assert same.hash_of([old], {b"time", b"late"}) == same.hash_of([new], {b"time", b"late"})
+    new.write_bytes(b'row,time,note,late\n1,12,"a ""b"", c\nd","x,\ny"\n2,,"",\n')  # two quotes more
+    assert same.hash_of([old], {b"time", b"late"}) != same.hash_of([new], {b"time", b"late"})
