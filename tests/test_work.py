@@ -52,9 +52,9 @@ JSONL = Steps(8, 85, 10, 1.5)
 OTHERWISE = {
     "columns-60": Steps(15, 710, 3, 1.5),
     "columns-60-shuffled": Steps(15, 710, 3, 1.5),
-    "long": Steps(18, 290, 5_500, 4),  # Python maps each record with a text that Mixpanel will cut
+    "long": Steps(18, 290, 12, 4),
     "json-cells": Steps(14, 310, 3, 2.5),
-    "nested": Steps(11, 4_000, 13, 3),  # Python follows what is within an object
+    "nested": Steps(11, 130, 13, 3),
     "names-20000": Steps(8, 280, 380, 1.5),  # each name of an event is looked at once
     "exponents": Steps(8, 750, 700, 1.5),  # Python reads the numbers
     "invalid-1": Steps(15, 350, 20, 2.5),

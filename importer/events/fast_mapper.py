@@ -5,10 +5,10 @@ object for a record, a cell or an event. It has no rule and no message of its ow
 of the modules that `Mapper` uses for single records, the slow path.
 
 A record takes the fast path if it becomes an event, and if the only notes on it are on the event's name,
-that it has no user, that its time is finer than milliseconds, or that Mixpanel reserves the name of a
-property. All other records are deferred to the slow path, which words rejections and the remaining notes:
-records that break a rule, that have a value which can't be kept exactly or a key twice, or whose JSON has a
-form that the compiled code does not know.
+that it has no user, that its time is finer than milliseconds, that the text of a property is long, or that
+Mixpanel reserves the name of a property. All other records are deferred to the slow path, which words
+rejections and the remaining notes: records that break a rule, that have a value which can't be kept exactly
+or a key twice, or whose JSON has a form that the compiled code does not know.
 
 A whole source takes the slow path if its reading is one that a plan can't express (`make_block_mapper`).
 """
@@ -117,6 +117,7 @@ def make_block_mapper(
             is_reserved=_is_reserved,
             row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
             note_on_names=_note_on_names,
+            note_on_long_texts=_note_on_long_texts,
             odd_texts=speedups.OddTexts(ODD_WORDS),
             has_note=_has_note,
             note_no_user=NO_USER_NOTE,
@@ -286,6 +287,10 @@ def _read_event_name(name: str) -> tuple[bytes, bytes] | None:
 
 def _note_on_names(names: str) -> tuple[bytes, bytes]:
     return rules.note_on_names(tuple(names.split("\0")[:-1])).encode(), b""
+
+
+def _note_on_long_texts(names: str) -> tuple[bytes, bytes]:
+    return rules.note_on_long_texts(tuple(names.split("\0")[:-1])).encode(), b""
 
 
 def _has_note(field: Field, text: str) -> bool:

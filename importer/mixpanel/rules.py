@@ -244,11 +244,18 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
         elif kind in CONTAINERS and holds_long_text(value):
             long.append(_printable(name))
     if long:
-        notes.append(
-            f"Mixpanel keeps {MAX_STRING_CHARACTERS} characters of a text and will cut {_listed(long)}"
-        )
+        notes.append(_note_on_long(long))
     reserved = note_on_names(tuple(properties))
     return [*notes, reserved] if reserved else notes
+
+
+def _note_on_long(long: list[str]) -> str:
+    return f"Mixpanel keeps {MAX_STRING_CHARACTERS} characters of a text and will cut {_listed(long)}"
+
+
+def note_on_long_texts(names: tuple[str, ...]) -> str:
+    """Return the note on properties that hold a long text, given their names: a part of `notes_on`."""
+    return _note_on_long(list(map(_printable, names)))
 
 
 @lru_cache(maxsize=4096)  # a source has few sets of names, and one set for a million records is usual

@@ -10,7 +10,7 @@ from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, put_integer, put_key,
+    DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, is_longer_json, put_integer, put_key,
     put_number, put_text, put_value, read_key, set_key, skip_blanks, sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
@@ -157,6 +157,13 @@ cdef inline bint is_boolean(const char* text, Py_ssize_t size) noexcept:
     )
 
 
+cdef int put_name(Buffer names, const KeyValue* member) except -1:
+    names.reserve(member.key_size + 1)
+    names.put(member.key, member.key_size)
+    names.put("\0", 1)
+    return 0
+
+
 cdef struct FieldValue:
     int kind
     const char* text
@@ -205,7 +212,7 @@ cdef class BlockMapper:
     cdef TextSet refused_ids, nulls
     cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
     cdef Answers names  # the JSON of a name, and the note on it
-    cdef Answers names_notes  # the note on names of properties, by these names with a NUL behind each
+    cdef Answers names_notes, long_notes  # notes on properties, by their names with a NUL behind each
 
     # the record at hand
     cdef FieldValue[FIELD_COUNT] fields
@@ -218,7 +225,7 @@ cdef class BlockMapper:
     cdef Buffer joined  # the properties in the order of their names
     cdef Buffer fact  # what is hashed
     cdef Buffer user_json
-    cdef Buffer reserved  # the names that the note on them is about
+    cdef Buffer reserved, long_ones  # the names that a note is about, each with a NUL behind it
     cdef char[ID_SIZE] own_id
 
     def __cinit__(self):
@@ -248,12 +255,13 @@ cdef class BlockMapper:
         self.read_number_as_time = plan.read_number_as_time
         self.names = Answers(plan.read_event_name, MOST_NAMES)
         self.names_notes = Answers(plan.note_on_names, MOST_KEYS)
+        self.long_notes = Answers(plan.note_on_long_texts, MOST_KEYS)
         self.row_suffix = plan.row_suffix
         self.note_no_user, self.note_finer_time = plan.note_no_user.encode(), plan.note_finer_time.encode()
         self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
-        self.user_json, self.reserved = Buffer(), Buffer()
+        self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer()
 
     cdef int set_limits(self, limits, encode_number) except -1:
         cdef int n
@@ -382,6 +390,8 @@ cdef class BlockMapper:
         self.count = self.fields_seen = 0
         self.written.at = self.written.base
         self.reserved.at = self.reserved.base
+        self.long_ones.at = self.long_ones.base
+        self.limits.has_long = False
         return self.read_cells(block, n) if block.width else self.read_line(block, n)
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
@@ -433,8 +443,7 @@ cdef class BlockMapper:
                 self.written.reserve(PyBytes_GET_SIZE(value))
                 self.written.put(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
             self.add(&self.named[at], start)
-            if self.are_reserved[at]:
-                self.note_reserved(&self.named[at])
+            self.note_name(&self.named[at], self.are_reserved[at])
         return True
 
     cdef bint is_taken(self, int cell) noexcept:
@@ -451,10 +460,13 @@ cdef class BlockMapper:
 
     cdef bint read_cell(self, int type, const char* text, Py_ssize_t size, int quote) except -1:
         """Write the value of a cell; False if its JSON must be asked for."""
+        cdef Py_ssize_t start
         if type == CELL_STRING:
-            if is_longer(text, size, self.limits.text):
-                return False
+            start = self.written.used() + 1
             put_text(self.written, text, size, quote)
+            self.limits.has_long = is_longer_json(
+                self.written.base + start, self.written.used() - start - 1, self.limits.text
+            )
             return True
         if type == CELL_INTEGER and memchr(text, c".", size) != NULL:
             return False
@@ -523,8 +535,7 @@ cdef class BlockMapper:
                 if p == NULL:
                     return NULL
                 self.add(&key, key.start)
-                if meaning == IS_RESERVED:
-                    self.note_reserved(&key)
+                self.note_name(&key, meaning == IS_RESERVED)
             else:
                 p = self.read_field(p, end, meaning)
                 if p == NULL:
@@ -598,11 +609,13 @@ cdef class BlockMapper:
         member.start, member.size = start, self.written.used() - start
         self.count += 1
 
-    cdef int note_reserved(self, const KeyValue* member) except -1:
-        """Collect the name of a property that Mixpanel reserves."""
-        self.reserved.reserve(member.key_size + 1)
-        self.reserved.put(member.key, member.key_size)
-        self.reserved.put("\0", 1)
+    cdef inline int note_name(self, const KeyValue* member, bint is_reserved) except -1:
+        """Collect the name of the property that was written last, if a note is about it."""
+        if is_reserved:
+            put_name(self.reserved, member)
+        if self.limits.has_long:
+            put_name(self.long_ones, member)
+            self.limits.has_long = False
         return 0
 
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
@@ -710,8 +723,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t at
         for at in range(self.column_count, self.named_count):
             self.add(&self.named[at], self.begin(at, 0))
-            if self.are_reserved[at]:
-                self.note_reserved(&self.named[at])
+            self.note_name(&self.named[at], self.are_reserved[at])
         return self.count <= self.max_properties
 
     cdef int join(self) except -1:
@@ -783,25 +795,30 @@ cdef class BlockMapper:
         made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
         made.keep(&item.user, self.user.text, self.user.size)
         made.keep(&item.insert_id, own.text, own.size)
-        if name.second_size or not self.user.size or self.reserved.used() or instant % NS_PER_MS:
+        if name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
             self.put_note(made, item, name, instant)
         made.end_body(item)
         return True
 
     cdef int put_note(self, EventBlock made, Item* item, Answer* name, int64_t instant) except -1:
         """Write the notes on an event, with ``; `` between them."""
-        cdef Answer* names
         cdef Py_ssize_t start = made.texts.used()
         self.put_part(made, start, name.second, name.second_size)
         if not self.user.size:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
-        if self.reserved.used():
-            names = self.names_notes.get(self.reserved.base, self.reserved.used())
-            if names.given:
-                self.put_part(made, start, names.first, names.first_size)
+        self.put_note_on(made, start, self.long_notes, self.long_ones)
+        self.put_note_on(made, start, self.names_notes, self.reserved)
         if instant % NS_PER_MS:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_finer_time), PyBytes_GET_SIZE(self.note_finer_time))
         item.note.start, item.note.size = <int32_t> start, <int32_t> (made.texts.used() - start)
+        return 0
+
+    cdef int put_note_on(self, EventBlock made, Py_ssize_t start, Answers notes, Buffer names) except -1:
+        cdef Answer* note
+        if names.used():
+            note = notes.get(names.base, names.used())
+            if note.given:
+                self.put_part(made, start, note.first, note.first_size)
         return 0
 
     cdef int put_part(self, EventBlock made, Py_ssize_t start, const char* text, Py_ssize_t size) except -1:

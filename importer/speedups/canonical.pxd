@@ -39,6 +39,7 @@ cdef struct Limits:  # of values: `plan.EventLimits`
     Py_ssize_t elements  # of an array
     int nesting  # objects in one another
     PyObject* encode_number  # `plan.MappingPlan.encode_number`
+    bint has_long  # set where a text of more characters was written
 
 
 cdef inline const char* skip_blanks(const char* p, const char* end) noexcept:
@@ -73,11 +74,12 @@ cdef inline const char* end_of_decimal(const char* p, const char* end, const cha
 
 
 cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
+cdef bint is_longer_json(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
 cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept
 cdef void put_integer(Buffer out, int64_t number) noexcept
 cdef const char* put_number(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept
 cdef const char* put_value(
-    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, Limits* limits, int objects, int deep
 ) except? NULL
 cdef const char* end_of_key(const char* p, const char* end) noexcept
 cdef const char* end_of_number(const char* p, const char* end) noexcept

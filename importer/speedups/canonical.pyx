@@ -70,6 +70,19 @@ cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
     return count > most
 
 
+cdef bint is_longer_json(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept:
+    """Return whether a text, which stands as it was written between the quotes of JSON, has more characters."""
+    cdef Py_ssize_t n = 0, count = 0
+    if size <= most:
+        return False
+    while n < size:
+        count += (text[n] & 0xC0) != 0x80
+        if text[n] == c"\\":
+            n += 5 if text[n + 1] == c"u" else 1
+        n += 1
+    return count > most
+
+
 cdef inline void put_escaped(Buffer out, uint8_t c) noexcept:
     """Write a character of ASCII as it stands in a string of JSON: six bytes at most."""
     if KIND[c] == PLAIN:
@@ -162,12 +175,11 @@ cdef const char* put_unicode(Buffer out, const char* p, const char* end) noexcep
     return p
 
 
-cdef const char* put_string(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept:
+cdef const char* put_string(Buffer out, const char* p, const char* end, Limits* limits) noexcept:
     """Write a string of JSON, behind its first quote: no longer than it is.
 
     Returns:
-        Where it ends, behind its last quote; NULL if it is none, or surely or maybe of more characters than
-        ``most``.
+        Where it ends, behind its last quote; NULL if it is none.
     """
     cdef const char* start
     cdef Py_ssize_t first
@@ -184,8 +196,8 @@ cdef const char* put_string(Buffer out, const char* p, const char* end, Py_ssize
         c = p[0]
         p += 1
         if c == c'"':
-            if is_longer(out.base + first, out.used() - first, most):
-                return NULL
+            if is_longer_json(out.base + first, out.used() - first, limits.text):
+                limits.has_long = True
             out.put('"', 1)
             return p
         if c != c"\\" or p == end:
@@ -295,7 +307,7 @@ cdef const char* put_encoded_number(
 
 
 cdef const char* put_value(
-    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, Limits* limits, int objects, int deep
 ) except? NULL:
     """Write a value of JSON.
 
@@ -314,7 +326,7 @@ cdef const char* put_value(
     if p == end:
         return NULL
     if p[0] == c'"':
-        return put_string(out, p + 1, end, limits.text)
+        return put_string(out, p + 1, end, limits)
     if p[0] == c"-" or c"0" <= p[0] <= c"9":
         stop = put_number(out, p, end, WHOLE_DIGITS)
         if stop == NULL:
@@ -334,7 +346,7 @@ cdef const char* put_value(
 
 
 cdef const char* put_array(
-    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, Limits* limits, int objects, int deep
 ) except? NULL:
     """Write an array, behind its bracket; as `put_value`."""
     cdef Py_ssize_t count
@@ -358,7 +370,7 @@ cdef const char* put_array(
 
 
 cdef const char* put_object(
-    Buffer out, const char* p, const char* end, const Limits* limits, int objects, int deep
+    Buffer out, const char* p, const char* end, Limits* limits, int objects, int deep
 ) except? NULL:
     """Write an object, behind its brace; as `put_value`."""
     cdef KeyValue[MOST_NESTED] members

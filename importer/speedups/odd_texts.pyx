@@ -206,24 +206,30 @@ cdef bint is_ipv4(const char* text, Py_ssize_t size) noexcept:
 
 
 def with_braces(Block block not None, int cell, int most):
-    """Return the place and the text of each cell of a column that has more than so many ``{`` (CSV)."""
+    """Return the place and the text of each cell of a column that may nest objects deeper (CSV).
+
+    Args:
+        block: The records.
+        cell: The column.
+        most: Objects and arrays around the innermost object, itself counted, that are not too deep.
+    """
     cdef Span* span
     cdef Py_ssize_t n
     cdef list found = []
     check(block, cell)
     for n in range(block.count):
         span = block.spans + n * block.width + cell
-        if has_more_braces(block, span, most):
+        if is_deeper(block, span, most):
             found.append((n, block.text(span)))
     return found
 
 
 def lines_with_braces(Block block not None, int most):
-    """Return the place of each line that has more than so many ``{`` (JSONL)."""
+    """Return the place of each line that may nest objects deeper (JSONL); ``most`` as for `with_braces`."""
     cdef Py_ssize_t n
     if block.width:
         raise ValueError("its records are no lines")
-    return [n for n in range(block.count) if has_more_braces(block, block.spans + n, most)]
+    return [n for n in range(block.count) if is_deeper(block, block.spans + n, most)]
 
 
 cdef bint has_more_braces(Block block, Span* span, int most) noexcept:
@@ -237,6 +243,36 @@ cdef bint has_more_braces(Block block, Span* span, int most) noexcept:
         braces += 1
         p += 1
     return True
+
+
+cdef bint is_deeper(Block block, Span* span, int most) noexcept:
+    """Return whether an object may stand deeper in a text of JSON; texts that are no JSON are not told apart."""
+    cdef const char* p = PyBytes_AS_STRING(block.data) + span.start
+    cdef const char* end = p + span.size
+    cdef int step = 2 if block.width and span.doubled and block.quote == c'"' else 1  # bytes of a quote
+    cdef int depth = 0
+    cdef bint in_string = False
+    if not has_more_braces(block, span, most):
+        return False
+    while p < end:
+        if p[0] == c'"':
+            in_string = not in_string
+            p += step
+        elif in_string:
+            if p[0] == c"\\":
+                p += 1
+                if p == end:
+                    return True
+            p += step if p[0] == c'"' else 1
+        else:
+            if p[0] == c"{" or p[0] == c"[":
+                depth += 1
+                if depth > most and p[0] == c"{":
+                    return True
+            elif p[0] == c"}" or p[0] == c"]":
+                depth -= 1
+            p += 1
+    return in_string  # then the quotes were not understood
 
 
 cdef int check(Block block, int cell) except -1:

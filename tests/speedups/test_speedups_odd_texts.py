@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from typing import Any
 
 import pytest
@@ -94,14 +95,41 @@ def test_the_filled_cells_that_are_no_such_address_are_found() -> None:
     assert ODD_TEXTS.in_column(block(*cells), 0, "ip") == ODD_TEXTS.in_values(cells, "ip") == (3, odd)
 
 
-def test_cells_with_many_braces_are_found() -> None:
-    assert with_braces(block("{{{", "{{{{", '"{"{"{"{', ""), 0, 3) == [(1, "{{{{"), (2, '"{"{"{"{')]
+TREES = st.recursive(
+    st.text(st.sampled_from('{}[]"\\\nxé'), max_size=6) | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab{"), inner, max_size=3),
+    max_leaves=12,
+)
 
 
-def test_lines_with_many_braces_are_found() -> None:
-    data = b'{"a":{"b":1}}\n\n{"a":{"b":{"c":1}}}\n{}\n'
-    lines, _ = cut_lines(data, 1, 1, lambda row, line, _: Record(row, line, {}))
-    assert lines_with_braces(lines, 2) == [1]
+def deepest(value: Any, above: int = 0, *, arrays: bool) -> int:
+    """How many objects, or objects and arrays, are around the innermost object, itself counted."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    is_level = isinstance(value, dict) or arrays
+    own = above + 1 if isinstance(value, dict) else 0
+    return max([own, *(deepest(item, above + is_level, arrays=arrays) for item in inner)])
+
+
+@given(TREES, st.integers(0, 4), st.booleans())
+def test_texts_that_nest_objects_deeper_are_found_and_no_flat_ones(tree: Any, most: int, plain: bool) -> None:
+    text = json.dumps(tree, ensure_ascii=plain)
+    found = with_braces(block("a", text), 0, most)
+    assert found in ([], [(1, text)])
+    if deepest(tree, arrays=False) > most:
+        assert found
+    elif deepest(tree, arrays=True) <= most:
+        assert not found
+    lines, _ = cut_lines(f"{{}}\n{text}\n".encode(), 1, 1, lambda row, line, _: Record(row, line, {}))
+    if most:
+        assert lines_with_braces(lines, most) == [1] * bool(found)
+
+
+@given(st.text(st.sampled_from('{}[]"\\,a\n'), max_size=20))
+def test_texts_that_are_no_json_are_no_error(text: str) -> None:
+    assert len(with_braces(block(text), 0, 2)) < 2
+
+
+def test_lines_are_not_looked_for_among_cells() -> None:
     with pytest.raises(ValueError, match="no lines"):
         lines_with_braces(block("a"), 2)
 

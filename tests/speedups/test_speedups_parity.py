@@ -801,3 +801,26 @@ def test_a_deferred_record_leaves_its_neighbours_on_the_fast_path():
         line_of("") + line_of('"token":"t"') + line_of("") + "null\n" + line_of("") + "x\n" + line_of('"b":1')
     )
     assert takes_fast_path(lines, JSONL) == [True, False, True, False, True, False, True]
+
+
+# ── long texts ───────────────────────────────────────────────────────────────────────────────────
+
+PIECES = ["x", "é", "杯", "😀", '"', "\\", "\n", "\t", "\x01", "/", "\x7f", "\u2028"]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("length", [254, 255, 256, 257])
+def test_a_long_text_gets_its_note_on_the_fast_path(piece: str, length: int) -> None:
+    """Characters are counted, not bytes, nor those of escapes, nor quotes that are doubled."""
+    text = piece * 20 + "y" * (length - 20)
+    rows = [["e", TIME, "u", text], ["e", TIME, "u", "short"]]
+    items = assert_same(csv_file(rows), CSV)
+    assert all(takes_fast_path(csv_file(rows), CSV))
+    assert ["will cut cell" in str(item) for item in items[1:]] == [length > 255, False]
+    for value in (text, [text], {"a": ["b", text]}, {"a": {"b": text}}):
+        for escaped in (True, False):
+            extra = json.dumps({"k": value, "$a": 1, "z": text}, ensure_ascii=escaped)[1:-1]
+            content = f'{{"event":"e","time":"{TIME}","user":"u",{extra}}}\n{{"event":"e","time":"{TIME}"}}\n'
+            items = assert_same(content, JSONL)
+            assert all(takes_fast_path(content, JSONL))
+            assert ["will cut k, z" in str(item) for item in items[1:]] == [length > 255, False]
