@@ -64,6 +64,9 @@ VERDICTS = (
     *[Verdict(Status.IMPORTED, 200)] * 8,
     Verdict(Status.ACCEPTED, 200),
     Verdict(Status.REJECTED, 400, 'time: "x, y" is \u202e no time'),
+    Verdict(
+        Status.REJECTED, 400, "a reason of many words " * 13
+    ),  # beside texts that grow when they are quoted
     Verdict(Status.FAILED, None, "=\ud800" * 200),
 )
 MIXED_USERS = (

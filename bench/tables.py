@@ -66,7 +66,7 @@ def usual_values() -> Mapping[str, list[Any]]:
         "quantity": [None if rand() < 0.04 else 1 + int(rand() ** 3 * 40) for _ in many],
         "duration_ms": [None if rand() < 0.06 else int(rand() ** 4 * 3_600_000) for _ in many],
         "price": [None if rand() < 0.08 else f"{rand() ** 2 * 900:.2f}" for _ in many],
-        "discount": [None if rand() < 0.50 else round(rand() ** 3, 5) for _ in many],
+        "discount": [None if rand() < 0.50 else round(0.0001 + rand() ** 3 * 0.9, 5) for _ in many],
         "first_order": [None if rand() < 0.03 else rand() < 0.3 for _ in many],
         "zip": [None if rand() < 0.02 else pick(_ZIPS) for _ in many],
         "comment": [_comment(chance) for _ in many],

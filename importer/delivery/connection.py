@@ -1,10 +1,11 @@
 """One request and its response on a connection that is open already (RFC 9112).
 
-httpx opens connections: it resolves names, verifies certificates and keeps time-outs. But its work around
-each request, and that of h11 below it, costs ten times as much as writing and reading, and releases the
-interpreter a dozen times, so that senders get in each other's way. Here, one regular expression recognizes a
-response whose head is as simple as Mixpanel's usual one; h11, which httpx would use, too, reads every other
-response.
+httpx opens connections: it resolves names, verifies certificates and keeps time-outs. But a request by httpx
+alone costs 830 to 930 µs of CPU time, and releases the interpreter a dozen times, so that senders get in each
+other's way. Here it costs 27 to 35 µs: one regular expression recognizes a response whose head is as simple
+as Mixpanel's usual one; h11, which httpx would use, too, reads every other response. The standard library's
+`HTTPResponse` on the socket of httpx takes 94 µs. pycurl takes 40 to 50, and brings 18 MB and an OpenSSL of
+its own.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ cdef class EventBlock:
     cpdef append(self, item)
     cdef int make_room(self, Py_ssize_t count, Py_ssize_t size) except -1
     cdef int grow(self, Py_ssize_t capacity) except -1
+    cdef int fill(self, Item* new, item) except -1
     cdef Item* add(self) except NULL
     cdef int keep(self, Text* place, const char* text, Py_ssize_t size) except -1
     cdef int keep_str(self, Text* place, str text) except -1

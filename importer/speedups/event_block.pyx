@@ -98,10 +98,18 @@ cdef class EventBlock:
     cpdef append(self, item):
         """Add an event or a rejection at the end."""
         cdef Item* new
-        cdef bytes body
         if type(item) is not Event and type(item) is not Rejection:
             raise TypeError(f"neither an event nor a rejection: {type(item).__name__}")
         new = self.add()
+        try:
+            self.fill(new, item)
+        except BaseException:
+            self.count -= 1  # no half of an item stays
+            raise
+
+    cdef int fill(self, Item* new, item) except -1:
+        """Write an event or a rejection into the item that was added last."""
+        cdef bytes body
         new.row, new.line = item.row, item.line
         self.keep_str(&new.name, item.event)
         self.keep_str(&new.user, item.distinct_id)
@@ -109,11 +117,11 @@ cdef class EventBlock:
         self.keep_str(&new.note, item.note)
         if type(item) is Rejection:
             self.keep_str(&new.error, item.error)
-            return
+            return 0
         new.time, body = item.time, item.body
         self.lines.reserve(PyBytes_GET_SIZE(body))
         self.lines.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
-        self.end_body(new)
+        return self.end_body(new)
 
     # ── as objects ───────────────────────────────────────────────────────────────────────────────
 

@@ -202,7 +202,8 @@ cdef class ResultLineWriter:
             + item.name.size + item.user.size + item.insert_id.size + item.note.size + item.error.size
         )  # fmt: skip
         if ending.error is not None:
-            out.reserve(space + PyBytes_GET_SIZE(ending.error))
+            space += PyBytes_GET_SIZE(ending.error)
+            out.reserve(space)
             out.put(piece[0].text, piece[0].size)
             put_integer(out, item.row)
             out.put(piece[1].text, piece[1].size)

@@ -116,13 +116,14 @@ cdef class Answers:
             self.table.clear()
             self.kept = []
             self.count = 0
-        self.table.put(text, size, <int> self.count)
         answer = &self.answers[self.count]
         answer.given = given is not None
         if answer.given:
+            given = tuple([bytes(memoryview(part)) for part in given])  # as long as it is: orjson leaves 2 kB of room
             first, second = given
             answer.first, answer.first_size = PyBytes_AS_STRING(first), PyBytes_GET_SIZE(first)
             answer.second, answer.second_size = PyBytes_AS_STRING(second), PyBytes_GET_SIZE(second)
+        self.table.put(text, size, <int> self.count)
         self.kept.append(given)  # which owns the texts
         self.count += 1
         return answer

@@ -158,3 +158,15 @@ def test_huge_texts_are_written(letter):
         Rejection(3, 3, "no"),
     ]
     assert_alike(Delivered(batch_of(Part(EventBlock(items), 0, 3)), [Verdict(Status.FAILED, None, huge)]))
+
+
+@pytest.mark.parametrize("letter", ['"', "\\", "\n", ","])
+@pytest.mark.parametrize("size", [1, 20, 40, 60, 70, 100, 255, 3_000])
+@pytest.mark.parametrize("error", [0, 1, 100, 150, 200, 290, 300])
+def test_texts_that_grow_leave_room_for_what_stands_behind_them(letter: str, size: int, error: int) -> None:
+    """A line has room for all of its parts, however many of them are longer than their source."""
+    verdict = Verdict(Status.REJECTED, 400, "e" * error)
+    text = letter * size
+    for name, user, own, note in ((text, "u", "i", ""), ("e", text, "i", ""), ("e", "u", text, text)):
+        items = [Event(n, n + 1, name, user, own, 1_740_787_200_000, b"{}", note) for n in (1, 2, 3)]
+        assert_alike(Delivered(batch_of(Part(EventBlock(items), 0, 3)), [verdict] * 3))
