@@ -21,9 +21,10 @@ from importer.model import Batch, Delivered
 from importer.progress import Progress
 
 MAX_HELD_ITEMS: Final = 20_000
-MAX_HELD_BYTES: Final = 16_000_000
-"""How far the reader runs ahead of a batch that waits for its next try. However large batches are, the window
-holds as many as the run has senders at its start."""
+MAX_HELD_BYTES: Final = 8_000_000
+"""How far the reader runs ahead of a batch that waits for its next try. However many items batches have, the
+window holds as many batches as the run has senders at its start; and however many bytes, as many as a fixed
+concurrency has."""
 
 STOP_POLL_SECONDS: Final = 0.05
 """The run's thread looks at the stop signal this often while it waits."""
@@ -117,8 +118,10 @@ class Window:
     def full(self) -> bool:
         """Return True if no batch must be added now."""
         with self._lock:
-            most = self._held_items >= MAX_HELD_ITEMS or self._held_bytes >= MAX_HELD_BYTES
-            return most and len(self._held) >= (self._state.settings.concurrency or INITIAL_LIMIT)
+            held, fixed = len(self._held), self._state.settings.concurrency
+            if self._held_bytes >= MAX_HELD_BYTES:
+                return held >= (fixed or 1)
+            return self._held_items >= MAX_HELD_ITEMS and held >= (fixed or INITIAL_LIMIT)
 
     def unfinished(self) -> bool:
         """Return True while the first batch is done, or can still become so by waiting."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from operator import itemgetter
@@ -78,6 +79,34 @@ def new_name_counts(*, compiled: bool = speedups.COMPILED) -> NameCounts:
     return speedups.NameCounts(MAX_NAMES) if compiled else NameCountsInPython(MAX_NAMES)
 
 
+class SortedCounts(Mapping[int, int]):
+    """Counts by number, in order: in 16 bytes each, while a dictionary takes a hundred.
+
+    Args:
+        counts: The counts.
+    """
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._numbers = array("q", sorted(counts))
+        self._counts = array("Q", map(counts.__getitem__, self._numbers))
+
+    def __getitem__(self, number: int) -> int:
+        at = bisect_left(self._numbers, number)
+        if at == len(self._numbers) or self._numbers[at] != number:
+            raise KeyError(number)
+        return self._counts[at]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def items(self) -> ItemsView[int, int]:
+        """Return numbers and counts; at once, not by a search for each."""
+        return dict(zip(self._numbers, self._counts, strict=True)).items()
+
+
 @dataclass(slots=True)
 class SummaryCounter:
     """Counts events as they stream. Memory is bounded by names and by the span of time.
@@ -100,7 +129,6 @@ class SummaryCounter:
     taken: dict[str, Counter[str]] = field(default_factory=dict)
     _quarters: Counter[int] = field(default_factory=Counter)
     _times: speedups.TimeCounts | None = None
-    _is_shared: bool = False  # the quarters are part of a summary, and so may not change any more
 
     def add_names(self, names: Iterable[str]) -> None:
         """Count events by name."""
@@ -110,7 +138,6 @@ class SummaryCounter:
         """Count times, in nanoseconds since the epoch."""
         if not instants:
             return
-        self._own_quarters()
         ordered = sorted(instants)  # they are in order nearly always
         earliest, latest = ordered[0], ordered[-1]
         self._widen(earliest, latest)
@@ -145,7 +172,6 @@ class SummaryCounter:
         self.clock_changes += part.clock_changes
         self.names.add_counts(part.names, part.other_names)
         self.forms.update(part.forms)
-        self._own_quarters()
         self._quarters.update(part.quarters)
         for name, taken in part.taken.items():
             self.taken.setdefault(name, Counter()).update(taken)
@@ -156,23 +182,16 @@ class SummaryCounter:
         self.first = earliest if self.first is None else min(self.first, earliest)
         self.last = latest if self.last is None else max(self.last, latest)
 
-    def _own_quarters(self) -> None:
-        if self._is_shared:
-            self._quarters, self._is_shared = self._quarters.copy(), False
-
     def _take_read(self) -> None:
         """Add the times that were read by the compiled part to the others."""
         times, self._times = self._times, None
         if times is not None and times.count:
-            self._own_quarters()
             self._quarters.update(times.counts())
             self._widen(times.first, times.last)
 
     def summary(self) -> ProfileSummary:
         """Return what was counted so far."""
         self._take_read()
-        if not self._is_shared:
-            self._quarters, self._is_shared = Counter(dict(sorted(self._quarters.items()))), True
         names = sorted(self.names.counts().items(), key=itemgetter(1), reverse=True)
         return ProfileSummary(
             records=self.records,
@@ -186,7 +205,7 @@ class SummaryCounter:
             forms=dict(self.forms),
             first=self.first,
             last=self.last,
-            quarters=self._quarters,
+            quarters=SortedCounts(self._quarters),
             taken={name: dict(taken) for name, taken in self.taken.items()},
         )
 

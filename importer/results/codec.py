@@ -42,7 +42,7 @@ def encode(value: Any) -> Any:
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         if all(map(_is_int, value)):  # of times: a hundred thousand counts; JSON makes texts of the keys
-            return dict(value)
+            return dict(value.items())
         return {key: encode(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [encode(each) for each in value]

@@ -16,6 +16,7 @@ from delivery_helpers import (
     batch,
     batch_of,
     error,
+    event,
     many,
     no_senders,
     partly,
@@ -29,7 +30,7 @@ from delivery_helpers import (
 from importer.delivery.engine import deliver
 from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR
 from importer.delivery.replies import NoResponse, Response
-from importer.delivery.window import MAX_HELD_ITEMS
+from importer.delivery.window import MAX_HELD_BYTES, MAX_HELD_ITEMS
 from importer.errors import DeliveryError, RefusedError, SourceError
 from importer.model import Destination, Status
 
@@ -140,6 +141,33 @@ def test_the_reader_is_held_back_while_the_first_batch_waits():
     assert set(read) == {run}
 
 
+@pytest.mark.parametrize(("concurrency", "held"), [(None, 8), (20, 20)])
+def test_the_window_is_bounded_in_bytes(concurrency, held):
+    release, read = threading.Event(), []
+
+    def batches():
+        for i in range(40):
+            read.append(i)
+            yield batch_of([event(i, size=MAX_HELD_BYTES // 8)])
+
+    def server(sent):
+        if 0 in sent:
+            release.wait(PATIENCE)
+        return taken(len(sent))
+
+    out = []
+    run = threading.Thread(
+        target=collect, args=(send(batches(), Memory(server), concurrency=concurrency), out)
+    )
+    run.start()
+    wait_until(lambda: len(read) == held, "the window is full")
+    time.sleep(0.1)
+    assert len(read) == held
+    release.set()
+    run.join()
+    assert len(out) == 40
+
+
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -149,8 +177,8 @@ def test_each_event_gets_the_verdict_that_was_meant_for_it():
 
     out = list(send(many(20), Memory(server)))
     for each in out:
-        for event, verdict in zip(each.batch.events(), each.verdicts, strict=True):
-            number = event.row - 1
+        for sent, verdict in zip(each.batch.events(), each.verdicts, strict=True):
+            number = sent.row - 1
             if number % 7 == 0:
                 assert (verdict.status, verdict.error) == (Status.REJECTED, f"properties.time: no {number}")
             else:
