@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import compress, islice
 from typing import Final, Self
 
-from importer.model import Batch, Delivered, Event, Status
+from importer.model import Batch, Delivered, Status
 from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
 from importer.profile.event_hashes import hash_events, hash_ids
@@ -29,12 +29,13 @@ class LandedCopies:
 
     Args:
         job: The job.
+        counter: Counts them; for tests.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, counter: CopyCounter | None = None) -> None:
         self._job = job
         self._by_id = not has_own_ids(job.manifest.reading)
-        self._counter = CopyCounter(job.results.parent)
+        self._counter = counter or CopyCounter(job.results.parent)
         self._is_part = bool(job.state.records) and not self._by_id
         self._all_differ = not self._by_id and not self._is_part and _found_all_different(job)
 
@@ -76,9 +77,14 @@ class LandedCopies:
             taken = [verdict.status.success for verdict in verdicts]
             hashes = array("Q", compress(array("Q", hashes), taken)).tobytes()
         if hashes:
-            self._counter.add(
-                hashes, lambda at: _events_taken(batch, taken)[at].row, self._job.manifest.source
-            )
+            rows: list[int] = []
+
+            def row_of(place: int) -> int:
+                if not rows:  # once, and only if a row is asked for
+                    rows.extend(_rows_taken(batch, taken))
+                return rows[place]
+
+            self._counter.add(hashes, row_of, self._job.manifest.source)
 
     def result(self) -> Copies:
         """Return what was found. Nothing can be added afterwards."""
@@ -129,9 +135,10 @@ class LandedCopies:
         return Attention.of("copies", text, remedy, count=found.count, rows=found.rows)
 
 
-def _events_taken(batch: Batch, taken: Sequence[bool]) -> list[Event]:
-    """Return the events of a batch that were taken: all of them if ``taken`` is empty."""
-    return list(compress(batch.events(), taken)) if taken else batch.events()
+def _rows_taken(batch: Batch, taken: Sequence[bool]) -> list[int]:
+    """Return the rows of the events of a batch that were taken: of all of them if ``taken`` is empty."""
+    rows = [event.row for event in batch.events()]
+    return list(compress(rows, taken)) if taken else rows
 
 
 def _found_all_different(job: Job) -> bool:

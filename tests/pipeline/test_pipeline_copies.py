@@ -28,9 +28,12 @@ from importer.model import (
 from importer.pipeline.attention import summary_attention, with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed_copies import LandedCopies
+from importer.profile.copies import CopyCounter
+from importer.profile.hashing import HashSetInPython
 from importer.profile.summary import EMPTY_SUMMARY, SummaryCounter, count_older_than
 from importer.reading import Attention, Dialect, Field, Reading
 from importer.speedups import EventBlock
+from importer.speedups.event_list import EventList
 
 DAY_MS = 86_400_000
 HEAD = "event,time,distinct_id\n"
@@ -211,6 +214,14 @@ def test_a_run_that_stopped_keeps_what_it_knew_of_copies_before(shell: Shell) ->
     assert (found["count"], found["text"][:16]) == (2, "2 of 3 records a")
 
 
+def job_of(folder: Path, reading: Reading, found: Collisions | None = None, *, audit: bool = True) -> Job:
+    target = Target(Destination("import", "http://127.0.0.1:9"), Credentials("token", "x"))
+    options = RunOptions(results=folder / "r.csv", audit=audit)
+    manifest = new_manifest("a.csv", Fingerprint(1, 1, ""), reading, options, target, salted_by=Path("none"))
+    survey = Survey(EMPTY_SUMMARY, collisions=found)
+    return Job(Path("a.csv"), folder / "r.csv", manifest, target, options, survey)
+
+
 @pytest.mark.parametrize(
     ("fields", "found", "audit", "copies"),
     [
@@ -225,15 +236,33 @@ def test_events_are_not_compared_again_where_all_ids_were_found_to_differ(
     tmp_path: Path, fields: dict[Field, str], found: Collisions | None, audit: bool, copies: int
 ) -> None:
     reading = Reading(Dialect("csv"), ("event", "id"), {"event": "event", **fields})
-    target = Target(Destination("import", "http://127.0.0.1:9"), Credentials("token", "x"))
-    options = RunOptions(results=tmp_path / "r.csv", audit=audit)
-    manifest = new_manifest("a.csv", Fingerprint(1, 1, ""), reading, options, target, salted_by=Path("none"))
-    survey = Survey(EMPTY_SUMMARY, collisions=found)
-    job = Job(Path("a.csv"), tmp_path / "r.csv", manifest, target, options, survey)
+    job = job_of(tmp_path, reading, found, audit=audit)
     events = [Event(row, row, "A", "u", "same", 5, b"{}", "") for row in (1, 2)]
     with LandedCopies(job) as landed:
         landed.add(Delivered(Batch.of(EventBlock(events)), [Verdict(Status.IMPORTED, 200)] * 2))
         assert landed.result().count == copies
+
+
+class CountedList(EventList):
+    """Counts how often its items are asked for."""
+
+    asked = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.asked += 1
+        return super().__getitem__(at)
+
+
+def test_the_rows_of_a_batch_are_looked_up_once_where_the_table_of_hashes_is_full(tmp_path: Path) -> None:
+    job = job_of(tmp_path, Reading(Dialect("csv"), ("event",), {"event": "event"}))
+    events = CountedList(Event(row, row, "A", "u", str(row % 50), 5, b"{}", "") for row in range(1, 101))
+    batch = Batch.of(events)
+    before = events.asked
+    with LandedCopies(job, CopyCounter(tmp_path, HashSetInPython(0))) as landed:
+        landed.add(Delivered(batch, [Verdict(Status.IMPORTED, 200)] * 100))
+        assert events.asked - before < 5
+        found = landed.result()
+    assert (found.count, [each.row for each in found.rows]) == (50, [51, 52, 53, 54, 55])
 
 
 # ── age ──────────────────────────────────────────────────────────────────────────────────────────
