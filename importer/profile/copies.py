@@ -23,7 +23,7 @@ from importer.profile.hashing import HashSet, new_hash_set
 from importer.profile.spill import Spill
 from importer.reading import MOST_ATTENTION_ROWS, AttentionRow, Reading
 
-_MAX_IN_MEMORY: Final = 250_000
+_MAX_IN_MEMORY: Final = 100_000
 _ROW_BITS: Final = 40  # of the number under which a record is put aside; those above are its source's
 
 
