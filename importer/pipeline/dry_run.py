@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Self
 
 from importer import speedups
-from importer.events.times import NS_PER_MS
 from importer.model import Batch, Collisions, Delivered, SourceAudit, Status, Verdict
 from importer.pipeline.job import Job
 from importer.profile.collisions import CollisionAudit
@@ -76,7 +75,7 @@ class DryRun:
     def _observe(self, block: speedups.EventBlock) -> None:
         if self._counter is not None and block.events:
             self._counter.add_names(block.names())
-            self._counter.add_instants([time * NS_PER_MS for time in block.times()])
+            self._counter.add_read(block.instants())
         if self._users is not None:
             self._users.add_events(block)
         if self._audit is not None:

@@ -31,7 +31,6 @@ from importer.profile.hashing import (
     BUCKETS,
     DAY_NS,
     NO_INSTANT,
-    as_instants,
     count_user_days,
     find_user_days,
     hash_texts,
@@ -80,7 +79,7 @@ class UserDayCounter:
 
 
 def _users_and_instants(block: speedups.EventBlock) -> tuple[bytes, bytes]:
-    return hash_texts(block.users()), as_instants(time * NS_PER_MS for time in block.times())
+    return hash_texts(block.users()), block.instants()
 
 
 class UserDayObserver:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from importer import speedups
 from importer.mixpanel.limits import DELETABLE_DAYS
 from importer.model import ProfileSummary
+from importer.profile.hashing import NO_INSTANT
 
 MAX_NAMES: Final = 10_000
 """Most names that are counted one by one. Further ones are counted together, so that memory is bounded."""
@@ -153,7 +154,10 @@ class SummaryCounter:
             begin = end
 
     def add_read(self, instants: bytes) -> None:
-        """Count times that were read by the compiled part: 8 bytes each, -1 for none."""
+        """Count times, in nanoseconds since the epoch: 8 bytes each, -1 for none."""
+        if not speedups.COMPILED:
+            self.add_instants([instant for instant in array("q", instants) if instant != NO_INSTANT])
+            return
         if self._times is None:
             self._times = speedups.TimeCounts(_QUARTER_NS)
         self._times.add(instants)

@@ -73,6 +73,7 @@ cdef inline const char* end_of_decimal(const char* p, const char* end, const cha
     return p
 
 
+cdef int hex_of(const char* p) noexcept nogil
 cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
 cdef bint is_longer_json(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
 cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept

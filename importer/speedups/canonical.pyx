@@ -126,7 +126,7 @@ cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noe
     out.put('"', 1)
 
 
-cdef int hex_of(const char* p) noexcept:
+cdef int hex_of(const char* p) noexcept nogil:
     """Return what four hexadecimal digits mean; -1 if they are none."""
     cdef int n, value = 0
     for n in range(4):

@@ -14,6 +14,7 @@ cdef extern from "Python.h":
 cdef enum:
     MOST_BYTES = 0x7FFFFFFF  # that a place can address
     USUAL_FRAME = 100  # bytes of an event beside those of its record
+    NS_PER_MS = 1_000_000
     USUAL_TEXTS = 80  # bytes of the texts of an event
 
 
@@ -166,9 +167,16 @@ cdef class EventBlock:
         """Return the user of each event; empty for none."""
         return [self.text(&self.items[n].user) for n in range(self.count) if self.items[n].is_event]
 
-    def times(self):
-        """Return the time of each event, in milliseconds since the epoch."""
-        return [self.items[n].time for n in range(self.count) if self.items[n].is_event]
+    def instants(self):
+        """Return the time of each event in nanoseconds since the epoch: 8 bytes each."""
+        cdef bytes made = PyBytes_FromStringAndSize(NULL, 8 * self.events)
+        cdef int64_t* out = <int64_t*> PyBytes_AS_STRING(made)
+        cdef Py_ssize_t n
+        for n in range(self.count):
+            if self.items[n].is_event:
+                out[0] = self.items[n].time * NS_PER_MS
+                out += 1
+        return made
 
     # ── as requests ──────────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 
@@ -24,9 +25,9 @@ class EventList(list[Any]):
         """As `EventBlock.users`."""
         return [event.distinct_id for event in self._events()]
 
-    def times(self) -> list[int]:
-        """As `EventBlock.times`."""
-        return [event.time for event in self._events()]
+    def instants(self) -> bytes:
+        """As `EventBlock.instants`."""
+        return array("q", [event.time * 1_000_000 for event in self._events()]).tobytes()
 
     def take(
         self,

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from importer.speedups.block cimport Block, Span
-from importer.speedups.canonical cimport Buffer, skip_blanks
+from importer.speedups.canonical cimport Buffer, hex_of, skip_blanks
 
 cdef extern from *:
     """
@@ -451,19 +451,6 @@ cdef const char* put_unicode(Buffer out, const char* p, const char* end) noexcep
         out.at[2], out.at[3] = <char> (0x80 | (code >> 6 & 0x3F)), <char> (0x80 | (code & 0x3F))
         out.at += 4
     return p
-
-
-cdef int hex_of(const char* p) noexcept:
-    """Return what four hexadecimal digits mean; -1 if they are none."""
-    cdef int n, value = 0
-    for n in range(4):
-        if c"0" <= p[n] <= c"9":
-            value = value * 16 + p[n] - c"0"
-        elif c"a" <= p[n] | 32 <= c"f":
-            value = value * 16 + (p[n] | 32) - c"a" + 10
-        else:
-            return -1
-    return value
 
 
 cdef inline const char* skip_digits(const char* p, const char* end) noexcept:

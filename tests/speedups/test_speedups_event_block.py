@@ -15,7 +15,15 @@ from importer.speedups.event_list import EventList
 texts = st.text(st.sampled_from('ab"é杯😀\n\0\ud800\udcff'), max_size=8)
 numbers = st.integers(0, 2**60)
 events = st.builds(
-    Event, numbers, numbers, texts, texts, texts, numbers, st.binary(min_size=1, max_size=30), texts
+    Event,
+    numbers,
+    numbers,
+    texts,
+    texts,
+    texts,
+    st.integers(0, 9 * 10**12),
+    st.binary(min_size=1, max_size=30),
+    texts,
 )
 rejections = st.builds(Rejection, numbers, numbers, texts, texts, texts, texts, texts)
 items = st.lists(events | rejections, max_size=12)
@@ -27,7 +35,7 @@ def test_a_block_holds_what_was_put_into_it(given_items: list[Event | Rejection]
     assert list(block) == block[:] == plain == given_items
     assert [block[n - len(block)] for n in range(len(block))] == given_items
     assert block.events == plain.events
-    for name in ("names", "users", "times"):
+    for name in ("names", "users", "instants"):
         assert getattr(block, name)() == getattr(plain, name)()
     with pytest.raises(IndexError):
         block[len(block)]
