@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.version import __version__
-
 if TYPE_CHECKING:
     from importer.pipeline.track import track
 
 __all__ = ["__version__", "track"]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

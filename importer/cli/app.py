@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 import typer
 from typer.models import OptionInfo
 
+from importer import __version__
 from importer.cli.options import (
     DeliveryOptions,
     Option,
@@ -27,7 +28,6 @@ from importer.cli.options import (
     TrackOptions,
 )
 from importer.errors import Interrupted
-from importer.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

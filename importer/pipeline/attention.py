@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
+from importer.facts import ProfileSummary
 from importer.mixpanel import limits
-from importer.model import ProfileSummary
 from importer.pipeline.job import Job, RunOptions, Survey, about_sample
 from importer.profile.summary import count_ahead, count_older_than, count_undeletable
 from importer.reading import ATTENTION, Attention

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from importer.model import Collisions
+from importer.facts import Collisions
 from importer.pipeline.collision_text import TOGETHER, differences_text
 from importer.pipeline.job import Job
 from importer.profile.copies import copies_remedy, other_ids

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from importer.model import Collisions
+from importer.facts import Collisions
 from importer.text import counted
 
 COLLISION_REMEDY: Final = (

@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Self
 
 from importer import speedups
-from importer.model import Batch, Collisions, Delivered, SourceAudit, Status, Verdict
+from importer.facts import Collisions, SourceAudit
+from importer.model import Batch, Delivered, Status, Verdict
 from importer.pipeline.job import Job
 from importer.profile.collisions import CollisionAudit
 from importer.profile.hot_shards import UserDayCounter, find_hot_shards

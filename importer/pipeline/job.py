@@ -6,17 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from importer import __version__
 from importer.errors import ImporterError
 from importer.events.mapping_file import DeclaredReading
-from importer.model import (
-    Collisions,
-    Credentials,
-    DeliverySettings,
-    Destination,
-    Fingerprint,
-    ProfileSummary,
-    RunKind,
-)
+from importer.facts import Collisions, ProfileSummary
+from importer.model import Credentials, DeliverySettings, Destination, Fingerprint, RunKind
 from importer.profile.summary import EMPTY_SUMMARY
 from importer.reading import Attention, ColumnProfile, Reading
 from importer.results.counts import Counts
@@ -24,7 +18,6 @@ from importer.results.manifest import READER_VERSION, Manifest, credential_diges
 from importer.results.recovery import ResultsState
 from importer.results.selection import Selection
 from importer.text import counted
-from importer.version import __version__
 
 _MIN_FOR_PERCENT = 1_000
 """A percentage of fewer outcomes stops no run before its end."""

@@ -10,8 +10,8 @@ from typing import Final
 from importer.events.field_names import is_label
 from importer.events.mapping import is_by_id_merge
 from importer.events.mapping_file import DeclaredReading
+from importer.facts import ProfileSummary
 from importer.mixpanel.limits import MAX_EVENT_NAMES
-from importer.model import ProfileSummary
 from importer.reading import Attention, Reading
 from importer.text import counted, cut, escape_controls
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.events.templates import mapped_text
-from importer.model import NO_COLLISIONS, Fingerprint, SourceAudit
+from importer.facts import NO_COLLISIONS, SourceAudit
+from importer.model import Fingerprint
 from importer.pipeline.attention import with_attention, with_target_attention
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from importer import speedups
-from importer.model import NO_COLLISIONS, Collisions
+from importer.facts import NO_COLLISIONS, Collisions
 from importer.profile.event_hashes import FINGERPRINT, fingerprints
 from importer.profile.spill import Spill
 

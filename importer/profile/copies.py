@@ -102,6 +102,7 @@ class CopyCounter:
     def result(self) -> Copies:
         """Return what was found. Nothing can be added afterwards."""
         if self._spill.count and self._complete:
+            self._known = new_hash_set()  # makes room: what is in it is not among the others
             with suppress(StorageError):
                 self._compare_spilled()
                 return self._copies()

@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from importer.events.mapper import Mapper
-from importer.model import (
-    NO_COLLISIONS,
-    Collisions,
-    Fingerprint,
-    Record,
-    Rejection,
-)
+from importer.facts import NO_COLLISIONS, Collisions
+from importer.model import Fingerprint, Record, Rejection
 from importer.profile.chunk import Observer
 from importer.profile.collisions import CollisionAudit
 from importer.profile.json_fields import LineParts

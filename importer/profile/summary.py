@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from operator import itemgetter
@@ -13,8 +13,8 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from importer import speedups
+from importer.facts import ProfileSummary, SortedCounts
 from importer.mixpanel.limits import DELETABLE_DAYS
-from importer.model import ProfileSummary
 from importer.profile.hashing import NO_INSTANT
 
 MAX_NAMES: Final = 10_000
@@ -78,34 +78,6 @@ class NameCountsInPython:
 def new_name_counts(*, compiled: bool = speedups.COMPILED) -> NameCounts:
     """Return counts of no names."""
     return speedups.NameCounts(MAX_NAMES) if compiled else NameCountsInPython(MAX_NAMES)
-
-
-class SortedCounts(Mapping[int, int]):
-    """Counts by number, in order: in 16 bytes each, while a dictionary takes a hundred.
-
-    Args:
-        counts: The counts.
-    """
-
-    def __init__(self, counts: Mapping[int, int]) -> None:
-        self._numbers = array("q", sorted(counts))
-        self._counts = array("Q", map(counts.__getitem__, self._numbers))
-
-    def __getitem__(self, number: int) -> int:
-        at = bisect_left(self._numbers, number)
-        if at == len(self._numbers) or self._numbers[at] != number:
-            raise KeyError(number)
-        return self._counts[at]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def items(self) -> ItemsView[int, int]:
-        """Return numbers and counts; at once, not by a search for each."""
-        return dict(zip(self._numbers, self._counts, strict=True)).items()
 
 
 @dataclass(slots=True)
@@ -186,16 +158,17 @@ class SummaryCounter:
         self.first = earliest if self.first is None else min(self.first, earliest)
         self.last = latest if self.last is None else max(self.last, latest)
 
-    def _take_read(self) -> None:
-        """Add the times that were read by the compiled part to the others."""
-        times, self._times = self._times, None
-        if times is not None and times.count:
-            self._quarters.update(times.counts())
-            self._widen(times.first, times.last)
+    def _all_quarters(self) -> SortedCounts:
+        """Return the counts of all times, those that the compiled part read among them."""
+        if self._times is None or not self._times.count:
+            return SortedCounts(self._quarters.items())
+        self._widen(self._times.first, self._times.last)
+        read = SortedCounts.of_arrays(*self._times.counts())
+        return SortedCounts((self._quarters + Counter(read)).items()) if self._quarters else read
 
     def summary(self) -> ProfileSummary:
         """Return what was counted so far."""
-        self._take_read()
+        quarters = self._all_quarters()
         names = sorted(self.names.counts().items(), key=itemgetter(1), reverse=True)
         return ProfileSummary(
             records=self.records,
@@ -209,7 +182,7 @@ class SummaryCounter:
             forms=dict(self.forms),
             first=self.first,
             last=self.last,
-            quarters=SortedCounts(self._quarters),
+            quarters=quarters,
             taken={name: dict(taken) for name, taken in self.taken.items()},
         )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from importer.events.excel_dates import EXCEL
 from importer.events.time_format import AUTO
 from importer.events.times import NS_PER_MS
-from importer.model import ProfileSummary
+from importer.facts import ProfileSummary
 from importer.profile.format_candidates import candidates, date_order, needs_zone, reads
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.text import counted, quoted_name

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from itertools import repeat
+from itertools import groupby, repeat
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from importer.facts import SortedCounts
 from importer.reading import JSON
 from importer.text import quoted
 
 T = TypeVar("T")
 
 _is_integer = re.compile(r"0|-?[1-9][0-9]{0,18}").fullmatch
+_are_counts = re.compile(r"[0-9]{1,19}(?: [0-9]{1,19}){0,95}").fullmatch
+_RUN: Final = 96  # counts in a text: a day of quarters of an hour
 _SCALARS = frozenset({str, int, bool, NoneType})
-
-
-def _is_int(value: object) -> bool:
-    return type(value) is int
 
 
 class DecodeError(ValueError):
@@ -40,13 +39,28 @@ def encode(value: Any) -> Any:
         raise ValueError(f"{value} is no number of JSON")
     if is_dataclass(value):
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, SortedCounts):
+        return dict(_encode_counts(value))
     if isinstance(value, Mapping):
-        if all(map(_is_int, value)):  # of times: a hundred thousand counts; JSON makes texts of the keys
-            return dict(value.items())
         return {key: encode(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [encode(each) for each in value]
     return value.value if isinstance(value, StrEnum) else value
+
+
+def _encode_counts(counts: SortedCounts) -> Iterator[tuple[str, str]]:
+    """Yield counts as texts, ``"3 0 7"``, with the first of the numbers, which follow each other.
+
+    Three years of quarters of an hour are a hundred thousand counts: one by one they take ten times the room.
+    """
+    for _, run in groupby(counts.items(), lambda item: item[0] // _RUN):
+        (first, count), *rest = run
+        texts, after = [str(count)], first + 1
+        for number, count in rest:
+            texts += ["0"] * (number - after)
+            texts.append(str(count))
+            after = number + 1
+        yield str(first), " ".join(texts)
 
 
 def decode(kind: type[T], value: Any, where: str = "") -> T:
@@ -86,6 +100,11 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
         return None if value is None else _decode(inner, value, where)
     if origin is tuple:
         return _decode_tuple(arguments, value, where)
+    if hint is SortedCounts:
+        try:
+            return SortedCounts(_decode_counts(value, where))
+        except OverflowError:
+            raise DecodeError(f"{where} holds a number of more than 64 bits") from None
     if origin is Mapping:
         return _decode_mapping(arguments, value, where)
     if is_dataclass(hint):
@@ -109,20 +128,23 @@ def _decode_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[A
 def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
     keys, values = arguments
     found = _expect(value, dict, where, "an object")
-    if values is int and all(type(each) is int for each in found.values()):  # tens of thousands of counts
-        return {_decode_key(keys, key, where): each for key, each in found.items()}
     return {
-        _decode_key(keys, key, where): _decode(values, each, _at(where, key)) for key, each in found.items()
+        _decode(keys, key, f"{where}: a name"): _decode(values, each, _at(where, key))
+        for key, each in found.items()
     }
 
 
-def _decode_key(hint: Any, key: str | int, where: str) -> Any:
-    """Check the name of a value: JSON has it as text, whatever it is; `encode` leaves integers."""
-    if hint is not int or type(key) is int:
-        return _decode(hint, key, f"{where}: a name")
-    if not _is_integer(str(key)):
-        raise DecodeError(f"{where}: a name is {quoted(key)}, expected an integer")
-    return int(key)
+def _decode_counts(value: Any, where: str) -> Iterator[tuple[int, int]]:
+    """Yield what `_encode_counts` wrote; versions before wrote each count by itself, as an integer."""
+    for key, counts in _expect(value, dict, where, "an object").items():
+        if not _is_integer(key):
+            raise DecodeError(f"{where}: a name is {quoted(key)}, expected an integer")
+        if type(counts) is int and counts >= 0:
+            yield int(key), counts
+        elif type(counts) is str and _are_counts(counts):
+            yield from (item for item in enumerate(map(int, counts.split(" ")), int(key)) if item[1])
+        else:
+            raise DecodeError(f"{_at(where, key)} is {quoted(counts)}, expected counts with a space between")
 
 
 def _decode_scalar(hint: type, value: Any, where: str) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import orjson
 
 from importer.errors import ResultsError
+from importer.facts import SourceAudit
 from importer.model import (
     Credentials,
     CredentialsKind,
@@ -22,7 +23,6 @@ from importer.model import (
     Endpoint,
     Fingerprint,
     RunKind,
-    SourceAudit,
     Status,
 )
 from importer.reading import Attention, Reading

@@ -9,7 +9,8 @@ from dataclasses import fields, is_dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from importer.model import DeliverySettings, ProfileSummary, SourceAudit
+from importer.facts import ProfileSummary, SourceAudit
+from importer.model import DeliverySettings
 from importer.reading import Dialect, Reading, same_marks
 from importer.text import quoted
 
@@ -135,6 +136,6 @@ def _faults_of_facts(facts: ProfileSummary) -> Iterator[str]:
             yield f"{where}{name} is {moment}, which is in no calendar"
     if facts.first is not None and facts.last is not None and facts.first > facts.last:
         yield f"{where}first is after {where}last"
-    for name in ("names", "forms", "quarters"):
+    for name in ("names", "forms"):
         if any(count < 0 for count in getattr(facts, name).values()):
             yield f"{where}{name} holds a negative number"

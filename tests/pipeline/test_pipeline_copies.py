@@ -11,20 +11,9 @@ import pytest
 from end_to_end_helpers import RecordedRequest, Recorder, Shell, sandbox
 from fidelity_helpers import NOW_MS
 
+from importer.facts import NO_COLLISIONS, Collisions, ProfileSummary
 from importer.mixpanel.limits import API_SECRET_RETIRED
-from importer.model import (
-    NO_COLLISIONS,
-    Batch,
-    Collisions,
-    Credentials,
-    Delivered,
-    Destination,
-    Event,
-    Fingerprint,
-    ProfileSummary,
-    Status,
-    Verdict,
-)
+from importer.model import Batch, Credentials, Delivered, Destination, Event, Fingerprint, Status, Verdict
 from importer.pipeline.attention import summary_attention, with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed_copies import LandedCopies

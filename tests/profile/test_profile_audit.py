@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError, SourceError
 from importer.events.mapper import Mapper
-from importer.model import NO_COLLISIONS
+from importer.facts import NO_COLLISIONS
 from importer.profile.collisions import CollisionAudit, Collisions
 from importer.profile.id_observer import IdObserver
 from importer.profile.scan import PassProgress, find_collisions, profile_source

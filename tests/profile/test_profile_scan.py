@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from importer.model import ProfileSummary, Record
+from importer.facts import ProfileSummary
+from importer.model import Record
 from importer.pipeline.survey import Surveyed, scan_source
 from importer.profile.observers import summarise_sample
 from importer.progress import NullProgress

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from importer.model import ProfileSummary
+from importer.facts import ProfileSummary
 from importer.profile.summary import (
     MAX_NAMES,
     SummaryCounter,

@@ -13,17 +13,10 @@ from hypothesis import strategies as st
 from results_helpers import manifest, write_results
 
 from importer.errors import ResultsError, StorageError
-from importer.model import (
-    NO_COLLISIONS,
-    Collisions,
-    Credentials,
-    DeliverySettings,
-    Fingerprint,
-    ProfileSummary,
-    SourceAudit,
-    Status,
-)
-from importer.reading import Dialect, Reading
+from importer.facts import NO_COLLISIONS, Collisions, ProfileSummary, SortedCounts, SourceAudit
+from importer.model import Credentials, DeliverySettings, Fingerprint, Status
+from importer.profile.summary import EMPTY_SUMMARY
+from importer.reading import Dialect, Reading, same_marks
 from importer.results.codec import encode
 from importer.results.counts import Counts
 from importer.results.manifest import (
@@ -58,7 +51,7 @@ any_dialect = st.builds(
     encoding=st.sampled_from(["utf-8", "cp1252"]),
     delimiter=st.characters(exclude_categories=()),
     header=st.booleans(),
-)
+).filter(lambda dialect: same_marks(dialect) is None)
 any_reading = st.builds(
     Reading,
     dialect=any_dialect,
@@ -93,7 +86,10 @@ def summary_of(instants, **counts):
     """A summary of some moments, in nanoseconds since the epoch."""
     first, last = (min(instants), max(instants)) if instants else (None, None)
     return ProfileSummary(
-        first=first, last=last, quarters=dict(Counter(n // (900 * 10**9) for n in instants)), **counts
+        first=first,
+        last=last,
+        quarters=SortedCounts(Counter(n // (900 * 10**9) for n in instants).items()),
+        **counts,
     )
 
 
@@ -245,7 +241,17 @@ def test_a_manifest_cut_at_any_byte_is_a_clear_error(tmp_path):
             {"audit": {"facts": {**FACTS, "quarters": {"x": 1}}, "whole": True}},
             "a name is 'x', expected an int",
         ),
-        ({"audit": {"facts": {**FACTS, "quarters": {"1": "2"}}, "whole": True}}, "expected an integer"),
+        ({"audit": {"facts": {**FACTS, "quarters": {"1": 2.0}}, "whole": True}}, "is 2.0, expected counts"),
+        (
+            {"audit": {"facts": {**FACTS, "quarters": {"1": "2,3"}}, "whole": True}},
+            "is '2,3', expected counts",
+        ),
+        ({"audit": {"facts": {**FACTS, "quarters": {"1": -2}}, "whole": True}}, "is -2, expected counts"),
+        ({"audit": {"facts": {**FACTS, "quarters": {"1": 2**64}}, "whole": True}}, "more than 64 bits"),
+        (
+            {"audit": {"facts": {**FACTS, "quarters": {"9223372036854775807": "1 2"}}, "whole": True}},
+            "more than 64 bits",
+        ),
         ({"audit": {"facts": {**FACTS, "first": "x"}, "whole": True}}, "audit.facts.first is 'x'"),
         ({"audit": {"facts": FACTS, "whole": True, "collisions": {}}}, "audit.collisions.events is missing"),
         (
@@ -309,6 +315,34 @@ def test_words_for_no_value_of_an_older_importer_meant_nothing_in_json_lines(tmp
     del document["reader_version"]
     path.write_text(json.dumps(document), "ascii")
     assert read_manifest(path).reading.null == null
+
+
+def test_times_over_years_take_little_room(tmp_path):
+    quarters = SortedCounts((number, 1 + number % 7) for number in range(1_900_000, 2_005_000))
+    facts = replace(
+        EMPTY_SUMMARY, first=1_900_000 * 900 * 10**9, last=2_004_999 * 900 * 10**9, quarters=quarters
+    )
+    path = manifest_path(tmp_path / "r.csv")
+    write_manifest(path, manifest(audit=SourceAudit(facts, whole=True)))
+    assert path.stat().st_size < 300_000
+    audit = read_manifest(path).audit
+    assert audit is not None
+    assert audit.facts.quarters == quarters
+
+
+@pytest.mark.parametrize(
+    "older", [{"7": 1, "200": 2, "8": 3}, {"200": 2, "7": "1 3"}, {"7": "1 3 0 0", "200": "2"}]
+)
+def test_counts_by_time_are_read_in_each_form_and_order(tmp_path, older):
+    path = manifest_path(tmp_path / "r.csv")
+    facts = replace(EMPTY_SUMMARY, first=0, last=0, quarters=SortedCounts([(0, 1)]))
+    write_manifest(path, manifest(audit=SourceAudit(facts, whole=True)))
+    document = json.loads(path.read_bytes())
+    document["audit"]["facts"]["quarters"] = older
+    path.write_text(json.dumps(document), "ascii")
+    audit = read_manifest(path).audit
+    assert audit is not None
+    assert list(audit.facts.quarters.items()) == [(7, 1), (8, 3), (200, 2)]
 
 
 def test_a_link_to_another_folder_leads_there(tmp_path):

@@ -1,0 +1,147 @@
+"""What is known of a source as a whole, once its records were counted."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Self
+
+
+class SortedCounts(Mapping[int, int]):
+    """Counts by number, in order: in 16 bytes each, while a dictionary takes a hundred.
+
+    Args:
+        counts: Numbers of 64 bits and the count of each, the numbers in ascending order at best.
+
+    Raises:
+        OverflowError: A number has more than 64 bits, or a count is negative.
+    """
+
+    def __init__(self, counts: Iterable[tuple[int, int]] = ()) -> None:
+        self._numbers, self._counts = array("q"), array("Q")
+        for number, count in counts:
+            self._numbers.append(number)
+            self._counts.append(count)
+        if any(one >= other for one, other in pairwise(self._numbers)):
+            both = dict(self.items())
+            self._numbers = array("q", sorted(both))
+            self._counts = array("Q", map(both.__getitem__, self._numbers))
+
+    @classmethod
+    def of_arrays(cls, numbers: bytes, counts: bytes) -> Self:
+        """Return counts from 8 bytes for each number, in ascending order, and 8 for each count."""
+        made = cls()
+        made._numbers.frombytes(numbers)
+        made._counts.frombytes(counts)
+        return made
+
+    def __getitem__(self, number: int) -> int:
+        at = bisect_left(self._numbers, number)
+        if at == len(self._numbers) or self._numbers[at] != number:
+            raise KeyError(number)
+        return self._counts[at]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __repr__(self) -> str:
+        return f"SortedCounts({list(self.items())})"
+
+    def items(self) -> ItemsView[int, int]:
+        """Return numbers and counts; one after the other, without a search for each."""
+        return _Items(self)
+
+
+class _Items(ItemsView[int, int]):
+    _mapping: SortedCounts
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        counts = self._mapping
+        return zip(counts._numbers, counts._counts, strict=True)  # noqa: SLF001 - a view is a part of it
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """Counts over the events of a source.
+
+    Attributes:
+        records: Records, readable or not.
+        unreadable: Records that could not be read, such as a line of bad JSON.
+        names: Events by name.
+        other_names: Events with further names, which are not counted by name: there were too many.
+        no_time: Records without a time that could be read.
+        no_name: Records without the name of an event.
+        no_zone: Records whose time has no zone, where none is declared.
+        clock_changes: Records whose local time does not exist or exists twice.
+        forms: Times by the way in which they are written.
+        first, last: Earliest and latest instant, nanoseconds since the epoch; None without times.
+        quarters: Events by quarter of an hour since the epoch.
+        taken: For each field that several columns may give, how many records took it from which.
+    """
+
+    records: int
+    unreadable: int
+    names: Mapping[str, int]
+    other_names: int
+    no_time: int
+    no_zone: int
+    clock_changes: int
+    forms: Mapping[str, int]
+    first: int | None
+    last: int | None
+    quarters: SortedCounts
+    taken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    no_name: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collisions:
+    """The result of a collision audit: events that Mixpanel would merge.
+
+    Attributes:
+        events: How many events were compared; how many ids, if these all differ so that no event was made.
+        identical: Events that are equal in everything to an earlier one: Mixpanel keeps one of them.
+        lost: Events that differ from another with the same name, distinct_id, time and ``$insert_id``.
+        lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
+        first: Rows of the first pairs that differ, at most five.
+        first_identical: Rows of the first pairs that are identical, at most five.
+    """
+
+    events: int
+    identical: int
+    lost: int
+    lost_by_day: int
+    first: tuple[tuple[int, int], ...]
+    first_identical: tuple[tuple[int, int], ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether Mixpanel would merge events that differ."""
+        return bool(self.lost or self.lost_by_day)
+
+
+NO_COLLISIONS = Collisions(0, 0, 0, 0, (), ())
+"""The result of an audit of no events."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAudit:
+    """What is known of a source as a whole; the manifest keeps it for later runs of the same source.
+
+    Attributes:
+        facts: Names and times of its events; named as in the manifest.
+        whole: False if only its first records were read.
+        notes: Records with a note in a dry run; None before its end.
+        collisions: Events that Mixpanel would merge; None if events were not compared.
+    """
+
+    facts: ProfileSummary
+    whole: bool
+    notes: int | None = None
+    collisions: Collisions | None = None
