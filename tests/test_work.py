@@ -56,7 +56,6 @@ OTHERWISE = {
     "json-cells": Steps(14, 310, 3, 2.5),
     "nested": Steps(11, 130, 13, 3),
     "names-20000": Steps(8, 280, 380, 1.5),  # each name of an event is looked at once
-    "exponents": Steps(8, 750, 700, 1.5),  # Python reads the numbers
     "invalid-1": Steps(15, 350, 20, 2.5),
     "invalid-20": Steps(140, 730, 310, 22),
     "flat-invalid-1": Steps(8, 110, 27, 2),

@@ -10,8 +10,9 @@ from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, is_longer_json, put_integer, put_key,
-    put_number, put_text, put_value, read_key, set_key, skip_blanks, sort_by_key,
+    DIGITS, SAFE_INTEGER, Buffer, KeyValue, Limits, end_of_decimal, end_of_key, end_of_number, is_longer,
+    is_longer_json, put_any_number, put_integer, put_key, put_number, put_text, put_value, read_key, set_key, skip_blanks,
+    sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
 from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
@@ -461,6 +462,9 @@ cdef class BlockMapper:
     cdef bint read_cell(self, int type, const char* text, Py_ssize_t size, int quote) except -1:
         """Write the value of a cell; False if its JSON must be asked for."""
         cdef Py_ssize_t start
+        cdef const char* end = text + size
+        cdef const char* stop
+        cdef const char* point
         if type == CELL_STRING:
             start = self.written.used() + 1
             put_text(self.written, text, size, quote)
@@ -471,7 +475,10 @@ cdef class BlockMapper:
         if type == CELL_INTEGER and memchr(text, c".", size) != NULL:
             return False
         if type == CELL_INTEGER or type == CELL_NUMBER:
-            return size <= DIGITS and put_number(self.written, text, text + size, DIGITS) == text + size
+            stop = put_number(self.written, text, end, DIGITS) if size <= DIGITS else NULL
+            if stop == NULL and (type == CELL_NUMBER or end_of_decimal(text, end, &point) == end):
+                stop = put_any_number(self.written, text, end, SAFE_INTEGER, SAFE_INTEGER)
+            return stop == end
         if type == CELL_BOOLEAN and is_boolean(text, size):
             self.written.put("true" if size == 4 else "false", size)
             return True

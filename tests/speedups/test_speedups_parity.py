@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from events_helpers import TIME
@@ -792,6 +793,38 @@ def test_most_sound_values_take_the_fast_path():
         )
     )
     assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in STRINGS[:8]), JSONL))
+
+
+KEPT = [
+    "6.3862e+00", "9.45662276e+05", "2.6198e-07", "1.50E-05", "1e5", "1E+20", "-3e-99", "1.5e-007", "-0", "-0.0", "0e5",
+    "1.5e18", "-9.2e18", "9.3e18", "-9.3e18", "1.8446744073709e19", "1.9e19", "9.99999999999999e199", "0.00001", "-0.000099",
+    "0.30000000000000004", "52.520006599999995", "1.2345678901234568e-05", "1.2345678901234568E-5", "1234567890123456.8",
+    "1.7976931348623157e308", "5e-324", "123456789012345.000", "9007199254740992", "-9007199254740992", "0.10000000000000000",
+]  # fmt: skip
+KEPT_IN_JSON = ["9007199254740993", "1234567890123456789", "-9223372036854775808", "18446744073709551615"]
+LOST = [
+    "0.1000000000000000055511151231257827",
+    "9007199254740993.0",
+    "1e-400",
+    "1e400",
+    "1.23456789012345678e-5",
+]
+
+
+def test_a_number_that_is_kept_is_not_asked_for(monkeypatch: pytest.MonkeyPatch):
+    asked: list[Any] = []
+    monkeypatch.setattr("importer.events.fast_mapper._encode_cell", lambda *given: asked.append(given[-1]))
+    monkeypatch.setattr("importer.events.fast_mapper._encode_number", asked.append)
+    numbers = replace(CSV, types={"cell": "number"})
+    assert all(takes_fast_path(csv_of_cells(KEPT), numbers))
+    assert all(
+        takes_fast_path(csv_of_cells(["-0", "9007199254740992"]), replace(CSV, types={"cell": "integer"}))
+    )
+    assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in [*KEPT, *KEPT_IN_JSON]), JSONL))
+    assert not asked
+    assert takes_fast_path("".join(line_of(f'"a":{text}') for text in LOST), JSONL) == [False] * len(LOST)
+    assert takes_fast_path("".join(f"e,{TIME},u,{text}\n" for text in LOST), numbers) == [False] * len(LOST)
+    assert asked == [*map(str.encode, LOST), *LOST]
 
 
 def test_a_deferred_record_leaves_its_neighbours_on_the_fast_path():
