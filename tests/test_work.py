@@ -60,7 +60,6 @@ OTHERWISE = {
     "invalid-20": Steps(140, 730, 310, 22),
     "flat-invalid-1": Steps(8, 110, 27, 2),
     "flat-invalid-20": Steps(8, 3_000, 370, 9),
-    "no-user": Steps(8, 600, 3, 1.5),
     "files-24": Steps(120, 4_100, 22, 9),  # each file costs its start
 }
 """The most steps with data that is not as cheap as usual CSV or JSONL."""

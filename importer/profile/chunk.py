@@ -96,6 +96,10 @@ class ColumnarChunk:
         """Return the values of each record."""
         return self._values
 
+    def values(self, index: int) -> Any:
+        """Return the values of one record."""
+        return self._values[index] if self.block is None else self.block[index].values
+
     def objects(self) -> list[Any]:
         """Return the objects of the records (JSONL)."""
         return self._values
