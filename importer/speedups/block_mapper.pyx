@@ -15,7 +15,7 @@ from importer.speedups.canonical cimport (
     sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
-from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
+from importer.speedups.odd_texts cimport A_NAME, AN_ID, OddTexts, is_ipv4
 from importer.speedups.tables cimport Answer, Answers, Slot, Table
 from importer.speedups.times cimport LATEST, Times
 
@@ -62,7 +62,7 @@ cdef enum:
     NS_PER_MS = 1_000_000
     MOST_KEYS = 512  # that are remembered
     GUESSES = 64  # a power of two
-    MOST_NAMES = 32_768
+    MOST_NAMES = 32_768  # of events, likewise
     ID_SIZE = 32  # hexadecimal digits
     MOST_SIZE = 63  # of a text, that a bit stands for
 
@@ -212,7 +212,7 @@ cdef class BlockMapper:
     cdef OddTexts odd_texts
     cdef TextSet refused_ids, nulls
     cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
-    cdef Answers names  # the JSON of a name, and the note on it
+    cdef Answers odd_names  # the JSON of a name that may get a note, and the note
     cdef Answers names_notes, long_notes  # notes on properties, by their names with a NUL behind each
 
     # the record at hand
@@ -225,7 +225,9 @@ cdef class BlockMapper:
     cdef Buffer unquoted  # the cell of the properties without its doubled quotes
     cdef Buffer joined  # the properties in the order of their names
     cdef Buffer fact  # what is hashed
-    cdef Buffer user_json
+    cdef Buffer name_json, user_json
+    cdef const char* name_note
+    cdef Py_ssize_t name_note_size  # 0 for none
     cdef Buffer reserved, long_ones  # the names that a note is about, each with a NUL behind it
     cdef char[ID_SIZE] own_id
 
@@ -254,7 +256,7 @@ cdef class BlockMapper:
         self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
         self.read_number_as_time = plan.read_number_as_time
-        self.names = Answers(plan.read_event_name, MOST_NAMES)
+        self.odd_names = Answers(plan.read_event_name, MOST_NAMES)
         self.names_notes = Answers(plan.note_on_names, MOST_KEYS)
         self.long_notes = Answers(plan.note_on_long_texts, MOST_KEYS)
         self.row_suffix = plan.row_suffix
@@ -262,7 +264,7 @@ cdef class BlockMapper:
         self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
-        self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer()
+        self.name_json, self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer(), Buffer()
 
     cdef int set_limits(self, limits, encode_number) except -1:
         cdef int n
@@ -628,14 +630,10 @@ cdef class BlockMapper:
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
         """Add the event of the record that was read to a block; False to defer the record."""
         cdef int64_t instant = self.instant(), milliseconds = instant // NS_PER_MS
-        cdef Answer* name
         cdef bytes tail
         if instant < 0 or milliseconds < self.earliest or milliseconds > clock:
             return False
-        if not self.use_constant(&self.fields[OF_EVENT], self.constant_event):
-            return False
-        name = self.names.get(self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
-        if not name.given or not self.read_user():
+        if not self.read_name() or not self.read_user():
             return False
         tail = self.add_ip()
         if tail is None or not self.add_constants():
@@ -646,9 +644,9 @@ cdef class BlockMapper:
         if not self.has_own_id():
             if self.fields[OF_ID].kind != MISSING:
                 return False
-            self.make_id(row, name, instant)
+            self.make_id(row, instant)
             self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
-        return self.put_event(made, row, line, name, instant, tail)
+        return self.put_event(made, row, line, instant, tail)
 
     cdef int64_t instant(self) except? -1:
         """Return the time in nanoseconds since the epoch; -1 to defer the record."""
@@ -673,6 +671,25 @@ cdef class BlockMapper:
         if constant is None:
             return False
         field.text, field.size = PyBytes_AS_STRING(constant), PyBytes_GET_SIZE(constant)
+        return True
+
+    cdef bint read_name(self) except -1:
+        """Write the event's name as JSON; False to defer the record."""
+        cdef FieldValue* name = &self.fields[OF_EVENT]
+        cdef Answer* answer
+        if not self.use_constant(name, self.constant_event):
+            return False
+        self.name_json.at = self.name_json.base
+        self.name_note_size = 0
+        self.name_json.reserve(6 * name.size + 2)
+        if not self.odd_texts.is_odd(name.text, name.size, A_NAME):
+            put_text(self.name_json, name.text, name.size, -1)
+            return True
+        answer = self.odd_names.get(name.text, name.size)
+        if not answer.given:
+            return False
+        self.name_json.put(answer.first, answer.first_size)
+        self.name_note, self.name_note_size = answer.second, answer.second_size
         return True
 
     cdef bint read_user(self) except -1:
@@ -745,15 +762,15 @@ cdef class BlockMapper:
             joined.put(self.written.base + self.properties[n].start, self.properties[n].size)
         return 0
 
-    cdef int make_id(self, int64_t row, Answer* name, int64_t instant) except -1:
+    cdef int make_id(self, int64_t row, int64_t instant) except -1:
         """Make the id of the fact, in the form of `importer.events.insert_id.of_content`."""
         cdef Buffer fact = self.fact
         cdef XXH128_hash_t hashed
         cdef bytes suffix
         cdef int n
         fact.at = fact.base
-        fact.reserve(name.first_size + self.user_json.used() + self.joined.used() + 32)
-        fact.put(name.first, name.first_size)
+        fact.reserve(self.name_json.used() + self.user_json.used() + self.joined.used() + 32)
+        fact.put(self.name_json.base, self.name_json.used())
         fact.put("\n", 1)
         fact.put(self.user_json.base, self.user_json.used())
         fact.put("\n", 1)
@@ -772,16 +789,16 @@ cdef class BlockMapper:
         return 0
 
     cdef bint put_event(
-        self, EventBlock made, int64_t row, int64_t line, Answer* name, int64_t instant, bytes tail
+        self, EventBlock made, int64_t row, int64_t line, int64_t instant, bytes tail
     ) except -1:
         """Add the event as it is sent, in the form of `importer.events.body`; False if it is too long."""
         cdef FieldValue* own = &self.fields[OF_ID]
         cdef Buffer out = made.lines
         cdef Item* item
         cdef Py_ssize_t start = out.used()
-        out.reserve(160 + name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
+        out.reserve(160 + self.name_json.used() + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
         out.put('{"event":', 9)
-        out.put(name.first, name.first_size)
+        out.put(self.name_json.base, self.name_json.used())
         out.put(',"properties":{"time":', 22)
         put_integer(out, instant // NS_PER_MS)
         out.put(',"distinct_id":', 15)
@@ -802,15 +819,15 @@ cdef class BlockMapper:
         made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
         made.keep(&item.user, self.user.text, self.user.size)
         made.keep(&item.insert_id, own.text, own.size)
-        if name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
-            self.put_note(made, item, name, instant)
+        if self.name_note_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
+            self.put_note(made, item, instant)
         made.end_body(item)
         return True
 
-    cdef int put_note(self, EventBlock made, Item* item, Answer* name, int64_t instant) except -1:
+    cdef int put_note(self, EventBlock made, Item* item, int64_t instant) except -1:
         """Write the notes on an event, with ``; `` between them."""
         cdef Py_ssize_t start = made.texts.used()
-        self.put_part(made, start, name.second, name.second_size)
+        self.put_part(made, start, self.name_note, self.name_note_size)
         if not self.user.size:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
         self.put_note_on(made, start, self.long_notes, self.long_ones)
