@@ -55,6 +55,7 @@ OTHERWISE = {
     "long": Steps(18, 290, 12, 4),
     "json-cells": Steps(14, 310, 3, 2.5),
     "nested": Steps(11, 130, 13, 3),
+    "names-20000": Steps(8, 280, 55, 1.5),  # the first names are asked for
     "invalid-1": Steps(15, 350, 20, 2.5),
     "invalid-20": Steps(140, 730, 310, 22),
     "flat-invalid-1": Steps(8, 110, 27, 2),

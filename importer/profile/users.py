@@ -159,7 +159,7 @@ class UserObserver:
 
     def _count_keys(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
         for at in missing:
-            found = chunk.object(at)
+            found = chunk.values(at)
             for column, value in self._identities(found) if isinstance(found, dict) else ():
                 if self._cleaned(value) not in (None, ""):
                     self._add(column, 1)

@@ -63,6 +63,7 @@ cdef enum:
     MOST_KEYS = 512  # that are remembered
     GUESSES = 64  # a power of two
     MOST_NAMES = 32_768  # of events, likewise
+    ASKED_NAMES = 256  # of which Python is asked whether they are odd or not
     ID_SIZE = 32  # hexadecimal digits
     MOST_SIZE = 63  # of a text, that a bit stands for
 
@@ -212,7 +213,7 @@ cdef class BlockMapper:
     cdef OddTexts odd_texts
     cdef TextSet refused_ids, nulls
     cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
-    cdef Answers odd_names  # the JSON of a name that may get a note, and the note
+    cdef Answers names  # the JSON of a name, and the note on it
     cdef Answers names_notes, long_notes  # notes on properties, by their names with a NUL behind each
 
     # the record at hand
@@ -226,8 +227,7 @@ cdef class BlockMapper:
     cdef Buffer joined  # the properties in the order of their names
     cdef Buffer fact  # what is hashed
     cdef Buffer name_json, user_json
-    cdef const char* name_note
-    cdef Py_ssize_t name_note_size  # 0 for none
+    cdef Answer name
     cdef Buffer reserved, long_ones  # the names that a note is about, each with a NUL behind it
     cdef char[ID_SIZE] own_id
 
@@ -256,7 +256,7 @@ cdef class BlockMapper:
         self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
         self.read_number_as_time = plan.read_number_as_time
-        self.odd_names = Answers(plan.read_event_name, MOST_NAMES)
+        self.names = Answers(plan.read_event_name, MOST_NAMES)
         self.names_notes = Answers(plan.note_on_names, MOST_KEYS)
         self.long_notes = Answers(plan.note_on_long_texts, MOST_KEYS)
         self.row_suffix = plan.row_suffix
@@ -674,23 +674,26 @@ cdef class BlockMapper:
         return True
 
     cdef bint read_name(self) except -1:
-        """Write the event's name as JSON; False to defer the record."""
+        """Find the event's name as JSON, and the note on it; False to defer the record.
+
+        Python is asked once for each of the first names. Where there are more, it is asked for odd ones only.
+        """
         cdef FieldValue* name = &self.fields[OF_EVENT]
-        cdef Answer* answer
+        cdef int known
         if not self.use_constant(name, self.constant_event):
             return False
-        self.name_json.at = self.name_json.base
-        self.name_note_size = 0
-        self.name_json.reserve(6 * name.size + 2)
-        if not self.odd_texts.is_odd(name.text, name.size, A_NAME):
+        known = self.names.table.get(name.text, name.size)
+        if known >= 0:
+            self.name = self.names.answers[known]
+        elif self.names.count < ASKED_NAMES or self.odd_texts.is_odd(name.text, name.size, A_NAME):
+            self.name = self.names.get(name.text, name.size)[0]
+        else:
+            self.name_json.at = self.name_json.base
+            self.name_json.reserve(6 * name.size + 2)
             put_text(self.name_json, name.text, name.size, -1)
-            return True
-        answer = self.odd_names.get(name.text, name.size)
-        if not answer.given:
-            return False
-        self.name_json.put(answer.first, answer.first_size)
-        self.name_note, self.name_note_size = answer.second, answer.second_size
-        return True
+            self.name.given, self.name.second_size = True, 0
+            self.name.first, self.name.first_size = self.name_json.base, self.name_json.used()
+        return self.name.given
 
     cdef bint read_user(self) except -1:
         """Write the user as JSON; False to defer the record."""
@@ -769,8 +772,8 @@ cdef class BlockMapper:
         cdef bytes suffix
         cdef int n
         fact.at = fact.base
-        fact.reserve(self.name_json.used() + self.user_json.used() + self.joined.used() + 32)
-        fact.put(self.name_json.base, self.name_json.used())
+        fact.reserve(self.name.first_size + self.user_json.used() + self.joined.used() + 32)
+        fact.put(self.name.first, self.name.first_size)
         fact.put("\n", 1)
         fact.put(self.user_json.base, self.user_json.used())
         fact.put("\n", 1)
@@ -796,9 +799,9 @@ cdef class BlockMapper:
         cdef Buffer out = made.lines
         cdef Item* item
         cdef Py_ssize_t start = out.used()
-        out.reserve(160 + self.name_json.used() + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
+        out.reserve(160 + self.name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
         out.put('{"event":', 9)
-        out.put(self.name_json.base, self.name_json.used())
+        out.put(self.name.first, self.name.first_size)
         out.put(',"properties":{"time":', 22)
         put_integer(out, instant // NS_PER_MS)
         out.put(',"distinct_id":', 15)
@@ -819,7 +822,7 @@ cdef class BlockMapper:
         made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
         made.keep(&item.user, self.user.text, self.user.size)
         made.keep(&item.insert_id, own.text, own.size)
-        if self.name_note_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
+        if self.name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
             self.put_note(made, item, instant)
         made.end_body(item)
         return True
@@ -827,7 +830,7 @@ cdef class BlockMapper:
     cdef int put_note(self, EventBlock made, Item* item, int64_t instant) except -1:
         """Write the notes on an event, with ``; `` between them."""
         cdef Py_ssize_t start = made.texts.used()
-        self.put_part(made, start, self.name_note, self.name_note_size)
+        self.put_part(made, start, self.name.second, self.name.second_size)
         if not self.user.size:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
         self.put_note_on(made, start, self.long_notes, self.long_ones)

@@ -115,7 +115,7 @@ class MappingPlan:
         read_time: Returns the nanoseconds since the epoch of any other text.
         read_number_as_time: The same for a number of JSON, given as its text.
         encode_number: Returns the canonical form of a number that the compiled code may not keep exactly.
-        read_event_name: Returns the JSON of an event's name, and the note on it; asked for an odd one.
+        read_event_name: Returns the JSON of an event's name, and the note on it.
         is_reserved: Returns whether Mixpanel reserves the name of a property, so that it gets a note.
         row_suffix: Returns the end of what is hashed, from a record's number; None if rows don't count.
         note_on_names: Returns the note on such names, each of which ends in NUL.
