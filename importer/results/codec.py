@@ -110,6 +110,8 @@ def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[
     keys, values = arguments
     found = _expect(value, dict, where, "an object")
     if values is int and all(type(each) is int for each in found.values()):  # tens of thousands of counts
+        if keys is str and all(type(key) is str for key in found):
+            return dict(found)
         return {_decode_key(keys, key, where): each for key, each in found.items()}
     return {
         _decode_key(keys, key, where): _decode(values, each, _at(where, key)) for key, each in found.items()
