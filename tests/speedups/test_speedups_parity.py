@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -796,15 +798,33 @@ def test_most_sound_values_take_the_fast_path():
     assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in STRINGS[:8]), JSONL))
 
 
-def test_of_many_names_only_odd_ones_are_asked_for(monkeypatch: pytest.MonkeyPatch):
-    asked: list[str] = []
-    read = fast_mapper._read_event_name
-    monkeypatch.setattr(fast_mapper, "_read_event_name", lambda name: asked.append(name) or read(name))
+def asked_for(content: str, reading: Reading) -> tuple[list[bool], list[Any]]:
+    """Return whether each record takes the fast path, and the texts that Python is asked for on it."""
+    asked: list[Any] = []
+    names = {
+        fast_mapper._encode_cell: "cell",
+        fast_mapper._encode_number: "text",
+        fast_mapper._read_event_name: "name",
+    }
+    argument = {function.__code__: name for function, name in names.items()}
+
+    def profile(frame: FrameType, event: str, _argument: Any) -> None:
+        if event == "call" and frame.f_code in argument:
+            asked.append(frame.f_locals[argument[frame.f_code]])
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        return takes_fast_path(content, reading), asked
+    finally:
+        sys.setprofile(before)
+
+
+def test_of_many_names_only_odd_ones_are_asked_for():
     odd = ["NULL", " a", "$a", "x" * 256, "mp_a", "a\u200b"]
     first = [f"name {n}" for n in range(256)]
     rows = [[name, TIME, "u", "x"] for name in [*first, "a", "a\\b", "é", "Sign up", "x" * 255, *odd] * 2]
-    assert takes_fast_path(csv_file(rows), CSV) == [name != "x" * 256 for name, *_ in rows]
-    assert asked == [*first, *odd]
+    assert asked_for(csv_file(rows), CSV) == ([name != "x" * 256 for name, *_ in rows], [*first, *odd])
     assert_same(csv_file(rows), CSV)
 
 
@@ -824,20 +844,21 @@ LOST = [
 ]
 
 
-def test_a_number_that_is_kept_is_not_asked_for(monkeypatch: pytest.MonkeyPatch):
-    asked: list[Any] = []
-    monkeypatch.setattr("importer.events.fast_mapper._encode_cell", lambda *given: asked.append(given[-1]))
-    monkeypatch.setattr("importer.events.fast_mapper._encode_number", asked.append)
-    numbers = replace(CSV, types={"cell": "number"})
-    assert all(takes_fast_path(csv_of_cells(KEPT), numbers))
-    assert all(
-        takes_fast_path(csv_of_cells(["-0", "9007199254740992"]), replace(CSV, types={"cell": "integer"}))
-    )
-    assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in [*KEPT, *KEPT_IN_JSON]), JSONL))
-    assert not asked
-    assert takes_fast_path("".join(line_of(f'"a":{text}') for text in LOST), JSONL) == [False] * len(LOST)
-    assert takes_fast_path("".join(f"e,{TIME},u,{text}\n" for text in LOST), numbers) == [False] * len(LOST)
-    assert asked == [*map(str.encode, LOST), *LOST]
+def test_a_number_that_is_kept_is_not_asked_for():
+    def cells(texts: list[str]) -> str:
+        return "".join(f"e,{TIME},u,{text}\n" for text in texts)
+
+    def lines(texts: list[str]) -> str:
+        return "".join(line_of(f'"a":{text}') for text in texts)
+
+    numbers, integers = (replace(CSV, types={"cell": kind}) for kind in ("number", "integer"))
+    in_json = [*KEPT, *KEPT_IN_JSON]
+    whole = ["-0", "9007199254740992"]
+    assert asked_for(cells(KEPT), numbers) == ([True] * len(KEPT), ["e"])
+    assert asked_for(cells(whole), integers) == ([True] * len(whole), ["e"])
+    assert asked_for(lines(in_json), JSONL) == ([True] * len(in_json), ["Purchase"])
+    assert asked_for(lines(LOST), JSONL) == ([False] * len(LOST), [*map(str.encode, LOST)])
+    assert asked_for(cells(LOST), numbers) == ([False] * len(LOST), LOST)
 
 
 def test_a_deferred_record_leaves_its_neighbours_on_the_fast_path():
