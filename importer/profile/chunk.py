@@ -100,9 +100,9 @@ class ColumnarChunk:
         """Return the objects of the records (JSONL)."""
         return self._values
 
-    def object(self, index: int) -> Any:
-        """Return the object of a record (JSONL)."""
-        if self.cells and "_values" not in self.__dict__:
+    def values(self, index: int) -> Any:
+        """Return the values of one record."""
+        if self._all_records and "_values" not in self.__dict__:
             item = self.items[index]
             return item.values if isinstance(item, Record) else None
         return self._values[index]

@@ -128,6 +128,8 @@ def _decode_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[A
 def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
     keys, values = arguments
     found = _expect(value, dict, where, "an object")
+    if (keys, values) == (str, int) and all(type(each) is int for each in found.values()):  # of many names
+        return dict(found)
     return {
         _decode(keys, key, f"{where}: a name"): _decode(values, each, _at(where, key))
         for key, each in found.items()

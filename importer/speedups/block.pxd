@@ -25,4 +25,14 @@ cdef class Block:
     cdef Py_ssize_t place_of(self, Span* span, tuple texts) except -2
 
 
-cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept
+cdef struct Forms:  # a bit for each form of cells
+    uint64_t low
+    uint64_t high
+
+
+cdef int form_of(const char* text, Py_ssize_t size) noexcept
+cdef Forms forms_of(bits) except *
+
+
+cdef inline bint is_among(const Forms* forms, int form) noexcept:
+    return (forms.high if form & 64 else forms.low) >> (form & 63) & 1

@@ -97,13 +97,13 @@ cdef class Block:
         return [self.text(self.spans + n * self.width + cell) for n in range(self.count)]
 
 
-    def count_column(self, int cell, tuple apart=(), uint64_t known=0):
+    def count_column(self, int cell, tuple apart=(), known=0):
         """Count the cells of a column that are filled (CSV), and find the forms that they have.
 
         Args:
             cell: The column.
             apart: Texts, UTF-8, that are counted apart: their forms don't matter.
-            known: Bits of `form_of` that are not looked for.
+            known: Bits of the forms that are not looked for.
 
         Returns:
             How many cells are filled, without those counted apart; how many cells hold each text of ``apart``;
@@ -113,8 +113,9 @@ cdef class Block:
         cdef const char* base = PyBytes_AS_STRING(self.data)
         cdef Span* span
         cdef Py_ssize_t n, at, filled = 0, texts = len(apart)
-        cdef uint64_t form
-        cdef bint looks = ~known != 0
+        cdef int form
+        cdef Forms forms = forms_of(known)
+        cdef bint looks = ~(forms.low & forms.high) != 0
         cdef list counts = [0] * texts, found = []
         if not 0 <= cell < self.width:
             raise IndexError(cell)
@@ -130,8 +131,11 @@ cdef class Block:
             filled += 1
             if looks:
                 form = form_of(base + span.start, span.size)
-                if form & ~known:
-                    known |= form
+                if not is_among(&forms, form):
+                    if form & 64:
+                        forms.high |= ONE << (form & 63)
+                    else:
+                        forms.low |= ONE << form
                     looks = form != OTHER
                     found.append((n, self.text(span)) if looks else None)
         return filled, counts, found
@@ -167,7 +171,7 @@ cdef class Block:
         return -1
 
 
-# The forms of cells, as bits; `importer.profile.number_forms` gives them their meaning.
+# The forms of cells, as the places of bits; `importer.profile.number_forms` gives them their meaning.
 cdef enum:
     MOST_DECIMALS = 20  # that have a bit of their own
     GROUPED = 21  # in place of 3 decimals: what may also be an integer with a mark between its groups
@@ -177,35 +181,43 @@ cdef enum:
     EXPONENT = 25  # and up to 6 decimals: their number is added
     LONG_EXPONENT = 47  # and 7 to 14 decimals
     ENDS_IN_ZERO = 32  # is added to the place of a bit
+    OTHER = 62  # each that isn't known here
     TRUTH = 63
+    EXPONENT_AND_ZERO = 64  # decimals of which the last is 0, with an exponent: their number is added
     MOST_SIGNIFICANT = 15  # digits that a number may have
     MOST_SIZE = 40  # of a number that is read here
 
 cdef uint64_t ONE = 1
-cdef uint64_t OTHER = ONE << 62
 cdef int64_t LARGEST = (<int64_t> 1) << 53  # up to which a double holds every integer
 
 
-cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
-    """Return the form of a cell that isn't empty as a bit; `OTHER` for each that isn't known here."""
+cdef Forms forms_of(bits) except *:
+    """Return the forms that have some bits."""
+    cdef Forms forms
+    forms.low, forms.high = <uint64_t> (bits & 0xFFFFFFFFFFFFFFFF), <uint64_t> (bits >> 64)
+    return forms
+
+
+cdef int form_of(const char* text, Py_ssize_t size) noexcept:
+    """Return the form of a cell that isn't empty."""
     cdef const char* end = text + size
     cdef const char* whole = text + (text[0] == c"-")
     cdef const char* point
     cdef const char* digit
     cdef Py_ssize_t decimals, significant
     if not (c"0" <= text[0] <= c"9") and whole == text:
-        return ONE << TRUTH if is_truth(text, size) else OTHER
+        return TRUTH if is_truth(text, size) else OTHER
     digit = end_of_decimal(text, end, &point) if size <= MOST_SIZE else NULL
     if digit != end:
         if digit != NULL and (digit[0] | 0x20) == c"e":
             return exponent_form(whole, point, digit, end)
-        return ONE << DATE if is_date(text, size) else OTHER
+        return DATE if is_date(text, size) else OTHER
     if point == end:
         if whole > text and whole[0] == c"0":
             return OTHER  # "-0" is no integer to everybody
         if end - whole <= MOST_SIGNIFICANT:
-            return ONE
-        return ONE << LONG_WHOLE if end - whole == 16 and is_safe(whole, end) else OTHER
+            return 0
+        return LONG_WHOLE if end - whole == 16 and is_safe(whole, end) else OTHER
     decimals = end - point - 1
     if size > MOST_SIGNIFICANT:
         digit = whole
@@ -213,27 +225,32 @@ cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
             digit += 1
         significant = end - digit - (digit <= point)
         if significant > MOST_SIGNIFICANT:
-            return ONE << LONG
+            return LONG
         if decimals > MOST_DECIMALS:
             return OTHER
     if decimals == 3 and point - whole <= 3 and whole[0] != c"0":
         decimals = GROUPED
-    return ONE << (decimals + (ENDS_IN_ZERO if (end - 1)[0] == c"0" else 0))
+    return decimals + (ENDS_IN_ZERO if (end - 1)[0] == c"0" else 0)
 
 
-cdef uint64_t exponent_form(const char* whole, const char* point, const char* e, const char* end) noexcept:
+cdef int exponent_form(const char* whole, const char* point, const char* e, const char* end) noexcept:
     """Return the form of a decimal with an exponent, which begins with ``e``; `OTHER` if it is not a short one."""
+    cdef bint ends_in_zero = e > point and (e - 1)[0] == c"0"
     cdef Py_ssize_t decimals = e - point - 1 if e > point else 0
     cdef bint has_sign
-    if e - whole - (decimals > 0) > MOST_SIGNIFICANT or (decimals and (e - 1)[0] == c"0"):
+    if e - whole - (decimals > 0) > MOST_SIGNIFICANT:
         return OTHER
     has_sign = end - e > 1 and ((e + 1)[0] == c"-" or (e + 1)[0] == c"+")
     if not has_sign and not decimals:
         return OTHER  # programs write one or the other
     e += 2 if has_sign else 1
+    if end - e == 3 and c"0" <= e[0] <= c"1":  # as far as a double holds any fifteen digits
+        e += 1
     if not 0 < end - e < 3 or not is_digit(e[0]) or not is_digit((end - 1)[0]):
         return OTHER
-    return ONE << (decimals + (EXPONENT if decimals < 7 else LONG_EXPONENT))
+    if ends_in_zero:
+        return EXPONENT_AND_ZERO + decimals
+    return decimals + (EXPONENT if decimals < 7 else LONG_EXPONENT)
 
 
 cdef bint is_safe(const char* digit, const char* end) noexcept:

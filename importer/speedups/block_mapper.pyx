@@ -10,11 +10,12 @@ from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, is_longer_json, put_integer, put_key,
-    put_number, put_text, put_value, read_key, set_key, skip_blanks, sort_by_key,
+    DIGITS, SAFE_INTEGER, Buffer, KeyValue, Limits, end_of_decimal, end_of_key, end_of_number, is_longer,
+    is_longer_json, put_any_number, put_integer, put_key, put_number, put_text, put_value, read_key, set_key, skip_blanks,
+    sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
-from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
+from importer.speedups.odd_texts cimport A_NAME, AN_ID, OddTexts, is_ipv4
 from importer.speedups.tables cimport Answer, Answers, Slot, Table
 from importer.speedups.times cimport LATEST, Times
 
@@ -61,7 +62,8 @@ cdef enum:
     NS_PER_MS = 1_000_000
     MOST_KEYS = 512  # that are remembered
     GUESSES = 64  # a power of two
-    MOST_NAMES = 32_768
+    MOST_NAMES = 32_768  # of events, likewise
+    ASKED_NAMES = 256  # of which Python is asked whether they are odd or not
     ID_SIZE = 32  # hexadecimal digits
     MOST_SIZE = 63  # of a text, that a bit stands for
 
@@ -224,7 +226,8 @@ cdef class BlockMapper:
     cdef Buffer unquoted  # the cell of the properties without its doubled quotes
     cdef Buffer joined  # the properties in the order of their names
     cdef Buffer fact  # what is hashed
-    cdef Buffer user_json
+    cdef Buffer name_json, user_json
+    cdef Answer name
     cdef Buffer reserved, long_ones  # the names that a note is about, each with a NUL behind it
     cdef char[ID_SIZE] own_id
 
@@ -261,7 +264,7 @@ cdef class BlockMapper:
         self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
-        self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer()
+        self.name_json, self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer(), Buffer()
 
     cdef int set_limits(self, limits, encode_number) except -1:
         cdef int n
@@ -461,6 +464,9 @@ cdef class BlockMapper:
     cdef bint read_cell(self, int type, const char* text, Py_ssize_t size, int quote) except -1:
         """Write the value of a cell; False if its JSON must be asked for."""
         cdef Py_ssize_t start
+        cdef const char* end = text + size
+        cdef const char* stop
+        cdef const char* point
         if type == CELL_STRING:
             start = self.written.used() + 1
             put_text(self.written, text, size, quote)
@@ -471,7 +477,10 @@ cdef class BlockMapper:
         if type == CELL_INTEGER and memchr(text, c".", size) != NULL:
             return False
         if type == CELL_INTEGER or type == CELL_NUMBER:
-            return size <= DIGITS and put_number(self.written, text, text + size, DIGITS) == text + size
+            stop = put_number(self.written, text, end, DIGITS) if size <= DIGITS else NULL
+            if stop == NULL and (type == CELL_NUMBER or end_of_decimal(text, end, &point) == end):
+                stop = put_any_number(self.written, text, end, SAFE_INTEGER, SAFE_INTEGER)
+            return stop == end
         if type == CELL_BOOLEAN and is_boolean(text, size):
             self.written.put("true" if size == 4 else "false", size)
             return True
@@ -621,14 +630,10 @@ cdef class BlockMapper:
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
         """Add the event of the record that was read to a block; False to defer the record."""
         cdef int64_t instant = self.instant(), milliseconds = instant // NS_PER_MS
-        cdef Answer* name
         cdef bytes tail
         if instant < 0 or milliseconds < self.earliest or milliseconds > clock:
             return False
-        if not self.use_constant(&self.fields[OF_EVENT], self.constant_event):
-            return False
-        name = self.names.get(self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
-        if not name.given or not self.read_user():
+        if not self.read_name() or not self.read_user():
             return False
         tail = self.add_ip()
         if tail is None or not self.add_constants():
@@ -639,9 +644,9 @@ cdef class BlockMapper:
         if not self.has_own_id():
             if self.fields[OF_ID].kind != MISSING:
                 return False
-            self.make_id(row, name, instant)
+            self.make_id(row, instant)
             self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
-        return self.put_event(made, row, line, name, instant, tail)
+        return self.put_event(made, row, line, instant, tail)
 
     cdef int64_t instant(self) except? -1:
         """Return the time in nanoseconds since the epoch; -1 to defer the record."""
@@ -667,6 +672,28 @@ cdef class BlockMapper:
             return False
         field.text, field.size = PyBytes_AS_STRING(constant), PyBytes_GET_SIZE(constant)
         return True
+
+    cdef bint read_name(self) except -1:
+        """Find the event's name as JSON, and the note on it; False to defer the record.
+
+        Python is asked once for each of the first names. Where there are more, it is asked for odd ones only.
+        """
+        cdef FieldValue* name = &self.fields[OF_EVENT]
+        cdef int known
+        if not self.use_constant(name, self.constant_event):
+            return False
+        known = self.names.table.get(name.text, name.size)
+        if known >= 0:
+            self.name = self.names.answers[known]
+        elif self.names.count < ASKED_NAMES or self.odd_texts.is_odd(name.text, name.size, A_NAME):
+            self.name = self.names.get(name.text, name.size)[0]
+        else:
+            self.name_json.at = self.name_json.base
+            self.name_json.reserve(6 * name.size + 2)
+            put_text(self.name_json, name.text, name.size, -1)
+            self.name.given, self.name.second_size = True, 0
+            self.name.first, self.name.first_size = self.name_json.base, self.name_json.used()
+        return self.name.given
 
     cdef bint read_user(self) except -1:
         """Write the user as JSON; False to defer the record."""
@@ -738,15 +765,15 @@ cdef class BlockMapper:
             joined.put(self.written.base + self.properties[n].start, self.properties[n].size)
         return 0
 
-    cdef int make_id(self, int64_t row, Answer* name, int64_t instant) except -1:
+    cdef int make_id(self, int64_t row, int64_t instant) except -1:
         """Make the id of the fact, in the form of `importer.events.insert_id.of_content`."""
         cdef Buffer fact = self.fact
         cdef XXH128_hash_t hashed
         cdef bytes suffix
         cdef int n
         fact.at = fact.base
-        fact.reserve(name.first_size + self.user_json.used() + self.joined.used() + 32)
-        fact.put(name.first, name.first_size)
+        fact.reserve(self.name.first_size + self.user_json.used() + self.joined.used() + 32)
+        fact.put(self.name.first, self.name.first_size)
         fact.put("\n", 1)
         fact.put(self.user_json.base, self.user_json.used())
         fact.put("\n", 1)
@@ -765,16 +792,16 @@ cdef class BlockMapper:
         return 0
 
     cdef bint put_event(
-        self, EventBlock made, int64_t row, int64_t line, Answer* name, int64_t instant, bytes tail
+        self, EventBlock made, int64_t row, int64_t line, int64_t instant, bytes tail
     ) except -1:
         """Add the event as it is sent, in the form of `importer.events.body`; False if it is too long."""
         cdef FieldValue* own = &self.fields[OF_ID]
         cdef Buffer out = made.lines
         cdef Item* item
         cdef Py_ssize_t start = out.used()
-        out.reserve(160 + name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
+        out.reserve(160 + self.name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
         out.put('{"event":', 9)
-        out.put(name.first, name.first_size)
+        out.put(self.name.first, self.name.first_size)
         out.put(',"properties":{"time":', 22)
         put_integer(out, instant // NS_PER_MS)
         out.put(',"distinct_id":', 15)
@@ -795,15 +822,15 @@ cdef class BlockMapper:
         made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
         made.keep(&item.user, self.user.text, self.user.size)
         made.keep(&item.insert_id, own.text, own.size)
-        if name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
-            self.put_note(made, item, name, instant)
+        if self.name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
+            self.put_note(made, item, instant)
         made.end_body(item)
         return True
 
-    cdef int put_note(self, EventBlock made, Item* item, Answer* name, int64_t instant) except -1:
+    cdef int put_note(self, EventBlock made, Item* item, int64_t instant) except -1:
         """Write the notes on an event, with ``; `` between them."""
         cdef Py_ssize_t start = made.texts.used()
-        self.put_part(made, start, name.second, name.second_size)
+        self.put_part(made, start, self.name.second, self.name.second_size)
         if not self.user.size:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
         self.put_note_on(made, start, self.long_notes, self.long_ones)

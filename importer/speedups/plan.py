@@ -114,14 +114,13 @@ class MappingPlan:
         times: Reads times in the usual forms.
         read_time: Returns the nanoseconds since the epoch of any other text.
         read_number_as_time: The same for a number of JSON, given as its text.
-        encode_number: Returns the canonical form of a number that is neither an integer nor a short
-            decimal.
+        encode_number: Returns the canonical form of a number that the compiled code may not keep exactly.
         read_event_name: Returns the JSON of an event's name, and the note on it.
         is_reserved: Returns whether Mixpanel reserves the name of a property, so that it gets a note.
         row_suffix: Returns the end of what is hashed, from a record's number; None if rows don't count.
         note_on_names: Returns the note on such names, each of which ends in NUL.
         note_on_long_texts: Returns the note on properties with long texts, given their names likewise.
-        odd_texts: Finds the ids that may get a note.
+        odd_texts: Finds the names of events and the ids that may get a note.
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
             no address of four numbers.
         note_no_user: The note on an event without a user.

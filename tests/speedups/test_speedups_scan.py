@@ -109,6 +109,19 @@ def test_cells_without_a_value_are_found() -> None:
         speedups.missing_cells(block, 2)
 
 
+def test_cells_beside_plain_objects_are_found() -> None:
+    cells = ["", '{"x":1}', '{"ab":1}', "ab", "x", '{"a"b"}', "{b,a", "{ab", "{", "a" * 40 + "b"]
+    block = block_of_cells([["a", cell] for cell in cells])
+    places = [*range(len(cells))]
+    expected = [(at, text) for at, text in enumerate(cells) if text and (text[0] != "{" or "ab" in text)]
+    assert speedups.cells_beside(block, 1, b"ab", places) == expected
+    assert speedups.cells_beside(block, 1, b"ab", [0, 1, 6, 7]) == [(7, "{ab")]
+    assert speedups.cells_beside(block, 1, b"", places) == [*enumerate(cells)][1:]
+    for cell, at in ((2, 0), (-1, 0), (1, len(cells)), (1, -1)):
+        with pytest.raises(IndexError):
+            speedups.cells_beside(block, cell, b"a", [at])
+
+
 # ── lines ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -273,6 +286,7 @@ def test_wrong_calls_are_refused() -> None:
     for call in (
         lambda: speedups.has_outer_cell(cells, 2, 1),
         lambda: speedups.hash_own_ids(cells, -1, b"", 1, ()),
+        lambda: speedups.hash_cells(cells, 2, (b"x",)),
         lambda: speedups.compare_epochs(cells, 0, 2, UNITS, 1),
         lambda: speedups.ColumnCounts(3).add(cells),
         lambda: speedups.ColumnCounts(3).take(3),
@@ -335,6 +349,49 @@ def test_observers_find_the_same_in_lines_and_in_objects(shape: str, ahead: int)
     assert any(chunk.cells for chunk in parts)
     whole = [ColumnarChunk(list(block), has_cells=False, source="s")]
     assert scanned(parts, reading) == scanned(whole, reading)
+
+
+BAGS = [
+    '{"distinct_id":"d"}',
+    '{"distinct_id":""}',
+    '{"$distinct_id":1}',
+    '{"x":"distinct_id"}',
+    "{}",
+    "",
+    "no",
+    '{"a":1}',
+]
+
+
+@pytest.mark.parametrize("null", [(), ("NULL", "-")])
+@pytest.mark.parametrize("own", ["distinct_id", "other"])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_observers_find_the_same_in_cells_and_in_records(
+    null: tuple[str, ...], own: str, mapped: bool
+) -> None:
+    columns = ("event", "time", "user", "bag", own, "anonymous_id")
+    given: dict[Any, str] = {"event": "event", "time": "time", "properties": "bag"}
+    fields = {**given, "distinct_id": "user"} if mapped else given
+    reading = replace(CSV, columns=columns, fields=fields, null=null)
+    chance = random.Random(own)
+    empty = ["", "NULL", "-"]
+    for users in (["u1", "u2", *empty], empty, [""]):
+        rows = [
+            [
+                chance.choice(["e", "f", "g", ""]),
+                chance.choice(["2024-05-01T10:00:00Z"] * 9 + ["", "no time"]),
+                chance.choice(users),
+                chance.choice(BAGS),
+                chance.choice(["", "", "NULL", "o1", '{"distinct_id":1}', '{"a":1}']),
+                chance.choice(["", "a1", "NULL"]),
+            ]
+            for _ in range(600)
+        ]
+        blocks = block_of_cells(rows[:250]), block_of_cells(rows[250:])
+        parts = [ColumnarChunk(block, has_cells=True, source="s") for block in blocks]
+        records = [ColumnarChunk(list(block), has_cells=True, source="s") for block in blocks]
+        assert [part.block is None for part in (*parts, *records)] == [False, False, True, True]
+        assert scanned(parts, reading) == scanned(records, reading)
 
 
 def test_ids_of_lines_are_those_of_the_events() -> None:
