@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -25,6 +25,8 @@ _DIVISIONS_PER_SEARCH: Final = 4  # a binary search for the end of a quarter cos
 # Two days within the years 1 to 9999, so that a time is within Python's calendar in every zone.
 _FIRST_QUARTER: Final = -62_135_596_800 // 900 + 192
 _LAST_QUARTER: Final = 253_402_300_800 // 900 - 193
+_QUARTERS_OF_DAY: Final = 96
+_QUARTER: Final = timedelta(minutes=15)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
@@ -228,7 +230,7 @@ def count_by_day(summary: ProfileSummary, zone: str = "") -> dict[str, int]:
     """Return events by day (ISO 8601), in order, in UTC or in an IANA zone."""
     days: Counter[int] = Counter()
     for quarter, count in _local_quarters(summary, zone):
-        days[quarter // 96] += count
+        days[quarter // _QUARTERS_OF_DAY] += count
     return {date.fromordinal(_EPOCH_DAY + day).isoformat(): days[day] for day in sorted(days)}
 
 
@@ -239,8 +241,22 @@ def _local_quarters(summary: ProfileSummary, zone: str) -> Iterator[tuple[int, i
         yield from summary.quarters.items()
         return
     where = ZoneInfo(zone or "UTC")
-    for quarter, count in summary.quarters.items():
-        within = min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER) * 900
-        offset = datetime.fromtimestamp(within, where).utcoffset()
-        assert offset is not None, "a time in a zone has an offset"
-        yield (within + int(offset.total_seconds())) // 900, count
+    begin = end = ahead = 0  # how far the clocks are ahead is known from one quarter up to another
+    for number, count in summary.quarters.items():
+        quarter = number
+        if not begin <= number < end:
+            quarter = min(max(number, _FIRST_QUARTER), _LAST_QUARTER)
+            begin = quarter - quarter % _QUARTERS_OF_DAY
+            end = begin + _QUARTERS_OF_DAY
+            ahead = _quarters_ahead(begin, where)
+            if ahead != _quarters_ahead(end, where):  # no zone changes its clocks and back within a day
+                begin, end = quarter, quarter + 1
+                ahead = _quarters_ahead(quarter, where)
+        yield quarter + ahead, count
+
+
+def _quarters_ahead(quarter: int, zone: ZoneInfo) -> int:
+    """Return how many quarters of an hour, rounded down, a zone is ahead of UTC where one begins."""
+    offset = datetime.fromtimestamp(quarter * 900, zone).utcoffset()
+    assert offset is not None, "a time in a zone has an offset"
+    return offset // _QUARTER

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,6 +60,24 @@ def test_hours_and_days_are_those_of_the_zone():
     ]
     assert count_by_day(counter.summary(), "Asia/Kolkata") == {"2024-05-01": 2, "2024-05-02": 1}
     assert list(count_by_day(counter.summary(), "Asia/Kolkata")) == ["2024-05-01", "2024-05-02"]
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Monrovia", "Pacific/Apia"]
+)
+def test_hours_and_days_are_those_of_each_time_by_itself(zone: str):
+    chance = random.Random(zone)
+    # At random, and around changes of clocks: to summer and back, from an odd offset, over the date line.
+    changes = (1_711_846_800, 1_729_989_000, 504_901_800, 63_593_070, 1_325_239_200)
+    seconds = [chance.randrange(-(10**9), 2 * 10**9) for _ in range(2_000)]
+    seconds += [chance.choice(changes) + chance.randrange(-200_000, 200_000) for _ in range(2_000)]
+    counter = SummaryCounter()
+    counter.add_instants([second * 10**9 for second in seconds])
+    moments = [datetime.fromtimestamp(second // 900 * 900, ZoneInfo(zone)) for second in seconds]
+    by_hour = Counter(moment.hour for moment in moments)
+    assert count_by_hour(counter.summary(), zone) == [by_hour[hour] for hour in range(24)]
+    by_day = Counter(moment.date().isoformat() for moment in moments)
+    assert count_by_day(counter.summary(), zone) == dict(sorted(by_day.items()))
 
 
 @pytest.mark.parametrize("zone", ["", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"])
