@@ -119,9 +119,7 @@ def manifest_text(manifest: Manifest) -> str:
         data = orjson.dumps(document, option=_LAYOUT)
     except orjson.JSONEncodeError:
         return json.dumps(document, indent=2) + "\n"
-    text = data.decode()
-    # A search passes what is plain, of which there is much, ten times as fast as a replacement.
-    return _NOT_PLAIN.sub(_as_escape, text) if _NOT_PLAIN.search(text) else text
+    return _NOT_PLAIN.sub(_as_escape, data.decode())
 
 
 _LAYOUT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
