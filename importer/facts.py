@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
@@ -56,6 +56,32 @@ class SortedCounts(Mapping[int, int]):
     def items(self) -> ItemsView[int, int]:
         """Return numbers and counts; one after the other, without a search for each."""
         return _Items(self)
+
+    def total(self, start: int | None = None, end: int | None = None) -> int:
+        """Return the sum of the counts of the numbers from ``start`` up to, not including, ``end``."""
+        first = 0 if start is None else bisect_left(self._numbers, start)
+        return sum(self._counts[first : None if end is None else bisect_left(self._numbers, end)])
+
+    def runs(self, size: int) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yield the counts in order, many at once, and the number of the first of them.
+
+        Args:
+            size: In a run are numbers that follow each other between two multiples of this; 0 is the count of
+                one that has none.
+        """
+        numbers, counts = self._numbers, self._counts
+        start = 0
+        while start < len(numbers):
+            first = numbers[start]
+            end = bisect_left(numbers, first - first % size + size, start, min(start + size, len(numbers)))
+            if numbers[end - 1] - first == end - 1 - start:
+                yield first, counts[start:end]
+            else:
+                run = [0] * (numbers[end - 1] - first + 1)
+                for number, count in zip(numbers[start:end], counts[start:end], strict=True):
+                    run[number - first] = count
+                yield first, run
+            start = end
 
 
 class _Items(ItemsView[int, int]):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from importer.facts import ProfileSummary
+from importer.facts import ProfileSummary, SortedCounts
 from importer.profile.summary import (
     MAX_NAMES,
     SummaryCounter,
@@ -118,3 +118,18 @@ def test_quarters_are_counted_alike_whether_they_are_few_or_many(span: int):
     counter.add_instants(instants)
     assert counter.summary().quarters == Counter(instant // (HOUR // 4) for instant in instants)
     assert (counter.first, counter.last) == (min(instants), max(instants))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_and_runs_of_sorted_counts_are_those_of_each_count(seed: int):
+    chance = random.Random(seed)
+    start = chance.choice([-500, 0, 10**6, -(2**63), 2**63 - 600])
+    known = {start + chance.randrange(500): chance.randrange(1, 9) for _ in range(chance.randrange(300))}
+    counts = SortedCounts(known.items())
+    for first, end in ((None, None), (start + 9, None), (None, start + 99), (start + 9, start + 99)):
+        low, high = (start if first is None else first), (start + 500 if end is None else end)
+        assert counts.total(first, end) == sum(n for number, n in known.items() if low <= number < high)
+    runs = list(counts.runs(96))
+    assert {first + at: n for first, run in runs for at, n in enumerate(run) if n} == known
+    assert all(run[0] and run[-1] and first // 96 == (first + len(run) - 1) // 96 for first, run in runs)
+    assert [first for first, _ in runs] == sorted({first for first, _ in runs})
