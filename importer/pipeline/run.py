@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
@@ -32,6 +33,7 @@ def run_job(
     progress: Progress,
     stop: threading.Event,
     now: Callable[[], int] = system_now,
+    connections: Connections | None = None,
 ) -> RunReport:
     """Run a job.
 
@@ -40,6 +42,7 @@ def run_job(
         progress: Where the progress of the run is reported.
         stop: Set it to end the run in good order.
         now: Milliseconds since the epoch.
+        connections: Where connections are kept for other jobs; None to close them.
 
     Returns:
         The report. An error that stopped the run is in it, not raised: the manifest is written all the same.
@@ -63,7 +66,7 @@ def run_job(
         with _open_writer(job) as results:
             rehearse = None if dry_run is None else dry_run.deliver
             observe = None if landed is None else landed.add
-            transfer = Transfer(job, results, rehearse, progress, stop, now, observe)
+            transfer = Transfer(job, results, rehearse, progress, stop, now, observe, connections=connections)
             try:
                 if landed is not None:
                     landed.add_earlier()
