@@ -15,14 +15,20 @@ from importer.delivery.protocols import Client
 from importer.delivery.replies import NoResponse, Response
 from importer.model import Credentials, Destination
 
+MakeFactory = Callable[[Destination, Credentials, float], Callable[[], Client]]
+
 
 class Connections:
     """Connections that no sender uses now. Use it as a context manager: its end closes them.
 
     Its methods may be called by any thread.
+
+    Args:
+        make_factory: Makes what makes new connections; by default `make_client_factory`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, make_factory: MakeFactory | None = None) -> None:
+        self._make_factory = make_factory
         self._lock = threading.Lock()
         self._made_for: tuple[Destination, Credentials, float] | None = None
         self._kept: list[Client] = []
@@ -49,13 +55,15 @@ class Connections:
         Raises:
             RefusedError: The base URL can't be used.
         """
-        from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up
+        if self._make_factory is None:
+            from importer.delivery.client import make_client_factory  # noqa: PLC0415 - as in `deliver`
 
+            self._make_factory = make_client_factory
         made_for = destination, credentials, timeout
         if made_for != self._made_for:
             self._close_kept(closed=False)
             self._made_for = made_for
-        make = make_client_factory(destination, credentials, timeout)
+        make = self._make_factory(destination, credentials, timeout)
 
         def take() -> Client:
             with self._lock:

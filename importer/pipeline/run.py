@@ -53,13 +53,7 @@ def run_job(
     """
     began = time.monotonic()
     with Lock(job.results), ExitStack() as stack:
-        job = replace(job, state=_check_state(job))
-        if job.options.overwrite:
-            # Old outcomes must never stand under the new manifest, wherever the power goes.
-            ResultsWriter.create(job.results, overwrite=True).close()
-        write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
-        if job.parent is not None:
-            _link(job.parent, job.results)
+        job = _begin(job)
         dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
         error: ImporterError | None = None
@@ -90,6 +84,23 @@ def run_job(
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
     return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions, copies)
+
+
+def _begin(job: Job) -> Job:
+    """Write down how a job is run, before anything is sent, and return it with the state of its results.
+
+    Raises:
+        ResultsError: The results can't be used, or the run that is retried is being retried already.
+        StorageError: The manifest can't be written.
+    """
+    job = replace(job, state=_check_state(job))
+    if job.options.overwrite:
+        # Old outcomes must never stand under the new manifest, wherever the power goes.
+        ResultsWriter.create(job.results, overwrite=True).close()
+    write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
+    if job.parent is not None:
+        _link(job.parent, job.results)
+    return job
 
 
 def _with_copies(

@@ -127,23 +127,22 @@ class FakeClient:
         self.closed = True
 
 
-@pytest.fixture
-def made(monkeypatch):
-    found = []
+def making(made):
+    """Return connections that are none, each of which is appended to a list."""
 
     def make():
-        found.append(FakeClient())
-        return found[-1]
+        made.append(FakeClient())
+        return made[-1]
 
-    monkeypatch.setattr("importer.delivery.client.make_client_factory", lambda *_: make)
-    return found
+    return Connections(lambda *_: make)
 
 
 DESTINATION = Destination("import", "http://127.0.0.1:9")
 
 
-def test_what_was_aborted_or_raised_is_closed_and_nothing_else(made):
-    with Connections() as connections:
+def test_what_was_aborted_or_raised_is_closed_and_nothing_else():
+    made = []
+    with making(made) as connections:
         lend = connections.factory(DESTINATION, CREDENTIALS, 5.0)
         fine, aborted, broken = lend(), lend(), lend()
         assert fine.post(BODIES) == Response(200, b"")
@@ -165,8 +164,9 @@ def test_what_was_aborted_or_raised_is_closed_and_nothing_else(made):
     assert all(each.closed for each in made)
 
 
-def test_what_is_given_back_too_late_is_closed(made):
-    with Connections() as connections:
+def test_what_is_given_back_too_late_is_closed():
+    made = []
+    with making(made) as connections:
         late = connections.factory(DESTINATION, CREDENTIALS, 5.0)()
         other = connections.factory(DESTINATION, CREDENTIALS, 6.0)()
         late.close()
