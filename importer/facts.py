@@ -6,8 +6,11 @@ from array import array
 from bisect import bisect_left
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Self
+from itertools import islice
+from operator import ge
+from typing import Final, Self
+
+_AT_ONCE: Final = 1_000
 
 
 class SortedCounts(Mapping[int, int]):
@@ -22,10 +25,12 @@ class SortedCounts(Mapping[int, int]):
 
     def __init__(self, counts: Iterable[tuple[int, int]] = ()) -> None:
         self._numbers, self._counts = array("q"), array("Q")
-        for number, count in counts:
-            self._numbers.append(number)
-            self._counts.append(count)
-        if any(one >= other for one, other in pairwise(self._numbers)):
+        left = iter(counts)
+        while part := tuple(islice(left, _AT_ONCE)):
+            numbers, many = zip(*part, strict=True)
+            self._numbers.extend(numbers)
+            self._counts.extend(many)
+        if any(map(ge, self._numbers, islice(self._numbers, 1, None))):
             both = dict(self.items())
             self._numbers = array("q", sorted(both))
             self._counts = array("Q", map(both.__getitem__, self._numbers))

@@ -166,7 +166,11 @@ class SummaryCounter:
             return SortedCounts(self._quarters.items())
         self._widen(self._times.first, self._times.last)
         read = SortedCounts.of_arrays(*self._times.counts())
-        return SortedCounts((self._quarters + Counter(read)).items()) if self._quarters else read
+        if not self._quarters:
+            return read
+        both = Counter(dict(read.items()))
+        both.update(self._quarters)
+        return SortedCounts(both.items())
 
     def summary(self) -> ProfileSummary:
         """Return what was counted so far."""
