@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -24,10 +25,13 @@ from importer.pipeline.resolve import detect_declared, draft_reading, settle_rea
 from importer.pipeline.survey import Surveyed, scan_source
 from importer.profile.collisions import CollisionAudit
 from importer.profile.scan import find_collisions
+from importer.profile.summary import SummaryCounter, count_by_day, count_by_hour
 from importer.progress import NullProgress
 from importer.reading import Reading
+from importer.results.codec import encode
 from importer.results.formats import new_format
 from importer.results.lines import LineEncoder
+from importer.source.lines import TextLines
 from importer.source.reader import open_source
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
@@ -169,6 +173,27 @@ def test_a_record_takes_few_steps(folder: Path, name: str):
 def test_an_outcome_of_small_batches_takes_few_steps(folder: Path):
     [path] = files_of(folder, "csv")
     assert work_of_outcomes(mapped(path), 50) < 10
+
+
+def test_a_further_file_is_detected_in_few_steps(folder: Path):
+    [path] = files_of(folder, "csv")
+    detect = partial(detect_declared, path, DeclaredReading(), with_cells=False)
+    assert work(detect) * ROWS < 120_000
+
+
+def test_plan_and_manifest_of_scattered_times_take_few_steps_a_quarter_of_an_hour():
+    counter = SummaryCounter()
+    counter.add_instants([n * 1_200 * 10**9 for n in range(ROWS)])  # some quarters have none
+    summary = counter.summary()
+    assert (
+        work(lambda: [count_by_hour(summary, "Europe/Berlin"), count_by_day(summary, "Europe/Berlin")]) < 60
+    )
+    assert work(lambda: encode(summary)) < 26
+
+
+def test_a_line_that_is_read_by_itself_takes_few_steps():
+    lines = TextLines(BytesIO(b"# nothing\n" * ROWS), "utf-8", "strict", 1_000)
+    assert work(lambda: list(iter(partial(lines.readline, 1_000), ""))) < 68
 
 
 def test_comparing_ids_takes_few_steps(folder: Path):

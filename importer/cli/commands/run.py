@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
@@ -20,6 +21,7 @@ from importer.cli.plan import events_to_send, plan_lines
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import OpenTarget, open_target
+from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
@@ -107,13 +109,14 @@ def _run_jobs(
     """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
     code = 0
     manifests: list[Manifest] = []
-    for job in jobs:
-        with stop_requests(console.quiet) as stop:
-            report = run_job(job, progress, stop, system_now)
-        code = max(code, finish_job(report, opened.sandbox, options, console))
-        manifests.append(report.manifest)
-        if report.error is not None:
-            break
+    with Connections() if len(jobs) > 1 else nullcontext() as connections:
+        for job in jobs:
+            with stop_requests(console.quiet) as stop:
+                report = run_job(job, progress, stop, system_now, connections)
+            code = max(code, finish_job(report, opened.sandbox, options, console))
+            manifests.append(report.manifest)
+            if report.error is not None:
+                break
     if options.json:
         print_manifests(manifests, as_list=len(jobs) > 1)
     return code

@@ -242,7 +242,9 @@ class CsvReader(LineReader[str]):
     def _go_below(self, last: str) -> None:
         """Count the lines of the item, whose last is given; the fast path may have read others since."""
         self.line += len(self.lines)
-        self._above, self._last_cut = self._last_cut.decode() or last, b""
+        self._above = last
+        if self._last_cut:
+            self._above, self._last_cut = self._last_cut.decode(), b""
 
     def _reject_oversized_line(self) -> Rejection:
         """Read a line longer than `MAX_RECORD_SIZE` to its end without holding it, and reject it."""
