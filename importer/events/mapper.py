@@ -86,7 +86,7 @@ class Mapper:
         self._clock = self._now()
         if self._block_mapper is None or not isinstance(chunk, speedups.Block):
             return speedups.EventBlock(map(self._map_item, chunk))
-        return self._block_mapper.map(chunk, self._clock, lambda at: self._map_item(chunk[at]))
+        return self._block_mapper.map(chunk, self._clock, self._map_item)
 
     def insert_ids(self, chunk: Sequence[Record | Rejection]) -> list[str]:
         """Return the ids of the events that `map` makes, and perhaps ids of records that become no event."""
@@ -96,7 +96,7 @@ class Mapper:
         found = self._block_mapper.insert_ids(chunk, self._clock)
         if None not in found:
             return found  # type: ignore[return-value]  # none of them is None
-        others = (self._map_item(chunk[at]) for at, own in enumerate(found) if own is None)
+        others = (self._map_item(chunk.record(at)) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
     def value_of(self, field: Field, values: Any) -> Any:

@@ -329,19 +329,27 @@ cdef class BlockMapper:
         Args:
             block: Records of the source for which the plan was made.
             clock: Milliseconds since the epoch; a record with a later time is deferred.
-            map_record: Returns the event or the rejection of a record that is deferred, of its place in the block.
+            map_record: Returns the event or the rejection of a record that is deferred.
         """
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, row = block.row, left = 0, rejected = len(block.rejected)
         cdef EventBlock made = EventBlock()
         self.check(block)
         made.make_room(block.count, block.end - block.start)
         for n in range(block.count):
-            if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
-                made.append(map_record(n))
+            while left < rejected and block.rejected[left].row == row:
+                made.append(block.rejected[left])
+                left += 1
+                row += 1
+            if not (self.read(block, n) and self.event(made, row, block.lines[n], clock)):
+                made.append(map_record(block.record_at(n, row)))
+            row += 1
+        while left < rejected:
+            made.append(block.rejected[left])
+            left += 1
         return made
 
     def insert_ids(self, Block block not None, int64_t clock):
-        """Return the ``$insert_id`` of each record, and None for one that is deferred.
+        """Return the ``$insert_id`` of each record, and None for one that is deferred; nothing for rejections.
 
         An id that the record has itself is returned whether the rest makes an event or not.
 
@@ -358,7 +366,7 @@ cdef class BlockMapper:
                 found.append(None)
             elif self.has_own_id():
                 found.append(PyUnicode_DecodeUTF8(self.fields[OF_ID].text, self.fields[OF_ID].size, NULL))
-            elif self.event(made, block.row + n, block.lines[n], clock):
+            elif self.event(made, block.row_of(n) if block.rejected else block.row + n, block.lines[n], clock):
                 found.append(made.text(&made.items[made.count - 1].insert_id))
             else:
                 found.append(None)

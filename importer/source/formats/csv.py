@@ -118,10 +118,39 @@ class CsvReader(LineReader[str]):
         if stop - start > MAX_RECORD_SIZE:
             return NOT_PARSED
         line = self.line + len(self.lines)  # those of the last item are counted when the next is read
-        block, lines, defers = self._cut(data, row=self.row + 1, line=line, start=start, stop=stop)
+        reject = None if self._dialect.trailing_delimiter else partial(self._reject_line, data, start)
+        block, lines, defers = self._cut(
+            data, row=self.row + 1, line=line, reject=reject, start=start, stop=stop
+        )
         if lines:
-            self._last_cut = data[max(start, data.rfind(b"\n", start, block.end - 1) + 1) : block.end]
+            self._last_cut = _line_at(data, start, block.end)
         return ParsedBlock(block, lines, block.end, defers)
+
+    def _reject_line(
+        self, data: bytes, top: int, row: int, number: int, start: int, stop: int, cells: int
+    ) -> Rejection:
+        """Return the rejection of a record on one line, as the slow path words it.
+
+        Args:
+            data: UTF-8 in which its line stands.
+            top: Where the lines begin that go the fast path at once.
+            row: Its row.
+            number: Of its line.
+            start: Where that starts.
+            stop: Where it ends.
+            cells: How many it has, another number than it should; 0 if a quote is out of place.
+        """
+        above, lines = self._above, self.lines
+        if start > top:
+            self._above = _line_at(data, top, start).decode()
+        else:
+            self._above = self._last_cut.decode() or (lines[-1] if lines else above)
+        self.lines = [data[start:stop].decode()]
+        try:
+            problem = self._width_problem(cells) if cells else STRAY
+            return Rejection(row, number, problem + self._escape_hint())
+        finally:
+            self._above, self.lines = above, lines
 
     def _encode(self, part: str) -> bytes:
         return self._encoder.encode(part)
@@ -299,6 +328,10 @@ class CsvReader(LineReader[str]):
             return f"; if \\{quote} is a quote in a cell: --escape '\\'"
         return ""
 
+    def _width_problem(self, cells: int) -> str:
+        """Return what is wrong with the record in `lines`, which has so many cells."""
+        return width_problem(self.lines[0], cells, self._width, self._dialect) + self._width_hint()
+
     def _width_hint(self) -> str:
         r"""Return what a backslash may mean, as MySQL writes it, if that may be why a width is wrong."""
         if self._dialect.escape or self._escape_hint():
@@ -325,7 +358,7 @@ class CsvReader(LineReader[str]):
         if again := header_problem(values, self._names, self._dialect):
             return again
         if len(values) != self._expected():
-            return width_problem(self.lines[0], values, self._width, self._dialect) + self._width_hint()
+            return self._width_problem(len(values))
         if len(values) > self._width and values[-1]:
             return f"expected nothing behind the last delimiter, found {quoted(values[-1])}"
         return ""
@@ -333,6 +366,11 @@ class CsvReader(LineReader[str]):
 
 def _is_plain(line: str) -> bool:
     return line.isascii() and "\0" not in line
+
+
+def _line_at(data: bytes, top: int, stop: int) -> bytes:
+    """Return the line that ends at a place, of those that begin at ``top``."""
+    return data[max(top, data.rfind(b"\n", top, stop - 1) + 1) : stop]
 
 
 def _can_be_cut(dialect: Dialect) -> bool:
