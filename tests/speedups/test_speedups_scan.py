@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from array import array
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -34,8 +36,12 @@ from importer.profile.observers import SummaryObserver
 from importer.profile.project_zone import ProjectZoneObserver
 from importer.profile.summary import MAX_NAMES, NameCountsInPython
 from importer.profile.unique import UniqueCheck
-from importer.reading import Reading
+from importer.reading import Dialect, Reading
 from importer.source.formats.jsonl import _item
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+from scans import scan_difference
 
 UNITS = tuple((unit.lowest, unit.end, unit.nanoseconds) for unit in EPOCHS)
 
@@ -445,3 +451,53 @@ def test_epochs_are_compared_alike(pairs: list[tuple[str, str]]) -> None:
     by_block.observe(ColumnarChunk(block, has_cells=True, source="s"))
     by_record.observe(ColumnarChunk(list(block), has_cells=True, source="s"))
     assert by_block.attention() == by_record.attention()
+
+
+# ── records that are invalid ─────────────────────────────────────────────────────────────────────
+
+ODD_LINES = ["short", "a,b,c,d,e,f,g,h", '"stray"x,b', "é", "a\\,b", "\0", ""]
+CELLS = (
+    ["View", "Buy", "", "NULL", "-"],
+    [
+        "2024-05-01T10:00:00Z",
+        "1714557600",
+        "",
+        "soon",
+        "03/04/2024 10:00",
+        "2024-05-01T10:00:00",
+        "NULL",
+        "0",
+    ],
+    ["u1", "u2", ""],
+    ["", '{"time":"2024-05-01T10:00:00Z"}', '{"time":"late"}', '{"a":1}', "{", "x"],
+    ["type", ""],
+)
+SCANNED = Reading(
+    Dialect("csv"),
+    ("e", "t", "u", "bag", "name"),
+    {"event": "e", "time": "t", "distinct_id": "u", "properties": "bag"},
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"null": ("NULL", "0")},
+        {"timezone": "Europe/Berlin"},
+        {"trim": True},
+        {"fields": {"time": "t"}, "alternatives": {"event": ("e", "name"), "distinct_id": ("u",)}},
+        {"missing_time": 1_700_000_000_000},
+    ],
+)
+@pytest.mark.parametrize("odd", [0.02, 0.3])
+def test_a_scan_of_invalid_records_finds_the_same(tmp_path: Path, change: dict[str, Any], odd: float) -> None:
+    chance = random.Random(f"{change} {odd}")
+    path = tmp_path / "events.csv"
+    for _ in range(4):
+        lines = [",".join(SCANNED.columns) + "\n"]
+        for _ in range(1_200):
+            cells = [chance.choice(texts if chance.random() < odd else texts[:1]) for texts in CELLS]
+            lines.append(chance.choice(ODD_LINES) + "\n" if chance.random() < odd else csv_file([cells]))
+        path.write_text("".join(lines))
+        assert scan_difference(path, replace(SCANNED, **change)) == ""

@@ -123,7 +123,7 @@ class CsvReader(LineReader[str]):
             data, row=self.row + 1, line=line, reject=reject, start=start, stop=stop
         )
         if lines:
-            self._last_cut = _line_at(data, start, block.end)
+            self._last_cut = data[_start_of_line(data, start, block.end) : block.end]
         return ParsedBlock(block, lines, block.end, defers)
 
     def _reject_line(
@@ -140,17 +140,24 @@ class CsvReader(LineReader[str]):
             stop: Where it ends.
             cells: How many it has, another number than it should; 0 if a quote is out of place.
         """
+        line = data[start:stop].decode()
         above, lines = self._above, self.lines
         if start > top:
-            self._above = _line_at(data, top, start).decode()
+            begin = _start_of_line(data, top, start)
+            if data.find(b"\\", begin, stop) < 0:  # no hint is about anything else
+                return Rejection(row, number, self._line_problem(line, cells))
+            self._above = data[begin:start].decode()
         else:
             self._above = self._last_cut.decode() or (lines[-1] if lines else above)
-        self.lines = [data[start:stop].decode()]
+        self.lines = [line]
         try:
-            problem = self._width_problem(cells) if cells else STRAY
-            return Rejection(row, number, problem + self._escape_hint())
+            hint = self._width_hint() if cells else ""
+            return Rejection(row, number, self._line_problem(line, cells) + hint + self._escape_hint())
         finally:
             self._above, self.lines = above, lines
+
+    def _line_problem(self, line: str, cells: int) -> str:
+        return width_problem(line, cells, self._width, self._dialect) if cells else STRAY
 
     def _encode(self, part: str) -> bytes:
         return self._encoder.encode(part)
@@ -328,10 +335,6 @@ class CsvReader(LineReader[str]):
             return f"; if \\{quote} is a quote in a cell: --escape '\\'"
         return ""
 
-    def _width_problem(self, cells: int) -> str:
-        """Return what is wrong with the record in `lines`, which has so many cells."""
-        return width_problem(self.lines[0], cells, self._width, self._dialect) + self._width_hint()
-
     def _width_hint(self) -> str:
         r"""Return what a backslash may mean, as MySQL writes it, if that may be why a width is wrong."""
         if self._dialect.escape or self._escape_hint():
@@ -358,7 +361,7 @@ class CsvReader(LineReader[str]):
         if again := header_problem(values, self._names, self._dialect):
             return again
         if len(values) != self._expected():
-            return self._width_problem(len(values))
+            return self._line_problem(self.lines[0], len(values)) + self._width_hint()
         if len(values) > self._width and values[-1]:
             return f"expected nothing behind the last delimiter, found {quoted(values[-1])}"
         return ""
@@ -368,9 +371,9 @@ def _is_plain(line: str) -> bool:
     return line.isascii() and "\0" not in line
 
 
-def _line_at(data: bytes, top: int, stop: int) -> bytes:
-    """Return the line that ends at a place, of those that begin at ``top``."""
-    return data[max(top, data.rfind(b"\n", top, stop - 1) + 1) : stop]
+def _start_of_line(data: bytes, top: int, stop: int) -> int:
+    """Return where the line starts that ends at a place, of those that begin at ``top``."""
+    return max(top, data.rfind(b"\n", top, stop - 1) + 1)
 
 
 def _can_be_cut(dialect: Dialect) -> bool:

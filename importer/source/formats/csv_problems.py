@@ -66,9 +66,10 @@ def width_problem(line: str, found: int, columns: int, dialect: Dialect) -> str:
 
 
 def _hint(line: str, found: int, columns: int, dialect: Dialect) -> str:
-    others = [d for d in DELIMITERS if d != dialect.delimiter and line.count(d) == columns - 1]
-    if found == 1 and others:
-        return f"; its delimiter looks like {others[0]!r}, the file's is {dialect.delimiter!r}"
+    if found == 1:
+        others = (d for d in DELIMITERS if d != dialect.delimiter and line.count(d) == columns - 1)
+        if other := next(others, ""):
+            return f"; its delimiter looks like {other!r}, the file's is {dialect.delimiter!r}"
     if found == columns and dialect.trailing_delimiter:
         return ": the last delimiter is missing"
     if found > columns and dialect.quote and dialect.quote not in line:
