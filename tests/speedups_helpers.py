@@ -126,8 +126,8 @@ def block_mapper_of(reading: Reading) -> BlockMapper:
     return mapper
 
 
-def map_block(mapper: BlockMapper, block: Block, clock: int = NOW_MS) -> list[Event | None]:
-    """Return the events that a mapper makes of a block, and None for each record that it defers."""
+def map_block(mapper: BlockMapper, block: Block, clock: int = NOW_MS) -> list[Event | Rejection | None]:
+    """Return what a mapper makes of each record of a block, and None for each that it defers."""
     deferred: set[int] = set()
 
     def defer(item: Record | Rejection) -> Rejection:
@@ -135,7 +135,7 @@ def map_block(mapper: BlockMapper, block: Block, clock: int = NOW_MS) -> list[Ev
         return Rejection(item.row, 0, "deferred")
 
     made = mapper.map(block, clock, defer)
-    return [None if at in deferred else item for at, item in enumerate(made)]  # type: ignore[misc]  # events
+    return [None if at in deferred else item for at, item in enumerate(made)]
 
 
 def takes_fast_path(content: bytes | str, reading: Reading) -> list[bool]:

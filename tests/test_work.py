@@ -57,10 +57,8 @@ OTHERWISE = {
     "nested": Steps(11, 130, 13, 3),
     "names-20000": Steps(8, 280, 380, 1.5),  # each name of an event is looked at once
     "exponents": Steps(8, 750, 700, 1.5),  # Python reads the numbers
-    "invalid-1": Steps(15, 350, 20, 2.5),
-    "invalid-20": Steps(140, 730, 310, 22),
-    "flat-invalid-1": Steps(8, 110, 27, 2),
-    "flat-invalid-20": Steps(8, 3_000, 370, 9),
+    "invalid-20": Steps(23, 320, 12, 1.5),
+    "flat-invalid-20": Steps(8, 3_000, 45, 9),
     "no-user": Steps(8, 600, 3, 1.5),
     "files-24": Steps(120, 4_100, 22, 9),  # each file costs its start
 }

@@ -194,6 +194,7 @@ cdef class BlockMapper:
     # the plan
     cdef Column* columns
     cdef Py_ssize_t column_count, named_count  # columns; columns and constants
+    cdef bint has_cells
     cdef KeyValue* named  # the names of columns and of constants
     cdef bint* are_reserved  # of each of those: whether Mixpanel reserves it
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
@@ -292,6 +293,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef bytes prefix
         self.column_count = len(layout.columns)
+        self.has_cells = bool(layout.columns or layout.cells or layout.alternatives)
         self.named_count = self.column_count + len(constants)
         self.columns = <Column*> PyMem_Malloc((self.column_count + 1) * sizeof(Column))
         self.named = <KeyValue*> PyMem_Malloc((self.named_count + 1) * sizeof(KeyValue))
@@ -416,7 +418,9 @@ cdef class BlockMapper:
         self.reserved.at = self.reserved.base
         self.long_ones.at = self.long_ones.base
         self.limits.has_long = False
-        return self.read_cells(block, n) if block.width else self.read_line(block, n)
+        if block.width:
+            return self.has_cells and self.read_cells(block, n)
+        return self.read_line(block, n)
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
         cdef const char* base = PyBytes_AS_STRING(block.data)
