@@ -82,7 +82,7 @@ cdef class NameCounts:
             text = each.encode("utf-8", "surrogatepass")
             self.add_one(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), 1)
 
-    def add_column(self, Block block not None, int cell, list without=[]):
+    def add_column(self, Block block not None, int cell, list without not None=[]):
         """Count the cells of a column (CSV, `Fields`).
 
         Args:

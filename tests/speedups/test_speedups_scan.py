@@ -28,6 +28,7 @@ from importer.model import Record
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.copies import CopyCounter
+from importer.profile.copy_observer import CopyObserver
 from importer.profile.hashing import HashSetInPython, hash_texts
 from importer.profile.hot_shards import UserDayObserver
 from importer.profile.id_observer import IdObserver
@@ -38,6 +39,7 @@ from importer.profile.summary import MAX_NAMES, NameCountsInPython
 from importer.profile.unique import UniqueCheck
 from importer.reading import Dialect, Reading
 from importer.source.formats.jsonl import _item
+from importer.source.reader import open_source
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
@@ -477,6 +479,21 @@ SCANNED = Reading(
     ("e", "t", "u", "bag", "name"),
     {"event": "e", "time": "t", "distinct_id": "u", "properties": "bag"},
 )
+
+
+def test_copies_among_rejections_are_named_by_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    rows = [f"e{n % 50},{n % 50},u,,\n" if n % 3 else "short\n" for n in range(200)]
+    path.write_text(",".join(SCANNED.columns) + "\n" + "".join(rows))
+    found = []
+    for in_blocks in (True, False):
+        with CopyObserver(SCANNED) as copies, open_source(path, SCANNED.dialect, SCANNED.columns) as source:
+            for items in source.chunks():
+                assert isinstance(items, list) or len(items.rows()) > 50  # type: ignore[attr-defined]  # a block
+                copies.observe(ColumnarChunk(items if in_blocks else list(items), has_cells=True, source="s"))
+            found.append(copies.attention())
+    assert found[0] == found[1]
+    assert found[0][0].rows
 
 
 @pytest.mark.parametrize(
