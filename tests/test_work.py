@@ -60,10 +60,8 @@ OTHERWISE = {
     "json-cells": Steps(14, 310, 3, 2.5),
     "nested": Steps(11, 130, 13, 3),
     "names-20000": Steps(8, 280, 55, 1.5),  # the first names are asked for
-    "invalid-1": Steps(15, 350, 20, 2.5),
-    "invalid-20": Steps(140, 730, 310, 22),
-    "flat-invalid-1": Steps(8, 110, 27, 2),
-    "flat-invalid-20": Steps(8, 3_000, 370, 9),
+    "invalid-20": Steps(23, 320, 12, 1.5),
+    "flat-invalid-20": Steps(8, 3_000, 45, 9),
     "files-24": Steps(120, 4_100, 22, 9),  # each file costs its start
 }
 """The most steps with data that is not as cheap as usual CSV or JSONL."""

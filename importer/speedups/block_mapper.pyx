@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Maps blocks of records to events: from the bytes of the file to the bytes that are sent."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -66,6 +66,9 @@ cdef enum:
     ASKED_NAMES = 256  # of which Python is asked whether they are odd or not
     ID_SIZE = 32  # hexadecimal digits
     MOST_SIZE = 63  # of a text, that a bit stands for
+    MOST_ERRORS = 1000  # that are remembered
+    LONGEST_KEPT = 100  # bytes of a text whose error is remembered
+    MOST_IN_VAIN = 16  # questions in a row about cells that Python finds no fault with
 
 cdef dict CELL_TYPES = {
     "string": CELL_STRING, "integer": CELL_INTEGER, "number": CELL_NUMBER, "boolean": CELL_BOOLEAN,
@@ -193,6 +196,7 @@ cdef class BlockMapper:
     # the plan
     cdef Column* columns
     cdef Py_ssize_t column_count, named_count  # columns; columns and constants
+    cdef bint has_cells
     cdef KeyValue* named  # the names of columns and of constants
     cdef bint* are_reserved  # of each of those: whether Mixpanel reserves it
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
@@ -208,7 +212,10 @@ cdef class BlockMapper:
     cdef uint8_t[256] is_id_byte
     cdef Times times
     cdef object constant_event, constant_user  # UTF-8, or None
-    cdef object read_time, read_number_as_time, encode_number
+    cdef object read_time, read_number_as_time, encode_number, why_no_object
+    cdef bytes no_event, no_time
+    cdef dict errors  # of texts that are no times
+    cdef int asked_in_vain
     cdef object row_suffix, has_note
     cdef OddTexts odd_texts
     cdef TextSet refused_ids, nulls
@@ -230,6 +237,9 @@ cdef class BlockMapper:
     cdef Answer name
     cdef Buffer reserved, long_ones  # the names that a note is about, each with a NUL behind it
     cdef char[ID_SIZE] own_id
+    cdef bytes error  # why it is rejected; None if it is not, or if that is not known here
+    cdef const char* error_note  # the note on it then
+    cdef Py_ssize_t error_note_size
 
     def __cinit__(self):
         self.columns = NULL
@@ -237,6 +247,7 @@ cdef class BlockMapper:
         self.named = self.properties = NULL
         self.are_reserved = NULL
         self.prefix_sizes = NULL
+        self.error_note = NULL
 
     def __dealloc__(self):
         PyMem_Free(self.columns)
@@ -256,6 +267,8 @@ cdef class BlockMapper:
         self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
         self.read_number_as_time = plan.read_number_as_time
+        self.no_event, self.no_time = plan.no_event.encode(), None if plan.no_time is None else plan.no_time.encode()
+        self.why_no_object, self.errors, self.asked_in_vain = plan.why_no_object, {}, 0
         self.names = Answers(plan.read_event_name, MOST_NAMES)
         self.names_notes = Answers(plan.note_on_names, MOST_KEYS)
         self.long_notes = Answers(plan.note_on_long_texts, MOST_KEYS)
@@ -283,6 +296,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef bytes prefix
         self.column_count = len(layout.columns)
+        self.has_cells = bool(layout.columns or layout.cells or layout.alternatives)
         self.named_count = self.column_count + len(constants)
         self.columns = <Column*> PyMem_Malloc((self.column_count + 1) * sizeof(Column))
         self.named = <KeyValue*> PyMem_Malloc((self.named_count + 1) * sizeof(KeyValue))
@@ -332,19 +346,30 @@ cdef class BlockMapper:
         Args:
             block: Records of the source for which the plan was made.
             clock: Milliseconds since the epoch; a record with a later time is deferred.
-            map_record: Returns the event or the rejection of a record that is deferred, of its place in the block.
+            map_record: Returns the event or the rejection of a record that is deferred.
         """
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, row = block.row, left = 0, rejected = len(block.rejected)
         cdef EventBlock made = EventBlock()
         self.check(block)
         made.make_room(block.count, block.end - block.start)
         for n in range(block.count):
-            if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
-                made.append(map_record(n))
+            while left < rejected and block.rejected[left].row == row:
+                made.append(block.rejected[left])
+                left += 1
+                row += 1
+            if not (self.read(block, n) and self.event(made, row, block.lines[n], clock)):
+                if self.error is None:
+                    made.append(map_record(block.record_at(n, row)))
+                else:
+                    self.put_rejection(made, row, block.lines[n])
+            row += 1
+        while left < rejected:
+            made.append(block.rejected[left])
+            left += 1
         return made
 
     def insert_ids(self, Block block not None, int64_t clock):
-        """Return the ``$insert_id`` of each record, and None for one that is deferred.
+        """Return the ``$insert_id`` of each record, and None for one that is deferred; nothing for rejections.
 
         An id that the record has itself is returned whether the rest makes an event or not.
 
@@ -361,7 +386,7 @@ cdef class BlockMapper:
                 found.append(None)
             elif self.has_own_id():
                 found.append(PyUnicode_DecodeUTF8(self.fields[OF_ID].text, self.fields[OF_ID].size, NULL))
-            elif self.event(made, block.row + n, block.lines[n], clock):
+            elif self.event(made, block.row_of(n) if block.rejected else block.row + n, block.lines[n], clock):
                 found.append(made.text(&made.items[made.count - 1].insert_id))
             else:
                 found.append(None)
@@ -386,16 +411,19 @@ cdef class BlockMapper:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
     cdef bint read(self, Block block, Py_ssize_t n) except -1:
-        """Find the fields of a record and write its properties; False to defer it."""
+        """Find the fields of a record and write its properties; False to reject it, if there is an `error`, or defer."""
         cdef int place
         for place in range(FIELD_COUNT):
             self.fields[place].kind = MISSING
+        self.error, self.error_note_size = None, 0
         self.count = self.fields_seen = 0
         self.written.at = self.written.base
         self.reserved.at = self.reserved.base
         self.long_ones.at = self.long_ones.base
         self.limits.has_long = False
-        return self.read_cells(block, n) if block.width else self.read_line(block, n)
+        if block.width:
+            return self.has_cells and self.read_cells(block, n)
+        return self.read_line(block, n)
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
         cdef const char* base = PyBytes_AS_STRING(block.data)
@@ -414,6 +442,8 @@ cdef class BlockMapper:
             if place == OF_PROPERTIES:
                 quote = block.quote if span.doubled else -1
                 if not self.read_properties_cell(base + span.start, span.size, quote):
+                    if not self.trial_count:  # which may give other fields
+                        self.ask_why(base + span.start, span.size, quote)
                     return False
             elif span.doubled:
                 return False
@@ -507,6 +537,17 @@ cdef class BlockMapper:
             return False
         p = self.read_object(p + 1, end, self.inside)
         return p != NULL and skip_blanks(p, end) == end
+
+    cdef int ask_why(self, const char* text, Py_ssize_t size, int quote) except -1:
+        """Set the error of a cell that `read_properties_cell` did not read, if it is no JSON."""
+        if self.asked_in_vain >= MOST_IN_VAIN:
+            return 0
+        if quote >= 0:
+            text, size = self.unquoted.base, self.unquoted.used()
+        error = self.why_no_object(PyUnicode_DecodeUTF8(text, size, NULL))
+        self.asked_in_vain = 0 if error is not None else self.asked_in_vain + 1
+        self.error = None if error is None else error.encode()
+        return 0
 
     cdef bint read_line(self, Block block, Py_ssize_t n) except -1:
         cdef const char* p = PyBytes_AS_STRING(block.data) + block.spans[n].start
@@ -628,12 +669,19 @@ cdef class BlockMapper:
         return 0
 
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
-        """Add the event of the record that was read to a block; False to defer the record."""
-        cdef int64_t instant = self.instant(), milliseconds = instant // NS_PER_MS
+        """Add the event of the record that was read to a block; False as for `read`."""
+        cdef int64_t instant, milliseconds
         cdef bytes tail
-        if instant < 0 or milliseconds < self.earliest or milliseconds > clock:
+        if not self.use_constant(&self.fields[OF_EVENT], self.constant_event):
+            return self.reject(self.no_event)
+        if not self.read_name():
             return False
-        if not self.read_name() or not self.read_user():
+        instant = self.instant()
+        milliseconds = instant // NS_PER_MS
+        if instant < 0:
+            self.error_note, self.error_note_size = self.name.second, self.name.second_size
+            return self.reject(self.error)
+        if milliseconds < self.earliest or milliseconds > clock or not self.read_user():
             return False
         tail = self.add_ip()
         if tail is None or not self.add_constants():
@@ -648,11 +696,17 @@ cdef class BlockMapper:
             self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
         return self.put_event(made, row, line, instant, tail)
 
+    cdef bint reject(self, bytes error) except -1:
+        """Set the error of the record whose properties were read, unless one stands twice; return False."""
+        self.error = error if error is None or sort_by_key(self.properties, self.count) else None
+        return False
+
     cdef int64_t instant(self) except? -1:
-        """Return the time in nanoseconds since the epoch; -1 to defer the record."""
+        """Return the time in nanoseconds since the epoch; -1 to defer the record, or to reject it as for `read`."""
         cdef FieldValue* time = &self.fields[OF_TIME]
         cdef int64_t found
         if time.kind == MISSING:
+            self.error = self.no_time
             return -1
         if time.kind == NUMBER:
             found = self.times.number(time.text, time.size)
@@ -660,9 +714,24 @@ cdef class BlockMapper:
             found = self.times.instant(time.text, time.size)
         if found >= 0:
             return found
-        read = self.read_number_as_time if time.kind == NUMBER else self.read_time
-        other = read(PyUnicode_DecodeUTF8(time.text, time.size, NULL))
+        if time.kind == NUMBER:
+            other = self.read_number_as_time(PyUnicode_DecodeUTF8(time.text, time.size, NULL))
+        else:
+            other = self.read_text_as_time(time.text, time.size)
+        if isinstance(other, str):
+            self.error = other.encode("utf-8", "surrogatepass")
+            return -1
         return -1 if other is None or not 0 <= other <= LATEST else other
+
+    cdef object read_text_as_time(self, const char* text, Py_ssize_t size):
+        """Return what `read_time` does; what it says of a short text that is no time is asked once."""
+        cdef bytes key = PyBytes_FromStringAndSize(text, size) if size <= LONGEST_KEPT else None
+        other = self.errors.get(key) if key is not None and self.errors else None
+        if other is None:
+            other = self.read_time(PyUnicode_DecodeUTF8(text, size, NULL))
+            if key is not None and isinstance(other, str) and len(self.errors) < MOST_ERRORS:
+                self.errors[key] = other
+        return other
 
     cdef bint use_constant(self, FieldValue* field, object constant):
         """Use a constant where a record has no text; False if there is none of both."""
@@ -674,15 +743,12 @@ cdef class BlockMapper:
         return True
 
     cdef bint read_name(self) except -1:
-        """Find the event's name as JSON, and the note on it; False to defer the record.
+        """Find the JSON of the event's name, of which there is one, and the note on it; False to defer the record.
 
         Python is asked once for each of the first names. Where there are more, it is asked for odd ones only.
         """
         cdef FieldValue* name = &self.fields[OF_EVENT]
-        cdef int known
-        if not self.use_constant(name, self.constant_event):
-            return False
-        known = self.names.table.get(name.text, name.size)
+        cdef int known = self.names.table.get(name.text, name.size)
         if known >= 0:
             self.name = self.names.answers[known]
         elif self.names.count < ASKED_NAMES or self.odd_texts.is_odd(name.text, name.size, A_NAME):
@@ -691,7 +757,7 @@ cdef class BlockMapper:
             self.name_json.at = self.name_json.base
             self.name_json.reserve(6 * name.size + 2)
             put_text(self.name_json, name.text, name.size, -1)
-            self.name.given, self.name.second_size = True, 0
+            self.name.given, self.name.second, self.name.second_size = True, "", 0
             self.name.first, self.name.first_size = self.name_json.base, self.name_json.used()
         return self.name.given
 
@@ -826,6 +892,20 @@ cdef class BlockMapper:
             self.put_note(made, item, instant)
         made.end_body(item)
         return True
+
+    cdef int put_rejection(self, EventBlock made, int64_t row, int64_t line) except -1:
+        """Add the rejection of the record that was read to a block, for its `error`."""
+        cdef FieldValue* event = &self.fields[OF_EVENT]
+        cdef FieldValue* user = &self.fields[OF_USER]
+        cdef Item* item = made.add()
+        item.row, item.line = row, line
+        if self.use_constant(event, self.constant_event):
+            made.keep(&item.name, event.text, event.size)
+        if self.use_constant(user, self.constant_user):
+            made.keep(&item.user, user.text, user.size)
+        made.keep(&item.error, PyBytes_AS_STRING(self.error), PyBytes_GET_SIZE(self.error))
+        made.keep(&item.note, self.error_note, self.error_note_size)
+        return 0
 
     cdef int put_note(self, EventBlock made, Item* item, int64_t instant) except -1:
         """Write the notes on an event, with ``; `` between them."""

@@ -513,7 +513,7 @@ def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
     sound = make_block_mapper(JSONL, TimeReader(), {}, {})
     assert sound is not None
-    assert [event is None for event in map_block(sound, found)] == [False, True]
+    assert [type(item) for item in map_block(sound, found)] == [Event, Rejection]
 
     def fail(_: LateKeys, keys: Collection[str]) -> None:
         raise Wrong(keys)
@@ -556,3 +556,77 @@ def test_a_key_is_never_taken_for_one_that_begins_like_it(turn):
     (event,) = map_block(block_mapper_of(JSONL), found)
     assert event is not None
     assert event.body.count(b'"time') == 201
+
+
+# ── rejections in a block ────────────────────────────────────────────────────────────────────────
+
+REJECTED = b'short\na,b\n"c",d,e\nf,g\nh,i\n"j"k,l\nm\n'
+
+
+def reject(row: int, line: int, start: int, stop: int, cells: int) -> Rejection:
+    return Rejection(row, line, f"{cells} {REJECTED[start:stop]!r}")
+
+
+def test_a_block_holds_the_rejections_among_its_records():
+    found, taken, stuck = cut_csv(REJECTED, COMMA, QUOTE, 2, 7, 100, reject=reject)
+    items = [
+        Rejection(7, 100, r"1 b'short\n'"),
+        Record(8, 101, ["a", "b"]),
+        Rejection(9, 102, r"""3 b'"c",d,e\n'"""),
+        Record(10, 103, ["f", "g"]),
+        Record(11, 104, ["h", "i"]),
+        Rejection(12, 105, r"""0 b'"j"k,l\n'"""),
+        Rejection(13, 106, r"1 b'm\n'"),
+    ]
+    assert (taken, stuck, found.end) == (7, False, len(REJECTED))
+    assert (len(found), found.records) == (7, 3)
+    assert list(found) == items
+    assert [found[n] for n in range(-7, 0)] == items
+    assert found[1:6:2] == items[1:6:2]
+    records = [item for item in items if isinstance(item, Record)]
+    assert [found.record(n) for n in range(3)] == records
+    assert [found.row_of(n) for n in range(3)] == [8, 10, 11]
+    assert found.rows() == [range(8, 9), range(10, 12)]
+    assert found.column(1) == ["b", "g", "i"]
+    assert found.column(1, [2, 0]) == ["i", "b"]
+    assert found.count_filled([0]) == [3]
+    for wrong in (-1, 3):
+        with pytest.raises(IndexError):
+            found.row_of(wrong)
+        with pytest.raises(IndexError):
+            found.record(wrong)
+        with pytest.raises(IndexError):
+            found.column(0, [0, wrong])
+
+
+def test_a_block_may_hold_nothing_but_rejections():
+    found, _, _ = cut_csv(
+        b"x\n\ny", COMMA, QUOTE, 2, 1, 1, reject=lambda row, line, *_: Rejection(row, line, "no")
+    )
+    assert list(found) == [Rejection(1, 1, "no"), Rejection(2, 3, "no")]
+    assert (found.records, found.rows(), found.column(0)) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("data", "left"),
+    [
+        (b'a,b\n"x\ny"\n', b'"x\ny"\n'),  # several lines
+        (b'a,b\n"x\ny",z,z\n', b'"x\ny",z,z\n'),
+        (b'a,b\n"x\ny"z,z\n', b'"x\ny"z,z\n'),
+        (b"a,b\nx\ry\n", b"x\ry\n"),  # a CR by itself, which may end a line
+        (b'a,b\n"x"y\rz\n', b'"x"y\rz\n'),
+        (b'a,b\n"x"y\r', b'"x"y\r'),
+        (b"a,b\nx\r", b"x\r"),
+    ],
+)
+def test_what_is_rejected_stands_on_one_line(data: bytes, left: bytes):
+    found, _, stuck = cut_csv(data, COMMA, QUOTE, 2, 1, 1, reject=lambda *_: pytest.fail("asked"))
+    assert (list(found), stuck, data[found.end :]) == ([Record(1, 1, ["a", "b"])], True, left)
+
+
+def test_an_error_of_what_rejects_is_passed_on():
+    def fail(*_: int) -> Rejection:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        cut_csv(b"a,b\nx\n", COMMA, QUOTE, 2, 1, 1, reject=fail)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from array import array
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -27,6 +29,7 @@ from importer.model import Record
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.copies import CopyCounter
+from importer.profile.copy_observer import CopyObserver
 from importer.profile.hashing import HashSetInPython, hash_texts
 from importer.profile.hot_shards import UserDayObserver
 from importer.profile.id_observer import IdObserver
@@ -35,8 +38,13 @@ from importer.profile.observers import SummaryObserver
 from importer.profile.project_zone import ProjectZoneObserver
 from importer.profile.summary import MAX_NAMES, NameCountsInPython
 from importer.profile.unique import UniqueCheck
-from importer.reading import Reading
+from importer.reading import Dialect, Reading
 from importer.source.formats.jsonl import _item
+from importer.source.reader import open_source
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+from scans import scan_difference
 
 UNITS = tuple((unit.lowest, unit.end, unit.nanoseconds) for unit in EPOCHS)
 
@@ -504,3 +512,68 @@ def test_epochs_are_compared_alike(pairs: list[tuple[str, str]]) -> None:
     by_block.observe(ColumnarChunk(block, has_cells=True, source="s"))
     by_record.observe(ColumnarChunk(list(block), has_cells=True, source="s"))
     assert by_block.attention() == by_record.attention()
+
+
+# ── records that are invalid ─────────────────────────────────────────────────────────────────────
+
+ODD_LINES = ["short", "a,b,c,d,e,f,g,h", '"stray"x,b', "é", "a\\,b", "\0", ""]
+CELLS = (
+    ["View", "Buy", "", "NULL", "-"],
+    [
+        "2024-05-01T10:00:00Z",
+        "1714557600",
+        "",
+        "soon",
+        "03/04/2024 10:00",
+        "2024-05-01T10:00:00",
+        "NULL",
+        "0",
+    ],
+    ["u1", "u2", ""],
+    ["", '{"time":"2024-05-01T10:00:00Z"}', '{"time":"late"}', '{"a":1}', "{", "x"],
+    ["type", ""],
+)
+SCANNED = Reading(
+    Dialect("csv"),
+    ("e", "t", "u", "bag", "name"),
+    {"event": "e", "time": "t", "distinct_id": "u", "properties": "bag"},
+)
+
+
+def test_copies_among_rejections_are_named_by_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    rows = [f"e{n % 50},{n % 50},u,,\n" if n % 3 else "short\n" for n in range(200)]
+    path.write_text(",".join(SCANNED.columns) + "\n" + "".join(rows))
+    found = []
+    for in_blocks in (True, False):
+        with CopyObserver(SCANNED) as copies, open_source(path, SCANNED.dialect, SCANNED.columns) as source:
+            for items in source.chunks():
+                assert isinstance(items, list) or len(items.rows()) > 50  # type: ignore[attr-defined]  # a block
+                copies.observe(ColumnarChunk(items if in_blocks else list(items), has_cells=True, source="s"))
+            found.append(copies.attention())
+    assert found[0] == found[1]
+    assert found[0][0].rows
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"null": ("NULL", "0")},
+        {"timezone": "Europe/Berlin"},
+        {"trim": True},
+        {"fields": {"time": "t"}, "alternatives": {"event": ("e", "name"), "distinct_id": ("u",)}},
+        {"missing_time": 1_700_000_000_000},
+    ],
+)
+@pytest.mark.parametrize("odd", [0.02, 0.3])
+def test_a_scan_of_invalid_records_finds_the_same(tmp_path: Path, change: dict[str, Any], odd: float) -> None:
+    chance = random.Random(f"{change} {odd}")
+    path = tmp_path / "events.csv"
+    for _ in range(4):
+        lines = [",".join(SCANNED.columns) + "\n"]
+        for _ in range(1_200):
+            cells = [chance.choice(texts if chance.random() < odd else texts[:1]) for texts in CELLS]
+            lines.append(chance.choice(ODD_LINES) + "\n" if chance.random() < odd else csv_file([cells]))
+        path.write_text("".join(lines))
+        assert scan_difference(path, replace(SCANNED, **change)) == ""
