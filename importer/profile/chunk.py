@@ -83,9 +83,14 @@ class ColumnarChunk:
 
     def row(self, index: int) -> AttentionRow:
         """Return which record stands at this place of a column, or of the objects."""
-        if (self.block is not None or self.cells) and isinstance(self.items, speedups.Block):
+        if self._has_places and isinstance(self.items, speedups.Block):
             return AttentionRow(self.source, self.items.row_of(index))
         return AttentionRow(self.source, self._rows[index])
+
+    @property
+    def _has_places(self) -> bool:
+        """Whether places in columns are those of the block's records."""
+        return self.block is not None or bool(self.cells)
 
     @cached_property
     def _rows(self) -> list[int]:
@@ -109,8 +114,8 @@ class ColumnarChunk:
 
     def values(self, index: int) -> Any:
         """Return the values of one record."""
-        if self._all_records and "_values" not in self.__dict__:
-            item = self.items[index]
+        if self._has_places and isinstance(self.items, speedups.Block) and "_values" not in self.__dict__:
+            item = self.items.record(index)
             return item.values if isinstance(item, Record) else None
         return self._values[index]
 
