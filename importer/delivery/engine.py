@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Generator, Iterable
+from typing import Final
 
 from importer import speedups
 from importer.delivery.backoff import backoff
@@ -14,6 +15,10 @@ from importer.delivery.throttle import ConcurrencyLimit, Throttle
 from importer.delivery.window import Window
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
 from importer.progress import NullProgress, Progress
+
+_BYTES_BETWEEN_TRIMS: Final = 100_000_000
+"""Bytes of events after which freed memory goes back to the system. Blocks and bodies of many sizes and ages
+leave gaps that nothing fits: without this, 10,000,000 records took up to 25 MB more than a million."""
 
 
 def _do_nothing() -> None:
@@ -89,6 +94,7 @@ def _run(
     if speedups.COMPILED:
         # Each sender would keep freed memory in an arena of its own: 25 MB, and a tenth of the CPU time.
         speedups.use_one_arena()
+    since_trim = 0
     try:
         while not window.halted:
             try:
@@ -99,6 +105,10 @@ def _run(
                 source_error = error
                 break
             window.put(batch)
+            since_trim += batch.size
+            if since_trim >= _BYTES_BETWEEN_TRIMS and speedups.COMPILED:
+                since_trim = 0
+                speedups.give_memory_back()
             yield from window.take_finished()
             while window.full() and not window.halted:
                 idle()

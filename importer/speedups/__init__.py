@@ -32,7 +32,7 @@ try:
         hash_records,
         hash_texts,
     )
-    from importer.speedups.memory import use_one_arena
+    from importer.speedups.memory import give_memory_back, use_one_arena
     from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
     from importer.speedups.result_lines import ResultLineReader, ResultLines, ResultLineWriter
     from importer.speedups.times import Times
@@ -71,6 +71,7 @@ __all__ = [
     "end_of_text",
     "find_user_days",
     "fingerprints",
+    "give_memory_back",
     "has_outer_cell",
     "hash_cells",
     "hash_events",

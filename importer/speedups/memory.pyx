@@ -14,10 +14,26 @@ cdef extern from *:
         return 0;
     #endif
     }
+    static int give_back(void) {
+    #ifdef __GLIBC__
+        return malloc_trim(0);
+    #else
+        return 0;
+    #endif
+    }
     """
     int one_arena() noexcept
+    int give_back() noexcept nogil
 
 
 def use_one_arena():
     """Let all threads to come take memory from one arena; return whether the C library knows of arenas (glibc)."""
     return bool(one_arena())
+
+
+def give_memory_back():
+    """Give freed pages between those in use back to the system; return whether there were any (glibc)."""
+    cdef int given
+    with nogil:
+        given = give_back()
+    return bool(given)
