@@ -16,7 +16,7 @@ from importer.delivery.window import Window
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
 from importer.progress import NullProgress, Progress
 
-_BYTES_BETWEEN_TRIMS: Final = 100_000_000
+_BYTES_BETWEEN_TRIMS: Final = 32_000_000
 """Bytes of events after which freed memory goes back to the system. Blocks and bodies of many sizes and ages
 leave gaps that nothing fits: without this, 10,000,000 records took up to 25 MB more than a million."""
 
