@@ -321,7 +321,7 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
 
 
 def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> Case:
-    """Return the case with a number: alitems the same."""
+    """Return the case with a number: always the same."""
     chance = random.Random(f"{seed}:{number}")
     if chance.random() < 0.5:
         marks = ((",", '"'), (",", '"'), (";", "'"), ("\t", ""), ("|", '"'), ("\x01", '"'), ("¦", '"'))

@@ -104,6 +104,16 @@ class Latency(NamedTuple):
 Known = Mapping[str, Entry]
 
 
+def _without_places(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of this script without the folders and files of whoever ran it."""
+    kept = list(arguments)
+    for option in ("--folder", "--output"):
+        while option in kept:
+            at = kept.index(option)
+            del kept[at : at + 2]
+    return kept
+
+
 def machine(load_before: float, packages: Sequence[str], root: Path) -> list[str]:
     """Return lines about where, when and with what this was measured, and how to do it again."""
     cpu = "unknown CPU"
@@ -117,7 +127,7 @@ def machine(load_before: float, packages: Sequence[str], root: Path) -> list[str
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}",
         f"- {cpu}, {os.cpu_count()} cores, {system}; load before it began {load_before:.1f}",
         f"- Python {platform.python_version()}, Node {_said('node', '--version')}, {', '.join(packages)}",
-        f"- again: `{shlex.join(['python', 'bench/speed.py', *sys.argv[1:]])}`",
+        f"- again: `{shlex.join(['python', 'bench/speed.py', *_without_places(sys.argv[1:])])}`",
     ]
 
 
@@ -146,7 +156,7 @@ Types inferred, 2,000 a request. The floor of each row sends the very events tha
 times as make a million rows. **÷ usual** compares the ratios: this row's with that of the usual data of its
 format, shuffled if this is. It is bold above {MOST_OF_USUAL}, which is the most where the work is the same; a
 row that does more (a note or a reason to write for each record, text to unpack) may need more. {{rows:,}}
-rows, scaled."""
+rows, scaled; fewer without the compiled part, which has the floor of the usual data."""
 
 
 def render(
@@ -397,11 +407,9 @@ def compare(entries: Sequence[Entry], others: Sequence[Entry], names: Sequence[s
             continue
         both = [each, *([beside[each.contestant.key]] if others else [])]
         problem = next((entry.problem for entry in both if entry.problem or not entry.figures), "")
-        title = (
-            f"{each.contestant.key} {each.contestant.batch:,}"
-            if each.contestant.sends
-            else each.contestant.key
-        )
+        contestant = each.contestant
+        title = f"{contestant.key} {contestant.batch:,}" if contestant.sends else contestant.key
+        title += "" if contestant.compiled else " (not compiled)"
         if problem:
             lines.append(f"{title:36} FAILED: {problem}")
             continue

@@ -191,7 +191,9 @@ def series_of(
         for tree in trees if each.kind == "importer" else trees[:1]:
             plain = each.compiled and tree.is_compiled()
             named = (
-                each if plain or not each.compiled else replace(each, title=f"{each.title} (not compiled)")
+                each
+                if plain or not each.compiled
+                else replace(each, title=f"{each.title} (not compiled)", compiled=False)
             )
             found.append(Series(named, tree, each.rows_of(given.rows)))
     return found
