@@ -17,6 +17,7 @@ from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
+from importer.pipeline.forecast import Forecast, JobSet
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -26,6 +27,9 @@ _NS_PER_S: Final = 10**9
 _MOST_NAMES: Final = 8
 _MOST_PROPERTIES: Final = 30
 _BARS: Final = " ▁▂▃▄▅▆▇█"
+_NAMES_OF_UTC: Final = frozenset(
+    {"UTC", "UCT", "Universal", "Zulu", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu"}
+)
 _DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _CREDENTIALS: Final = {
     "token": "the project token",
@@ -34,23 +38,25 @@ _CREDENTIALS: Final = {
 }
 
 
-def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
-    """Yield what a run is about to do.
-
-    Args:
-        jobs: One for each source.
-    """
-    first = jobs[0]
+def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
+    """Yield what a run is about to do."""
+    first = jobs.first
     reading, survey = first.manifest.reading, first.survey
-    for job in jobs:
+    for job in jobs.jobs:
         yield LabeledLine("Source", _source(job))
+    if len(jobs.jobs) > 1:
+        yield LabeledLine("Sources", " · ".join(_all_sources(jobs)))
     if first.options.limit is not None:
         what = counted(first.options.limit, "record")
-        yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
-    yield from describe_source(reading, survey, len(jobs))
-    counts = survey.dry_run_counts
+        of_each = " of each source" if len(jobs.jobs) > 1 else ""
+        yield LabeledLine(
+            "Limit", f"only the first {what}{of_each}; names, times and types are those of the whole source"
+        )
+    yield from describe_source(reading, survey, len(jobs.jobs))
+    counts = jobs.dry_run
     if counts is not None:
-        notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
+        noted = sum(job.dry_run.notes for job in jobs.jobs if job.dry_run is not None)
+        notes = f", notes on {noted:,} of them" if noted else ""
         yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
     if first.manifest.kind == "dry-run":
         yield LabeledLine("Destination", "none: a dry run sends nothing")
@@ -58,27 +64,27 @@ def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
     credentials = first.target.credentials
     who = f", with {_CREDENTIALS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
     yield LabeledLine("Destination", _destination(first.target.destination, first.manifest.kind) + who)
-    total = events_to_send(jobs)
-    if total and first.manifest.kind == "real":
-        seconds = total / EVENTS_PER_SECOND
-        what = counted(total, "event")
+    forecast = jobs.forecast()
+    if forecast.events and first.manifest.kind == "real":
+        seconds = forecast.events / EVENTS_PER_SECOND
+        about = "at least" if forecast.exact else "about"
         yield LabeledLine(
-            "Volume", f"{what}; at the 30,000 a second that Mixpanel takes, {_at_least_text(seconds)}"
+            "Volume",
+            f"{forecast.text}; at the {EVENTS_PER_SECOND:,} a second that Mixpanel takes,"
+            f" {about} {_time_text(seconds)}",
         )
 
 
-def events_to_send(jobs: Sequence[Job]) -> int | None:
-    """Return how many events there are: at most, or exactly if a dry run counted those of the same source.
-
-    None if the records of a source were not counted.
-    """
-    records = [job.records for job in jobs if job.records is not None]
-    if len(records) < len(jobs):
-        return None
-    counts = jobs[0].survey.dry_run_counts
-    if counts is not None and jobs[0].options.limit is None:
-        return counts.valid
-    return sum(records)
+def nothing_to_send(forecast: Forecast) -> str:
+    """Return why a forecast says that nothing will be sent."""
+    if forecast.left == 0:
+        return "Nothing is left to send: every record has its outcome."
+    left = (
+        "no record that is left"
+        if forecast.left is None
+        else f"of {counted(forecast.left, 'record')} left, none"
+    )
+    return f"Nothing can be sent: {left} can become an event. The results will say why."
 
 
 def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:
@@ -135,11 +141,12 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
     summary = survey.summary
     if summary.first is not None and summary.last is not None:
         yield LabeledLine("Time", f"{iso_utc(summary.first)} to {iso_utc(summary.last)} (UTC){about}")
-        if reading.timezone:
+        if reading.timezone and reading.timezone not in _NAMES_OF_UTC:
             local = [_local(moment, reading.timezone) for moment in (summary.first, summary.last)]
             yield LabeledLine("", f"{local[0]} to {local[1]} ({reading.timezone})")
         if summary.forms:
-            forms = " · ".join(f"{form} {count:,}" for form, count in Counter(summary.forms).most_common())
+            common = Counter(summary.forms).most_common()
+            forms = " · ".join(f"{form} ({counted(count, 'record')})" for form, count in common)
             yield LabeledLine("", f"written as: {forms}")
         zone = reading.timezone
         yield LabeledLine("By hour", f"00h {_sparkline(count_by_hour(summary, zone))} 23h ({zone or 'UTC'})")
@@ -147,6 +154,15 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
         busiest = max(days, key=lambda day: days[day])
         span = "1 day" if len(days) == 1 else f"{len(days):,} days"
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
+
+
+def _all_sources(jobs: JobSet) -> Iterator[str]:
+    yield counted(len(jobs.jobs), "source")
+    yield f"{jobs.size:,} bytes"
+    if jobs.records is not None:
+        yield counted(jobs.records, "record")
+    if done := jobs.done.total:
+        yield f"{done:,} of them done"
 
 
 def _source(job: Job) -> str:
@@ -250,11 +266,11 @@ def _destination(destination: Destination, kind: RunKind) -> str:
     return f"the sandbox, {where} (nothing reaches Mixpanel)" if kind == "sandbox" else where
 
 
-def _at_least_text(seconds: float) -> str:
+def _time_text(seconds: float) -> str:
     if seconds < 90:  # noqa: PLR2004 - minutes would be too coarse
-        return f"at least {max(1, round(seconds))} s"
+        return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
-    return f"at least {minutes} min" if minutes < 90 else f"at least {minutes / 60:.1f} h"  # noqa: PLR2004
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
 
 
 def _sparkline(counts: Sequence[int]) -> str:

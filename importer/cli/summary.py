@@ -11,7 +11,8 @@ from typing import Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import attention_lines, counts_text
-from importer.pipeline.job import RunReport
+from importer.pipeline.job import Job, RunReport
+from importer.results.counts import Counts
 from importer.results.reader import read_failures
 from importer.text import counted
 
@@ -38,17 +39,57 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
 
 def _result_lines(report: RunReport) -> list[LabeledLine]:
     manifest, job = report.manifest, report.job
-    kept = manifest.counts.succeeded - report.copies
-    parts = counts_text(manifest.counts, f" (Mixpanel keeps {kept:,})" if report.copies else "")
-    if manifest.unattempted:
-        parts.append(f"{manifest.unattempted:,} unattempted")
-    scope = "? records" if manifest.scope is None else counted(manifest.scope, "record")
-    checked = "  ✓ adds up" if manifest.reconciled else ""
+    result = _equation(
+        manifest.scope,
+        manifest.counts,
+        manifest.unattempted,
+        report.copies,
+        checked=bool(manifest.reconciled),
+    )
     return [
-        LabeledLine("Result", f"{scope} = {' + '.join(parts) or '0'}{checked}"),
+        LabeledLine("Result", result),
         LabeledLine("Took", _duration_text(report.seconds, manifest.counts.total - job.state.records)),
         LabeledLine("Results", str(job.results)),
     ]
+
+
+def _equation(
+    scope: int | None, counts: Counts, unattempted: int | None, copies: int, *, checked: bool
+) -> str:
+    """Return how the records in scope ended, as a sum."""
+    parts = counts_text(counts, f" (Mixpanel keeps {counts.succeeded - copies:,})" if copies else "")
+    if unattempted:
+        parts.append(f"{unattempted:,} unattempted")
+    total = "? records" if scope is None else counted(scope, "record")
+    return f"{total} = {' + '.join(parts) or '0'}{'  ✓ adds up' if checked else ''}"
+
+
+def print_sum(reports: Sequence[RunReport], unbegun: Sequence[Job], console: Console) -> None:
+    """Write how the records of all sources ended, together.
+
+    Args:
+        reports: How the jobs ended that were run, in order.
+        unbegun: The jobs that the run did not come to.
+        console: Where to write.
+    """
+    manifests = [report.manifest for report in reports]
+    scopes = [*(manifest.scope for manifest in manifests), *(job.records for job in unbegun)]
+    known = [scope for scope in scopes if scope is not None]
+    scope = sum(known) if len(known) == len(scopes) else None
+    counts = sum((manifest.counts for manifest in manifests), Counts())
+    counts = sum((job.state.counts for job in unbegun), counts)
+    result = _equation(
+        scope,
+        counts,
+        None if scope is None else scope - counts.total,
+        sum(report.copies for report in reports),
+        checked=scope is not None and all(manifest.reconciled for manifest in manifests),
+    )
+    lines = [LabeledLine("All sources", result)]
+    if unbegun:
+        names = ", ".join(job.manifest.source for job in unbegun)
+        lines.append(LabeledLine("", f"{counted(len(unbegun), 'source')} not begun: {names}"))
+    console.lines(lines)
 
 
 def _duration_text(seconds: float, records: int) -> str:

@@ -15,7 +15,7 @@ from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
-from importer.pipeline.transfer import Transfer
+from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.differences import check_overwrite
@@ -32,6 +32,8 @@ def run_job(
     progress: Progress,
     stop: threading.Event,
     now: Callable[[], int] = system_now,
+    *,
+    may_send: bool = True,
 ) -> RunReport:
     """Run a job.
 
@@ -40,6 +42,7 @@ def run_job(
         progress: Where the progress of the run is reported.
         stop: Set it to end the run in good order.
         now: Milliseconds since the epoch.
+        may_send: False if nobody was asked, as nothing can be sent: should an event be found, the run stops.
 
     Returns:
         The report. An error that stopped the run is in it, not raised: the manifest is written all the same.
@@ -61,7 +64,7 @@ def run_job(
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
-            rehearse = None if dry_run is None else dry_run.deliver
+            rehearse = dry_run.deliver if dry_run is not None else None if may_send else send_nothing
             observe = None if landed is None else landed.add
             transfer = Transfer(job, results, rehearse, progress, stop, now, observe)
             try:
@@ -78,15 +81,20 @@ def run_job(
             job, manifest, landed, dry_run, finished=transfer.finished and not error
         )
         if dry_run is not None and transfer.finished and error is None:
-            manifest = replace(
-                manifest,
-                audit=dry_run.source_audit(transfer.records, transfer.notes),
-                attention=(*manifest.attention, *dry_run.hot_shards),
-            )
+            manifest = _with_audit(manifest, dry_run, transfer)
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
     return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions, copies)
+
+
+def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Manifest:
+    """Return the manifest of a finished dry run with what that found out about the source."""
+    return replace(
+        manifest,
+        audit=dry_run.source_audit(transfer.records, transfer.notes),
+        attention=(*manifest.attention, *dry_run.hot_shards),
+    )
 
 
 def _with_copies(

@@ -54,7 +54,7 @@ class PassProgress:
 
     def update(self, position: int) -> None:
         """Report how many bytes of the present source have been read."""
-        self._progress.update(self._done + position, 0, 0)
+        self._progress.update(self._done + position)
 
     def finish(self, size: int) -> None:
         """Go on to the next source."""

@@ -20,6 +20,7 @@ from importer.errors import ImporterError, MappingError, UsageError
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import load, render
 from importer.model import Destination, Event
+from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -77,7 +78,7 @@ def users(job: Job) -> list[str]:
 
 
 def text_of(job: Job) -> str:
-    return "\n".join(f"{line.label} {line.text}" for line in plan_lines([job]))
+    return "\n".join(f"{line.label} {line.text}" for line in plan_lines(JobSet.of([job])))
 
 
 def file(folder: Path, name: str, content: str) -> Path:
@@ -450,7 +451,7 @@ def test_a_field_that_is_set_to_a_template_is_mapped_to_it(tmp_path: Path):
 def plan_part(job: Job, *labels: str) -> list[str]:
     """Return the lines of the plan under some labels."""
     found, label = [], ""
-    for line in plan_lines([job]):
+    for line in plan_lines(JobSet.of([job])):
         label = line.label or label
         if label in labels:
             found.append(line.text)

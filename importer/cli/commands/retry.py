@@ -18,11 +18,11 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.phrases import attention_lines
-from importer.cli.plan import events_to_send
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
+from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
@@ -72,7 +72,7 @@ def retry_results(
         console.say(f"Retrying {what} of {results}; results go to {job.results}")
         console.lines(attention_lines(job.manifest.attention))
         check_can_ask([], parent.kind, command)
-        if not has_consent(parent.kind, events_to_send([job]), command, console):
+        if not has_consent(JobSet.of([job]), command, console):
             console.say("Nothing was sent.")
             return 2
         with stop_requests(console.quiet) as stop:

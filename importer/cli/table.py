@@ -1,0 +1,40 @@
+"""A table in the columns of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from importer.cli.fold import fold, width
+
+_LEAST_LAST: Final = 24
+"""Columns of the last cell at least; where there is less room, each row becomes a paragraph."""
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None) -> str:
+    """Return a table; the last cell of a row, if it has no room, goes on below itself.
+
+    Args:
+        head: The name of each column.
+        rows: The cells of each row.
+        columns: Columns of the terminal; None if there is no end to them.
+    """
+    lines = [head, *rows]
+    widths = [max(width(line[at]) for line in lines) for at in range(len(head) - 1)]
+    margin = sum(widths) + len(widths)
+    if columns is not None and columns - margin < _LEAST_LAST:
+        return "\n".join(_paragraph(head, row, columns) for row in rows)
+    return "\n".join(_line(line, widths, margin, columns) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], margin: int, columns: int | None) -> str:
+    begin = "".join(
+        cell + " " * (room - width(cell) + 1) for cell, room in zip(cells[:-1], widths, strict=True)
+    )
+    return (begin + fold(cells[-1], columns, margin)).rstrip()
+
+
+def _paragraph(head: Sequence[str], cells: Sequence[str], columns: int) -> str:
+    """Return a row as lines: its first cell, and below it each other one with the name of its column."""
+    more = [f"  {name} {cell}" for name, cell in zip(head[1:], cells[1:], strict=True)]
+    return "\n".join(fold(line, columns, 2, 0) for line in (cells[0], *more))
