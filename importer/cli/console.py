@@ -95,7 +95,7 @@ class Console:
         """Ask a question on the stream and return whether standard input answers yes."""
         try:
             room = None if self.columns is None else self.columns - 4  # for the answer
-            self.stream.write(f"{fold(f'{question} [y/N]', room)} ")
+            self.stream.write(f"{fold(f'{question} [y/N]', room, _INDENT, 0)} ")
             self.stream.flush()
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         except KeyboardInterrupt:

@@ -93,7 +93,7 @@ def _folded(line: str, columns: int, indent: int, taken: int) -> Iterator[str]:
         if word.isspace():
             blank = word
             continue
-        if used + len(blank) + width(word) > columns and current.strip():
+        if used + len(blank) + width(word) > columns and (current.strip() or used > len(margin)):
             yield current
             current, used, blank = margin, len(margin), ""
         current += blank + word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
-from importer.pipeline.forecast import Forecast, JobSet
+from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -41,18 +42,19 @@ _CREDENTIALS: Final = {
 def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
     """Yield what a run is about to do."""
     first = jobs.first
-    reading, survey = first.manifest.reading, first.survey
+    survey, limit = first.survey, first.options.limit
+    if survey.summary.records == (jobs.records if limit is None else limit * len(jobs.jobs)):
+        survey = replace(survey, whole=True)  # what was looked at is what will be sent
     for job in jobs.jobs:
         yield LabeledLine("Source", _source(job))
     if len(jobs.jobs) > 1:
         yield LabeledLine("Sources", " · ".join(_all_sources(jobs)))
-    if first.options.limit is not None:
-        what = counted(first.options.limit, "record")
+    if limit is not None:
         of_each = " of each source" if len(jobs.jobs) > 1 else ""
-        yield LabeledLine(
-            "Limit", f"only the first {what}{of_each}; names, times and types are those of the whole source"
-        )
-    yield from describe_source(reading, survey, len(jobs.jobs))
+        yield LabeledLine("Limit", f"only the first {counted(limit, 'record')}{of_each}")
+        if first.survey.whole:
+            yield LabeledLine("", "names, times and counts that follow are of all records")
+    yield from describe_source(first.manifest.reading, survey, len(jobs.jobs))
     counts = jobs.dry_run
     if counts is not None:
         noted = sum(job.dry_run.notes for job in jobs.jobs if job.dry_run is not None)
@@ -75,16 +77,16 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
         )
 
 
-def nothing_to_send(forecast: Forecast) -> str:
-    """Return why a forecast says that nothing will be sent."""
-    if forecast.left == 0:
+def nothing_to_send(jobs: JobSet) -> str:
+    """Return why a run of these jobs sends nothing."""
+    left = jobs.forecast().left
+    if left == 0:
         return "Nothing is left to send: every record has its outcome."
-    left = (
-        "no record that is left"
-        if forecast.left is None
-        else f"of {counted(forecast.left, 'record')} left, none"
-    )
-    return f"Nothing can be sent: {left} can become an event. The results will say why."
+    that_are_left = " that are left" if jobs.done.total else ""
+    if left == 1:
+        return f"Nothing can be sent: the only record{that_are_left and ' left'} is invalid."
+    which = f"all {left:,} records{that_are_left}" if left else f"all records{that_are_left}"
+    return f"Nothing can be sent: {which} are invalid."
 
 
 def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:

@@ -46,7 +46,9 @@ def _result_lines(report: RunReport) -> list[LabeledLine]:
         report.copies,
         checked=bool(manifest.reconciled),
     )
+    source = [LabeledLine("Source", manifest.source)] if job.sources > 1 else []
     return [
+        *source,
         LabeledLine("Result", result),
         LabeledLine("Took", _duration_text(report.seconds, manifest.counts.total - job.state.records)),
         LabeledLine("Results", str(job.results)),

@@ -64,7 +64,9 @@ class OutcomePosition:
     def of(self, outcomes: int) -> int:
         """Return the bytes that so many outcomes stand for: less than all, since the end may be to come."""
         if self._records is not None:
-            share = self._size * outcomes // max(1, self._records)
+            share = -(
+                -self._size * outcomes // max(1, self._records)
+            )  # up: who makes percent of it rounds down
         else:
             share = self._read_for(outcomes)
             if self._limit is not None:

@@ -76,7 +76,7 @@ def run_sources(
         _check_strict(jobs, options, command)
         forecast = jobs.forecast()
         if forecast.events == 0 and kind != "dry-run":
-            console.say(nothing_to_send(forecast))
+            console.say(nothing_to_send(jobs))
         if not has_consent(jobs, command, console):
             console.say("Nothing was sent.")
             return 2
