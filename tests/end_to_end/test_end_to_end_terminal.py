@@ -227,7 +227,7 @@ def test_a_run_of_429s_is_one_line(shell: Shell):
 
     with Recorder(answer) as recorder:
         throttled = shell.with_environ(MIXPANEL_BASE_URL=recorder.url)
-        done = throttled.type("run", "events.csv", "--yes", "--retry-wait", "0.02", "--max-retries", "20")
+        done = throttled.type("run", "events.csv", "--yes", "--retry-wait", "0.002", "--max-retries", "20")
         assert done.code == 0
         assert done.err.count("waiting until") == 1
         assert "429" in done.err
