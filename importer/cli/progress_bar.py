@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Never, TextIO
 
-from importer.cli.fold import columns_of, cut_to, width
+from importer.cli.fold import columns_of, cut_to, fold, width
 from importer.cli.pace import Pace, duration_text, rate_text
 from importer.progress import NullProgress, Progress
 from importer.text import counted, escape_controls
@@ -167,7 +167,7 @@ class ProgressLines:
 
     def _say(self, text: str) -> None:
         with self._lock:
-            self._stream.write(text + "\n")
+            self._stream.write(fold(text, columns_of(self._stream), 2, 0) + "\n")
             self._stream.flush()
 
 

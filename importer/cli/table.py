@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from importer.cli.fold import fold, width
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LEAST_LAST: Final = 24
 """Columns of the last cell at least; where there is less room, each row becomes a paragraph."""
 
 
-def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None) -> str:
+def table_text(table: pd.DataFrame, columns: int | None) -> str:
     """Return a table; the last cell of a row, if it has no room, goes on below itself.
 
     Args:
-        head: The name of each column.
-        rows: The cells of each row.
+        table: Texts.
         columns: Columns of the terminal; None if there is no end to them.
     """
-    lines = [head, *rows]
-    widths = [max(width(line[at]) for line in lines) for at in range(len(head) - 1)]
+    head = list(table.columns)
+    widths = [max(width(name), *table[name].map(width)) for name in head[:-1]]
     margin = sum(widths) + len(widths)
+    rows = table.to_numpy().tolist()
     if columns is not None and columns - margin < _LEAST_LAST:
         return "\n".join(_paragraph(head, row, columns) for row in rows)
-    return "\n".join(_line(line, widths, margin, columns) for line in lines)
+    return "\n".join(_line(cells, widths, margin, columns) for cells in (head, *rows))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], margin: int, columns: int | None) -> str:

@@ -10,6 +10,8 @@ from importer.facts import ProfileSummary
 from importer.pipeline.job import Job
 from importer.reading import Reading
 from importer.results.counts import Counts
+from importer.results.reader import read_failures
+from importer.results.selection import Selection
 from importer.text import counted
 
 
@@ -34,6 +36,9 @@ class Forecast:
             return ""
         return ("" if self.exact else "at most ") + counted(self.events, "event")
 
+
+AHEAD: Final = "is ahead of the clock"
+"""In the error of a record that may be valid later."""
 
 UNKNOWN: Final = Forecast(None)
 
@@ -96,8 +101,11 @@ class JobSet:
             return UNKNOWN
         left = max(0, scope - done.total)
         counted_left = left if job.records is not None or not left else None
+        if job.selection is not None:
+            events = min(left, max(0, left - _surely_invalid_again(job, job.selection)))
+            return Forecast(events, events == 0, counted_left)
         found = job.dry_run
-        if found is None or job.selection is not None:
+        if found is None:
             return Forecast(left, counted_left == 0, counted_left)
         events = min(left, max(0, found.counts.valid + found.ahead - _sendable(done)))
         is_exact = found.limit == limit and not found.ahead and job.manifest.endpoint == "import"
@@ -141,6 +149,23 @@ def surely_invalid(summary: ProfileSummary, reading: Reading) -> int:
     if reading.missing_time is None:  # else a record without a time gets one, and is counted here as well
         without_time += summary.no_time
     return summary.unreadable + max(summary.no_name, without_time)
+
+
+def _surely_invalid_again(job: Job, selection: Selection) -> int:
+    """Return how many records at least a retry finds invalid as the runs before it did."""
+    now, done = job.manifest, job.state.counts
+    before = [run.manifest for run in selection.runs]
+    if any(
+        (each.reading, each.fingerprint.digest, each.endpoint, each.importer_version)
+        != (now.reading, now.fingerprint.digest, now.endpoint, now.importer_version)
+        for each in before
+    ):
+        return 0
+    invalid = selection.counts.invalid
+    if invalid:
+        failures = (failure for run in selection.runs for failure in read_failures(run.results))
+        invalid -= sum(AHEAD in failure.error for failure in failures)
+    return max(0, invalid - done.invalid)
 
 
 def _sendable(done: Counts) -> int:

@@ -86,6 +86,23 @@ def test_the_question_before_a_retry_is_of_what_it_sends(shell: Shell):
     assert question(seen) == "at most 20 events?"
 
 
+def test_a_retry_of_what_is_invalid_for_good_asks_nothing(shell: Shell):
+    shell.write("events.csv", broken_csv(100, 20))
+    shell.type("run", "events.csv", "--yes")
+    seen = type_in_terminal(shell, "retry", "events.results.csv")
+    assert (seen.code, question(seen)) == (1, "")
+    assert "Nothing can be sent: all 20 records are invalid." in seen.text
+    assert statuses(shell.results("events.results.retry-1.csv")) == ["invalid"] * 20
+
+
+def test_what_lay_ahead_of_the_clock_may_be_sent_by_a_retry(shell: Shell):
+    ahead = dict.fromkeys(range(1, 4), "Page View,u,2099-03-01T10:00:00Z,0")
+    shell.write("events.csv", simple_csv(10, broken={**ahead, 7: NAIVE}))
+    shell.type("run", "events.csv", "--yes")
+    seen = type_in_terminal(shell, "retry", "events.results.csv", answers=["n"])
+    assert question(seen) == "at most 3 events?"
+
+
 # ── where nothing is left ────────────────────────────────────────────────────────────────────────
 
 
@@ -175,7 +192,7 @@ def test_sources_that_a_stopped_run_did_not_come_to_are_named_in_the_sum(shell: 
     done = shell.type("run", "a.csv", "b.csv", "--yes", "--max-errors", "3")
     assert done.code == 3
     assert re.search(r"All sources  50 records = .* unattempted", done.err)
-    assert "1 source not begun: b.csv" in done.err
+    assert "1 source was not begun: b.csv" in done.err
 
 
 # ── progress ─────────────────────────────────────────────────────────────────────────────────────

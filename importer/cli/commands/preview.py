@@ -12,6 +12,7 @@ from typing import Final
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
+from importer.cli.fold import cut_to, width
 from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
@@ -35,9 +36,9 @@ from importer.text import counted, quoted
 
 _FIRST_EVENTS: Final = 3
 _MOST_NAME: Final = 40
-"""Most characters of the name of a column in the table."""
+"""Most columns of the terminal for the name of a column in the table."""
 _MOST_EXAMPLE: Final = 24
-"""Most characters of an example in the table."""
+"""Most columns of the terminal for an example in the table."""
 
 
 def preview_source(source: str, options: PreviewOptions, reading_options: ReadingOptions) -> int:
@@ -126,6 +127,8 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile], columns: 
         profiles: Its columns.
         columns: Columns of the terminal; None if there is no end to them.
     """
+    import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
+
     fields = {column: field for field, column in reading.fields.items()}
     maybe = {entry: field for field, entries in reading.alternatives.items() for entry in entries}
     rows = [
@@ -145,7 +148,8 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile], columns: 
         )
         for profile in profiles
     ]
-    return table_text(("column", "becomes", "type", "filled", "examples"), rows, columns)
+    table = pd.DataFrame(rows, columns=["column", "becomes", "type", "filled", "examples"])
+    return table_text(table, columns)
 
 
 def _property_text(reading: Reading, column: str) -> str:
@@ -157,11 +161,11 @@ def _property_text(reading: Reading, column: str) -> str:
 
 
 def _name_text(name: str) -> str:
-    return name if name.isprintable() and len(name) <= _MOST_NAME else quoted(name)
+    return name if name.isprintable() and width(name) <= _MOST_NAME else quoted(name)
 
 
 def _example_text(text: str) -> str:
-    short = text if len(text) <= _MOST_EXAMPLE else f"{text[: _MOST_EXAMPLE - 1]}…"
+    short = cut_to(text, _MOST_EXAMPLE)
     return short if short.isprintable() else repr(short)
 
 
