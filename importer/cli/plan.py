@@ -148,7 +148,7 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
             yield LabeledLine("", f"{local[0]} to {local[1]} ({reading.timezone})")
         if summary.forms:
             common = Counter(summary.forms).most_common()
-            forms = " · ".join(f"{form} ({counted(count, 'record')})" for form, count in common)
+            forms = " · ".join(f"{_form_text(form)} ({counted(count, 'record')})" for form, count in common)
             yield LabeledLine("", f"written as: {forms}")
         zone = reading.timezone
         yield LabeledLine("By hour", f"00h {_sparkline(count_by_hour(summary, zone))} 23h ({zone or 'UTC'})")
@@ -158,9 +158,14 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
 
 
+def _form_text(form: str) -> str:
+    """Return the name of a form of times for a sentence: ``epoch s`` is ``epoch in s``."""
+    return form.replace("epoch ", "epoch in ", 1) if form.startswith("epoch ") else form
+
+
 def _all_sources(jobs: JobSet) -> Iterator[str]:
     yield counted(len(jobs.jobs), "source")
-    yield f"{jobs.size:,} bytes"
+    yield counted(jobs.size, "byte")
     if jobs.records is not None:
         yield counted(jobs.records, "record")
     if done := jobs.done.total:
@@ -170,7 +175,7 @@ def _all_sources(jobs: JobSet) -> Iterator[str]:
 def _source(job: Job) -> str:
     dialect = job.manifest.reading.dialect
     name = "standard input" if job.manifest.source == "-" else job.manifest.source
-    parts = [name, dialect_text(job.manifest.reading), f"{job.manifest.fingerprint.size:,} bytes"]
+    parts = [name, dialect_text(job.manifest.reading), counted(job.manifest.fingerprint.size, "byte")]
     if dialect.compression:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
@@ -193,10 +198,10 @@ def dialect_text(reading: Reading) -> str:
         "" if dialect.header else "no header",
         "" if dialect.quote == '"' else f"quote {dialect.quote or 'none'}",
         f"escape {dialect.escape}" if dialect.escape else "",
-        "a delimiter behind each record" if dialect.trailing_delimiter else "",
-        "delimiter named by the first line (sep=)" if dialect.sep_line else "",
+        "a delimiter after each record" if dialect.trailing_delimiter else "",
+        "the first line names the delimiter (sep=)" if dialect.sep_line else "",
         f"{counted(dialect.skip_lines, 'line')} skipped" if dialect.skip_lines else "",
-        f"comments after {dialect.comment}" if dialect.comment else "",
+        f"comments begin with {dialect.comment}" if dialect.comment else "",
         "lines end in CR" if dialect.line_end == "cr" else "",
     ]
     return ", ".join(filter(None, parts))
@@ -213,7 +218,7 @@ def _fields(reading: Reading) -> Iterator[str]:
         elif name in reading.alternatives:
             yield f"{name} ← {_printable(', else '.join(reading.alternatives[name]))}"
         elif name == "distinct_id":
-            yield "distinct_id: none (events without a user)"
+            yield "distinct_id: none (the events have no user)"
         elif name == "insert_id":
             yield "$insert_id: a hash of the " + ("row" if reading.insert_id == "row" else "whole event")
         elif name == "ip" and reading.geoip == "off":
@@ -229,7 +234,7 @@ def _properties(reading: Reading) -> Iterator[str]:
         if column in mapped or kind == "skip":
             continue
         label = _printable(reading.names.get(column, column))
-        yield label if kind == "as it is" else f"{label} {kind}"
+        yield label if kind == "as it is" else f"{label} ({kind})"
     fields = set(set_fields(reading).values())
     for name, value in {**reading.constants, **reading.templates}.items():
         if name in fields:
@@ -258,7 +263,8 @@ def _printable(name: str) -> str:
 
 def _names(common: Iterable[tuple[str, int]], total: int) -> str:
     parts = [
-        f"{_printable(name) if len(name) <= MAX_QUOTED else quoted(name)} {count:,}" for name, count in common
+        f"{_printable(name) if len(name) <= MAX_QUOTED else quoted(name)} ({count:,})"
+        for name, count in common
     ]
     return " · ".join(parts) + (f" and {total - len(parts):,} more names" if total > len(parts) else "")
 

@@ -14,7 +14,7 @@ from importer.cli.phrases import attention_lines, counts_text
 from importer.pipeline.job import Job, RunReport
 from importer.results.counts import Counts
 from importer.results.reader import read_failures
-from importer.text import counted
+from importer.text import counted, was_or_were
 
 _FIRST_ERRORS: Final = 5
 _VERBOSE_ERRORS: Final = 100
@@ -30,7 +30,7 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
     console.lines(attention_lines(each for each in manifest.attention if each not in job.manifest.attention))
     if report.notes:
         console.lines(
-            [LabeledLine("Notes", f"on {report.notes:,} of the records: what was, or will be, changed")]
+            [LabeledLine("Notes", f"on {counted(report.notes, 'record')}: what was changed, or will be")]
         )
     if counts.unsuccessful and not options.quiet:
         count = _VERBOSE_ERRORS if options.verbose else _FIRST_ERRORS
@@ -62,7 +62,8 @@ def _equation(
     parts = counts_text(counts, f" (Mixpanel keeps {counts.succeeded - copies:,})" if copies else "")
     if unattempted:
         parts.append(f"{unattempted:,} unattempted")
-    total = "? records" if scope is None else counted(scope, "record")
+    # Where the end of the source was not reached, nobody knows how many records there are.
+    total = f"so far {counted(counts.total, 'record')}" if scope is None else counted(scope, "record")
     return f"{total} = {' + '.join(parts) or '0'}{'  ✓ adds up' if checked else ''}"
 
 
@@ -90,7 +91,11 @@ def print_sum(reports: Sequence[RunReport], unbegun: Sequence[Job], console: Con
     lines = [LabeledLine("All sources", result)]
     if unbegun:
         names = ", ".join(job.manifest.source for job in unbegun)
-        lines.append(LabeledLine("", f"{counted(len(unbegun), 'source')} not begun: {names}"))
+        lines.append(
+            LabeledLine(
+                "", f"{counted(len(unbegun), 'source')} {was_or_were(len(unbegun))} not begun: {names}"
+            )
+        )
     console.lines(lines)
 
 
@@ -125,4 +130,5 @@ def print_landed(total: int, by_event_and_day: Sequence[tuple[str, str, int]], c
         console.say(f"  {number:>9,}  {event}")
     days = {day for _, day, _ in by_event_and_day}
     if days:
-        console.say(f"  between {min(days)} and {max(days)} (UTC)")
+        span = f"between {min(days)} and {max(days)}" if len(days) > 1 else f"on {min(days)}"
+        console.say(f"  {span} (UTC)")

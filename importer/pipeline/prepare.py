@@ -198,7 +198,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     old = read_manifest(manifest_path(source.results))
     if not source.path.exists() and source.name == "-":
         raise ResultsError(
-            f"{source.path} is gone: standard input can't be read again", "Run it anew with --overwrite."
+            f"{source.path} is gone: standard input can't be read again", "Run it again with --overwrite."
         )
     fingerprint = _current_fingerprint(source.path, old.fingerprint)
     reading = redeclare(old.reading, options.declared, now_ms)
@@ -217,7 +217,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if differ:
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
-            "Give the command as it was, or begin anew with another --results.",
+            "Give the command as it was, or start again with another --results.",
         )
     survey = Survey(attention=old.attention)
     if old.audit is not None:

@@ -25,6 +25,7 @@ from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
+from importer.text import counted
 
 
 def run_job(
@@ -154,8 +155,8 @@ def _verify(job: Job, transfer: Transfer, counts: Counts, state: ResultsState | 
     """Return the error of a finished run whose counts, file or source don't agree; None if they do."""
     if state is None:
         return ReconciliationError(
-            f"{job.results} does not hold what was written to it: {counts.total:,} outcomes",
-            "Let nothing else write to it, and see that the disk is sound. Then begin anew with another"
+            f"{job.results} does not hold what was written to it: {counted(counts.total, 'outcome')}",
+            "Let nothing else write to it, and see that the disk is sound. Then start again with another"
             " --results: nothing is doubled.",
         )
     if transfer.records != counts.total:

@@ -18,6 +18,7 @@ from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
 from importer.source.reader import Source, open_source
+from importer.text import counted
 
 Rehearse = Callable[[Iterable[speedups.EventBlock], threading.Event], Generator[Delivered, None, None]]
 """What a dry run does in place of delivery, given what the records became and the signal to stop."""
@@ -191,8 +192,9 @@ class Transfer:
                 break
         if self.records < done:
             raise ResultsError(
-                f"{self._job.results} has {done:,} outcomes, but only {self.records:,} records are in scope",
-                "Begin anew with another --results.",
+                f"{self._job.results} has {counted(done, 'outcome')}, but only"
+                f" {counted(self.records, 'record')} in scope",
+                "Start again with another --results.",
             )
         self.finished = True
 
@@ -203,7 +205,7 @@ class Transfer:
             raise ResultsError(
                 f"{self._job.results} ends with row {state.last_row:,}, but outcome {state.records:,} of this"
                 f" source is row {row:,}",
-                "The results are not of this source. Begin anew with another --results.",
+                "The results are not of this source. Start again with another --results.",
             )
 
     # ── to the results ───────────────────────────────────────────────────────────────────────────
@@ -237,6 +239,6 @@ class Transfer:
         max_errors = self._job.options.max_errors
         if max_errors is not None and max_errors.reached(unsuccessful, total, at_end=at_end):
             raise TooManyErrors(
-                f"{unsuccessful:,} of {total:,} records were not taken: more than --max-errors allows",
+                f"{unsuccessful:,} of {counted(total, 'record')} not taken: more than --max-errors allows",
                 "The error column of the results says why.",
             )
