@@ -179,7 +179,8 @@ def _source(job: Job) -> str:
     if dialect.compression:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
-        parts.append(counted(job.records, "record"))
+        first = "the first " if job.records == job.options.limit else ""
+        parts.append(first + counted(job.records, "record"))
     if job.state.records:
         parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)

@@ -38,6 +38,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], margin: int, columns: int
 
 
 def _paragraph(head: Sequence[str], cells: Sequence[str], columns: int) -> str:
-    """Return a row as lines: its first cell, and below it each other one with the name of its column."""
-    more = [f"  {name} {cell}" for name, cell in zip(head[1:], cells[1:], strict=True)]
-    return "\n".join(fold(line, columns, 2, 0) for line in (cells[0], *more))
+    """Return a row as lines: its first cell, and below it the others, each with the name of its column."""
+    named = [f"{name} {cell}" for name, cell in zip(head[1:], cells[1:], strict=True)]
+    lines = (cells[0], f"  {' · '.join(named[:-1])}", f"  {named[-1]}")
+    return "\n".join(fold(line, columns, 2, 0) for line in lines)

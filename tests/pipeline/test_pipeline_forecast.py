@@ -20,6 +20,7 @@ from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.run import run_job
+from importer.pipeline.transfer import OutcomePosition
 from importer.progress import NullProgress
 from importer.results.counts import Counts
 from importer.settings import SANDBOX_CREDENTIALS
@@ -144,3 +145,48 @@ def test_an_event_that_nobody_was_asked_about_stops_the_run() -> None:
     report = run_job(job, NullProgress(), threading.Event(), lambda: NOW_MS, may_send=False)
     assert isinstance(report.error, UsageError)
     assert report.manifest.counts.imported == 0
+
+
+# ── where the outcomes are in the source ─────────────────────────────────────────────────────────
+
+
+def test_the_position_is_that_of_outcomes_however_far_ahead_the_source_was_read() -> None:
+    position = OutcomePosition(1_000, None, None)
+    for chunk in range(1, 11):
+        position.read(chunk * 50, chunk * 100)
+    assert [position.of(outcomes) for outcomes in (0, 25, 50, 499, 500)] == [0, 50, 100, 998, 999]
+
+
+def test_the_position_of_a_limited_run_is_its_share_of_the_limit() -> None:
+    position = OutcomePosition(1_000, None, 10)
+    position.read(10, 40)
+    assert position.of(5) == 500
+
+
+def test_where_records_were_counted_the_position_is_their_share() -> None:
+    position = OutcomePosition(999, 3, None)
+    assert [position.of(outcomes) * 100 // 999 for outcomes in range(4)] == [0, 33, 66, 99]
+    assert OutcomePosition(0, 0, None).of(0) == 0
+
+
+class Reports(NullProgress):
+    """A progress that keeps what is reported."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[int, int | None]] = []
+
+    def update(self, position: int, records: int | None = None, unsuccessful: int = 0) -> None:
+        assert not unsuccessful
+        self.reports.append((position, records))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_only_the_end_of_a_run_is_all_of_it(counted: bool) -> None:
+    Path("events.csv").write_text("event,user_id,time\n" + "Paid,u,2024-05-01T10:00:00Z\n" * 5_000)
+    (job,) = jobs_of(["events.csv"], kind="dry-run").jobs
+    reports = Reports()
+    run_job(replace(job, records=5_000 if counted else None), reports, threading.Event(), lambda: NOW_MS)
+    size = Path("events.csv").stat().st_size
+    assert [each for each in reports.reports if each[0] >= size] == [(size, 5_000)]
+    assert reports.reports == sorted(reports.reports)
+    assert reports.reports[0] == (0, 0)
