@@ -67,8 +67,13 @@ def loads(data: bytes) -> tuple[Any, str]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadJSON(f"bad JSON: {error}") from None
+        raise bad_json(error) from None
     return value, (explain(data) if suspicious(data, value) else "")
+
+
+def bad_json(error: orjson.JSONDecodeError) -> BadJSON:
+    """Return the error of `loads` for a text that orjson can't read."""
+    return BadJSON(f"bad JSON: {error}")
 
 
 def suspicious(data: bytes, value: Any) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Self
+from itertools import islice
+from operator import ge
+from typing import Final, Self
+
+_AT_ONCE: Final = 1_000
 
 
 class SortedCounts(Mapping[int, int]):
@@ -22,10 +25,12 @@ class SortedCounts(Mapping[int, int]):
 
     def __init__(self, counts: Iterable[tuple[int, int]] = ()) -> None:
         self._numbers, self._counts = array("q"), array("Q")
-        for number, count in counts:
-            self._numbers.append(number)
-            self._counts.append(count)
-        if any(one >= other for one, other in pairwise(self._numbers)):
+        left = iter(counts)
+        while part := tuple(islice(left, _AT_ONCE)):
+            numbers, many = zip(*part, strict=True)
+            self._numbers.extend(numbers)
+            self._counts.extend(many)
+        if any(map(ge, self._numbers, islice(self._numbers, 1, None))):
             both = dict(self.items())
             self._numbers = array("q", sorted(both))
             self._counts = array("Q", map(both.__getitem__, self._numbers))
@@ -56,6 +61,32 @@ class SortedCounts(Mapping[int, int]):
     def items(self) -> ItemsView[int, int]:
         """Return numbers and counts; one after the other, without a search for each."""
         return _Items(self)
+
+    def total(self, start: int | None = None, end: int | None = None) -> int:
+        """Return the sum of the counts of the numbers from ``start`` up to, not including, ``end``."""
+        first = 0 if start is None else bisect_left(self._numbers, start)
+        return sum(self._counts[first : None if end is None else bisect_left(self._numbers, end)])
+
+    def runs(self, size: int) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yield the counts in order, many at once, and the number of the first of them.
+
+        Args:
+            size: In a run are numbers that follow each other between two multiples of this; 0 is the count of
+                one that has none.
+        """
+        numbers, counts = self._numbers, self._counts
+        start = 0
+        while start < len(numbers):
+            first = numbers[start]
+            end = bisect_left(numbers, first - first % size + size, start, min(start + size, len(numbers)))
+            if numbers[end - 1] - first == end - 1 - start:
+                yield first, counts[start:end]
+            else:
+                run = [0] * (numbers[end - 1] - first + 1)
+                for number, count in zip(numbers[start:end], counts[start:end], strict=True):
+                    run[number - first] = count
+                yield first, run
+            start = end
 
 
 class _Items(ItemsView[int, int]):

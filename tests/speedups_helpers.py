@@ -15,7 +15,7 @@ from events_helpers import NOW_MS, TIME
 
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
-from importer.model import Event, Rejection
+from importer.model import Event, Record, Rejection
 from importer.reading import Dialect, Reading
 from importer.source.reader import Source, open_source
 from importer.speedups import Block, BlockMapper
@@ -126,16 +126,16 @@ def block_mapper_of(reading: Reading) -> BlockMapper:
     return mapper
 
 
-def map_block(mapper: BlockMapper, block: Block, clock: int = NOW_MS) -> list[Event | None]:
-    """Return the events that a mapper makes of a block, and None for each record that it defers."""
+def map_block(mapper: BlockMapper, block: Block, clock: int = NOW_MS) -> list[Event | Rejection | None]:
+    """Return what a mapper makes of each record of a block, and None for each that it defers."""
     deferred: set[int] = set()
 
-    def defer(at: int) -> Rejection:
-        deferred.add(at)
-        return Rejection(block.row + at, 0, "deferred")
+    def defer(item: Record | Rejection) -> Rejection:
+        deferred.add(item.row - block.row)
+        return Rejection(item.row, 0, "deferred")
 
     made = mapper.map(block, clock, defer)
-    return [None if at in deferred else item for at, item in enumerate(made)]  # type: ignore[misc]  # events
+    return [None if at in deferred else item for at, item in enumerate(made)]
 
 
 def takes_fast_path(content: bytes | str, reading: Reading) -> list[bool]:

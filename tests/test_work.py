@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -24,10 +25,13 @@ from importer.pipeline.resolve import detect_declared, draft_reading, settle_rea
 from importer.pipeline.survey import Surveyed, scan_source
 from importer.profile.collisions import CollisionAudit
 from importer.profile.scan import find_collisions
+from importer.profile.summary import SummaryCounter, count_by_day, count_by_hour
 from importer.progress import NullProgress
 from importer.reading import Reading
+from importer.results.codec import encode
 from importer.results.formats import new_format
 from importer.results.lines import LineEncoder
+from importer.source.lines import TextLines
 from importer.source.reader import open_source
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
@@ -55,13 +59,9 @@ OTHERWISE = {
     "long": Steps(18, 290, 12, 4),
     "json-cells": Steps(14, 310, 3, 2.5),
     "nested": Steps(11, 130, 13, 3),
-    "names-20000": Steps(8, 280, 380, 1.5),  # each name of an event is looked at once
-    "exponents": Steps(8, 750, 700, 1.5),  # Python reads the numbers
-    "invalid-1": Steps(15, 350, 20, 2.5),
-    "invalid-20": Steps(140, 730, 310, 22),
-    "flat-invalid-1": Steps(8, 110, 27, 2),
-    "flat-invalid-20": Steps(8, 3_000, 370, 9),
-    "no-user": Steps(8, 600, 3, 1.5),
+    "names-20000": Steps(8, 280, 55, 1.5),  # the first names are asked for
+    "invalid-20": Steps(23, 320, 12, 1.5),
+    "flat-invalid-20": Steps(8, 3_000, 45, 9),
     "files-24": Steps(120, 4_100, 22, 9),  # each file costs its start
 }
 """The most steps with data that is not as cheap as usual CSV or JSONL."""
@@ -171,6 +171,27 @@ def test_a_record_takes_few_steps(folder: Path, name: str):
 def test_an_outcome_of_small_batches_takes_few_steps(folder: Path):
     [path] = files_of(folder, "csv")
     assert work_of_outcomes(mapped(path), 50) < 10
+
+
+def test_a_further_file_is_detected_in_few_steps(folder: Path):
+    [path] = files_of(folder, "csv")
+    detect = partial(detect_declared, path, DeclaredReading(), with_cells=False)
+    assert work(detect) * ROWS < 120_000
+
+
+def test_plan_and_manifest_of_scattered_times_take_few_steps_a_quarter_of_an_hour():
+    counter = SummaryCounter()
+    counter.add_instants([n * 1_200 * 10**9 for n in range(ROWS)])  # some quarters have none
+    summary = counter.summary()
+    assert (
+        work(lambda: [count_by_hour(summary, "Europe/Berlin"), count_by_day(summary, "Europe/Berlin")]) < 60
+    )
+    assert work(lambda: encode(summary)) < 26
+
+
+def test_a_line_that_is_read_by_itself_takes_few_steps():
+    lines = TextLines(BytesIO(b"# nothing\n" * ROWS), "utf-8", "strict", 1_000)
+    assert work(lambda: list(iter(partial(lines.readline, 1_000), ""))) < 68
 
 
 def test_comparing_ids_takes_few_steps(folder: Path):

@@ -46,7 +46,7 @@ def finish_job(report: RunReport, sandbox: Sandbox | None, options: CommandOptio
     if sandbox is not None:
         store = sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
-    step = read_status(job.results, report.state).next_step
+    step = read_status(job.results, report.state, manifest).next_step
     if manifest.source == "-" and report.error is None and step is None:
         job.path.unlink(missing_ok=True)  # the copy of standard input: no later command needs it
     print_next_step(report, step, options, console)

@@ -6,9 +6,10 @@ of the modules that `Mapper` uses for single records, the slow path.
 
 A record takes the fast path if it becomes an event, and if the only notes on it are on the event's name,
 that it has no user, that its time is finer than milliseconds, that the text of a property is long, or that
-Mixpanel reserves the name of a property. All other records are deferred to the slow path, which words
-rejections and the remaining notes: records that break a rule, that have a value which can't be kept exactly
-or a key twice, or whose JSON has a form that the compiled code does not know.
+Mixpanel reserves the name of a property. So does one that is rejected as it has no event, no time, a time
+that can't be read, or properties that are no JSON. All other records are deferred to the slow path, which
+words the other rejections and notes: records that break a rule, that have a value which can't be kept
+exactly or a key twice, or whose JSON has a form that the compiled code does not know.
 
 A whole source takes the slow path if its reading is one that a plan can't express (`make_block_mapper`).
 """
@@ -26,6 +27,7 @@ from importer.errors import BadValue
 from importer.events import insert_id
 from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, TAG, tag_member
 from importer.events.canonical import canonical
+from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time, no_object
 from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import ODD_WORDS, notes_on_field
 from importer.events.format_steps import FIRST_SHORT_YEAR
@@ -110,8 +112,11 @@ def make_block_mapper(
                 ConstantPlan(name.encode(), _encode(canonical(value))) for name, value in constants.items()
             ],
             times=make_fast_times(times),
+            no_event=NO_EVENT,
+            no_time=NO_TIME if reading.missing_time is None else None,
             read_time=partial(_read_time, times),
             read_number_as_time=partial(_read_number_as_time, times),
+            why_no_object=_why_no_object,
             encode_number=_encode_number,
             read_event_name=_read_event_name,
             is_reserved=_is_reserved,
@@ -297,19 +302,27 @@ def _has_note(field: Field, text: str) -> bool:
     return bool(notes_on_field(field, text))
 
 
-def _read_time(times: TimeReader, text: str) -> int | None:
+def _read_time(times: TimeReader, value: Any) -> int | str:
     try:
-        return times.read(text)
-    except ValueError:
-        return None
+        return times.read(value)
+    except BadValue as error:
+        return bad_time(error)
 
 
-def _read_number_as_time(times: TimeReader, text: str) -> int | None:
+def _read_number_as_time(times: TimeReader, text: str) -> int | str | None:
     try:
         number, note = exact_json.loads(text.encode())
-        return None if note else times.read(number)
-    except ValueError:
+    except exact_json.BadJSON:
         return None
+    return None if note else _read_time(times, number)
+
+
+def _why_no_object(text: str) -> str | None:
+    try:
+        orjson.loads(text.encode())
+    except orjson.JSONDecodeError as error:
+        return no_object(exact_json.bad_json(error))
+    return None
 
 
 def _encode_number(text: bytes) -> bytes | None:

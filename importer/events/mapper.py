@@ -29,6 +29,7 @@ from importer.events.canonical import canonical
 from importer.events.cells import CellReader
 from importer.events.deep import DeepValues
 from importer.events.fast_mapper import make_block_mapper
+from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time
 from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import notes_on_field
 from importer.events.number_marks import marks_of
@@ -86,7 +87,7 @@ class Mapper:
         self._clock = self._now()
         if self._block_mapper is None or not isinstance(chunk, speedups.Block):
             return speedups.EventBlock(map(self._map_item, chunk))
-        return self._block_mapper.map(chunk, self._clock, lambda at: self._map_item(chunk[at]))
+        return self._block_mapper.map(chunk, self._clock, self._map_item)
 
     def insert_ids(self, chunk: Sequence[Record | Rejection]) -> list[str]:
         """Return the ids of the events that `map` makes, and perhaps ids of records that become no event."""
@@ -96,7 +97,7 @@ class Mapper:
         found = self._block_mapper.insert_ids(chunk, self._clock)
         if None not in found:
             return found  # type: ignore[return-value]  # none of them is None
-        others = (self._map_item(chunk[at]) for at, own in enumerate(found) if own is None)
+        others = (self._map_item(chunk.record(at)) for at, own in enumerate(found) if own is None)
         return [*filter(None, found), *(item.insert_id for item in others if isinstance(item, Event))]
 
     def value_of(self, field: Field, values: Any) -> Any:
@@ -244,7 +245,7 @@ class Mapper:
 
     def _event_name(self, value: Any) -> str:
         if value is None:
-            raise BadValue("event: missing; every event needs a name")
+            raise BadValue(NO_EVENT)
         _raise_for(rules.check_event_name(value))
         self._values.notes += notes_on_field("event", value)
         return str(value)
@@ -252,13 +253,13 @@ class Mapper:
     def _instant(self, value: Any) -> int:
         if value is None:
             if self._reading.missing_time is None:
-                raise BadValue("time: missing; every event needs a time")
+                raise BadValue(NO_TIME)
             self._values.notes.append("no time: sent with the time of the run")
             return self._reading.missing_time * NS_PER_MS
         try:
             instant = self._times.read(value)
         except BadValue as error:
-            raise BadValue(f"time: {error}") from None
+            raise BadValue(bad_time(error)) from None
         milliseconds = instant // NS_PER_MS
         if milliseconds < limits.MIN_TIME_MS:  # Mixpanel would take small milliseconds for seconds
             raise BadValue(f"time: {quoted(value)} is before 1971, the first year that Mixpanel takes")

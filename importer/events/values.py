@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from importer import exact_json
 from importer.errors import BadValue
+from importer.events.field_errors import no_object
 from importer.events.number_marks import NumberMarks
 from importer.events.types import rounding, to_boolean, to_integer, to_number
 from importer.reading import ColumnType, Reading
@@ -90,7 +91,7 @@ class ValueReader:
             try:
                 value = self._json(value)
             except ValueError as error:
-                raise BadValue(f"properties: expected a JSON object; {error}") from None
+                raise BadValue(no_object(error)) from None
         if type(value) is not dict:
             raise BadValue(f"properties: expected a JSON object, found {quoted(value)}")
         return value

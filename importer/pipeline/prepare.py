@@ -68,7 +68,9 @@ def _new_jobs(
     sources: Sequence[SourceFile], options: RunOptions, target: Target, now_ms: int, progress: Progress
 ) -> list[Job]:
     """Return the jobs of a run from its beginning."""
-    detected = [detect_declared(source.path, options.declared) for source in sources]
+    detected = [
+        detect_declared(source.path, options.declared, with_cells=source is sources[0]) for source in sources
+    ]
     for source, found in zip(sources[1:], detected[1:], strict=True):
         check_same_format(source, found, sources[0], detected[0].dialect.format)
     draft = draft_reading(detected[0], options.declared, "", now_ms)
@@ -236,7 +238,8 @@ def _unstarted_job(
     source: SourceFile, options: RunOptions, target: Target, first: SourceFile, first_job: Job
 ) -> Job:
     """Return the job of a source that a stopped run had not come to, read as its first source is."""
-    found, reading = detect_declared(source.path, options.declared), first_job.manifest.reading
+    found = detect_declared(source.path, options.declared, with_cells=False)
+    reading = first_job.manifest.reading
     check_same_format(source, found, first, reading.dialect.format)
     check_same_columns(source, found, first, reading)
     reading = replace(reading, dialect=found.dialect, source_name=Path(source.name).name)

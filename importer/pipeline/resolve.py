@@ -48,14 +48,25 @@ _DIALECT_OPTIONS: Final = sorted(
 """Options of which a dialect of CSV is made."""
 
 
-def detect_declared(path: Path, declared: DeclaredReading) -> DetectedSource:
+def detect_declared(path: Path, declared: DeclaredReading, *, with_cells: bool = True) -> DetectedSource:
     """Detect dialect and columns of a source, by what is declared and else by its first bytes.
+
+    Args:
+        path: The source.
+        declared: What is declared of its reading.
+        with_cells: As for `detect_source`.
 
     Raises:
         SourceError: It can't be read, or has no known format.
         UsageError: A declaration can't be used.
     """
-    found = detect_source(path, format=declared.format, header=declared.header, **_declared_dialect(declared))
+    found = detect_source(
+        path,
+        format=declared.format,
+        header=declared.header,
+        with_cells=with_cells,
+        **_declared_dialect(declared),
+    )
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
     if not padded:
         return found

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
@@ -33,6 +34,7 @@ def run_job(
     progress: Progress,
     stop: threading.Event,
     now: Callable[[], int] = system_now,
+    connections: Connections | None = None,
     *,
     may_send: bool = True,
 ) -> RunReport:
@@ -43,6 +45,7 @@ def run_job(
         progress: Where the progress of the run is reported.
         stop: Set it to end the run in good order.
         now: Milliseconds since the epoch.
+        connections: Where connections are kept for other jobs; None to close them.
         may_send: False if nobody was asked, as nothing can be sent: should an event be found, the run stops.
 
     Returns:
@@ -54,20 +57,14 @@ def run_job(
     """
     began = time.monotonic()
     with Lock(job.results), ExitStack() as stack:
-        job = replace(job, state=_check_state(job))
-        if job.options.overwrite:
-            # Old outcomes must never stand under the new manifest, wherever the power goes.
-            ResultsWriter.create(job.results, overwrite=True).close()
-        write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
-        if job.parent is not None:
-            _link(job.parent, job.results)
+        job = _begin(job)
         dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
             rehearse = dry_run.deliver if dry_run is not None else None if may_send else send_nothing
             observe = None if landed is None else landed.add
-            transfer = Transfer(job, results, rehearse, progress, stop, now, observe)
+            transfer = Transfer(job, results, rehearse, progress, stop, now, observe, connections=connections)
             try:
                 if landed is not None:
                     landed.add_earlier()
@@ -87,6 +84,23 @@ def run_job(
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
     return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions, copies)
+
+
+def _begin(job: Job) -> Job:
+    """Write down how a job is run, before anything is sent, and return it with the state of its results.
+
+    Raises:
+        ResultsError: The results can't be used, or the run that is retried is being retried already.
+        StorageError: The manifest can't be written.
+    """
+    job = replace(job, state=_check_state(job))
+    if job.options.overwrite:
+        # Old outcomes must never stand under the new manifest, wherever the power goes.
+        ResultsWriter.create(job.results, overwrite=True).close()
+    write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
+    if job.parent is not None:
+        _link(job.parent, job.results)
+    return job
 
 
 def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Manifest:

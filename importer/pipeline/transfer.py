@@ -9,6 +9,7 @@ from contextlib import closing
 
 from importer import speedups
 from importer.delivery.batches import make_batches
+from importer.delivery.connections import Connections
 from importer.delivery.engine import deliver
 from importer.errors import Interrupted, ResultsError, TooManyErrors, UsageError
 from importer.model import Batch, Delivered, Record, Rejection
@@ -95,6 +96,7 @@ class Transfer:
         stop: Set it to end the transfer in good order.
         now: Milliseconds since the epoch.
         observe: Receives what became of the records, once that is written.
+        connections: As for `run_job`.
 
     Attributes:
         records: Records in scope that were read, those of a resumed run's first part included.
@@ -111,6 +113,8 @@ class Transfer:
         stop: threading.Event,
         now: Callable[[], int],
         observe: Callable[[Delivered], None] | None = None,
+        *,
+        connections: Connections | None = None,
     ) -> None:
         self.records = 0
         self.finished = False
@@ -118,6 +122,7 @@ class Transfer:
         self._job, self._results, self._rehearse = job, results, rehearse
         self._progress, self._stop, self._now = progress, stop, now
         self._observe = observe
+        self._connections = connections
         self._position = OutcomePosition(0, None, None)
 
     def run(self) -> None:
@@ -223,16 +228,19 @@ class Transfer:
             self._report()
 
         job, settings = self._job, self._job.options.delivery
-        assert job.target.credentials is not None, "only a dry run has no credentials"
+        destination, credentials = job.target.destination, job.target.credentials
+        assert credentials is not None, "only a dry run has no credentials"
+        kept = self._connections
         return deliver(
             make_batches(blocks, settings.batch_size, settings.batch_bytes),
-            job.target.destination,
-            job.target.credentials,
+            destination,
+            credentials,
             settings,
             stop=self._stop,
             progress=self._progress,
             idle=write_before_waiting,
             now=self._now,
+            client_factory=None if kept is None else kept.factory(destination, credentials, settings.timeout),
         )
 
     def _check_max_errors(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:

@@ -52,7 +52,6 @@ class ColumnarChunk:
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED
         self.block = items if as_block and isinstance(items, speedups.Block) else None
-        self._all_records = self.block is not None or bool(self.cells)
 
     @cached_property
     def _values(self) -> list[Any]:
@@ -69,16 +68,29 @@ class ColumnarChunk:
         has_cells = self.block is not None or self._trim
         return ColumnarChunk(self.items[:count], has_cells=has_cells, source=self.source, trim=self._trim)
 
+    def at(self, places: Sequence[int]) -> ColumnarChunk:
+        """Return a chunk of some of the records, which stand in a block, by their places among them."""
+        assert isinstance(self.items, speedups.Block), "only there a record can be made by itself"
+        items = [self.items.record(place) for place in places]
+        return ColumnarChunk(items, has_cells=self.block is not None, source=self.source)
+
     @property
     def records(self) -> int:
         """How many of the items are records."""
-        return len(self.items) if self._all_records else len(self._values)
+        if self.block is not None:
+            return self.block.records
+        return len(self.items) if self.cells else len(self._values)
 
     def row(self, index: int) -> AttentionRow:
         """Return which record stands at this place of a column, or of the objects."""
-        if self._all_records and isinstance(self.items, speedups.Block):
-            return AttentionRow(self.source, self.items.row + index)
+        if self._has_places and isinstance(self.items, speedups.Block):
+            return AttentionRow(self.source, self.items.row_of(index))
         return AttentionRow(self.source, self._rows[index])
+
+    @property
+    def _has_places(self) -> bool:
+        """Whether places in columns are those of the block's records."""
+        return self.block is not None or bool(self.cells)
 
     @cached_property
     def _rows(self) -> list[int]:
@@ -100,10 +112,10 @@ class ColumnarChunk:
         """Return the objects of the records (JSONL)."""
         return self._values
 
-    def object(self, index: int) -> Any:
-        """Return the object of a record (JSONL)."""
-        if self.cells and "_values" not in self.__dict__:
-            item = self.items[index]
+    def values(self, index: int) -> Any:
+        """Return the values of one record."""
+        if self._has_places and isinstance(self.items, speedups.Block) and "_values" not in self.__dict__:
+            item = self.items.record(index)
             return item.values if isinstance(item, Record) else None
         return self._values[index]
 

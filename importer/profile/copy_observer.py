@@ -69,12 +69,17 @@ class CopyObserver:
             self._text_of, self._knows_style = _style_of(items.data), True
         self._add_held()
         hashes = speedups.hash_records(items)
-        rows: Callable[[int], int] | range = range(items.row, items.row + len(items))
-        if chunk.records < len(items):  # some lines are no record
+        if chunk.records < items.records:  # some lines are no record
             are_records = [type(item) is Record for item in items]
             hashes = array("Q", compress(array("Q", hashes), are_records)).tobytes()
-            rows = list(compress(range(items.row, items.row + len(items)), are_records)).__getitem__
-        self._counter.add(hashes, rows, chunk.source)
+            rows = list(compress(range(items.row, items.row + len(items)), are_records))
+            self._counter.add(hashes, rows.__getitem__, chunk.source)
+            return
+        at = 0
+        for each in items.rows():
+            end = at + 8 * len(each)
+            self._counter.add(hashes[at:end], each, chunk.source)
+            at = end
 
     def _add_held(self) -> None:
         if not self._held:

@@ -90,7 +90,7 @@ class DeepValuesObserver:
         ):
             places = speedups.lines_with_braces(chunk.items, 1 + MAX_NESTING)  # that of the line itself
         for index in places:
-            depth = self._depth(self._properties(chunk.object(index)))
+            depth = self._depth(self._properties(chunk.values(index)))
             if depth:
                 yield index, depth
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
+from importer import speedups
 from importer.events.columns import path_to
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
@@ -12,6 +14,9 @@ from importer.events.values import make_cleaned
 from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import CellFinder, ColumnarChunk, Finder, make_cell_finder, make_column_finder
 from importer.reading import Field, Reading
+
+PlaceFinder = Callable[[ColumnarChunk, list[int]], Iterable[int]]
+"""Returns which of some records of a chunk, given by their places, have something."""
 
 ValueOf = Callable[[Field, Any], Any]
 """Returns the value that the mapper takes for a field, of the values of a record; None if there is none."""
@@ -38,8 +43,8 @@ def make_finder(
         find = make_choice_finder(reading, counter or ChoiceCounter(reading, field))
     else:
         find = make_mapped_finder(reading, field)
-    may_have = _make_elsewhere(reading, field)
-    return find if may_have is None else _make_full_finder(field, find, may_have, value_of)
+    find_elsewhere = make_elsewhere(reading, field)
+    return find if find_elsewhere is None else _make_full_finder(field, find, find_elsewhere, value_of)
 
 
 def make_field_cell_finder(reading: Reading, field: Field) -> CellFinder:
@@ -48,11 +53,6 @@ def make_field_cell_finder(reading: Reading, field: Field) -> CellFinder:
     if column is None or field in reading.constants or field in reading.alternatives:
         return lambda _: None
     return make_cell_finder(reading, column)
-
-
-def is_cell_all(reading: Reading, field: Field) -> bool:
-    """Return whether a record has a value of a field just where its cell in the mapped column is filled."""
-    return not reading.null and _make_elsewhere(reading, field) is None
 
 
 def make_mapped_finder(reading: Reading, field: Field) -> Finder:
@@ -67,9 +67,7 @@ def make_mapped_finder(reading: Reading, field: Field) -> Finder:
     return lambda chunk: list(map(cleaned, find(chunk)))
 
 
-def _make_full_finder(
-    field: Field, find: Finder, may_have: Callable[[Any], bool], value_of: ValueOf
-) -> Finder:
+def _make_full_finder(field: Field, find: Finder, find_elsewhere: PlaceFinder, value_of: ValueOf) -> Finder:
     """Return a function that asks the mapper where ``find`` finds nothing and a record may have a value."""
 
     def find_all(chunk: ColumnarChunk) -> Sequence[Any]:
@@ -77,19 +75,19 @@ def _make_full_finder(
         if all(values):
             return values
         found = list(values)
-        records = chunk.rows_of_values()
-        for at, value in enumerate(found):
-            if (value is None or value == "") and may_have(records[at]):
-                found[at] = value_of(field, records[at])
+        missing = [at for at, value in enumerate(found) if value is None or value == ""]
+        for at in find_elsewhere(chunk, missing):
+            found[at] = value_of(field, chunk.values(at))
         return found
 
     return find_all
 
 
-def _make_elsewhere(reading: Reading, field: Field) -> Callable[[Any], bool] | None:
-    """Return whether a record may have a value of a field where it is not mapped; None if none can.
+def make_elsewhere(reading: Reading, field: Field) -> PlaceFinder | None:
+    """Return a function that finds records with a value of a field where it is not mapped; None if none can.
 
-    The function is asked for each record that has none where the field is mapped, so it only looks at keys.
+    It is asked for records that have none where the field is mapped. As these may be many, it looks at keys
+    only: not all that it finds have a value.
     """
     name = PROPERTY_OF.get(field)
     if name is None:
@@ -101,7 +99,7 @@ def _make_elsewhere(reading: Reading, field: Field) -> Callable[[Any], bool] | N
         bags = [] if bag is None else [reading.columns.index(bag)]
         if not cells and not bags:
             return None
-        return lambda values: any(values[at] for at in cells) or any(name in values[at] for at in bags)
+        return partial(_find_in_cells, cells, bags, name)
     keys = {name, *(key for key, other in reading.names.items() if other == name)}
     path = () if bag is None else path_to(bag, reading.columns)
 
@@ -112,4 +110,19 @@ def _make_elsewhere(reading: Reading, field: Field) -> Callable[[Any], bool] | N
             values = values.get(key) if isinstance(values, dict) else None
         return bool(path) and isinstance(values, dict | str) and name in values
 
-    return may_have
+    return lambda chunk, places: [at for at in places if may_have(chunk.values(at))]
+
+
+def _find_in_cells(
+    cells: Sequence[int], bags: Sequence[int], name: str, chunk: ColumnarChunk, places: list[int]
+) -> Iterable[int]:
+    """Return which of some records have a value in one of some cells, or a name in one of others."""
+    block = chunk.block
+    if block is not None:
+        filled = [at for cell in cells for at, _ in speedups.cells_beside(block, cell, b"", places)]
+        named = [each for bag in bags for each in speedups.cells_beside(block, bag, name.encode(), places)]
+        return {*filled, *(at for at, text in named if name in text)}
+    records = chunk.rows_of_values() if places else ()
+    return [
+        at for at in places if any(records[at][n] for n in cells) or any(name in records[at][n] for n in bags)
+    ]

@@ -78,6 +78,7 @@ def needs_zone(form: str, text: str) -> bool:
     return time is None or (time.offset is None and not (time.zone and is_place(time.zone)))
 
 
+@lru_cache(maxsize=1024)
 def candidates(text: str) -> tuple[str, ...]:
     """Return the formats that read a value; empty if none is known.
 

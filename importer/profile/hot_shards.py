@@ -25,8 +25,8 @@ from importer.events.mapper import Mapper, make_value_of
 from importer.events.times import NS_PER_MS
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY
 from importer.model import Event
-from importer.profile.chunk import ColumnarChunk
-from importer.profile.field_values import is_cell_all, make_field_cell_finder, make_finder
+from importer.profile.chunk import Cells, ColumnarChunk
+from importer.profile.field_values import make_elsewhere, make_field_cell_finder, make_finder
 from importer.profile.hashing import (
     BUCKETS,
     DAY_NS,
@@ -96,7 +96,7 @@ class UserDayObserver:
         self.counter = UserDayCounter()
         self._find_users = make_finder(reading, "distinct_id", make_value_of(reading))
         self._find_cells = make_field_cell_finder(reading, "distinct_id")
-        self._is_cell_all = is_cell_all(reading, "distinct_id")
+        self._find_elsewhere = make_elsewhere(reading, "distinct_id")
         self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
         self._now = NO_INSTANT if reading.missing_time is None else reading.missing_time * NS_PER_MS
 
@@ -105,12 +105,16 @@ class UserDayObserver:
         if not chunk.instants:
             return
         cells = self._find_cells(chunk)
-        is_all = self._is_cell_all or chunk.cells
-        if cells is not None and (is_all or not speedups.missing_cells(*cells, self._nulls)):
-            users = speedups.hash_cells(*cells)  # they need not become texts
+        if cells is not None and (chunk.cells or not self._are_elsewhere(chunk, cells)):
+            users = speedups.hash_cells(*cells, self._nulls)  # they need not become texts
         else:
             users = hash_texts([_as_text(value) for value in self._find_users(chunk)])
         self.counter.add(users, chunk.instants, self._now)
+
+    def _are_elsewhere(self, chunk: ColumnarChunk, cells: Cells) -> bool:
+        """Return whether a record without a user in its cell may have one elsewhere."""
+        find = self._find_elsewhere
+        return find is not None and bool(find(chunk, speedups.missing_cells(*cells, self._nulls)))
 
 
 def _as_text(user: Any) -> str:

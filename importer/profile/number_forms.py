@@ -65,6 +65,7 @@ FORM_OF_BIT: Final[dict[int, NumberForm]] = {
     **{32 + decimals: NumberForm(decimals, zero_end=True) for decimals in range(1, 21)},
     53: NumberForm(3, zero_end=True, grouped=True),
     **{47 + decimals: NumberForm(decimals, exponent=True) for decimals in range(7, 15)},
+    **{64 + decimals: NumberForm(decimals, zero_end=True, exponent=True) for decimals in range(1, 15)},
 }
 """The forms that `Block.count_column` knows, by the places of their bits."""
 
@@ -74,7 +75,7 @@ _fractions = re.compile(r"\.[0-9]+").findall
 BIT_OF_FORM: Final[dict[NumberForm, int]] = {form: 1 << place for place, form in FORM_OF_BIT.items()}
 DATE_BIT: Final = 1 << 22
 BOOLEAN_BIT: Final = 1 << 63
-ALL_BITS: Final = (1 << 64) - 1
+ALL_BITS: Final = (1 << 128) - 1
 
 
 def form_of(text: str) -> NumberForm:

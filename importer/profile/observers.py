@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from importer import speedups
 from importer.errors import BadValue
@@ -23,6 +22,9 @@ from importer.profile.summary import SummaryCounter
 from importer.profile.unread_times import UnreadTimes
 from importer.reading import MOST_ATTENTION_ROWS, Attention, Reading
 
+_MOST_KEPT: Final = 1_000
+_LONGEST_KEPT: Final = 60
+
 
 class SummaryObserver:
     """Counts events by name and by time.
@@ -39,6 +41,7 @@ class SummaryObserver:
         self._reading = reading
         self._times = TimeReader(reading.timezone, reading.time_format, local_epochs=reading.local_epochs)
         self._fast_times = make_fast_times(self._times) if speedups.COMPILED else None
+        self._errors: dict[str, BadValue] = {}  # of the first texts that can't be read
         choices = {field: ChoiceCounter(reading, field) for field in reading.alternatives}
         self.counter.taken = {field: choice.taken for field, choice in choices.items()}
         value_of = make_value_of(reading)
@@ -68,12 +71,10 @@ class SummaryObserver:
     def _add_names(self, chunk: ColumnarChunk) -> None:
         cells = self._find_name_cells(chunk)
         counts = self.counter.names
-        if (
-            cells is not None
-            and isinstance(counts, speedups.NameCounts)
-            and not speedups.missing_cells(*cells, self._nulls)
-        ):
-            counts.add_column(*cells)
+        if cells is not None and isinstance(counts, speedups.NameCounts):
+            missing = speedups.missing_cells(*cells, self._nulls)
+            counts.add_column(*cells, missing)
+            self._add_nameless(chunk, missing)
             return
         names = self._find_events(chunk)
         if set(map(type, names)) != {str} or not all(names):
@@ -83,18 +84,26 @@ class SummaryObserver:
     def _read_cells(self, chunk: ColumnarChunk) -> bytes:
         """Return the instants of cells, as `hashing.as_instants`; empty if some have no time."""
         cells = self._find_time_cells(chunk)
-        if cells is None or self._fast_times is None or speedups.missing_cells(*cells, self._nulls):
+        if cells is None or self._fast_times is None:
             return b""
         block, cell = cells
+        missing = speedups.missing_cells(block, cell, self._nulls)
+        if missing and self._nulls:  # what means no value may be an epoch
+            return b""
         instants, unread, _ = self._fast_times.read_column(block, cell, self.counter.forms)
         self.counter.add_read(instants)
-        if not unread:
+        if not unread and not missing:
             return instants
-        values = block.column(cell)
-        read = [self._read(chunk, at, values[at]) for at in unread]
+        values: dict[int, Any] = dict(zip(unread, block.column(cell, unread), strict=True))
+        if missing:
+            values |= zip(missing, self._find_times(chunk.at(missing)), strict=True)
+        absent = {at for at in missing if values[at] is None or values[at] == ""}
+        self._add_missing(chunk, sorted(absent))
+        places = sorted(values.keys() - absent)
+        read = [self._read(chunk, at, values[at]) for at in places]
         self.counter.add_instants([instant for instant in read if instant is not None])
         found = array("q", instants)
-        for at, instant in zip(unread, array("q", as_instants(read)), strict=True):
+        for at, instant in zip(places, array("q", as_instants(read)), strict=True):
             found[at] = instant
         return found.tobytes()
 
@@ -102,7 +111,7 @@ class SummaryObserver:
         """Return the instants of values, as `hashing.as_instants`."""
         values = self._find_times(chunk)
         if not all(values):
-            self._add_missing(chunk, values)
+            self._add_missing(chunk, [at for at, value in enumerate(values) if value is None or value == ""])
             values = [None if value == "" else value for value in values]
         instants = self._instants(chunk, values)
         self.counter.add_instants([instant for instant in instants if instant is not None])
@@ -110,10 +119,13 @@ class SummaryObserver:
 
     def _without_missing(self, chunk: ColumnarChunk, names: Sequence[Any]) -> list[str]:
         """Return the names of events without what is none, which is counted."""
-        self._nameless.add(chunk, [at for at, name in enumerate(names) if not _is_name(name)])
-        found = [name for name in names if _is_name(name)]
-        self.counter.no_name += len(names) - len(found)
-        return found
+        self._add_nameless(chunk, [at for at, name in enumerate(names) if not _is_name(name)])
+        return [name for name in names if _is_name(name)]
+
+    def _add_nameless(self, chunk: ColumnarChunk, places: Sequence[int]) -> None:
+        if places:
+            self._nameless.add(chunk, places)
+            self.counter.no_name += len(places)
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""
@@ -127,13 +139,11 @@ class SummaryObserver:
         self.unread.merge(later.unread)
         self._nameless.merge(later._nameless)
 
-    def _add_missing(self, chunk: ColumnarChunk, values: Sequence[Any]) -> None:
-        missing = sum(value is None or value == "" for value in values)
-        self.counter.no_time += missing
-        self.unread.missing += missing
-        if missing and self.unread.wants_row("missing"):
-            places = (at for at, value in enumerate(values) if value is None or value == "")
-            for at in islice(places, MOST_ATTENTION_ROWS):
+    def _add_missing(self, chunk: ColumnarChunk, places: Sequence[int]) -> None:
+        self.counter.no_time += len(places)
+        self.unread.missing += len(places)
+        if places and self.unread.wants_row("missing"):
+            for at in places[:MOST_ATTENTION_ROWS]:
                 self.unread.add_row("missing", chunk.row(at))
 
     def _instants(self, chunk: ColumnarChunk, values: Sequence[Any]) -> list[int | None]:
@@ -151,24 +161,35 @@ class SummaryObserver:
     def _read(self, chunk: ColumnarChunk, at: int, value: Any) -> int | None:
         """Return the instant of the value at a place of a chunk; None if it can't be read, and count why."""
         counter, unread = self.counter, self.unread
-        try:
-            instant = self._times.read(value)
-        except NoZone:
+        found = self._instant_or_error(value)
+        if isinstance(found, int):
+            counter.forms[self._times.form] += 1
+            return found
+        if isinstance(found, NoZone):
             counter.no_zone += 1
             if unread.wants_row("no_zone"):
                 unread.add_row("no_zone", chunk.row(at))
-        except BadValue as error:
-            counter.no_time += 1
-            changed = isinstance(error, ClockChange)
-            counter.clock_changes += changed
-            if unread.wants_row("unreadable"):
-                unread.add_row("unreadable", chunk.row(at))
-            if not changed:
-                unread.add_value(value, chunk.row(at) if unread.wants_row("form") else None)
-        else:
-            counter.forms[self._times.form] += 1
-            return instant
+            return None
+        counter.no_time += 1
+        changed = isinstance(found, ClockChange)
+        counter.clock_changes += changed
+        if unread.wants_row("unreadable"):
+            unread.add_row("unreadable", chunk.row(at))
+        if not changed:
+            unread.add_value(value, chunk.row(at) if unread.wants_row("form") else None)
         return None
+
+    def _instant_or_error(self, value: Any) -> int | BadValue:
+        """Return the instant of a value, or why it can't be read: mostly few texts stand for no time."""
+        known = self._errors.get(value) if type(value) is str else None
+        if known is not None:
+            return known
+        try:
+            return self._times.read(value)
+        except BadValue as error:
+            if type(value) is str and len(value) < _LONGEST_KEPT and len(self._errors) < _MOST_KEPT:
+                self._errors[value] = error.with_traceback(None)
+            return error
 
 
 def _is_name(value: Any) -> bool:

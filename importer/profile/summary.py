@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from operator import itemgetter
+from datetime import UTC, date, datetime, timedelta
+from operator import add, itemgetter
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,8 @@ _DIVISIONS_PER_SEARCH: Final = 4  # a binary search for the end of a quarter cos
 # Two days within the years 1 to 9999, so that a time is within Python's calendar in every zone.
 _FIRST_QUARTER: Final = -62_135_596_800 // 900 + 192
 _LAST_QUARTER: Final = 253_402_300_800 // 900 - 193
+_QUARTERS_OF_DAY: Final = 96
+_QUARTER: Final = timedelta(minutes=15)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
@@ -164,7 +166,11 @@ class SummaryCounter:
             return SortedCounts(self._quarters.items())
         self._widen(self._times.first, self._times.last)
         read = SortedCounts.of_arrays(*self._times.counts())
-        return SortedCounts((self._quarters + Counter(read)).items()) if self._quarters else read
+        if not self._quarters:
+            return read
+        both = Counter(dict(read.items()))
+        both.update(self._quarters)
+        return SortedCounts(both.items())
 
     def summary(self) -> ProfileSummary:
         """Return what was counted so far."""
@@ -197,7 +203,7 @@ EMPTY_SUMMARY: Final = SummaryCounter().summary()
 def count_undeletable(summary: ProfileSummary, now_ns: int) -> int:
     """Return how many events Mixpanel's UI could no longer delete, to a quarter of an hour."""
     limit = (now_ns - DELETABLE_DAYS * 86_400 * 10**9) // _QUARTER_NS
-    return sum(count for quarter, count in summary.quarters.items() if quarter < limit)
+    return summary.quarters.total(end=limit)
 
 
 def count_older_than(summary: ProfileSummary, now_ns: int, years: int) -> int:
@@ -208,39 +214,62 @@ def count_older_than(summary: ProfileSummary, now_ns: int, years: int) -> int:
     except ValueError:  # the 29th of February
         limit = now.replace(year=now.year - years, month=3, day=1)
     quarter_limit = int(limit.timestamp()) // 900
-    return sum(count for quarter, count in summary.quarters.items() if quarter < quarter_limit)
+    return summary.quarters.total(end=quarter_limit)
 
 
 def count_ahead(summary: ProfileSummary, now_ns: int) -> int:
     """Return how many events lie ahead of the clock, to a quarter of an hour."""
-    return sum(count for quarter, count in summary.quarters.items() if quarter > now_ns // _QUARTER_NS)
+    return summary.quarters.total(start=now_ns // _QUARTER_NS + 1)
 
 
 def count_by_hour(summary: ProfileSummary, zone: str = "") -> list[int]:
     """Return events by hour of the day, 24 counts, in UTC or in an IANA zone."""
-    hours = [0] * 24
-    for quarter, count in _local_quarters(summary, zone):
-        hours[quarter // 4 % 24] += count
-    return hours
+    day = [0] * _QUARTERS_OF_DAY
+    for first, counts in _local_runs(summary, zone):
+        at = first % _QUARTERS_OF_DAY
+        left = _QUARTERS_OF_DAY - at
+        day[at : at + len(counts)] = map(add, day[at:], counts)
+        day[: max(0, len(counts) - left)] = map(add, day, counts[left:])
+    return [sum(day[at : at + 4]) for at in range(0, _QUARTERS_OF_DAY, 4)]
 
 
 def count_by_day(summary: ProfileSummary, zone: str = "") -> dict[str, int]:
     """Return events by day (ISO 8601), in order, in UTC or in an IANA zone."""
     days: Counter[int] = Counter()
-    for quarter, count in _local_quarters(summary, zone):
-        days[quarter // 96] += count
-    return {date.fromordinal(_EPOCH_DAY + day).isoformat(): days[day] for day in sorted(days)}
+    for first, counts in _local_runs(summary, zone):
+        day, at = divmod(first, _QUARTERS_OF_DAY)
+        left = _QUARTERS_OF_DAY - at
+        days[day] += sum(counts[:left])
+        if len(counts) > left:
+            days[day + 1] += sum(counts[left:])
+    return {date.fromordinal(_EPOCH_DAY + day).isoformat(): days[day] for day in sorted(days) if days[day]}
 
 
-def _local_quarters(summary: ProfileSummary, zone: str) -> Iterator[tuple[int, int]]:
-    """Yield the quarters of an hour that the clocks of a zone show, and how many events are in each."""
-    calendar = range(_FIRST_QUARTER, _LAST_QUARTER + 1)
-    if not zone and all(end(summary.quarters, default=0) in calendar for end in (min, max)):
-        yield from summary.quarters.items()
-        return
+def _local_runs(summary: ProfileSummary, zone: str) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield a quarter of an hour of a zone's clocks, and how many events are in it and in those after it.
+
+    No run is longer than a day.
+    """
     where = ZoneInfo(zone or "UTC")
-    for quarter, count in summary.quarters.items():
-        within = min(max(quarter, _FIRST_QUARTER), _LAST_QUARTER) * 900
-        offset = datetime.fromtimestamp(within, where).utcoffset()
-        assert offset is not None, "a time in a zone has an offset"
-        yield (within + int(offset.total_seconds())) // 900, count
+    for first, counts in summary.quarters.runs(_QUARTERS_OF_DAY):
+        in_calendar = first >= _FIRST_QUARTER and first + len(counts) <= _LAST_QUARTER + 1
+        if in_calendar and not zone:
+            yield first, counts
+            continue
+        if in_calendar:
+            begin = first - first % _QUARTERS_OF_DAY
+            ahead = _quarters_ahead(begin, where)
+            # No zone changes its clocks and changes them back within a day.
+            if ahead == _quarters_ahead(begin + _QUARTERS_OF_DAY, where):
+                yield first + ahead, counts
+                continue
+        for number, count in enumerate(counts, first):
+            quarter = min(max(number, _FIRST_QUARTER), _LAST_QUARTER)
+            yield quarter + _quarters_ahead(quarter, where), (count,)
+
+
+def _quarters_ahead(quarter: int, zone: ZoneInfo) -> int:
+    """Return how many quarters of an hour, rounded down, a zone is ahead of UTC where one begins."""
+    offset = datetime.fromtimestamp(quarter * 900, zone).utcoffset()
+    assert offset is not None, "a time in a zone has an offset"
+    return offset // _QUARTER

@@ -187,7 +187,7 @@ def _early_epochs(reading: Reading, summary: ProfileSummary) -> Iterator[Attenti
     """Yield that epochs lie before 2000: ``202405011000`` is one of 1976, and was meant as a date."""
     if summary.first is None or not all(form.startswith("epoch") for form in summary.forms):
         return
-    early = sum(count for quarter, count in summary.quarters.items() if quarter < _IN_2000)
+    early = summary.quarters.total(end=_IN_2000)
     if not early:
         return
     what = f"{counted(early, 'epoch')} {'lies' if early == 1 else 'lie'} before the year 2000"

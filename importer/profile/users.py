@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -31,7 +31,8 @@ _OF_IDENTITIES: Final = frozenset(
 _MOST_COLUMNS: Final = 50
 """Most columns that are counted as a user: objects may have any number of keys."""
 
-_HAS_USER: Final = '"distinct_id"'
+_NAME: Final = "distinct_id"
+_HAS_USER: Final = f'"{_NAME}"'
 
 
 def make_user_observer(reading: Reading) -> UserObserver | None:
@@ -58,7 +59,7 @@ class UserObserver:
         self._find_user = _user_finder(reading)
         self._find_cells = make_field_cell_finder(reading, "distinct_id")
         self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
-        self._find_own = _own_finders(reading)
+        self._own = _own_columns(reading)
         self._find_candidates: Callable[[ColumnarChunk, Sequence[int]], None] = self._count_keys
         if reading.dialect.has_cells:
             self._find_candidates = self._count_cells
@@ -119,11 +120,22 @@ class UserObserver:
             empty = speedups.missing_cells(*cells, self._nulls)
             if not empty or chunk.cells:  # no line among these has a user elsewhere
                 return empty
-        missing = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
-        for find in self._find_own if missing else ():
-            values = find(chunk)
-            missing = [at for at in missing if not self._holds_user(values[at])]
-        return missing
+        else:
+            empty = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
+        for column in self._own if empty else ():
+            values = self._values_that_may_hold_user(chunk, column, empty)
+            with_user = {at for at, value in values if self._holds_user(value)}
+            empty = [at for at in empty if at not in with_user] if with_user else empty
+        return empty
+
+    def _values_that_may_hold_user(
+        self, chunk: ColumnarChunk, column: str, places: list[int]
+    ) -> Iterable[tuple[int, Any]]:
+        """Return the values of a column in some records, by place, at least those that may hold a user."""
+        if chunk.block is None:
+            values = make_column_finder(self._reading, column)(chunk)
+            return ((at, values[at]) for at in places)
+        return speedups.cells_beside(chunk.block, self._reading.columns.index(column), _NAME.encode(), places)
 
     def _is_missing(self, user: Any) -> bool:
         return user is None or (type(user) is str and user in self._empty)
@@ -138,12 +150,16 @@ class UserObserver:
 
     def _count_cells(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
         for index, column in self._candidates:
-            cells = chunk.column(index)
-            self._add(column, sum(cells[at] not in self._empty for at in missing))
+            if chunk.block is None:
+                cells = chunk.column(index)
+                self._add(column, sum(cells[at] not in self._empty for at in missing))
+            else:
+                empty = speedups.missing_cells(chunk.block, index, self._nulls)
+                self._add(column, len(missing) - len(set(empty).intersection(missing)))
 
     def _count_keys(self, chunk: ColumnarChunk, missing: Sequence[int]) -> None:
         for at in missing:
-            found = chunk.object(at)
+            found = chunk.values(at)
             for column, value in self._identities(found) if isinstance(found, dict) else ():
                 if self._cleaned(value) not in (None, ""):
                     self._add(column, 1)
@@ -184,14 +200,14 @@ def _user_finder(reading: Reading) -> Finder:
     return make_mapped_finder(reading, "distinct_id")
 
 
-def _own_finders(reading: Reading) -> list[Finder]:
-    """Return what finds properties of Mixpanel's own name, the user where no column gives one."""
+def _own_columns(reading: Reading) -> tuple[str, ...]:
+    """Return the columns that may hold a property of Mixpanel's own name, a user where no other is."""
     taken, bag = field_columns(reading), reading.fields.get("properties")
     columns = [
         column
-        for column in (reading.columns if reading.dialect.has_cells else ("distinct_id",))
-        if reading.names.get(column, column) == "distinct_id"
+        for column in (reading.columns if reading.dialect.has_cells else (_NAME,))
+        if reading.names.get(column, column) == _NAME
         and column not in taken
         and reading.types.get(column) != "skip"
     ]
-    return [make_column_finder(reading, column) for column in (*columns, *([bag] if bag else []))]
+    return (*columns, *([bag] if bag else []))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from itertools import groupby, repeat
+from itertools import repeat
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -40,27 +40,14 @@ def encode(value: Any) -> Any:
     if is_dataclass(value):
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, SortedCounts):
-        return dict(_encode_counts(value))
+        # Three years of quarters of an hour are a hundred thousand counts: one by one they take ten times the
+        # room. The first number of a run names it.
+        return {str(first): " ".join(map(str, run)) for first, run in value.runs(_RUN)}
     if isinstance(value, Mapping):
         return {key: encode(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [encode(each) for each in value]
     return value.value if isinstance(value, StrEnum) else value
-
-
-def _encode_counts(counts: SortedCounts) -> Iterator[tuple[str, str]]:
-    """Yield counts as texts, ``"3 0 7"``, with the first of the numbers, which follow each other.
-
-    Three years of quarters of an hour are a hundred thousand counts: one by one they take ten times the room.
-    """
-    for _, run in groupby(counts.items(), lambda item: item[0] // _RUN):
-        (first, count), *rest = run
-        texts, after = [str(count)], first + 1
-        for number, count in rest:
-            texts += ["0"] * (number - after)
-            texts.append(str(count))
-            after = number + 1
-        yield str(first), " ".join(texts)
 
 
 def decode(kind: type[T], value: Any, where: str = "") -> T:
@@ -128,6 +115,8 @@ def _decode_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[A
 def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
     keys, values = arguments
     found = _expect(value, dict, where, "an object")
+    if (keys, values) == (str, int) and all(type(each) is int for each in found.values()):  # of many names
+        return dict(found)
     return {
         _decode(keys, key, f"{where}: a name"): _decode(values, each, _at(where, key))
         for key, each in found.items()
@@ -135,7 +124,7 @@ def _decode_mapping(arguments: tuple[Any, ...], value: Any, where: str) -> dict[
 
 
 def _decode_counts(value: Any, where: str) -> Iterator[tuple[int, int]]:
-    """Yield what `_encode_counts` wrote; versions before wrote each count by itself, as an integer."""
+    """Yield the counts of runs; versions before wrote each count by itself, as an integer."""
     for key, counts in _expect(value, dict, where, "an object").items():
         if not _is_integer(key):
             raise DecodeError(f"{where}: a name is {quoted(key)}, expected an integer")

@@ -49,23 +49,28 @@ class RecordedRun:
         return None if scope is None else scope - self.state.records
 
 
-def history_up_to(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
+def history_up_to(
+    results: Path, state: ResultsState | None = None, manifest: Manifest | None = None
+) -> list[RecordedRun]:
     """Return the runs up to these results: the first run, its retries, the run of these results.
 
     Args:
         results: The results.
         state: How far they go, if that is known; else they are read.
+        manifest: Their manifest, likewise.
 
     Raises:
         ResultsError: Results or a manifest on the way are missing or can't be used.
     """
-    runs = [_run(results, state)]
+    runs = [_run(results, state, manifest)]
     while (parent := runs[0].manifest.parent) is not None:
         runs.insert(0, _next(runs, resolve_link(runs[0].results, parent)))
     return runs
 
 
-def whole_history(results: Path, state: ResultsState | None = None) -> list[RecordedRun]:
+def whole_history(
+    results: Path, state: ResultsState | None = None, manifest: Manifest | None = None
+) -> list[RecordedRun]:
     """Return all runs of the history that these results are part of, up to the last retry.
 
     A retry whose results and manifest were both deleted is left out.
@@ -73,11 +78,12 @@ def whole_history(results: Path, state: ResultsState | None = None) -> list[Reco
     Args:
         results: The results.
         state: As for `history_up_to`.
+        manifest: Likewise.
 
     Raises:
         ResultsError: As for `history_up_to`.
     """
-    runs = history_up_to(results, state)
+    runs = history_up_to(results, state, manifest)
     while (child := runs[-1].manifest.retried_by) is not None:
         path = resolve_link(runs[-1].results, child)
         if not (path.exists() or manifest_path(path).exists()):
@@ -86,8 +92,8 @@ def whole_history(results: Path, state: ResultsState | None = None) -> list[Reco
     return runs
 
 
-def _run(results: Path, state: ResultsState | None = None) -> RecordedRun:
-    manifest = read_manifest(manifest_path(results))
+def _run(results: Path, state: ResultsState | None = None, manifest: Manifest | None = None) -> RecordedRun:
+    manifest = read_manifest(manifest_path(results)) if manifest is None else manifest
     return RecordedRun(results, manifest, inspect_results(results) if state is None else state)
 
 

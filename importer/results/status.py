@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from importer.results.manifest import Manifest
     from importer.results.recovery import ResultsState
 
 
@@ -68,17 +69,20 @@ class NotRetriableError(ResultsError):
         self.next_step = next_step
 
 
-def read_status(results: Path, state: ResultsState | None = None) -> HistoryStatus:
+def read_status(
+    results: Path, state: ResultsState | None = None, manifest: Manifest | None = None
+) -> HistoryStatus:
     """Add up a run and all of its retries: for each record its last outcome.
 
     Args:
         results: The results of any of these runs. The run may still write to them.
         state: The state of these results, if the caller knows it; else they are read.
+        manifest: Their manifest, likewise.
 
     Raises:
         ResultsError: Results or a manifest of the history are missing or can't be used.
     """
-    runs = whole_history(results, state)
+    runs = whole_history(results, state, manifest)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
     return HistoryStatus(

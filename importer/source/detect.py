@@ -47,7 +47,7 @@ class DetectedSource:
         dialect: How its bytes become records.
         columns: CSV: the header, or ``1``, ``2``, … without one. JSONL: the top-level keys of the
             sample in the order in which they first appear.
-        sample: The first readable records.
+        sample: The first readable records, if they were asked for.
         attention: What the owner of the file might not expect of how it is read.
         like: The sample of JSONL, and in it the objects that would be JSON but for a NaN or an integer that
             is too large: only their keys are of use.
@@ -67,6 +67,7 @@ def detect_source(
     *,
     format: str | None = None,  # noqa: A002  (the option's own name)
     header: bool | None = None,
+    with_cells: bool = True,
     **declared: Any,
 ) -> DetectedSource:
     """Return what a file is; what is declared is taken as it is.
@@ -75,6 +76,7 @@ def detect_source(
         path: The file.
         format: ``csv`` or ``jsonl``; by the content where None.
         header: False if the first record of CSV is data; it names the columns where None.
+        with_cells: False if no sample of CSV is wanted, which tells nothing of its dialect and columns.
         declared: Further parts of the dialect of CSV, as `source.options.dialect_options` takes them; by
             the content where None, as far as it can tell.
 
@@ -93,9 +95,10 @@ def detect_source(
     head = _read_head(path, options.get("encoding"))
     found = _recognize(head) if format is None else FORMATS[format]
     dialect, columns, attention = found.detect(head, options)
-    sample = _sample(path, dialect, columns)
     if found.has_cells:
-        return DetectedSource(dialect, columns, sample.records, attention)
+        records = _sample(path, dialect, columns).records if with_cells else ()
+        return DetectedSource(dialect, columns, records, attention)
+    sample = _sample(path, dialect, columns)
     keys = (key for record in sample.with_like for key in record.values)
     return DetectedSource(
         dialect,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import codecs
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import AnyStr, Final, Generic
 
 from importer.reading import LineEnd
@@ -17,6 +19,9 @@ from importer.reading import LineEnd
 READ_SIZE: Final = 1 << 16
 """Bytes of one read: mostly some hundreds of records, so that what a block costs is little for each."""
 
+
+_FIRST_CUT: Final = 1 << 9
+_MOST_CUT: Final = 1 << 14
 
 EndOfText = Callable[[bytes, int, int], int]
 """Return where the first byte between two places is that no text holds; the second place if there is none."""
@@ -45,6 +50,9 @@ class Lines(ABC, Generic[AnyStr]):
         self._at_end = False
         self._text_end = 0  # up to where the whole lines are known to be text
         self._text_ends = False  # whether the line below that is none
+        self._cut: deque[tuple[int, AnyStr]] = deque()  # the next lines, with their bytes
+        self._cut_at = -1  # where the first of them begins
+        self._cut_size = _FIRST_CUT  # bytes of lines to cut next
 
     def readline(self, limit: int) -> AnyStr:
         """Return the next line, or its first ``limit`` characters or bytes; empty at the end of the file.
@@ -53,13 +61,19 @@ class Lines(ABC, Generic[AnyStr]):
             SourceError: The file can't be read on.
             UnicodeError: The bytes are not in the encoding at all.
         """
+        if self.at == self._cut_at and (self._cut or self._cut_lines()):  # the line above was read here, too
+            size, line = self._cut.popleft()
+            if size <= limit:
+                self.at = self._cut_at = self.at + size
+                return line
         if self.at == self.end:
             self._read_on(limit)
-        at = self.at
-        stop = self._end_of_line() if at < self.end else len(self.data)
+        stop = self._end_of_line() if self.at < self.end else len(self.data)
         line, size = self._take(stop, limit)
         self.at += size
         self.end = max(self.end, self.at)  # where the line is taken in pieces
+        self._cut.clear()
+        self._cut_at, self._cut_size = self.at, _FIRST_CUT
         return line
 
     def fill(self) -> bool:
@@ -102,6 +116,14 @@ class Lines(ABC, Generic[AnyStr]):
             self._text_end = found
         return self._text_end
 
+    def _cut_lines(self) -> bool:
+        """Cut the next whole lines, more each time; False if they must be taken one by one."""
+        stop = min(self.end, self.at + self._cut_size)
+        self._cut_size = min(2 * self._cut_size, _MOST_CUT)
+        lines = self._split(self.data[self.at : stop], is_whole=stop == self.end)
+        self._cut.extend(zip(map(len, lines), self._lines_of(lines), strict=True))
+        return bool(lines)
+
     def _read_on(self, limit: int) -> None:
         """Read until another line is whole, or ``limit`` bytes of it are there; drop what has been taken."""
         parts = [self.data[self.at :]] if self.at < len(self.data) else []
@@ -111,6 +133,8 @@ class Lines(ABC, Generic[AnyStr]):
         self._text_ends = self._text_ends and self.at <= self._text_end
         self._text_end = max(0, self._text_end - self.at)
         self.data, self.at = b"", 0
+        self._cut.clear()
+        self._cut_at = -1
         try:
             while begun < limit and not self._at_end:
                 part = self._next_bytes()
@@ -138,6 +162,19 @@ class Lines(ABC, Generic[AnyStr]):
         """Return where the next line ends, which is whole."""
 
     @abstractmethod
+    def _split(self, data: bytes, *, is_whole: bool) -> list[bytes]:
+        """Return the whole lines of some data; none if that is not as simple as it seems.
+
+        Args:
+            data: It begins with a line.
+            is_whole: It ends with a line.
+        """
+
+    @abstractmethod
+    def _lines_of(self, lines: list[bytes]) -> Iterable[AnyStr]:
+        """Return lines as `readline` does."""
+
+    @abstractmethod
     def _take(self, stop: int, limit: int) -> tuple[AnyStr, int]:
         """Return the next line, or its first ``limit`` characters or bytes, and how many bytes these are.
 
@@ -158,6 +195,12 @@ class ByteLines(Lines[bytes]):
 
     def _end_of_line(self) -> int:
         return self.data.find(b"\n", self.at, self.end) + 1 or self.end
+
+    def _split(self, data: bytes, *, is_whole: bool) -> list[bytes]:
+        return _split_at_lf(data, is_whole=is_whole)
+
+    def _lines_of(self, lines: list[bytes]) -> Iterable[bytes]:
+        return lines
 
     def _take(self, stop: int, limit: int) -> tuple[bytes, int]:
         line = self.data[self.at : min(stop, self.at + limit)]
@@ -222,6 +265,16 @@ class TextLines(Lines[str]):
                 return cr
         return stop
 
+    def _split(self, data: bytes, *, is_whole: bool) -> list[bytes]:
+        if self._line_end == "cr" or (
+            self._line_end == "any" and data.count(b"\r") != data.count(b"\r\n") + data.endswith(b"\r")
+        ):
+            return []
+        return _split_at_lf(data, is_whole=is_whole)
+
+    def _lines_of(self, lines: list[bytes]) -> Iterable[str]:
+        return map(bytes.decode, lines, repeat("utf-8"), repeat(self._errors))
+
     def _take(self, stop: int, limit: int) -> tuple[str, int]:
         while True:
             is_whole = self.at < self.end or self._at_end
@@ -234,3 +287,11 @@ class TextLines(Lines[str]):
             text = text[:limit]
             size = len(text.encode("utf-8", self._errors))
         return text, size
+
+
+def _split_at_lf(data: bytes, *, is_whole: bool) -> list[bytes]:
+    """Return the lines of some data, the last of them only if it ends with an LF or ``is_whole``."""
+    lines = io.BytesIO(data).readlines()
+    if lines and not is_whole and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    return lines

@@ -22,7 +22,7 @@ try:
     from importer.speedups.equal_hashes import all_differ, number_rows, numbers_of_copies, split_rows
     from importer.speedups.event_block import EventBlock
     from importer.speedups.event_hashes import fingerprints, hash_events
-    from importer.speedups.fields import FieldFinder, Fields, has_outer_cell, outer_lines_hold
+    from importer.speedups.fields import FieldFinder, Fields, cells_beside, has_outer_cell, outer_lines_hold
     from importer.speedups.hashes import (
         SeenHashes,
         count_user_days,
@@ -63,6 +63,7 @@ __all__ = [
     "TimeCounts",
     "Times",
     "all_differ",
+    "cells_beside",
     "compare_epochs",
     "count_user_days",
     "cut_csv",

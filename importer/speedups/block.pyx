@@ -10,30 +10,39 @@ from libc.string cimport memchr, memcmp, memset
 from importer.speedups.canonical cimport end_of_decimal
 from importer.speedups.marks cimport Marks, end_of_cell, end_of_characters, end_of_quoted, set_marks
 
+from bisect import bisect_left
+from operator import attrgetter
+
 from importer.model import Record
 
 cdef enum:
     MOST_BYTES = 0x7FFFFFFF  # that a span can address
     NOTHING = 256
+    STRAY = 0  # in place of the number of cells
+
+row_of_item = attrgetter("row")
 
 NO_QUOTE = NOTHING
 """In place of the quote character if nothing encloses a cell: no byte has this value."""
 
 
 cdef class Block:
-    """A sequence of the records in some whole lines. Each is made when it is asked for.
+    """A sequence of the records and the rejections in some whole lines. A record is made when it is asked for.
+
+    What is said of columns is about the records alone: their places are counted without the rejections.
 
     Attributes:
         data: UTF-8, of which the lines are part.
         start: Where the first line begins in ``data``.
         end: Where the last one ends.
-        row: Number of the first record; the others follow it without a gap.
+        row: Number of the first item; the others follow it without a gap.
         width: Cells of a record; 0 where a record is a line (JSONL).
     """
 
     def __cinit__(self):
         self.spans = NULL
         self.lines = NULL
+        self.rejected = []
 
     def __dealloc__(self):
         PyMem_Free(self.spans)
@@ -65,45 +74,89 @@ cdef class Block:
         cdef str text = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(self.data) + span.start, span.size, NULL)
         return text.replace(chr(self.quote) * 2, chr(self.quote)) if span.doubled else text
 
-    def __len__(self):
+    @property
+    def records(self):
+        """How many of the items are records; of lines, each is one."""
         return self.count
 
+    def __len__(self):
+        return self.count + len(self.rejected)
+
     def __getitem__(self, at):
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, count = len(self), before
+        if isinstance(at, slice):
+            if at.indices(count) == (0, count, 1):
+                return self
+            return [self[n] for n in range(*at.indices(count))]
+        n = at + count if at < 0 else at
+        if not 0 <= n < count:
+            raise IndexError(at)
+        before = 0
+        if self.rejected:
+            before = bisect_left(self.rejected, self.row + n, key=row_of_item)
+            if before < len(self.rejected) and self.rejected[before].row == self.row + n:
+                return self.rejected[before]
+        return self.record_at(n - before, self.row + n)
+
+    def __iter__(self):
+        return (self[n] for n in range(len(self)))
+
+    cdef object record_at(self, Py_ssize_t n, Py_ssize_t row):
+        """Return the record at a place among the records, which has that row; of a line, it may be a rejection."""
         cdef int cell
         cdef Span* span
-        if isinstance(at, slice):
-            if at.indices(self.count) == (0, self.count, 1):
-                return self
-            return [self[n] for n in range(*at.indices(self.count))]
-        n = at + self.count if at < 0 else at
-        if not 0 <= n < self.count:
-            raise IndexError(at)
         if not self.width:
             span = self.spans + n
             line = PyBytes_AS_STRING(self.data)[span.start : span.start + span.size]
-            return self._read(self.row + n, self.lines[n], line)
+            return self._read(row, self.lines[n], line)
         span = self.spans + n * self.width
-        return Record(self.row + n, self.lines[n], [self.text(span + cell) for cell in range(self.width)], "")
+        return Record(row, self.lines[n], [self.text(span + cell) for cell in range(self.width)], "")
 
-    def __iter__(self):
-        return (self[n] for n in range(self.count))
+    def record(self, Py_ssize_t n):
+        """Return the record at a place among the records; of a line, it may be a rejection."""
+        return self.record_at(n, self.row_of(n))
 
-    def column(self, int cell):
-        """Return the cells of a column (CSV)."""
+    def row_of(self, Py_ssize_t n):
+        """Return the row of the record at a place among the records."""
+        cdef Py_ssize_t row = self.row + n
+        if not 0 <= n < self.count:
+            raise IndexError(n)
+        for rejection in self.rejected:
+            if rejection.row > row:
+                break
+            row += 1
+        return row
+
+    def rows(self):
+        """Return the rows of the records, in order, as ranges that have no gap."""
+        cdef Py_ssize_t start = self.row
+        cdef list found = []
+        for rejection in self.rejected:
+            if rejection.row > start:
+                found.append(range(start, rejection.row))
+            start = rejection.row + 1
+        if start < self.row + len(self):
+            found.append(range(start, self.row + len(self)))
+        return found
+
+    def column(self, int cell, places=None):
+        """Return the cells of a column (CSV); of the records at some places, if these are given."""
         cdef Py_ssize_t n
         if not 0 <= cell < self.width:
             raise IndexError(cell)
+        if places is not None:
+            if places and not 0 <= min(places) <= max(places) < self.count:
+                raise IndexError(places)
+            return [self.text(self.spans + n * self.width + cell) for n in places]
         return [self.text(self.spans + n * self.width + cell) for n in range(self.count)]
 
-
-    def count_column(self, int cell, tuple apart=(), uint64_t known=0):
+    def count_column(self, int cell, tuple apart=(), known=0):
         """Count the cells of a column that are filled (CSV), and find the forms that they have.
 
         Args:
             cell: The column.
             apart: Texts, UTF-8, that are counted apart: their forms don't matter.
-            known: Bits of `form_of` that are not looked for.
+            known: Bits of the forms that are not looked for.
 
         Returns:
             How many cells are filled, without those counted apart; how many cells hold each text of ``apart``;
@@ -113,8 +166,9 @@ cdef class Block:
         cdef const char* base = PyBytes_AS_STRING(self.data)
         cdef Span* span
         cdef Py_ssize_t n, at, filled = 0, texts = len(apart)
-        cdef uint64_t form
-        cdef bint looks = ~known != 0
+        cdef int form
+        cdef Forms forms = forms_of(known)
+        cdef bint looks = ~(forms.low & forms.high) != 0
         cdef list counts = [0] * texts, found = []
         if not 0 <= cell < self.width:
             raise IndexError(cell)
@@ -130,8 +184,11 @@ cdef class Block:
             filled += 1
             if looks:
                 form = form_of(base + span.start, span.size)
-                if form & ~known:
-                    known |= form
+                if not is_among(&forms, form):
+                    if form & 64:
+                        forms.high |= ONE << (form & 63)
+                    else:
+                        forms.low |= ONE << form
                     looks = form != OTHER
                     found.append((n, self.text(span)) if looks else None)
         return filled, counts, found
@@ -167,7 +224,7 @@ cdef class Block:
         return -1
 
 
-# The forms of cells, as bits; `importer.profile.number_forms` gives them their meaning.
+# The forms of cells, as the places of bits; `importer.profile.number_forms` gives them their meaning.
 cdef enum:
     MOST_DECIMALS = 20  # that have a bit of their own
     GROUPED = 21  # in place of 3 decimals: what may also be an integer with a mark between its groups
@@ -177,35 +234,43 @@ cdef enum:
     EXPONENT = 25  # and up to 6 decimals: their number is added
     LONG_EXPONENT = 47  # and 7 to 14 decimals
     ENDS_IN_ZERO = 32  # is added to the place of a bit
+    OTHER = 62  # each that isn't known here
     TRUTH = 63
+    EXPONENT_AND_ZERO = 64  # decimals of which the last is 0, with an exponent: their number is added
     MOST_SIGNIFICANT = 15  # digits that a number may have
     MOST_SIZE = 40  # of a number that is read here
 
 cdef uint64_t ONE = 1
-cdef uint64_t OTHER = ONE << 62
 cdef int64_t LARGEST = (<int64_t> 1) << 53  # up to which a double holds every integer
 
 
-cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
-    """Return the form of a cell that isn't empty as a bit; `OTHER` for each that isn't known here."""
+cdef Forms forms_of(bits) except *:
+    """Return the forms that have some bits."""
+    cdef Forms forms
+    forms.low, forms.high = <uint64_t> (bits & 0xFFFFFFFFFFFFFFFF), <uint64_t> (bits >> 64)
+    return forms
+
+
+cdef int form_of(const char* text, Py_ssize_t size) noexcept:
+    """Return the form of a cell that isn't empty."""
     cdef const char* end = text + size
     cdef const char* whole = text + (text[0] == c"-")
     cdef const char* point
     cdef const char* digit
     cdef Py_ssize_t decimals, significant
     if not (c"0" <= text[0] <= c"9") and whole == text:
-        return ONE << TRUTH if is_truth(text, size) else OTHER
+        return TRUTH if is_truth(text, size) else OTHER
     digit = end_of_decimal(text, end, &point) if size <= MOST_SIZE else NULL
     if digit != end:
         if digit != NULL and (digit[0] | 0x20) == c"e":
             return exponent_form(whole, point, digit, end)
-        return ONE << DATE if is_date(text, size) else OTHER
+        return DATE if is_date(text, size) else OTHER
     if point == end:
         if whole > text and whole[0] == c"0":
             return OTHER  # "-0" is no integer to everybody
         if end - whole <= MOST_SIGNIFICANT:
-            return ONE
-        return ONE << LONG_WHOLE if end - whole == 16 and is_safe(whole, end) else OTHER
+            return 0
+        return LONG_WHOLE if end - whole == 16 and is_safe(whole, end) else OTHER
     decimals = end - point - 1
     if size > MOST_SIGNIFICANT:
         digit = whole
@@ -213,27 +278,32 @@ cdef uint64_t form_of(const char* text, Py_ssize_t size) noexcept:
             digit += 1
         significant = end - digit - (digit <= point)
         if significant > MOST_SIGNIFICANT:
-            return ONE << LONG
+            return LONG
         if decimals > MOST_DECIMALS:
             return OTHER
     if decimals == 3 and point - whole <= 3 and whole[0] != c"0":
         decimals = GROUPED
-    return ONE << (decimals + (ENDS_IN_ZERO if (end - 1)[0] == c"0" else 0))
+    return decimals + (ENDS_IN_ZERO if (end - 1)[0] == c"0" else 0)
 
 
-cdef uint64_t exponent_form(const char* whole, const char* point, const char* e, const char* end) noexcept:
+cdef int exponent_form(const char* whole, const char* point, const char* e, const char* end) noexcept:
     """Return the form of a decimal with an exponent, which begins with ``e``; `OTHER` if it is not a short one."""
+    cdef bint ends_in_zero = e > point and (e - 1)[0] == c"0"
     cdef Py_ssize_t decimals = e - point - 1 if e > point else 0
     cdef bint has_sign
-    if e - whole - (decimals > 0) > MOST_SIGNIFICANT or (decimals and (e - 1)[0] == c"0"):
+    if e - whole - (decimals > 0) > MOST_SIGNIFICANT:
         return OTHER
     has_sign = end - e > 1 and ((e + 1)[0] == c"-" or (e + 1)[0] == c"+")
     if not has_sign and not decimals:
         return OTHER  # programs write one or the other
     e += 2 if has_sign else 1
+    if end - e == 3 and c"0" <= e[0] <= c"1":  # as far as a double holds any fifteen digits
+        e += 1
     if not 0 < end - e < 3 or not is_digit(e[0]) or not is_digit((end - 1)[0]):
         return OTHER
-    return ONE << (decimals + (EXPONENT if decimals < 7 else LONG_EXPONENT))
+    if ends_in_zero:
+        return EXPONENT_AND_ZERO + decimals
+    return decimals + (EXPONENT if decimals < 7 else LONG_EXPONENT)
 
 
 cdef bint is_safe(const char* digit, const char* end) noexcept:
@@ -302,6 +372,17 @@ cdef bint is_date(const char* text, Py_ssize_t size) noexcept:
     return p == end or ends_date(p[0])
 
 
+cdef const char* end_of_line(const char* p, const char* end) noexcept:
+    """Return where the LF of a line is, or where its CR and LF begin; NULL if another CR may end it."""
+    cdef const char* stop = <const char*> memchr(p, c"\n", end - p)
+    cdef const char* cr
+    stop = end if stop == NULL else stop
+    cr = <const char*> memchr(p, c"\r", stop - p)
+    if cr == NULL:
+        return stop
+    return cr if cr + 1 == stop and stop < end else NULL
+
+
 cdef bint holds_names(Block block, Span* span, tuple names) except -1:
     """Return whether each cell of a record is one of some texts."""
     cdef int cell
@@ -313,13 +394,14 @@ cdef bint holds_names(Block block, Span* span, tuple names) except -1:
 
 def cut_csv(
     bytes data not None, int delimiter, int quote, int width, Py_ssize_t row, Py_ssize_t line,
-    *, bint skip_space=False, bint trailing=False, int comment=NOTHING, tuple names=(),
+    *, bint skip_space=False, bint trailing=False, int comment=NOTHING, tuple names=(), reject=None,
     Py_ssize_t start=0, stop=None,
 ):
     """Cut whole lines of CSV into records, up to the first one that a strict reader must look at.
 
-    The records are those of `csv.reader` in its strict mode. Cutting stops ahead of a record with another number of
-    cells, with a quote out of place, or with a CR that no LF follows, and ahead of one that may be the header again.
+    The records are those of `csv.reader` in its strict mode. Cutting stops ahead of a record with a CR that no LF
+    follows, and ahead of one that may be the header again; and ahead of one with another number of cells or with a
+    quote out of place, if it has several lines or there is no ``reject``.
 
     Args:
         data: UTF-8 without NUL, as far as it is cut; the last line may lack its end.
@@ -332,6 +414,9 @@ def cut_csv(
         trailing: True if a delimiter ends each record, with nothing behind it.
         comment: Begins a line that is no record; a character of ASCII or `NO_QUOTE`.
         names: Texts, UTF-8; a record of which each cell is one of them may be the header again.
+        reject: Returns the rejection of a record on one line that has another number of cells, given its row, the
+            number of its line, where that starts and ends in ``data``, and the number of cells; 0 of these if a
+            cell goes on behind its closing quote. None to stop there; so it must be if a delimiter ends a record.
         start: Where the lines begin in ``data``.
         stop: Where they end; None for the end of ``data``.
 
@@ -345,7 +430,9 @@ def cut_csv(
     cdef const char* p = base + start
     cdef const char* begin
     cdef Marks marks
+    cdef const char* first  # where the record begins
     cdef Span* span
+    cdef Span beyond  # each cell of a record that has too many
     cdef int cell
     cdef Py_ssize_t taken = 0, below
     cdef bytes name
@@ -383,15 +470,18 @@ def cut_csv(
         span = block.spans + block.count * width
         below = taken
         cell = 0
+        first = p
         while True:
             if skip_space:
                 while p < end and p[0] == c" ":
                     p += 1
-            if cell == width:
+            if cell >= width:
                 if trailing and (p == end or p[0] == c"\r" or p[0] == c"\n"):
                     cell += 1
                     break
-                return block, taken, True
+                if reject is None:
+                    return block, taken, True
+                span = &beyond
             if p < end and p[0] == quote:
                 p += 1
                 begin = p
@@ -414,7 +504,11 @@ def cut_csv(
                 span.start, span.size = begin - base, p - begin
                 p += 1
                 if p < end and p[0] != delimiter and p[0] != c"\r" and p[0] != c"\n":
-                    return block, taken, True
+                    p = end_of_line(p, end) if below == taken and reject is not None else NULL
+                    if p == NULL:
+                        return block, taken, True
+                    cell = STRAY
+                    break
             else:
                 begin = p
                 p = end_of_cell(&marks, p)
@@ -424,12 +518,18 @@ def cut_csv(
             if p == end or p[0] != delimiter:
                 break
             p += 1
-        if cell < width + trailing:
+        if cell != width + trailing and (reject is None or below > taken):
             return block, taken, True
         if p < end and p[0] == c"\r":
             p += 1
             if p == end or p[0] != c"\n":
                 return block, taken, True
+        if cell != width + trailing:
+            p += p < end
+            block.rejected.append(reject(row + len(block), line + taken, first - base, p - base, cell))
+            block.end = p - base
+            taken += 1
+            continue
         if has_names:
             span -= width
             if (

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Maps blocks of records to events: from the bytes of the file to the bytes that are sent."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -10,11 +10,12 @@ from libc.string cimport memchr, memcmp
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DIGITS, Buffer, KeyValue, Limits, end_of_key, end_of_number, is_longer, is_longer_json, put_integer, put_key,
-    put_number, put_text, put_value, read_key, set_key, skip_blanks, sort_by_key,
+    DIGITS, SAFE_INTEGER, Buffer, KeyValue, Limits, end_of_decimal, end_of_key, end_of_number, is_longer,
+    is_longer_json, put_any_number, put_integer, put_key, put_number, put_text, put_value, read_key, set_key, skip_blanks,
+    sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
-from importer.speedups.odd_texts cimport AN_ID, OddTexts, is_ipv4
+from importer.speedups.odd_texts cimport A_NAME, AN_ID, OddTexts, is_ipv4
 from importer.speedups.tables cimport Answer, Answers, Slot, Table
 from importer.speedups.times cimport LATEST, Times
 
@@ -61,9 +62,13 @@ cdef enum:
     NS_PER_MS = 1_000_000
     MOST_KEYS = 512  # that are remembered
     GUESSES = 64  # a power of two
-    MOST_NAMES = 32_768
+    MOST_NAMES = 32_768  # of events, likewise
+    ASKED_NAMES = 256  # of which Python is asked whether they are odd or not
     ID_SIZE = 32  # hexadecimal digits
     MOST_SIZE = 63  # of a text, that a bit stands for
+    MOST_ERRORS = 1000  # that are remembered
+    LONGEST_KEPT = 100  # bytes of a text whose error is remembered
+    MOST_IN_VAIN = 16  # questions in a row about cells that Python finds no fault with
 
 cdef dict CELL_TYPES = {
     "string": CELL_STRING, "integer": CELL_INTEGER, "number": CELL_NUMBER, "boolean": CELL_BOOLEAN,
@@ -191,6 +196,7 @@ cdef class BlockMapper:
     # the plan
     cdef Column* columns
     cdef Py_ssize_t column_count, named_count  # columns; columns and constants
+    cdef bint has_cells
     cdef KeyValue* named  # the names of columns and of constants
     cdef bint* are_reserved  # of each of those: whether Mixpanel reserves it
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
@@ -206,7 +212,10 @@ cdef class BlockMapper:
     cdef uint8_t[256] is_id_byte
     cdef Times times
     cdef object constant_event, constant_user  # UTF-8, or None
-    cdef object read_time, read_number_as_time, encode_number
+    cdef object read_time, read_number_as_time, encode_number, why_no_object
+    cdef bytes no_event, no_time
+    cdef dict errors  # of texts that are no times
+    cdef int asked_in_vain
     cdef object row_suffix, has_note
     cdef OddTexts odd_texts
     cdef TextSet refused_ids, nulls
@@ -224,9 +233,13 @@ cdef class BlockMapper:
     cdef Buffer unquoted  # the cell of the properties without its doubled quotes
     cdef Buffer joined  # the properties in the order of their names
     cdef Buffer fact  # what is hashed
-    cdef Buffer user_json
+    cdef Buffer name_json, user_json
+    cdef Answer name
     cdef Buffer reserved, long_ones  # the names that a note is about, each with a NUL behind it
     cdef char[ID_SIZE] own_id
+    cdef bytes error  # why it is rejected; None if it is not, or if that is not known here
+    cdef const char* error_note  # the note on it then
+    cdef Py_ssize_t error_note_size
 
     def __cinit__(self):
         self.columns = NULL
@@ -234,6 +247,7 @@ cdef class BlockMapper:
         self.named = self.properties = NULL
         self.are_reserved = NULL
         self.prefix_sizes = NULL
+        self.error_note = NULL
 
     def __dealloc__(self):
         PyMem_Free(self.columns)
@@ -253,6 +267,8 @@ cdef class BlockMapper:
         self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
         self.read_number_as_time = plan.read_number_as_time
+        self.no_event, self.no_time = plan.no_event.encode(), None if plan.no_time is None else plan.no_time.encode()
+        self.why_no_object, self.errors, self.asked_in_vain = plan.why_no_object, {}, 0
         self.names = Answers(plan.read_event_name, MOST_NAMES)
         self.names_notes = Answers(plan.note_on_names, MOST_KEYS)
         self.long_notes = Answers(plan.note_on_long_texts, MOST_KEYS)
@@ -261,7 +277,7 @@ cdef class BlockMapper:
         self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
-        self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer()
+        self.name_json, self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer(), Buffer()
 
     cdef int set_limits(self, limits, encode_number) except -1:
         cdef int n
@@ -280,6 +296,7 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef bytes prefix
         self.column_count = len(layout.columns)
+        self.has_cells = bool(layout.columns or layout.cells or layout.alternatives)
         self.named_count = self.column_count + len(constants)
         self.columns = <Column*> PyMem_Malloc((self.column_count + 1) * sizeof(Column))
         self.named = <KeyValue*> PyMem_Malloc((self.named_count + 1) * sizeof(KeyValue))
@@ -329,19 +346,30 @@ cdef class BlockMapper:
         Args:
             block: Records of the source for which the plan was made.
             clock: Milliseconds since the epoch; a record with a later time is deferred.
-            map_record: Returns the event or the rejection of a record that is deferred, of its place in the block.
+            map_record: Returns the event or the rejection of a record that is deferred.
         """
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, row = block.row, left = 0, rejected = len(block.rejected)
         cdef EventBlock made = EventBlock()
         self.check(block)
         made.make_room(block.count, block.end - block.start)
         for n in range(block.count):
-            if not (self.read(block, n) and self.event(made, block.row + n, block.lines[n], clock)):
-                made.append(map_record(n))
+            while left < rejected and block.rejected[left].row == row:
+                made.append(block.rejected[left])
+                left += 1
+                row += 1
+            if not (self.read(block, n) and self.event(made, row, block.lines[n], clock)):
+                if self.error is None:
+                    made.append(map_record(block.record_at(n, row)))
+                else:
+                    self.put_rejection(made, row, block.lines[n])
+            row += 1
+        while left < rejected:
+            made.append(block.rejected[left])
+            left += 1
         return made
 
     def insert_ids(self, Block block not None, int64_t clock):
-        """Return the ``$insert_id`` of each record, and None for one that is deferred.
+        """Return the ``$insert_id`` of each record, and None for one that is deferred; nothing for rejections.
 
         An id that the record has itself is returned whether the rest makes an event or not.
 
@@ -358,7 +386,7 @@ cdef class BlockMapper:
                 found.append(None)
             elif self.has_own_id():
                 found.append(PyUnicode_DecodeUTF8(self.fields[OF_ID].text, self.fields[OF_ID].size, NULL))
-            elif self.event(made, block.row + n, block.lines[n], clock):
+            elif self.event(made, block.row_of(n) if block.rejected else block.row + n, block.lines[n], clock):
                 found.append(made.text(&made.items[made.count - 1].insert_id))
             else:
                 found.append(None)
@@ -383,16 +411,19 @@ cdef class BlockMapper:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
     cdef bint read(self, Block block, Py_ssize_t n) except -1:
-        """Find the fields of a record and write its properties; False to defer it."""
+        """Find the fields of a record and write its properties; False to reject it, if there is an `error`, or defer."""
         cdef int place
         for place in range(FIELD_COUNT):
             self.fields[place].kind = MISSING
+        self.error, self.error_note_size = None, 0
         self.count = self.fields_seen = 0
         self.written.at = self.written.base
         self.reserved.at = self.reserved.base
         self.long_ones.at = self.long_ones.base
         self.limits.has_long = False
-        return self.read_cells(block, n) if block.width else self.read_line(block, n)
+        if block.width:
+            return self.has_cells and self.read_cells(block, n)
+        return self.read_line(block, n)
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
         cdef const char* base = PyBytes_AS_STRING(block.data)
@@ -411,6 +442,8 @@ cdef class BlockMapper:
             if place == OF_PROPERTIES:
                 quote = block.quote if span.doubled else -1
                 if not self.read_properties_cell(base + span.start, span.size, quote):
+                    if not self.trial_count:  # which may give other fields
+                        self.ask_why(base + span.start, span.size, quote)
                     return False
             elif span.doubled:
                 return False
@@ -461,6 +494,9 @@ cdef class BlockMapper:
     cdef bint read_cell(self, int type, const char* text, Py_ssize_t size, int quote) except -1:
         """Write the value of a cell; False if its JSON must be asked for."""
         cdef Py_ssize_t start
+        cdef const char* end = text + size
+        cdef const char* stop
+        cdef const char* point
         if type == CELL_STRING:
             start = self.written.used() + 1
             put_text(self.written, text, size, quote)
@@ -471,7 +507,10 @@ cdef class BlockMapper:
         if type == CELL_INTEGER and memchr(text, c".", size) != NULL:
             return False
         if type == CELL_INTEGER or type == CELL_NUMBER:
-            return size <= DIGITS and put_number(self.written, text, text + size, DIGITS) == text + size
+            stop = put_number(self.written, text, end, DIGITS) if size <= DIGITS else NULL
+            if stop == NULL and (type == CELL_NUMBER or end_of_decimal(text, end, &point) == end):
+                stop = put_any_number(self.written, text, end, SAFE_INTEGER, SAFE_INTEGER)
+            return stop == end
         if type == CELL_BOOLEAN and is_boolean(text, size):
             self.written.put("true" if size == 4 else "false", size)
             return True
@@ -498,6 +537,17 @@ cdef class BlockMapper:
             return False
         p = self.read_object(p + 1, end, self.inside)
         return p != NULL and skip_blanks(p, end) == end
+
+    cdef int ask_why(self, const char* text, Py_ssize_t size, int quote) except -1:
+        """Set the error of a cell that `read_properties_cell` did not read, if it is no JSON."""
+        if self.asked_in_vain >= MOST_IN_VAIN:
+            return 0
+        if quote >= 0:
+            text, size = self.unquoted.base, self.unquoted.used()
+        error = self.why_no_object(PyUnicode_DecodeUTF8(text, size, NULL))
+        self.asked_in_vain = 0 if error is not None else self.asked_in_vain + 1
+        self.error = None if error is None else error.encode()
+        return 0
 
     cdef bint read_line(self, Block block, Py_ssize_t n) except -1:
         cdef const char* p = PyBytes_AS_STRING(block.data) + block.spans[n].start
@@ -619,16 +669,19 @@ cdef class BlockMapper:
         return 0
 
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
-        """Add the event of the record that was read to a block; False to defer the record."""
-        cdef int64_t instant = self.instant(), milliseconds = instant // NS_PER_MS
-        cdef Answer* name
+        """Add the event of the record that was read to a block; False as for `read`."""
+        cdef int64_t instant, milliseconds
         cdef bytes tail
-        if instant < 0 or milliseconds < self.earliest or milliseconds > clock:
-            return False
         if not self.use_constant(&self.fields[OF_EVENT], self.constant_event):
+            return self.reject(self.no_event)
+        if not self.read_name():
             return False
-        name = self.names.get(self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
-        if not name.given or not self.read_user():
+        instant = self.instant()
+        milliseconds = instant // NS_PER_MS
+        if instant < 0:
+            self.error_note, self.error_note_size = self.name.second, self.name.second_size
+            return self.reject(self.error)
+        if milliseconds < self.earliest or milliseconds > clock or not self.read_user():
             return False
         tail = self.add_ip()
         if tail is None or not self.add_constants():
@@ -639,15 +692,21 @@ cdef class BlockMapper:
         if not self.has_own_id():
             if self.fields[OF_ID].kind != MISSING:
                 return False
-            self.make_id(row, name, instant)
+            self.make_id(row, instant)
             self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
-        return self.put_event(made, row, line, name, instant, tail)
+        return self.put_event(made, row, line, instant, tail)
+
+    cdef bint reject(self, bytes error) except -1:
+        """Set the error of the record whose properties were read, unless one stands twice; return False."""
+        self.error = error if error is None or sort_by_key(self.properties, self.count) else None
+        return False
 
     cdef int64_t instant(self) except? -1:
-        """Return the time in nanoseconds since the epoch; -1 to defer the record."""
+        """Return the time in nanoseconds since the epoch; -1 to defer the record, or to reject it as for `read`."""
         cdef FieldValue* time = &self.fields[OF_TIME]
         cdef int64_t found
         if time.kind == MISSING:
+            self.error = self.no_time
             return -1
         if time.kind == NUMBER:
             found = self.times.number(time.text, time.size)
@@ -655,9 +714,24 @@ cdef class BlockMapper:
             found = self.times.instant(time.text, time.size)
         if found >= 0:
             return found
-        read = self.read_number_as_time if time.kind == NUMBER else self.read_time
-        other = read(PyUnicode_DecodeUTF8(time.text, time.size, NULL))
+        if time.kind == NUMBER:
+            other = self.read_number_as_time(PyUnicode_DecodeUTF8(time.text, time.size, NULL))
+        else:
+            other = self.read_text_as_time(time.text, time.size)
+        if isinstance(other, str):
+            self.error = other.encode("utf-8", "surrogatepass")
+            return -1
         return -1 if other is None or not 0 <= other <= LATEST else other
+
+    cdef object read_text_as_time(self, const char* text, Py_ssize_t size):
+        """Return what `read_time` does; what it says of a short text that is no time is asked once."""
+        cdef bytes key = PyBytes_FromStringAndSize(text, size) if size <= LONGEST_KEPT else None
+        other = self.errors.get(key) if key is not None and self.errors else None
+        if other is None:
+            other = self.read_time(PyUnicode_DecodeUTF8(text, size, NULL))
+            if key is not None and isinstance(other, str) and len(self.errors) < MOST_ERRORS:
+                self.errors[key] = other
+        return other
 
     cdef bint use_constant(self, FieldValue* field, object constant):
         """Use a constant where a record has no text; False if there is none of both."""
@@ -667,6 +741,25 @@ cdef class BlockMapper:
             return False
         field.text, field.size = PyBytes_AS_STRING(constant), PyBytes_GET_SIZE(constant)
         return True
+
+    cdef bint read_name(self) except -1:
+        """Find the JSON of the event's name, of which there is one, and the note on it; False to defer the record.
+
+        Python is asked once for each of the first names. Where there are more, it is asked for odd ones only.
+        """
+        cdef FieldValue* name = &self.fields[OF_EVENT]
+        cdef int known = self.names.table.get(name.text, name.size)
+        if known >= 0:
+            self.name = self.names.answers[known]
+        elif self.names.count < ASKED_NAMES or self.odd_texts.is_odd(name.text, name.size, A_NAME):
+            self.name = self.names.get(name.text, name.size)[0]
+        else:
+            self.name_json.at = self.name_json.base
+            self.name_json.reserve(6 * name.size + 2)
+            put_text(self.name_json, name.text, name.size, -1)
+            self.name.given, self.name.second, self.name.second_size = True, "", 0
+            self.name.first, self.name.first_size = self.name_json.base, self.name_json.used()
+        return self.name.given
 
     cdef bint read_user(self) except -1:
         """Write the user as JSON; False to defer the record."""
@@ -738,15 +831,15 @@ cdef class BlockMapper:
             joined.put(self.written.base + self.properties[n].start, self.properties[n].size)
         return 0
 
-    cdef int make_id(self, int64_t row, Answer* name, int64_t instant) except -1:
+    cdef int make_id(self, int64_t row, int64_t instant) except -1:
         """Make the id of the fact, in the form of `importer.events.insert_id.of_content`."""
         cdef Buffer fact = self.fact
         cdef XXH128_hash_t hashed
         cdef bytes suffix
         cdef int n
         fact.at = fact.base
-        fact.reserve(name.first_size + self.user_json.used() + self.joined.used() + 32)
-        fact.put(name.first, name.first_size)
+        fact.reserve(self.name.first_size + self.user_json.used() + self.joined.used() + 32)
+        fact.put(self.name.first, self.name.first_size)
         fact.put("\n", 1)
         fact.put(self.user_json.base, self.user_json.used())
         fact.put("\n", 1)
@@ -765,16 +858,16 @@ cdef class BlockMapper:
         return 0
 
     cdef bint put_event(
-        self, EventBlock made, int64_t row, int64_t line, Answer* name, int64_t instant, bytes tail
+        self, EventBlock made, int64_t row, int64_t line, int64_t instant, bytes tail
     ) except -1:
         """Add the event as it is sent, in the form of `importer.events.body`; False if it is too long."""
         cdef FieldValue* own = &self.fields[OF_ID]
         cdef Buffer out = made.lines
         cdef Item* item
         cdef Py_ssize_t start = out.used()
-        out.reserve(160 + name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
+        out.reserve(160 + self.name.first_size + self.user_json.used() + own.size + PyBytes_GET_SIZE(tail) + self.joined.used())
         out.put('{"event":', 9)
-        out.put(name.first, name.first_size)
+        out.put(self.name.first, self.name.first_size)
         out.put(',"properties":{"time":', 22)
         put_integer(out, instant // NS_PER_MS)
         out.put(',"distinct_id":', 15)
@@ -795,15 +888,29 @@ cdef class BlockMapper:
         made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
         made.keep(&item.user, self.user.text, self.user.size)
         made.keep(&item.insert_id, own.text, own.size)
-        if name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
-            self.put_note(made, item, name, instant)
+        if self.name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
+            self.put_note(made, item, instant)
         made.end_body(item)
         return True
 
-    cdef int put_note(self, EventBlock made, Item* item, Answer* name, int64_t instant) except -1:
+    cdef int put_rejection(self, EventBlock made, int64_t row, int64_t line) except -1:
+        """Add the rejection of the record that was read to a block, for its `error`."""
+        cdef FieldValue* event = &self.fields[OF_EVENT]
+        cdef FieldValue* user = &self.fields[OF_USER]
+        cdef Item* item = made.add()
+        item.row, item.line = row, line
+        if self.use_constant(event, self.constant_event):
+            made.keep(&item.name, event.text, event.size)
+        if self.use_constant(user, self.constant_user):
+            made.keep(&item.user, user.text, user.size)
+        made.keep(&item.error, PyBytes_AS_STRING(self.error), PyBytes_GET_SIZE(self.error))
+        made.keep(&item.note, self.error_note, self.error_note_size)
+        return 0
+
+    cdef int put_note(self, EventBlock made, Item* item, int64_t instant) except -1:
         """Write the notes on an event, with ``; `` between them."""
         cdef Py_ssize_t start = made.texts.used()
-        self.put_part(made, start, name.second, name.second_size)
+        self.put_part(made, start, self.name.second, self.name.second_size)
         if not self.user.size:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
         self.put_note_on(made, start, self.long_notes, self.long_ones)

@@ -8,6 +8,11 @@ cdef enum:
     WHOLE_DIGITS = 18  # of an integer that surely fits 64 bits
 
 
+cdef uint64_t SAFE_INTEGER  # up to which a double holds every integer
+cdef uint64_t LEAST_INTEGER  # the magnitude of the least integer that JSON may hold here: of 64 bits, signed
+cdef uint64_t MOST_INTEGER  # the largest one: of 64 bits, unsigned
+
+
 cdef class Buffer:
     """Bytes that grow at their end. A writer reserves space first, for the most that it may write."""
 
@@ -79,6 +84,9 @@ cdef bint is_longer_json(const char* text, Py_ssize_t size, Py_ssize_t most) noe
 cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept
 cdef void put_integer(Buffer out, int64_t number) noexcept
 cdef const char* put_number(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept
+cdef const char* put_any_number(
+    Buffer out, const char* p, const char* end, uint64_t least, uint64_t most
+) except? NULL
 cdef const char* put_value(
     Buffer out, const char* p, const char* end, Limits* limits, int objects, int deep
 ) except? NULL

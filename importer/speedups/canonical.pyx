@@ -7,11 +7,24 @@ write as orjson would: the record is deferred to the slow path.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, strlen
+
+cdef extern from "Python.h":
+    double PyOS_string_to_double(const char* text, char** end, PyObject* overflow) except? -1.0
+    char* PyOS_double_to_string(double number, char form, int precision, int flags, int* kind)
 
 cdef enum:
     DEEPEST = 8  # arrays and objects inside one another
     MOST_NESTED = 64  # keys of a nested object
+    MOST_NUMBER = 40  # bytes of a number that is read here, but for integers
+    LARGEST_EXPONENT = 290  # up to which, and down to whose negative, a double holds every decimal of `DIGITS`
+    LEAST_POSITIONAL = -4  # the exponent of a decimal below 0.0001 is this or less
+
+cdef uint64_t SAFE_INTEGER = <uint64_t> 1 << 53
+cdef uint64_t LEAST_INTEGER = <uint64_t> 1 << 63
+cdef uint64_t MOST_INTEGER = 0xFFFFFFFFFFFFFFFF
+cdef double LEAST_SIGNED = -9223372036854775808.0
+cdef double ABOVE_UNSIGNED = 18446744073709551616.0
 
 cdef enum:  # what a byte is within a string of JSON
     PLAIN
@@ -221,11 +234,13 @@ cdef const char* put_string(Buffer out, const char* p, const char* end, Limits* 
 
 cdef void put_integer(Buffer out, int64_t number) noexcept:
     """Write an integer: twenty bytes at most."""
-    cdef char[20] digits
-    cdef int n = 20
-    cdef uint64_t left = <uint64_t> number
-    if number < 0:
-        left = 0 - left
+    put_digits(out, 0 - <uint64_t> number if number < 0 else <uint64_t> number, number < 0)
+
+
+cdef inline void put_digits(Buffer out, uint64_t left, bint is_negative) noexcept:
+    """Write an integer of that magnitude."""
+    cdef char[21] digits
+    cdef int n = 21
     while left >= 100:
         n -= 2
         memcpy(digits + n, PAIRS + 2 * (left % 100), 2)
@@ -235,10 +250,10 @@ cdef void put_integer(Buffer out, int64_t number) noexcept:
     if left >= 10:
         n -= 1
         digits[n] = <char> (c"0" + left // 10)
-    if number < 0:
+    if is_negative:
         n -= 1
         digits[n] = c"-"
-    out.put(digits + n, 20 - n)
+    out.put(digits + n, 21 - n)
 
 
 cdef const char* put_number(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept:
@@ -303,6 +318,171 @@ cdef const char* put_encoded_number(
     return p
 
 
+# A number in digits: 0.digits * 10 ** exponent, without zeros at either end. A zero has no digit.
+cdef struct Decimal:
+    bint is_negative
+    Py_ssize_t count
+    int exponent
+    char[MOST_NUMBER] digits
+
+
+cdef const char* read_decimal(const char* p, const char* end, Decimal* found) noexcept:
+    """Read a number of JSON; return where it ends; NULL if it is none, or one of more digits than are read here."""
+    cdef const char* point
+    cdef const char* last = end_of_decimal(p, end, &point)
+    cdef const char* start
+    cdef bint is_below
+    cdef int exponent = 0
+    if last == NULL or last - p > MOST_NUMBER:
+        return NULL
+    start = p
+    found.is_negative, found.count, found.exponent = p[0] == c"-", 0, 0
+    p += found.is_negative
+    while p < last:
+        if p[0] != c"." and (found.count or p[0] != c"0"):
+            found.digits[found.count] = p[0]
+            found.count += 1
+        if p < point:
+            found.exponent += found.count > 0
+        elif p > point:
+            found.exponent -= found.count == 0
+        p += 1
+    while found.count and found.digits[found.count - 1] == c"0":
+        found.count -= 1
+    if p == end or (p[0] != c"e" and p[0] != c"E"):
+        return p
+    p += 1
+    is_below = p < end and p[0] == c"-"
+    p += p < end and (p[0] == c"-" or p[0] == c"+")
+    last = p
+    while p < end and p - last < 4 and c"0" <= p[0] <= c"9":
+        exponent = 10 * exponent + (p[0] - c"0")
+        p += 1
+    found.exponent += -exponent if is_below else exponent
+    return p if 0 < p - last < 4 and p - start <= MOST_NUMBER else NULL
+
+
+cdef double double_of(const char* text, Py_ssize_t size) except? -1.0:
+    """Return the double that is nearest to a number of JSON of at most `MOST_NUMBER` bytes."""
+    cdef char[MOST_NUMBER + 1] copy
+    memcpy(copy, text, size)
+    copy[size] = 0
+    return PyOS_string_to_double(copy, NULL, NULL)
+
+
+cdef bint is_kept(double number, const Decimal* written) except -1:
+    """Return whether Python's shortest text of a double says what was written."""
+    cdef Decimal shortest
+    cdef char* text = PyOS_double_to_string(number, c"r", 0, 0, NULL)
+    if text == NULL:
+        raise MemoryError
+    cdef bint is_read = read_decimal(text, text + strlen(text), &shortest) != NULL
+    PyMem_Free(text)
+    return is_read and shortest.exponent == written.exponent and shortest.count == written.count and (
+        memcmp(shortest.digits, written.digits, written.count) == 0
+    )
+
+
+cdef const char* put_any_number(
+    Buffer out, const char* p, const char* end, uint64_t least, uint64_t most
+) except? NULL:
+    """Write a number of JSON of any form.
+
+    Args:
+        out: Has space for all that is left of the text; it has it afterwards.
+        p: Where the number begins.
+        end: Of the text.
+        least: The magnitude of the least integer; that is a number without point and exponent.
+        most: The largest one.
+
+    Returns:
+        Where it ends; NULL to defer the record: no number, or one that may not be kept exactly.
+    """
+    cdef const char* point
+    cdef const char* stop = end_of_decimal(p, end, &point)
+    cdef bint is_negative = p < end and p[0] == c"-"
+    cdef const char* digit = p + is_negative
+    cdef uint64_t number = 0
+    if stop == NULL or point < stop or (stop < end and (stop[0] == c"e" or stop[0] == c"E")):
+        return put_decimal(out, p, end)
+    while digit < stop:
+        if number > (MOST_INTEGER - (digit[0] - c"0")) // 10:
+            return NULL
+        number = 10 * number + (digit[0] - c"0")
+        digit += 1
+    if number > (least if is_negative else most):
+        return NULL
+    put_digits(out, number, is_negative and number)
+    return stop
+
+
+cdef const char* put_decimal(Buffer out, const char* p, const char* end) except? NULL:
+    """Write a number of JSON that has a point or an exponent, whatever double it is.
+
+    Returns:
+        Where it ends; NULL to defer the record: the double is not what was written, or it is not sure.
+    """
+    cdef Decimal written
+    cdef double number
+    cdef const char* stop = read_decimal(p, end, &written)
+    if stop == NULL:
+        return NULL
+    out.reserve(MOST_NUMBER + (end - stop))  # it may be longer than it was
+    if not written.count:
+        out.put("0", 1)
+        return stop
+    if written.count > DIGITS or not -LARGEST_EXPONENT < written.exponent < LARGEST_EXPONENT:
+        if not is_kept(double_of(p, stop - p), &written):
+            return NULL
+    if written.exponent > DIGITS and written.exponent >= written.count:
+        number = double_of(p, stop - p)
+        if LEAST_SIGNED <= number < ABOVE_UNSIGNED:
+            put_digits(out, <uint64_t> abs(number), number < 0)
+        else:
+            put_scientific(out, &written)
+    elif written.exponent > LEAST_POSITIONAL:
+        put_positional(out, &written)
+    else:
+        put_scientific(out, &written)
+    return stop
+
+
+cdef void put_positional(Buffer out, const Decimal* number) noexcept:
+    """Write a number without an exponent."""
+    cdef Py_ssize_t n
+    if number.is_negative:
+        out.put("-", 1)
+    if number.exponent <= 0:
+        out.put("0.", 2)
+        out.put("0000", -number.exponent)
+        out.put(number.digits, number.count)
+    elif number.exponent < number.count:
+        out.put(number.digits, number.exponent)
+        out.put(".", 1)
+        out.put(number.digits + number.exponent, number.count - number.exponent)
+    else:
+        out.put(number.digits, number.count)
+        for n in range(number.exponent - number.count):
+            out.put("0", 1)
+
+
+cdef void put_scientific(Buffer out, const Decimal* number) noexcept:
+    """Write a number as Python writes a very small or a very large one."""
+    cdef int exponent = number.exponent - 1
+    if number.is_negative:
+        out.put("-", 1)
+    out.put(number.digits, 1)
+    if number.count > 1:
+        out.put(".", 1)
+        out.put(number.digits + 1, number.count - 1)
+    out.put("e-" if exponent < 0 else "e+", 2)
+    exponent = abs(exponent)
+    if exponent >= 100:
+        put_integer(out, exponent)
+    else:
+        out.put(PAIRS + 2 * exponent, 2)
+
+
 # ── values ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -329,6 +509,8 @@ cdef const char* put_value(
         return put_string(out, p + 1, end, limits)
     if p[0] == c"-" or c"0" <= p[0] <= c"9":
         stop = put_number(out, p, end, WHOLE_DIGITS)
+        if stop == NULL:
+            stop = put_any_number(out, p, end, LEAST_INTEGER, MOST_INTEGER)
         if stop == NULL:
             stop = put_encoded_number(out, p, end, limits.encode_number)
         return stop

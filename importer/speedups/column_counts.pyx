@@ -3,17 +3,16 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from importer.speedups.block cimport Block, Span, form_of
+from importer.speedups.block cimport Block, Forms, Span, form_of, forms_of, is_among
 
 
 cdef struct Column:
     bint is_watched
     bint has_forms  # that are looked for
     bint all_apart  # no cell may hold another text than those counted apart
-    uint64_t known
+    Forms known
     Py_ssize_t filled
     Py_ssize_t text_count
     Py_ssize_t* counts  # of each text; then as many of the block at hand
@@ -46,7 +45,7 @@ cdef class ColumnCounts:
                 PyMem_Free(self.columns[at].counts)
         PyMem_Free(self.columns)
 
-    def watch(self, Py_ssize_t at, tuple texts not None, uint64_t known, bint all_apart):
+    def watch(self, Py_ssize_t at, tuple texts not None, known, bint all_apart):
         """Count the cells of a column from now on, where nothing has been counted.
 
         Args:
@@ -62,7 +61,8 @@ cdef class ColumnCounts:
         column.counts = <Py_ssize_t*> PyMem_Calloc(2 * len(texts) + 1, sizeof(Py_ssize_t))
         if column.counts == NULL:
             raise MemoryError
-        column.is_watched, column.has_forms, column.known = True, ~known != 0, known
+        column.known = forms_of(known)
+        column.is_watched, column.has_forms = True, ~(column.known.low & column.known.high) != 0
         column.all_apart, column.filled, column.text_count = all_apart, 0, len(texts)
         self.texts[at] = texts
 
@@ -120,7 +120,7 @@ cdef class ColumnCounts:
                 n = block.place_of(span, texts) if column.text_count else -1
                 if n >= 0:
                     counts[n] += 1
-                elif column.all_apart or form_of(base + span.start, span.size) & ~column.known:
+                elif column.all_apart or not is_among(&column.known, form_of(base + span.start, span.size)):
                     return False
                 else:
                     filled += 1

@@ -83,14 +83,23 @@ cdef class NameCounts:
             text = each.encode("utf-8", "surrogatepass")
             self.add_one(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), 1)
 
-    def add_column(self, Block block not None, int cell):
-        """Count the cells of a column (CSV, `Fields`)."""
+    def add_column(self, Block block not None, int cell, list without not None=[]):
+        """Count the cells of a column (CSV, `Fields`).
+
+        Args:
+            block: Holds the column.
+            cell: The column.
+            without: The places of those that are not counted, in order.
+        """
         cdef const char* base = PyBytes_AS_STRING(block.data)
         cdef Span* span
-        cdef Py_ssize_t n
+        cdef Py_ssize_t n, passed = 0, left_out = len(without)
         cdef bytes text
         check(block, cell)
         for n in range(block.count):
+            if passed < left_out and without[passed] == n:
+                passed += 1
+                continue
             span = block.spans + n * block.width + cell
             if span.doubled:
                 text = block.text(span).encode()

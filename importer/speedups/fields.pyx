@@ -498,8 +498,35 @@ def outer_lines_hold(Block block not None, Py_ssize_t count, bytes text not None
     return False
 
 
+def cells_beside(Block block not None, int cell, bytes text not None, list places not None):
+    """Return which of some cells of a column (CSV) are neither empty nor objects without a text.
+
+    Args:
+        block: The records.
+        cell: The column.
+        text: Without quotes; if it is empty, all filled cells are returned.
+        places: Those of the records, in order.
+
+    Returns:
+        The place and the text of each.
+    """
+    cdef const char* base = PyBytes_AS_STRING(block.data)
+    cdef Span* span
+    cdef Py_ssize_t n
+    cdef list found = []
+    if not 0 <= cell < block.width:
+        raise IndexError(cell)
+    for n in places:
+        if not 0 <= n < block.count:
+            raise IndexError(n)
+        span = block.spans + n * block.width + cell
+        if span.size and (not text or base[span.start] != c"{" or holds(block, span, text)):
+            found.append((n, block.text(span)))
+    return found
+
+
 cdef bint holds(Block block, Span* span, bytes text) noexcept:
-    """Return whether a line holds a text. Its last byte is looked for: the one that is the least frequent."""
+    """Return whether a line, or a cell, holds a text. Its last byte is looked for: the one that is the least frequent."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
     cdef const char* wanted = PyBytes_AS_STRING(text)
     cdef const char* p = PyBytes_AS_STRING(block.data) + span.start

@@ -69,8 +69,14 @@ def hash_records(Block block not None):
     return hashes
 
 
-def hash_cells(Block block not None, int cell):
-    """Return the hash of the text of each cell of a column: 8 bytes each, all 0 for an empty cell."""
+def hash_cells(Block block not None, int cell, tuple nulls=()):
+    """Return the hash of the text of each cell of a column: 8 bytes each, all 0 for a cell without a value.
+
+    Args:
+        block: Of CSV, or `Fields`.
+        cell: The column.
+        nulls: Texts that mean "no value" beside the empty cell, UTF-8.
+    """
     cdef bytes hashes = PyBytes_FromStringAndSize(NULL, 8 * block.count)
     cdef uint64_t* out = <uint64_t*> PyBytes_AS_STRING(hashes)
     cdef const char* base = PyBytes_AS_STRING(block.data)
@@ -80,10 +86,12 @@ def hash_cells(Block block not None, int cell):
         raise IndexError(cell)
     for n in range(block.count):
         span = block.spans + n * block.width + cell
-        if span.doubled:
+        if not span.size or (nulls and block.place_of(span, nulls) >= 0):
+            out[n] = 0
+        elif span.doubled:
             out[n] = not_zero(hash_of_text(0, block.text(span)))
         else:
-            out[n] = not_zero(hash_of(0, base + span.start, span.size)) if span.size else 0
+            out[n] = not_zero(hash_of(0, base + span.start, span.size))
     return hashes
 
 

@@ -112,16 +112,18 @@ class MappingPlan:
         distinct_id: User of every event; None if it is a field of the record.
         constants: Properties of every event.
         times: Reads times in the usual forms.
-        read_time: Returns the nanoseconds since the epoch of any other text.
+        no_event: Why a record without the name of an event is rejected.
+        no_time: Why a record without a time is rejected; None if it is not.
+        read_time: Returns the nanoseconds since the epoch of any other text, or why it is no time.
         read_number_as_time: The same for a number of JSON, given as its text.
-        encode_number: Returns the canonical form of a number that is neither an integer nor a short
-            decimal.
+        why_no_object: Returns why the cell of the properties' object is rejected; None if it may hold one.
+        encode_number: Returns the canonical form of a number that the compiled code may not keep exactly.
         read_event_name: Returns the JSON of an event's name, and the note on it.
         is_reserved: Returns whether Mixpanel reserves the name of a property, so that it gets a note.
         row_suffix: Returns the end of what is hashed, from a record's number; None if rows don't count.
         note_on_names: Returns the note on such names, each of which ends in NUL.
         note_on_long_texts: Returns the note on properties with long texts, given their names likewise.
-        odd_texts: Finds the ids that may get a note.
+        odd_texts: Finds the names of events and the ids that may get a note.
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
             no address of four numbers.
         note_no_user: The note on an event without a user.
@@ -137,8 +139,11 @@ class MappingPlan:
     distinct_id: str | None
     constants: Sequence[ConstantPlan]
     times: Times
-    read_time: Callable[[str], int | None]
-    read_number_as_time: Callable[[str], int | None]
+    no_event: str
+    no_time: str | None
+    read_time: Callable[[str], int | str | None]
+    read_number_as_time: Callable[[str], int | str | None]
+    why_no_object: Callable[[str], str | None]
     encode_number: Callable[[bytes], bytes | None]
     read_event_name: Callable[[str], tuple[bytes, bytes] | None]
     is_reserved: Callable[[str], bool]

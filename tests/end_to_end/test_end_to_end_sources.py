@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import delivery_server
 import pytest
 import zstandard
 from end_to_end_helpers import Server, Shell, simple_csv, statuses
@@ -147,6 +148,16 @@ def test_several_sources_have_results_each_and_one_type_per_column(shell: Shell,
     assert len(shell.results("february.results.csv")) == 20
     codes = {event["properties"]["n"]: event["properties"]["code"] for event in server.events()}
     assert codes == {n: str(n) if n <= 60 else f"0{n}" for n in range(1, 81)}
+
+
+def test_several_sources_are_sent_on_the_same_connections(bare: Shell) -> None:
+    names = [bare.write(f"{n}.csv", numbered(100 * n, 100 * n + 60, "")).name for n in range(5)]
+    with delivery_server.Server(lambda request, connection: connection.take(request)) as mixpanel:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN="0123456789abcdef", MIXPANEL_BASE_URL=mixpanel.url)
+        result = shell.type("run", *names, "--concurrency", "1", "--yes")
+    assert result.code == 0
+    assert mixpanel.connections == 1
+    assert sum(len(request.events()) for request in mixpanel.requests) == 5 * 61
 
 
 def test_results_of_several_sources_go_to_a_folder(shell: Shell) -> None:

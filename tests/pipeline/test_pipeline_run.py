@@ -57,7 +57,7 @@ def test_a_run_knows_how_far_its_results_go_without_reading_them_again(tmp_path,
     report = dry_run(tmp_path, rows, NullProgress(), name)
     assert report.error is None
     assert report.state == inspect_results(report.job.results)
-    known = read_status(report.job.results, report.state)
+    known = read_status(report.job.results, report.state, report.manifest)
     assert known == read_status(report.job.results)
     assert (known.reconciles, known.counts.valid) == (True, rows)
 

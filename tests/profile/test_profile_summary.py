@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from importer.facts import ProfileSummary
+from importer.facts import ProfileSummary, SortedCounts
 from importer.profile.summary import (
     MAX_NAMES,
     SummaryCounter,
@@ -60,6 +62,24 @@ def test_hours_and_days_are_those_of_the_zone():
     assert list(count_by_day(counter.summary(), "Asia/Kolkata")) == ["2024-05-01", "2024-05-02"]
 
 
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Monrovia", "Pacific/Apia"]
+)
+def test_hours_and_days_are_those_of_each_time_by_itself(zone: str):
+    chance = random.Random(zone)
+    # At random, and around changes of clocks: to summer and back, from an odd offset, over the date line.
+    changes = (1_711_846_800, 1_729_989_000, 504_901_800, 63_593_070, 1_325_239_200)
+    seconds = [chance.randrange(-(10**9), 2 * 10**9) for _ in range(2_000)]
+    seconds += [chance.choice(changes) + chance.randrange(-200_000, 200_000) for _ in range(2_000)]
+    counter = SummaryCounter()
+    counter.add_instants([second * 10**9 for second in seconds])
+    moments = [datetime.fromtimestamp(second // 900 * 900, ZoneInfo(zone)) for second in seconds]
+    by_hour = Counter(moment.hour for moment in moments)
+    assert count_by_hour(counter.summary(), zone) == [by_hour[hour] for hour in range(24)]
+    by_day = Counter(moment.date().isoformat() for moment in moments)
+    assert count_by_day(counter.summary(), zone) == dict(sorted(by_day.items()))
+
+
 @pytest.mark.parametrize("zone", ["", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"])
 def test_times_at_the_ends_of_the_calendar_do_not_crash(zone: str):
     counter = SummaryCounter()
@@ -98,3 +118,18 @@ def test_quarters_are_counted_alike_whether_they_are_few_or_many(span: int):
     counter.add_instants(instants)
     assert counter.summary().quarters == Counter(instant // (HOUR // 4) for instant in instants)
     assert (counter.first, counter.last) == (min(instants), max(instants))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_and_runs_of_sorted_counts_are_those_of_each_count(seed: int):
+    chance = random.Random(seed)
+    start = chance.choice([-500, 0, 10**6, -(2**63), 2**63 - 600])
+    known = {start + chance.randrange(500): chance.randrange(1, 9) for _ in range(chance.randrange(300))}
+    counts = SortedCounts(known.items())
+    for first, end in ((None, None), (start + 9, None), (None, start + 99), (start + 9, start + 99)):
+        low, high = (start if first is None else first), (start + 500 if end is None else end)
+        assert counts.total(first, end) == sum(n for number, n in known.items() if low <= number < high)
+    runs = list(counts.runs(96))
+    assert {first + at: n for first, run in runs for at, n in enumerate(run) if n} == known
+    assert all(run[0] and run[-1] and first // 96 == (first + len(run) - 1) // 96 for first, run in runs)
+    assert [first for first, _ in runs] == sorted({first for first, _ in runs})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import random
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from source_helpers import PiecewiseFile, in_one_list, no_deadline, text_lines
 
 from importer import speedups
 from importer.model import Record
-from importer.reading import Dialect
+from importer.reading import Dialect, LineEnd
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import CsvReader
 from importer.source.lines import ByteLines, Lines, TextLines
@@ -184,3 +186,29 @@ def test_cells_without_quotes_are_cut_as_the_csv_reader_cuts_them(lines, end, wi
     own = filter(None, csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
     fitting = [cells for cells in own if len(cells) == width]
     assert [item.values for item in items if isinstance(item, Record)] == fitting
+
+
+@pytest.mark.parametrize("line_end", ["lf", "any", "cr"])
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_are_the_same_one_by_one_in_pieces_and_between_blocks(seed: int, line_end: LineEnd):
+    chance = random.Random(seed)
+    ends = ["\n"] if seed % 2 else ["\n", "\r\n", "\r"]
+    words = ["", "a", "é😀", "b" * 40, "c" * 700, "\udcff"]
+    text = "".join(chance.choice(words) + chance.choice(ends) for _ in range(chance.randrange(3_000))) + "end"
+    data = text.encode("utf-8", "surrogateescape")
+    lines = TextLines(
+        PiecewiseFile([data[at : at + 5_000] for at in range(0, len(data), 5_000)]),
+        "utf-8", "surrogateescape", 10_000_000, line_end,
+    )  # fmt: skip
+    pattern = {"any": r"[^\r\n]*(?:\r\n|\n|\r|\Z)", "lf": r"[^\n]*(?:\n|\Z)", "cr": r"[^\r]*(?:\r|\Z)"}
+    for line in filter(None, re.findall(pattern[line_end], text)):
+        raw = line.encode("utf-8", "surrogateescape")
+        if chance.random() < 0.1:  # as the fast path takes lines
+            assert lines.fill()
+            assert lines.data.startswith(raw, lines.at)
+            lines.at += len(raw)
+            continue
+        limit = chance.choice([100_000] * 5 + [chance.randrange(1, 50)])
+        for at in range(0, len(line), limit):
+            assert lines.readline(limit) == line[at : at + limit]
+    assert lines.readline(1) == ""

@@ -319,6 +319,7 @@ def has_form(text: str, bit: int) -> bool:
         "1.234", "-12.340", "1234.567", "0.123", "-0.5", "123456789012345.6", "0.000123", "0.12345678901234567",
         "0.30000000000000004", "0.00000000000000000001", "1" * 30 + ".5",
         "1e+5", "-1E-05", "0e-0", "9e+99", "2.5e-3", "1.234e2", "1.234567e-07", "1.2345678e9", "-1.23456789012345e-08",
+        "1.50e5", "0.0e+00", "-1.20e-07", "1.00000000000000E+005", "9.99999999999999e+199", "1.5e-007", "1e-199",
     ],
 )  # fmt: skip
 def test_the_form_of_a_number_is_the_same_in_bytes_and_in_text(text):
@@ -330,7 +331,7 @@ def test_the_form_of_a_number_is_the_same_in_bytes_and_in_text(text):
     "text",
     [
         "-0", "1.", ".5", "-", "-.5", "1.5.5", "00.5", "01", "x", "+1", "1,5", "\u0661", "tru", "-true",
-        "1e", "1e+", "1e-", "1e5x", "1ex5", "1e5.", "1e 5", "e5", "-e5", "1.e5", "01e5", "1e400", "1.50e5", "1e+-5",
+        "1e", "1e+", "1e-", "1e5x", "1ex5", "1e5.", "1e 5", "e5", "-e5", "1.e5", "01e5", "1e400", "1e+200", "1.5e200", "1e+0005", "1e+-5",
         "1.2345678901234567e-05", "1e5", "12E3", "0e0",
     ],
 )  # fmt: skip
@@ -512,7 +513,7 @@ def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
     sound = make_block_mapper(JSONL, TimeReader(), {}, {})
     assert sound is not None
-    assert [event is None for event in map_block(sound, found)] == [False, True]
+    assert [type(item) for item in map_block(sound, found)] == [Event, Rejection]
 
     def fail(_: LateKeys, keys: Collection[str]) -> None:
         raise Wrong(keys)
@@ -555,3 +556,77 @@ def test_a_key_is_never_taken_for_one_that_begins_like_it(turn):
     (event,) = map_block(block_mapper_of(JSONL), found)
     assert event is not None
     assert event.body.count(b'"time') == 201
+
+
+# ── rejections in a block ────────────────────────────────────────────────────────────────────────
+
+REJECTED = b'short\na,b\n"c",d,e\nf,g\nh,i\n"j"k,l\nm\n'
+
+
+def reject(row: int, line: int, start: int, stop: int, cells: int) -> Rejection:
+    return Rejection(row, line, f"{cells} {REJECTED[start:stop]!r}")
+
+
+def test_a_block_holds_the_rejections_among_its_records():
+    found, taken, stuck = cut_csv(REJECTED, COMMA, QUOTE, 2, 7, 100, reject=reject)
+    items = [
+        Rejection(7, 100, r"1 b'short\n'"),
+        Record(8, 101, ["a", "b"]),
+        Rejection(9, 102, r"""3 b'"c",d,e\n'"""),
+        Record(10, 103, ["f", "g"]),
+        Record(11, 104, ["h", "i"]),
+        Rejection(12, 105, r"""0 b'"j"k,l\n'"""),
+        Rejection(13, 106, r"1 b'm\n'"),
+    ]
+    assert (taken, stuck, found.end) == (7, False, len(REJECTED))
+    assert (len(found), found.records) == (7, 3)
+    assert list(found) == items
+    assert [found[n] for n in range(-7, 0)] == items
+    assert found[1:6:2] == items[1:6:2]
+    records = [item for item in items if isinstance(item, Record)]
+    assert [found.record(n) for n in range(3)] == records
+    assert [found.row_of(n) for n in range(3)] == [8, 10, 11]
+    assert found.rows() == [range(8, 9), range(10, 12)]
+    assert found.column(1) == ["b", "g", "i"]
+    assert found.column(1, [2, 0]) == ["i", "b"]
+    assert found.count_filled([0]) == [3]
+    for wrong in (-1, 3):
+        with pytest.raises(IndexError):
+            found.row_of(wrong)
+        with pytest.raises(IndexError):
+            found.record(wrong)
+        with pytest.raises(IndexError):
+            found.column(0, [0, wrong])
+
+
+def test_a_block_may_hold_nothing_but_rejections():
+    found, _, _ = cut_csv(
+        b"x\n\ny", COMMA, QUOTE, 2, 1, 1, reject=lambda row, line, *_: Rejection(row, line, "no")
+    )
+    assert list(found) == [Rejection(1, 1, "no"), Rejection(2, 3, "no")]
+    assert (found.records, found.rows(), found.column(0)) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("data", "left"),
+    [
+        (b'a,b\n"x\ny"\n', b'"x\ny"\n'),  # several lines
+        (b'a,b\n"x\ny",z,z\n', b'"x\ny",z,z\n'),
+        (b'a,b\n"x\ny"z,z\n', b'"x\ny"z,z\n'),
+        (b"a,b\nx\ry\n", b"x\ry\n"),  # a CR by itself, which may end a line
+        (b'a,b\n"x"y\rz\n', b'"x"y\rz\n'),
+        (b'a,b\n"x"y\r', b'"x"y\r'),
+        (b"a,b\nx\r", b"x\r"),
+    ],
+)
+def test_what_is_rejected_stands_on_one_line(data: bytes, left: bytes):
+    found, _, stuck = cut_csv(data, COMMA, QUOTE, 2, 1, 1, reject=lambda *_: pytest.fail("asked"))
+    assert (list(found), stuck, data[found.end :]) == ([Record(1, 1, ["a", "b"])], True, left)
+
+
+def test_an_error_of_what_rejects_is_passed_on():
+    def fail(*_: int) -> Rejection:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        cut_csv(b"a,b\nx\n", COMMA, QUOTE, 2, 1, 1, reject=fail)

@@ -114,7 +114,11 @@ def test_the_hash_of_a_record_is_that_of_its_bytes(records: list[list[str]], end
     assert len(found) == len(records)
     assert speedups.hash_records(found) == hash_texts(lines)
     for cell in range(3):
-        assert speedups.hash_cells(found, cell) == hash_texts([record[cell] for record in records])
+        texts = [record[cell] for record in records]
+        assert speedups.hash_cells(found, cell) == hash_texts(texts)
+        null = records[0][0]
+        of_others = hash_texts(["" if text == null else text for text in texts])
+        assert speedups.hash_cells(found, cell, (b"-", null.encode())) == of_others
 
 
 def test_quotes_around_the_outer_cells_are_part_of_a_record() -> None:

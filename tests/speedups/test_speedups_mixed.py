@@ -11,7 +11,7 @@ import pytest
 from events_helpers import CSV, FIELDS, JSONL, NOW_MS, TIME, block_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from speedups_helpers import BAGS
+from speedups_helpers import BAGS, block_mapper_of, map_block
 
 from importer.events.mapper import Mapper
 from importer.reading import Reading
@@ -246,3 +246,47 @@ def test_set_properties_count_towards_the_most_that_mixpanel_takes(own: int):
     assert_same_chunk(cells, [["a", TIME, "u", orjson.dumps(bag).decode(), "x"]])
     flat = {"event": "a", "time": TIME, "user": "u", **bag}
     assert_same_chunk(Reading(JSONL, tuple(flat), FIELDS, constants=constants), [flat])
+
+
+COLUMN_OF: dict[Any, str] = {"event": "e", "time": "t", "distinct_id": "u", "properties": "bag"}
+
+
+@pytest.mark.parametrize("constants", [{}, {"event": "Set", "distinct_id": "set"}])
+@pytest.mark.parametrize("missing_time", [None, 1_700_000_000_000])
+def test_usual_rejections_take_the_fast_path(constants: dict[str, Any], missing_time: int | None):
+    """A rejection tells what is known of its record, and the note on its name."""
+    reading = Reading(
+        CSV,
+        tuple(COLUMN_OF.values()),
+        {field: column for field, column in COLUMN_OF.items() if field not in constants},
+        types=dict.fromkeys("eu", "string") if constants else {},
+        constants=constants,
+        missing_time=missing_time,
+    )
+    plain = {"event": "View", "time": TIME, "distinct_id": "u1", "properties": '{"a":1}'}
+    changes: list[dict[str, str]] = [
+        {"event": ""},
+        {"time": "soon"},
+        {"time": ""},
+        {"time": "soon", "event": "$own"},
+        {"time": "soon", "distinct_id": ""},
+        {"event": "", "time": "soon", "distinct_id": "NULL"},
+        {"properties": '{"a":1'},
+        {"properties": "{'a':1}", "event": "", "time": ""},
+    ]
+    usual = len(changes)
+    changes += [
+        {"properties": '{"a":1,"a":2}', "time": "soon"},
+        {"properties": '{"a":1,"a":2}', "event": ""},
+        {"properties": "[1]", "time": "soon"},
+        {"properties": '{"token":1}', "event": ""},
+        {"time": "2999-01-01T00:00:00Z"},
+        {"time": "1970-01-01T00:00:00Z"},
+    ]
+    rows = [list((plain | change).values()) for change in changes]
+    assert_same_chunk(reading, rows * 3)
+    if not constants and missing_time is None:
+        block = block_of(reading, rows)
+        assert block is not None
+        made = map_block(block_mapper_of(reading), block)
+        assert [item is not None for item in made] == [True] * usual + [False] * (len(rows) - usual)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import FrameType
+from typing import Any
 
 import pytest
 from events_helpers import TIME
@@ -45,6 +48,7 @@ from speedups_helpers import (
 )
 
 from importer import speedups
+from importer.events import fast_mapper
 from importer.model import Event
 from importer.reading import Field, Reading
 
@@ -794,8 +798,71 @@ def test_most_sound_values_take_the_fast_path():
     assert all(takes_fast_path("".join(line_of(f'"a":{text}') for text in STRINGS[:8]), JSONL))
 
 
+def asked_for(content: str, reading: Reading) -> tuple[list[bool], list[Any]]:
+    """Return whether each record takes the fast path, and the texts that Python is asked for on it."""
+    asked: list[Any] = []
+    names = {
+        fast_mapper._encode_cell: "cell",
+        fast_mapper._encode_number: "text",
+        fast_mapper._read_event_name: "name",
+    }
+    argument = {function.__code__: name for function, name in names.items()}
+
+    def profile(frame: FrameType, event: str, _argument: Any) -> None:
+        if event == "call" and frame.f_code in argument:
+            asked.append(frame.f_locals[argument[frame.f_code]])
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        return takes_fast_path(content, reading), asked
+    finally:
+        sys.setprofile(before)
+
+
+def test_of_many_names_only_odd_ones_are_asked_for():
+    odd = ["NULL", " a", "$a", "x" * 256, "mp_a", "a\u200b"]
+    first = [f"name {n}" for n in range(256)]
+    rows = [[name, TIME, "u", "x"] for name in [*first, "a", "a\\b", "é", "Sign up", "x" * 255, *odd] * 2]
+    assert asked_for(csv_file(rows), CSV) == ([name != "x" * 256 for name, *_ in rows], [*first, *odd])
+    assert_same(csv_file(rows), CSV)
+
+
+KEPT = [
+    "6.3862e+00", "9.45662276e+05", "2.6198e-07", "1.50E-05", "1e5", "1E+20", "-3e-99", "1.5e-007", "-0", "-0.0", "0e5",
+    "1.5e18", "-9.2e18", "9.3e18", "-9.3e18", "1.8446744073709e19", "1.9e19", "9.99999999999999e199", "0.00001", "-0.000099",
+    "0.30000000000000004", "52.520006599999995", "1.2345678901234568e-05", "1.2345678901234568E-5", "1234567890123456.8",
+    "1.7976931348623157e308", "5e-324", "123456789012345.000", "9007199254740992", "-9007199254740992", "0.10000000000000000",
+]  # fmt: skip
+KEPT_IN_JSON = ["9007199254740993", "1234567890123456789", "-9223372036854775808", "18446744073709551615"]
+LOST = [
+    "0.1000000000000000055511151231257827",
+    "9007199254740993.0",
+    "1e-400",
+    "1e400",
+    "1.23456789012345678e-5",
+]
+
+
+def test_a_number_that_is_kept_is_not_asked_for():
+    def cells(texts: list[str]) -> str:
+        return "".join(f"e,{TIME},u,{text}\n" for text in texts)
+
+    def lines(texts: list[str]) -> str:
+        return "".join(line_of(f'"a":{text}') for text in texts)
+
+    numbers, integers = (replace(CSV, types={"cell": kind}) for kind in ("number", "integer"))
+    in_json = [*KEPT, *KEPT_IN_JSON]
+    whole = ["-0", "9007199254740992"]
+    assert asked_for(cells(KEPT), numbers) == ([True] * len(KEPT), ["e"])
+    assert asked_for(cells(whole), integers) == ([True] * len(whole), ["e"])
+    assert asked_for(lines(in_json), JSONL) == ([True] * len(in_json), ["Purchase"])
+    assert asked_for(lines(LOST), JSONL) == ([False] * len(LOST), [*map(str.encode, LOST)])
+    assert asked_for(cells(LOST), numbers) == ([False] * len(LOST), LOST)
+
+
 def test_a_deferred_record_leaves_its_neighbours_on_the_fast_path():
-    rows = [GOOD, [*GOOD[:1], "soon", "u", "x"], GOOD, [*GOOD[:2], "null", "x"], GOOD]
+    rows = [GOOD, [*GOOD[:1], "2999-01-01T00:00:00Z", "u", "x"], GOOD, [*GOOD[:2], "null", "x"], GOOD]
     assert takes_fast_path(csv_file(rows), CSV) == [True, False, True, False, True]
     lines = (
         line_of("") + line_of('"token":"t"') + line_of("") + "null\n" + line_of("") + "x\n" + line_of('"b":1')

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from array import array
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -27,6 +29,7 @@ from importer.model import Record
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.copies import CopyCounter
+from importer.profile.copy_observer import CopyObserver
 from importer.profile.hashing import HashSetInPython, hash_texts
 from importer.profile.hot_shards import UserDayObserver
 from importer.profile.id_observer import IdObserver
@@ -35,8 +38,13 @@ from importer.profile.observers import SummaryObserver
 from importer.profile.project_zone import ProjectZoneObserver
 from importer.profile.summary import MAX_NAMES, NameCountsInPython
 from importer.profile.unique import UniqueCheck
-from importer.reading import Reading
+from importer.reading import Dialect, Reading
 from importer.source.formats.jsonl import _item
+from importer.source.reader import open_source
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+from scans import scan_difference
 
 UNITS = tuple((unit.lowest, unit.end, unit.nanoseconds) for unit in EPOCHS)
 
@@ -107,6 +115,19 @@ def test_cells_without_a_value_are_found() -> None:
     assert speedups.missing_cells(block, 0, (b'N"A',)) == [1, 3]
     with pytest.raises(IndexError):
         speedups.missing_cells(block, 2)
+
+
+def test_cells_beside_plain_objects_are_found() -> None:
+    cells = ["", '{"x":1}', '{"ab":1}', "ab", "x", '{"a"b"}', "{b,a", "{ab", "{", "a" * 40 + "b"]
+    block = block_of_cells([["a", cell] for cell in cells])
+    places = [*range(len(cells))]
+    expected = [(at, text) for at, text in enumerate(cells) if text and (text[0] != "{" or "ab" in text)]
+    assert speedups.cells_beside(block, 1, b"ab", places) == expected
+    assert speedups.cells_beside(block, 1, b"ab", [0, 1, 6, 7]) == [(7, "{ab")]
+    assert speedups.cells_beside(block, 1, b"", places) == [*enumerate(cells)][1:]
+    for cell, at in ((2, 0), (-1, 0), (1, len(cells)), (1, -1)):
+        with pytest.raises(IndexError):
+            speedups.cells_beside(block, cell, b"a", [at])
 
 
 # ── lines ────────────────────────────────────────────────────────────────────────────────────────
@@ -273,6 +294,7 @@ def test_wrong_calls_are_refused() -> None:
     for call in (
         lambda: speedups.has_outer_cell(cells, 2, 1),
         lambda: speedups.hash_own_ids(cells, -1, b"", 1, ()),
+        lambda: speedups.hash_cells(cells, 2, (b"x",)),
         lambda: speedups.compare_epochs(cells, 0, 2, UNITS, 1),
         lambda: speedups.ColumnCounts(3).add(cells),
         lambda: speedups.ColumnCounts(3).take(3),
@@ -335,6 +357,49 @@ def test_observers_find_the_same_in_lines_and_in_objects(shape: str, ahead: int)
     assert any(chunk.cells for chunk in parts)
     whole = [ColumnarChunk(list(block), has_cells=False, source="s")]
     assert scanned(parts, reading) == scanned(whole, reading)
+
+
+BAGS = [
+    '{"distinct_id":"d"}',
+    '{"distinct_id":""}',
+    '{"$distinct_id":1}',
+    '{"x":"distinct_id"}',
+    "{}",
+    "",
+    "no",
+    '{"a":1}',
+]
+
+
+@pytest.mark.parametrize("null", [(), ("NULL", "-")])
+@pytest.mark.parametrize("own", ["distinct_id", "other"])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_observers_find_the_same_in_cells_and_in_records(
+    null: tuple[str, ...], own: str, mapped: bool
+) -> None:
+    columns = ("event", "time", "user", "bag", own, "anonymous_id")
+    given: dict[Any, str] = {"event": "event", "time": "time", "properties": "bag"}
+    fields = {**given, "distinct_id": "user"} if mapped else given
+    reading = replace(CSV, columns=columns, fields=fields, null=null)
+    chance = random.Random(own)
+    empty = ["", "NULL", "-"]
+    for users in (["u1", "u2", *empty], empty, [""]):
+        rows = [
+            [
+                chance.choice(["e", "f", "g", ""]),
+                chance.choice(["2024-05-01T10:00:00Z"] * 9 + ["", "no time"]),
+                chance.choice(users),
+                chance.choice(BAGS),
+                chance.choice(["", "", "NULL", "o1", '{"distinct_id":1}', '{"a":1}']),
+                chance.choice(["", "a1", "NULL"]),
+            ]
+            for _ in range(600)
+        ]
+        blocks = block_of_cells(rows[:250]), block_of_cells(rows[250:])
+        parts = [ColumnarChunk(block, has_cells=True, source="s") for block in blocks]
+        records = [ColumnarChunk(list(block), has_cells=True, source="s") for block in blocks]
+        assert [part.block is None for part in (*parts, *records)] == [False, False, True, True]
+        assert scanned(parts, reading) == scanned(records, reading)
 
 
 def test_ids_of_lines_are_those_of_the_events() -> None:
@@ -447,3 +512,68 @@ def test_epochs_are_compared_alike(pairs: list[tuple[str, str]]) -> None:
     by_block.observe(ColumnarChunk(block, has_cells=True, source="s"))
     by_record.observe(ColumnarChunk(list(block), has_cells=True, source="s"))
     assert by_block.attention() == by_record.attention()
+
+
+# ── records that are invalid ─────────────────────────────────────────────────────────────────────
+
+ODD_LINES = ["short", "a,b,c,d,e,f,g,h", '"stray"x,b', "é", "a\\,b", "\0", ""]
+CELLS = (
+    ["View", "Buy", "", "NULL", "-"],
+    [
+        "2024-05-01T10:00:00Z",
+        "1714557600",
+        "",
+        "soon",
+        "03/04/2024 10:00",
+        "2024-05-01T10:00:00",
+        "NULL",
+        "0",
+    ],
+    ["u1", "u2", ""],
+    ["", '{"time":"2024-05-01T10:00:00Z"}', '{"time":"late"}', '{"a":1}', "{", "x"],
+    ["type", ""],
+)
+SCANNED = Reading(
+    Dialect("csv"),
+    ("e", "t", "u", "bag", "name"),
+    {"event": "e", "time": "t", "distinct_id": "u", "properties": "bag"},
+)
+
+
+def test_copies_among_rejections_are_named_by_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    rows = [f"e{n % 50},{n % 50},u,,\n" if n % 3 else "short\n" for n in range(200)]
+    path.write_text(",".join(SCANNED.columns) + "\n" + "".join(rows))
+    found = []
+    for in_blocks in (True, False):
+        with CopyObserver(SCANNED) as copies, open_source(path, SCANNED.dialect, SCANNED.columns) as source:
+            for items in source.chunks():
+                assert isinstance(items, list) or len(items.rows()) > 50  # type: ignore[attr-defined]  # a block
+                copies.observe(ColumnarChunk(items if in_blocks else list(items), has_cells=True, source="s"))
+            found.append(copies.attention())
+    assert found[0] == found[1]
+    assert found[0][0].rows
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"null": ("NULL", "0")},
+        {"timezone": "Europe/Berlin"},
+        {"trim": True},
+        {"fields": {"time": "t"}, "alternatives": {"event": ("e", "name"), "distinct_id": ("u",)}},
+        {"missing_time": 1_700_000_000_000},
+    ],
+)
+@pytest.mark.parametrize("odd", [0.02, 0.3])
+def test_a_scan_of_invalid_records_finds_the_same(tmp_path: Path, change: dict[str, Any], odd: float) -> None:
+    chance = random.Random(f"{change} {odd}")
+    path = tmp_path / "events.csv"
+    for _ in range(4):
+        lines = [",".join(SCANNED.columns) + "\n"]
+        for _ in range(1_200):
+            cells = [chance.choice(texts if chance.random() < odd else texts[:1]) for texts in CELLS]
+            lines.append(chance.choice(ODD_LINES) + "\n" if chance.random() < odd else csv_file([cells]))
+        path.write_text("".join(lines))
+        assert scan_difference(path, replace(SCANNED, **change)) == ""

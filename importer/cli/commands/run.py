@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
@@ -22,6 +22,7 @@ from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.summary import print_sum
 from importer.cli.target import OpenTarget, open_target
+from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
@@ -125,10 +126,13 @@ def _run_jobs(
     """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
     code = 0
     reports: list[RunReport] = []
-    with closing(JointProgress(progress, jobs.size)) as joint:
+    with (
+        closing(JointProgress(progress, jobs.size)) as joint,
+        Connections() if len(jobs.jobs) > 1 else nullcontext() as connections,
+    ):
         for job in jobs.jobs:
             with stop_requests(console.quiet) as stop:
-                report = run_job(job, joint, stop, system_now, may_send=may_send)
+                report = run_job(job, joint, stop, system_now, connections, may_send=may_send)
             reports.append(report)
             joint.clear()
             code = max(code, finish_job(report, opened.sandbox, options, console))

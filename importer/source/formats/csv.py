@@ -118,10 +118,46 @@ class CsvReader(LineReader[str]):
         if stop - start > MAX_RECORD_SIZE:
             return NOT_PARSED
         line = self.line + len(self.lines)  # those of the last item are counted when the next is read
-        block, lines, defers = self._cut(data, row=self.row + 1, line=line, start=start, stop=stop)
+        reject = None if self._dialect.trailing_delimiter else partial(self._reject_line, data, start)
+        block, lines, defers = self._cut(
+            data, row=self.row + 1, line=line, reject=reject, start=start, stop=stop
+        )
         if lines:
-            self._last_cut = data[max(start, data.rfind(b"\n", start, block.end - 1) + 1) : block.end]
+            self._last_cut = data[_start_of_line(data, start, block.end) : block.end]
         return ParsedBlock(block, lines, block.end, defers)
+
+    def _reject_line(
+        self, data: bytes, top: int, row: int, number: int, start: int, stop: int, cells: int
+    ) -> Rejection:
+        """Return the rejection of a record on one line, as the slow path words it.
+
+        Args:
+            data: UTF-8 in which its line stands.
+            top: Where the lines begin that go the fast path at once.
+            row: Its row.
+            number: Of its line.
+            start: Where that starts.
+            stop: Where it ends.
+            cells: How many it has, another number than it should; 0 if a quote is out of place.
+        """
+        line = data[start:stop].decode()
+        above, lines = self._above, self.lines
+        if start > top:
+            begin = _start_of_line(data, top, start)
+            if data.find(b"\\", begin, stop) < 0:  # no hint is about anything else
+                return Rejection(row, number, self._line_problem(line, cells))
+            self._above = data[begin:start].decode()
+        else:
+            self._above = self._last_cut.decode() or (lines[-1] if lines else above)
+        self.lines = [line]
+        try:
+            hint = self._width_hint() if cells else ""
+            return Rejection(row, number, self._line_problem(line, cells) + hint + self._escape_hint())
+        finally:
+            self._above, self.lines = above, lines
+
+    def _line_problem(self, line: str, cells: int) -> str:
+        return width_problem(line, cells, self._width, self._dialect) if cells else STRAY
 
     def _encode(self, part: str) -> bytes:
         return self._encoder.encode(part)
@@ -243,7 +279,9 @@ class CsvReader(LineReader[str]):
     def _go_below(self, last: str) -> None:
         """Count the lines of the item, whose last is given; the fast path may have read others since."""
         self.line += len(self.lines)
-        self._above, self._last_cut = self._last_cut.decode() or last, b""
+        self._above = last
+        if self._last_cut:
+            self._above, self._last_cut = self._last_cut.decode(), b""
 
     def _reject_oversized_line(self) -> Rejection:
         """Read a line longer than `MAX_RECORD_SIZE` to its end without holding it, and reject it."""
@@ -326,7 +364,7 @@ class CsvReader(LineReader[str]):
         if again := header_problem(values, self._names, self._dialect):
             return again
         if len(values) != self._expected():
-            return width_problem(self.lines[0], values, self._width, self._dialect) + self._width_hint()
+            return self._line_problem(self.lines[0], len(values)) + self._width_hint()
         if len(values) > self._width and values[-1]:
             return f"expected nothing behind the last delimiter, found {quoted(values[-1])}"
         return ""
@@ -334,6 +372,11 @@ class CsvReader(LineReader[str]):
 
 def _is_plain(line: str) -> bool:
     return line.isascii() and "\0" not in line
+
+
+def _start_of_line(data: bytes, top: int, stop: int) -> int:
+    """Return where the line starts that ends at a place, of those that begin at ``top``."""
+    return max(top, data.rfind(b"\n", top, stop - 1) + 1)
 
 
 def _can_be_cut(dialect: Dialect) -> bool:

@@ -16,7 +16,7 @@ from importer.source.formats.csv_dialect import (
     possible_line_ends,
 )
 from importer.source.formats.csv_hints import csv_attention
-from importer.source.formats.csv_parser import DELIMITERS, below, first_rows
+from importer.source.formats.csv_parser import DELIMITERS, FirstRows, below
 from importer.source.formats.format import DetectedFormat, DialectOptions, SourceHead
 from importer.source.header import column_names
 from importer.source.options import check_dialect
@@ -30,16 +30,19 @@ def detect_csv(head: SourceHead, options: DialectOptions) -> DetectedFormat:
         SourceError: Its header can't be read, or does not name its columns.
         UsageError: Two characters that mean something are the same.
     """
-    dialect, delimiters = _detect_dialect(head, options)
-    cells = _first_row(head.path, head.text, dialect)
-    attention = tuple(csv_attention(head.text, dialect, delimiters))
+    first = FirstRows(head.text)
+    dialect, delimiters = _detect_dialect(head, first, options)
+    cells = _first_row(head.path, first, dialect)
+    attention = tuple(csv_attention(first, dialect, delimiters))
     if not dialect.header:
         return DetectedFormat(dialect, tuple(str(number) for number in range(1, len(cells) + 1)), attention)
     _check_header(head.path, cells, head.encoding)
-    return DetectedFormat(dialect, column_names(head.path, cells, _header_end(head.text, dialect)), attention)
+    return DetectedFormat(dialect, column_names(head.path, cells, _header_end(first, dialect)), attention)
 
 
-def _detect_dialect(head: SourceHead, options: DialectOptions) -> tuple[Dialect, tuple[str, ...]]:
+def _detect_dialect(
+    head: SourceHead, first: FirstRows, options: DialectOptions
+) -> tuple[Dialect, tuple[str, ...]]:
     """Return the dialect of a file, and the delimiters from which it was chosen."""
     draft = Dialect(
         "csv",
@@ -62,25 +65,25 @@ def _detect_dialect(head: SourceHead, options: DialectOptions) -> tuple[Dialect,
     elif sep_line and sep_line.delimiter not in taken:
         delimiters = (sep_line.delimiter,)
     draft = replace(draft, sep_line=bool(sep_line) and not draft.skip_lines)
-    dialect = choose_dialect(head.text, draft, delimiters, ends)
+    dialect = choose_dialect(first, draft, delimiters, ends)
     check_dialect(dialect)
     skip_space = options.get("skip_space")
     if skip_space is None:
-        skip_space = belongs_to_delimiter(first_rows(head.text, dialect), dialect.quote)
+        skip_space = belongs_to_delimiter(first.read(dialect), dialect.quote)
     dialect = replace(dialect, skip_space=skip_space)
     trailing = options.get("trailing_delimiter")
     if trailing is None:
-        trailing = dialect.header and has_trailing_delimiter(first_rows(head.text, dialect))
+        trailing = dialect.header and has_trailing_delimiter(first.read(dialect))
     return replace(dialect, trailing_delimiter=trailing), delimiters
 
 
-def _first_row(path: Path, text: str, dialect: Dialect) -> list[str]:
-    """Return the cells of the first record of a text.
+def _first_row(path: Path, first: FirstRows, dialect: Dialect) -> list[str]:
+    """Return the cells of the first record of a file.
 
     Raises:
         SourceError: There is none, or it can't be parsed.
     """
-    rows = first_rows(text, dialect)
+    rows, text = first.read(dialect), first.text
     if rows:
         return rows[0].cells
     if not below(text, dialect).strip():
@@ -104,9 +107,9 @@ def _first_row(path: Path, text: str, dialect: Dialect) -> list[str]:
     )
 
 
-def _header_end(text: str, dialect: Dialect) -> int:
+def _header_end(first: FirstRows, dialect: Dialect) -> int:
     """Return the physical line on which the header ends."""
-    rows = first_rows(text, dialect)
+    rows = first.read(dialect)
     above = dialect.sep_line + dialect.skip_lines
     return above + (rows[1].line - 1 if len(rows) > 1 else rows[0].line)
 

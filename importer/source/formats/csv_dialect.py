@@ -9,7 +9,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from importer.reading import Dialect, LineEnd
-from importer.source.formats.csv_parser import PlacedRow, first_rows
+from importer.source.formats.csv_parser import FirstRows, PlacedRow
 
 _SPACED: Final = 0.9  # share of the records whose cells begin with a space, if it belongs to the delimiter
 _TRAILED: Final = 0.5  # share of the records that end with a delimiter, if the others are broken
@@ -36,11 +36,13 @@ def find_sep_line(text: str) -> SepLine | None:
     return SepLine(found[1], found.end()) if found else None
 
 
-def choose_dialect(text: str, draft: Dialect, delimiters: Sequence[str], ends: Sequence[LineEnd]) -> Dialect:
+def choose_dialect(
+    first: FirstRows, draft: Dialect, delimiters: Sequence[str], ends: Sequence[LineEnd]
+) -> Dialect:
     """Return a dialect with the delimiter and the line ends that suit a text best.
 
     Args:
-        text: The beginning of the file.
+        first: The first records of the file.
         draft: What is known of the dialect.
         delimiters: The delimiters to choose from.
         ends: Likewise what may end a line.
@@ -49,7 +51,9 @@ def choose_dialect(text: str, draft: Dialect, delimiters: Sequence[str], ends: S
         return replace(draft, delimiter=delimiters[0], line_end=ends[0])
 
     def score(dialect: Dialect) -> tuple[float, int, int]:
-        widths = [len(row.cells) for row in first_rows(text, dialect)]
+        if len(delimiters) > 1 and dialect.delimiter not in first.text:
+            return 0.0, 0, 0
+        widths = [len(row.cells) for row in first.read(dialect)]
         if not widths or (widths[0] == 1 and len(delimiters) > 1):
             return 0.0, 0, 0
         same = widths.count(widths[0])

@@ -9,30 +9,30 @@ from itertools import islice
 from typing import Final
 
 from importer.reading import Attention, Dialect
-from importer.source.formats.csv_parser import PlacedRow, first_rows, split_lines, usual_width
+from importer.source.formats.csv_parser import FirstRows, PlacedRow, split_lines, usual_width
 
 _MOST_LINES_ABOVE: Final = 40
 _VALUE: Final = re.compile(r"[-+(]?[€$£]?\d[\d.,:/ TZ+()%-]*|true|false|null", re.IGNORECASE)
 
 
-def csv_attention(text: str, dialect: Dialect, delimiters: Sequence[str]) -> Iterator[Attention]:
-    """Yield what might not be expected of how a text is read.
+def csv_attention(first: FirstRows, dialect: Dialect, delimiters: Sequence[str]) -> Iterator[Attention]:
+    """Yield what might not be expected of how a file is read.
 
     Args:
-        text: The beginning of the file.
+        first: Its first records.
         dialect: How it is read.
         delimiters: The delimiters that it might have.
     """
-    rows = first_rows(text, dialect)
-    if dialect.header and (number := header_line(text, dialect, delimiters)):
+    rows = first.read(dialect)
+    if dialect.header and (number := header_line(first, dialect, delimiters)):
         above = dialect.sep_line + dialect.skip_lines
         yield Attention.of(
             "header-line",
             f"line {number} looks like the header, not line {rows[0].line + above}"
-            + _comment_hint(text, dialect, number),
+            + _comment_hint(first.text, dialect, number),
             f"--skip-lines {number - 1}",
         )
-    elif dialect.header and (table := _table_below_comments(text, dialect, delimiters)):
+    elif dialect.header and (table := _table_below_comments(first, dialect, delimiters)):
         found = _looks_like_header(table[0].cells)
         line = table[0].line + dialect.sep_line + dialect.skip_lines
         looks = f"line {line} looks like the header" if found else "none below them looks like the header"
@@ -62,29 +62,31 @@ def _comment_hint(text: str, dialect: Dialect, number: int) -> str:
     return "; lines that begin with # are left out by --comment '#'"
 
 
-def _table_below_comments(text: str, dialect: Dialect, delimiters: Sequence[str]) -> Sequence[PlacedRow]:
-    """Return the records of a text whose first line is nothing but a comment; none if it is not."""
-    rows = first_rows(text, dialect)
+def _table_below_comments(
+    first: FirstRows, dialect: Dialect, delimiters: Sequence[str]
+) -> Sequence[PlacedRow]:
+    """Return the records of a file whose first line is nothing but a comment; none if it is not."""
+    rows = first.read(dialect)
     if dialect.comment or not rows or len(rows[0].cells) > 1 or not rows[0].cells[0].startswith("#"):
         return ()
-    tables = (first_rows(text, replace(dialect, comment="#", delimiter=each)) for each in delimiters)
+    tables = (first.read(replace(dialect, comment="#", delimiter=each)) for each in delimiters)
     return next((table for table in tables if table and len(table[0].cells) == usual_width(table) > 1), ())
 
 
-def header_line(text: str, dialect: Dialect, delimiters: Sequence[str]) -> int:
+def header_line(first: FirstRows, dialect: Dialect, delimiters: Sequence[str]) -> int:
     """Return the physical line that looks like the header; 0 if it is the first that holds anything.
 
     Args:
-        text: The beginning of the file.
+        first: The first records of the file.
         dialect: How it is read.
         delimiters: The delimiters that it might have.
     """
-    rows: Sequence[PlacedRow] = first_rows(text, dialect)
+    rows = first.read(dialect)
     if rows and len(rows[0].cells) > 1 and _may_be_first(rows[0], usual_width(rows)):
         return 0
     best: tuple[float, Sequence[PlacedRow], int] = (0.0, (), 0)
     for delimiter in delimiters:
-        rows = first_rows(text, replace(dialect, delimiter=delimiter))
+        rows = first.read(replace(dialect, delimiter=delimiter))
         width = usual_width(rows)
         share = sum(len(row.cells) == width for row in rows) / (len(rows) or 1)
         if width > 1 and share > best[0]:

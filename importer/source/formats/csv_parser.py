@@ -12,6 +12,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -192,9 +193,23 @@ def below(text: str, dialect: Dialect) -> str:
     return text[sum(map(len, skipped)) :]
 
 
-def first_rows(text: str, dialect: Dialect) -> list[PlacedRow]:
-    """Return the first records of a text; lines are counted below those that are skipped."""
-    return list(islice(parse_text(below(text, dialect), dialect), MOST_ROWS))
+class FirstRows:
+    """The first records of a file, as dialects read them; each dialect parses them once.
+
+    Args:
+        text: The beginning of the file.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._rows: dict[Dialect, Sequence[PlacedRow]] = {}
+
+    def read(self, dialect: Dialect) -> Sequence[PlacedRow]:
+        """Return the first records; lines are counted below those that are skipped."""
+        alike = replace(dialect, trailing_delimiter=False)  # which is nothing to the parser
+        if alike not in self._rows:
+            self._rows[alike] = tuple(islice(parse_text(below(self.text, dialect), dialect), MOST_ROWS))
+        return self._rows[alike]
 
 
 def usual_width(rows: Sequence[PlacedRow]) -> int:

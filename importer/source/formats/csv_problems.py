@@ -50,16 +50,15 @@ def names_in_bytes(names: Sequence[str], quote: str) -> tuple[bytes, ...]:
     return tuple(name.encode("utf-8", "surrogatepass") for name in (*names, *marked))
 
 
-def width_problem(line: str, cells: Sequence[str], columns: int, dialect: Dialect) -> str:
+def width_problem(line: str, found: int, columns: int, dialect: Dialect) -> str:
     """Return what is wrong with a record that has too few or too many cells, and what may have made it so.
 
     Args:
         line: Its first line.
-        cells: Its cells.
+        found: How many cells it has.
         columns: How many columns the source has.
         dialect: How it is read.
     """
-    found = len(cells)
     expected = counted(columns, "field")
     if dialect.trailing_delimiter:
         expected += f" and {dialect.delimiter!r} behind the last"
@@ -67,9 +66,10 @@ def width_problem(line: str, cells: Sequence[str], columns: int, dialect: Dialec
 
 
 def _hint(line: str, found: int, columns: int, dialect: Dialect) -> str:
-    others = [d for d in DELIMITERS if d != dialect.delimiter and line.count(d) == columns - 1]
-    if found == 1 and others:
-        return f"; its delimiter looks like {others[0]!r}, the file's is {dialect.delimiter!r}"
+    if found == 1:
+        others = (d for d in DELIMITERS if d != dialect.delimiter and line.count(d) == columns - 1)
+        if other := next(others, ""):
+            return f"; its delimiter looks like {other!r}, the file's is {dialect.delimiter!r}"
     if found == columns and dialect.trailing_delimiter:
         return ": the last delimiter is missing"
     if found > columns and dialect.quote and dialect.quote not in line:

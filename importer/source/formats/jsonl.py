@@ -39,15 +39,16 @@ _KINDS: Final = {
     bool: "true or false",
     type(None): "null",
 }
-_MISTAKES: Final = (
-    ("NaN", "NaN is no JSON: leave the key out or write null"),
-    ("Infinity", "Infinity is no JSON: leave the key out or write null"),
-    ("None", "None is Python: write null"),
-    ("True", "True is Python: write true"),
-    ("False", "False is Python: write false"),
-    ("undefined", "undefined is JavaScript: leave the key out or write null"),
-    ("'", "keys and strings are written in double quotes"),
-)
+_MISTAKES: Final = {
+    "NaN": "NaN is no JSON: leave the key out or write null",
+    "Infinity": "Infinity is no JSON: leave the key out or write null",
+    "None": "None is Python: write null",
+    "True": "True is Python: write true",
+    "False": "False is Python: write false",
+    "undefined": "undefined is JavaScript: leave the key out or write null",
+    "'": "keys and strings are written in double quotes",
+}
+_MISTAKE: Final = re.compile("|".join(_MISTAKES)).match
 _OVERSIZED: Final = (
     b"\0 oversized"  # stands for such a line; compared by identity, so no line of a file is equal
 )
@@ -138,7 +139,8 @@ def _problem_with(line: bytes, error: orjson.JSONDecodeError) -> str:
     if text.startswith(BOM):
         return "a byte order mark stands ahead of the object, as where files were joined: take it out"
     near = text[error.pos : error.pos + 20].rstrip()
-    mistake = next((f"; {meaning}" for word, meaning in _MISTAKES if near.startswith(word)), "")
+    found = _MISTAKE(near)
+    mistake = f"; {_MISTAKES[found[0]]}" if found else ""
     where = f", near {quoted_name(near)}" if near else ""
     return f"no JSON at column {error.colno}: {error.msg}{where}{mistake}"
 
