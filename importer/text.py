@@ -21,8 +21,15 @@ _NESTED.maxlevel = 3
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is one: ``1 record``, ``2,000 records``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """Return a number with its noun, in the plural unless it is one: ``1 record``, ``2,000 tries``."""
+    if number == 1:
+        return f"{number:,} {noun}"
+    return f"{number:,} {noun.removesuffix('y')}ies" if noun.endswith(("ry", "ty")) else f"{number:,} {noun}s"
+
+
+def was_or_were(number: int) -> str:
+    """Return the verb of so many things."""
+    return "was" if number == 1 else "were"
 
 
 def quoted(value: object) -> str:

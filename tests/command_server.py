@@ -123,6 +123,8 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+        if os.isatty(number):  # Python made its own for files, in which it may seek
+            _open_terminal(number)
     os.environ.clear()
     os.environ.update(environ)
     time.tzset()
@@ -133,6 +135,12 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
         coverage.process_startup(force=True)
     sys.argv = ["importer", *words]
     sys.path[0] = folder
+
+
+def _open_terminal(number: int) -> None:
+    """Make the stream of a descriptor, a terminal, as Python makes it when it starts."""
+    name, mode = [("stdin", "r"), ("stdout", "w"), ("stderr", "w")][number]
+    setattr(sys, name, os.fdopen(number, mode, buffering=1, encoding="utf-8", closefd=False))
 
 
 def _load() -> None:

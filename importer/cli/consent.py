@@ -9,6 +9,7 @@ from importer.cli.console import Console
 from importer.cli.options import CommandOptions
 from importer.errors import UsageError
 from importer.model import RunKind
+from importer.pipeline.forecast import JobSet
 from importer.text import counted
 
 
@@ -25,16 +26,27 @@ def check_can_ask(sources: Sequence[str], kind: RunKind, options: CommandOptions
         )
 
 
-def has_consent(kind: RunKind, events: int | None, options: CommandOptions, console: Console) -> bool:
+def has_consent(jobs: JobSet, options: CommandOptions, console: Console) -> bool:
     """Return whether a run may begin: it sends nothing to Mixpanel, ``--yes`` is set, or a person agrees.
 
     Args:
-        kind: Only a real run needs consent.
-        events: How many events would be sent; None if that is not known.
+        jobs: What would be sent.
         options: Of these, ``--yes``.
         console: Where a person is asked.
+
+    Raises:
+        UsageError: Nobody can be asked.
     """
-    if kind != "real" or options.yes:
+    kind, forecast = jobs.first.manifest.kind, jobs.forecast()
+    if kind != "real" or options.yes or forecast.events == 0:
         return True
-    what = "all of it" if events is None else counted(events, "event")
+    check_can_ask((), kind, options)
+    what = _all_text(jobs) if forecast.events is None else forecast.text
     return console.ask(f"Events can't be corrected once they are in Mixpanel. Send {what}?")
+
+
+def _all_text(jobs: JobSet) -> str:
+    """Return what will be sent where its events were not counted."""
+    sources = len(jobs.jobs)
+    name = counted(sources, "source") if sources > 1 else jobs.first.manifest.source
+    return f"{'the rest' if jobs.done.total else 'all'} of {'standard input' if name == '-' else name}"

@@ -1,4 +1,4 @@
-"""Messages on a terminal, with everything escaped that a file could use to control the terminal."""
+"""Messages on a terminal: no wider than it is, and without what a file could use to control it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple, TextIO
 
+from importer.cli.fold import columns_of, fold, width
 from importer.errors import ImporterError
 from importer.text import escape_controls
 
 _LABEL_WIDTH: Final = 12
+_INDENT: Final = 2
+"""Blanks ahead of what follows on the lines that a long message becomes."""
 
 
 class LabeledLine(NamedTuple):
@@ -31,8 +34,13 @@ def escaped(text: str) -> str:
     return escape_controls(text, keep="\n")
 
 
+def can_style(stream: TextIO) -> bool:
+    """Return whether control codes may be written: to a terminal that knows them, if nobody objects."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 class Console:
-    """Writes messages to a stream.
+    """Writes messages to a stream. On a terminal, they are folded between words.
 
     Args:
         quiet: Write nothing but errors and the command to type next.
@@ -46,10 +54,20 @@ class Console:
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self.quiet = quiet
-        self._colour = self.stream.isatty() and not os.environ.get("NO_COLOR")
+        self._colour = can_style(self.stream)
+
+    @property
+    def columns(self) -> int | None:
+        """Columns of the terminal, now; None for any other stream, on which nothing is folded."""
+        return columns_of(self.stream)
 
     def say(self, text: str = "") -> None:
-        """Write a message."""
+        """Write a message; where a line of it is folded, the next begins two blanks further right."""
+        if not self.quiet:
+            self._write(fold(escaped(text), self.columns, _INDENT, 0))
+
+    def say_as_is(self, text: str) -> None:
+        """Write what is not to be folded: JSON, a command, or what fits already."""
         if not self.quiet:
             self._write(escaped(text))
 
@@ -57,7 +75,10 @@ class Console:
         """Write lines with their labels: `LabeledLine`, or any pair of label and text."""
         for label, text in lines:
             if not self.quiet:
-                self._write(f"{self._styled(f'{label:<{_LABEL_WIDTH}}', '1')} {escaped(text)}")
+                label_ = f"{label:<{_LABEL_WIDTH}}"
+                indent = _LABEL_WIDTH + 1
+                folded = fold(escaped(text), self.columns, indent, max(indent, width(label_) + 1))
+                self._write(f"{self._styled(label_, '1')} {folded}")
 
     def next(self, command: str) -> None:
         """Write the command to type next."""
@@ -65,14 +86,16 @@ class Console:
 
     def fail(self, error: ImporterError) -> None:
         """Write why the command stopped, and what to do about it."""
-        self._write(f"{self._styled('Stopped:', '1;31')} {escaped(error.message)}")
+        message = fold(escaped(error.message), self.columns, _INDENT, len("Stopped: "))
+        self._write(f"{self._styled('Stopped:', '1;31')} {message}")
         if error.remedy:
-            self._write(escaped(error.remedy))
+            self._write(fold(escaped(error.remedy), self.columns, _INDENT, 0))
 
     def ask(self, question: str) -> bool:
         """Ask a question on the stream and return whether standard input answers yes."""
         try:
-            self.stream.write(f"{question} [y/N] ")
+            room = None if self.columns is None else self.columns - 4  # for the answer
+            self.stream.write(f"{fold(f'{question} [y/N]', room, _INDENT, 0)} ")
             self.stream.flush()
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
+from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -26,6 +28,9 @@ _NS_PER_S: Final = 10**9
 _MOST_NAMES: Final = 8
 _MOST_PROPERTIES: Final = 30
 _BARS: Final = " ▁▂▃▄▅▆▇█"
+_NAMES_OF_UTC: Final = frozenset(
+    {"UTC", "UCT", "Universal", "Zulu", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu"}
+)
 _DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _CREDENTIALS: Final = {
     "token": "the project token",
@@ -34,23 +39,26 @@ _CREDENTIALS: Final = {
 }
 
 
-def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
-    """Yield what a run is about to do.
-
-    Args:
-        jobs: One for each source.
-    """
-    first = jobs[0]
-    reading, survey = first.manifest.reading, first.survey
-    for job in jobs:
+def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
+    """Yield what a run is about to do."""
+    first = jobs.first
+    survey, limit = first.survey, first.options.limit
+    if survey.summary.records == (jobs.records if limit is None else limit * len(jobs.jobs)):
+        survey = replace(survey, whole=True)  # what was looked at is what will be sent
+    for job in jobs.jobs:
         yield LabeledLine("Source", _source(job))
-    if first.options.limit is not None:
-        what = counted(first.options.limit, "record")
-        yield LabeledLine("Limit", f"only the first {what}; what follows is of the whole source")
-    yield from describe_source(reading, survey, len(jobs))
-    counts = survey.dry_run_counts
+    if len(jobs.jobs) > 1:
+        yield LabeledLine("Sources", " · ".join(_all_sources(jobs)))
+    if limit is not None:
+        of_each = " of each source" if len(jobs.jobs) > 1 else ""
+        yield LabeledLine("Limit", f"only the first {counted(limit, 'record')}{of_each}")
+        if first.survey.whole:
+            yield LabeledLine("", "names, times and counts that follow are of all records")
+    yield from describe_source(first.manifest.reading, survey, len(jobs.jobs))
+    counts = jobs.dry_run
     if counts is not None:
-        notes = f", notes on {survey.dry_run_notes:,} of them" if survey.dry_run_notes else ""
+        noted = sum(job.dry_run.notes for job in jobs.jobs if job.dry_run is not None)
+        notes = f", notes on {noted:,} of them" if noted else ""
         yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
     if first.manifest.kind == "dry-run":
         yield LabeledLine("Destination", "none: a dry run sends nothing")
@@ -58,27 +66,27 @@ def plan_lines(jobs: Sequence[Job]) -> Iterator[LabeledLine]:
     credentials = first.target.credentials
     who = f", with {_CREDENTIALS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
     yield LabeledLine("Destination", _destination(first.target.destination, first.manifest.kind) + who)
-    total = events_to_send(jobs)
-    if total and first.manifest.kind == "real":
-        seconds = total / EVENTS_PER_SECOND
-        what = counted(total, "event")
+    forecast = jobs.forecast()
+    if forecast.events and first.manifest.kind == "real":
+        seconds = forecast.events / EVENTS_PER_SECOND
+        about = "at least" if forecast.exact else "about"
         yield LabeledLine(
-            "Volume", f"{what}; at the 30,000 a second that Mixpanel takes, {_at_least_text(seconds)}"
+            "Volume",
+            f"{forecast.text}; at the {EVENTS_PER_SECOND:,} a second that Mixpanel takes,"
+            f" {about} {_time_text(seconds)}",
         )
 
 
-def events_to_send(jobs: Sequence[Job]) -> int | None:
-    """Return how many events there are: at most, or exactly if a dry run counted those of the same source.
-
-    None if the records of a source were not counted.
-    """
-    records = [job.records for job in jobs if job.records is not None]
-    if len(records) < len(jobs):
-        return None
-    counts = jobs[0].survey.dry_run_counts
-    if counts is not None and jobs[0].options.limit is None:
-        return counts.valid
-    return sum(records)
+def nothing_to_send(jobs: JobSet) -> str:
+    """Return why a run of these jobs sends nothing."""
+    left = jobs.forecast().left
+    if left == 0:
+        return "Nothing is left to send: every record has its outcome."
+    that_are_left = " that are left" if jobs.done.total else ""
+    if left == 1:
+        return f"Nothing can be sent: the only record{that_are_left and ' left'} is invalid."
+    which = f"all {left:,} records{that_are_left}" if left else f"all records{that_are_left}"
+    return f"Nothing can be sent: {which} are invalid."
 
 
 def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:
@@ -135,11 +143,12 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
     summary = survey.summary
     if summary.first is not None and summary.last is not None:
         yield LabeledLine("Time", f"{iso_utc(summary.first)} to {iso_utc(summary.last)} (UTC){about}")
-        if reading.timezone:
+        if reading.timezone and reading.timezone not in _NAMES_OF_UTC:
             local = [_local(moment, reading.timezone) for moment in (summary.first, summary.last)]
             yield LabeledLine("", f"{local[0]} to {local[1]} ({reading.timezone})")
         if summary.forms:
-            forms = " · ".join(f"{form} {count:,}" for form, count in Counter(summary.forms).most_common())
+            common = Counter(summary.forms).most_common()
+            forms = " · ".join(f"{_form_text(form)} ({counted(count, 'record')})" for form, count in common)
             yield LabeledLine("", f"written as: {forms}")
         zone = reading.timezone
         yield LabeledLine("By hour", f"00h {_sparkline(count_by_hour(summary, zone))} 23h ({zone or 'UTC'})")
@@ -149,14 +158,29 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
         yield LabeledLine("By day", f"{span} with events, most on {busiest}: {days[busiest]:,}")
 
 
+def _form_text(form: str) -> str:
+    """Return the name of a form of times for a sentence: ``epoch s`` is ``epoch in s``."""
+    return form.replace("epoch ", "epoch in ", 1) if form.startswith("epoch ") else form
+
+
+def _all_sources(jobs: JobSet) -> Iterator[str]:
+    yield counted(len(jobs.jobs), "source")
+    yield counted(jobs.size, "byte")
+    if jobs.records is not None:
+        yield counted(jobs.records, "record")
+    if done := jobs.done.total:
+        yield f"{done:,} of them done"
+
+
 def _source(job: Job) -> str:
     dialect = job.manifest.reading.dialect
     name = "standard input" if job.manifest.source == "-" else job.manifest.source
-    parts = [name, dialect_text(job.manifest.reading), f"{job.manifest.fingerprint.size:,} bytes"]
+    parts = [name, dialect_text(job.manifest.reading), counted(job.manifest.fingerprint.size, "byte")]
     if dialect.compression:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
-        parts.append(counted(job.records, "record"))
+        first = "the first " if job.records == job.options.limit else ""
+        parts.append(first + counted(job.records, "record"))
     if job.state.records:
         parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)
@@ -175,10 +199,10 @@ def dialect_text(reading: Reading) -> str:
         "" if dialect.header else "no header",
         "" if dialect.quote == '"' else f"quote {dialect.quote or 'none'}",
         f"escape {dialect.escape}" if dialect.escape else "",
-        "a delimiter behind each record" if dialect.trailing_delimiter else "",
-        "delimiter named by the first line (sep=)" if dialect.sep_line else "",
+        "a delimiter after each record" if dialect.trailing_delimiter else "",
+        "the first line names the delimiter (sep=)" if dialect.sep_line else "",
         f"{counted(dialect.skip_lines, 'line')} skipped" if dialect.skip_lines else "",
-        f"comments after {dialect.comment}" if dialect.comment else "",
+        f"comments begin with {dialect.comment}" if dialect.comment else "",
         "lines end in CR" if dialect.line_end == "cr" else "",
     ]
     return ", ".join(filter(None, parts))
@@ -195,7 +219,7 @@ def _fields(reading: Reading) -> Iterator[str]:
         elif name in reading.alternatives:
             yield f"{name} ← {_printable(', else '.join(reading.alternatives[name]))}"
         elif name == "distinct_id":
-            yield "distinct_id: none (events without a user)"
+            yield "distinct_id: none (the events have no user)"
         elif name == "insert_id":
             yield "$insert_id: a hash of the " + ("row" if reading.insert_id == "row" else "whole event")
         elif name == "ip" and reading.geoip == "off":
@@ -211,7 +235,7 @@ def _properties(reading: Reading) -> Iterator[str]:
         if column in mapped or kind == "skip":
             continue
         label = _printable(reading.names.get(column, column))
-        yield label if kind == "as it is" else f"{label} {kind}"
+        yield label if kind == "as it is" else f"{label} ({kind})"
     fields = set(set_fields(reading).values())
     for name, value in {**reading.constants, **reading.templates}.items():
         if name in fields:
@@ -240,7 +264,8 @@ def _printable(name: str) -> str:
 
 def _names(common: Iterable[tuple[str, int]], total: int) -> str:
     parts = [
-        f"{_printable(name) if len(name) <= MAX_QUOTED else quoted(name)} {count:,}" for name, count in common
+        f"{_printable(name) if len(name) <= MAX_QUOTED else quoted(name)} ({count:,})"
+        for name, count in common
     ]
     return " · ".join(parts) + (f" and {total - len(parts):,} more names" if total > len(parts) else "")
 
@@ -250,11 +275,11 @@ def _destination(destination: Destination, kind: RunKind) -> str:
     return f"the sandbox, {where} (nothing reaches Mixpanel)" if kind == "sandbox" else where
 
 
-def _at_least_text(seconds: float) -> str:
+def _time_text(seconds: float) -> str:
     if seconds < 90:  # noqa: PLR2004 - minutes would be too coarse
-        return f"at least {max(1, round(seconds))} s"
+        return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
-    return f"at least {minutes} min" if minutes < 90 else f"at least {minutes / 60:.1f} h"  # noqa: PLR2004
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"  # noqa: PLR2004
 
 
 def _sparkline(counts: Sequence[int]) -> str:

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Never, TextIO
 
+from importer.cli.fold import columns_of, cut_to, fold, width
+from importer.cli.pace import Pace, duration_text, rate_text
 from importer.progress import NullProgress, Progress
+from importer.text import counted, escape_controls
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-_BAR_FORMAT: Final = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}"
+_LEAST_BAR: Final = 8
+"""Columns of the bar at least: text makes way for it."""
+_SECONDS_PER_DRAWING: Final = 0.2
+_NEVER: Final = 1e9
+"""Seconds after which tqdm would draw by itself."""
 _SECONDS_PER_LINE: Final = 10.0
 """Seconds between two lines, where no bar can be redrawn."""
+_SECONDS_PER_WAIT: Final = 60.0
+"""Waits that follow one another so closely are one: it has a line of its own once."""
 
 
 class ProgressBar:
-    """A tqdm bar on a terminal.
+    """A tqdm bar on a terminal: percent, bar, and what fits of the counts, or why it waits.
 
     Args:
         stream: Where it is drawn, usually standard error.
+        clock: The monotonic time, in seconds.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
         self._bar: tqdm[Never] | None = None
-        self._counts = ""
-        # Sender threads set it, the main thread reads it. One assignment, so no lock is needed.
+        self._title, self._pace, self._size = "", Pace(0), 1
+        self._next = 0.0
+        # Sender threads set it, the main thread reads it and draws. One assignment, so no lock is needed.
         self._wait: tuple[str, float] | None = None
 
     def begin(self, title: str, size: int) -> None:
@@ -37,47 +49,72 @@ class ProgressBar:
         from tqdm import tqdm  # noqa: PLC0415 - takes 60 ms, which --help does not need
 
         self.end()
+        self._title, self._pace, self._size = title, Pace(size), max(size, 1)
         self._bar = tqdm(
-            total=size, desc=title, unit="B", unit_scale=True, unit_divisor=1000, file=self._stream,
-            leave=False, dynamic_ncols=True, mininterval=0.2, miniters=1,
-            bar_format=_BAR_FORMAT,
-        )  # fmt: skip
+            total=self._size, file=self._stream, leave=False, miniters=1, position=0, delay=_NEVER
+        )
+        self._draw()
 
-    def update(self, position: int, records: int, unsuccessful: int) -> None:
+    def update(self, position: int, records: int | None = None, unsuccessful: int = 0) -> None:
         """As in `Progress`."""
-        bar = self._bar
-        if bar is None:
-            return
-        self._counts = f"{records:,} records" if records else ""
-        if unsuccessful:
-            self._counts += f", {unsuccessful:,} not taken"
-        bar.set_postfix_str(self._postfix(), refresh=self._wait is not None)
-        bar.update(position - bar.n)
+        now = self._clock()
+        self._pace.update(position, records, unsuccessful, now)
+        if now >= self._next:
+            self._draw()
 
-    def _postfix(self) -> str:
-        wait = self._wait
-        return " · ".join(filter(None, (self._counts, _waiting_text(*wait) if wait else "")))
+    def clear(self) -> None:
+        """As in `Progress`."""
+        if self._bar is not None:
+            self._bar.clear()
+            self._next = 0.0
 
     def end(self) -> None:
         """As in `Progress`."""
         if self._bar is not None:
+            self._bar.clear()
             self._bar.close()
             self._bar = None
+        self._wait = None
 
     def waiting(self, reason: str, until: float) -> None:
         """As in `Progress`."""
         self._wait = (reason, until)
-        bar = self._bar
-        if bar is not None:
-            bar.set_postfix_str(self._postfix(), refresh=True)
 
     def resumed(self) -> None:
         """As in `Progress`."""
         self._wait = None
 
+    def _draw(self) -> None:
+        bar = self._bar
+        if bar is None:
+            return
+        now = self._clock()
+        self._next = now + _SECONDS_PER_DRAWING
+        columns = (columns_of(self._stream) or 80) - 1  # in the last column, some terminals begin a new line
+        begin = f"{self._title}: {self._pace.percent:3d}%|"
+        text = self._text(columns - width(begin) - _LEAST_BAR - 2, now)
+        bar.ncols, bar.n = columns, min(self._pace.position, self._size)
+        bar.bar_format = f"{_literal(begin)}{{bar}}| {_literal(text)}"
+        bar.refresh()
+
+    def _text(self, columns: int, now: float) -> str:
+        """Return what follows the bar, in so many columns at most."""
+        counts, rate, not_taken, left = _parts(self._pace, now, "/s")
+        wait = self._wait
+        if wait is not None:
+            waits = _wait_text(*wait, now)
+            choices: list[tuple[str, ...]] = [(counts, not_taken, waits), (counts, waits), (waits,)]
+        else:
+            choices = [(counts, rate, not_taken, left), (counts, not_taken, left), (counts, not_taken)]
+            choices += [(counts or left,)]
+        texts = map(_joined, choices)
+        return next((text for text in texts if width(text) <= columns), None) or cut_to(
+            _joined(choices[-1]), columns
+        )
+
 
 class ProgressLines:
-    """A line every ten seconds, and one each time that sending has to wait.
+    """A line every ten seconds, and one at once if sending has to wait.
 
     Args:
         stream: Where it is written, usually standard error.
@@ -85,39 +122,52 @@ class ProgressLines:
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
-        self._clock = clock
-        self._title, self._size = "", 0
+        self._stream, self._clock = stream, clock
+        self._title, self._pace = "", Pace(0)
         self._next = 0.0
         self._lock = threading.Lock()
+        self._wait: tuple[str, float] | None = None
+        self._waited = -_SECONDS_PER_WAIT  # when the last wait was reported
 
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
-        self._title, self._size = title, size
+        self._title, self._pace = title, Pace(size)
         self._next = self._clock() + _SECONDS_PER_LINE
 
-    def update(self, position: int, records: int, unsuccessful: int) -> None:
+    def update(self, position: int, records: int | None = None, unsuccessful: int = 0) -> None:
         """As in `Progress`."""
-        if self._clock() < self._next:
+        now = self._clock()
+        self._pace.update(position, records, unsuccessful, now)
+        if now < self._next:
             return
-        self._next = self._clock() + _SECONDS_PER_LINE
-        percent = 100 * position // self._size if self._size else 100
-        not_taken = f", {unsuccessful:,} not taken" if unsuccessful else ""
-        self._say(f"{self._title}: {percent}%, {records:,} records{not_taken}")
+        self._next = now + _SECONDS_PER_LINE
+        wait = self._wait
+        waits = "" if wait is None else _wait_text(*wait, now)
+        parts = (f"{self._pace.percent}%", *_parts(self._pace, now, " a second"), waits)
+        self._say(f"{self._title}: {_joined(parts)}")
+
+    def clear(self) -> None:
+        """As in `Progress`."""
 
     def end(self) -> None:
         """As in `Progress`."""
+        self._wait = None
 
     def waiting(self, reason: str, until: float) -> None:
         """As in `Progress`."""
-        self._say(_waiting_text(reason, until))
+        with self._lock:
+            now, before = self._clock(), self._waited
+            self._wait, self._waited = (reason, until), now
+        if now - before >= _SECONDS_PER_WAIT:
+            self._say(_wait_text(reason, until, now))
 
     def resumed(self) -> None:
         """As in `Progress`."""
+        self._wait = None
 
     def _say(self, text: str) -> None:
         with self._lock:
-            self._stream.write(text + "\n")
+            self._stream.write(fold(text, columns_of(self._stream), 2, 0) + "\n")
             self._stream.flush()
 
 
@@ -131,10 +181,30 @@ def progress_for(stream: TextIO | None = None, *, quiet: bool = False) -> Progre
     if quiet:
         return NullProgress()
     stream = stream or sys.stderr
-    return ProgressBar(stream) if stream.isatty() else ProgressLines(stream)
+    draws = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return ProgressBar(stream) if draws else ProgressLines(stream)
 
 
-def _waiting_text(reason: str, until: float) -> str:
-    seconds = max(0.0, until - time.monotonic())
-    clock = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
-    return f"waiting until {clock}: {reason}"
+def _parts(pace: Pace, now: float, per_second: str) -> tuple[str, str, str, str]:
+    """Return records, their rate, those not taken, and the time that is left; empty where there is none."""
+    rate, left = pace.rate(now), pace.seconds_left(now)
+    return (
+        "" if pace.records is None else counted(pace.records, "record"),
+        "" if rate is None else rate_text(rate) + per_second,
+        f"{pace.unsuccessful:,} not taken" if pace.unsuccessful else "",
+        "" if left is None else f"{duration_text(left)} left",
+    )
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return ", ".join(filter(None, parts))
+
+
+def _wait_text(reason: str, until: float, now: float) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(time.time() + max(0.0, until - now)))
+    return f"waiting until {clock}: {escape_controls(reason)}"
+
+
+def _literal(text: str) -> str:
+    """Return a text as a format string that gives it."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -11,9 +11,10 @@ from typing import Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import attention_lines, counts_text
-from importer.pipeline.job import RunReport
+from importer.pipeline.job import Job, RunReport
+from importer.results.counts import Counts
 from importer.results.reader import read_failures
-from importer.text import counted
+from importer.text import counted, was_or_were
 
 _FIRST_ERRORS: Final = 5
 _VERBOSE_ERRORS: Final = 100
@@ -29,7 +30,7 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
     console.lines(attention_lines(each for each in manifest.attention if each not in job.manifest.attention))
     if report.notes:
         console.lines(
-            [LabeledLine("Notes", f"on {report.notes:,} of the records: what was, or will be, changed")]
+            [LabeledLine("Notes", f"on {counted(report.notes, 'record')}: what was changed, or will be")]
         )
     if counts.unsuccessful and not options.quiet:
         count = _VERBOSE_ERRORS if options.verbose else _FIRST_ERRORS
@@ -38,17 +39,64 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
 
 def _result_lines(report: RunReport) -> list[LabeledLine]:
     manifest, job = report.manifest, report.job
-    kept = manifest.counts.succeeded - report.copies
-    parts = counts_text(manifest.counts, f" (Mixpanel keeps {kept:,})" if report.copies else "")
-    if manifest.unattempted:
-        parts.append(f"{manifest.unattempted:,} unattempted")
-    scope = "? records" if manifest.scope is None else counted(manifest.scope, "record")
-    checked = "  ✓ adds up" if manifest.reconciled else ""
+    result = _equation(
+        manifest.scope,
+        manifest.counts,
+        manifest.unattempted,
+        report.copies,
+        checked=bool(manifest.reconciled),
+    )
+    source = [LabeledLine("Source", manifest.source)] if job.sources > 1 else []
     return [
-        LabeledLine("Result", f"{scope} = {' + '.join(parts) or '0'}{checked}"),
+        *source,
+        LabeledLine("Result", result),
         LabeledLine("Took", _duration_text(report.seconds, manifest.counts.total - job.state.records)),
         LabeledLine("Results", str(job.results)),
     ]
+
+
+def _equation(
+    scope: int | None, counts: Counts, unattempted: int | None, copies: int, *, checked: bool
+) -> str:
+    """Return how the records in scope ended, as a sum."""
+    parts = counts_text(counts, f" (Mixpanel keeps {counts.succeeded - copies:,})" if copies else "")
+    if unattempted:
+        parts.append(f"{unattempted:,} unattempted")
+    # Where the end of the source was not reached, nobody knows how many records there are.
+    total = f"so far {counted(counts.total, 'record')}" if scope is None else counted(scope, "record")
+    return f"{total} = {' + '.join(parts) or '0'}{'  ✓ adds up' if checked else ''}"
+
+
+def print_sum(reports: Sequence[RunReport], unbegun: Sequence[Job], console: Console) -> None:
+    """Write how the records of all sources ended, together.
+
+    Args:
+        reports: How the jobs ended that were run, in order.
+        unbegun: The jobs that the run did not come to.
+        console: Where to write.
+    """
+    manifests = [report.manifest for report in reports]
+    scopes = [*(manifest.scope for manifest in manifests), *(job.records for job in unbegun)]
+    known = [scope for scope in scopes if scope is not None]
+    scope = sum(known) if len(known) == len(scopes) else None
+    counts = sum((manifest.counts for manifest in manifests), Counts())
+    counts = sum((job.state.counts for job in unbegun), counts)
+    result = _equation(
+        scope,
+        counts,
+        None if scope is None else scope - counts.total,
+        sum(report.copies for report in reports),
+        checked=scope is not None and all(manifest.reconciled for manifest in manifests),
+    )
+    lines = [LabeledLine("All sources", result)]
+    if unbegun:
+        names = ", ".join(job.manifest.source for job in unbegun)
+        lines.append(
+            LabeledLine(
+                "", f"{counted(len(unbegun), 'source')} {was_or_were(len(unbegun))} not begun: {names}"
+            )
+        )
+    console.lines(lines)
 
 
 def _duration_text(seconds: float, records: int) -> str:
@@ -82,4 +130,5 @@ def print_landed(total: int, by_event_and_day: Sequence[tuple[str, str, int]], c
         console.say(f"  {number:>9,}  {event}")
     days = {day for _, day, _ in by_event_and_day}
     if days:
-        console.say(f"  between {min(days)} and {max(days)} (UTC)")
+        span = f"between {min(days)} and {max(days)}" if len(days) > 1 else f"on {min(days)}"
+        console.say(f"  {span} (UTC)")

@@ -40,7 +40,7 @@ FAILURES: Final[dict[type[Exception], NoResponse]] = {
     httpx.ReadError: NoResponse("the connection broke before the answer was complete"),
     httpx.WriteError: NoResponse("the connection broke while the request was written"),
     httpx.CloseError: NoResponse("the connection could not be closed"),
-    httpx.ProxyError: NoResponse("the proxy does not connect us"),
+    httpx.ProxyError: NoResponse("the proxy did not connect us"),
     httpx.RemoteProtocolError: NoResponse("the server broke off or does not speak HTTP"),
     httpx.LocalProtocolError: NoResponse("the connection is in no state to send"),
     httpx.UnsupportedProtocol: NoResponse("not an http(s) address", permanent=True),

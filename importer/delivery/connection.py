@@ -210,7 +210,7 @@ def _next_event(connection: h11.Connection, sock: socket.socket) -> object:
         except h11.RemoteProtocolError as error:
             raise ExchangeFailed("protocol", str(error)) from error
         if event is h11.PAUSED:
-            raise ExchangeFailed("protocol", "the server speaks something else than HTTP now")
+            raise ExchangeFailed("protocol", "the server no longer speaks HTTP")
         if event is not h11.NEED_DATA:
             return event
         data = _read(sock)

@@ -29,6 +29,7 @@ from importer.model import (
     Status,
     Verdict,
 )
+from importer.text import counted
 
 
 @dataclass(slots=True)
@@ -286,7 +287,7 @@ class PendingBatch:
             return False
         if state.answered == request.answered_at_first_try:
             raise _nothing_gets_through(tries, reply.message, state)
-        reason = f"not delivered in {tries} tries; the last: {reply.message}"
+        reason = f"not delivered in {counted(tries, 'try')}; the last: {reply.message}"
         self._finish_request([Verdict(Status.FAILED, reply.status, reason)] * len(request.positions))
         return True
 
@@ -294,7 +295,7 @@ class PendingBatch:
 def _nothing_gets_through(tries: int, message: str, state: DeliveryState) -> DeliveryError:
     host = host_of(state.destination.base_url)
     return DeliveryError(
-        f"Nothing gets through to {host}: {tries} tries of one request failed, and no"
+        f"Nothing gets through to {host}: {counted(tries, 'try')} of one request failed, and no"
         f" other was answered meanwhile. The last: {message}",
         "Check the network and Mixpanel's status page, then go on with --resume: nothing is doubled.",
     )

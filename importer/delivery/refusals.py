@@ -52,7 +52,7 @@ def _remedy(status: int, kind: CredentialsKind) -> str:
 def not_mixpanel_error(message: str, destination: Destination) -> RefusedError:
     """Return the error for a server that refuses every event of a batch by itself, with the same message."""
     return RefusedError(
-        f"{host_of(destination.base_url)} refuses every event by itself, always with: {message}",
+        f"{host_of(destination.base_url)} refuses every event that is sent alone, always with: {message}",
         "This looks like a proxy or a wrong URL, not like Mixpanel: check --base-url and the proxy"
         " variables.",
     )

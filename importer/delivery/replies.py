@@ -24,7 +24,7 @@ import orjson
 
 from importer.delivery.backoff import retry_after
 from importer.model import Endpoint, Status, Verdict
-from importer.text import MAX_LINE, one_line, quoted
+from importer.text import MAX_LINE, counted, one_line, quoted
 
 
 class Response(NamedTuple):
@@ -200,7 +200,7 @@ def _success(response: Response, endpoint: Endpoint, sent: int) -> Settled | Une
     imported = fields.get("num_records_imported")
     if _is_integer(imported) and imported == sent:
         return Settled([_taken(Status.IMPORTED, status)] * sent)
-    return Lost(status, f"HTTP {status}, but it accounts for {quoted(imported)} of {sent} events")
+    return Lost(status, f"HTTP {status}, but it accounts for {quoted(imported)} of {counted(sent, 'event')}")
 
 
 @cache
@@ -228,7 +228,7 @@ def _bad_request(
         return Lost(
             status,
             f"HTTP {status} accounts for {quoted(imported)} imported and {len(rejected)} failed"
-            f" of {len(insert_ids)} events",
+            f" of {counted(len(insert_ids), 'event')}",
         )
     verdicts = [_taken(Status.IMPORTED, status)] * len(insert_ids)
     for index, reason in rejected.items():

@@ -262,7 +262,7 @@ class Window:
         match reply:
             case Throttled():
                 self._reported_waiting = True
-                self._progress.waiting("Mixpanel asks to slow down (429)", self._throttle.until)
+                self._progress.waiting("asked to slow down (429)", self._throttle.until)
             case Lost(_, message, _) if self._delayed and not self._ready and not self._in_flight:
                 self._reported_waiting = True
                 self._progress.waiting(message, self._delayed[0][0])

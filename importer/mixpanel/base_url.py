@@ -62,7 +62,7 @@ def _split(url: str) -> SplitResult:
     named = all(0 < len(label) <= _MAX_LABEL for label in labels)
     if parts.scheme not in ("http", "https") or not named or port == 0:
         raise RefusedError(
-            f"The base URL {quoted(url)} is no http(s) address: expected https://host[:port].", _REMEDY
+            f"The base URL {quoted(url)} is not an http(s) address: expected https://host[:port].", _REMEDY
         )
     if parts.query or parts.fragment:
         raise RefusedError(f"The base URL {quoted(url)} holds a query or a fragment.", _REMEDY)

@@ -302,9 +302,9 @@ def describe(value: object) -> str:
         case int() | float():
             return f"the number {str(value)[:_MAX_QUOTED]}"
         case dict():
-            return f"an object of {len(value)} keys"
+            return f"an object of {len(value)} key{'' if len(value) == 1 else 's'}"
         case list():
-            return f"an array of {len(value)} elements"
+            return f"an array of {len(value)} element{'' if len(value) == 1 else 's'}"
         case _:
             return f"a {type(value).__name__}"
 

@@ -120,7 +120,7 @@ def check_strict(found: Sequence[Attention], options: RunOptions) -> None:
     if options.strict and codes:
         raise UsageError(
             f"--strict: nothing was sent, for {counted(len(codes), 'decision')}: {', '.join(codes)}",
-            "Read it otherwise, as said above; or, where it is right as it is: "
+            "Read it differently, as shown above; or, where it is right as it is: "
             + " ".join(f"--accept {code}" for code in codes),
         )
 
@@ -134,6 +134,6 @@ def check_codes(codes: Sequence[str]) -> None:
     for code in codes:
         if code not in ATTENTION:
             raise UsageError(
-                f"--accept {code}: unknown",
-                f"Codes are: {', '.join(c for c, level in ATTENTION.items() if level == 'decision')}",
+                f"--accept {code}: there is no such code",
+                f"The codes are: {', '.join(c for c, level in ATTENTION.items() if level == 'decision')}",
             )

@@ -37,7 +37,8 @@ class DryRun:
         self._from_start = job.options.limit is None and not job.state.records
         compare = job.options.audit and self._from_start and job.survey.collisions is None
         self._audit = CollisionAudit(job.results.parent) if compare else None
-        self._counter = None if job.survey.whole else SummaryCounter()
+        # Of a dry run that is resumed, it would count the rest only.
+        self._counter = None if job.survey.whole or job.state.records else SummaryCounter()
         self.hot_shards: Sequence[Attention] = ()
         self._users = UserDayCounter() if self._from_start and not job.survey.whole else None
 

@@ -115,8 +115,6 @@ class Survey:
         whole: False if only the first records were read.
         ids_differ: True if no two ids are equal, False if two are; None if that isn't known.
         collisions: Events that Mixpanel would take for one another; None if events were not compared.
-        dry_run_counts: Outcomes of a dry run of the same source and reading, if there was one.
-        dry_run_notes: Records with a note in that dry run.
         attention: What the owner of the sources might not expect.
     """
 
@@ -125,9 +123,24 @@ class Survey:
     whole: bool = False
     ids_differ: bool | None = None
     collisions: Collisions | None = None
-    dry_run_counts: Counts | None = None
-    dry_run_notes: int = 0
     attention: tuple[Attention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierDryRun:
+    """What a finished dry run of the same bytes and reading found.
+
+    Attributes:
+        counts: Its outcomes.
+        notes: Records with a note.
+        limit: Most records that it looked at; None for all.
+        ahead: How many of its invalid records at most lay ahead of the clock then, and no longer do.
+    """
+
+    counts: Counts
+    notes: int
+    limit: int | None
+    ahead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,7 @@ class Job:
         state: What the results file holds already.
         selection: For a retry, the records that it sends again; None for a run.
         sources: How many sources the run has.
+        dry_run: What an earlier dry run found; None if there was none.
     """
 
     path: Path
@@ -157,6 +171,7 @@ class Job:
     state: ResultsState = field(default_factory=ResultsState)
     selection: Selection | None = None
     sources: int = 1
+    dry_run: EarlierDryRun | None = None
 
     @property
     def parent(self) -> Path | None:

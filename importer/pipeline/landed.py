@@ -65,8 +65,8 @@ def check_landed(
 def other_reader_remedy(manifest: Manifest) -> str:
     """Return what to do if the readers of this version read a source otherwise than those of a run."""
     return (
-        "Finish it with the importer that began it: this one counts the records of such a file otherwise"
-        f" (its readers are of version {READER_VERSION}, those were of {manifest.reader_version})."
+        "Finish it with the importer that began it: this one counts the records of such a file in another"
+        f" way (its readers are of version {READER_VERSION}, those were of {manifest.reader_version})."
     )
 
 

@@ -22,7 +22,7 @@ from importer.pipeline.landed import check_landed, landed_under_another_reading,
 from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.same_columns import check_same_columns, check_same_format
-from importer.pipeline.survey import survey_sources
+from importer.pipeline.survey import find_dry_run, survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
 from importer.reading import Reading
@@ -31,7 +31,7 @@ from importer.results.manifest import READER_VERSION, read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.source.fingerprint import is_unchanged, take_fingerprint
-from importer.text import quoted
+from importer.text import counted, quoted
 
 
 def prepare_jobs(
@@ -58,7 +58,10 @@ def prepare_jobs(
         jobs = _resumed_jobs(sources, options, target, now_ms)
     else:
         jobs = _new_jobs(sources, options, target, now_ms, progress)
-    return [replace(with_target_attention(job, now_ms), sources=len(jobs)) for job in jobs]
+    return [
+        replace(_with_dry_run(source, job, now_ms), sources=len(jobs))
+        for source, job in zip(sources, (with_target_attention(job, now_ms) for job in jobs), strict=True)
+    ]
 
 
 def _new_jobs(
@@ -95,18 +98,28 @@ def _new_jobs(
         _new_job(source, options, target, own, fingerprint, survey, records)
         for source, own, fingerprint, records in parts
     ]
-    _check_invalid(jobs[0].survey, options)
+    for source, job in zip(sources, jobs, strict=True):
+        _check_invalid(_with_dry_run(source, job, now_ms))
     return _compare_ids(jobs, options, now_ms, progress)
 
 
-def _check_invalid(survey: Survey, options: RunOptions) -> None:
-    """Check that a dry run found no more invalid records than ``--max-errors`` allows."""
-    counts = survey.dry_run_counts
-    if counts is None or options.max_errors is None or options.limit is not None or options.kind == "dry-run":
+def _with_dry_run(source: SourceFile, job: Job, now_ms: int) -> Job:
+    """Return a job with what an earlier dry run of the same scope found, if there was one."""
+    manifest = job.manifest
+    found = find_dry_run(source, manifest.reading, manifest.fingerprint, now_ms)
+    return replace(job, dry_run=found) if found and found.limit in (None, job.options.limit) else job
+
+
+def _check_invalid(job: Job) -> None:
+    """Check that a dry run of the source found no more invalid records than ``--max-errors`` allows."""
+    found, options = job.dry_run, job.options
+    if found is None or options.max_errors is None or options.kind == "dry-run":
         return
-    if options.max_errors.reached(counts.invalid, counts.total, at_end=True):
+    counts = found.counts
+    same_scope = found.limit == options.limit
+    if same_scope and options.max_errors.reached(counts.invalid - found.ahead, counts.total, at_end=True):
         raise TooManyErrors(
-            f"the dry run found {counts.invalid:,} of {counts.total:,} records invalid: more than"
+            f"the dry run found {counts.invalid:,} of {counted(counts.total, 'record')} invalid: more than"
             " --max-errors allows, so nothing was sent",
             "Mend them, or allow more.",
         )
@@ -187,7 +200,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     old = read_manifest(manifest_path(source.results))
     if not source.path.exists() and source.name == "-":
         raise ResultsError(
-            f"{source.path} is gone: standard input can't be read again", "Run it anew with --overwrite."
+            f"{source.path} is gone: standard input can't be read again", "Run it again with --overwrite."
         )
     fingerprint = _current_fingerprint(source.path, old.fingerprint)
     reading = redeclare(old.reading, options.declared, now_ms)
@@ -206,7 +219,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if differ:
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
-            "Give the command as it was, or begin anew with another --results.",
+            "Give the command as it was, or start again with another --results.",
         )
     survey = Survey(attention=old.attention)
     if old.audit is not None:

@@ -229,11 +229,11 @@ def _with_hint(error: MappingError, detected: DetectedSource, declared: Declared
     """Return an error about columns with what is known to be wrong with all of them, if anything is."""
     for each in detected.attention:
         if each.code in ("header-line", "single-quotes"):
-            return MappingError(f"{error.message}: {each.text}", f"Read it so: {each.remedy}")
+            return MappingError(f"{error.message}: {each.text}", f"Read it like this: {each.remedy}")
     has_names = detected.dialect.has_cells and detected.dialect.header
     if has_names and (remedy := headerless_remedy(detected.columns, detected.sample, declared)):
-        what = "the first line looks like data, not like names of columns"
-        return MappingError(f"{error.message}: {what}", f"Read it so: {remedy}")
+        what = "the first line looks like data, not like column names"
+        return MappingError(f"{error.message}: {what}", f"Read it like this: {remedy}")
     return error
 
 

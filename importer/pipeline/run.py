@@ -16,7 +16,7 @@ from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
-from importer.pipeline.transfer import Transfer
+from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.differences import check_overwrite
@@ -26,6 +26,7 @@ from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
+from importer.text import counted
 
 
 def run_job(
@@ -34,6 +35,8 @@ def run_job(
     stop: threading.Event,
     now: Callable[[], int] = system_now,
     connections: Connections | None = None,
+    *,
+    may_send: bool = True,
 ) -> RunReport:
     """Run a job.
 
@@ -43,6 +46,7 @@ def run_job(
         stop: Set it to end the run in good order.
         now: Milliseconds since the epoch.
         connections: Where connections are kept for other jobs; None to close them.
+        may_send: False if nobody was asked, as nothing can be sent: should an event be found, the run stops.
 
     Returns:
         The report. An error that stopped the run is in it, not raised: the manifest is written all the same.
@@ -58,7 +62,7 @@ def run_job(
         landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
-            rehearse = None if dry_run is None else dry_run.deliver
+            rehearse = dry_run.deliver if dry_run is not None else None if may_send else send_nothing
             observe = None if landed is None else landed.add
             transfer = Transfer(job, results, rehearse, progress, stop, now, observe, connections=connections)
             try:
@@ -75,11 +79,7 @@ def run_job(
             job, manifest, landed, dry_run, finished=transfer.finished and not error
         )
         if dry_run is not None and transfer.finished and error is None:
-            manifest = replace(
-                manifest,
-                audit=dry_run.source_audit(transfer.records, transfer.notes),
-                attention=(*manifest.attention, *dry_run.hot_shards),
-            )
+            manifest = _with_audit(manifest, dry_run, transfer)
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
@@ -101,6 +101,15 @@ def _begin(job: Job) -> Job:
     if job.parent is not None:
         _link(job.parent, job.results)
     return job
+
+
+def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Manifest:
+    """Return the manifest of a finished dry run with what that found out about the source."""
+    return replace(
+        manifest,
+        audit=dry_run.source_audit(transfer.records, transfer.notes),
+        attention=(*manifest.attention, *dry_run.hot_shards),
+    )
 
 
 def _with_copies(
@@ -160,8 +169,8 @@ def _verify(job: Job, transfer: Transfer, counts: Counts, state: ResultsState | 
     """Return the error of a finished run whose counts, file or source don't agree; None if they do."""
     if state is None:
         return ReconciliationError(
-            f"{job.results} does not hold what was written to it: {counts.total:,} outcomes",
-            "Let nothing else write to it, and see that the disk is sound. Then begin anew with another"
+            f"{job.results} does not hold what was written to it: {counted(counts.total, 'outcome')}",
+            "Let nothing else write to it, and see that the disk is sound. Then start again with another"
             " --results: nothing is doubled.",
         )
     if transfer.records != counts.total:

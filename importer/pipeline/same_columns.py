@@ -30,7 +30,7 @@ def check_same_format(source: SourceFile, found: DetectedSource, first: SourceFi
     """
     if found.dialect.format != format_:
         raise UsageError(
-            f"{source.name} has other columns than {first.name}: one is {found.dialect.format}, the other"
+            f"{source.name} has different columns from {first.name}: one is {found.dialect.format}, the other"
             f" {format_}",
             _ONE_BY_ONE,
         )
@@ -53,7 +53,7 @@ def check_same_columns(
     Raises:
         UsageError: It lacks a column that is mapped; rows of cells may not differ in any column.
     """
-    other = f"{source.name} has other columns than {first.name}"
+    other = f"{source.name} has different columns from {first.name}"
     if reading.dialect.has_cells:
         if found.columns != reading.columns:
             raise UsageError(f"{other}: {_difference(found.columns, reading)}", _ONE_BY_ONE)
@@ -103,7 +103,7 @@ def _difference(columns: Sequence[str], reading: Reading) -> str:
     ]
     new = [quoted(name) for name in columns if name not in reading.columns]
     parts = [f"without {_some(gone)}"] * bool(gone) + [f"with {_some(new)}"] * bool(new)
-    return ", ".join(parts) or "the same ones in another order"
+    return ", ".join(parts) or "the same ones in a different order"
 
 
 def _some(names: Sequence[str]) -> str:

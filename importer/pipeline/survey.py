@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from importer import __version__
 from importer.errors import ResultsError
 from importer.model import Fingerprint
-from importer.pipeline.job import RunOptions, SourceFile, Survey, about_sample
+from importer.pipeline.job import EarlierDryRun, RunOptions, SourceFile, Survey, about_sample
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import AttentionObserver, Observer
 from importer.profile.copy_observer import CopyObserver
@@ -17,6 +19,7 @@ from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_ho
 from importer.profile.id_observer import IdObserver
 from importer.profile.observers import SummaryObserver, summarise_sample
 from importer.profile.scan import PassProgress, ProfiledSource, are_mostly_found, profile_source
+from importer.profile.summary import count_ahead
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
@@ -29,6 +32,9 @@ from importer.source.fingerprint import take_fingerprint
 
 _SMALL: Final = 16_000_000
 """Sources of up to so many bytes are scanned as a whole, even where each line must become an object."""
+
+_A_DAY_NS: Final = 86_400 * 10**9
+_QUARTER_NS: Final = 900 * 10**9
 
 _MADE_ANEW: Final = frozenset(
     {
@@ -202,9 +208,7 @@ class _SourcesPass:
             for source, reading in zip(self.sources, self.readings, strict=True)
         ]
         with stage(self.progress, "Counting events by user and day", self.size):
-            found = find_hot_shards(
-                sources, counter, lambda: self.now_ms, lambda position: self.progress.update(position, 0, 0)
-            )
+            found = find_hot_shards(sources, counter, lambda: self.now_ms, self.progress.update)
         return found.attention()
 
     def compare_ids(self, *, with_ids: bool) -> tuple[bool | None, list[ProfiledSource]]:
@@ -274,8 +278,6 @@ def _from_dry_run(
             if each.code not in _MADE_ANEW or (each.code == "header-line" and each.count)  # by the records
         ),
     )
-    if manifest.limit is None:
-        survey = replace(survey, dry_run_counts=manifest.counts, dry_run_notes=audit.notes or 0)
     records = audit.facts.records if audit.whole else None
     return Surveyed(survey, (fingerprint,), (records,), {**manifest.reading.types, **draft.types})
 
@@ -307,3 +309,34 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
     if not is_finished or find_reading_differences(manifest.reading, expected):
         return None
     return manifest if source.path.stat().st_size == manifest.fingerprint.size else None
+
+
+def find_dry_run(
+    source: SourceFile, reading: Reading, fingerprint: Fingerprint, now_ms: int
+) -> EarlierDryRun | None:
+    """Return what a finished dry run of the same bytes and reading found; None if there was none.
+
+    Raises:
+        ResultsError: Its manifest is damaged.
+    """
+    manifest = _manifest_of_dry_run(source, reading)
+    if manifest is None or manifest.audit is None:
+        return None
+    # Another version may have had other rules.
+    if manifest.fingerprint.digest != fingerprint.digest or manifest.importer_version != __version__:
+        return None
+    return EarlierDryRun(
+        manifest.counts, manifest.audit.notes or 0, manifest.limit, _no_longer_ahead(manifest, now_ms)
+    )
+
+
+def _no_longer_ahead(manifest: Manifest, now_ms: int) -> int:
+    """Return how many records at most were invalid as ahead of the clock in a dry run, and no longer are."""
+    assert manifest.audit is not None, "the dry run is finished"
+    summary, invalid = manifest.audit.facts, manifest.counts.invalid
+    started = int(datetime.fromisoformat(manifest.started).timestamp()) * 10**9
+    if not invalid or summary.last is None or summary.last < started - _A_DAY_NS:
+        return 0
+    if summary.last < started:  # those ahead of the clock may not have been counted
+        return invalid
+    return min(invalid, count_ahead(summary, started - _QUARTER_NS) - count_ahead(summary, now_ms * 10**6))

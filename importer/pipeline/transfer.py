@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
@@ -10,17 +11,78 @@ from importer import speedups
 from importer.delivery.batches import make_batches
 from importer.delivery.connections import Connections
 from importer.delivery.engine import deliver
-from importer.errors import Interrupted, ResultsError, TooManyErrors
-from importer.model import Delivered, Record, Rejection
+from importer.errors import Interrupted, ResultsError, TooManyErrors, UsageError
+from importer.model import Batch, Delivered, Record, Rejection
 from importer.pipeline.job import Job
 from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
 from importer.source.reader import Source, open_source
+from importer.text import counted
 
 Rehearse = Callable[[Iterable[speedups.EventBlock], threading.Event], Generator[Delivered, None, None]]
 """What a dry run does in place of delivery, given what the records became and the signal to stop."""
+
+
+def send_nothing(
+    blocks: Iterable[speedups.EventBlock], stop: threading.Event
+) -> Generator[Delivered, None, None]:
+    """Yield the rejections of a source without events.
+
+    Raises:
+        UsageError: There is an event.
+    """
+    for block in blocks:
+        if stop.is_set():
+            return
+        if block.events:
+            raise UsageError(
+                "a record can be sent, though none was expected, so nobody was asked",
+                "Give the command again with --yes, or --dry-run to check first.",
+            )
+        yield Delivered(Batch.of(block), [])
+
+
+class OutcomePosition:
+    """Where in a source the records end that have an outcome, though more of it has been read.
+
+    Args:
+        size: Bytes on disk of the source.
+        records: Records in scope; None if they were not counted.
+        limit: Most records of it; None for all.
+    """
+
+    def __init__(self, size: int, records: int | None, limit: int | None) -> None:
+        self._size, self._records, self._limit = size, records, limit
+        self._ahead: deque[tuple[int, int]] = deque()  # records and bytes that were read, by chunk
+        self._behind = (0, 0)
+
+    def read(self, records: int, position: int) -> None:
+        """Take note of how many records have been read, and up to where."""
+        if self._records is None:
+            self._ahead.append((records, position))
+
+    def of(self, outcomes: int) -> int:
+        """Return the bytes that so many outcomes stand for: less than all, since the end may be to come."""
+        if self._records is not None:
+            share = -(
+                -self._size * outcomes // max(1, self._records)
+            )  # up: who makes percent of it rounds down
+        else:
+            share = self._read_for(outcomes)
+            if self._limit is not None:
+                share = max(share, self._size * outcomes // max(1, self._limit))
+        return max(0, min(share, self._size - 1))
+
+    def _read_for(self, outcomes: int) -> int:
+        while self._ahead and self._ahead[0][0] <= outcomes:
+            self._behind = self._ahead.popleft()
+        records, position = self._behind
+        if not self._ahead:
+            return position
+        next_records, next_position = self._ahead[0]
+        return position + (next_position - position) * (outcomes - records) // (next_records - records)
 
 
 class Transfer:
@@ -61,6 +123,7 @@ class Transfer:
         self._progress, self._stop, self._now = progress, stop, now
         self._observe = observe
         self._connections = connections
+        self._position = OutcomePosition(0, None, None)
 
     def run(self) -> None:
         """Transfer all records, up to the end of the scope, a stop, or an error.
@@ -70,16 +133,13 @@ class Transfer:
         """
         job, results = self._job, self._results
         reading = job.manifest.reading
-        title = "Importing" if self._rehearse is None else "Checking"
+        title = "Checking" if job.manifest.kind == "dry-run" else "Importing"
         with (
             open_source(job.path, reading.dialect, reading.columns) as source,
             stage(self._progress, title, source.size),
         ):
-            buffer = OutcomeBuffer(
-                results,
-                lambda: self._progress.update(source.position(), results.rows, results.unsuccessful),
-                self._observe,
-            )
+            buffer = OutcomeBuffer(results, self._report, self._observe)
+            self._position = OutcomePosition(source.size, job.records, job.options.limit)
             try:
                 with closing(self._delivered(self._mapped(source), buffer)) as delivered:
                     for batch in delivered:
@@ -90,7 +150,13 @@ class Transfer:
                 self.notes = buffer.notes
             if self._stop.is_set() and not (self.finished and results.rows == self.records):
                 raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
+            self._progress.update(source.size, results.rows, results.unsuccessful)
             self._check_max_errors(results.unsuccessful, results.rows, at_end=True)
+
+    def _report(self) -> None:
+        """Report how far the outcomes have come."""
+        results = self._results
+        self._progress.update(self._position.of(results.rows), results.rows, results.unsuccessful)
 
     # ── from the source ──────────────────────────────────────────────────────────────────────────
 
@@ -122,14 +188,18 @@ class Transfer:
             if before < done <= self.records:
                 self._check_last_row(part[done - before - 1].row)
             left = part[max(0, done - before) :]
+            self._position.read(self.records, source.position())
+            if left and before <= done:
+                self._report()  # from here on it counts how fast the run is
             if left:
                 yield left
             if self.records == limit:
                 break
         if self.records < done:
             raise ResultsError(
-                f"{self._job.results} has {done:,} outcomes, but only {self.records:,} records are in scope",
-                "Begin anew with another --results.",
+                f"{self._job.results} has {counted(done, 'outcome')}, but only"
+                f" {counted(self.records, 'record')} in scope",
+                "Start again with another --results.",
             )
         self.finished = True
 
@@ -140,7 +210,7 @@ class Transfer:
             raise ResultsError(
                 f"{self._job.results} ends with row {state.last_row:,}, but outcome {state.records:,} of this"
                 f" source is row {row:,}",
-                "The results are not of this source. Begin anew with another --results.",
+                "The results are not of this source. Start again with another --results.",
             )
 
     # ── to the results ───────────────────────────────────────────────────────────────────────────
@@ -155,6 +225,7 @@ class Transfer:
         def write_before_waiting() -> None:
             buffer.flush()
             self._results.tick()
+            self._report()
 
         job, settings = self._job, self._job.options.delivery
         destination, credentials = job.target.destination, job.target.credentials
@@ -176,6 +247,6 @@ class Transfer:
         max_errors = self._job.options.max_errors
         if max_errors is not None and max_errors.reached(unsuccessful, total, at_end=at_end):
             raise TooManyErrors(
-                f"{unsuccessful:,} of {total:,} records were not taken: more than --max-errors allows",
+                f"{unsuccessful:,} of {counted(total, 'record')} not taken: more than --max-errors allows",
                 "The error column of the results says why.",
             )

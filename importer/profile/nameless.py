@@ -62,7 +62,7 @@ class Nameless:
         if not count:
             return []
         filled = [column for column in self._finders if self._filled[column] and column not in self._unfit]
-        text = f"{count:,} {'record has' if count == 1 else 'records have'} no name of an event: invalid"
+        text = f"{count:,} {'record has' if count == 1 else 'records have'} no event name: invalid"
         if filled:
             parts = (f"`{cut(column)}` is filled in {self._filled[column]:,} of them" for column in filled)
             text += f"; {', '.join(parts)}"

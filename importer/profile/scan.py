@@ -54,7 +54,7 @@ class PassProgress:
 
     def update(self, position: int) -> None:
         """Report how many bytes of the present source have been read."""
-        self._progress.update(self._done + position, 0, 0)
+        self._progress.update(self._done + position)
 
     def finish(self, size: int) -> None:
         """Go on to the next source."""
@@ -126,7 +126,7 @@ def find_collisions(
     """Return which events of some sources Mixpanel would merge.
 
     The ids alone are compared first, if they may all differ. If two are equal, every event is made and
-    compared: the progress then begins again from 0.
+    compared: that is another stage.
 
     Args:
         paths: The sources.
@@ -146,6 +146,8 @@ def find_collisions(
         count = _count_if_ids_differ(paths, readings, now, folder, limit, PassProgress(progress))
     if count is not None:
         return replace(NO_COLLISIONS, events=count)
+    if ids_may_differ:
+        progress.begin("Comparing events", sum(path.stat().st_size for path in paths))
     passes = PassProgress(progress)
     with CollisionAudit(folder) as audit:
         for path, reading in zip(paths, readings, strict=True):

@@ -95,7 +95,7 @@ class UserObserver:
         also = f"; `{cut(best)}` is filled in {self._filled[best]:,} of them" if best else ""
         if "distinct_id" not in self._reading.mapped and self._missing == self._records:
             are = "is" if self._records == 1 else "are"
-            text = f"no column is the user: {counted(self._records, 'event')} {are} sent without one"
+            text = f"no column holds the user: {counted(self._records, 'event')} {are} sent without one"
         else:
             text = f"no user in {self._missing:,} of {counted(self._records, 'record')}"
         remedy = self._remedy(best)

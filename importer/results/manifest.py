@@ -171,7 +171,7 @@ def read_manifest(path: Path) -> Manifest:
     except FileNotFoundError:
         raise ResultsError(
             f"{path} is missing: nothing says how these results were made.",
-            "Put it back beside the results, or begin anew with --results and another name.",
+            "Put it back beside the results, or start again with another name for --results.",
         ) from None
     except OSError as error:
         raise ResultsError(
@@ -214,7 +214,7 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
 def _unusable(path: Path, why: str) -> ResultsError:
     return ResultsError(
         f"{path} is not the manifest of a run: {why}.",
-        "Put it back as it was written, or begin anew with --results and another name.",
+        "Put it back as it was written, or start again with another name for --results.",
     )
 
 

@@ -79,7 +79,7 @@ def _faults_of_reading(reading: Reading) -> Iterator[str]:
         try:
             ZoneInfo(reading.timezone)
         except (KeyError, ValueError, OSError):  # `ZoneInfoNotFoundError` is a KeyError
-            yield f"reading.timezone is {quoted(reading.timezone)}, which is no time zone"
+            yield f"reading.timezone is {quoted(reading.timezone)}, which is not a time zone"
     if reading.dialect.has_cells:
         yield from _faults_of_columns(reading)
 
@@ -87,7 +87,7 @@ def _faults_of_reading(reading: Reading) -> Iterator[str]:
 def _faults_of_columns(reading: Reading) -> Iterator[str]:
     for name, column in reading.fields.items():
         if column not in reading.columns:
-            yield f"reading.fields.{name} is {quoted(column)}, which is none of its columns"
+            yield f"reading.fields.{name} is {quoted(column)}, which is not one of its columns"
     for name, entries in reading.alternatives.items():
         if not entries:
             yield f"reading.alternatives.{name} is empty, expected a column"
@@ -116,7 +116,7 @@ def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:
     try:
         codecs.lookup(dialect.encoding)
     except (LookupError, ValueError):
-        yield f"{where}encoding is {quoted(dialect.encoding)}, which is no encoding"
+        yield f"{where}encoding is {quoted(dialect.encoding)}, which is not an encoding"
     if len(dialect.delimiter) != 1:
         yield f"{where}delimiter is {quoted(dialect.delimiter)}, expected one character"
     for name in ("quote", "escape", "comment"):

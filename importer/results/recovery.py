@@ -142,7 +142,7 @@ def _edited(path: Path, number: int, form: RowFormat, line: bytes, last: tuple[i
         what = f"row {found.row}{item} comes after row {last[0]}{before}".rstrip(",")
     return ResultsError(
         f"{path}, line {number}: {what}. The file was edited or is not a results file.",
-        "Put the file back as it was written, or begin a new one with --results.",
+        "Put the file back as it was written, or start a new one with --results.",
     )
 
 

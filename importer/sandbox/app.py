@@ -26,6 +26,7 @@ from importer.sandbox.access import RollingLimit, is_allowed
 from importer.sandbox.body import ContentTooLarge, MalformedBody, decode_import, decode_track, decompress
 from importer.sandbox.responses import ApiResponse
 from importer.sandbox.validation import validate_import, validate_track
+from importer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -178,7 +179,11 @@ class _Api:
             f"<tr><td>{html.escape(event)}<td>{day}<td>{count:,}</tr>\n"
             for event, day, count in counts[:_PAGE_ROWS]
         )
-        more = f"{len(counts) - _PAGE_ROWS:,} more lines: see counts. " if len(counts) > _PAGE_ROWS else ""
+        more = (
+            f"{counted(len(counts) - _PAGE_ROWS, 'more line')}: see counts. "
+            if len(counts) > _PAGE_ROWS
+            else ""
+        )
         page = _PAGE.format(
             count=sum(count for _, _, count in counts),
             raw=self._store.raw_count(),

@@ -86,7 +86,7 @@ def detect_source(
     """
     if format is not None and format not in FORMATS:
         raise UsageError(
-            f"{quoted_name(format)} is no format.", f"Formats are {' and '.join(sorted(FORMATS))}."
+            f"{quoted_name(format)} is not a format.", f"Formats are {' and '.join(sorted(FORMATS))}."
         )
     options = dialect_options(**declared)
     options["header"] = header is not False

@@ -65,7 +65,7 @@ def dialect_options(
             found[name] = "" if value == "none" else _character(name, value)
     if delimiter is None and found.get("quote") in _USUAL_DELIMITERS:
         raise UsageError(
-            f"{quoted_name(found['quote'])} is no quote.",
+            f"{quoted_name(found['quote'])} can't be a quote.",
             f"{_EXAMPLES['quote']} If it is one: say with --delimiter what the delimiter is.",
         )
     return cast(DialectOptions, found)
@@ -116,5 +116,5 @@ def _character(name: str, declared: str) -> str:
             else _EXAMPLES[name],
         )
     if len(found) != 1 or found in "\r\n\0 " or (not found.isascii() and "\ud800" <= found <= "\udfff"):
-        raise UsageError(f"{quoted_name(declared)} is no {name}.", _EXAMPLES[name])
+        raise UsageError(f"{quoted_name(declared)} can't be the {name}.", _EXAMPLES[name])
     return found

@@ -19,7 +19,7 @@ from importer.source.formats.registry import FORMATS
 from importer.source.header import column_names
 from importer.source.options import known_encoding
 from importer.source.oversized import OversizedSink, discard
-from importer.text import escaped_cut
+from importer.text import counted, escaped_cut, was_or_were
 
 _T = TypeVar("_T")
 
@@ -133,7 +133,9 @@ class Source:
         except (SourceError, UnicodeError) as error:
             cause = error if isinstance(error, SourceError) else source_error(self._path, error)
             row = max(self.reader.row, 0)
-            raise SourceError(f"{cause.message} {row:,} records were read before.", cause.remedy) from error
+            raise SourceError(
+                f"{cause.message} {counted(row, 'record')} {was_or_were(row)} read before.", cause.remedy
+            ) from error
 
     def _check_header(self, columns: tuple[str, ...]) -> None:
         """Read the header, if there is one, and check that it names the columns of the reading."""

@@ -523,7 +523,7 @@ def test_a_pause_and_its_end_are_reported_to_the_progress():
         return error(429, retry_after="7") if len(asked) == 1 else taken(len(sent))
 
     list(send(many(2), Memory(server), concurrency=1, clock=clock, progress=listener))
-    assert listener.reports == [("Mixpanel asks to slow down (429)", 1007.0), "resumed"]
+    assert listener.reports == [("asked to slow down (429)", 1007.0), "resumed"]
 
 
 def test_an_outage_and_its_end_are_reported_to_the_progress():

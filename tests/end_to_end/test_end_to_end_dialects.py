@@ -25,10 +25,15 @@ def landed(shell: Shell, server: Server, name: str, *options: str) -> list[objec
         (f'event, time, distinct_id, "a"\nx, {T}, u1, "q, r"\n', [], "CSV, comma + space, utf-8", ["q, r"]),
         (f"{HEAD}x,{T},u1,first\rsecond\nx,{T},u1,ok\n", [], "CSV, comma, utf-8 ·", ["first\rsecond", "ok"]),
         (f"{HEAD}x,{T},u1,y\n".replace("\n", "\r"), [], "lines end in CR", ["y"]),
-        (f"sep=;\r\n{HEAD}x,{T},u1,y\n".replace(",", ";"), [], "semicolon, utf-8, delimiter named", ["y"]),
+        (
+            f"sep=;\r\n{HEAD}x,{T},u1,y\n".replace(",", ";"),
+            [],
+            "semicolon, utf-8, the first line names the delimiter",
+            ["y"],
+        ),
         (f"Title\n\n{HEAD}x,{T},u1,y\n", ["--skip-lines", "2"], "2 lines skipped", ["y"]),
-        (f"#x\n{HEAD}#y\nx,{T},u1,y\n", ["--comment", "#"], "comments after #", ["y"]),
-        (f"{HEAD}x,{T},u1,y,\n", [], "a delimiter behind each record", ["y"]),
+        (f"#x\n{HEAD}#y\nx,{T},u1,y\n", ["--comment", "#"], "comments begin with #", ["y"]),
+        (f"{HEAD}x,{T},u1,y,\n", [], "a delimiter after each record", ["y"]),
         (f'{HEAD}x,{T},u1,"say \\"hi\\", ok"\n', ["--escape", "\\"], "escape \\", ['say "hi", ok']),
         (f"{HEAD}x,{T},u1,y\n".replace(",", "\x01"), ["--delimiter", "\\x01"], "'\\x01'", ["y"]),
     ],
@@ -53,7 +58,7 @@ def test_the_option_that_a_refusal_offers_reads_the_file(shell: Shell, server: S
 
     assert result.code != 0
     assert "--map" not in result.err
-    offered = result.err.partition("Read it so: ")[2].splitlines()[0]
+    offered = result.err.partition("Read it like this: ")[2].splitlines()[0]
     assert landed(shell, server, "events.csv", *shlex.split(offered)) == ["y"]
 
 

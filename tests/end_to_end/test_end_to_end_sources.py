@@ -203,7 +203,7 @@ def test_sources_of_two_formats_stop_before_anything_is_sent(shell: Shell, names
     result = shell.type("run", *names, "--dry-run")
 
     assert result.code == 2
-    assert f"{names[1]} has other columns than {names[0]}" in result.err
+    assert f"{names[1]} has different columns from {names[0]}" in result.err
 
 
 def test_the_exit_code_of_several_sources_is_that_of_the_worst(shell: Shell, server: Server) -> None:

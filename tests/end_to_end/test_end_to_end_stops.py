@@ -313,7 +313,14 @@ def test_on_a_terminal_yes_sends_after_the_plan_was_shown(shell: Shell, server: 
 
     assert code == 0
     plan = shown[: shown.index("[y/N]")]
-    for result in ("70 records", "Page View 70", "2024-03-01T00:00:01Z", "n integer", server.url, "token"):
+    for result in (
+        "70 records",
+        "Page View (70)",
+        "2024-03-01T00:00:01Z",
+        "n (integer)",
+        server.url,
+        "token",
+    ):
         assert result in plan
     assert server.numbers() == list(range(1, 71))
 

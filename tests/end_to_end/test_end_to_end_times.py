@@ -98,5 +98,5 @@ def test_each_format_is_counted_in_the_plan(shell: Shell, server: Server) -> Non
 
     result = shell.type("run", "events.csv", "--yes", "--timezone", "UTC", *formats)
 
-    assert "written as: %d.%m.%Y 2 · %m/%d/%Y 1" in result.err
+    assert "written as: %d.%m.%Y (2 records) · %m/%d/%Y (1 record)" in result.err
     assert statuses(shell.results("events.results.csv")) == ["imported"] * 3

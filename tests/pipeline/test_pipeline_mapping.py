@@ -20,6 +20,7 @@ from importer.errors import ImporterError, MappingError, UsageError
 from importer.events.mapper import Mapper
 from importer.events.mapping_file import load, render
 from importer.model import Destination, Event
+from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
@@ -77,7 +78,7 @@ def users(job: Job) -> list[str]:
 
 
 def text_of(job: Job) -> str:
-    return "\n".join(f"{line.label} {line.text}" for line in plan_lines([job]))
+    return "\n".join(f"{line.label} {line.text}" for line in plan_lines(JobSet.of([job])))
 
 
 def file(folder: Path, name: str, content: str) -> Path:
@@ -97,9 +98,9 @@ def test_a_file_without_a_header_is_known_and_what_is_offered_reads_it(tmp_path:
         prepared([path])
     assert caught.value.message == (
         "no column is known to hold the event's name and the time: the first line looks like data, "
-        "not like names of columns"
+        "not like column names"
     )
-    assert caught.value.remedy == "Read it so: --no-header --map event=1 --map time=2"
+    assert caught.value.remedy == "Read it like this: --no-header --map event=1 --map time=2"
     found = draft_reading(
         detect_source(path, header=False), declared("--map event=1 --map time=2"), "a.csv", NOW_MS
     )
@@ -120,7 +121,7 @@ def test_what_is_offered_for_a_file_without_a_header_leaves_out_what_was_typed(
 ):
     with pytest.raises(MappingError) as caught:
         prepared([file(tmp_path, "a.csv", text)], words)
-    assert caught.value.remedy == f"Read it so: {offered}"
+    assert caught.value.remedy == f"Read it like this: {offered}"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_the_line_offered_where_no_column_is_the_user_does_it(tmp_path: Path):
     path = file(tmp_path, "a.csv", "event,time,device_id\nA,2024-05-01T10:00:00Z,d1\n")
     (job,) = prepared([path])
     (found,) = said(job)
-    assert found.text.startswith("no column is the user: 1 event is sent without one; `device_id`")
+    assert found.text.startswith("no column holds the user: 1 event is sent without one; `device_id`")
     assert users(prepared([path], found.remedy)[0]) == ["d1"]
 
 
@@ -319,8 +320,7 @@ def test_what_could_name_the_events_that_have_no_name_is_offered(tmp_path: Path)
     (found,) = said(job)
     assert (found.code, found.count, [each.row for each in found.rows]) == ("no-event", 3, [2, 3, 4])
     assert found.text == (
-        "3 records have no name of an event: invalid;"
-        " `name` is filled in 1 of them, `type` is filled in 3 of them"
+        "3 records have no event name: invalid; `name` is filled in 1 of them, `type` is filled in 3 of them"
     )
     assert found.remedy == "--map event=event,name,type"
     (cured,) = prepared([path], found.remedy)
@@ -339,11 +339,11 @@ def test_the_columns_that_are_offered_as_the_name_cure_it(tmp_path: Path):
     )
     path = file(tmp_path, "a.csv", "event,type,plan,time,user_id\n" + rows)
     (found,) = said(prepared([path])[0])
-    assert found.text == "2 records have no name of an event: invalid; `type` is filled in 1 of them"
+    assert found.text == "2 records have no event name: invalid; `type` is filled in 1 of them"
     (cured,) = prepared([path], found.remedy)
     assert cured.survey.summary.names == {"Buy": 1, "b": 1}
     (left,) = said(cured)
-    assert (left.text, left.remedy) == ("1 record has no name of an event: invalid", "")
+    assert (left.text, left.remedy) == ("1 record has no event name: invalid", "")
 
 
 def test_names_that_are_data_are_said_and_what_is_offered_cures_it(tmp_path: Path):
@@ -450,7 +450,7 @@ def test_a_field_that_is_set_to_a_template_is_mapped_to_it(tmp_path: Path):
 def plan_part(job: Job, *labels: str) -> list[str]:
     """Return the lines of the plan under some labels."""
     found, label = [], ""
-    for line in plan_lines([job]):
+    for line in plan_lines(JobSet.of([job])):
         label = line.label or label
         if label in labels:
             found.append(line.text)
@@ -562,7 +562,7 @@ def test_a_retry_may_declare_several_columns_and_templates(tmp_path: Path):
     ("second", "message"),
     [
         ("event,time,uid\nA,2024-05-01T10:00:00Z,u\n", "without 'user_id' (distinct_id), with 'uid'"),
-        ("event,user_id,time\nA,u,2024-05-01T10:00:00Z\n", "the same ones in another order"),
+        ("event,user_id,time\nA,u,2024-05-01T10:00:00Z\n", "the same ones in a different order"),
         ("event,time,user_id,n\nA,2024-05-01T10:00:00Z,u,1\n", "with 'n'"),
     ],
 )
@@ -570,7 +570,7 @@ def test_rows_of_other_columns_stop_with_the_difference(tmp_path: Path, second: 
     one = file(tmp_path, "a.csv", "event,time,user_id\nA,2024-05-01T10:00:00Z,u\n")
     with pytest.raises(UsageError) as caught:
         prepared([one, file(tmp_path, "b.csv", second)])
-    assert caught.value.message == f"{tmp_path}/b.csv has other columns than {tmp_path}/a.csv: {message}"
+    assert caught.value.message == f"{tmp_path}/b.csv has different columns from {tmp_path}/a.csv: {message}"
     assert "one by one" in caught.value.remedy
 
 
@@ -599,7 +599,7 @@ def test_lines_without_a_mapped_column_stop_with_the_difference(
     with pytest.raises(UsageError) as caught:
         prepared([one, other])
     assert message in caught.value.message
-    assert f"{tmp_path}/b.jsonl has other columns than {tmp_path}/a.jsonl" in caught.value.message
+    assert f"{tmp_path}/b.jsonl has different columns from {tmp_path}/a.jsonl" in caught.value.message
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -647,7 +647,7 @@ def test_other_differences_of_lines_are_said(tmp_path: Path):
     (found,) = said(jobs[0])
     assert found.code == "other-columns"
     assert found.text.endswith(
-        f"b.jsonl has other columns than {tmp_path}/a.jsonl: without 'n', with 'm' in its first 1 record"
+        f"b.jsonl has different columns from {tmp_path}/a.jsonl: without 'n', with 'm' in its first 1 record"
     )
     assert not said(prepared([one, file(tmp_path, "c.jsonl", json.dumps(LINE))])[0])
 

@@ -14,7 +14,7 @@ import pytest
 
 from importer.errors import ResultsError, UsageError
 from importer.model import Destination
-from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.job import EarlierDryRun, Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.run import run_job
@@ -126,7 +126,7 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
     )
     run_job(job, NullProgress(), threading.Event(), lambda: NOW_MS)
     beside = manifest_path(job.results)
-    assert prepared(source).survey.dry_run_counts == Counts(valid=3)
+    assert prepared(source).dry_run == EarlierDryRun(Counts(valid=3), 0, None, 0)
     document = json.loads(beside.read_text())
     document["audit"]["facts"] = facts
     beside.write_text(json.dumps(document))
@@ -134,4 +134,4 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
         prepared(source)
     assert f"rm {beside}" in caught.value.remedy
     beside.unlink()
-    assert prepared(source).survey.dry_run_counts is None
+    assert prepared(source).dry_run is None

@@ -98,10 +98,10 @@ def test_a_word_for_no_value_is_no_user():
 def test_where_no_column_is_the_user_one_is_offered_and_no_rows_are_named():
     reading = replace(CELLS, fields={"event": "event"})
     rows = [["e", "u", "d", "", ""], ["e", "", "d", "", ""]]
-    text = "no column is the user: 2 events are sent without one; `device_id` is filled in 2 of them"
+    text = "no column holds the user: 2 events are sent without one; `device_id` is filled in 2 of them"
     assert seen(reading, rows) == (text, "--map distinct_id=device_id", 2, [])
     nothing = Reading(Dialect("csv"), ("event", "plan"), {"event": "event"})
-    text = "no column is the user: 1 event is sent without one"
+    text = "no column holds the user: 1 event is sent without one"
     assert seen(nothing, [["e", "p"]]) == (text, "--map distinct_id=COLUMN", 1, [])
 
 
@@ -184,7 +184,7 @@ def test_an_object_is_no_user_and_the_identities_in_it_are_offered():
     text = "no user in 2 of 3 records; `user.anonymousId` is filled in 2 of them"
     assert seen(reading, rows) == (text, "--map distinct_id=user.id,user.anonymousId", 2, [1, 3])
     unmapped = replace(reading, fields={"event": "event"})
-    text = "no column is the user: 2 events are sent without one; `user.id` is filled in 2 of them"
+    text = "no column holds the user: 2 events are sent without one; `user.id` is filled in 2 of them"
     rows = [{"event": "e", "user": {"id": "u", "anonymousId": each}} for each in ("", None)]
     assert seen(unmapped, rows) == (text, "--map distinct_id=user.id", 2, [])
 

@@ -201,5 +201,5 @@ def test_a_file_may_enclose_its_cells_otherwise(tmp_path, quote, text, cells):
 def test_what_is_no_quote_is_refused(tmp_path, quote):
     path = tmp_path / "events.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(UsageError, match="is no quote"):
+    with pytest.raises(UsageError, match=r"can't be (a|the) quote"):
         detect_source(path, quote=quote)

@@ -67,14 +67,14 @@ def test_a_given_delimiter_is_used(tmp_path, given, used):
 
 @pytest.mark.parametrize("given", ["", ",,", '"', "\n", "\r", "\0", "comma"])
 def test_what_is_no_delimiter_is_refused(tmp_path, given):
-    with pytest.raises(UsageError, match=r"is no delimiter|both the delimiter and the quote"):
+    with pytest.raises(UsageError, match=r"can't be the delimiter|both the delimiter and the quote"):
         detect_source(write(tmp_path, "a,b\n"), delimiter=given)
 
 
 def test_a_given_format_is_used(tmp_path):
     path = write(tmp_path, '{"a":1}\n')
     assert detect_source(path, format="csv").dialect.format == "csv"
-    with pytest.raises(UsageError, match="'xml' is no format"):
+    with pytest.raises(UsageError, match="'xml' is not a format"):
         detect_source(path, format="xml")
 
 

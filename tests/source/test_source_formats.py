@@ -114,5 +114,5 @@ def test_a_format_in_the_registry_is_detected_read_and_copied(with_pairs, tmp_pa
 def test_a_format_that_is_not_in_the_registry_is_refused(tmp_path):
     with pytest.raises(UsageError) as caught:
         detect_source(write(tmp_path, "a\n"), format="pairs")
-    assert caught.value.message == "'pairs' is no format."
+    assert caught.value.message == "'pairs' is not a format."
     assert caught.value.remedy == "Formats are csv and jsonl."

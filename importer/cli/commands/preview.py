@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Final
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
+from importer.cli.fold import cut_to, width
 from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
 from importer.cli.progress_bar import progress_for
+from importer.cli.table import table_text
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.events import mapping_file
@@ -34,9 +36,9 @@ from importer.text import counted, quoted
 
 _FIRST_EVENTS: Final = 3
 _MOST_NAME: Final = 40
-"""Most characters of the name of a column in the table."""
+"""Most columns of the terminal for the name of a column in the table."""
 _MOST_EXAMPLE: Final = 24
-"""Most characters of an example in the table."""
+"""Most columns of the terminal for an example in the table."""
 
 
 def preview_source(source: str, options: PreviewOptions, reading_options: ReadingOptions) -> int:
@@ -110,40 +112,44 @@ def _show_source(path: Path, reading: Reading, survey: Survey, console: Console)
     console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
     console.lines(describe_source(reading, survey))
     if survey.columns:
-        console.say("\n" + _column_table(reading, survey.columns))
+        console.say_as_is("\n" + _column_table(reading, survey.columns, console.columns))
     console.say("\nThe first events, as they would be sent:")
     with open_source(path, reading.dialect, reading.columns) as opened:
-        for text in _first_events(opened.chunks(), Mapper(reading, system_now)):
-            console.say(text)
+        for item in _first_items(opened.chunks(), Mapper(reading, system_now)):
+            _say_item(item, console)
 
 
-def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
-    """Return a table of the columns of a source: what each becomes, its type, and examples."""
+def _column_table(reading: Reading, profiles: Sequence[ColumnProfile], columns: int | None) -> str:
+    """Return a table of the columns of a source: what each becomes, its type, and examples.
+
+    Args:
+        reading: How the source is read.
+        profiles: Its columns.
+        columns: Columns of the terminal; None if there is no end to them.
+    """
     import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
 
     fields = {column: field for field, column in reading.fields.items()}
     maybe = {entry: field for field, entries in reading.alternatives.items() for entry in entries}
     rows = [
-        {
-            "column": _name_text(profile.name),
-            "becomes": fields.get(profile.name)
+        (
+            _name_text(profile.name),
+            fields.get(profile.name)
             or (f"{maybe[profile.name]} or " if profile.name in maybe else "")
             + _property_text(reading, profile.name),
-            "type": "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
-            "filled": f"{profile.filled:,}",
-            "examples": ", ".join(map(_example_text, profile.examples))
+            "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
+            f"{profile.filled:,}",
+            ", ".join(map(_example_text, profile.examples))
             + (
                 f"  (text because of {_example_text(profile.odd_value)})"
                 if profile.odd_value and reading.types.get(profile.name) == "string"
                 else ""
             ),
-        }
+        )
         for profile in profiles
     ]
     table = pd.DataFrame(rows, columns=["column", "becomes", "type", "filled", "examples"])
-    for name in ("column", "becomes", "type", "examples"):
-        table[name] = table[name].str.ljust(max(map(len, table[name]), default=0))
-    return "\n".join(line.rstrip() for line in table.to_string(index=False, justify="left").splitlines())
+    return table_text(table, columns)
 
 
 def _property_text(reading: Reading, column: str) -> str:
@@ -155,22 +161,26 @@ def _property_text(reading: Reading, column: str) -> str:
 
 
 def _name_text(name: str) -> str:
-    return name if name.isprintable() and len(name) <= _MOST_NAME else quoted(name)
+    return name if name.isprintable() and width(name) <= _MOST_NAME else quoted(name)
 
 
 def _example_text(text: str) -> str:
-    short = text if len(text) <= _MOST_EXAMPLE else f"{text[: _MOST_EXAMPLE - 1]}…"
+    short = cut_to(text, _MOST_EXAMPLE)
     return short if short.isprintable() else repr(short)
 
 
-def _first_events(chunks: Iterable[Sequence[Record | Rejection]], mapper: Mapper) -> list[str]:
-    """Return the first records as they would be sent, or why they would not be."""
-    items = (item for chunk in chunks for item in mapper.map(chunk))
-    return [_event_text(item) for item in islice(items, _FIRST_EVENTS)]
+def _first_items(
+    chunks: Iterable[Sequence[Record | Rejection]], mapper: Mapper
+) -> Iterator[Event | Rejection]:
+    """Yield what the first records become."""
+    return islice((item for chunk in chunks for item in mapper.map(chunk)), _FIRST_EVENTS)
 
 
-def _event_text(item: Event | Rejection) -> str:
+def _say_item(item: Event | Rejection, console: Console) -> None:
+    """Write an event as it would be sent, or why none would be."""
     if isinstance(item, Rejection):
-        return f"row {item.row} (line {item.line}) would not be sent: {item.error}"
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in item.body.decode())
-    return text + (f"\n  note: {item.note}" if item.note else "")
+        console.say(f"row {item.row:,} (line {item.line:,}) would not be sent: {item.error}")
+        return
+    console.say_as_is("".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in item.body.decode()))
+    if item.note:
+        console.say(f"  note: {item.note}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
@@ -17,20 +17,21 @@ from importer.cli.options import (
     ReadingOptions,
     RunScopeOptions,
 )
-from importer.cli.plan import events_to_send, plan_lines
+from importer.cli.plan import nothing_to_send, plan_lines
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
+from importer.cli.summary import print_sum
 from importer.cli.target import OpenTarget, open_target
 from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
-from importer.pipeline.job import Job, RunOptions, SourceFile
+from importer.pipeline.forecast import JobSet
+from importer.pipeline.job import RunOptions, RunReport, SourceFile
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.run import run_job
-from importer.progress import Progress
-from importer.results.manifest import Manifest
+from importer.progress import JointProgress, Progress
 from importer.source.spool import spool_stream
 
 
@@ -64,31 +65,45 @@ def run_sources(
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
     progress = progress_for(quiet=command.quiet)
-    check_can_ask(names, kind, command)
     sources = resolve_outputs(names, options)
+    if not _goes_on(sources, options):  # else nothing may be left to send, so that nobody need be asked
+        check_can_ask(names, kind, command)
     with open_target(kind, command) as opened:
         _copy_stdin(sources, options)
-        jobs = prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
+        jobs = JobSet.of(
+            prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
+        )
         console.lines(plan_lines(jobs))
         _check_strict(jobs, options, command)
-        if not has_consent(kind, events_to_send(jobs), command, console):
+        forecast = jobs.forecast()
+        if forecast.events == 0 and kind != "dry-run":
+            console.say(nothing_to_send(jobs))
+        if not has_consent(jobs, command, console):
             console.say("Nothing was sent.")
             return 2
-        return _run_jobs(jobs, opened, command, console, progress, stop_requests)
+        may_send = command.yes or kind != "real" or forecast.events != 0
+        return _run_jobs(jobs, opened, command, console, progress, stop_requests, may_send=may_send)
 
 
-def _check_strict(jobs: Sequence[Job], options: RunOptions, command: CommandOptions) -> None:
+def _check_strict(jobs: JobSet, options: RunOptions, command: CommandOptions) -> None:
     """Stop a strict run that a decision forbids; its manifests are printed all the same.
 
     Raises:
         UsageError: ``--strict``, and a decision is not accepted.
     """
     try:
-        check_strict(jobs[0].manifest.attention, options)
+        check_strict(jobs.first.manifest.attention, options)
     except UsageError:
         if command.json:
-            print_manifests([job.manifest for job in jobs], as_list=len(jobs) > 1)
+            print_manifests([job.manifest for job in jobs.jobs], as_list=len(jobs.jobs) > 1)
         raise
+
+
+def _goes_on(sources: Sequence[SourceFile], options: RunOptions) -> bool:
+    """Return whether a run resumes results that exist, and needs nothing from standard input."""
+    existing = [source.results.exists() for source in sources]
+    from_stdin = [exists for source, exists in zip(sources, existing, strict=True) if source.name == "-"]
+    return options.resume and any(existing) and all(from_stdin)
 
 
 def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
@@ -99,24 +114,32 @@ def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
 
 
 def _run_jobs(
-    jobs: Sequence[Job],
+    jobs: JobSet,
     opened: OpenTarget,
     options: CommandOptions,
     console: Console,
     progress: Progress,
     stop_requests: StopRequests,
+    *,
+    may_send: bool,
 ) -> int:
     """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
     code = 0
-    manifests: list[Manifest] = []
-    with Connections() if len(jobs) > 1 else nullcontext() as connections:
-        for job in jobs:
+    reports: list[RunReport] = []
+    with (
+        closing(JointProgress(progress, jobs.size)) as joint,
+        Connections() if len(jobs.jobs) > 1 else nullcontext() as connections,
+    ):
+        for job in jobs.jobs:
             with stop_requests(console.quiet) as stop:
-                report = run_job(job, progress, stop, system_now, connections)
+                report = run_job(job, joint, stop, system_now, connections, may_send=may_send)
+            reports.append(report)
+            joint.clear()
             code = max(code, finish_job(report, opened.sandbox, options, console))
-            manifests.append(report.manifest)
             if report.error is not None:
                 break
+    if len(jobs.jobs) > 1:
+        print_sum(reports, jobs.jobs[len(reports) :], console)
     if options.json:
-        print_manifests(manifests, as_list=len(jobs) > 1)
+        print_manifests([report.manifest for report in reports], as_list=len(jobs.jobs) > 1)
     return code

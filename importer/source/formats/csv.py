@@ -235,8 +235,9 @@ class CsvReader(LineReader[str]):
                     yield Record(self.row, self.line, values)
                 elif values:
                     if len(values) != self._expected() and len(lines) > 1:
+                        next_lines = "line" if len(lines) == 2 else f"{len(lines) - 1} lines"  # noqa: PLR2004
                         self._problem = _unclosed(
-                            f"with the next {len(lines) - 1} lines it makes "
+                            f"with the next {next_lines} it makes "
                             f"{counted(len(values), 'field')}, expected {self._expected()}"
                         )
                         return

@@ -1,0 +1,173 @@
+"""The jobs of a run as a set, and how many events they will send: known, or at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from importer.facts import ProfileSummary
+from importer.pipeline.job import Job
+from importer.reading import Reading
+from importer.results.counts import Counts
+from importer.results.reader import read_failures
+from importer.results.selection import Selection
+from importer.text import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How many events will be sent.
+
+    Attributes:
+        events: So many; None if that is not known.
+        exact: False if there may be fewer.
+        left: Records without an outcome; None if that is not known.
+    """
+
+    events: int | None
+    exact: bool = False
+    left: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The number with its noun: ``20 events``, or ``at most 20 events``; empty if it is not known."""
+        if self.events is None:
+            return ""
+        return ("" if self.exact else "at most ") + counted(self.events, "event")
+
+
+AHEAD: Final = "is ahead of the clock"
+"""In the error of a record that may be valid later."""
+
+UNKNOWN: Final = Forecast(None)
+
+
+@dataclass(frozen=True, slots=True)
+class JobSet:
+    """The jobs of a run, one for each source; a single source is a set of one.
+
+    Attributes:
+        jobs: In the order of the sources.
+    """
+
+    jobs: tuple[Job, ...]
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job]) -> JobSet:
+        """Return the set of some jobs."""
+        return cls(tuple(jobs))
+
+    @property
+    def first(self) -> Job:
+        """The job of the first source."""
+        return self.jobs[0]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk of all sources."""
+        return sum(job.manifest.fingerprint.size for job in self.jobs)
+
+    @property
+    def records(self) -> int | None:
+        """Records in scope; None if those of a source were not counted."""
+        counts = [job.records for job in self.jobs if job.records is not None]
+        return sum(counts) if len(counts) == len(self.jobs) else None
+
+    @property
+    def done(self) -> Counts:
+        """Outcomes that are in the results already."""
+        return sum((job.state.counts for job in self.jobs), Counts())
+
+    @property
+    def dry_run(self) -> Counts | None:
+        """Outcomes of earlier dry runs of all the same sources; None unless each had one."""
+        found = [job.dry_run.counts for job in self.jobs if job.dry_run is not None]
+        return sum(found, Counts()) if len(found) == len(self.jobs) else None
+
+    def forecast(self) -> Forecast:
+        """Return how many events will be sent.
+
+        Left out are records that have an outcome already, and records that are known to be invalid: from a
+        dry run of the same source and reading, or from the survey if that was of whole sources.
+        """
+        return add_up([self._of(job) for job in self.jobs], self._survey_allows())
+
+    def _of(self, job: Job) -> Forecast:
+        """Return how many events a single job will send."""
+        limit, done = job.options.limit, job.state.counts
+        scope = limit if job.records is None else job.records
+        if scope is None:
+            return UNKNOWN
+        left = max(0, scope - done.total)
+        counted_left = left if job.records is not None or not left else None
+        if job.selection is not None:
+            events = min(left, max(0, left - _surely_invalid_again(job, job.selection)))
+            return Forecast(events, events == 0, counted_left)
+        found = job.dry_run
+        if found is None:
+            return Forecast(left, counted_left == 0, counted_left)
+        events = min(left, max(0, found.counts.valid + found.ahead - _sendable(done)))
+        is_exact = found.limit == limit and not found.ahead and job.manifest.endpoint == "import"
+        return Forecast(events, is_exact or events == 0, counted_left)
+
+    def _survey_allows(self) -> int | None:
+        """Return how many events there are at most by the survey of all sources; None if it does not tell."""
+        jobs = self.jobs
+        survey, records = self.first.survey, self.records
+        is_of_all = survey.whole and records is not None and survey.summary.records >= records
+        if not is_of_all or any(job.selection is not None for job in jobs):
+            return None
+        is_resumed = any(job.options.resume for job in jobs)
+        if len(jobs) > 1 and is_resumed and any(job.options.limit is not None for job in jobs):
+            return None  # the survey may have been of fewer sources
+        possible = survey.summary.records - surely_invalid(survey.summary, self.first.manifest.reading)
+        return max(0, possible - _sendable(self.done))
+
+
+def add_up(parts: Sequence[Forecast], most: int | None = None) -> Forecast:
+    """Return the forecast for several jobs together.
+
+    Args:
+        parts: That for each.
+        most: How many events there are at most, if that is known otherwise.
+    """
+    events = [part.events for part in parts if part.events is not None]
+    left = [part.left for part in parts if part.left is not None]
+    total_left = sum(left) if len(left) == len(parts) else None
+    if len(events) < len(parts):
+        return Forecast(most, most == 0, total_left)
+    total, exact = sum(events), all(part.exact for part in parts)
+    if most is None or most >= total:
+        return Forecast(total, exact, total_left)
+    return Forecast(most, most == 0, total_left)
+
+
+def surely_invalid(summary: ProfileSummary, reading: Reading) -> int:
+    """Return how many records at least no event can be made of, whenever that is tried."""
+    without_time = summary.no_zone
+    if reading.missing_time is None:  # else a record without a time gets one, and is counted here as well
+        without_time += summary.no_time
+    return summary.unreadable + max(summary.no_name, without_time)
+
+
+def _surely_invalid_again(job: Job, selection: Selection) -> int:
+    """Return how many records at least a retry finds invalid as the runs before it did."""
+    now, done = job.manifest, job.state.counts
+    before = [run.manifest for run in selection.runs]
+    if any(
+        (each.reading, each.fingerprint.digest, each.endpoint, each.importer_version)
+        != (now.reading, now.fingerprint.digest, now.endpoint, now.importer_version)
+        for each in before
+    ):
+        return 0
+    invalid = selection.counts.invalid
+    if invalid:
+        failures = (failure for run in selection.runs for failure in read_failures(run.results))
+        invalid -= sum(AHEAD in failure.error for failure in failures)
+    return max(0, invalid - done.invalid)
+
+
+def _sendable(done: Counts) -> int:
+    """Return how many of the records that have an outcome could be sent."""
+    return done.total - done.invalid - done.skipped
