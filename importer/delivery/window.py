@@ -11,10 +11,10 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from importer.delivery.pending import DeliveryState, NextRequest, PendingBatch
-from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR, Client, Clock
+from importer.delivery.protocols import Client, Clock
 from importer.delivery.replies import Lost, Reply, Throttled, interpret
 from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
 from importer.model import Batch, Delivered
@@ -36,11 +36,6 @@ work for them."""
 
 JOIN_SECONDS: Final = 1.0
 """Time to wait at the end for threads whose sockets were shut down."""
-
-
-class _InFlight(NamedTuple):
-    client: Client
-    since: float
 
 
 class Window:
@@ -76,7 +71,7 @@ class Window:
         self._held: deque[PendingBatch] = deque()  # all batches, in input order
         self._ready: list[tuple[int, PendingBatch]] = []  # heap: the first batch goes first
         self._delayed: list[tuple[float, int, PendingBatch]] = []  # heap: by the time of the next try
-        self._in_flight: dict[int, _InFlight] = {}
+        self._in_flight: dict[int, Client] = {}
         self._threads: list[threading.Thread] = []
         self._idle_senders = 0
         self._put_count = self._held_items = self._held_bytes = 0
@@ -137,21 +132,17 @@ class Window:
             return self._held[0].index in self._in_flight and now < self._drain_until
 
     def wait(self) -> None:
-        """Wait a moment for the first batch, and abort requests that take too long in all."""
+        """Wait a moment for the first batch."""
         with self._lock:
             if self._held and not self._held[0].done:
                 self._progressed.wait(STOP_POLL_SECONDS)
-            oldest = self._clock() - TOTAL_TIMEOUT_FACTOR * self._state.settings.timeout
-            overdue = [each.client for each in self._in_flight.values() if each.since < oldest]
-        for client in overdue:
-            client.abort()
 
     def close(self) -> None:
         """End the threads and abort requests in flight. May be called at any time, and twice."""
         with self._lock:
             self._closing = True
             self._work.notify_all()
-            clients = [each.client for each in self._in_flight.values()]
+            clients = list(self._in_flight.values())
             threads = list(self._threads)
         for client in clients:
             client.abort()
@@ -181,10 +172,7 @@ class Window:
                 pending, ticket, request = work
                 response = client.post(request.bodies)
                 reply = interpret(response, endpoint, request.count, request.insert_ids, self._now())
-                overdue = self._apply(pending, ticket, reply)
-                if overdue:
-                    client.close()
-                    client = self._client_factory()
+                self._apply(pending, ticket, reply)
         except BaseException as error:  # noqa: BLE001 - the run's thread must learn of any error
             self._fail(error, client)
         finally:
@@ -208,7 +196,7 @@ class Window:
                 pending = heapq.heappop(self._ready)[1]
                 request = pending.next_request(self._state, self._now())
                 if request is not None:
-                    self._in_flight[pending.index] = _InFlight(client, now)
+                    self._in_flight[pending.index] = client
                     if self._ready and self._throttle.in_flight < self._throttle.limit:
                         self._wake_or_start_sender()
                     return pending, ticket, request
@@ -223,11 +211,11 @@ class Window:
             times.append(pause)
         return max(0.0, min(times)) if times else None
 
-    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> bool:
-        """Apply a reply to its batch. True if the client was aborted for taking too long."""
+    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> None:
+        """Apply a reply to its batch."""
         with self._lock:
             now = self._clock()
-            since = self._in_flight.pop(pending.index).since
+            del self._in_flight[pending.index]
             limit = self._throttle.limit
             pause_ended = self._return_ticket(ticket, reply, now)
             try:
@@ -244,7 +232,6 @@ class Window:
             if pause_ended or self._throttle.limit > limit:
                 self._work.notify_all()
             self._wake_or_start_sender()
-            return now - since > TOTAL_TIMEOUT_FACTOR * self._state.settings.timeout
 
     def _return_ticket(self, ticket: Ticket, reply: Reply, now: float) -> bool:
         """Return a ticket to the throttle. True if that ends a pause."""
@@ -285,7 +272,7 @@ class Window:
         """Stop the run with an error; the first one counts."""
         with self._lock:
             # This sender applies no further reply, so its request must not be waited for.
-            self._in_flight = {i: each for i, each in self._in_flight.items() if each.client is not client}
+            self._in_flight = {i: each for i, each in self._in_flight.items() if each is not client}
             if self.error is None and not self._closing:
                 self.error = error
             self._work.notify_all()

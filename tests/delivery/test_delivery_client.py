@@ -139,12 +139,19 @@ def test_an_answer_without_end_is_not_read_to_its_end():
     assert len(read) <= MAX_RESPONSE_BYTES / 1_000_000 + 2
 
 
-def test_an_answer_that_cannot_be_decompressed_is_a_lost_one():
-    reply = post(
-        lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no"))
-    )
-    assert isinstance(reply, NoResponse)
-    assert not reply.permanent
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br", "deflate", "identity, x-gzip", "GZIP", "made-up"])
+@pytest.mark.parametrize("status", [200, 400, 401, 429])
+def test_an_answer_in_an_encoding_that_was_not_asked_for_is_not_decoded(encoding, status):
+    bomb = httpx.ByteStream(b"\x1f\x8b bytes that are no gzip")
+    reply = post(lambda _: httpx.Response(status, headers={"content-encoding": encoding}, stream=bomb))
+    assert reply == Response(status, b"", encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity , identity"])
+def test_an_answer_that_says_that_it_has_no_encoding_is_read(encoding):
+    stream = httpx.ByteStream(b"1")
+    reply = post(lambda _: httpx.Response(200, headers={"content-encoding": encoding}, stream=stream))
+    assert reply == Response(200, b"1")
 
 
 def test_no_response_stays_in_memory_until_the_next_garbage_collection():
