@@ -46,7 +46,8 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
         from importer.sandbox.server import Sandbox  # noqa: PLC0415
         from importer.sandbox.settings import SandboxSettings  # noqa: PLC0415 - only a rehearsal needs a server
 
-        with Sandbox(SandboxSettings()) as sandbox:
+        settings = SandboxSettings() if options.faults is None else SandboxSettings(faults=options.faults)
+        with Sandbox(settings) as sandbox:
             destination = Destination(endpoint, sandbox.url, "sandbox")
             yield OpenTarget(Target(destination, SANDBOX_CREDENTIALS), sandbox)
         return

@@ -110,7 +110,8 @@ def _without_escapes(text: bytes) -> tuple[bytes, list[int] | None]:
     lower = text.lower()
     if not any(mark in lower for mark in (b"%", b"\\", b"\n", b"\r")):
         return lower, None
-    plain, places, end = bytearray(), [], 0
+    plain, end = bytearray(), 0
+    places: list[int] = []
     for found in _ESCAPE.finditer(lower):
         start = found.start()
         plain += lower[end:start]

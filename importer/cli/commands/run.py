@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from importer.cli.consent import check_can_ask, has_consent
-from importer.cli.console import Console
+from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import command_options, run_kind, run_options
 from importer.cli.ending import finish_job, print_manifests
 from importer.cli.options import (
@@ -59,7 +59,7 @@ def run_sources(
     """
     kind = run_kind(scope)
     options = run_options(kind, reading, delivery, output, scope)
-    command = command_options(delivery, output)
+    command = command_options(delivery, output, scope)
     console = Console(quiet=command.quiet)
     progress = progress_for(quiet=command.quiet)
     check_can_ask(names, kind, command)
@@ -68,6 +68,8 @@ def run_sources(
         _copy_stdin(sources, options)
         jobs = prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
         console.lines(plan_lines(jobs))
+        if command.faults is not None:
+            console.lines([LabeledLine("Faults", f"{command.faults} (typed as here, they come again)")])
         _check_strict(jobs, options, command)
         if not has_consent(kind, events_to_send(jobs), command, console):
             console.say("Nothing was sent.")
