@@ -59,6 +59,10 @@ class Console:
             if not self.quiet:
                 self._write(f"{self._styled(f'{label:<{_LABEL_WIDTH}}', '1')} {escaped(text)}")
 
+    def warn(self, text: str) -> None:
+        """Write what went wrong without stopping the command; also where little is written."""
+        self._write(escaped(text))
+
     def next(self, command: str) -> None:
         """Write the command to type next."""
         self._write(f"{self._styled('Next:', '1')} {escaped(command)}")

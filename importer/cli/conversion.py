@@ -110,7 +110,7 @@ def command_options(
     if scope is not None and scope.faults is not None:
         if not scope.sandbox:
             raise UsageError("--faults are those of the sandbox, and this run has none", "Add --sandbox.")
-        faults = parse_faults(scope.faults)
+        faults = str(parse_faults(scope.faults))
     return _convert(CommandOptions, delivery, output, faults=faults)
 
 

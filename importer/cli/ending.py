@@ -41,6 +41,8 @@ def finish_job(report: RunReport, sandbox: Sandbox | None, options: CommandOptio
             [LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {options.failed_rows}")]
         )
         console.say(f"Mend them, then: {failed_rows_command(options.failed_rows, manifest, options)}")
+    if report.log_error:
+        console.warn(f"The log {job.options.log_file} ends early: {report.log_error}")
     if report.error is not None:
         console.fail(report.error)
     if sandbox is not None:

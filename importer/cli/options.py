@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, get_args
+from typing import Annotated, Final, get_args
 
 from importer.model import CredentialsKind, DeliverySettings, Endpoint, Region
 from importer.reading import FIELDS, ColumnType, Deep, FormatName, GeoIP, IdBasis, MissingTime
-
-if TYPE_CHECKING:
-    from importer.sandbox.faults import Faults
 
 _DELIVERY: Final = DeliverySettings()
 
@@ -182,6 +179,10 @@ class OutputOptions:
     failed_rows: Annotated[
         Path | None, Option("Copy rejected and invalid records there, to be mended.", metavar="PATH")
     ] = None
+    log_file: Annotated[
+        Path | None,
+        Option("Log every request as a line of JSON, without values and secrets.", metavar="PATH"),
+    ] = None
     max_errors: Annotated[
         str | None, Option("Stop when more records than that were not taken.", metavar="N|N%")
     ] = None
@@ -292,7 +293,7 @@ class CommandOptions:
         json: Print the manifest to standard output.
         quiet: Write nothing but errors and the command to type next.
         verbose: Name more of the records that were not taken.
-        faults: For a rehearsal, what goes wrong; None for nothing.
+        faults: For a rehearsal, what goes wrong, its seed included; None for nothing.
     """
 
     endpoint: Endpoint | None = None
@@ -305,4 +306,4 @@ class CommandOptions:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
-    faults: Faults | None = None
+    faults: str | None = None

@@ -96,12 +96,16 @@ def to_no_response(error: Exception, mask: Callable[[bytes], bytes] = _unchanged
     known = next(FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES)
     detail = one_line(mask(str(error)[:_MAX_DETAIL].encode(errors="replace")).decode(errors="replace"))
     if isinstance(error, httpx.ConnectError) and _is_certificate(error):
-        return NoResponse(f"the server's certificate is not valid: {detail}", permanent=True)
+        message = f"the server's certificate is not valid: {detail}"
+        return NoResponse(message, permanent=True, cause=one_line(message))
     # The text of a proxy's refusal begins with its status ("407 Proxy Authentication Required").
     status = detail[:3] if isinstance(error, httpx.ProxyError) else ""
     refused = status[:1] in {"3", "4"} and status not in _TRANSIENT_4XX
     message = f"{known.message}: {detail}" if detail else known.message
-    return NoResponse(one_line(message), permanent=known.permanent or refused)
+    # What is no HTTP is quoted in the detail; for the other failures, that is the system's or ours.
+    of_system = isinstance(error, httpx.TimeoutException | httpx.NetworkError)
+    cause = message if of_system else f"{known.message} ({status})" if status.isdigit() else known.message
+    return NoResponse(one_line(message), permanent=known.permanent or refused, cause=one_line(cause))
 
 
 def _is_certificate(error: BaseException | None) -> bool:
@@ -241,7 +245,7 @@ class MixpanelClient:
             timeout: Seconds to connect, for each write and for each read.
             proxied: True if there may be a proxy in between.
         """
-        self.sent_bytes = 0
+        self.sent_bytes, self.new_connection = 0, False
         self._make_httpx, self._client = make_httpx, make_httpx()
         self._tls, self._request, self._mask = tls, prepared, masker
         self._proxied, self._used, self._timeout = proxied, False, timeout
@@ -264,9 +268,10 @@ class MixpanelClient:
             What came back. Nothing that the network or the server does raises.
         """
         content = self._request.format.encode(bodies)
-        self.sent_bytes = len(content)
+        self.sent_bytes, self.new_connection = len(content), False
         try:
             if not self._connection.is_open():
+                self.new_connection = True
                 response = self._open(content)
                 if response is not None:
                     return response
@@ -274,10 +279,10 @@ class MixpanelClient:
         except tuple(FAILURES) as error:
             return to_no_response(error, self._mask)
         except UnicodeError:  # from the resolver; httpx doesn't convert it
-            return NoResponse("not a host name", permanent=True)
+            return NoResponse("not a host name", permanent=True, cause="not a host name")
         except Exception as error:
             if self._aborted:  # a socket that another thread shuts down may fail in any way
-                return NoResponse(f"broken off: {one_line(str(error))}")
+                return NoResponse(f"broken off: {one_line(str(error))}", cause="broken off")
             raise
 
     def _open(self, content: bytes) -> Response | NoResponse | None:
@@ -348,7 +353,8 @@ class MixpanelClient:
         self, status: int, headers: Sequence[tuple[bytes, bytes]], parts: Sequence[bytes]
     ) -> Response | NoResponse:
         if sum(map(len, parts)) > MAX_RESPONSE_BYTES:
-            return NoResponse(f"HTTP {status} with an answer of over {MAX_RESPONSE_BYTES:,} bytes")
+            message = f"HTTP {status} with an answer of over {MAX_RESPONSE_BYTES:,} bytes"
+            return NoResponse(message, cause=message)
 
         def value(name: bytes) -> str:
             found = b", ".join(text for each, text in headers if each.lower() == name)

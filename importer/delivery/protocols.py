@@ -20,9 +20,11 @@ class Client(Protocol):
 
     Attributes:
         sent_bytes: Size of the body of the last request, as it was sent.
+        new_connection: True if a connection was opened for it.
     """
 
     sent_bytes: int
+    new_connection: bool
 
     def post(self, bodies: Iterable[bytes]) -> Response | NoResponse:
         """Send events as one request, and return what came back in bounded time.

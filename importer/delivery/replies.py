@@ -56,12 +56,14 @@ class NoResponse(NamedTuple):
     """No HTTP response, or none that could be read to its end.
 
     Attributes:
-        message: What happened, for people.
+        message: What happened, for people; it may repeat what a server said.
         permanent: True if trying again can't help.
+        cause: What happened, in words of ours and the system's alone.
     """
 
     message: str
     permanent: bool = False
+    cause: str = ""
 
 
 class Settled(NamedTuple):

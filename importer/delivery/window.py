@@ -16,6 +16,7 @@ from typing import Final
 from importer.delivery.pending import DeliveryState, NextRequest, PendingBatch
 from importer.delivery.protocols import Client, Clock
 from importer.delivery.replies import Lost, Reply, Throttled, interpret
+from importer.delivery.request_log import RequestLog, SentRequest
 from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
 from importer.model import Batch, Delivered
 from importer.progress import Progress
@@ -51,6 +52,7 @@ class Window:
         progress: Progress,
         now: Callable[[], int],
         clock: Clock,
+        log: RequestLog | None = None,
     ) -> None:
         """Start empty; a thread starts when a batch needs it.
 
@@ -62,9 +64,11 @@ class Window:
             progress: Reports pauses.
             now: Milliseconds since the epoch.
             clock: Monotonic time.
+            log: Where requests are logged; None for nowhere.
         """
         self._state, self._throttle, self._client_factory = state, throttle, client_factory
         self._stop, self._progress, self._now, self._clock = stop, progress, now, clock
+        self._log = log
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # senders wait for it: a request may go out
         self._progressed = threading.Condition(self._lock)  # the run's thread waits for it: a batch is done
@@ -167,17 +171,31 @@ class Window:
         client: Client | None = None
         try:
             client = self._client_factory()
-            endpoint = self._state.destination.endpoint
             while (work := self._next_request(client)) is not None:
-                pending, ticket, request = work
-                response = client.post(request.bodies)
-                reply = interpret(response, endpoint, request.count, request.insert_ids, self._now())
-                self._apply(pending, ticket, reply)
+                self._send(client, *work)
         except BaseException as error:  # noqa: BLE001 - the run's thread must learn of any error
             self._fail(error, client)
         finally:
             if client is not None:
                 client.close()
+
+    def _send(self, client: Client, pending: PendingBatch, ticket: Ticket, request: NextRequest) -> None:
+        """Send a request, apply what comes back, and log both."""
+        log, wait = self._log, None
+        if log is not None:
+            at, began, rows, attempt = self._now(), self._clock(), pending.rows(), pending.attempt
+        response = client.post(request.bodies)
+        endpoint = self._state.destination.endpoint
+        reply = interpret(response, endpoint, request.count, request.insert_ids, self._now())
+        try:
+            seconds = 0.0 if log is None else self._clock() - began
+            wait = self._apply(pending, ticket, reply)
+        finally:
+            if log is not None:
+                sent = SentRequest(
+                    at, rows, request.count, attempt, client.sent_bytes, seconds, client.new_connection
+                )
+                log.request(sent, response, reply, wait)
 
     def _next_request(self, client: Client) -> tuple[PendingBatch, Ticket, NextRequest] | None:
         """Wait for a request that may go out now; None if the sender must end."""
@@ -211,8 +229,8 @@ class Window:
             times.append(pause)
         return max(0.0, min(times)) if times else None
 
-    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> None:
-        """Apply a reply to its batch."""
+    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> float | None:
+        """Apply a reply to its batch; return the seconds until its next try, or None if it need not wait."""
         with self._lock:
             now = self._clock()
             del self._in_flight[pending.index]
@@ -232,6 +250,9 @@ class Window:
             if pause_ended or self._throttle.limit > limit:
                 self._work.notify_all()
             self._wake_or_start_sender()
+            if pending.done or not isinstance(reply, Lost | Throttled):
+                return None
+            return delay if isinstance(reply, Lost) else max(0.0, self._throttle.until - now)
 
     def _return_ticket(self, ticket: Ticket, reply: Reply, now: float) -> bool:
         """Return a ticket to the throttle. True if that ends a pause."""

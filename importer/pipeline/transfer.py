@@ -9,6 +9,7 @@ from contextlib import closing
 from importer import speedups
 from importer.delivery.batches import make_batches
 from importer.delivery.engine import deliver
+from importer.delivery.request_log import RequestLog
 from importer.errors import Interrupted, ResultsError, TooManyErrors
 from importer.model import Delivered, Record, Rejection
 from importer.pipeline.job import Job
@@ -33,6 +34,7 @@ class Transfer:
         stop: Set it to end the transfer in good order.
         now: Milliseconds since the epoch.
         observe: Receives what became of the records, once that is written.
+        log: Where requests are logged; None for nowhere.
 
     Attributes:
         records: Records in scope that were read, those of a resumed run's first part included.
@@ -48,14 +50,16 @@ class Transfer:
         progress: Progress,
         stop: threading.Event,
         now: Callable[[], int],
+        *,
         observe: Callable[[Delivered], None] | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         self.records = 0
         self.finished = False
         self.notes = 0
         self._job, self._results, self._rehearse = job, results, rehearse
         self._progress, self._stop, self._now = progress, stop, now
-        self._observe = observe
+        self._log, self._observe = log, observe
 
     def run(self) -> None:
         """Transfer all records, up to the end of the scope, a stop, or an error.
@@ -162,6 +166,7 @@ class Transfer:
             progress=self._progress,
             idle=write_before_waiting,
             now=self._now,
+            log=self._log,
         )
 
     def _check_max_errors(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
