@@ -43,19 +43,17 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         destination: Where to send.
         credentials: The credentials to send with.
         settings: Batch sizes, concurrency, retries and time-outs.
-        stop: When set, no further request goes out; those in flight get ``settings.timeout`` seconds, and the
-            batches that are done by then are yielded.
+        stop: When set, no further request goes out; those in flight get ``settings.timeout`` seconds more.
         progress: Reports pauses and their ends.
         idle: Called by the calling thread before each wait for a batch.
-        now: Milliseconds since the epoch; /track drops what is older than 5 days.
+        now: Milliseconds since the epoch.
         clock: Monotonic time and waiting in it.
         jitter: Random numbers from 0 to 1, for the jitter of backoffs.
         client_factory: Makes a sender's connection, in the sender's thread; by default with httpx.
-        log: Where requests are logged; None for nowhere.
+        log: Where requests are logged.
 
     Returns:
-        A generator of `Delivered`, one for each batch, in order. Closed at any time, it ends its threads and
-        connections.
+        A generator of `Delivered`, one for each batch, in order. If it is closed early, its threads end.
 
     Raises:
         RefusedError: The base URL can't be used (raised before a batch is read), or the server takes nothing

@@ -12,7 +12,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from importer.delivery.replies import (
     Unexplained,
 )
 from importer.errors import UsageError
-from importer.model import Credentials, DeliverySettings, Destination
+from importer.model import Credentials, DeliverySettings, Destination, Verdict
 
 PROGRAM: Final = "mixpanel-importer"
 
@@ -108,6 +108,14 @@ def _is_log(path: Path) -> bool:
     except orjson.JSONDecodeError:
         return False
     return isinstance(first, dict) and first.get("program") == PROGRAM and first.get("what") == "start"
+
+
+def _count_taken(verdicts: Sequence[Verdict]) -> int:
+    """Return how many events were taken; mostly all of them were, with one verdict."""
+    first = verdicts[0]
+    if first.status.success and verdicts.count(first) == len(verdicts):
+        return len(verdicts)
+    return sum(verdict.status.success for verdict in verdicts)
 
 
 class RequestLog:
@@ -226,7 +234,7 @@ class RequestLog:
             line |= {"status": response.status, "answer_bytes": len(response.body)}
         usual = isinstance(reply, Settled)
         if isinstance(reply, Settled):
-            taken = sum(verdict.status.success for verdict in reply.verdicts)
+            taken = _count_taken(reply.verdicts)
             line |= {"outcome": "settled", "taken": taken, "rejected": sent.events - taken}
         else:
             line["outcome"] = _OUTCOMES[type(reply)]
