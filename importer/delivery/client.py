@@ -376,8 +376,10 @@ class MixpanelClient:
         """
         if event.endswith(".start_tls.started"):
             self._is_last_step = info["ssl_context"] is self._tls
-            # During a handshake, which has a time-out of its own, the TLS library owns the socket.
-            self._socket = None
+            # During a handshake, which has a time-out of its own, the TLS library owns the socket; but TLS
+            # within TLS is spoken by httpx.
+            if not isinstance(self._socket, ssl.SSLSocket):
+                self._socket = None
         elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = info["return_value"]
             self._socket = stream.get_extra_info("socket")

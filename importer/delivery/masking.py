@@ -43,7 +43,8 @@ class Masker:
         secrets = [secret for secret in (password, user) if len(secret) >= MIN_WHOLE]
         whole = {form for secret in secrets for form in _forms(secret)} | set(_in_base64(pair))
         parted = {form for secret in secrets if not (named and secret == user) for form in _forms(secret)}
-        parted |= set(_in_base64(pair))
+        # A header that is put into base64 as a whole has its credentials in base64 twice.
+        parted |= {*_in_base64(pair), *_in_base64(base64.b64encode(pair))}
         self._whole = sorted((form for form in whole if len(form) >= MIN_WHOLE), key=len, reverse=True)
         self._parts = frozenset(form[i : i + PART] for form in parted for i in range(len(form) - PART + 1))
         # Mixpanel's usual answers are all the same.

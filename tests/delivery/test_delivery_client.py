@@ -261,7 +261,21 @@ def test_an_exception_of_a_later_httpx_is_known_by_its_parent():
     class Novel(httpx.NetworkError):
         pass
 
-    assert to_no_response(Novel("x")) == NoResponse("the connection broke: x")
+    assert to_no_response(Novel("x")).message == "the connection broke: x"
+
+
+@pytest.mark.parametrize("kind", sorted(FAILURES, key=lambda kind: kind.__name__))
+def test_the_cause_for_the_log_quotes_no_server(kind):
+    """What is no HTTP is quoted in the exception; a system's error and a time-out are not the server's words."""
+    cause = to_no_response(make(kind)).cause
+    if issubclass(kind, httpx.TimeoutException | httpx.NetworkError):
+        assert cause == f"{FAILURES[kind].message}: words"
+    else:
+        assert cause == FAILURES[kind].message
+
+
+def test_the_cause_names_the_status_of_a_proxy_but_not_its_words():
+    assert to_no_response(httpx.ProxyError("407 secret words")).cause == "the proxy does not connect us (407)"
 
 
 def test_an_invalid_certificate_is_a_permanent_failure():
@@ -310,7 +324,7 @@ def test_any_exception_after_an_abort_is_a_lost_answer():
         raise ValueError("read of closed file")
 
     made.append(client(handler))
-    assert made[0].post(BODIES) == NoResponse("broken off: read of closed file")
+    assert made[0].post(BODIES) == NoResponse("broken off: read of closed file", cause="broken off")
     made[0].close()
 
 

@@ -55,7 +55,13 @@ FORMS = {
     ),
     **{
         f"in base64 of more, {i} ahead": lambda credentials, i=i: base64.b64encode(
-            b"x" * i + f"Basic {pair(credentials)} {secret(credentials)}".encode()
+            b"x" * i + f"who is {secret(credentials)}?".encode()
+        ).decode()
+        for i in range(3)
+    },
+    **{
+        f"the header in base64 of more, {i} ahead": lambda credentials, i=i: base64.b64encode(
+            b"x" * i + f"Authorization: Basic {pair(credentials)}".encode()
         ).decode()
         for i in range(3)
     },
