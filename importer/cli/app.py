@@ -219,10 +219,10 @@ def sandbox(options: SandboxOptions) -> int:
     To rehearse a bad evening of the network:
 
     \b
-    mixpanel-importer run events.csv --sandbox --retry-wait 0.1 \\
+    mixpanel-importer run events.csv --sandbox \\
       --faults "429=5%,503=1%,lost-answer=1%,latency=200ms,rate=3000/min"
 
-    Everything is imported in the end, once. sandbox --faults does the same for other programs.
+    In the end, everything is imported once. sandbox --faults does the same for other programs.
     """  # noqa: D301 - typer keeps lines as they are after this mark
     from importer.cli.commands.sandbox import serve_sandbox  # noqa: PLC0415
 

@@ -251,10 +251,10 @@ def _bad_request(
 ) -> Settled | Unexplained | Lost:
     status, fields = response.status, _object(response.body) or {}
     failed, imported = fields.get("failed_records"), fields.get("num_records_imported")
-    if endpoint == "import" and (contradiction := _contradiction(response, fields)):
-        return Lost(status, f"HTTP {status}, but {contradiction}")
     if endpoint == "track" or not (failed or imported):
         return Unexplained(status, server_message(response))
+    if contradiction := _contradiction(response, fields):
+        return Lost(status, f"HTTP {status}, but {contradiction}")
     if not isinstance(failed, list):
         return Lost(status, f"HTTP {status}, but its failed_records is {quoted(failed)}, not a list")
     rejected: dict[int, str] = {}

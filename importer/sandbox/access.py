@@ -36,7 +36,7 @@ def foreign_reason(host: str, origin: str | None, listens_on: str) -> str:
     except ValueError:
         name = ""
     if not _is_our_name(name, listens_on.lower()):
-        return "the sandbox is not asked for as localhost or by its address"
+        return "the sandbox answers only as localhost, by its address, or by the name that --host gives it"
     if origin is not None and origin.lower() != f"http://{host}".lower():
         return "the sandbox takes nothing from the pages of others"
     return ""

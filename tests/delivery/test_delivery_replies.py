@@ -251,6 +251,7 @@ def test_a_400_whose_code_is_another_is_a_lost_answer():
         b"<html>Bad Request</html>",
         b"[]",
         b'{"error":"no"}',
+        b'{"code":"invalid_request","error":"no"}',
         b'{"failed_records":[],"num_records_imported":0}',
     ],
 )

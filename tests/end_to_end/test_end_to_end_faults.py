@@ -95,8 +95,7 @@ def test_the_rehearsal_of_the_help_does_what_it_says(shell: Shell):
     found = re.search(r"mixpanel-importer run events.csv (.*)\\\n(.*)\n", text)
     assert found is not None
     line = f"mixpanel-importer run events.csv {found[1]}{found[2]}"
-    done = shell.type_line(
-        line.replace(",rate=3000/min", ",seed=1").replace("200ms", "2ms").replace("0.1", "0.01")
-    )
+    quick = line.replace(",rate=3000/min", ",seed=1").replace("200ms", "2ms")
+    done = shell.type_line(quick, "--retry-wait", "0.01")
     assert done.code == 0
     assert statuses(shell.results("events.sandbox.csv")) == ["imported"] * 300
