@@ -173,6 +173,15 @@ class Batch:
         """How many items there are."""
         return sum(part.stop - part.start for part in self.parts)
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The first and the last row."""
+        first, last = self.parts[0], self.parts[-1]
+        return (
+            first.block[first.start : first.start + 1][0].row,
+            last.block[last.stop - 1 : last.stop][0].row,
+        )
+
     def items(self) -> list[Event | Rejection]:
         """Return the items as objects, which are made anew each time."""
         return [item for block, start, stop in self.parts for item in block[start:stop]]

@@ -142,6 +142,8 @@ class MemoryClient:
     server: Memory
     aborted: threading.Event = field(default_factory=threading.Event)
     closed: bool = False
+    sent_bytes: int = 0
+    new_connection: bool = False
 
     def post(self, bodies: Sequence[bytes]) -> Response | NoResponse:
         return self.server.answer(bodies)

@@ -15,6 +15,12 @@ Faults: a status from 400 to 599 (the batch isn't imported), and
     slow          the answer takes --delay seconds longer
     hang          no answer at all, the batch isn't taken
     hold          the batch was taken, the answer comes after GET /faults/mend
+    drip          the batch was taken, the answer comes byte by byte, one every --delay seconds
+    continue      the batch was taken, "100 Continue" comes every --delay seconds, without end
+    twice         the batch was taken, and behind the answer stands another one that takes everything
+    202, 206      the batch was taken, the answer has this status
+    contradicting the batch wasn't taken, the answer is a 200 whose body has the code 400 and counts every event
+    zstd          the batch was taken, the answer says that it is encoded
 
 ``--at 3=hold,5+=503`` says what a certain request meets, from 1, and everything from one on. ``--poison 503:TEXT``
 is what every request meets that holds this text. ``--minute 2`` makes the rolling minute of
@@ -51,7 +57,10 @@ from importer.sandbox.access import RollingLimit
 from importer.sandbox.server import Sandbox
 from importer.sandbox.settings import SandboxSettings
 
-FAULTS = frozenset({"reset_before", "reset_after", "cut", "html", "unaccounted", "slow", "hang", "hold"})
+FAULTS = frozenset(
+    {"reset_before", "reset_after", "cut", "html", "unaccounted", "slow", "hang", "hold", "drip", "continue", "twice",
+     "202", "206", "contradicting", "zstd"}
+)  # fmt: skip
 _LONGEST_BODY = 2**26
 
 
@@ -122,6 +131,7 @@ class Plan:
     refuse_every: int = 0
     retry_after: str = ""
     delay: float = 0.3
+    batch_size: int = 50
     schedule: list[tuple[range, str]] = field(default_factory=list)
     poison: str = ""
     limit: RollingLimit = field(default_factory=lambda: RollingLimit(None, lambda: 0))
@@ -210,7 +220,10 @@ class FaultServer:
         if fault == "html":
             writer.write(_answer(200, b"<html><body>Please log in</body></html>", "text/html"))
             return True
-        if fault.isdigit():
+        if fault == "contradicting":
+            writer.write(_counting(request, 400))
+            return True
+        if fault.isdigit() and int(fault) >= 400:
             writer.write(_refusal(int(fault), self._plan.retry_after))
             return True
         every = 0 if self._plan.mended.is_set() else self._plan.refuse_every
@@ -224,6 +237,19 @@ class FaultServer:
         if fault == "cut":
             writer.write(answer[: answer.index(b"\r\n\r\n") + 4 + 5])
             return False
+        if fault in {"drip", "continue"}:
+            return await self._drip(
+                b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000 if fault == "continue" else answer, writer
+            )
+        if fault == "twice":
+            writer.write(answer + _answer(200, orjson.dumps({"num_records_imported": self._plan.batch_size})))
+            return True
+        if fault in {"202", "206"}:
+            writer.write(_answer(int(fault), answer.partition(b"\r\n\r\n")[2]))
+            return True
+        if fault == "zstd":
+            writer.write(answer.replace(b"\r\n", b"\r\ncontent-encoding: zstd\r\n", 1))
+            return True
         if fault == "slow":
             await asyncio.sleep(self._plan.delay)
         if fault == "hold":
@@ -232,6 +258,13 @@ class FaultServer:
             self._plan.held.discard(writer)
         writer.write(_miscounted(answer) if fault == "unaccounted" else answer)
         return True
+
+    async def _drip(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
+        for i in range(len(data)):
+            writer.write(data[i : i + 1])
+            await writer.drain()
+            await asyncio.sleep(self._plan.delay)
+        return False
 
     async def _forward(self, request: Request) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -263,6 +296,12 @@ def _answer(status: int, body: bytes, media_type: str = "application/json", more
 def _refusal(status: int, retry_after: str) -> bytes:
     body = orjson.dumps({"code": status, "error": f"fault {status}", "status": "Fault"})
     return _answer(status, body, more=f"retry-after: {retry_after}\r\n" if retry_after else "")
+
+
+def _counting(request: Request, code: int) -> bytes:
+    """Claim that every event of a request was taken, and contradict it by a code."""
+    count = len(request.unpacked().splitlines())
+    return _answer(200, orjson.dumps({"code": code, "num_records_imported": count, "status": "OK"}))
 
 
 def _reset(writer: asyncio.StreamWriter) -> bool:
@@ -321,6 +360,7 @@ def main() -> None:
     parser.add_argument("--refuse-every", type=int, default=0)
     parser.add_argument("--retry-after", default="")
     parser.add_argument("--delay", type=float, default=0.3)
+    parser.add_argument("--batch-size", type=int, default=50, help="what the second answer of `twice` counts")
     parser.add_argument("--events-per-minute", type=int)
     parser.add_argument("--minute", type=float, default=60)
     parser.add_argument("--at", type=parsed_schedule, default=[])
@@ -329,7 +369,8 @@ def main() -> None:
     given = parser.parse_args()
     minutes = RollingLimit(given.events_per_minute, lambda: int(time.monotonic() * 60_000 / given.minute))
     plan = Plan(
-        given.share, given.seed, given.refuse_every, given.retry_after, given.delay, given.at, given.poison, minutes
+        given.share, given.seed, given.refuse_every, given.retry_after, given.delay, given.batch_size, given.at,
+        given.poison, minutes
     )  # fmt: skip
     settings = SandboxSettings(db=given.db, max_request_bytes=given.max_request_bytes)
     with Sandbox(settings) as sandbox:

@@ -45,7 +45,7 @@ class Rehearsal:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://sandbox") as client:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://127.0.0.1") as client:
                 return await client.request(method, path, **options)
 
         return asyncio.run(ask())

@@ -214,7 +214,16 @@ def track(
 
 @_command
 def sandbox(options: SandboxOptions) -> int:
-    """Run a local stand-in for Mixpanel, made from its documentation, until Ctrl-C."""
+    """Run a local stand-in for Mixpanel, made from its documentation, until Ctrl-C.
+
+    To rehearse a bad evening of the network:
+
+    \b
+    mixpanel-importer run events.csv --sandbox \\
+      --faults "429=5%,503=1%,lost-answer=1%,latency=200ms,rate=3000/min"
+
+    In the end, everything is imported once. sandbox --faults does the same for other programs.
+    """  # noqa: D301 - typer keeps lines as they are after this mark
     from importer.cli.commands.sandbox import serve_sandbox  # noqa: PLC0415
 
     return serve_sandbox(options)

@@ -80,6 +80,10 @@ class Console:
                 folded = fold(escaped(text), self.columns, indent, max(indent, width(label_) + 1))
                 self._write(f"{self._styled(label_, '1')} {folded}")
 
+    def warn(self, text: str) -> None:
+        """Write what went wrong without stopping the command; also where little is written."""
+        self._write(escaped(text))
+
     def next(self, command: str) -> None:
         """Write the command to type next."""
         self._write(f"{self._styled('Next:', '1')} {escaped(command)}")

@@ -25,6 +25,7 @@ from importer.model import DeliverySettings, RunKind, Status
 from importer.pipeline.attention import check_codes
 from importer.pipeline.job import MaxErrors, RunOptions
 from importer.reading import FIELDS, ColumnType, Field
+from importer.sandbox.faults import parse_faults
 from importer.text import nearest, quoted
 
 if TYPE_CHECKING:
@@ -97,9 +98,20 @@ def run_options(
     )
 
 
-def command_options(delivery: DeliveryOptions, output: OutputOptions) -> CommandOptions:
-    """Return the options that the command needs itself, and hands to no job."""
-    return _convert(CommandOptions, delivery, output)
+def command_options(
+    delivery: DeliveryOptions, output: OutputOptions, scope: RunScopeOptions | None = None
+) -> CommandOptions:
+    """Return the options that the command needs itself, and hands to no job. A retry has no ``scope``.
+
+    Raises:
+        UsageError: ``--faults`` can't be read, or there is no sandbox to have them.
+    """
+    faults = None
+    if scope is not None and scope.faults is not None:
+        if not scope.sandbox:
+            raise UsageError("--faults are those of the sandbox, and this run has none", "Add --sandbox.")
+        faults = str(parse_faults(scope.faults))
+    return _convert(CommandOptions, delivery, output, faults=faults)
 
 
 def run_kind(scope: RunScopeOptions) -> RunKind:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from importer.cli.console import Console, LabeledLine
 from importer.cli.next_step import failed_rows_command, needs_decision, print_next_step
 from importer.cli.options import CommandOptions
-from importer.cli.summary import print_landed, print_summary
+from importer.cli.summary import print_faults, print_landed, print_summary
 from importer.errors import UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
 from importer.pipeline.job import RunReport
@@ -41,11 +41,14 @@ def finish_job(report: RunReport, sandbox: Sandbox | None, options: CommandOptio
             [LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {options.failed_rows}")]
         )
         console.say(f"Mend them, then: {failed_rows_command(options.failed_rows, manifest, options)}")
+    if report.log_error:
+        console.warn(f"The log {job.options.log_file} ends early: {report.log_error}")
     if report.error is not None:
         console.fail(report.error)
     if sandbox is not None:
         store = sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
+        print_faults(sandbox.stats.faults, console)
     step = read_status(job.results, report.state, manifest).next_step
     if manifest.source == "-" and report.error is None and step is None:
         job.path.unlink(missing_ok=True)  # the copy of standard input: no later command needs it

@@ -102,7 +102,7 @@ def print_next_step(
     if command:
         command += "".join(f" {shlex.quote(flag)}" for flag in _flags_to_repeat(report, options))
     elif _is_rehearsed(report):
-        command = repeat_command("run", without=_REHEARSAL_OPTIONS, drop="--results")
+        command = repeat_command("run", without=_REHEARSAL_OPTIONS, drop=("--results", "--faults"))
         if manifest.source == "-":
             command = f"… | {command} --yes"
     if needs_decision(report):
@@ -141,22 +141,22 @@ def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
 
 
 def repeat_command(
-    command: str, *, without: Sequence[str] = (), drop: str = "", add: Sequence[str] = ()
+    command: str, *, without: Sequence[str] = (), drop: Sequence[str] = (), add: Sequence[str] = ()
 ) -> str:
     """Return the command line of this process as another command, with its options.
 
     Args:
         command: The other command, such as ``run``.
         without: Flags to leave out.
-        drop: An option to leave out together with its value.
+        drop: Options to leave out together with their values.
         add: Arguments to append.
     """
     arguments = iter(sys.argv[2:])
     kept = []
     for argument in arguments:
-        if argument == drop:
+        if argument in drop:
             next(arguments, None)
-        elif argument not in without and not (drop and argument.startswith(f"{drop}=")):
+        elif argument not in without and argument.partition("=")[0] not in drop:
             kept.append(argument)
     return shlex.join([PROGRAM, command, *kept, *add])
 

@@ -146,9 +146,14 @@ class DeliveryOptions:
     retry_wait: Annotated[float, Option("The first backoff; it doubles.", metavar="SECONDS", min=0.0)] = (
         _DELIVERY.retry_wait
     )
-    timeout: Annotated[float, Option("To connect, to write and to read.", metavar="SECONDS", min=0.1)] = (
-        _DELIVERY.timeout
-    )
+    timeout: Annotated[
+        float,
+        Option(
+            "To connect, and for each write and read; a whole answer may take twice that.",
+            metavar="SECONDS",
+            min=0.1,
+        ),
+    ] = _DELIVERY.timeout
     endpoint: Annotated[
         Endpoint | None,
         Option("/track takes only the last 5 days and confirms no event.  [default: import]"),
@@ -174,6 +179,10 @@ class OutputOptions:
     failed_rows: Annotated[
         Path | None, Option("Copy rejected and invalid records there, to be mended.", metavar="PATH")
     ] = None
+    log_file: Annotated[
+        Path | None,
+        Option("Log every request as a line of JSON, without values and secrets.", metavar="PATH"),
+    ] = None
     max_errors: Annotated[
         str | None, Option("Stop when more records than that were not taken.", metavar="N|N%")
     ] = None
@@ -189,6 +198,14 @@ class RunScopeOptions:
 
     dry_run: Annotated[bool, Option("Send nothing; say of every record if it is valid.")] = False
     sandbox: Annotated[bool, Option("Rehearse on a local stand-in for Mixpanel; needs no account.")] = False
+    faults: Annotated[
+        str | None,
+        Option(
+            "With --sandbox: what goes wrong, such as 429=5%,lost-answer=1%,latency=200ms;"
+            " all of it is in sandbox --help.",
+            metavar="FAULTS",
+        ),
+    ] = None
     limit: Annotated[int | None, Option("Only the first N records of each source.", metavar="N", min=1)] = (
         None
     )
@@ -251,6 +268,14 @@ class SandboxOptions:
     events_per_minute: Annotated[
         int | None, Option("Answer 429 beyond that, over a rolling minute.", metavar="N", min=1)
     ] = None
+    faults: Annotated[
+        str | None,
+        Option(
+            "What goes wrong, with commas: 429, 503, 500, reset, lost-answer, hang (shares of the requests in"
+            " %), latency=200ms, rate=3000/min, seed=N to meet the same faults again.",
+            metavar="FAULTS",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +293,7 @@ class CommandOptions:
         json: Print the manifest to standard output.
         quiet: Write nothing but errors and the command to type next.
         verbose: Name more of the records that were not taken.
+        faults: For a rehearsal, what goes wrong, its seed included; None for nothing.
     """
 
     endpoint: Endpoint | None = None
@@ -280,3 +306,4 @@ class CommandOptions:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    faults: str | None = None

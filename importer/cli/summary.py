@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -132,3 +132,10 @@ def print_landed(total: int, by_event_and_day: Sequence[tuple[str, str, int]], c
     if days:
         span = f"between {min(days)} and {max(days)}" if len(days) > 1 else f"on {min(days)}"
         console.say(f"  {span} (UTC)")
+
+
+def print_faults(faults: Mapping[str, int], console: Console) -> None:
+    """Write which faults of the sandbox the requests met, and how many of each."""
+    if faults:
+        met = ", ".join(f"{name} {count:,} times" for name, count in sorted(faults.items()))
+        console.say(f"Faults on purpose that requests met: {met.replace(' 1 times', ' once')}")

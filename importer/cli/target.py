@@ -43,10 +43,12 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
     """
     endpoint = options.endpoint or "import"
     if kind == "sandbox":
+        from importer.sandbox.faults import Faults, parse_faults  # noqa: PLC0415
         from importer.sandbox.server import Sandbox  # noqa: PLC0415
         from importer.sandbox.settings import SandboxSettings  # noqa: PLC0415 - only a rehearsal needs a server
 
-        with Sandbox(SandboxSettings()) as sandbox:
+        faults = Faults() if options.faults is None else parse_faults(options.faults)
+        with Sandbox(SandboxSettings(faults=faults)) as sandbox:
             destination = Destination(endpoint, sandbox.url, "sandbox")
             yield OpenTarget(Target(destination, SANDBOX_CREDENTIALS), sandbox)
         return

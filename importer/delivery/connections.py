@@ -103,6 +103,16 @@ class _LentClient:
         self._usable = True  # no request was aborted, or ended in an exception
         self._closed = False
 
+    @property
+    def sent_bytes(self) -> int:
+        """As in `Client`."""
+        return self._client.sent_bytes
+
+    @property
+    def new_connection(self) -> bool:
+        """As in `Client`."""
+        return self._client.new_connection
+
     def post(self, bodies: Iterable[bytes]) -> Response | NoResponse:
         """As in `Client`."""
         try:

@@ -11,6 +11,7 @@ from importer import speedups
 from importer.delivery.backoff import backoff
 from importer.delivery.pending import DeliveryState
 from importer.delivery.protocols import Client, Clock, SystemClock, system_now
+from importer.delivery.request_log import RequestLog
 from importer.delivery.throttle import ConcurrencyLimit, Throttle
 from importer.delivery.window import Window
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
@@ -38,6 +39,7 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
     clock: Clock | None = None,
     jitter: Callable[[], float] = random.random,
     client_factory: Callable[[], Client] | None = None,
+    log: RequestLog | None = None,
 ) -> Generator[Delivered, None, None]:
     """Send batches, several at a time, and yield the verdict on each event.
 
@@ -46,22 +48,21 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         destination: Where to send.
         credentials: The credentials to send with.
         settings: Batch sizes, concurrency, retries and time-outs.
-        stop: When set, no further request goes out; those in flight get ``settings.timeout`` seconds, and the
-            batches that are done by then are yielded.
+        stop: When set, no further request goes out; those in flight get ``settings.timeout`` seconds more.
         progress: Reports pauses and their ends.
         idle: Called by the calling thread before each wait for a batch.
-        now: Milliseconds since the epoch; /track drops what is older than 5 days.
+        now: Milliseconds since the epoch.
         clock: Monotonic time and waiting in it.
         jitter: Random numbers from 0 to 1, for the jitter of backoffs.
         client_factory: Makes a sender's connection, in the sender's thread; by default with httpx.
+        log: Where requests are logged.
 
     Returns:
-        A generator of `Delivered`, one for each batch and in the same order. It may be closed at any time:
-        its threads end and its connections are closed.
+        A generator of `Delivered`, one for each batch, in order. If it is closed early, its threads end.
 
     Raises:
-        RefusedError: The base URL can't be used, or the server takes nothing from us. The first is raised
-            before a batch is read, the second after the batches before, as far as those are done.
+        RefusedError: The base URL can't be used (raised before a batch is read), or the server takes nothing
+            from us (raised after the batches before, as far as those are done).
         DeliveryError: The network or the server failed for all tries of a request.
     """
     from importer.delivery.request import bytes_added_per_event  # noqa: PLC0415 - loads the compressor
@@ -72,8 +73,8 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         client_factory = make_client_factory(destination, credentials, settings.timeout)
     added = bytes_added_per_event(destination, credentials)
     state = DeliveryState(destination, credentials, settings, jitter, added)
-    concurrency = ConcurrencyLimit(settings.concurrency)
-    throttle = Throttle(concurrency, lambda refusals: backoff(refusals, settings.retry_wait, jitter()))
+    limit = ConcurrencyLimit(settings.concurrency)
+    throttle = Throttle(limit, lambda refusals: backoff(refusals, settings.retry_wait, jitter()))
     window = Window(
         state,
         throttle,
@@ -82,6 +83,7 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         progress=progress or NullProgress(),
         now=now,
         clock=clock or SystemClock(),
+        log=log,
     )
     return _run(batches, window, idle)
 

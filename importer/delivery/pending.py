@@ -64,6 +64,7 @@ class _PendingRequest:
 
     Attributes:
         positions: Which events of the batch it holds.
+        sent: How often it went out.
         lost: Number of tries whose answer was lost.
         throttled: Number of 429s in a row during which no other request was answered.
         answered_at_first_try: `DeliveryState.answered` when it was first sent; -1 before.
@@ -72,6 +73,7 @@ class _PendingRequest:
     """
 
     positions: Sequence[int]
+    sent: int = 0
     lost: int = 0
     throttled: int = 0
     answered_at_first_try: int = -1
@@ -128,6 +130,18 @@ class PendingBatch:
         assert whole, "an event is without a verdict"
         return Delivered(self.batch, cast("list[Verdict]", self._verdicts))
 
+    def rows(self) -> tuple[int, int]:
+        """Return the first and the last row of the request that goes out."""
+        positions = self._requests[-1].positions
+        if len(positions) == self.batch.count:
+            return self.batch.rows
+        return self._events[positions[0]].row, self._events[positions[-1]].row
+
+    @property
+    def attempt(self) -> int:
+        """Number of the try of the request that goes out, from 1."""
+        return self._requests[-1].sent
+
     # ── what to send ─────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -156,6 +170,7 @@ class PendingBatch:
                 continue
             if request.answered_at_first_try < 0:
                 request.answered_at_first_try = request.answered_at_last_429 = state.answered
+            request.sent += 1
             whole = len(positions) == self.batch.count and not to_track
             bodies = self.batch.bodies() if whole else self._bodies(positions)
             return NextRequest(len(positions), bodies, self._insert_ids(positions))

@@ -10,20 +10,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
 from importer.delivery.replies import NoResponse, Response
 
-TOTAL_TIMEOUT_FACTOR: Final = 10
-"""A request is aborted after this many time-outs. The time-out of a read starts anew with each byte that
-comes, so that a slow answer could take for ever."""
-
 
 class Client(Protocol):
-    """One sender's connection to Mixpanel."""
+    """One sender's connection to Mixpanel.
+
+    Attributes:
+        sent_bytes: Size of the body of the last request, as it was sent.
+        new_connection: True if a connection was opened for it.
+    """
+
+    @property
+    def sent_bytes(self) -> int: ...
+    @property
+    def new_connection(self) -> bool: ...
 
     def post(self, bodies: Iterable[bytes]) -> Response | NoResponse:
-        """Send events as one request; never raises for what the network or the server does."""
+        """Send events as one request, and return what came back in bounded time.
+
+        Never raises for what the network or the server does.
+        """
 
     def abort(self) -> None:
         """Break off the request in flight, from another thread. The client can't be used afterwards."""

@@ -1,15 +1,19 @@
 """What an HTTP response of Mixpanel means. Nothing here sends, waits or knows what was tried before.
 
 =====================================================  =============================================
-a 2xx that accounts for every event; `1` from /track   `Settled`: imported; accepted
+200 that accounts for every event; `1` from /track     `Settled`: imported; accepted
 400 with ``failed_records`` that accounts for all      `Settled`: those rejected, the rest imported
 400 without them; `0` from /track                      `Unexplained`: nothing taken, no event named
 413                                                    `TooLarge`
 429                                                    `Throttled`
-408, 425, 5xx, no response, a response that            `Lost`: may or may not have been taken
-contradicts the request
+408, 425, 5xx, every other 2xx, no response            `Lost`: may or may not have been taken
+200 or 400 that contradicts the request or itself,     `Lost`
+or in an encoding that was not asked for
 any other 3xx or 4xx, a certificate that is not valid  `Refused`: trying again can't help
 =====================================================  =============================================
+
+Mixpanel documents no success but 200. Of the others, 202 says that nothing is done yet, 203 that somebody
+between changed the answer, 206 that it is a part of one; 201, 204, 205 and the rest say nothing of events.
 """
 
 from __future__ import annotations
@@ -32,10 +36,12 @@ class Response(NamedTuple):
 
     Attributes:
         status: HTTP status.
-        body: The body, decompressed; credentials in it are masked.
+        body: The body as it was sent; credentials in it are masked.
         retry_after: Header ``Retry-After``, or empty.
         date: Header ``Date``, or empty.
         location: Header ``Location``, or empty.
+        encoding: Header ``Content-Encoding`` where it names one, or empty. We ask for none, so ``body`` is
+            empty then: to decode it could take any amount of memory.
     """
 
     status: int
@@ -43,18 +49,21 @@ class Response(NamedTuple):
     retry_after: str = ""
     date: str = ""
     location: str = ""
+    encoding: str = ""
 
 
 class NoResponse(NamedTuple):
     """No HTTP response, or none that could be read to its end.
 
     Attributes:
-        message: What happened, for people.
+        message: What happened, for people; it may repeat what a server said.
         permanent: True if trying again can't help.
+        cause: What happened, in words of ours and the system's alone.
     """
 
     message: str
     permanent: bool = False
+    cause: str = ""
 
 
 class Settled(NamedTuple):
@@ -153,6 +162,8 @@ def interpret(
     if isinstance(response, NoResponse):
         return Refused(None, response.message) if response.permanent else Lost(None, response.message)
     status = response.status
+    if response.encoding and (is_success(status) or status == HTTPStatus.BAD_REQUEST):
+        return Lost(status, f"HTTP {status}: {server_message(response)}")
     if is_success(status):
         return _success(response, endpoint, sent)
     if status == HTTPStatus.BAD_REQUEST:
@@ -187,6 +198,8 @@ def _is_client_error(status: int) -> bool:
 
 def _success(response: Response, endpoint: Endpoint, sent: int) -> Settled | Unexplained | Lost:
     status = response.status
+    if status != HTTPStatus.OK:
+        return Lost(status, f"HTTP {status}, but Mixpanel answers 200: {server_message(response)}")
     if endpoint == "track":
         text = response.body.strip()
         if text == b"1":
@@ -198,9 +211,35 @@ def _success(response: Response, endpoint: Endpoint, sent: int) -> Settled | Une
     if fields is None:
         return Lost(status, f"HTTP {status}, but the answer is not Mixpanel's: {server_message(response)}")
     imported = fields.get("num_records_imported")
-    if _is_integer(imported) and imported == sent:
-        return Settled([_taken(Status.IMPORTED, status)] * sent)
-    return Lost(status, f"HTTP {status}, but it accounts for {quoted(imported)} of {counted(sent, 'event')}")
+    if not (_is_integer(imported) and imported == sent):
+        return Lost(
+            status, f"HTTP {status}, but it accounts for {quoted(imported)} of {counted(sent, 'event')}"
+        )
+    if contradiction := _contradiction(response, fields) or _failure(fields):
+        return Lost(status, f"HTTP {status}, but {contradiction}")
+    return Settled([_taken(Status.IMPORTED, status)] * sent)
+
+
+_STANDS_ONCE: Final = (b'"num_records_imported"', b'"failed_records"')
+
+
+def _contradiction(response: Response, fields: Mapping[str, Any]) -> str:
+    """Return how a body contradicts its own status or itself; empty if it does not."""
+    code = fields.get("code")
+    if code is not None and not (_is_integer(code) and code == response.status):
+        return f"its code is {quoted(code)}"
+    # A key that stands there twice: a decoder sees only the last. Within a text, the quotes are escaped.
+    twice = [key.decode() for key in _STANDS_ONCE if response.body.count(key) > 1]
+    return f"it has {twice[0]} twice" if twice else ""
+
+
+def _failure(fields: Mapping[str, Any]) -> str:
+    """Return what the body of a success says of a failure; empty if it says nothing."""
+    for key in ("failed_records", "error"):
+        if fields.get(key):
+            return f"it has {key}: {quoted(fields[key])}"
+    words = fields.get("status")
+    return "" if words is None or str(words).lower() == "ok" else f"its status is {quoted(words)}"
 
 
 @cache
@@ -216,6 +255,8 @@ def _bad_request(
     failed, imported = fields.get("failed_records"), fields.get("num_records_imported")
     if endpoint == "track" or not (failed or imported):
         return Unexplained(status, server_message(response))
+    if contradiction := _contradiction(response, fields):
+        return Lost(status, f"HTTP {status}, but {contradiction}")
     if not isinstance(failed, list):
         return Lost(status, f"HTTP {status}, but its failed_records is {quoted(failed)}, not a list")
     rejected: dict[int, str] = {}
@@ -281,6 +322,8 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 def server_message(response: Response) -> str:
     """Return the server's message, on one line of at most `MAX_LINE` characters; never empty."""
+    if response.encoding:
+        return one_line(f"an answer in the encoding {quoted(response.encoding)}, which was not asked for")
     fields = _object(response.body) or {}
     message = next((fields[key] for key in ("error", "message", "status") if fields.get(key)), None)
     line = one_line(response.body[: 4 * MAX_LINE].decode(errors="replace") if message is None else message)

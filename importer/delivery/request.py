@@ -20,7 +20,6 @@ except ImportError:  # pragma: no cover - where isal has no wheel
 _USER_AGENT: Final = "mixpanel-importer"
 _GZIP: Final = 31  # the window of 32 kB, and a header and end of gzip (zlib's manual, deflateInit2)
 _AT_ONCE: Final = 256_000  # bytes that are compressed at once; a request has up to 2 MB
-_MIN_SECRET: Final = 6  # to mask something shorter would garble ordinary text
 
 
 class RequestFormat(NamedTuple):
@@ -30,13 +29,11 @@ class RequestFormat(NamedTuple):
         path: Path and query, below the base URL.
         headers: Headers, credentials among them.
         encode: Makes the body of a request from the bodies of its events.
-        secrets: Credentials, to be masked in every response.
     """
 
     path: str
     headers: dict[str, str]
     encode: Callable[[Iterable[bytes]], bytes]
-    secrets: tuple[bytes, ...]
 
     def __repr__(self) -> str:
         return f"RequestFormat({self.path.partition('?')[0]})"
@@ -45,13 +42,11 @@ class RequestFormat(NamedTuple):
 def request_format(destination: Destination, credentials: Credentials) -> RequestFormat:
     """Return what requests to an endpoint look like."""
     pair = base64.b64encode(f"{credentials.username}:{credentials.password}".encode())
-    secrets = (credentials.username.encode(), credentials.password.encode(), pair)
-    masked = tuple(secret for secret in secrets if len(secret) >= _MIN_SECRET)
     headers = {"accept": "application/json", "user-agent": _USER_AGENT, "accept-encoding": "identity"}
     if destination.endpoint == "track":
         headers["content-type"] = "application/json"
         suffix = token_suffix(credentials.username)
-        return RequestFormat("/track", headers, partial(token_array, suffix=suffix), masked)
+        return RequestFormat("/track", headers, partial(token_array, suffix=suffix))
     path = "/import?strict=1"
     if credentials.kind == "service-account":
         path += f"&project_id={quote(credentials.project_id, safe='')}"
@@ -60,7 +55,7 @@ def request_format(destination: Destination, credentials: Credentials) -> Reques
         "content-encoding": "gzip",
         "authorization": f"Basic {pair.decode()}",
     }
-    return RequestFormat(path, headers, ndjson, masked)
+    return RequestFormat(path, headers, ndjson)
 
 
 def ndjson(bodies: Iterable[bytes]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR, Client, system_now
+from importer.delivery.protocols import Client, system_now
 from importer.delivery.replies import (
     Lost,
     NoResponse,
@@ -72,13 +71,9 @@ def send_event(
 
         client_factory = make_client_factory(destination, credentials, timeout)
     client = client_factory()
-    timer = threading.Timer(TOTAL_TIMEOUT_FACTOR * timeout, client.abort)
-    timer.daemon = True
-    timer.start()
     try:
         response = client.post([body])
     finally:
-        timer.cancel()
         client.close()
     return _result(response, body, destination, now())
 

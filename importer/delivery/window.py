@@ -11,11 +11,12 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from importer.delivery.pending import DeliveryState, NextRequest, PendingBatch
-from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR, Client, Clock
+from importer.delivery.protocols import Client, Clock
 from importer.delivery.replies import Lost, Reply, Throttled, interpret
+from importer.delivery.request_log import RequestLog, SentRequest
 from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
 from importer.model import Batch, Delivered
 from importer.progress import Progress
@@ -38,11 +39,6 @@ JOIN_SECONDS: Final = 1.0
 """Time to wait at the end for threads whose sockets were shut down."""
 
 
-class _InFlight(NamedTuple):
-    client: Client
-    since: float
-
-
 class Window:
     """Sends batches concurrently and returns them in input order."""
 
@@ -56,6 +52,7 @@ class Window:
         progress: Progress,
         now: Callable[[], int],
         clock: Clock,
+        log: RequestLog | None = None,
     ) -> None:
         """Start empty; a thread starts when a batch needs it.
 
@@ -67,16 +64,18 @@ class Window:
             progress: Reports pauses.
             now: Milliseconds since the epoch.
             clock: Monotonic time.
+            log: Where requests are logged; None for nowhere.
         """
         self._state, self._throttle, self._client_factory = state, throttle, client_factory
         self._stop, self._progress, self._now, self._clock = stop, progress, now, clock
+        self._log = log
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # senders wait for it: a request may go out
         self._progressed = threading.Condition(self._lock)  # the run's thread waits for it: a batch is done
         self._held: deque[PendingBatch] = deque()  # all batches, in input order
         self._ready: list[tuple[int, PendingBatch]] = []  # heap: the first batch goes first
         self._delayed: list[tuple[float, int, PendingBatch]] = []  # heap: by the time of the next try
-        self._in_flight: dict[int, _InFlight] = {}
+        self._in_flight: dict[int, Client] = {}
         self._threads: list[threading.Thread] = []
         self._idle_senders = 0
         self._put_count = self._held_items = self._held_bytes = 0
@@ -137,21 +136,17 @@ class Window:
             return self._held[0].index in self._in_flight and now < self._drain_until
 
     def wait(self) -> None:
-        """Wait a moment for the first batch, and abort requests that take too long in all."""
+        """Wait a moment for the first batch."""
         with self._lock:
             if self._held and not self._held[0].done:
                 self._progressed.wait(STOP_POLL_SECONDS)
-            oldest = self._clock() - TOTAL_TIMEOUT_FACTOR * self._state.settings.timeout
-            overdue = [each.client for each in self._in_flight.values() if each.since < oldest]
-        for client in overdue:
-            client.abort()
 
     def close(self) -> None:
         """End the threads and abort requests in flight. May be called at any time, and twice."""
         with self._lock:
             self._closing = True
             self._work.notify_all()
-            clients = [each.client for each in self._in_flight.values()]
+            clients = list(self._in_flight.values())
             threads = list(self._threads)
         for client in clients:
             client.abort()
@@ -176,20 +171,31 @@ class Window:
         client: Client | None = None
         try:
             client = self._client_factory()
-            endpoint = self._state.destination.endpoint
             while (work := self._next_request(client)) is not None:
-                pending, ticket, request = work
-                response = client.post(request.bodies)
-                reply = interpret(response, endpoint, request.count, request.insert_ids, self._now())
-                overdue = self._apply(pending, ticket, reply)
-                if overdue:
-                    client.close()
-                    client = self._client_factory()
+                self._send(client, *work)
         except BaseException as error:  # noqa: BLE001 - the run's thread must learn of any error
             self._fail(error, client)
         finally:
             if client is not None:
                 client.close()
+
+    def _send(self, client: Client, pending: PendingBatch, ticket: Ticket, request: NextRequest) -> None:
+        """Send a request, apply what comes back, and log both."""
+        log, wait = self._log, None
+        if log is not None:
+            at, began, rows, attempt = self._now(), self._clock(), pending.rows(), pending.attempt
+        response = client.post(request.bodies)
+        endpoint = self._state.destination.endpoint
+        reply = interpret(response, endpoint, request.count, request.insert_ids, self._now())
+        try:
+            seconds = 0.0 if log is None else self._clock() - began
+            wait = self._apply(pending, ticket, reply)
+        finally:
+            if log is not None:
+                sent = SentRequest(
+                    at, rows, request.count, attempt, client.sent_bytes, seconds, client.new_connection
+                )
+                log.request(sent, response, reply, wait)
 
     def _next_request(self, client: Client) -> tuple[PendingBatch, Ticket, NextRequest] | None:
         """Wait for a request that may go out now; None if the sender must end."""
@@ -208,7 +214,7 @@ class Window:
                 pending = heapq.heappop(self._ready)[1]
                 request = pending.next_request(self._state, self._now())
                 if request is not None:
-                    self._in_flight[pending.index] = _InFlight(client, now)
+                    self._in_flight[pending.index] = client
                     if self._ready and self._throttle.in_flight < self._throttle.limit:
                         self._wake_or_start_sender()
                     return pending, ticket, request
@@ -223,11 +229,11 @@ class Window:
             times.append(pause)
         return max(0.0, min(times)) if times else None
 
-    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> bool:
-        """Apply a reply to its batch. True if the client was aborted for taking too long."""
+    def _apply(self, pending: PendingBatch, ticket: Ticket, reply: Reply) -> float | None:
+        """Apply a reply to its batch; return the seconds until its next try, or None if it need not wait."""
         with self._lock:
             now = self._clock()
-            since = self._in_flight.pop(pending.index).since
+            del self._in_flight[pending.index]
             limit = self._throttle.limit
             pause_ended = self._return_ticket(ticket, reply, now)
             try:
@@ -244,7 +250,9 @@ class Window:
             if pause_ended or self._throttle.limit > limit:
                 self._work.notify_all()
             self._wake_or_start_sender()
-            return now - since > TOTAL_TIMEOUT_FACTOR * self._state.settings.timeout
+            if pending.done or not isinstance(reply, Lost | Throttled):
+                return None
+            return delay if isinstance(reply, Lost) else max(0.0, self._throttle.until - now)
 
     def _return_ticket(self, ticket: Ticket, reply: Reply, now: float) -> bool:
         """Return a ticket to the throttle. True if that ends a pause."""
@@ -285,7 +293,7 @@ class Window:
         """Stop the run with an error; the first one counts."""
         with self._lock:
             # This sender applies no further reply, so its request must not be waited for.
-            self._in_flight = {i: each for i, each in self._in_flight.items() if each.client is not client}
+            self._in_flight = {i: each for i, each in self._in_flight.items() if each is not client}
             if self.error is None and not self._closing:
                 self.error = error
             self._work.notify_all()

@@ -60,6 +60,7 @@ class RunOptions:
         allow_collisions: Send in spite of them.
         strict: Send nothing if a decision about a source needs attention.
         accept: Codes of attention that stop nothing.
+        log_file: Where requests are logged, or None.
     """
 
     declared: DeclaredReading = field(default_factory=DeclaredReading)
@@ -75,6 +76,7 @@ class RunOptions:
     allow_collisions: bool = False
     strict: bool = False
     accept: tuple[str, ...] = ()
+    log_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class RunReport:
         state: The results' position and counts; None if the file on disk differs.
         collisions: What a dry run found when it compared the events; None if it compared none.
         copies: Events that were taken and that Mixpanel, which has their like, does not keep.
+        log_error: Why the log of requests ends early; empty if it does not.
     """
 
     job: Job
@@ -202,6 +205,7 @@ class RunReport:
     state: ResultsState | None = None
     collisions: Collisions | None = None
     copies: int = 0
+    log_error: str = ""
 
 
 def new_manifest(

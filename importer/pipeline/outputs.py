@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from importer.delivery.request_log import check_log_file
 from importer.errors import ResultsError, UsageError
 from importer.pipeline.job import RunOptions, SourceFile
 from importer.pipeline.paths import failed_rows_mapping_path, spool_path
-from importer.results.paths import results_path
+from importer.results.paths import manifest_path, results_path
 
 
 def resolve_outputs(names: Sequence[str], options: RunOptions) -> list[SourceFile]:
@@ -71,10 +72,12 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
         options: Of these, the copy of failed records and whether the run is resumed.
 
     Raises:
-        UsageError: An output would replace such a file, or can't be written.
+        UsageError: An output would replace such a file, or can't be written; or the log is no log of ours.
     """
     copies = [] if options.failed_rows is None else [options.failed_rows]
     copies = [*copies, *map(failed_rows_mapping_path, copies)]
+    if options.log_file is not None:
+        _check_log_file(options.log_file, [*sources, *results, *map(manifest_path, results), *copies])
     for copy in copies:
         if copy.is_dir() or not copy.parent.is_dir():
             raise UsageError(
@@ -93,6 +96,13 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
                 f"{copy} is there already, perhaps with records that were mended",
                 "Name another file for --failed-rows.",
             )
+
+
+def _check_log_file(log_file: Path, others: Sequence[Path]) -> None:
+    for path in others:
+        if _is_same_file(path, log_file):
+            raise UsageError(f"--log-file would be written into {path}", "Name another file.")
+    check_log_file(log_file)
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
+from importer.delivery.request_log import RequestLog
 from importer.errors import ImporterError, ReconciliationError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
@@ -55,6 +56,26 @@ def run_job(
         ResultsError: The results are in use by another run, or can't be used.
         StorageError: Not even the manifest could be written.
     """
+    path = job.options.log_file
+    with nullcontext() if path is None else _open_log(job, path) as log:
+        report = _run_job(job, progress, stop, now, log, connections, may_send=may_send)
+        if log is None:
+            return report
+        log.end(report.manifest.exit_code or 0, report.manifest.counts.total)
+        return replace(report, log_error=log.error)
+
+
+def _run_job(
+    job: Job,
+    progress: Progress,
+    stop: threading.Event,
+    now: Callable[[], int],
+    log: RequestLog | None,
+    connections: Connections | None,
+    *,
+    may_send: bool,
+) -> RunReport:
+    """Run a job whose log is open: see `run_job`."""
     began = time.monotonic()
     with Lock(job.results), ExitStack() as stack:
         job = _begin(job)
@@ -64,7 +85,9 @@ def run_job(
         with _open_writer(job) as results:
             rehearse = dry_run.deliver if dry_run is not None else None if may_send else send_nothing
             observe = None if landed is None else landed.add
-            transfer = Transfer(job, results, rehearse, progress, stop, now, observe, connections=connections)
+            transfer = Transfer(
+                job, results, rehearse, progress, stop, now, observe=observe, connections=connections, log=log
+            )
             try:
                 if landed is not None:
                     landed.add_earlier()
@@ -110,6 +133,25 @@ def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Mani
         audit=dry_run.source_audit(transfer.records, transfer.notes),
         attention=(*manifest.attention, *dry_run.hot_shards),
     )
+
+
+@contextmanager
+def _open_log(job: Job, path: Path) -> Iterator[RequestLog]:
+    """Yield the log of a job's requests, in which it has begun."""
+    log = RequestLog(path)
+    try:
+        manifest, target = job.manifest, job.target
+        log.start(
+            manifest.importer_version,
+            manifest.kind,
+            manifest.source,
+            target.destination,
+            target.credentials,
+            job.options.delivery,
+        )
+        yield log
+    finally:
+        log.close()
 
 
 def _with_copies(

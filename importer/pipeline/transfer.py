@@ -11,6 +11,7 @@ from importer import speedups
 from importer.delivery.batches import make_batches
 from importer.delivery.connections import Connections
 from importer.delivery.engine import deliver
+from importer.delivery.request_log import RequestLog
 from importer.errors import Interrupted, ResultsError, TooManyErrors, UsageError
 from importer.model import Batch, Delivered, Record, Rejection
 from importer.pipeline.job import Job
@@ -97,6 +98,7 @@ class Transfer:
         now: Milliseconds since the epoch.
         observe: Receives what became of the records, once that is written.
         connections: As for `run_job`.
+        log: Where requests are logged; None for nowhere.
 
     Attributes:
         records: Records in scope that were read, those of a resumed run's first part included.
@@ -112,16 +114,17 @@ class Transfer:
         progress: Progress,
         stop: threading.Event,
         now: Callable[[], int],
-        observe: Callable[[Delivered], None] | None = None,
         *,
+        observe: Callable[[Delivered], None] | None = None,
         connections: Connections | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         self.records = 0
         self.finished = False
         self.notes = 0
         self._job, self._results, self._rehearse = job, results, rehearse
         self._progress, self._stop, self._now = progress, stop, now
-        self._observe = observe
+        self._log, self._observe = log, observe
         self._connections = connections
         self._position = OutcomePosition(0, None, None)
 
@@ -241,6 +244,7 @@ class Transfer:
             idle=write_before_waiting,
             now=self._now,
             client_factory=None if kept is None else kept.factory(destination, credentials, settings.timeout),
+            log=self._log,
         )
 
     def _check_max_errors(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:

@@ -1,12 +1,16 @@
-"""Who may post, and how much: credentials and the rate limit."""
+"""Who may ask and post, and how much: the host that is asked for, credentials, the rate limit."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+import ipaddress
 from collections import deque
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from importer.mixpanel.base_url import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +18,44 @@ if TYPE_CHECKING:
     from importer.sandbox.settings import SandboxSettings
 
 _MINUTE_MS = 60_000
+
+
+def foreign_reason(host: str, origin: str | None, listens_on: str) -> str:
+    """Return why a request may come from a page of somebody else's in a browser; empty if it can't.
+
+    Such a page reaches this machine under a name of its own, which it lets point here, or posts to it
+    unseen. In the first case the browser tells that name as the host, in the second the page's origin.
+
+    Args:
+        host: Header ``Host``.
+        origin: Header ``Origin``; None if there is none.
+        listens_on: The address that the sandbox was given to listen on.
+    """
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+    except ValueError:
+        name = ""
+    if not _is_our_name(name, listens_on.lower()):
+        return "the sandbox answers only as localhost, by its address, or by the name that --host gives it"
+    if origin is not None and origin.lower() != f"http://{host}".lower():
+        return "the sandbox takes nothing from the pages of others"
+    return ""
+
+
+def _is_our_name(name: str, listens_on: str) -> bool:
+    """Return whether a host can't be the name of a site elsewhere."""
+    if name and (_is_address(name) or name in ("localhost", listens_on) or name.endswith(".localhost")):
+        return True
+    # In a network of containers, a name without a dot is that of a container.
+    return bool(name) and "." not in name and not is_loopback(listens_on)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_allowed(settings: SandboxSettings, authorization: str, project_id: str) -> bool:

@@ -6,8 +6,12 @@ importer's own process, more threads would only compete for the interpreter.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import html
+import os
+import socket
+import struct
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,32 +21,44 @@ import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from importer.mixpanel.limits import MAX_EVENTS_PER_REQUEST
 from importer.sandbox import responses
-from importer.sandbox.access import RollingLimit, is_allowed
+from importer.sandbox.access import RollingLimit, foreign_reason, is_allowed
 from importer.sandbox.body import ContentTooLarge, MalformedBody, decode_import, decode_track, decompress
 from importer.sandbox.responses import ApiResponse
 from importer.sandbox.validation import validate_import, validate_track
 from importer.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from importer.sandbox.body import DecodedBody
     from importer.sandbox.settings import SandboxSettings
     from importer.sandbox.store import Store
 
-HEADERS = {"X-Sandbox": "mixpanel-importer"}
-"""Headers of every response of the sandbox, by which it differs from Mixpanel's."""
+HEADERS = {
+    "X-Sandbox": "mixpanel-importer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Headers of every response of the sandbox: one by which it differs from Mixpanel's, and two that keep other
+pages in a browser from making something of what landed."""
+
+TRANSPORT = "transport"
+"""Where a server puts the transport of a connection, in the state of its requests: a fault may reset it."""
 
 _MAX_DISCARDED_BYTES = 33_554_432
 """Bytes beyond the limit that are read and discarded, so that the client gets the response; more of them end
 the connection."""
+
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 _PAGE_ROWS = 200
 _PAGE = """<!doctype html>
@@ -71,12 +87,20 @@ class RequestStats:
         max_events: Most events in one of them.
         max_bytes: Most bytes of uncompressed JSON in one of them.
         statuses: Number of responses by HTTP status.
+        faults: Number of faults that requests met on purpose, by name.
     """
 
     requests: int = 0
     max_events: int = 0
     max_bytes: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.requests = self.max_events = self.max_bytes = 0
+        self.statuses.clear()
+        self.faults.clear()
 
     def add(self, size: int, events: int) -> None:
         """Add a request that could be decoded."""
@@ -88,15 +112,21 @@ def _system_now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def create_app(store: Store, settings: SandboxSettings, now: Callable[[], int] = _system_now) -> Starlette:
+def create_app(
+    store: Store,
+    settings: SandboxSettings,
+    now: Callable[[], int] = _system_now,
+    stats: RequestStats | None = None,
+) -> Starlette:
     """Return the application.
 
     Args:
         store: Stores what lands.
         settings: How it behaves.
         now: Milliseconds since the epoch: the server's time.
+        stats: Where requests are counted; None for an object of its own.
     """
-    sandbox = _Api(store, settings, now)
+    sandbox = _Api(store, settings, now, stats or RequestStats())
     return Starlette(
         routes=[
             Route("/import", sandbox.post_import, methods=["POST"]),
@@ -108,24 +138,50 @@ def create_app(store: Store, settings: SandboxSettings, now: Callable[[], int] =
             Route("/sandbox/reset", sandbox.post_reset, methods=["POST"]),
         ],
         exception_handlers={HTTPException: _not_found},
+        middleware=[Middleware(_OwnPagesOnly, listens_on=settings.host)],
     )
+
+
+class _OwnPagesOnly:
+    """Refuses what a page of somebody else's in a browser may have asked for."""
+
+    def __init__(self, app: ASGIApp, listens_on: str) -> None:
+        self._app, self._listens_on = app, listens_on
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            named = dict(scope["headers"])
+            host, origin = named.get(b"host", b"").decode("latin-1"), named.get(b"origin")
+            reason = foreign_reason(
+                host, None if origin is None else origin.decode("latin-1"), self._listens_on
+            )
+            if reason:
+                refusal = responses.foreign(reason)
+                await _json(refusal.content, refusal.status)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _Api:
     """The endpoints and their common state."""
 
-    def __init__(self, store: Store, settings: SandboxSettings, now: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, settings: SandboxSettings, now: Callable[[], int], stats: RequestStats
+    ) -> None:
         self._store = store
         self._settings = settings
         self._now = now
-        self._limit = RollingLimit(settings.events_per_minute, now)
-        self._stats = RequestStats()
+        self._limit = self._new_limit()
+        self._stats = stats
+
+    def _new_limit(self) -> RollingLimit:
+        return RollingLimit(self._settings.faults.rate or self._settings.events_per_minute, self._now)
 
     # ── Mixpanel's endpoints ─────────────────────────────────────────────────────────────────────
 
     async def post_import(self, request: Request) -> Response:
         """Receive a batch: ``POST /import``."""
-        return self._respond(await self._import(request))
+        return await self._respond(request, self._import)
 
     async def _import(self, request: Request) -> ApiResponse:
         query, headers = request.query_params, request.headers
@@ -151,7 +207,7 @@ class _Api:
 
     async def post_track(self, request: Request) -> Response:
         """Receive one event or a few: ``POST /track``."""
-        return self._respond(await self._track(request))
+        return await self._respond(request, self._track)
 
     async def _track(self, request: Request) -> ApiResponse:
         body = await self._body(request)
@@ -218,14 +274,15 @@ class _Api:
                 "max_events": stats.max_events,
                 "max_bytes": stats.max_bytes,
                 "statuses": {str(status): count for status, count in sorted(stats.statuses.items())},
+                "faults": dict(sorted(stats.faults.items())),
             }
         )
 
     async def post_reset(self, _: Request) -> Response:
         """Delete what landed and the statistics: ``POST /sandbox/reset``."""
         self._store.clear()
-        self._stats = RequestStats()
-        self._limit = RollingLimit(self._settings.events_per_minute, self._now)
+        self._stats.clear()
+        self._limit = self._new_limit()
         return _json({"count": 0})
 
     # ── what they share ──────────────────────────────────────────────────────────────────────────
@@ -252,9 +309,42 @@ class _Api:
             )
         return None if self._limit.admits(count) else responses.rate_limited()
 
-    def _respond(self, response: ApiResponse) -> Response:
+    async def _respond(
+        self, request: Request, handle: Callable[[Request], Awaitable[ApiResponse]]
+    ) -> Response:
+        """Return the response to a request that may land, unless a fault comes in its way."""
+        faults = self._settings.faults
+        fault = faults.drawn(self._stats.requests) if faults.shares else ""
+        self._stats.faults.update([fault] if fault else [])
+        if fault in ("", "lost-answer"):
+            response = await handle(request)
+        else:
+            await self._body(request)
+            response = responses.failed(int(fault)) if fault.isdigit() else responses.failed(500)
+        if fault == "hang":
+            return await _until_disconnected(request)
+        if faults.latency:
+            await asyncio.sleep(faults.latency)
+        if fault in ("reset", "lost-answer"):
+            return await _reset(request)
         self._stats.statuses[response.status] += 1
         return _json(response.content, response.status)
+
+
+async def _until_disconnected(request: Request) -> Response:
+    """Wait until the client has gone, and return what nobody will see."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return Response()
+
+
+async def _reset(request: Request) -> Response:
+    """Break off a connection by a TCP reset, and return what nobody will see."""
+    transport = request.scope["state"][TRANSPORT]
+    # A socket that is closed with no time to linger is reset.
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()
+    return await _until_disconnected(request)
 
 
 async def _read_content(request: Request, limit: int) -> bytes:

@@ -67,6 +67,16 @@ def rate_limited() -> ApiResponse:
     return _error(429, "Project exceeded rate limits. Please retry the request with exponential backoff.")
 
 
+def failed(status: int) -> ApiResponse:
+    """Return the response if the server fails (500, 503), or throttles (429)."""
+    return rate_limited() if status == HTTPStatus.TOO_MANY_REQUESTS else _error(status, "a fault on purpose")
+
+
+def foreign(reason: str) -> ApiResponse:
+    """Return the response to a request that a page of somebody else's may have made."""
+    return _error(403, reason)
+
+
 def tracked(accepted: int, error: str, *, verbose: bool) -> ApiResponse:
     """Return the response of /track: 1 if at least one object was well formed, else 0.
 

@@ -10,9 +10,10 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from importer.errors import UsageError
-from importer.sandbox.app import create_app
+from importer.sandbox.app import TRANSPORT, RequestStats, create_app
 from importer.sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Sandbox:
     Attributes:
         url: Its base URL, without a slash at the end.
         store: The events that landed.
+        stats: The requests so far.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
@@ -40,6 +42,7 @@ class Sandbox:
             UsageError: The address can't be used.
         """
         self.store = Store(settings.db)
+        self.stats = RequestStats()
         try:
             self._socket = _bind(settings.host, settings.port)
         except UsageError:
@@ -50,7 +53,8 @@ class Sandbox:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._server = _Server(
             uvicorn.Config(
-                create_app(self.store, settings),
+                create_app(self.store, settings, stats=self.stats),
+                http=_ResettableProtocol if settings.faults.shares else "auto",
                 lifespan="off",
                 log_config=None,
                 log_level=_SILENT,
@@ -124,6 +128,16 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+
+class _ResettableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """Shows each request the transport of its connection."""
+
+    app_state: dict[str, object]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
 
 
 _SILENT = 100

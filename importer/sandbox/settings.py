@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from importer.mixpanel.limits import MAX_REQUEST_BYTES
+from importer.sandbox.faults import Faults
 
 
 class ServiceAccount(NamedTuple):
@@ -32,6 +33,7 @@ class SandboxSettings:
         service_account: The service account to accept.
         events_per_minute: Most events in any rolling minute, before 429; None for no limit.
         max_request_bytes: Most bytes of uncompressed JSON in a request, before 413.
+        faults: What goes wrong on purpose; its ``rate`` takes the place of ``events_per_minute``.
     """
 
     host: str = "127.0.0.1"
@@ -42,3 +44,4 @@ class SandboxSettings:
     service_account: ServiceAccount | None = field(default=None, repr=False)
     events_per_minute: int | None = None
     max_request_bytes: int = MAX_REQUEST_BYTES
+    faults: Faults = field(default_factory=Faults)

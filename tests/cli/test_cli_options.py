@@ -71,7 +71,7 @@ def test_every_setting_of_delivery_but_the_bytes_of_a_batch_has_an_option_with_t
     ],
 )
 def test_an_option_with_the_name_of_a_setting_has_its_type(settings: Any, groups: list[Any]) -> None:
-    converted = {"null", "time_format", "accept", "max_errors"}
+    converted = {"null", "time_format", "accept", "max_errors", "faults"}
     types = get_type_hints(settings)
     shared = [
         (name, hint) for group in groups for name, hint in get_type_hints(group).items() if name in types

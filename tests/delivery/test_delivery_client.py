@@ -139,12 +139,19 @@ def test_an_answer_without_end_is_not_read_to_its_end():
     assert len(read) <= MAX_RESPONSE_BYTES / 1_000_000 + 2
 
 
-def test_an_answer_that_cannot_be_decompressed_is_a_lost_one():
-    reply = post(
-        lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no"))
-    )
-    assert isinstance(reply, NoResponse)
-    assert not reply.permanent
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br", "deflate", "identity, x-gzip", "GZIP", "made-up"])
+@pytest.mark.parametrize("status", [200, 400, 401, 429])
+def test_an_answer_in_an_encoding_that_was_not_asked_for_is_not_decoded(encoding, status):
+    bomb = httpx.ByteStream(b"\x1f\x8b bytes that are no gzip")
+    reply = post(lambda _: httpx.Response(status, headers={"content-encoding": encoding}, stream=bomb))
+    assert reply == Response(status, b"", encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity , identity"])
+def test_an_answer_that_says_that_it_has_no_encoding_is_read(encoding):
+    stream = httpx.ByteStream(b"1")
+    reply = post(lambda _: httpx.Response(200, headers={"content-encoding": encoding}, stream=stream))
+    assert reply == Response(200, b"1")
 
 
 def test_no_response_stays_in_memory_until_the_next_garbage_collection():
@@ -254,7 +261,21 @@ def test_an_exception_of_a_later_httpx_is_known_by_its_parent():
     class Novel(httpx.NetworkError):
         pass
 
-    assert to_no_response(Novel("x")) == NoResponse("the connection broke: x")
+    assert to_no_response(Novel("x")).message == "the connection broke: x"
+
+
+@pytest.mark.parametrize("kind", sorted(FAILURES, key=lambda kind: kind.__name__))
+def test_the_cause_for_the_log_quotes_no_server(kind):
+    """What is no HTTP is quoted in the exception; a system's error and a time-out are not the server's words."""
+    cause = to_no_response(make(kind)).cause
+    if issubclass(kind, httpx.TimeoutException | httpx.NetworkError):
+        assert cause == f"{FAILURES[kind].message}: words"
+    else:
+        assert cause == FAILURES[kind].message
+
+
+def test_the_cause_names_the_status_of_a_proxy_but_not_its_words():
+    assert to_no_response(httpx.ProxyError("407 secret words")).cause == "the proxy does not connect us (407)"
 
 
 def test_an_invalid_certificate_is_a_permanent_failure():
@@ -303,7 +324,7 @@ def test_any_exception_after_an_abort_is_a_lost_answer():
         raise ValueError("read of closed file")
 
     made.append(client(handler))
-    assert made[0].post(BODIES) == NoResponse("broken off: read of closed file")
+    assert made[0].post(BODIES) == NoResponse("broken off: read of closed file", cause="broken off")
     made[0].close()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import socket
+import time
 
 import pytest
 from delivery_helpers import CREDENTIALS, PATIENCE, batch
@@ -41,22 +41,29 @@ class Pieces:
             return b""
         raise TimeoutError("timed out")
 
+    def settimeout(self, seconds):
+        pass
+
+
+def exchange(sock, max_body_bytes=MAX_RESPONSE_BYTES):
+    return connection._Exchange(sock, PATIENCE, time.monotonic).run(REQUEST, max_body_bytes)
+
 
 def read(pieces, *, ends=True, max_body_bytes=MAX_RESPONSE_BYTES):
     """What an exchange comes to: an answer, or what broke it."""
     try:
-        return connection._exchange(Pieces(pieces, ends=ends), REQUEST, max_body_bytes)
+        return exchange(Pieces(pieces, ends=ends), max_body_bytes)
     except ExchangeFailed as broke:
         return broke.cause, str(broke)
 
 
 def read_by_h11(pieces, *, ends=True, max_body_bytes=MAX_RESPONSE_BYTES):
-    sock = Pieces(pieces, ends=ends)
+    reader = connection._Exchange(Pieces(pieces, ends=ends), PATIENCE, time.monotonic)
     try:
-        data = connection._read(sock)
+        data = reader._read()
         if not data:
             return "protocol", connection._DISCONNECTED
-        return connection._read_by_h11(sock, data, max_body_bytes)
+        return reader._read_by_h11(data, max_body_bytes)
     except ExchangeFailed as broke:
         return broke.cause, str(broke)
 
@@ -146,20 +153,20 @@ def test_head_and_body_may_arrive_separately():
 def test_a_request_is_sent_whole_however_little_the_socket_takes_at_once():
     sock = Pieces([PLAIN])
     sock.send = lambda data, send=sock.send: send(data[:7])
-    connection._exchange(sock, REQUEST, MAX_RESPONSE_BYTES)
+    exchange(sock)
     assert sock.sent == REQUEST
 
 
 def test_an_answer_that_comes_before_the_request_was_taken_counts_and_ends_the_connection():
     early = Pieces([answer(413, b"too much")], takes=10)
-    found = connection._exchange(early, REQUEST, MAX_RESPONSE_BYTES)
+    found = exchange(early)
     assert (found.status, found.parts, found.reusable) == (413, [b"too much"], False)
-    assert not connection._exchange(Pieces([PLAIN], takes=10), REQUEST, MAX_RESPONSE_BYTES).reusable
+    assert not exchange(Pieces([PLAIN], takes=10)).reusable
 
 
 def test_of_an_answer_that_is_too_long_no_more_is_read():
     sock = Pieces([b"HTTP/1.1 400 X\r\nContent-Length: 1000000\r\n\r\n", *[b"x" * 100] * 10_000], ends=False)
-    found = connection._exchange(sock, REQUEST, 1000)
+    found = exchange(sock, 1000)
     assert not found.reusable
     assert 1000 < sum(map(len, found.parts)) <= 1200
     assert len(sock.pieces) > 9_900
@@ -173,7 +180,7 @@ class Stream:
         self.sock, self.closed, self.readable = sock, False, False
 
     def get_extra_info(self, info):
-        return {"socket": self.sock, "is_readable": self.readable}[info]
+        return {"socket": self.sock, "is_readable": self.readable, "ssl_object": None}[info]
 
     def close(self):
         self.closed = True
@@ -186,12 +193,10 @@ def now():
 
 @pytest.fixture
 def keep_alive(now):
-    return KeepAliveConnection(lambda: now[0])
+    return KeepAliveConnection(PATIENCE, lambda: now[0])
 
 
 def test_it_is_not_open_before_it_has_a_connection(keep_alive):
-    assert not keep_alive.is_open()
-    keep_alive.keep(None)
     assert not keep_alive.is_open()
 
 
@@ -310,14 +315,11 @@ def test_credentials_in_a_later_answer_are_masked():
     assert reply == Response(200, b"***")
 
 
-def test_a_later_answer_in_chunks_or_compressed_is_read_as_the_first_would_be():
+def test_a_later_answer_in_chunks_is_read():
     chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n3;x=y\r\n[1]\r\n0\r\n\r\n"
     replies, server = later(say(chunks), count=3)
     assert [reply.body for reply in replies] == [b"{}[1]"] * 2
     assert server.connections == 1
-    packed = gzip.compress(b"{}")
-    (reply,), _ = later(lambda _, connection: connection.reply(200, packed, Content_Encoding="gzip"))
-    assert reply == Response(200, b"{}")
 
 
 def test_a_server_that_closes_after_an_answer_is_connected_to_again():
@@ -392,12 +394,5 @@ def test_a_later_answer_of_a_gigabyte_is_given_up():
             connection.sock.sendall(b" " * 1_000_000)
 
     (reply,), _ = later(flood)
-    assert isinstance(reply, NoResponse)
-    assert "8,000,000 bytes" in reply.message
-
-
-def test_a_small_later_answer_that_would_decompress_to_gigabytes_is_given_up():
-    packed = gzip.compress(bytes(64_000_000))
-    (reply,), _ = later(lambda _, connection: connection.reply(200, packed, Content_Encoding="gzip"))
     assert isinstance(reply, NoResponse)
     assert "8,000,000 bytes" in reply.message

@@ -28,7 +28,6 @@ from delivery_helpers import (
 )
 
 from importer.delivery.engine import deliver
-from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR
 from importer.delivery.replies import NoResponse, Response
 from importer.delivery.window import MAX_HELD_BYTES, MAX_HELD_ITEMS
 from importer.errors import DeliveryError, RefusedError, SourceError
@@ -432,21 +431,6 @@ def test_a_stop_before_the_start_sends_nothing():
     stop = threading.Event()
     stop.set()
     assert list(send(iter(lambda: pytest.fail("read"), None), Memory(good), stop=stop)) == []
-
-
-def test_a_request_that_takes_too_long_in_all_is_broken_off_and_sent_again():
-    clock = JumpingClock()
-
-    def drip(sent):
-        if len(server.requests) == 1:
-            clock.time += TOTAL_TIMEOUT_FACTOR * 5.0 + 1
-            assert server.clients[0].aborted.wait(PATIENCE)
-            return NoResponse("broken off")
-        return taken(len(sent))
-
-    server = Memory(drip)
-    assert statuses(send(many(1), server, clock=clock, timeout=5.0, concurrency=1)) == [Status.IMPORTED] * 5
-    assert len(server.clients) == 2  # a client that was aborted is not used again
 
 
 @pytest.mark.parametrize("taken_out", [0, 1, 7])

@@ -54,6 +54,30 @@ def test_the_counts_of_the_table_are_those_of_the_documentation():
     }
 
 
+@pytest.mark.parametrize("status", range(200, 300))
+@pytest.mark.parametrize(
+    ("endpoint", "body"), [("import", b'{"num_records_imported":3}'), ("track", b"1"), ("track", b"0")]
+)
+def test_no_2xx_but_200_says_what_became_of_events(status, endpoint, body):
+    found = meaning_of(Response(status, body), endpoint)
+    if status == 200:
+        assert isinstance(found, Settled | Unexplained)
+    else:
+        assert isinstance(found, Lost)
+        assert found.message.startswith(f"HTTP {status}, but Mixpanel answers 200: ")
+
+
+@pytest.mark.parametrize("endpoint", ["import", "track"])
+@pytest.mark.parametrize("status", range(100, 600))
+def test_an_encoding_that_was_not_asked_for_changes_no_meaning_but_that_of_what_must_be_read(
+    status, endpoint
+):
+    found = meaning_of(Response(status, b"", encoding="zstd"), endpoint)
+    assert type(found) is (Lost if status == 400 else meaning(status))
+    if isinstance(found, Lost):
+        assert "an answer in the encoding 'zstd', which was not asked for" in found.message
+
+
 # ── 200 ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -83,6 +107,53 @@ def test_a_200_that_does_not_account_for_every_event_is_a_lost_answer(body):
     found = meaning_of(Response(200, body))
     assert isinstance(found, Lost)
     assert found.status == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"code": 400}, "its code is 400"),
+        ({"code": "400"}, "its code is '400'"),
+        ({"code": 0}, "its code is 0"),
+        ({"code": True}, "its code is True"),
+        ({"code": 202, "status": "OK"}, "its code is 202"),
+        ({"failed_records": [{"index": 0, "message": "no"}]}, "it has failed_records: "),
+        ({"failed_records": "all"}, "it has failed_records: 'all'"),
+        ({"error": "some data points failed"}, "it has error: 'some data points failed'"),
+        ({"status": "Bad Request"}, "its status is 'Bad Request'"),
+        ({"status": 0}, "its status is 0"),
+    ],
+)
+def test_a_200_that_contradicts_itself_is_a_lost_answer(fields, message):
+    body = {"code": 200, "num_records_imported": 3, "status": "OK", **fields}
+    found = meaning_of(Response(200, orjson.dumps(body)))
+    assert isinstance(found, Lost)
+    assert found.message.startswith(f"HTTP 200, but {message}")
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_counts_twice_is_a_lost_answer(status):
+    counts = b'"num_records_imported":1,"num_records_imported":3'
+    failed = b',"failed_records":[{"index":0}]' if status == 400 else b""
+    found = meaning_of(Response(status, b"{%s%s}" % (counts, failed)))
+    assert found == Lost(status, f'HTTP {status}, but it has "num_records_imported" twice')
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"code": 200},
+        {"failed_records": []},
+        {"failed_records": None},
+        {"error": ""},
+        {"error": None, "status": "ok"},
+        {"more": {"code": 400}},
+    ],
+)
+def test_what_a_200_leaves_out_or_says_empty_contradicts_nothing(fields):
+    body = orjson.dumps({"num_records_imported": 3, **fields})
+    assert meaning_of(Response(200, body)) == Settled([Verdict(Status.IMPORTED, 200)] * 3)
 
 
 def test_true_is_not_the_number_one():
@@ -167,6 +238,12 @@ def test_a_400_that_does_not_account_for_every_event_is_a_lost_answer(body):
     assert found.status == 400
 
 
+def test_a_400_whose_code_is_another_is_a_lost_answer():
+    record = {"index": 0, "message": "'time' is invalid"}
+    found = meaning_of(bad_request(code=200, num_records_imported=2, failed_records=[record]))
+    assert found == Lost(400, "HTTP 400, but its code is 200")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -174,6 +251,7 @@ def test_a_400_that_does_not_account_for_every_event_is_a_lost_answer(body):
         b"<html>Bad Request</html>",
         b"[]",
         b'{"error":"no"}',
+        b'{"code":"invalid_request","error":"no"}',
         b'{"failed_records":[],"num_records_imported":0}',
     ],
 )

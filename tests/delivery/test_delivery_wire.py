@@ -1,5 +1,6 @@
 """Over real sockets: what breaks off, drips, hangs, lies or listens in."""
 
+import contextlib
 import random
 import shutil
 import socket
@@ -13,7 +14,6 @@ from delivery_helpers import (
     CREDENTIALS,
     NOW,
     PATIENCE,
-    JumpingClock,
     batch,
     event,
     many,
@@ -24,9 +24,9 @@ from delivery_helpers import (
 from delivery_server import Server, answer
 
 from importer.delivery.client import make_client_factory
+from importer.delivery.connection import ANSWER_TIMEOUTS
 from importer.delivery.engine import deliver
-from importer.delivery.protocols import TOTAL_TIMEOUT_FACTOR
-from importer.delivery.replies import NoResponse
+from importer.delivery.replies import NoResponse, Response
 from importer.errors import DeliveryError, RefusedError
 from importer.model import Destination, Status
 
@@ -181,25 +181,83 @@ def test_silence_is_a_lost_answer_after_the_time_out():
     assert "no answer in time" in reply.message
 
 
-@pytest.mark.parametrize("part", ["headers", "body"])
-def test_an_answer_that_drips_is_broken_off_in_the_end_and_sent_again(part):
-    clock = JumpingClock()
+OK = answer(200, b'{"num_records_imported":5}' + b" " * 10_000)
+NEVER_WHOLE = {
+    "a byte now and then": lambda connection: connection.drip(OK, 0.01),
+    "a head, and then a byte now and then": lambda connection: (
+        connection.sock.sendall(OK[: OK.index(b"{")]),
+        connection.drip(OK[OK.index(b"{") :], 0.01),
+    ),
+    "100 Continue for ever": lambda connection: connection.drip(
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000, 0.002
+    ),
+    "100 Continue at once for ever": lambda connection: [
+        connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 10) for _ in range(10**9)
+    ],
+    "a chunk now and then": lambda connection: (
+        connection.sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        connection.drip(b"1\r\n \r\n" * 2_000, 0.005),
+    ),
+}
 
-    def drip(request, connection):
-        if len(server.requests) > 1:
+
+@pytest.mark.parametrize("form", NEVER_WHOLE)
+@pytest.mark.parametrize("before", [0, 1], ids=["first request", "later request"])
+def test_an_answer_that_is_never_whole_is_broken_off_and_sent_again(form, before):
+    def handle(request, connection):
+        if len(server.requests) == before + 1:
+            NEVER_WHOLE[form](connection)
+        else:
             connection.take(request)
-            return
-        clock.time += TOTAL_TIMEOUT_FACTOR * PATIENCE + 1
-        data = answer(200, b'{"num_records_imported":5}' + b" " * 10_000)
-        if part == "body":
-            head, data = data[: data.index(b"{")], data[data.index(b"{") :]
-            connection.sock.sendall(head)
-        connection.drip(data, 0.01)
 
-    with Server(drip) as server:
-        out = list(go(server, many(1), clock=clock, concurrency=1))
-    assert statuses(out) == [Status.IMPORTED] * 5
-    assert len(server.requests) == 2
+    timeout = 0.1
+    with Server(handle) as server:
+        start = time.monotonic()
+        out = list(go(server, many(2), timeout=timeout, concurrency=1))
+        took = time.monotonic() - start
+    assert statuses(out) == [Status.IMPORTED] * 10
+    assert len(server.requests) == 3
+    assert took > ANSWER_TIMEOUTS * timeout
+    again = server.requests[before]
+    assert again in server.requests[before + 1 :]
+
+
+def test_what_was_too_slow_is_said():
+    with Server(lambda _, connection: connection.drip(OK, 0.01)) as server:
+        reply = one(server, timeout=0.1)
+    assert reply.message == reply.cause == "no answer in time: it took more than 0.2 s in all"
+
+
+def test_an_answer_that_is_slow_within_its_time_counts():
+    def handle(request, connection):
+        connection.drip(answer(200, b'{"num_records_imported":2}'), 0.001)
+
+    with Server(handle) as server:
+        assert one(server) == Response(200, b'{"num_records_imported":2}')
+
+
+def test_a_request_that_is_taken_too_slowly_is_broken_off():
+    """A server that reads on, but so little at once that its request would take for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+        left = threading.Event()
+
+        def sip():
+            sock, _ = listener.accept()
+            with sock:
+                while not left.wait(0.002):
+                    sock.recv(1_024)
+
+        server = threading.Thread(target=sip)
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = make_client_factory(Destination("track", url), CREDENTIALS, 0.05)()
+        reply = client.post([event(1, size=20_000_000).body])
+        client.close()
+        left.set()
+        server.join(PATIENCE)
+    assert isinstance(reply, NoResponse)
+    assert reply.message.startswith("the request could not be written in time")
 
 
 def first_passes_others_hang(request, connection):
@@ -426,11 +484,12 @@ class Within:
             finally:
                 self._outer.sendall(self._out.read())
 
-    def recv(self):
-        return self._do(lambda: self._tls.read(65_536))
+    def recv(self, most=65_536):
+        return self._do(lambda: self._tls.read(most))
 
-    def sendall(self, data):
-        self._do(lambda: self._tls.write(data))
+    def sendall(self, *records):
+        """Send records of the inner TLS within one of the outer."""
+        self._do(lambda: [self._tls.write(record) for record in records])
 
 
 def test_behind_a_proxy_that_is_reached_by_tls_requests_are_spoken_within_both(
@@ -488,3 +547,146 @@ def test_plain_http_where_tls_is_expected_is_a_network_error_not_a_refusal():
     assert isinstance(reply, NoResponse)
     assert "no connection: [SSL" in reply.message
     assert not reply.permanent
+
+
+# ── bytes that are left over ─────────────────────────────────────────────────────────────────────
+
+
+class Proxy:
+    """A proxy that answers CONNECT, and then speaks as Mixpanel itself, over TLS or over TLS within TLS.
+
+    To each request it says the records of `said(n)`, n from 1, as the n-th one on its connection.
+    """
+
+    def __init__(self, certificate, said, *, by_tls, connect=b"HTTP/1.1 200 OK\r\n\r\n"):
+        self._certificate, self._said, self._by_tls, self._connect = certificate, said, by_tls, connect
+        self.requests, self.tunnels = [], 0
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http{'s' if self._by_tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                thread = threading.Thread(target=self._serve, args=(sock,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, sock):
+        with contextlib.suppress(OSError):
+            if self._by_tls:
+                sock = tls(self._certificate).wrap_socket(sock, server_side=True)
+            with sock:
+                assert sock.recv(65_536).startswith(b"CONNECT ")
+                self.tunnels += 1
+                for i in range(len(self._connect)):
+                    time.sleep(0.005 if len(self._connect) > 100 else 0)
+                    sock.sendall(self._connect[i : i + 1])
+                if self._by_tls:
+                    self._answer(Within(sock, tls(self._certificate)))
+                else:
+                    with tls(self._certificate).wrap_socket(sock, server_side=True) as inner:
+                        self._answer(inner)
+
+    def _answer(self, inner):
+        request, n = b"", 0
+        while more := inner.recv(65_536):
+            request += more
+            if b"\r\n\r\n[" in request and request.endswith(b"]"):
+                n += 1
+                self.requests.append(request)
+                inner.sendall(*self._said(n))
+                request = b""
+
+
+@pytest.fixture
+def through(certificate, proxied, monkeypatch):
+    """Post to Mixpanel several times by one client, through a proxy; the replies, and the proxy."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+
+    def post(count, said, *, by_tls, timeout=PATIENCE, **more):
+        with Proxy(certificate, said, by_tls=by_tls, **more) as proxy:
+            proxied(proxy.url)
+            destination = Destination("track", "https://api.mixpanel.invalid")
+            client = make_client_factory(destination, CREDENTIALS, timeout)()
+            replies = [client.post(BODIES) for _ in range(count)]
+            client.close()
+        return replies, proxy
+
+    return post
+
+
+BY_TLS = pytest.mark.parametrize("by_tls", [False, True], ids=["plain proxy", "proxy by TLS"])
+
+
+@BY_TLS
+def test_through_a_proxy_a_sender_keeps_its_connection(through, by_tls):
+    replies, proxy = through(4, lambda _: [answer(200, b"1")], by_tls=by_tls)
+    assert replies == [Response(200, b"1")] * 4
+    assert proxy.tunnels == 1
+    assert len({request.split(b"\r\n\r\n")[0] for request in proxy.requests}) == 1
+
+
+BOTH = answer(200, b"0") + answer(200, b"1")
+
+
+@pytest.mark.parametrize(
+    ("by_tls", "said"),
+    [
+        (False, [BOTH]),
+        (True, [BOTH]),
+        (True, [answer(200, b"0"), answer(200, b"1")]),
+    ],
+    ids=["plain proxy", "proxy by TLS", "proxy by TLS, in two records"],
+)
+def test_through_a_proxy_what_follows_an_answer_is_not_taken_for_the_next_one(through, by_tls, said):
+    """Each request is answered by a 0 and, unasked, by a 1: an answer of 1 would be false."""
+    replies, proxy = through(4, lambda _: said, by_tls=by_tls)
+    assert replies == [Response(200, b"0")] * 4
+    assert proxy.tunnels == 4
+    assert len(proxy.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"\x16\x03\x03\x40\x00" + bytes(16_000),  # a record of TLS, without end
+    ],
+    ids=["CONNECT", "the handshake behind it"],
+)
+@BY_TLS
+def test_a_connection_that_opens_byte_by_byte_is_given_up(through, slow, by_tls):
+    start = time.monotonic()
+    (reply,), _ = through(1, lambda _: [], by_tls=by_tls, connect=slow, timeout=0.2)
+    assert isinstance(reply, NoResponse)
+    assert not reply.permanent
+    assert time.monotonic() - start < 10
+
+
+@FIRST_OR_LATER
+def test_without_a_proxy_what_follows_an_answer_is_not_taken_for_the_next_one(before):
+    """From the first answer on, whoever read it."""
+
+    def handle(request, connection):
+        if len(server.requests) > before:
+            connection.sock.sendall(BOTH)
+        else:
+            connection.reply(200, b"1")
+
+    with Server(handle) as server:
+        client = make_client_factory(Destination("track", server.url), CREDENTIALS, PATIENCE)()
+        bodies = [client.post(BODIES).body for _ in range(before + 4)]
+        client.close()
+    assert bodies == [b"1"] * before + [b"0"] * 4

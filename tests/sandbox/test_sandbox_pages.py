@@ -86,6 +86,7 @@ def test_requests_are_counted_and_looking_is_not(sandbox: Rehearsal):
         "max_events": 2,
         "max_bytes": len(orjson.dumps(batch)),
         "statuses": {"200": 1, "400": 1, "401": 1},
+        "faults": {},
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
 from importer.cli.consent import check_can_ask, has_consent
-from importer.cli.console import Console
+from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import command_options, run_kind, run_options
 from importer.cli.ending import finish_job, print_manifests
 from importer.cli.options import (
@@ -62,7 +62,7 @@ def run_sources(
     """
     kind = run_kind(scope)
     options = run_options(kind, reading, delivery, output, scope)
-    command = command_options(delivery, output)
+    command = command_options(delivery, output, scope)
     console = Console(quiet=command.quiet)
     progress = progress_for(quiet=command.quiet)
     sources = resolve_outputs(names, options)
@@ -74,6 +74,8 @@ def run_sources(
             prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
         )
         console.lines(plan_lines(jobs))
+        if command.faults is not None:
+            console.lines([LabeledLine("Faults", f"{command.faults} (typed as here, they come again)")])
         _check_strict(jobs, options, command)
         forecast = jobs.forecast()
         if forecast.events == 0 and kind != "dry-run":

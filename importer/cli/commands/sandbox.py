@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from functools import partial
 
 from importer.cli.options import SandboxOptions
+from importer.errors import UsageError
+from importer.sandbox.faults import Faults, parse_faults
 from importer.sandbox.server import serve
 from importer.sandbox.settings import SandboxSettings
 
@@ -15,18 +17,32 @@ def serve_sandbox(options: SandboxOptions) -> int:
 
     Raises:
         SourceError: The file of ``--db`` can't be used.
-        UsageError: The address can't be used.
+        UsageError: The address or the faults can't be used.
     """
-    serve(SandboxSettings(**asdict(options)), _print_address)
+    faults = Faults() if options.faults is None else parse_faults(options.faults)
+    if faults.rate is not None and options.events_per_minute is not None:
+        raise UsageError(
+            "--events-per-minute and the rate of --faults are the same limit", "Leave one of them out."
+        )
+    settings = SandboxSettings(
+        host=options.host,
+        port=options.port,
+        db=options.db,
+        events_per_minute=options.events_per_minute,
+        faults=faults,
+    )
+    serve(settings, partial(_print_address, faults="" if options.faults is None else str(faults)))
     return 0
 
 
-def _print_address(url: str) -> None:
+def _print_address(url: str, faults: str) -> None:
+    on_purpose = f"  goes wrong:      {faults}\n" if faults else ""
     sys.stdout.write(
         f"Sandbox listening on {url}\n"
         "A stand-in for Mixpanel, made from its documentation: nothing reaches Mixpanel.\n"
         f"  import into it:  MIXPANEL_PROJECT_TOKEN=any mixpanel-importer run FILE --base-url {url}\n"
         f"  what landed:     {url}/sandbox/events  {url}/sandbox/counts\n"
+        f"{on_purpose}"
         "Ctrl-C ends it.\n"
     )
     sys.stdout.flush()
