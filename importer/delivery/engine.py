@@ -12,6 +12,7 @@ from importer.delivery.pending import DeliveryState
 from importer.delivery.protocols import Client, Clock, SystemClock, system_now
 from importer.delivery.throttle import ConcurrencyLimit, Throttle
 from importer.delivery.window import Window
+from importer.errors import RefusedError
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
 from importer.progress import NullProgress, Progress
 
@@ -108,6 +109,8 @@ def _run(
             idle()
             window.wait()
             yield from window.take_finished()
+        if isinstance(window.error, RefusedError):
+            window.error.unauthorized = window.only_unauthorized()
     finally:
         window.close()
     failure = window.error or source_error

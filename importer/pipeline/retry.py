@@ -17,6 +17,7 @@ from importer.pipeline.paths import spool_path
 from importer.pipeline.resolve import redeclare
 from importer.reading import Reading
 from importer.results.differences import find_differences
+from importer.results.history import check_exists
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest, relative_link
 from importer.results.paths import manifest_path, retry_path
 from importer.results.recovery import inspect_results
@@ -83,6 +84,7 @@ def prepare_retry(
 
 def _parent_manifest(results: Path) -> Manifest:
     """Return the manifest of the results to retry, which must not be of a dry run."""
+    check_exists(results)
     parent = read_manifest(manifest_path(results))
     if parent.kind == "dry-run":
         raise ResultsError(

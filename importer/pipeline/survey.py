@@ -10,6 +10,7 @@ from typing import Final
 from importer.errors import ResultsError
 from importer.model import Fingerprint
 from importer.pipeline.job import RunOptions, SourceFile, Survey, about_sample
+from importer.pipeline.paths import default_results
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import AttentionObserver, Observer
 from importer.profile.copy_observer import CopyObserver
@@ -23,7 +24,7 @@ from importer.progress import Progress, stage
 from importer.reading import Attention, ColumnType, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import Manifest, read_manifest
-from importer.results.paths import manifest_path, results_path
+from importer.results.paths import manifest_path
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
 
@@ -288,7 +289,7 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
     """
     if source.name == "-":
         return None
-    path = manifest_path(results_path(Path(source.name), "dry-run"))
+    path = manifest_path(default_results(source.name, "dry-run"))
     if not path.exists():
         return None
     try:

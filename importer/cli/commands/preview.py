@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from importer.cli.command_lines import PROGRAM, repeat_command
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
-from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
 from importer.cli.progress_bar import progress_for

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, run_kind, run_options
-from importer.cli.ending import finish_job, print_manifests
+from importer.cli.ending import finish_command, finish_job, print_manifests
+from importer.cli.next_step import Ended
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -28,7 +29,6 @@ from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.run import run_job
 from importer.progress import Progress
-from importer.results.manifest import Manifest
 from importer.source.spool import spool_stream
 
 
@@ -62,10 +62,10 @@ def run_sources(
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
     progress = progress_for(quiet=command.quiet)
-    check_can_ask(names, kind, command)
     sources = resolve_outputs(names, options)
+    check_can_ask(names, kind, command)
     with open_target(kind, command) as opened:
-        _copy_stdin(sources, options)
+        _copy_stdin(sources, options, console)
         jobs = prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
         console.lines(plan_lines(jobs))
         _check_strict(jobs, options, command)
@@ -89,10 +89,12 @@ def _check_strict(jobs: Sequence[Job], options: RunOptions, command: CommandOpti
         raise
 
 
-def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
+def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions, console: Console) -> None:
     """Copy standard input to a file, unless a resumed run has such a copy."""
     for source in sources:
         if source.name == "-" and not (options.resume and source.results.exists()):
+            if sys.stdin.isatty():
+                console.say("Reading records from the keyboard. Ctrl-D on a line of its own ends them.")
             spool_stream(sys.stdin.buffer, source.path)
 
 
@@ -106,14 +108,15 @@ def _run_jobs(
 ) -> int:
     """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
     code = 0
-    manifests: list[Manifest] = []
+    ended: list[Ended] = []
     for job in jobs:
         with stop_requests(console.quiet) as stop:
             report = run_job(job, progress, stop, system_now)
-        code = max(code, finish_job(report, opened.sandbox, options, console))
-        manifests.append(report.manifest)
+        done, own_code = finish_job(report, options, console)
+        ended, code = [*ended, done], max(code, own_code)
         if report.error is not None:
             break
+    finish_command(ended, jobs[len(ended) :], opened.sandbox, options, console)
     if options.json:
-        print_manifests(manifests, as_list=len(jobs) > 1)
+        print_manifests([each.report.manifest for each in ended], as_list=len(jobs) > 1)
     return code
