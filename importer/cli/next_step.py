@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,8 +43,10 @@ from importer.results.status import HistoryStatus, NotRetriableError
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted
 
-_REHEARSAL_FLAGS: Final = ("--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q")
-"""Flags of a rehearsal that the command of the real run leaves out."""
+_REHEARSAL_FLAGS: Final = (
+    "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q", "--yes", "-y",
+)  # fmt: skip
+"""Flags of a rehearsal that the command of the real run leaves out: that asks before it sends."""
 
 _ZONE: Final = "Say in which zone the times were written, as Europe/Berlin in place of ZONE:"
 _CURES: Final = {
@@ -219,8 +220,7 @@ def _real_run(reports: Sequence[RunReport]) -> tuple[str, ...]:
     drop = ("--failed-rows",) if folder else ("--failed-rows", "--results")
     command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
     if any(report.manifest.source == "-" for report in reports):
-        yes = "" if "--yes" in shlex.split(command) else " --yes"
-        command = f"… | {command}{yes}"
+        command = f"… | {command} --yes"
     return (command,)
 
 
@@ -306,7 +306,7 @@ def _is_source_changed(run: RecordedRun) -> bool | None:
 def _copy_path(run: RecordedRun, number: int) -> Path:
     """Return a name for a copy of the records of a run that must be mended."""
     ending = run.manifest.reading.dialect.format
-    stem = run.results.stem.removesuffix(".results")
+    stem = run.results.stem.replace(".results", "", 1)
     again = "" if number == 1 else f"-{number}"
     return run.results.with_name(f"{stem}.failed{again}.{ending}")
 

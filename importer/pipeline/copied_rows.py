@@ -46,14 +46,6 @@ class CopiedRows:
         """How many records were copied."""
         return len(self.digests)
 
-    def row_of(self, position: int) -> int:
-        """Return the number that the record at a position of the copy, from 0, has in the source."""
-        for each in read_ranges(self.rows):
-            if position < len(each):
-                return each[position]
-            position -= len(each)
-        raise IndexError(position)
-
 
 def record_digest(record: bytes) -> str:
     """Return a digest of the bytes of a record, without the end of its line."""
