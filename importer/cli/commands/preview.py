@@ -25,6 +25,7 @@ from importer.model import Event, Record, Rejection
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
 from importer.pipeline.mapping_attention import with_mapping_attention
+from importer.pipeline.outputs import check_source
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Reading
@@ -58,6 +59,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             "preview reads its source more than once, so it can't be standard input",
             f"Keep it in a file first: cat > events.csv, then {PROGRAM} preview events.csv",
         )
+    check_source(source)
     declared = declared_reading(reading_options)
     console = Console(stream=sys.stdout)
     path = Path(source)
