@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -39,7 +39,7 @@ from importer.pipeline.paths import default_results, free_path, known_manifest
 from importer.results.history import RecordedRun
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
-from importer.results.status import HistoryStatus, NotRetriableError
+from importer.results.status import HistoryStatus, NextStep, NotRetriableError
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted
 
@@ -261,7 +261,7 @@ def _left_of(
     """
     step, counts = status.next_step, status.counts
     if step is None:
-        return Next()
+        return _beyond_limit(status, options)
     flags = credential_flags(options) if report is None else _flags_to_repeat(report, options)
     to_mend = counts.invalid + counts.rejected
     copied = () if mended is None else (mended_command(mended, step.run.manifest, options),)
@@ -290,6 +290,20 @@ def _left_of(
     whose = "its" if to_mend == 1 else "their"
     copying = f"{records} must be mended. To copy {them} to a file of {whose} own:"
     return Next((copying,), (resume_command(step, ["--failed-rows", str(copy), *flags]),))
+
+
+def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
+    """Return how to import what ``--limit`` left out, if nothing else is left to do."""
+    (first, *retries) = status.runs
+    limit, audit = first.manifest.limit, first.manifest.audit
+    records = audit.facts.records if audit is not None and audit.whole else None
+    ended_before = first.state.records != limit or first.state.records == records
+    if limit is None or ended_before or retries or first.manifest.kind != "real":
+        return Next()
+    what = counted(limit, "record")
+    whole = replace(first, manifest=replace(first.manifest, limit=None))
+    command = resume_command(NextStep("resume", whole), credential_flags(options))
+    return Next((f"--limit left out what follows the first {what}. To import that, too:",), (command,))
 
 
 def _is_source_changed(run: RecordedRun) -> bool | None:

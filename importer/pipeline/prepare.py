@@ -208,7 +208,8 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if options.kind == old.kind == "sandbox":  # each rehearsal listens on a port of its own
         new = replace(new, base_url=old.base_url)
     state = inspect_results(source.results)
-    untouched = old.unauthorized and not state.records
+    # Mended records go to where the others of their source went.
+    untouched = old.unauthorized and not state.records and not old.mended_rows
     if untouched and _sent_like(old, new) != old:
         new = replace(new, refused_at=(*old.refused_at, old.base_url))
         old = _sent_like(old, new)

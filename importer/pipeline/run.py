@@ -53,7 +53,7 @@ def run_job(
     with Lock(job.results), ExitStack() as stack:
         job = replace(job, state=_check_state(job))
         if job.options.overwrite:
-            _make_room(job.results)
+            _make_room(job)
         write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
         if job.parent is not None:
             _link(job.parent, job.results)
@@ -110,7 +110,7 @@ def _check_state(job: Job) -> ResultsState:
         ResultsError: Another run wrote them since this one was prepared.
     """
     if job.options.overwrite:
-        check_overwrite(job.results, job.manifest, only_rehearsals=job.options.only_rehearsals)
+        _check_overwrite(job)
         return ResultsState()
     state = repair_results(job.results) if job.options.resume else inspect_results(job.results)
     if state != job.state:
@@ -127,11 +127,15 @@ def _check_state(job: Job) -> ResultsState:
     return state
 
 
-def _make_room(results: Path) -> None:
+def _make_room(job: Job) -> None:
     """Empty results that are replaced; those that were retried are set aside."""
-    set_retried_aside(results)
+    set_retried_aside(job.results, lambda: _check_overwrite(job))
     # Old outcomes must never stand under the new manifest, wherever the power goes.
-    ResultsWriter.create(results, overwrite=True).close()
+    ResultsWriter.create(job.results, overwrite=True).close()
+
+
+def _check_overwrite(job: Job) -> None:
+    check_overwrite(job.results, job.manifest, only_rehearsals=job.options.only_rehearsals)
 
 
 def _open_writer(job: Job) -> ResultsWriter:

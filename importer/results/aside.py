@@ -15,7 +15,7 @@ from importer.results.paths import manifest_path
 from importer.results.storage import storage_error, sync_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def aside_folder(results: Path) -> Path:
@@ -26,7 +26,7 @@ def aside_folder(results: Path) -> Path:
     return folder
 
 
-def set_retried_aside(results: Path) -> None:
+def set_retried_aside(results: Path, check: Callable[[], object]) -> None:
     """Make room for results that replace others: these must not be taken for retries of the new ones.
 
     Results of a real run go to `aside_folder` together with all of their retries: their manifests name each
@@ -35,6 +35,7 @@ def set_retried_aside(results: Path) -> None:
 
     Args:
         results: The results that will be replaced, which the caller has locked.
+        check: Raises if they must not be replaced; called once no retry can write any more.
 
     Raises:
         ResultsError: A retry is running, or its results lie in another folder.
@@ -48,6 +49,7 @@ def set_retried_aside(results: Path) -> None:
     with ExitStack() as stack:
         for each in later:
             stack.enter_context(Lock(each))
+        check()
         try:
             if is_real:
                 _move([results, *later], aside_folder(results))

@@ -44,14 +44,15 @@ def _copy(stream: BinaryIO, out: BinaryIO) -> None:
     while piece := _read(stream):
         out.write(piece)
         empty = False
-        if len(piece) < _READ_SIZE:  # the end; at a keyboard, to read on would wait for a second one
+        if (
+            len(piece) < _READ_SIZE and stream.isatty()
+        ):  # a keyboard would have to say twice that this is the end
             break
     if empty:
         raise SourceError("Standard input is empty.", "Check the command that feeds it.")
 
 
 def _read(stream: BinaryIO) -> bytes:
-    """Return as much as is wanted of a buffered stream; less is at its end only."""
     try:
         return stream.read(_READ_SIZE)
     except OSError as error:
