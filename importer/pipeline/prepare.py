@@ -6,6 +6,7 @@ source becomes a job. Nothing is sent and no results file is touched.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -217,7 +218,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if differ:
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
-            "Give the command as it was, or begin anew with another --results.",
+            _remedy_of_difference(source, old, new),
         )
     survey = Survey(attention=old.attention)
     if old.audit is not None:
@@ -240,6 +241,17 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         mended_of=_mended_of(source.results, old, options),
         untouched=untouched,
     )
+
+
+def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> str:
+    """Return what to do where results can't be resumed."""
+    was_mended = old.fingerprint.digest != new.fingerprint.digest and old.counts.unsuccessful
+    if was_mended and old.unattempted == 0 and old.kind != "dry-run":
+        command = ["mixpanel-importer", "retry", str(source.results), "--source-changed"]
+        return (
+            f"If what was left was mended there: {shlex.join(command)}\nElse put the source back as it was."
+        )
+    return "Give the command as it was, or begin anew with another --results."
 
 
 def _mended_of(results: Path, manifest: Manifest, options: RunOptions) -> Path | None:

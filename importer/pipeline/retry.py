@@ -90,7 +90,7 @@ def _parent_manifest(results: Path) -> Manifest:
     if parent.kind == "dry-run":
         raise ResultsError(
             f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
-            f"Mend what is invalid, then: mixpanel-importer run {parent.source}",
+            f"Mend what is invalid, then: mixpanel-importer run {shlex.quote(str(parent.source))}",
         )
     return parent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def _check_state(job: Job) -> ResultsState:
     if state != job.state:
         raise ResultsError(
             f"{job.results} was written by another run meanwhile",
-            f"To see where it stands: mixpanel-importer status {job.results}",
+            f"To see where it stands: mixpanel-importer status {shlex.quote(str(job.results))}",
         )
     if job.manifest.refused_at:
         old = read_manifest(manifest_path(job.results))
@@ -153,7 +154,7 @@ def _link(parent: Path, child: Path) -> None:
         if other and manifest.retried_by != link and other.exists():
             raise ResultsError(
                 f"{parent} is being retried by {other} already",
-                f"See where that stands: mixpanel-importer status {other}",
+                f"See where that stands: mixpanel-importer status {shlex.quote(str(other))}",
             )
         if manifest.retried_by != link:
             write_manifest(manifest_path(parent), replace(manifest, retried_by=link))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def check_overwrite(results: Path, manifest: Manifest, *, only_rehearsals: bool 
     if only_rehearsals and (old.kind == "real" or old.kind != manifest.kind):
         raise ResultsError(
             f"{results} was written by another run meanwhile",
-            f"To see where it stands: mixpanel-importer status {results}",
+            f"To see where it stands: mixpanel-importer status {shlex.quote(str(results))}",
         )
     if old.kind != "real":
         return
@@ -115,7 +116,7 @@ def _check_not_mended(results: Path, manifest: Manifest) -> None:
         raise ResultsError(
             f"{results} holds {landed:,} mended records that Mixpanel took or may have taken. Mended and sent"
             " again, they would double.",
-            f"See where they stand: mixpanel-importer status {results}",
+            f"See where they stand: mixpanel-importer status {shlex.quote(str(results))}",
         )
 
 

@@ -221,6 +221,29 @@ def test_mended_records_that_are_still_wrong_are_retried_from_their_own_file(
     assert stands(copied).code == 0
 
 
+def test_mended_records_are_read_just_as_the_others_were(shell: Shell) -> None:
+    shell.write(
+        "events.csv",
+        "act;who;day;hour;price;zip;extra\nHi; u1;01.03.2024;10;1.234,5;01234;NULL\n;u2 ;01.03.2024;11;2,5;12345;x\n",
+    )
+    words = [
+        "--map", "event=act", "--map", "distinct_id=who", "--map", "time={day} {hour}",
+        "--time-format", "%d.%m.%Y %H", "--timezone", "Europe/Berlin", "--type", "price=number",
+        "--type", "zip=string", "--decimal", ",", "--thousands", ".", "--null", "NULL", "--trim",
+        "--set", "source=shop {zip}", "--set", "kind=old", "--tag", "t", "--geoip", "request",
+    ]  # fmt: skip
+    result = shell.type("run", "events.csv", "--yes", "--failed-rows", COPY, *words)
+    assert statuses(shell.results("events.results.csv")) == ["imported", "invalid"], result.err
+    copy = shell.folder / COPY
+    copy.write_text(copy.read_text().replace("\n;u2", "\nHi;u2"))
+
+    assert shell.type(*RUN).code == 0
+
+    one, other = (shell.manifest(name)["reading"] for name in ("events.results.csv", MENDED_RESULTS))
+    assert (one.pop("source_name"), other.pop("source_name")) == ("events.csv", COPY)
+    assert one == other
+
+
 @pytest.mark.parametrize("point", ["before it sent", "as it sent"])
 def test_a_run_of_mended_records_that_was_killed_goes_on(bare: Shell, point: str) -> None:
     faults = ("--at", "2=hold") if point == "as it sent" else ()

@@ -478,6 +478,9 @@ def test_a_source_that_was_mended_in_its_place_is_retried(shell: Shell, server: 
     source = shell.write("events.csv", BROKEN)
     shell.type("run", "events.csv", "--yes")
     mend(source)
+    refused = shell.type("run", "events.csv", "--yes", "--resume")
+    assert refused.code == 2
+    assert "mixpanel-importer retry events.results.csv --source-changed\n" in refused.err
 
     status = shell.type("status", "events.results.csv")
 
