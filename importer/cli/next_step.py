@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,7 +21,7 @@ from importer.cli.command_lines import (
     run_words,
 )
 from importer.cli.console import Console
-from importer.cli.options import CommandOptions
+from importer.cli.options import CommandOptions, ReadingOptions
 from importer.errors import (
     DeliveryError,
     ImporterError,
@@ -55,6 +55,11 @@ _CURES: Final = {
     "send it by --endpoint import": ("--endpoint import", "What is too old for /track can go to /import:"),
 }
 """Options that mend invalid records, each with advice, by a part of the error of such a record."""
+
+_READ_OTHERWISE: Final = frozenset(
+    {"--source-changed", "--endpoint", *(f"--{each.name.replace('_', '-')}" for each in fields(ReadingOptions))}
+)
+"""Options of a retry that may make events of records which were invalid or rejected."""
 
 _FIRST_FAILURES: Final = 1_000
 """In so many of the records that were not taken an option that mends them is looked for."""
@@ -236,7 +241,8 @@ def needs_decision(report: RunReport) -> bool:
 def after_status(status: HistoryStatus) -> Next:
     """Return what to do where a source stands so."""
     last = status.runs[-1].manifest
-    if not status.reconciles:
+    is_stopped = status.next_step is not None and status.next_step.action == "resume"
+    if not status.reconciles and not is_stopped:  # what is lost is sent again, what is too much is a riddle
         return Next()
     if status.next_step is None and last.kind == "dry-run":
         if status.counts.unsuccessful:
@@ -361,7 +367,10 @@ def not_retriable_remedy(error: NotRetriableError) -> str:
         return "Nothing is left to retry."
     if step.action == "resume":
         return f"Finish it first: {resume_command(step)}"
-    return f"Next: {retry_command(step.run, _retry_words_typed())}"
+    words = _retry_words_typed()
+    if step.action == "mend" and not _READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
+        return f"Only records to mend are left: {command_line(['status', as_word(str(step.run.results))])}"
+    return f"Next: {retry_command(step.run, words)}"
 
 
 def _retry_words_typed() -> list[str]:
