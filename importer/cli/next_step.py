@@ -57,7 +57,11 @@ _CURES: Final = {
 """Options that mend invalid records, each with advice, by a part of the error of such a record."""
 
 _READ_OTHERWISE: Final = frozenset(
-    {"--source-changed", "--endpoint", *(f"--{each.name.replace('_', '-')}" for each in fields(ReadingOptions))}
+    {
+        "--source-changed",
+        "--endpoint",
+        *(f"--{each.name.replace('_', '-')}" for each in fields(ReadingOptions)),
+    }
 )
 """Options of a retry that may make events of records which were invalid or rejected."""
 
