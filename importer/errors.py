@@ -69,9 +69,14 @@ class TooManyErrors(ImporterError):  # noqa: N818 - the name of what was counted
 
 
 class RefusedError(ImporterError):
-    """Credentials, configuration or destination are missing, wrong or refused by the server."""
+    """Credentials, configuration or destination are missing, wrong or refused by the server.
+
+    Attributes:
+        unauthorized: True if every request of a run was answered, and each with 401 or 403.
+    """
 
     exit_code = 4
+    unauthorized = False
 
 
 class DeliveryError(ImporterError):

@@ -91,6 +91,7 @@ def run_options(
         scope,
         declared=declared_reading(reading),
         kind=kind,
+        mapping=reading.mapping,
         delivery=_convert(DeliverySettings, delivery),
         max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
         audit=not scope.no_audit,

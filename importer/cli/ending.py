@@ -1,59 +1,115 @@
-"""How ``run`` and ``retry`` finish a job: the summary, the copy of failed records, the next step."""
+"""How ``run`` and ``retry`` finish: the summary, the copy of failed records, the next step."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importer.cli.console import Console, LabeledLine
-from importer.cli.next_step import failed_rows_command, needs_decision, print_next_step
+from importer.cli.console import Console
+from importer.cli.next_step import Ended, after_runs, needs_decision, print_next
 from importer.cli.options import CommandOptions
+from importer.cli.phrases import counts_text
 from importer.cli.summary import print_faults, print_landed, print_summary
-from importer.errors import UsageError
+from importer.errors import ResultsError, UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
-from importer.pipeline.job import RunReport
+from importer.pipeline.job import Job, RunReport
 from importer.results.manifest import Manifest, manifest_text
-from importer.results.status import read_status
-from importer.text import counted
+from importer.results.status import HistoryStatus, read_status
 
 if TYPE_CHECKING:
     from importer.sandbox.server import Sandbox
 
 
-def finish_job(report: RunReport, sandbox: Sandbox | None, options: CommandOptions, console: Console) -> int:
-    """Copy the failed records if that is an option, and write how the run ended and what to type next.
+def finish_job(report: RunReport, options: CommandOptions, console: Console) -> tuple[Ended, int]:
+    """Write how the run or retry of one source ended, and copy the records to mend if that is an option.
 
     Args:
-        report: How the run ended.
-        sandbox: The sandbox that the run was sent to; None if it was sent elsewhere or nowhere.
+        report: How it ended.
         options: Of these, what is copied and how much is written.
         console: Where to write.
 
     Returns:
-        The exit code of the run.
+        How it ended, for `finish_command`, and its exit code.
     """
-    job, manifest = report.job, report.manifest
+    manifest = report.manifest
     print_summary(report, console, options)
-    if options.failed_rows is not None:
-        count = copy_failed_rows(options.failed_rows, job.path, job.results, manifest.reading)
-        console.lines(
-            [LabeledLine("Failed rows", f"{counted(count, 'record')} to mend: {options.failed_rows}")]
-        )
-        console.say(f"Mend them, then: {failed_rows_command(options.failed_rows, manifest, options)}")
     if report.log_error:
-        console.warn(f"The log {job.options.log_file} ends early: {report.log_error}")
+        console.warn(f"The log {report.job.options.log_file} ends early: {report.log_error}")
+    if options.quiet:
+        _say_what_went_wrong(report, console)
     if report.error is not None:
         console.fail(report.error)
+    status = _status_of(report)
+    mended = _copy_to_mend(report, status, options.failed_rows)
+    if options.failed_rows is not None and mended is None and _is_finished(status):
+        console.say("No record has to be mended, so none was copied.")
+    code = max(manifest.exit_code or 0, UsageError.exit_code if needs_decision(report) else 0)
+    return Ended(report, status, mended), code
+
+
+def finish_command(
+    ended: Sequence[Ended],
+    unstarted: Sequence[Job],
+    sandbox: Sandbox | None,
+    options: CommandOptions,
+    console: Console,
+) -> None:
+    """Write what landed in the sandbox, and what to type next.
+
+    Args:
+        ended: The sources that were run, in order.
+        unstarted: The sources that the run did not come to, because an error stopped it.
+        sandbox: The sandbox that they were sent to; None if they were sent elsewhere or nowhere.
+        options: Of these, the credentials.
+        console: Where to write.
+    """
     if sandbox is not None:
         store = sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
         print_faults(sandbox.stats.faults, console)
-    step = read_status(job.results, report.state, manifest).next_step
-    if manifest.source == "-" and report.error is None and step is None:
-        job.path.unlink(missing_ok=True)  # the copy of standard input: no later command needs it
-    print_next_step(report, step, options, console)
-    return max(manifest.exit_code or 0, UsageError.exit_code if needs_decision(report) else 0)
+    print_next(after_runs(ended, unstarted, options), console)
+    for each in ended:
+        no_step = each.status is not None and each.status.next_step is None
+        if each.report.manifest.source == "-" and each.report.error is None and no_step:
+            each.report.job.path.unlink(missing_ok=True)  # the copy of standard input: nothing needs it
+
+
+def _say_what_went_wrong(report: RunReport, console: Console) -> None:
+    """Write one line on a quiet console, if some records were not taken."""
+    manifest = report.manifest
+    if not (manifest.counts.unsuccessful or manifest.unattempted):
+        return
+    parts = counts_text(manifest.counts)
+    if manifest.unattempted:
+        parts.append(f"{manifest.unattempted:,} unattempted")
+    Console(stream=console.stream).say(f"{', '.join(parts)}: see {report.job.results}")
+
+
+def _status_of(report: RunReport) -> HistoryStatus | None:
+    """Return where the source stands; None if its results can't be read any more."""
+    try:
+        return read_status(report.job.results, report.state, report.manifest)
+    except ResultsError:  # the run has ended with an error that says so
+        if report.error is None:
+            raise
+        return None
+
+
+def _is_finished(status: HistoryStatus | None) -> bool:
+    """Return whether every record has an outcome: before that, what is to be mended is not known."""
+    return status is not None and status.runs[-1].unattempted == 0
+
+
+def _copy_to_mend(report: RunReport, status: HistoryStatus | None, copy: Path | None) -> Path | None:
+    """Copy the records that must be mended; return the copy, None if there is none."""
+    if copy is None or status is None or not _is_finished(status):
+        return None
+    if not (status.counts.rejected or status.counts.invalid):
+        return None
+    copy_failed_rows(copy, report.job.path, report.job.results, report.manifest.reading)
+    return copy
 
 
 def print_manifests(manifests: Sequence[Manifest], *, as_list: bool) -> None:

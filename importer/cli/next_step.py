@@ -1,132 +1,165 @@
-"""What to type next: the last line of a command."""
+"""What to type next, as a value: made where it is known how a command ended, shown in one place."""
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from importer.cli.command_lines import (
+    as_word,
+    command_line,
+    credential_flags,
+    limit_flags,
+    mended_command,
+    repeat_command,
+    resume_command,
+    retry_command,
+    run_words,
+)
 from importer.cli.console import Console
-from importer.cli.options import CommandOptions
-from importer.errors import TooManyErrors
+from importer.cli.options import CommandOptions, ReadingOptions
+from importer.errors import (
+    DeliveryError,
+    ImporterError,
+    Interrupted,
+    RefusedError,
+    SourceError,
+    StorageError,
+    TooManyErrors,
+)
 from importer.mixpanel.hosts import region_of
+from importer.model import Status
 from importer.pipeline.collision_text import COLLISION_REMEDY
-from importer.pipeline.job import RunReport
-from importer.pipeline.paths import failed_rows_mapping_path
+from importer.pipeline.job import Job, RunReport
+from importer.pipeline.paths import default_results, free_path, known_manifest
 from importer.results.history import RecordedRun
-from importer.results.manifest import Manifest
-from importer.results.paths import results_path, retry_path
-from importer.results.status import NextStep, NotRetriableError
+from importer.results.reader import read_failures
+from importer.results.selection import select_records
+from importer.results.status import HistoryStatus, NextStep, NotRetriableError
+from importer.source.fingerprint import is_unchanged
+from importer.text import counted
 
-PROGRAM: Final = "mixpanel-importer"
-
-_REHEARSAL_OPTIONS: Final = (
-    "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q",
+_REHEARSAL_FLAGS: Final = (
+    "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q", "--yes", "-y",
 )  # fmt: skip
-"""Flags of a rehearsal that the command of the real run leaves out."""
+"""Flags of a rehearsal that the command of the real run leaves out: that asks before it sends."""
+
+_ZONE: Final = "Say in which zone the times were written, as Europe/Berlin in place of ZONE:"
+_CURES: Final = {
+    "--timezone ZONE (": ("--timezone ZONE", _ZONE),
+    "--time-format excel --timezone ZONE": ("--time-format excel --timezone ZONE", _ZONE),
+    "send it by --endpoint import": ("--endpoint import", "What is too old for /track can go to /import:"),
+}
+"""Options that mend invalid records, each with advice, by a part of the error of such a record."""
+
+_READ_OTHERWISE: Final = frozenset(
+    {
+        "--source-changed",
+        "--endpoint",
+        *(f"--{each.name.replace('_', '-')}" for each in fields(ReadingOptions)),
+    }
+)
+"""Options of a retry that may make events of records which were invalid or rejected."""
+
+_FIRST_FAILURES: Final = 1_000
+"""In so many of the records that were not taken an option that mends them is looked for."""
+
+_RESUMABLE: Final = (TooManyErrors, RefusedError, DeliveryError, StorageError, SourceError, Interrupted)
+"""Errors after which the same command goes on. The remedy of any other says what to do instead."""
 
 
-def next_command(step: NextStep | None) -> str:
-    """Return the command line for a step; an empty text if nothing is left to do."""
-    if step is None:
-        return ""
-    if step.action == "retry":
-        return shlex.join([PROGRAM, "retry", str(step.run.results)])
-    if step.parent is None:
-        return _resume_run(step.run)
-    return _resume_retry(step.parent, step.run)
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to do next.
+
+    Attributes:
+        advice: Lines that come first: what to decide or to mend by hand.
+        commands: Command lines, in the order in which to type them. What is to be filled in stands in capital
+            letters. Empty if nothing is left to do, or nothing can be typed.
+    """
+
+    advice: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
-def not_retriable_remedy(error: NotRetriableError) -> str:
-    """Return what to do where results can't be retried."""
-    if error.next_step is None:
-        return "Nothing is left to retry."
-    label = "Finish it first" if error.next_step.action == "resume" else "Next"
-    return f"{label}: {next_command(error.next_step)}"
+def print_next(steps: Sequence[Next], console: Console) -> None:
+    """Write what to do next, as the last lines of a command."""
+    for step in steps:
+        for line in step.advice:
+            console.say(line)
+        for command in step.commands:
+            console.next(command)
 
 
-def destination_flags(manifest: Manifest) -> list[str]:
-    """Return the flags that send to where a run sent; none if that is the default."""
-    flags = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
-    if manifest.kind == "sandbox":  # each sandbox has a URL of its own
-        return flags
-    region = region_of(manifest.base_url)
-    if region is None:
-        return [*flags, "--base-url", manifest.base_url]
-    return flags if region == "us" else [*flags, "--region", region]
+# ── after a run, a retry, or a stop ──────────────────────────────────────────────────────────────
 
 
-def _resume_run(run: RecordedRun) -> str:
-    manifest = run.manifest
-    source = None if manifest.source == "-" else Path(manifest.source)
-    arguments = [PROGRAM, "run", manifest.source]
-    if manifest.kind != "real":
-        arguments.append(f"--{manifest.kind}")
-    arguments += destination_flags(manifest)
-    if run.results != results_path(source, manifest.kind):
-        arguments += ["--results", str(run.results)]
-    if manifest.limit is not None:
-        arguments += ["--limit", str(manifest.limit)]
-    if source is None and manifest.kind == "real":
-        arguments.append("--yes")  # with standard input there is nobody to ask
-    return shlex.join([*arguments, "--resume"])
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one source of a command ended.
+
+    Attributes:
+        report: The report of its run or retry.
+        status: Where the source stands now; None if that can't be told.
+        mended: The copy of the records to mend; None if there is none.
+    """
+
+    report: RunReport
+    status: HistoryStatus | None
+    mended: Path | None = None
 
 
-def _resume_retry(parent: RecordedRun, run: RecordedRun) -> str:
-    arguments = [PROGRAM, "retry", str(parent.results)]
-    if run.manifest.endpoint != parent.manifest.endpoint:
-        arguments += ["--endpoint", run.manifest.endpoint]
-    if run.results != retry_path(parent.results):
-        arguments += ["--results", str(run.results)]
-    return shlex.join([*arguments, "--resume"])
-
-
-# ── after a run ──────────────────────────────────────────────────────────────────────────────────
-
-
-def print_next_step(
-    report: RunReport, step: NextStep | None, options: CommandOptions, console: Console
-) -> None:
-    """Write the command to type next as the last line, if any work is left.
+def after_runs(ended: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions) -> list[Next]:
+    """Return what to do after a run of a set of sources, or a retry: one step for all, or one for each.
 
     Args:
-        report: How a run ended.
-        step: The resume or the retry that is next; None if no record is left.
-        options: Of these, the credentials.
-        console: Where to write.
+        ended: The sources that were run, in order; at least one.
+        unstarted: The sources that the run did not come to.
+        options: Of these, the credentials and where records to mend are copied.
     """
-    manifest, counts = report.manifest, report.manifest.counts
-    command = next_command(step)
-    if command:
-        command += "".join(f" {shlex.quote(flag)}" for flag in _flags_to_repeat(report, options))
-    elif _is_rehearsed(report):
-        command = repeat_command("run", without=_REHEARSAL_OPTIONS, drop=("--results", "--faults"))
-        if manifest.source == "-":
-            command = f"… | {command} --yes"
-    if needs_decision(report):
-        console.say(COLLISION_REMEDY)
-    if not command:
-        return
-    if report.error is None and counts.unsuccessful and not counts.failed:
-        console.say(
-            "Mend the data (--failed-rows FILE copies those records), or read it otherwise"
-            " (--timezone, --type, --map, …):"
-        )
-    console.next(command)
+    last = ended[-1].report
+    unfinished = [each for each in ended if _is_unfinished(each)]
+    if isinstance(last.error, ImporterError) and not isinstance(last.error, _RESUMABLE):
+        return []
+    if unfinished or unstarted:
+        return [_resume_set(ended, unfinished, unstarted, options)]
+    if _is_rehearsal(last) and not any(each.report.manifest.counts.failed for each in ended):
+        return [_after_rehearsal(ended)]
+    return [_left_of(each.status, options, each.mended, each.report) for each in ended if each.status]
 
 
-def needs_decision(report: RunReport) -> bool:
-    """Return whether a dry run found collisions that will stop a run until a person decides."""
-    found = report.collisions
-    return found is not None and found.found and not report.job.options.allow_collisions
+def _is_unfinished(ended: Ended) -> bool:
+    step = None if ended.status is None else ended.status.next_step
+    return step is not None and step.action == "resume"
 
 
-def _is_rehearsed(report: RunReport) -> bool:
-    """Return whether the same command, sent to Mixpanel, is the next step. After a retry it never is."""
-    rehearsal = report.manifest.kind != "real" and report.job.parent is None
-    return rehearsal and report.error is None and not needs_decision(report)
+def _is_rehearsal(report: RunReport) -> bool:
+    """Return whether nothing was sent to Mixpanel, and by a run: a retry is repeated by no other command."""
+    return report.manifest.kind != "real" and report.job.parent is None
+
+
+def _resume_set(
+    ended: Sequence[Ended], unfinished: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions
+) -> Next:
+    """Return the command that goes on with a set of sources."""
+    report = ended[-1].report
+    flags = _flags_to_repeat(report, options)
+    if options.failed_rows is not None:  # they are copied at the end
+        flags = ["--failed-rows", str(options.failed_rows), *flags]
+    advice = tuple(_advice_on_refusal(report))
+    if len(ended) + len(unstarted) == 1:
+        assert unfinished[0].status is not None, "it has a next step"
+        return Next(advice, (resume_command(unfinished[0].status.next_step, flags),))
+    jobs = [*(each.report.job for each in ended), *unstarted]
+    manifest, folder = report.manifest, report.job.options.results
+    words = [*run_words([job.manifest.source for job in jobs], manifest)]
+    if folder is not None:
+        words += ["--results", str(folder)]
+    return Next(advice, (command_line(words, limit_flags(manifest), ["--resume"], flags),))
 
 
 def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
@@ -137,52 +170,217 @@ def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
     stopped_otherwise = report.error is not None and not isinstance(report.error, TooManyErrors)
     if max_errors is not None and stopped_otherwise:
         flags += ["--max-errors", f"{max_errors.limit:g}{'%' if max_errors.percent else ''}"]
-    return flags + _credential_flags(options)
+    return flags + credential_flags(options)
 
 
-def repeat_command(
-    command: str, *, without: Sequence[str] = (), drop: Sequence[str] = (), add: Sequence[str] = ()
-) -> str:
-    """Return the command line of this process as another command, with its options.
+def _advice_on_refusal(report: RunReport) -> list[str]:
+    """Return what may be put right before a run that the server refused goes on."""
+    if not isinstance(report.error, RefusedError) or report.job.parent is not None:
+        return []
+    if report.manifest.unauthorized:
+        where = " or add --region us, eu or in," if region_of(report.manifest.base_url) else ""
+        return [f"Nothing was taken. Put the credentials right,{where} and go on:"]
+    return []
+
+
+def _after_rehearsal(ended: Sequence[Ended]) -> Next:
+    """Return what to do after a dry run, or a run into the sandbox, that came to its end."""
+    reports = [each.report for each in ended]
+    if any(report.error is not None for report in reports):
+        return Next()
+    if any(map(needs_decision, reports)):
+        return Next((COLLISION_REMEDY,))
+    wrong = sum(report.manifest.counts.unsuccessful for report in reports)
+    good = sum(report.manifest.counts.succeeded for report in reports)
+    if not wrong:
+        return Next(commands=_real_run(reports))
+    if cure := next(filter(None, (_cure_of_run(report.job.results) for report in reports)), None):
+        return Next((cure.advice,), (_again(reports, cure.options),))
+    if not good:
+        advice = "Mend the data, or read it otherwise (--map, --type, …), and check again:"
+        return Next((advice,), (_again(reports),))
+    mended = next((each.mended for each in ended if each.mended is not None), None)
+    copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
+    records = counted(wrong, "record")
+    advice = (
+        f"{records} can't be imported{copied}. Mend {_them(wrong)} and check again, or import the others:"
+    )
+    return Next((advice,), _real_run(reports))
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
+
+
+def _again(reports: Sequence[RunReport], cure: Sequence[str] = ()) -> str:
+    """Return the command of this rehearsal, to be typed again; what it leaves may be replaced."""
+    flags = ("--resume", "--overwrite", "--json")
+    command = repeat_command("run", without=flags, drop=("--failed-rows",), add=cure)
+    return f"… | {command}" if any(report.manifest.source == "-" for report in reports) else command
+
+
+def _real_run(reports: Sequence[RunReport]) -> tuple[str, ...]:
+    """Return the command that imports what was rehearsed; ``status`` where some of it was imported before."""
+    folder = reports[0].job.options.results if reports[0].job.sources > 1 else None
+    for report in reports:
+        results = default_results(report.manifest.source, "real", folder or Path())
+        if results.exists() and known_manifest(results) is not None:
+            return (command_line(["status", as_word(str(results))]),)
+    drop = ("--faults", "--failed-rows", *(() if folder else ("--results",)))
+    command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
+    if any(report.manifest.source == "-" for report in reports):
+        command = f"… | {command} --yes"
+    return (command,)
+
+
+def needs_decision(report: RunReport) -> bool:
+    """Return whether a dry run found collisions that will stop a run until a person decides."""
+    found = report.collisions
+    return found is not None and found.found and not report.job.options.allow_collisions
+
+
+# ── where a source stands ────────────────────────────────────────────────────────────────────────
+
+
+def after_status(status: HistoryStatus) -> Next:
+    """Return what to do where a source stands so."""
+    last = status.runs[-1].manifest
+    is_stopped = status.next_step is not None and status.next_step.action == "resume"
+    if not status.reconciles and not is_stopped:  # what is lost is sent again, what is too much is a riddle
+        return Next()
+    if status.next_step is None and last.kind == "dry-run":
+        if status.counts.unsuccessful:
+            return Next(("Mend the data, and give the command of the dry run again: it may be replaced.",))
+        return Next(("Nothing was sent yet: the same command without --dry-run imports it.",))
+    return _left_of(status, CommandOptions())
+
+
+def _left_of(
+    status: HistoryStatus,
+    options: CommandOptions,
+    mended: Path | None = None,
+    report: RunReport | None = None,
+) -> Next:
+    """Return what is left to do for one source.
 
     Args:
-        command: The other command, such as ``run``.
-        without: Flags to leave out.
-        drop: Options to leave out together with their values.
-        add: Arguments to append.
+        status: Where it stands.
+        options: Of these, the credentials.
+        mended: The copy of the records to mend; None if there is none yet.
+        report: How the last run ended; None if it was not this process.
     """
-    arguments = iter(sys.argv[2:])
-    kept = []
-    for argument in arguments:
-        if argument in drop:
-            next(arguments, None)
-        elif argument not in without and argument.partition("=")[0] not in drop:
-            kept.append(argument)
-    return shlex.join([PROGRAM, command, *kept, *add])
+    step, counts = status.next_step, status.counts
+    if step is None:
+        return _beyond_limit(status, options)
+    flags = credential_flags(options) if report is None else _flags_to_repeat(report, options)
+    to_mend = counts.invalid + counts.rejected
+    copied = () if mended is None else (mended_command(mended, step.run.manifest, options),)
+    changed = _is_source_changed(step.run)
+    if changed is None or (changed and step.action == "resume"):
+        what = "is not there any more" if changed is None else "has changed since"
+        back = f"{step.run.manifest.source} {what}. Put it back as it was, then:"
+        return Next(
+            (back,), (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),)
+        )
+    if step.action == "resume":
+        return Next(commands=(resume_command(step, flags),))
+    if changed:
+        advice = f"{step.run.manifest.source} has changed since. If what is left was mended there:"
+        return Next((advice,), (retry_command(step.run, ["--source-changed"], flags),))
+    if step.action == "retry":
+        only = ["--status", "failed"] if to_mend else []
+        after = (f"{counted(to_mend, 'record')} must be mended, after that.",) if to_mend else ()
+        return Next(after, (retry_command(step.run, only, flags), *copied))
+    if cure := _cure_of_history(status):
+        return Next((cure.advice,), (retry_command(step.run, cure.options, flags),))
+    records, them = counted(to_mend, "record"), _them(to_mend)
+    if mended is not None:
+        return Next((f"{records} to mend: {mended}. Mend {them} there, then:",), copied)
+    copy = free_path(lambda number: _copy_path(step.run, number))
+    whose = "its" if to_mend == 1 else "their"
+    copying = f"{records} must be mended. To copy {them} to a file of {whose} own:"
+    return Next((copying,), (resume_command(step, ["--failed-rows", str(copy), *flags]),))
 
 
-# ── options in the form in which they are typed ──────────────────────────────────────────────────
+def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
+    """Return how to import what ``--limit`` left out, if nothing else is left to do."""
+    (first, *retries) = status.runs
+    limit, audit = first.manifest.limit, first.manifest.audit
+    records = audit.facts.records if audit is not None and audit.whole else None
+    ended_before = first.state.records != limit or first.state.records == records
+    if limit is None or ended_before or retries or first.manifest.kind != "real":
+        return Next()
+    what = counted(limit, "record")
+    whole = replace(first, manifest=replace(first.manifest, limit=None))
+    command = resume_command(NextStep("resume", whole), credential_flags(options))
+    return Next((f"--limit left out what follows the first {what}. To import that, too:",), (command,))
 
 
-def failed_rows_command(path: Path, manifest: Manifest, options: CommandOptions) -> str:
-    """Return the command that imports a copy of failed records, once they are mended."""
-    mapping = failed_rows_mapping_path(path)
-    flags = _target_flags(manifest, options)
-    return shlex.join([PROGRAM, "run", str(path), "--mapping", str(mapping), *flags])
+def _is_source_changed(run: RecordedRun) -> bool | None:
+    """Return whether a source is another than it was; None if it is not there."""
+    source = run.manifest.source
+    if source == "-":
+        return False
+    try:
+        return not is_unchanged(Path(source), run.manifest.fingerprint)
+    except SourceError:
+        return None
 
 
-def _target_flags(manifest: Manifest, options: CommandOptions) -> list[str]:
-    """Return the flags that send to the destination of a run, with the same credentials."""
-    if manifest.kind != "real":
-        return [f"--{manifest.kind}"]
-    return destination_flags(manifest) + _credential_flags(options)
+def _copy_path(run: RecordedRun, number: int) -> Path:
+    """Return a name for a copy of the records of a run that must be mended."""
+    ending = run.manifest.reading.dialect.format
+    stem = run.results.stem.replace(".results", "", 1)
+    again = "" if number == 1 else f"-{number}"
+    return run.results.with_name(f"{stem}.failed{again}.{ending}")
 
 
-def _credential_flags(options: CommandOptions) -> list[str]:
-    """Return the flags that choose the credentials: their kind or a path, never a secret."""
-    flags = []
-    if options.credentials is not None:
-        flags += ["--credentials", options.credentials]
-    if options.token_file is not None:
-        flags += ["--token-file", str(options.token_file)]
-    return flags
+class _Cure(NamedTuple):
+    """Options that mend invalid records, and what to say of them."""
+
+    options: list[str]
+    advice: str
+
+
+def _cure_of_history(status: HistoryStatus) -> _Cure | None:
+    """Return what mends invalid records; None if nothing is known that does."""
+    if not status.counts.invalid:
+        return None
+    results = status.runs[-1].results
+    if len(status.runs) == 1:
+        return _cure_of_run(results)
+    return _cure(lambda error: bool(select_records(results, {Status.INVALID}, error)))
+
+
+def _cure_of_run(results: Path) -> _Cure | None:
+    """Return what mends the first invalid records of a run; None if nothing is known that does."""
+    failures = islice(read_failures(results), _FIRST_FAILURES)
+    errors = [line.error for line in failures if line.status == Status.INVALID.value]
+    return _cure(lambda error: any(error in each for each in errors))
+
+
+def _cure(is_found: Callable[[str], bool]) -> _Cure | None:
+    found = (_Cure(options.split(), advice) for error, (options, advice) in _CURES.items() if is_found(error))
+    return next(found, None)
+
+
+def not_retriable_remedy(error: NotRetriableError) -> str:
+    """Return what to do where results can't be retried: what was typed, with the right results."""
+    step = error.next_step
+    if step is None:
+        return "Nothing is left to retry."
+    if step.action == "resume":
+        return f"Finish it first: {resume_command(step)}"
+    words = _retry_words_typed()
+    if step.action == "mend" and not _READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
+        return f"Only records to mend are left: {command_line(['status', as_word(str(step.run.results))])}"
+    return f"Next: {retry_command(step.run, words)}"
+
+
+def _retry_words_typed() -> list[str]:
+    """Return the options of this process, if it is a retry; its results are the first word that is none."""
+    words = sys.argv[2:] if sys.argv[1:2] == ["retry"] else []
+    positional = next((n for n, word in enumerate(words) if not word.startswith("-")), None)
+    if positional != 0:  # behind an option, the word may be its value
+        return []
+    return words[1:]

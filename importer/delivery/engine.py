@@ -14,6 +14,7 @@ from importer.delivery.protocols import Client, Clock, SystemClock, system_now
 from importer.delivery.request_log import RequestLog
 from importer.delivery.throttle import ConcurrencyLimit, Throttle
 from importer.delivery.window import Window
+from importer.errors import RefusedError
 from importer.model import Batch, Credentials, Delivered, DeliverySettings, Destination
 from importer.progress import NullProgress, Progress
 
@@ -120,6 +121,8 @@ def _run(
             idle()
             window.wait()
             yield from window.take_finished()
+        if isinstance(window.error, RefusedError):
+            window.error.unauthorized = window.only_unauthorized()
     finally:
         window.close()
     failure = window.error or source_error

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from http import HTTPStatus
 from typing import assert_never, cast
 
 from importer.delivery.backoff import backoff
@@ -42,7 +43,9 @@ class DeliveryState:
         settings: Retries and time-outs.
         jitter: Random numbers from 0 to 1, for the jitter of backoffs.
         bytes_added_per_event: Bytes that a request adds to the body of each event, a separator not counted.
-        answered: Requests so far that the server answered with a 200 or 400 that made sense.
+        requests: Requests so far that went out.
+        answered: Those that the server answered with a 200 or 400 that made sense.
+        unauthorized: Those that it answered with 401 or 403.
         max_body_bytes: Most bytes of a body, once a 413 has named them.
         is_mixpanel: True once the server has judged a batch's events one by one: it is no proxy that refuses
             every request.
@@ -53,7 +56,9 @@ class DeliveryState:
     settings: DeliverySettings
     jitter: Callable[[], float]
     bytes_added_per_event: int = 0
+    requests: int = 0
     answered: int = 0
+    unauthorized: int = 0
     max_body_bytes: int | None = None
     is_mixpanel: bool = False
 
@@ -253,7 +258,8 @@ class PendingBatch:
                     if retry_after is not None:
                         return retry_after
                     return backoff(request.lost, state.settings.retry_wait, state.jitter())
-            case Refused():
+            case Refused(status, _):
+                state.unauthorized += status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
                 raise refused_error(reply, state.destination, state.credentials.kind)
             case _:
                 assert_never(reply)

@@ -16,17 +16,15 @@ from importer.delivery.replies import NoResponse, Response
 
 
 class Client(Protocol):
-    """One sender's connection to Mixpanel.
-
-    Attributes:
-        sent_bytes: Size of the body of the last request, as it was sent.
-        new_connection: True if a connection was opened for it.
-    """
+    """One sender's connection to Mixpanel."""
 
     @property
-    def sent_bytes(self) -> int: ...
+    def sent_bytes(self) -> int:
+        """Size of the body of the last request, as it was sent."""
+
     @property
-    def new_connection(self) -> bool: ...
+    def new_connection(self) -> bool:
+        """True if a connection was opened for it."""
 
     def post(self, bodies: Iterable[bytes]) -> Response | NoResponse:
         """Send events as one request, and return what came back in bounded time.

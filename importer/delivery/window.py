@@ -141,6 +141,19 @@ class Window:
             if self._held and not self._held[0].done:
                 self._progressed.wait(STOP_POLL_SECONDS)
 
+    def only_unauthorized(self) -> bool:
+        """Return whether every request was answered 401 or 403, so that nothing was taken for sure.
+
+        It waits for those in flight, up to the time-out, as long as all others were answered so.
+        """
+        state = self._state
+        with self._lock:
+            for _ in range(int(state.settings.timeout / STOP_POLL_SECONDS)):
+                if not self._in_flight or state.unauthorized + len(self._in_flight) < state.requests:
+                    break
+                self._progressed.wait(STOP_POLL_SECONDS)
+            return 0 < state.unauthorized == state.requests
+
     def close(self) -> None:
         """End the threads and abort requests in flight. May be called at any time, and twice."""
         with self._lock:
@@ -214,6 +227,7 @@ class Window:
                 pending = heapq.heappop(self._ready)[1]
                 request = pending.next_request(self._state, self._now())
                 if request is not None:
+                    self._state.requests += 1
                     self._in_flight[pending.index] = client
                     if self._ready and self._throttle.in_flight < self._throttle.limit:
                         self._wake_or_start_sender()

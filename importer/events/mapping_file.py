@@ -135,6 +135,8 @@ _LISTS: Final[Mapping[str, str]] = {
     "time_format": '["%d.%m.%Y %H:%M", "%d.%m.%Y"]',
 }
 """Keys that hold one text or several, each with an example."""
+FAILED_ROWS: Final = "failed_rows"
+"""The table beside the reading in the mapping file of a copy of failed records, which says what they are."""
 _TABLES: Final = ("fields", "names", "types", "deep_columns", "set")
 _KEYS: Final = (*_CHOICES, *_TEXTS, *_FLAGS, *_COUNTS, *_LISTS, *_TABLES)
 
@@ -163,6 +165,8 @@ class _Checker:
     def declared(self, data: Mapping[str, Any]) -> DeclaredReading:
         values: dict[str, Any] = {}
         for key, value in data.items():
+            if key == FAILED_ROWS:
+                continue
             if key not in _KEYS:
                 raise self._error(
                     (key,), f"unknown key{nearest(key, _KEYS)}", f"Known are: {', '.join(_KEYS)}"

@@ -52,8 +52,10 @@ class RunOptions:
         results: Where results go: a file, or a folder for several sources; None for the default.
         resume: Go on with existing results.
         overwrite: Replace existing results.
+        only_rehearsals: With ``overwrite``: if they are of a rehearsal of this kind.
         limit: Most records of each source.
         failed_rows: Where rejected and invalid records are copied, or None.
+        mapping: The mapping file, which may name the records that were copied to be mended; None without.
         delivery: How hard and how fast to send.
         max_errors: When to stop early; None for never.
         audit: Look for collisions of ids before sending.
@@ -68,8 +70,10 @@ class RunOptions:
     results: Path | None = None
     resume: bool = False
     overwrite: bool = False
+    only_rehearsals: bool = False
     limit: int | None = None
     failed_rows: Path | None = None
+    mapping: Path | None = None
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     max_errors: MaxErrors | None = None
     audit: bool = True
@@ -87,11 +91,13 @@ class SourceFile:
         name: The source as typed; ``-`` is standard input.
         path: The file to read: the source itself, or the copy of standard input.
         results: The results file of this source.
+        replaces_rehearsal: True if there are results of a rehearsal that the run, one like it, replaces.
     """
 
     name: str
     path: Path
     results: Path
+    replaces_rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,8 @@ class Job:
         selection: For a retry, the records that it sends again; None for a run.
         sources: How many sources the run has.
         dry_run: What an earlier dry run found; None if there was none.
+        mended_of: For the run of mended records, the results of which these were left; else None.
+        untouched: False if an earlier part of this run may have sent what the results don't show.
     """
 
     path: Path
@@ -174,11 +182,13 @@ class Job:
     selection: Selection | None = None
     sources: int = 1
     dry_run: EarlierDryRun | None = None
+    mended_of: Path | None = None
+    untouched: bool = True
 
     @property
     def parent(self) -> Path | None:
-        """For a retry, the results whose records it sends again; None for a run."""
-        return None if self.selection is None else self.selection.runs[-1].results
+        """For a retry and for mended records, the results that it goes on with; None for any other run."""
+        return self.mended_of if self.selection is None else self.selection.runs[-1].results
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,12 @@ from importer.model import Fingerprint
 from importer.reading import Attention, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest
-from importer.results.paths import results_path
+from importer.results.paths import find_manifests, results_of_manifest, results_path
 from importer.results.recovery import inspect_results
 from importer.results.selection import read_successes
 from importer.source.reader import open_source
 from importer.text import counted
 
-_MANIFEST_END: Final = ".run.json"
 _MOST_MANIFESTS: Final = 100
 _IN_NO_ID: Final = ("geoip", "tag", "compression")
 """Parts of a reading that no ``$insert_id`` depends on, as `find_reading_differences` names them."""
@@ -76,7 +75,7 @@ def landed_under_another_reading(
     """Yield an attention for each earlier run whose records would get other ids now, and so double.
 
     Results are found by their names, which begin with the source's (``events.results.csv``), in the working
-    directory and beside the new results.
+    directory and beside the new results, and where they were set aside.
 
     Args:
         name: The source as it was named.
@@ -87,10 +86,12 @@ def landed_under_another_reading(
     if name == "-":
         return
     default = results_path(Path(name), "real")
-    pattern = escape(default.name.removesuffix("".join(default.suffixes[-2:]))) + f".*{_MANIFEST_END}"
-    folders = dict.fromkeys(path.parent.resolve() for path in (results, default))
-    for path in sorted(path for folder in folders for path in folder.glob(pattern))[:_MOST_MANIFESTS]:
-        other = path.with_name(path.name.removesuffix(_MANIFEST_END))
+    pattern = escape(default.name.removesuffix("".join(default.suffixes[-2:]))) + ".*"
+    folders = list(dict.fromkeys(path.parent.resolve() for path in (results, default)))
+    folders += [aside for folder in folders for aside in sorted(folder.glob(f"{pattern}.old-*"))]
+    found = [path for folder in folders for path in find_manifests(folder, pattern)]
+    for path in sorted(found)[:_MOST_MANIFESTS]:
+        other = results_of_manifest(path)
         if other == results.resolve():
             continue
         with suppress(ResultsError):  # a manifest that can't be read is not this run's concern

@@ -2,65 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from importer.delivery.request_log import check_log_file
-from importer.errors import ResultsError, UsageError
+from importer.errors import ResultsError, SourceError, UsageError
+from importer.pipeline.copied_rows import is_as_copied
 from importer.pipeline.job import RunOptions, SourceFile
-from importer.pipeline.paths import failed_rows_mapping_path, spool_path
-from importer.results.paths import manifest_path, results_path
+from importer.pipeline.paths import (
+    default_results,
+    failed_rows_mapping_path,
+    is_of_source,
+    known_manifest,
+    spool_path,
+)
+from importer.results.manifest import Manifest
+from importer.results.paths import manifest_path
+from importer.source.files import open_raw
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_FETCHED_BY = {
+    "s3": "aws s3 cp {} -",
+    "gs": "gcloud storage cat {}",
+    "http": "curl -fsSL {}",
+    "https": "curl -fsSL {}",
+    "ftp": "curl -fsSL {}",
+    "file": "cat {}",
+}
+"""What writes a file to standard output, by the scheme of its address."""
+
+
+def check_source(name: str) -> None:
+    """Check that a source is there and can be opened, before anything else is asked for.
+
+    Args:
+        name: The source as typed; ``-`` is standard input.
+
+    Raises:
+        SourceError: It is no file that can be read.
+    """
+    if name == "-":
+        return
+    address = _ADDRESS.match(name)
+    if address and not Path(name).exists():
+        address_or_path = name.removeprefix("file://") if address[1] == "file" else name
+        fetch = _FETCHED_BY.get(address[1].lower(), "fetch {}").format(shlex.quote(address_or_path))
+        raise SourceError(
+            f"{name} is an address: sources are files, or standard input",
+            f"Fetch it first, or: {fetch} | mixpanel-importer run - --dry-run",
+        )
+    open_raw(Path(name)).close()
 
 
 def resolve_outputs(names: Sequence[str], options: RunOptions) -> list[SourceFile]:
     """Return the files of each source: the one to read, and the one for its results.
+
+    Results of a rehearsal may be replaced by a run of the same kind and source; others need an option.
 
     Args:
         names: The sources as typed.
         options: Of these, where results go and whether they may exist.
 
     Raises:
+        SourceError: A source is no file that can be read.
         UsageError: Two sources would share a results file, or an output would replace a file to be kept.
         ResultsError: Results exist, and there is neither ``--resume`` nor ``--overwrite``.
     """
-    sources = [_source_file(name, options, several=len(names) > 1) for name in names]
+    for name in names:
+        check_source(name)
+    sources: list[SourceFile] = []
     owners: dict[Path, str] = {}
-    for source in sources:
+    for name in names:
+        source = _source_file(name, options, owners, several=len(names) > 1)
+        if any(source.path.absolute() == each.path.absolute() for each in sources):
+            raise UsageError(f"{name} is named twice", "Name each source once.")
         if source.results in owners:
             raise UsageError(
-                f"{owners[source.results]} and {source.name} would share the results file {source.results}",
+                f"{owners[source.results]} and {name} would share the results file {source.results}",
                 "Run them one by one, each with its own --results.",
             )
         owners[source.results] = source.name
+        sources.append(source)
     check_outputs([source.path for source in sources], list(owners), options)
     if options.failed_rows and len(sources) > 1:
         raise UsageError(
             "--failed-rows names one file, but there are several sources",
             "Leave it out, or run them one by one.",
         )
-    for source in sources:
-        if source.results.exists() and not options.resume and not options.overwrite:
-            raise ResultsError(
-                f"{source.results} is there already, from an earlier run",
-                "To go on where it stopped:  --resume\n"
-                "To begin again:             --overwrite\n"
-                "To see where it stands:     mixpanel-importer status " + str(source.results),
-            )
-    return sources
+    if options.resume or options.overwrite:
+        return sources
+    return [_checked_results(source, options) for source in sources]
 
 
-def _source_file(name: str, options: RunOptions, *, several: bool) -> SourceFile:
-    source = None if name == "-" else Path(name)
-    if several and options.results is not None:
-        if not options.results.is_dir():
-            raise UsageError(
-                f"--results {options.results}: with several sources, it names a folder that exists",
-                f"mkdir {options.results}",
-            )
-        results = results_path(source, options.kind, options.results)
+def _source_file(name: str, options: RunOptions, taken: Collection[Path], *, several: bool) -> SourceFile:
+    if several and options.results is not None and not options.results.is_dir():
+        raise UsageError(
+            f"--results {options.results}: with several sources, it names a folder that exists",
+            f"mkdir {options.results}",
+        )
+    if options.results is not None and not several:
+        results = options.results
     else:
-        results = options.results or results_path(source, options.kind)
-    return SourceFile(name, spool_path(results) if source is None else source, results)
+        results = default_results(name, options.kind, options.results or Path(), taken)
+    return SourceFile(name, spool_path(results) if name == "-" else Path(name), results)
+
+
+def _checked_results(source: SourceFile, options: RunOptions) -> SourceFile:
+    """Return a source whose results are free, or are of a rehearsal that the run replaces.
+
+    Raises:
+        ResultsError: They must be kept.
+    """
+    if not source.results.exists():
+        return source
+    manifest = known_manifest(source.results)
+    of_source = manifest is not None and is_of_source(manifest, source.name)
+    if manifest is not None and of_source and manifest.kind == options.kind != "real":
+        return replace(source, replaces_rehearsal=True)
+    if manifest is not None and not of_source:
+        raise ResultsError(
+            f"{source.results} is there already, with the results of another source: {manifest.source}",
+            "Name another file with --results.",
+        )
+    raise ResultsError(
+        f"{source.results} is there already, from an earlier {_name_of_run(manifest)}",
+        "To go on where it stopped:  --resume\n"
+        "To begin again:             --overwrite\n"
+        f"To see where it stands:     mixpanel-importer status {shlex.quote(str(source.results))}",
+    )
+
+
+def _name_of_run(manifest: Manifest | None) -> str:
+    names = {"dry-run": "dry run", "sandbox": "run into the sandbox"}
+    return names.get("" if manifest is None else manifest.kind, "run")
 
 
 def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: RunOptions) -> None:
@@ -91,7 +168,7 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
         if any(_is_same_file(path, copy) for copy in copies):
             raise UsageError(f"--failed-rows would replace the results {path}", "Name another file.")
     for copy in copies:
-        if copy.exists() and not options.resume:
+        if copy.exists() and not (options.resume and is_as_copied(copies[0])):
             raise UsageError(
                 f"{copy} is there already, perhaps with records that were mended",
                 "Name another file for --failed-rows.",

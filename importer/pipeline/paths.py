@@ -1,8 +1,16 @@
-"""Files that a run makes beside its results: the copy of standard input, and a mapping for failed rows."""
+"""Files that a run makes: its results where it names none, and what lies beside them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Collection
 from pathlib import Path
+
+from importer.errors import ResultsError, SourceError
+from importer.model import RunKind
+from importer.results.manifest import Manifest, read_manifest
+from importer.results.paths import manifest_path, results_path
+from importer.source.fingerprint import take_fingerprint
 
 
 def spool_path(results: Path) -> Path:
@@ -13,3 +21,74 @@ def spool_path(results: Path) -> Path:
 def failed_rows_mapping_path(failed_rows: Path) -> Path:
     """Return the path of the mapping file that reads a copy of failed records, beside that copy."""
     return Path(f"{failed_rows}.toml")
+
+
+def free_path(candidate: Callable[[int], Path]) -> Path:
+    """Return the first of ``candidate(1)``, ``candidate(2)``, … that nothing stands at."""
+    number = 1
+    while os.path.lexists(candidate(number)):
+        number += 1
+    return candidate(number)
+
+
+# ── whose results they are ───────────────────────────────────────────────────────────────────────
+
+
+def is_of_source(manifest: Manifest, name: str) -> bool:
+    """Return whether a run was of this source: of the same path, or of the same bytes.
+
+    Args:
+        manifest: Of the run.
+        name: The source as it was named; ``-`` is standard input.
+    """
+    return _is_of_path(manifest, name) or _is_of_bytes(manifest, name)
+
+
+def _is_of_path(manifest: Manifest, name: str) -> bool:
+    if "-" in (manifest.source, name):
+        return manifest.source == name
+    return os.path.realpath(manifest.source) == os.path.realpath(name)
+
+
+def _is_of_bytes(manifest: Manifest, name: str) -> bool:
+    if "-" in (manifest.source, name):
+        return False
+    try:
+        # The time of change is no proof here: of files unpacked together, many have the same.
+        same_size = Path(name).stat().st_size == manifest.fingerprint.size
+        return same_size and take_fingerprint(Path(name)).digest == manifest.fingerprint.digest
+    except (OSError, ValueError, SourceError):
+        return False
+
+
+def known_manifest(results: Path) -> Manifest | None:
+    """Return the manifest beside results; None if there is none, or none that can be read."""
+    if not manifest_path(results).exists():
+        return None
+    try:
+        return read_manifest(manifest_path(results))
+    except ResultsError:
+        return None
+
+
+def default_results(name: str, kind: RunKind, folder: Path = Path(), taken: Collection[Path] = ()) -> Path:
+    """Return where the results of a source are, or go, if no option says so.
+
+    That is the path of the source's results if a manifest names it as the source. Otherwise it is
+    ``events.results.csv``, or ``events.jsonl.results.csv`` where the first belongs to another source.
+
+    Args:
+        name: The source as it was named; ``-`` is standard input.
+        kind: The kind of the run.
+        folder: The folder of the results; by default the working directory.
+        taken: Paths of the results of other sources.
+    """
+    source = None if name == "-" else Path(name)
+    paths = [results_path(source, kind, folder, whole_name=whole) for whole in (False, True)]
+    owners = {path: known_manifest(path) for path in paths}
+    for is_of in (_is_of_path, _is_of_bytes):
+        for path, owner in owners.items():
+            if path not in taken and owner is not None and is_of(owner, name):
+                return path
+    usual, whole = paths
+    return usual if owners[usual] is None and usual not in taken else whole

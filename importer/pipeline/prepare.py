@@ -6,6 +6,7 @@ source becomes a job. Nothing is sent and no results file is touched.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
 from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
 from importer.pipeline.mapping_attention import with_mapping_attention
+from importer.pipeline.mended import check_mapping_of_copies, with_mended_rows
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.same_columns import check_same_columns, check_same_format
 from importer.pipeline.survey import find_dry_run, survey_sources
@@ -27,7 +29,7 @@ from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
 from importer.reading import Reading
 from importer.results.differences import check_overwrite, find_differences
-from importer.results.manifest import READER_VERSION, read_manifest
+from importer.results.manifest import READER_VERSION, Manifest, read_manifest, resolve_link
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.source.fingerprint import is_unchanged, take_fingerprint
@@ -68,6 +70,7 @@ def _new_jobs(
     sources: Sequence[SourceFile], options: RunOptions, target: Target, now_ms: int, progress: Progress
 ) -> list[Job]:
     """Return the jobs of a run from its beginning."""
+    check_mapping_of_copies(sources, options)
     detected = [
         detect_declared(source.path, options.declared, with_cells=source is sources[0]) for source in sources
     ]
@@ -98,6 +101,7 @@ def _new_jobs(
         _new_job(source, options, target, own, fingerprint, survey, records)
         for source, own, fingerprint, records in parts
     ]
+    jobs = [with_mended_rows(job) for job in jobs]
     for source, job in zip(sources, jobs, strict=True):
         _check_invalid(_with_dry_run(source, job, now_ms))
     return _compare_ids(jobs, options, now_ms, progress)
@@ -176,8 +180,10 @@ def _new_job(
         audit=SourceAudit(survey.summary, whole=survey.whole),
         attention=survey.attention,
     )
+    if source.replaces_rehearsal:
+        options = replace(options, overwrite=True, only_rehearsals=True)
     if options.overwrite and source.results.exists():
-        check_overwrite(source.results, manifest)
+        check_overwrite(source.results, manifest, only_rehearsals=options.only_rehearsals)
     in_scope = records if options.limit is None or records is None else min(records, options.limit)
     return Job(source.path, source.results, manifest, target, options, survey, in_scope)
 
@@ -209,17 +215,25 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         started=old.started,
         parent=old.parent,
         retried_by=old.retried_by,
+        mended_rows=old.mended_rows,
         audit=old.audit,
         attention=old.attention,
         scope=old.scope,
+        refused_at=old.refused_at,
     )
     if options.kind == old.kind == "sandbox":  # each rehearsal listens on a port of its own
         new = replace(new, base_url=old.base_url)
+    state = inspect_results(source.results)
+    # Mended records go to where the others of their source went.
+    untouched = old.unauthorized and not state.records and not old.mended_rows
+    if untouched and _sent_like(old, new) != old:
+        new = replace(new, refused_at=(*old.refused_at, old.base_url))
+        old = _sent_like(old, new)
     differ = find_differences(old, new)
     if differ:
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
-            "Give the command as it was, or start again with another --results.",
+            _remedy_of_difference(source, old, new),
         )
     survey = Survey(attention=old.attention)
     if old.audit is not None:
@@ -228,10 +242,52 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if records is not None and options.limit != old.limit:
         whole = survey.summary.records if survey.whole else None
         records = whole if options.limit is None or whole is None else min(whole, options.limit)
-    state = inspect_results(source.results)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))
-    return Job(source.path, source.results, new, target, options, survey, records, state)
+    return Job(
+        source.path,
+        source.results,
+        new,
+        target,
+        options,
+        survey,
+        records,
+        state,
+        mended_of=_mended_of(source.results, old, options),
+        untouched=untouched,
+    )
+
+
+def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> str:
+    """Return what to do where results can't be resumed."""
+    was_mended = old.fingerprint.digest != new.fingerprint.digest and old.counts.unsuccessful
+    if was_mended and old.unattempted == 0 and old.kind != "dry-run":
+        command = ["mixpanel-importer", "retry", str(source.results), "--source-changed"]
+        return (
+            f"If what was left was mended there: {shlex.join(command)}\nElse put the source back as it was."
+        )
+    return "Give the command as it was, or begin anew with another --results."
+
+
+def _mended_of(results: Path, manifest: Manifest, options: RunOptions) -> Path | None:
+    """Return the results that the run of mended records goes on with; None for any other run."""
+    if not manifest.mended_rows or manifest.parent is None:
+        return None
+    if options.limit is not None:
+        raise UsageError("mended records are imported as a whole", "Leave out --limit.")
+    return resolve_link(results, manifest.parent)
+
+
+def _sent_like(manifest: Manifest, other: Manifest) -> Manifest:
+    """Return a manifest with the host and the credentials of another."""
+    return replace(
+        manifest,
+        base_url=other.base_url,
+        project_id=other.project_id,
+        credentials_kind=other.credentials_kind,
+        credential_salt=other.credential_salt,
+        credential_digest=other.credential_digest,
+    )
 
 
 def _unstarted_job(

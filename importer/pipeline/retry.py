@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ from importer.pipeline.attention import with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
-from importer.pipeline.paths import spool_path
+from importer.pipeline.paths import free_path, known_manifest, spool_path
 from importer.pipeline.resolve import redeclare
 from importer.reading import Reading
 from importer.results.differences import find_differences
-from importer.results.manifest import READER_VERSION, Manifest, read_manifest, relative_link
+from importer.results.history import check_exists
+from importer.results.manifest import READER_VERSION, Manifest, read_manifest, relative_link, resolve_link
 from importer.results.paths import manifest_path, retry_path
 from importer.results.recovery import inspect_results
 from importer.results.selection import Selection, select_records
@@ -51,7 +53,7 @@ def prepare_retry(
     """
     parent = _parent_manifest(results)
     child = options.results or retry_path(results)
-    stopped = _stopped_retry(child, options)
+    stopped = _stopped_retry(results, parent, child, options)
     if stopped is None:
         check_retriable(results)
     else:
@@ -83,11 +85,12 @@ def prepare_retry(
 
 def _parent_manifest(results: Path) -> Manifest:
     """Return the manifest of the results to retry, which must not be of a dry run."""
+    check_exists(results)
     parent = read_manifest(manifest_path(results))
     if parent.kind == "dry-run":
         raise ResultsError(
             f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
-            f"Mend what is invalid, then: mixpanel-importer run {parent.source}",
+            f"Mend what is invalid, then: mixpanel-importer run {shlex.quote(str(parent.source))}",
         )
     return parent
 
@@ -121,16 +124,25 @@ def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, c
         )
 
 
-def _stopped_retry(child: Path, options: RunOptions) -> Manifest | None:
+def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOptions) -> Manifest | None:
     """Return the manifest of the stopped retry that is resumed; None for a new retry."""
-    if options.resume and (child.exists() or manifest_path(child).exists()):
+    there = child.exists() or manifest_path(child).exists()
+    if options.resume and there:
         return read_manifest(manifest_path(child))
-    if child.exists() and not options.overwrite:
-        raise ResultsError(
-            f"{child} is there already, from an earlier retry",
-            f"To go on where it stopped: --resume\nTo see where it stands: mixpanel-importer status {child}",
-        )
-    return None
+    if options.overwrite or not child.exists():
+        return None
+    if parent.retried_by is not None and resolve_link(results, parent.retried_by) == child:
+        return None  # `check_retriable` says how far it is
+    known = known_manifest(child)
+    command = ["mixpanel-importer", "retry", str(results)]
+    if known is not None and known.parent is not None and known.credential_salt == parent.credential_salt:
+        remedy = f"To go on with it: {shlex.join([*command, '--resume'])}"  # it was killed as it began
+        raise ResultsError(f"{child} is there already, from a retry that was stopped", remedy)
+    free = free_path(lambda number: child.with_stem(f"{child.stem}-{number + 1}"))
+    raise ResultsError(
+        f"{child} is there already, and is no retry of {results} as it is now",
+        f"Write to another file: {shlex.join([*command, '--results', str(free)])}",
+    )
 
 
 def _check_same_destination(results: Path, old: Manifest, new: Manifest, reading: Reading) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,14 @@ from pathlib import Path
 from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.delivery.request_log import RequestLog
-from importer.errors import ImporterError, ReconciliationError, ResultsError
+from importer.errors import ImporterError, ReconciliationError, RefusedError, ResultsError
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress
+from importer.results.aside import set_retried_aside
 from importer.results.counts import Counts
 from importer.results.differences import check_overwrite
 from importer.results.lock import Lock
@@ -118,8 +120,7 @@ def _begin(job: Job) -> Job:
     """
     job = replace(job, state=_check_state(job))
     if job.options.overwrite:
-        # Old outcomes must never stand under the new manifest, wherever the power goes.
-        ResultsWriter.create(job.results, overwrite=True).close()
+        _make_room(job)
     write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
     if job.parent is not None:
         _link(job.parent, job.results)
@@ -175,15 +176,32 @@ def _check_state(job: Job) -> ResultsState:
         ResultsError: Another run wrote them since this one was prepared.
     """
     if job.options.overwrite:
-        check_overwrite(job.results, job.manifest)
+        _check_overwrite(job)
         return ResultsState()
     state = repair_results(job.results) if job.options.resume else inspect_results(job.results)
     if state != job.state:
         raise ResultsError(
             f"{job.results} was written by another run meanwhile",
-            f"To see where it stands: mixpanel-importer status {job.results}",
+            f"To see where it stands: mixpanel-importer status {shlex.quote(str(job.results))}",
         )
+    if job.manifest.refused_at:
+        old = read_manifest(manifest_path(job.results))
+        if old.refused_at != job.manifest.refused_at and not old.unauthorized:
+            raise ResultsError(
+                f"{job.results} was sent by another run meanwhile", "Go on with that: --resume"
+            )
     return state
+
+
+def _make_room(job: Job) -> None:
+    """Empty results that are replaced; those that were retried are set aside."""
+    set_retried_aside(job.results, lambda: _check_overwrite(job))
+    # Old outcomes must never stand under the new manifest, wherever the power goes.
+    ResultsWriter.create(job.results, overwrite=True).close()
+
+
+def _check_overwrite(job: Job) -> None:
+    check_overwrite(job.results, job.manifest, only_rehearsals=job.options.only_rehearsals)
 
 
 def _open_writer(job: Job) -> ResultsWriter:
@@ -201,7 +219,7 @@ def _link(parent: Path, child: Path) -> None:
         if other and manifest.retried_by != link and other.exists():
             raise ResultsError(
                 f"{parent} is being retried by {other} already",
-                f"See where that stands: mixpanel-importer status {other}",
+                f"See where that stands: mixpanel-importer status {shlex.quote(str(other))}",
             )
         if manifest.retried_by != link:
             write_manifest(manifest_path(parent), replace(manifest, retried_by=link))
@@ -240,4 +258,8 @@ def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: Importe
         unattempted=None if scope is None else scope - counts.total,
         reconciled=None if scope is None else scope == counts.total or stopped_before_end,
         exit_code=error.exit_code if error else int(counts.unsuccessful > 0),
+        unauthorized=isinstance(error, RefusedError)
+        and error.unauthorized
+        and job.untouched
+        and not counts.total,
     )

@@ -12,6 +12,7 @@ from importer import __version__
 from importer.errors import ResultsError
 from importer.model import Fingerprint
 from importer.pipeline.job import EarlierDryRun, RunOptions, SourceFile, Survey, about_sample
+from importer.pipeline.paths import default_results
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import AttentionObserver, Observer
 from importer.profile.copy_observer import CopyObserver
@@ -26,7 +27,7 @@ from importer.progress import Progress, stage
 from importer.reading import Attention, ColumnType, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import Manifest, read_manifest
-from importer.results.paths import manifest_path, results_path
+from importer.results.paths import manifest_path
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
 
@@ -290,7 +291,7 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
     """
     if source.name == "-":
         return None
-    path = manifest_path(results_path(Path(source.name), "dry-run"))
+    path = manifest_path(default_results(source.name, "dry-run"))
     if not path.exists():
         return None
     try:

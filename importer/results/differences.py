@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from importer.errors import ResultsError
 from importer.reading import Dialect, Reading
+from importer.results.aside import check_same_folder
+from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
@@ -50,7 +53,7 @@ def find_differences(old: Manifest, new: Manifest) -> list[str]:
         *_changed("kind", old.kind, new.kind),
         *_source_differences(old, new),
         *find_reading_differences(old.reading, new.reading),
-        *_destination_differences(old, new),
+        *find_destination_differences(old, new),
     ]
 
 
@@ -71,15 +74,16 @@ def find_reading_differences(old: Reading, new: Reading) -> list[str]:
     return lines
 
 
-def check_overwrite(results: Path, manifest: Manifest) -> None:
+def check_overwrite(results: Path, manifest: Manifest, *, only_rehearsals: bool = False) -> None:
     """Stop where ``--overwrite`` would destroy a foreign file, or the only record of what was sent.
 
     Mixpanel recognises records that it took only by the ids that the same reading makes. Under another
-    reading they would double, so their results must stay.
+    reading they would double, so their results must stay, and so must those of which a retry took them.
 
     Args:
         results: The results file that would be replaced; it need not exist.
         manifest: The run that would replace it; its digest made with the salt of `salt_for`.
+        only_rehearsals: Nothing but results of a rehearsal of the same kind may be replaced.
 
     Raises:
         ResultsError: The file must not be replaced; the message says why.
@@ -89,8 +93,39 @@ def check_overwrite(results: Path, manifest: Manifest) -> None:
     if not landed and not beside.exists():
         return
     old = read_manifest(beside)
-    if old.kind != "real" or not landed or not _same_target(old, manifest):
+    if only_rehearsals and (old.kind == "real" or old.kind != manifest.kind):
+        raise ResultsError(
+            f"{results} was written by another run meanwhile",
+            f"To see where it stands: mixpanel-importer status {shlex.quote(str(results))}",
+        )
+    if old.kind != "real":
         return
+    later = later_results(results)
+    check_same_folder(results, later)
+    if _same_target(old, manifest):
+        for each in (results, *later):
+            _check_not_mended(each, manifest)
+            _check_same_reading(each, manifest)
+
+
+def _check_not_mended(results: Path, manifest: Manifest) -> None:
+    """Stop if these results hold mended records that landed, and that may not be the same any more."""
+    old = read_manifest(manifest_path(results))
+    landed = inspect_results(results).counts.landed if old.mended_rows else 0
+    if landed and old.fingerprint.digest != manifest.fingerprint.digest:
+        raise ResultsError(
+            f"{results} holds {landed:,} mended records that Mixpanel took or may have taken. Mended and sent"
+            " again, they would double.",
+            f"See where they stand: mixpanel-importer status {shlex.quote(str(results))}",
+        )
+
+
+def _check_same_reading(results: Path, manifest: Manifest) -> None:
+    """Stop if these results hold records that landed under another reading than that of a new run."""
+    landed = inspect_results(results).counts.landed
+    if not landed:
+        return
+    old = read_manifest(manifest_path(results))
     differ = [
         *_changed("kind", old.kind, manifest.kind),
         *find_reading_differences(old.reading, manifest.reading),
@@ -127,10 +162,13 @@ def _source_differences(old: Manifest, new: Manifest) -> Iterator[str]:
         )
 
 
-def _destination_differences(old: Manifest, new: Manifest) -> Iterator[str]:
-    yield from _changed("endpoint", old.endpoint, new.endpoint)
-    yield from _changed("host", old.base_url, new.base_url)
-    yield from _project_differences(old, new)
+def find_destination_differences(old: Manifest, new: Manifest) -> list[str]:
+    """Return the differences of endpoint, host and project; as `find_differences`."""
+    return [
+        *_changed("endpoint", old.endpoint, new.endpoint),
+        *_changed("host", old.base_url, new.base_url),
+        *_project_differences(old, new),
+    ]
 
 
 def _project_differences(old: Manifest, new: Manifest) -> Iterator[str]:

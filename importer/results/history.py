@@ -7,25 +7,34 @@ their records are held, eight bytes for each.
 
 from __future__ import annotations
 
+import difflib
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from importer.errors import ResultsError
 from importer.results.manifest import read_manifest, resolve_link
-from importer.results.paths import manifest_path
+from importer.results.paths import find_manifests, manifest_path, results_of_manifest
 from importer.results.reader import OutcomeColumns, read_columns
 from importer.results.recovery import inspect_results
+from importer.results.row_ranges import read_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from importer.results.manifest import Manifest
     from importer.results.recovery import ResultsState
+
+
+_MOST_NAMED: Final = 8
+"""Most results that a message names."""
+
+_MOST_LOOKED_AT: Final = 100
+"""Most manifests in which a source is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,14 @@ class RecordedRun:
         results: The results file.
         manifest: How it was made.
         state: How far the results go.
+        origin: After a run of mended records: for each record of its source, which record it is of the
+            source of the first run. None if both sources are one.
     """
 
     results: Path
     manifest: Manifest
     state: ResultsState
+    origin: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
 
     @property
     def unattempted(self) -> int | None:
@@ -65,7 +77,44 @@ def history_up_to(
     runs = [_run(results, state, manifest)]
     while (parent := runs[0].manifest.parent) is not None:
         runs.insert(0, _next(runs, resolve_link(runs[0].results, parent)))
-    return runs
+    return _with_origins(runs)
+
+
+def same_source(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
+    """Return those of the runs up to some results that read the same source as the last of them.
+
+    These are all, unless records were mended: then those since the run of the mended ones.
+    """
+    first = max((n for n, run in enumerate(runs) if run.manifest.mended_rows), default=0)
+    return list(runs[first:])
+
+
+def _with_origins(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
+    """Return the runs of a history, from the first on, each with its `RecordedRun.origin`."""
+    if not any(run.manifest.mended_rows for run in runs):
+        return list(runs)
+    import numpy as np  # noqa: PLC0415  as in `rows_of`
+
+    origin: NDArray[np.int64] | None = None
+    found = []
+    for run in runs:
+        if run.manifest.mended_rows:
+            parts = [
+                np.arange(r.start, r.stop, dtype=np.int64) for r in read_ranges(run.manifest.mended_rows)
+            ]
+            own = np.concatenate(parts)
+            origin = own if origin is None else _look_up(origin, own, run)
+        found.append(replace(run, origin=origin))
+    return found
+
+
+def _look_up(origin: NDArray[np.int64], rows: NDArray[np.int64], run: RecordedRun) -> NDArray[np.int64]:
+    if len(rows) and rows[-1] > len(origin):  # they rise
+        raise ResultsError(
+            f"{run.results} has row {rows[-1]:,}, but only {len(origin):,} records were mended.",
+            "Put results and manifests back as they were written.",
+        )
+    return origin[rows - 1]
 
 
 def whole_history(
@@ -89,7 +138,65 @@ def whole_history(
         if not (path.exists() or manifest_path(path).exists()):
             break
         runs.append(_next(runs, path))
-    return runs
+    return _with_origins(runs)
+
+
+def later_results(results: Path) -> list[Path]:
+    """Return the results of all retries after these, in order, as far as they are there.
+
+    Args:
+        results: The results; they may be missing.
+
+    Raises:
+        ResultsError: A manifest on the way can't be used.
+    """
+    found = [results]
+    while manifest_path(found[-1]).exists():
+        child = read_manifest(manifest_path(found[-1])).retried_by
+        path = None if child is None else resolve_link(found[-1], child)
+        if path is None or not (path.exists() or manifest_path(path).exists()):
+            break
+        _check_new(found, path)
+        found.append(path)
+    return found[1:]
+
+
+def check_exists(results: Path) -> None:
+    """Check that results are there, as far as their names tell.
+
+    Raises:
+        ResultsError: There are none, or it is a source that has results; the remedy names those that are.
+    """
+    if manifest_path(results).exists():
+        return
+    folder = results.parent
+    found = [results_of_manifest(path) for path in find_manifests(folder)]
+    if results.exists():
+        of_source = [each for each in found[:_MOST_LOOKED_AT] if _is_source_of(results, each)]
+        if of_source:
+            raise ResultsError(f"{results} is a source, not results", f"Its results: {_some(of_source)}")
+        return
+    # First those whose names are alike.
+    alike = map(Path, difflib.get_close_matches(str(results), list(map(str, found)), _MOST_NAMED, 0.3))
+    names = list(dict.fromkeys([*alike, *found]))
+    where = "here" if folder == Path() else f"in {folder}"
+    raise ResultsError(
+        f"there are no results {results}", f"Results {where}: {_some(names) if names else 'none'}"
+    )
+
+
+def _some(names: Sequence[Path]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(str, names[:_MOST_NAMED])) + more
+
+
+def _is_source_of(path: Path, results: Path) -> bool:
+    """Return whether results are of this source, as their manifest names it."""
+    try:
+        source = read_manifest(manifest_path(results)).source
+    except ResultsError:
+        return False
+    return source != "-" and os.path.realpath(source) == os.path.realpath(path)
 
 
 def _run(results: Path, state: ResultsState | None = None, manifest: Manifest | None = None) -> RecordedRun:
@@ -98,12 +205,16 @@ def _run(results: Path, state: ResultsState | None = None, manifest: Manifest | 
 
 
 def _next(runs: Sequence[RecordedRun], results: Path) -> RecordedRun:
-    if any(os.path.realpath(run.results) == os.path.realpath(results) for run in runs):
+    _check_new([run.results for run in runs], results)
+    return _run(results)
+
+
+def _check_new(known: Sequence[Path], results: Path) -> None:
+    if any(os.path.realpath(each) == os.path.realpath(results) for each in known):
         raise ResultsError(
             f"{manifest_path(results)} names itself among its own retries.",
             "Put the manifests back as they were written.",
         )
-    return _run(results)
 
 
 # ── outcomes, as columns ─────────────────────────────────────────────────────────────────────────
@@ -115,18 +226,28 @@ def read_outcomes(run: RecordedRun) -> Iterator[OutcomeColumns]:
 
 
 def rows_of(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
-    """Return the rows that runs have an outcome for, sorted, each once."""
+    """Return the records of the first run's source that runs have an outcome for, sorted, each once."""
     import numpy as np  # noqa: PLC0415  0.1 s that a run without retries does not need
 
-    parts = [np.frombuffer(columns.rows, np.int64) for run in runs for columns in read_outcomes(run)]
+    parts = [_original_rows(run, columns) for run in runs for columns in read_outcomes(run)]
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
-def choose_rows(columns: OutcomeColumns, rows: NDArray[np.int64], *, among: bool = True) -> NDArray[np.bool_]:
-    """Choose the outcomes of a block whose record is, or is not, one of these (sorted) rows."""
+def _original_rows(run: RecordedRun, columns: OutcomeColumns) -> NDArray[np.int64]:
+    """Return which records of the first run's source the outcomes of a block are of."""
     import numpy as np  # noqa: PLC0415  as above
 
     own = np.frombuffer(columns.rows, np.int64)
+    return own if run.origin is None else _look_up(run.origin, own, run)
+
+
+def choose_rows(
+    run: RecordedRun, columns: OutcomeColumns, rows: NDArray[np.int64], *, among: bool = True
+) -> NDArray[np.bool_]:
+    """Choose the outcomes of a block whose record is, or is not, one of these rows, from `rows_of`."""
+    import numpy as np  # noqa: PLC0415  as above
+
+    own = _original_rows(run, columns)
     if not len(rows):
         return np.full(len(own), not among)
     # Both are sorted, so this costs a search per outcome and not a sort per block.

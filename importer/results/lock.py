@@ -91,6 +91,20 @@ class Lock:
             ) from error
 
 
+def is_locked(results: Path) -> bool:
+    """Return whether a run is writing to these results now."""
+    lock = Lock(results)
+    if not lock.path.exists():
+        return False
+    try:
+        with lock:  # of a run that was killed
+            return False
+    except ResultsError:
+        return True
+    except StorageError:
+        return False
+
+
 def _is_still(path: Path, handle: int) -> bool:
     """Tell whether an open file is still what its name stands for."""
     try:

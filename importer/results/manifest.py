@@ -69,6 +69,8 @@ class Manifest:
         statuses: For a retry, the ``--status`` that chose its records; None for all without success.
         error_contains: For a retry, the text in ``error`` that chose its records.
         retried_by: The results of the retry of this run: see `relative_link`.
+        mended_rows: For the run of records that were copied and mended, which records of the source of
+            `parent` these were, as `row_ranges` writes them; empty for any other run.
         scope: Records in scope, as soon as it is known.
         counts: Outcomes, once the run has ended.
         unattempted: Records without an outcome, once the run has ended.
@@ -77,6 +79,8 @@ class Manifest:
         audit: What was seen of the source as a whole.
         attention: What its owner might not expect of how it is read, or of what becomes of it.
         reader_version: Version of what makes records out of bytes: see `READER_VERSION`.
+        unauthorized: No record has an outcome, and every request was answered 401 or 403.
+        refused_at: Base URLs that answered so before the destination was put right.
     """
 
     kind: RunKind
@@ -98,6 +102,7 @@ class Manifest:
     statuses: tuple[Status, ...] | None = None
     error_contains: str | None = None
     retried_by: str | None = None
+    mended_rows: str = ""
     scope: int | None = None
     counts: Counts = field(default_factory=Counts)
     unattempted: int | None = None
@@ -106,6 +111,8 @@ class Manifest:
     audit: SourceAudit | None = None
     attention: tuple[Attention, ...] = ()
     reader_version: int = 1
+    unauthorized: bool = False
+    refused_at: tuple[str, ...] = ()
 
 
 def manifest_text(manifest: Manifest) -> str:

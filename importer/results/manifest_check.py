@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 from importer.facts import ProfileSummary, SourceAudit
 from importer.model import DeliverySettings
 from importer.reading import Dialect, Reading, same_marks
+from importer.results.row_ranges import read_ranges
 from importer.text import quoted
 
+_MOST_MENDED = 10**8  # records; nobody mends more by hand
 _MAX_PATH = 4_096  # characters; no system opens a longer path
 _COMPRESSIONS = ("", "gzip", "zstd", "bz2", "xz")
 _is_template = re.compile(r"(?:\{\{|\}\}|\{[^{}]+\}|[^{}])*").fullmatch
@@ -34,6 +36,10 @@ class _Manifest(Protocol):
     def retried_by(self) -> str | None: ...
     @property
     def base_url(self) -> str: ...
+    @property
+    def mended_rows(self) -> str: ...
+    @property
+    def refused_at(self) -> tuple[str, ...]: ...
     @property
     def settings(self) -> DeliverySettings: ...
     @property
@@ -56,10 +62,28 @@ def _faults(manifest: _Manifest) -> Iterator[str]:
         yield f"base_url is {quoted(manifest.base_url)}, expected http:// or https://"
     if manifest.settings.batch_size < 1:
         yield f"settings.batch_size is {manifest.settings.batch_size}, expected at least 1"
+    yield from _faults_of_rows(manifest)
+    for url in manifest.refused_at:
+        if not url.startswith(("http://", "https://")):
+            yield f"refused_at holds {quoted(url)}, expected http:// or https://"
     yield from _negative(manifest, "")
     yield from _faults_of_reading(manifest.reading)
     if manifest.audit is not None:
         yield from _faults_of_facts(manifest.audit.facts)
+
+
+def _faults_of_rows(manifest: _Manifest) -> Iterator[str]:
+    if not manifest.mended_rows:
+        return
+    try:
+        rows = sum(map(len, read_ranges(manifest.mended_rows)))
+    except ValueError as error:
+        yield f"mended_rows is {quoted(manifest.mended_rows)}: {error}"
+        return
+    if manifest.parent is None:
+        yield "mended_rows needs a parent"
+    if rows > _MOST_MENDED:
+        yield f"mended_rows are {rows:,}, expected at most {_MOST_MENDED:,}"
 
 
 def _negative(value: object, where: str) -> Iterator[str]:

@@ -10,19 +10,44 @@ from importer.model import RunKind
 _NAMES: dict[RunKind, str] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
 _COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
 _DATA = {".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt"}
+_MANIFEST_END = ".run.json"
 _RETRY = re.compile(r"\.retry-([1-9][0-9]*)$")
 
 
-def results_path(source: Path | None, kind: RunKind, directory: Path = Path()) -> Path:
+def results_path(
+    source: Path | None, kind: RunKind, directory: Path = Path(), *, whole_name: bool = False
+) -> Path:
     """Return the path of the results of a source: ``in/events.csv.gz`` → ``events.results.csv``.
 
     Args:
         source: The source; None is standard input.
         kind: ``events.results.csv``, ``events.dry-run.csv`` or ``events.sandbox.csv``.
         directory: The folder of the results; by default the working directory.
+        whole_name: Keep the endings of the source: ``events.csv.gz.results.csv``.
     """
-    name = "stdin" if source is None else _without(_without(source.name, _COMPRESSED), _DATA)
+    if source is None:
+        name = "stdin"
+    else:
+        name = source.name if whole_name else _without(_without(source.name, _COMPRESSED), _DATA)
     return directory / f"{name}.{_NAMES[kind]}.csv"
+
+
+def results_of_manifest(manifest: Path) -> Path:
+    """Return the results file that a manifest lies beside: the inverse of `manifest_path`."""
+    return manifest.with_name(manifest.name.removesuffix(_MANIFEST_END))
+
+
+def find_manifests(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return the manifests in a folder, sorted; none if it can't be read.
+
+    Args:
+        folder: The folder.
+        pattern: What the names of their results match, as `Path.glob` takes it.
+    """
+    try:
+        return sorted(folder.glob(f"{pattern}{_MANIFEST_END}"))
+    except OSError:
+        return []
 
 
 def retry_path(results: Path) -> Path:
@@ -38,7 +63,7 @@ def retry_path(results: Path) -> Path:
 
 def manifest_path(results: Path) -> Path:
     """Return the path of the manifest of a results file: ``<results>.run.json``."""
-    return results.with_name(f"{results.name}.run.json")
+    return results.with_name(f"{results.name}{_MANIFEST_END}")
 
 
 def _without(name: str, suffixes: set[str]) -> str:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
-from importer.results.history import RecordedRun, choose_rows, history_up_to, read_outcomes, rows_of
+from importer.results.history import (
+    RecordedRun,
+    choose_rows,
+    history_up_to,
+    read_outcomes,
+    rows_of,
+    same_source,
+)
 from importer.results.reader import STATUSES
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ class Selection:
         statuses: Only records that ended so.
         error_contains: A text that ``error`` must hold as it stands in the results; None for any.
         counts: The records by status.
-        runs: The run and its retries up to the results that are retried.
+        runs: The run and its retries up to the results that are retried, as far as their source is the same.
     """
 
     statuses: frozenset[Status]
@@ -94,7 +101,7 @@ def select_records(
             f"Nothing is left to do for records that are {', '.join(sorted(done))}.",
             f"Choose from {', '.join(sorted(_FAILURES))}.",
         )
-    runs = tuple(history_up_to(results))
+    runs = tuple(same_source(history_up_to(results)))
     for run in runs:
         if run.state.has_torn_end:
             raise ResultsError(
@@ -164,7 +171,7 @@ def _choices(
     for columns in read_outcomes(run):
         chosen = columns.having(statuses)
         if replaced is not None:
-            others = choose_rows(columns, replaced, among=False).tobytes()
+            others = choose_rows(run, columns, replaced, among=False).tobytes()
             chosen = bytes(map(and_, chosen, others))
         rows, numbers = compress(columns.rows, chosen), compress(columns.statuses, chosen)
         errors = repeat("") if error_contains is None else columns.errors(chosen)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from importer.errors import ResultsError
 from importer.results.counts import Counts
-from importer.results.history import RecordedRun, choose_rows, read_outcomes, rows_of, whole_history
+from importer.results.history import (
+    RecordedRun,
+    check_exists,
+    choose_rows,
+    read_outcomes,
+    rows_of,
+    whole_history,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +29,14 @@ class NextStep:
     """What is left to do for a source.
 
     Attributes:
-        action: ``resume``: finish `run`, which stopped. ``retry``: retry the records of `run` that
-            have no success.
+        action: ``resume``: finish `run`, which stopped. ``retry``: send those records of `run` and the runs
+            before it again that failed. ``mend``: what is left of them is invalid or rejected, and would be
+            again.
         run: The last run of the history.
-        parent: For the resume of a retry, the run that it retries; else None.
+        parent: If that is a retry, the run that it retries; else None.
     """
 
-    action: Literal["resume", "retry"]
+    action: Literal["resume", "retry", "mend"]
     run: RecordedRun
     parent: RecordedRun | None = None
 
@@ -82,6 +90,8 @@ def read_status(
     Raises:
         ResultsError: Results or a manifest of the history are missing or can't be used.
     """
+    if state is None:
+        check_exists(results)
     runs = whole_history(results, state, manifest)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
@@ -133,7 +143,7 @@ def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:
             rows = rows_of(later)
             replaced = Counts()
             for columns in read_outcomes(run):
-                replaced += columns.count(choose_rows(columns, rows).tobytes())
+                replaced += columns.count(choose_rows(run, columns, rows).tobytes())
             total -= replaced
             fit &= replaced.unsuccessful == replaced.total and (number > 0 or replaced.total == len(rows))
     return total, fit
@@ -155,5 +165,6 @@ def _next_step(runs: Sequence[RecordedRun], counts: Counts) -> NextStep | None:
     if last.unattempted != 0:
         return NextStep("resume", last, runs[-2] if len(runs) > 1 else None)
     # A dry run sent nothing, so there is nothing to retry: a run comes next.
-    retriable = counts.unsuccessful and last.manifest.kind != "dry-run"
-    return NextStep("retry", last) if retriable else None
+    if not counts.unsuccessful or last.manifest.kind == "dry-run":
+        return None
+    return NextStep("retry" if counts.failed else "mend", last, runs[-2] if len(runs) > 1 else None)

@@ -16,6 +16,7 @@ def copy_records(
     columns: tuple[str, ...],
     rows: Iterable[int],
     out: BinaryIO,
+    copied: Callable[[int, bytes], object] = lambda _row, _record: None,
 ) -> int:
     """Copy some records as they stand in the source: decompressed, in its encoding, under its header.
 
@@ -25,6 +26,7 @@ def copy_records(
         columns: Likewise.
         rows: Numbers of the records, in any order; they are copied in the source's.
         out: Where to.
+        copied: Receives the number and the bytes of each record; no bytes of one too long to be held.
 
     Returns:
         How many records were found and copied.
@@ -41,16 +43,18 @@ def copy_records(
     def oversized(row: int) -> Callable[[bytes], object] | None:
         return out.write if is_wanted(row) else None
 
-    copied = 0
+    count = 0
     with Source(path, dialect, columns, oversized=oversized) as source:
         out.write(source.reader.header_bytes())
         for item in source.items():
             if is_wanted(item.row):
-                out.write(source.reader.last_bytes())
-                copied += 1
+                record = source.reader.last_bytes()
+                out.write(record)
+                copied(item.row, record)
+                count += 1
             if item.row >> 3 >= len(wanted):
                 break
-    return copied
+    return count
 
 
 def _bit_set(rows: Iterable[int]) -> bytearray:

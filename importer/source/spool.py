@@ -44,6 +44,10 @@ def _copy(stream: BinaryIO, out: BinaryIO) -> None:
     while piece := _read(stream):
         out.write(piece)
         empty = False
+        if (
+            len(piece) < _READ_SIZE and stream.isatty()
+        ):  # a keyboard would have to say twice that this is the end
+            break
     if empty:
         raise SourceError("Standard input is empty.", "Check the command that feeds it.")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import xxhash
 from results_helpers import manifest, outcome, outcomes, write_results, write_retry
 
-from importer.cli.next_step import destination_flags, next_command, not_retriable_remedy
-from importer.model import Status
+from importer.cli.command_lines import destination_flags
+from importer.cli.next_step import after_status, not_retriable_remedy
+from importer.model import Fingerprint, Status
 from importer.results.status import NotRetriableError, check_retriable, read_status
 
 F, I = Status.FAILED, Status.IMPORTED  # noqa: E741 - short, for a row of them is a file
@@ -19,8 +21,20 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+SOURCE = b"event,time\nPurchase,2026-01-01T00:00:00Z\n"
+SOURCE_AS_IT_WAS = Fingerprint(len(SOURCE), 1, xxhash.xxh3_128_hexdigest(SOURCE))
+
+
+@pytest.fixture(autouse=True)
+def _with_sources():
+    for name in ("events.csv", "my events.csv"):
+        Path(name).write_bytes(SOURCE)
+
+
 def command_for(path):
-    return next_command(read_status(path).next_step)
+    step = after_status(read_status(path))
+    assert len(step.commands) <= 1
+    return "".join(step.commands)
 
 
 @pytest.mark.parametrize(
@@ -54,24 +68,49 @@ def command_for(path):
     ],
 )
 def test_a_stopped_run_is_resumed_where_it_was_going(name, changes, command):
-    path = write_results(Path(name), outcomes([I]), scope=2, **changes)
+    path = write_results(Path(name), outcomes([I]), scope=2, fingerprint=SOURCE_AS_IT_WAS, **changes)
     assert command_for(path) == f"mixpanel-importer {command}"
 
 
 def test_a_stopped_retry_is_resumed_by_what_it_retries():
     path = write_results(Path("r.csv"), outcomes([F, F]))
-    write_retry(path, Path("r.retry-1.csv"), [outcome(1)], scope=2)
+    write_retry(path, Path("r.retry-1.csv"), [outcome(1)], scope=2, fingerprint=SOURCE_AS_IT_WAS)
     assert command_for(path) == "mixpanel-importer retry r.csv --resume"
 
 
 def test_a_stopped_retry_with_results_of_another_name_is_resumed_with_that_name():
     path = write_results(Path("r.csv"), outcomes([F, F]))
-    write_retry(path, Path("again.csv"), [outcome(1)], scope=2)
+    write_retry(path, Path("again.csv"), [outcome(1)], scope=2, fingerprint=SOURCE_AS_IT_WAS)
     assert command_for(path) == "mixpanel-importer retry r.csv --results again.csv --resume"
 
 
-def test_unsuccessful_records_are_retried():
-    assert command_for(write_results(Path("my r.csv"), outcomes([F]))) == "mixpanel-importer retry 'my r.csv'"
+def test_records_that_failed_are_retried():
+    path = write_results(Path("my r.csv"), outcomes([F]), fingerprint=SOURCE_AS_IT_WAS)
+    assert command_for(path) == "mixpanel-importer retry 'my r.csv'"
+
+
+def test_where_the_source_was_mended_the_retry_says_so():
+    path = write_results(Path("r.csv"), outcomes([Status.INVALID]))
+    assert command_for(path) == "mixpanel-importer retry r.csv --source-changed"
+
+
+def test_a_source_that_is_gone_must_be_put_back():
+    path = write_results(Path("r.csv"), outcomes([F]), source="gone.csv")
+    assert after_status(read_status(path)).advice == (
+        "gone.csv is not there any more. Put it back as it was, then:",
+    )
+
+
+def test_a_source_that_looks_like_an_option_is_named_as_a_path():
+    Path("-x.csv").write_bytes(SOURCE)
+    path = write_results(Path("r.csv"), outcomes([F]), scope=2, fingerprint=SOURCE_AS_IT_WAS, source="-x.csv")
+    assert command_for(path) == "mixpanel-importer run ./-x.csv --results r.csv --resume"
+
+
+def test_beside_another_url_in_the_environment_no_region_is_named(monkeypatch):
+    monkeypatch.setenv("MIXPANEL_BASE_URL", "https://api-eu.mixpanel.com")
+    flags = destination_flags(manifest(base_url="https://api-eu.mixpanel.com"))
+    assert flags == ["--base-url", "https://api-eu.mixpanel.com"]
 
 
 def test_where_nothing_is_left_to_do_there_is_no_command():

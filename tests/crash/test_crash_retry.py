@@ -321,7 +321,7 @@ def test_a_run_is_not_retried_twice(tmp_path: Path):
         ended = scene.ended("retry", RESULTS, "--results", "other.csv")
         assert ended.code == 2
         assert f"{RETRY} is the last of its retries" in ended.said
-        assert f"Next: mixpanel-importer retry {RETRY}" in ended.said
+        assert f"Only records to mend are left: mixpanel-importer status {RETRY}" in ended.said
         assert scene.requests() == before
 
 

@@ -173,7 +173,7 @@ def test_broken_records_are_invalid_with_number_line_and_reason_and_all_others_a
     result = shell.type("run", "events.csv", "--yes")
 
     assert result.code == 1
-    assert result.last_line == "Next: mixpanel-importer retry events.results.csv"
+    assert result.last_line.endswith("--resume --failed-rows events.failed.csv")
     results = shell.results("events.results.csv")
     assert [(int(row["row"]), int(row["line"])) for row in results] == [(n, n + 1) for n in range(1, 151)]
     wrong = {int(row["row"]): row for row in results if row["success"] == "false"}
@@ -226,7 +226,7 @@ def test_exactly_what_the_server_refuses_is_rejected_and_a_retry_sends_exactly_t
         result = shell.type("run", "events.csv", "--yes", "--base-url", url)
         taken = server.numbers()
     assert result.code == 1
-    assert result.last_line == "Next: mixpanel-importer retry events.results.csv"
+    assert result.last_line.endswith("--resume --failed-rows events.failed.csv")
     results = shell.results("events.results.csv")
     refused = {int(row["row"]) for row in results if fault_server.is_refused(row["insert_id"], 10)}
     assert 5 < len(refused) < 50
@@ -240,7 +240,7 @@ def test_exactly_what_the_server_refuses_is_rejected_and_a_retry_sends_exactly_t
     port = url.rpartition(":")[2]
     with fault_server.running("--db", db, "--port", port) as mended:
         server = Server(mended)
-        again = shell.type_line(result.next_command, "--yes")
+        again = shell.type("retry", "events.results.csv", "--yes")
         assert (again.code, again.next_command) == (0, "")
         assert server.requests()["requests"] == 1, "the one batch of the refused"
         assert server.counts()["raw_count"] == 200, "nothing was sent twice"
@@ -333,7 +333,7 @@ def test_a_rehearsal_that_was_mended_by_a_retry_names_no_command_that_would_read
 ) -> None:
     bare.write("events.csv", simple_csv(70, broken={40: "Page View,user-4"}))
     result = bare.type("run", "events.csv", "--sandbox")
-    assert result.next_command == "mixpanel-importer retry events.sandbox.csv"
+    assert result.next_command == "mixpanel-importer run events.csv"
     bare.write("events.csv", simple_csv(70))
 
     result = bare.type("retry", "events.sandbox.csv", "--source-changed")

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from importer.cli.command_lines import PROGRAM, repeat_command
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
 from importer.cli.fold import cut_to, width
-from importer.cli.next_step import PROGRAM, repeat_command
 from importer.cli.options import PreviewOptions, ReadingOptions
 from importer.cli.plan import describe_source, dialect_text
 from importer.cli.progress_bar import progress_for
@@ -27,6 +27,7 @@ from importer.model import Event, Record, Rejection
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
 from importer.pipeline.mapping_attention import with_mapping_attention
+from importer.pipeline.outputs import check_source
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Reading
@@ -60,6 +61,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             "preview reads its source more than once, so it can't be standard input",
             f"Keep it in a file first: cat > events.csv, then {PROGRAM} preview events.csv",
         )
+    check_source(source)
     declared = declared_reading(reading_options)
     console = Console(stream=sys.stdout)
     path = Path(source)

@@ -8,7 +8,7 @@ from pathlib import Path
 from importer.cli.consent import has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
-from importer.cli.ending import finish_job, print_manifests
+from importer.cli.ending import finish_command, finish_job, print_manifests
 from importer.cli.next_step import not_retriable_remedy
 from importer.cli.options import (
     CommandOptions,
@@ -27,6 +27,7 @@ from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
+from importer.results.history import check_exists
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.results.status import NotRetriableError
@@ -62,6 +63,7 @@ def retry_results(
     selected = retry_scope(scope)
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
+    check_exists(results)
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
     with open_target(parent.kind, _with_destination_of(parent, command)) as opened:
@@ -83,7 +85,8 @@ def retry_results(
             report = run_job(
                 job, progress_for(quiet=command.quiet), stop, system_now, may_send=may_send or command.yes
             )
-        code = finish_job(report, opened.sandbox, command, console)
+        ended, code = finish_job(report, command, console)
+        finish_command([ended], [], opened.sandbox, command, console)
         if command.json:
             print_manifests([report.manifest], as_list=False)
         return code

@@ -9,7 +9,8 @@ from contextlib import closing, nullcontext
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import command_options, run_kind, run_options
-from importer.cli.ending import finish_job, print_manifests
+from importer.cli.ending import finish_command, finish_job, print_manifests
+from importer.cli.next_step import Ended
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -27,7 +28,7 @@ from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
 from importer.pipeline.forecast import JobSet
-from importer.pipeline.job import RunOptions, RunReport, SourceFile
+from importer.pipeline.job import RunOptions, SourceFile
 from importer.pipeline.outputs import resolve_outputs
 from importer.pipeline.prepare import prepare_jobs
 from importer.pipeline.run import run_job
@@ -69,7 +70,7 @@ def run_sources(
     if not _goes_on(sources, options):  # else nothing may be left to send, so that nobody need be asked
         check_can_ask(names, kind, command)
     with open_target(kind, command) as opened:
-        _copy_stdin(sources, options)
+        _copy_stdin(sources, options, console)
         jobs = JobSet.of(
             prepare_jobs(sources, options, opened.target, now_ms=system_now(), progress=progress)
         )
@@ -108,10 +109,12 @@ def _goes_on(sources: Sequence[SourceFile], options: RunOptions) -> bool:
     return options.resume and any(existing) and all(from_stdin)
 
 
-def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions) -> None:
+def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions, console: Console) -> None:
     """Copy standard input to a file, unless a resumed run has such a copy."""
     for source in sources:
         if source.name == "-" and not (options.resume and source.results.exists()):
+            if sys.stdin.isatty():
+                console.say("Reading records from the keyboard. Ctrl-D on a line of its own ends them.")
             spool_stream(sys.stdin.buffer, source.path)
 
 
@@ -127,7 +130,7 @@ def _run_jobs(
 ) -> int:
     """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
     code = 0
-    reports: list[RunReport] = []
+    ended: list[Ended] = []
     with (
         closing(JointProgress(progress, jobs.size)) as joint,
         Connections() if len(jobs.jobs) > 1 else nullcontext() as connections,
@@ -135,13 +138,15 @@ def _run_jobs(
         for job in jobs.jobs:
             with stop_requests(console.quiet) as stop:
                 report = run_job(job, joint, stop, system_now, connections, may_send=may_send)
-            reports.append(report)
             joint.clear()
-            code = max(code, finish_job(report, opened.sandbox, options, console))
+            done, own_code = finish_job(report, options, console)
+            ended, code = [*ended, done], max(code, own_code)
             if report.error is not None:
                 break
+    unbegun = jobs.jobs[len(ended) :]
     if len(jobs.jobs) > 1:
-        print_sum(reports, jobs.jobs[len(reports) :], console)
+        print_sum([each.report for each in ended], unbegun, console)
+    finish_command(ended, unbegun, opened.sandbox, options, console)
     if options.json:
-        print_manifests([report.manifest for report in reports], as_list=len(jobs.jobs) > 1)
+        print_manifests([each.report.manifest for each in ended], as_list=len(jobs.jobs) > 1)
     return code

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from importer.cli.console import Console, LabeledLine
-from importer.cli.next_step import next_command
+from importer.cli.next_step import Next, after_status, print_next
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
 from importer.model import Status
+from importer.results.lock import is_locked
 from importer.results.status import HistoryStatus, read_status
 
 
@@ -28,22 +29,24 @@ def show_status(results: Path, options: StatusOptions) -> int:
         ResultsError: Results or a manifest are missing or can't be used.
     """
     status = read_status(results)
+    step = after_status(status)
     if options.json:
-        sys.stdout.write(_json_text(status) + "\n")
+        sys.stdout.write(_json_text(status, step) + "\n")
     else:
         console = Console(stream=sys.stdout)
         console.lines(_status_lines(status))
-        command = next_command(status.next_step)
-        if command:
-            console.next(command)
-        else:
+        if is_locked(results) or is_locked(status.runs[-1].results):
+            console.say("A run is writing to these results now.")
+        elif step.advice or step.commands:
+            print_next([step], console)
+        elif status.reconciles:
             console.say("Nothing is left to do.")
     if not status.reconciles:
         return 6
     return int(status.next_step is not None)
 
 
-def _json_text(status: HistoryStatus) -> str:
+def _json_text(status: HistoryStatus, step: Next) -> str:
     import orjson  # noqa: PLC0415 - only --json needs it
 
     counts = status.counts
@@ -53,7 +56,7 @@ def _json_text(status: HistoryStatus) -> str:
         **{each.value: counts[each] for each in Status if counts[each] or each is not Status.SKIPPED},
         "unattempted": status.unattempted,
         "reconciles": status.reconciles,
-        "next": next_command(status.next_step),
+        "next": step.commands[0] if step.commands else "",
     }
     return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
 

@@ -1,0 +1,132 @@
+"""Command lines as they are typed, made of what manifests and options hold."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from importer.cli.options import CommandOptions
+from importer.mixpanel.hosts import region_of
+from importer.pipeline.paths import default_results, failed_rows_mapping_path, free_path
+from importer.results.history import RecordedRun
+from importer.results.manifest import Manifest
+from importer.results.paths import retry_path
+from importer.results.status import NextStep
+from importer.settings import BASE_URL
+
+PROGRAM: Final = "mixpanel-importer"
+
+
+def destination_flags(manifest: Manifest) -> list[str]:
+    """Return the flags that send to where a run sent; none if that is the default."""
+    flags = [] if manifest.endpoint == "import" else ["--endpoint", manifest.endpoint]
+    if manifest.kind == "sandbox":  # each sandbox has a URL of its own
+        return flags
+    region = region_of(manifest.base_url)
+    if region is None or os.environ.get(BASE_URL, "").strip():  # beside which no region may be named
+        return [*flags, "--base-url", manifest.base_url]
+    return flags if region == "us" else [*flags, "--region", region]
+
+
+def resume_command(step: NextStep | None, more: Sequence[str] = ()) -> str:
+    """Return the command that goes on with the last run of a source."""
+    assert step is not None, "something is left to do"
+    if step.parent is None or step.run.manifest.mended_rows:
+        return _resume_run(step.run, more)
+    return _resume_retry(step.parent, step.run, more)
+
+
+def _resume_run(run: RecordedRun, more: Sequence[str] = ()) -> str:
+    manifest = run.manifest
+    words = run_words([manifest.source], manifest)
+    if run.results != default_results(manifest.source, manifest.kind):
+        words += ["--results", str(run.results)]
+    words += limit_flags(manifest)
+    if manifest.source == "-" and manifest.kind == "real":
+        words.append("--yes")  # with standard input there is nobody to ask
+    return command_line(words, ["--resume"], more)
+
+
+def run_words(sources: Sequence[str], manifest: Manifest) -> list[str]:
+    """Return ``run`` with its sources, and the flags of its kind and destination."""
+    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+    return ["run", *map(as_word, sources), *kind, *destination_flags(manifest)]
+
+
+def as_word(name: str) -> str:
+    """Return a source as a word that is not taken for an option."""
+    return f"./{name}" if name.startswith("-") and name != "-" else name
+
+
+def limit_flags(manifest: Manifest) -> list[str]:
+    """Return the flags that limit a run as it was limited."""
+    return [] if manifest.limit is None else ["--limit", str(manifest.limit)]
+
+
+def _resume_retry(parent: RecordedRun, run: RecordedRun, more: Sequence[str] = ()) -> str:
+    words = ["retry", as_word(str(parent.results))]
+    if run.manifest.endpoint != parent.manifest.endpoint:
+        words += ["--endpoint", run.manifest.endpoint]
+    if run.results != retry_path(parent.results):
+        words += ["--results", str(run.results)]
+    return command_line(words, ["--resume"], more)
+
+
+def retry_command(run: RecordedRun, *words: Sequence[str]) -> str:
+    """Return the command that retries the last run of a source."""
+    usual = retry_path(run.results)
+    elsewhere = []
+    if usual.exists():  # of a retry of results that were there before
+        elsewhere = [
+            "--results",
+            str(free_path(lambda number: usual.with_stem(f"{usual.stem}-{number + 1}"))),
+        ]
+    return command_line(["retry", as_word(str(run.results)), *elsewhere], *words)
+
+
+def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> str:
+    """Return the command that imports a copy of failed records, once they are mended."""
+    mapping = ["--mapping", str(failed_rows_mapping_path(copy))]
+    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+    flags = [*destination_flags(manifest), *credential_flags(options)] if manifest.kind == "real" else []
+    return command_line(["run", as_word(str(copy)), *mapping, *kind], flags)
+
+
+def command_line(*words: Sequence[str]) -> str:
+    """Return a command of this program as it is typed."""
+    return shlex.join([PROGRAM, *(word for part in words for word in part)])
+
+
+def credential_flags(options: CommandOptions) -> list[str]:
+    """Return the flags that choose the credentials: their kind or a path, never a secret."""
+    flags = []
+    if options.credentials is not None:
+        flags += ["--credentials", options.credentials]
+    if options.token_file is not None:
+        flags += ["--token-file", str(options.token_file)]
+    return flags
+
+
+def repeat_command(
+    command: str, *, without: Sequence[str] = (), drop: Sequence[str] = (), add: Sequence[str] = ()
+) -> str:
+    """Return the command line of this process as another command, with its options.
+
+    Args:
+        command: The other command, such as ``run``.
+        without: Flags to leave out.
+        drop: Options to leave out together with their values.
+        add: Arguments to append.
+    """
+    arguments = iter(sys.argv[2:])
+    kept = []
+    for argument in arguments:
+        if argument in drop:
+            next(arguments, None)
+        elif argument not in without and argument.partition("=")[0] not in drop:
+            kept.append(argument)
+    return shlex.join([PROGRAM, command, *kept, *add])

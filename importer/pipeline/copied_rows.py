@@ -1,0 +1,104 @@
+"""What the mapping file beside a copy of failed records says of them: which they are, of which results."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import xxhash
+
+from importer.errors import MappingError
+from importer.events.mapping_file import FAILED_ROWS
+from importer.pipeline.paths import failed_rows_mapping_path
+from importer.results.manifest import relative_link, resolve_link
+from importer.results.row_ranges import read_ranges
+from importer.source.fingerprint import take_fingerprint
+
+_DIGITS: Final = 16
+"""Hexadecimal digits of the digest of a record."""
+
+_COMMENT: Final = (
+    "# Which records of which results these are: --mapping needs it. Keep their number and their order."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedRows:
+    """What a mapping file says of a copy of failed records.
+
+    Attributes:
+        parent: The results that they were copied for.
+        rows: Their numbers in the source of these, as `row_ranges` writes them.
+        digests: A digest of the bytes of each, in order.
+        digest: Of the copy as it was made.
+    """
+
+    parent: Path
+    rows: str
+    digests: tuple[str, ...]
+    digest: str
+
+    @property
+    def count(self) -> int:
+        """How many records were copied."""
+        return len(self.digests)
+
+
+def record_digest(record: bytes) -> str:
+    """Return a digest of the bytes of a record, without the end of its line."""
+    return xxhash.xxh3_64_hexdigest(record.rstrip(b"\r\n"))
+
+
+def copied_rows_text(copied: CopiedRows, mapping: Path) -> str:
+    """Return the table that says in a mapping file what a copy holds."""
+    values = {
+        "parent": relative_link(mapping, copied.parent),
+        "rows": copied.rows,
+        "digests": "".join(copied.digests),
+        "copy": copied.digest,
+    }
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return "\n".join(["", _COMMENT, f"[{FAILED_ROWS}]", *lines, ""])
+
+
+def read_copied_rows(mapping: Path) -> CopiedRows | None:
+    """Return what a mapping file says of a copy; None if it is of none, or no mapping file.
+
+    Raises:
+        MappingError: What it says can't be used.
+    """
+    try:
+        text = mapping.read_text("utf-8-sig")
+        table = tomllib.loads(text).get(FAILED_ROWS) if FAILED_ROWS in text else None
+    except (OSError, ValueError, RecursionError):  # whoever reads the rest of it says so
+        return None
+    if table is None:
+        return None
+    try:
+        parent, rows, digests, digest = (table[key] for key in ("parent", "rows", "digests", "copy"))
+        each = tuple(digests[at : at + _DIGITS] for at in range(0, len(digests), _DIGITS))
+        fits = bool(parent) and "\0" not in parent and sum(map(len, read_ranges(rows))) == len(each)
+        link = resolve_link(mapping, parent)
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise MappingError(
+            f"{mapping}: [{FAILED_ROWS}] is not as it was written",
+            "Put it back, or copy the records again with --failed-rows.",
+        )
+    return CopiedRows(link, rows, each, str(digest))
+
+
+def is_as_copied(copy: Path) -> bool:
+    """Return whether nobody has touched a copy of failed records since it was made, if it is there."""
+    mapping = failed_rows_mapping_path(copy)
+    try:
+        copied = read_copied_rows(mapping)
+    except MappingError:
+        return False
+    if copied is None:
+        return not copy.exists() and not mapping.exists()
+    return not copy.exists() or take_fingerprint(copy).digest == copied.digest

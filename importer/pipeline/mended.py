@@ -1,0 +1,185 @@
+"""The run of records that were copied with ``--failed-rows`` and mended: it goes on with an earlier run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from importer.errors import ResultsError, UsageError
+from importer.model import Status
+from importer.pipeline.copied_rows import CopiedRows, read_copied_rows, record_digest
+from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
+from importer.pipeline.paths import default_results, failed_rows_mapping_path, known_manifest
+from importer.reading import Dialect
+from importer.results.differences import find_destination_differences
+from importer.results.history import check_exists, whole_history
+from importer.results.manifest import read_manifest, relative_link
+from importer.results.paths import manifest_path
+from importer.results.row_ranges import write_ranges
+from importer.results.selection import select_records
+from importer.results.status import check_retriable
+from importer.source.reader import open_source
+
+
+def check_mapping_of_copies(sources: Sequence[SourceFile], options: RunOptions) -> None:
+    """Check that a copy of failed records is read with the mapping file that says what they are.
+
+    Raises:
+        UsageError: It is not, or the mapping file is of one source and there are several.
+        MappingError: The mapping file can't be used.
+    """
+    copied = None if options.mapping is None else read_copied_rows(options.mapping)
+    if copied is not None and len(sources) > 1:
+        raise UsageError(
+            f"{options.mapping} is of the copy of failed records, but there are several sources",
+            "Import the mended copy by itself.",
+        )
+    for source in sources:
+        mapping = failed_rows_mapping_path(source.path)
+        if source.name == "-" or copied is not None or read_copied_rows(mapping) is None:
+            continue
+        command = ["mixpanel-importer", "run", source.name, "--mapping", str(mapping)]
+        raise UsageError(
+            f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
+            shlex.join(command + ([] if options.kind == "real" else [f"--{options.kind}"])),
+        )
+
+
+def with_mended_rows(job: Job) -> Job:
+    """Return the job of a mended copy as one that goes on with the run of which its records were copied.
+
+    Any other job, and a rehearsal of a mended copy, is returned as it is.
+
+    Raises:
+        UsageError: Only a part of the copy would be imported.
+        ResultsError: The copy has other records than were copied, or these were imported or copied since.
+    """
+    options, reading = job.options, job.manifest.reading
+    copied = None if options.mapping is None else read_copied_rows(options.mapping)
+    if copied is None:
+        return job
+    _check_records(job.path, reading.dialect, reading.columns, copied)
+    parent = _parent_of(copied, job)
+    if parent is None:
+        return replace(job, records=copied.count if options.limit is None else job.records)
+    if options.limit is not None:
+        raise UsageError(
+            "--limit leaves out a part of the mended records: nothing could import it afterwards",
+            "Leave out --limit, or add --dry-run.",
+        )
+    last = _last_results(parent, copied, job)
+    manifest = replace(
+        new_manifest(job.manifest.source, job.manifest.fingerprint, reading, options, job.target, last),
+        audit=job.manifest.audit,
+        attention=job.manifest.attention,
+        parent=relative_link(job.results, last),
+        mended_rows=copied.rows,
+    )
+    old = read_manifest(manifest_path(last))
+    if manifest.kind == "sandbox":  # each rehearsal listens on a port of its own
+        manifest = replace(manifest, base_url=old.base_url)
+    differ = find_destination_differences(replace(old, endpoint=manifest.endpoint), manifest)
+    if differ:
+        raise ResultsError(
+            f"{last} went elsewhere: {'; '.join(differ)}",
+            "Mended records go to where the others went. Give the same credentials and region.",
+        )
+    return replace(job, manifest=manifest, records=copied.count, mended_of=last)
+
+
+def _parent_of(copied: CopiedRows, job: Job) -> Path | None:
+    """Return the results that mended records go on with; None for a rehearsal of its own."""
+    kind = job.options.kind
+    if kind == "dry-run":
+        return None
+    check_exists(copied.parent)
+    parent = read_manifest(manifest_path(copied.parent))
+    if parent.kind == kind:
+        return copied.parent
+    if kind != "real":
+        return None
+    # The copy was made in a rehearsal: the records are those of the run that came after it.
+    results = default_results(parent.source, "real")
+    real = known_manifest(results)
+    if real is None or real.fingerprint.digest != parent.fingerprint.digest:
+        raise ResultsError(
+            f"{job.manifest.source} was copied in a rehearsal, and {parent.source} is not imported yet",
+            f"Import that first: {shlex.join(['mixpanel-importer', 'run', parent.source])}",
+        )
+    return results
+
+
+def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
+    """Return the last results of a history, which leave just the records open that were copied.
+
+    Raises:
+        NotRetriableError: The last run is not finished.
+        ResultsError: The records were imported since, or others are open.
+    """
+    runs = whole_history(parent)
+    last = runs[-1].results
+    own = next(number for number, run in enumerate(runs) if run.results.samefile(parent))
+    for run in runs[own + 1 :]:
+        if run.manifest.mended_rows:
+            raise ResultsError(
+                f"these records were mended and sent already: {run.results}",
+                f"See where they stand: {shlex.join(['mixpanel-importer', 'status', str(run.results)])}",
+            )
+    check_retriable(last)
+    left = select_records(last)
+    if left.counts.failed:
+        retry = shlex.join(["mixpanel-importer", "retry", str(last), "--status", "failed"])
+        raise ResultsError(
+            f"{left.counts.failed:,} other records of {last} failed: they come first", f"Retry them: {retry}"
+        )
+    if (
+        write_ranges(choice.row for choice in select_records(last, {Status.REJECTED, Status.INVALID}))
+        != copied.rows
+    ):
+        raise ResultsError(
+            f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
+            " imported or given up since they were copied",
+            f"Copy them again: see mixpanel-importer status {shlex.quote(str(last))}",
+        )
+    return last
+
+
+def _check_records(path: Path, dialect: Dialect, columns: tuple[str, ...], copied: CopiedRows) -> None:
+    """Check that a mended copy has as many records as it had, and in their order.
+
+    Args:
+        path: The mended copy.
+        dialect: How it is read.
+        columns: Likewise.
+        copied: What it was.
+
+    Raises:
+        SourceError: It can't be read.
+        ResultsError: It has other records.
+    """
+    places = {digest: place for place, digest in enumerate(copied.digests)}
+    count = 0
+    for place, digest in enumerate(_digests(path, dialect, columns)):
+        count += 1
+        if place >= copied.count or digest == copied.digests[place]:
+            continue
+        if digest in places:
+            raise ResultsError(
+                f"{path}: record {place + 1:,} was record {places[digest] + 1:,} of the copy: their order"
+                " tells which record of the source each is",
+                "Put them back into the order that they had.",
+            )
+    if count != copied.count:
+        raise ResultsError(
+            f"{path} has {count:,} records, but {copied.count:,} were copied: their number tells which record"
+            " of the source each is",
+            "Put back those that were taken out, and import new records from a file of their own.",
+        )
+
+
+def _digests(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Iterator[str]:
+    with open_source(path, dialect, columns) as source:
+        for _ in source.items():
+            yield record_digest(source.reader.last_bytes())
