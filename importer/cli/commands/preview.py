@@ -27,7 +27,7 @@ from importer.pipeline.job import Survey
 from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
-from importer.reading import ColumnProfile, Reading
+from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
 from importer.text import counted, quoted
@@ -122,13 +122,14 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
     import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
 
     fields = {column: field for field, column in reading.fields.items()}
+    replaced = replaced_columns(reading)
     maybe = {entry: field for field, entries in reading.alternatives.items() for entry in entries}
     rows = [
         {
             "column": _name_text(profile.name),
             "becomes": fields.get(profile.name)
             or (f"{maybe[profile.name]} or " if profile.name in maybe else "")
-            + _property_text(reading, profile.name),
+            + _property_text(reading, profile.name, replaced.get(profile.name)),
             "type": "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
             "filled": f"{profile.filled:,}",
             "examples": ", ".join(map(_example_text, profile.examples))
@@ -146,8 +147,8 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile]) -> str:
     return "\n".join(line.rstrip() for line in table.to_string(index=False, justify="left").splitlines())
 
 
-def _property_text(reading: Reading, column: str) -> str:
-    field = replaced_columns(reading).get(column)
+def _property_text(reading: Reading, column: str, field: Field | None) -> str:
+    """Return what a column becomes that no field takes: ``field`` gives way to something else there."""
     if field is not None and field not in set_fields(reading):
         return f"{field} or -"  # where the mapped column has no value
     is_left_out = field is not None or reading.types.get(column) == "skip"
