@@ -18,8 +18,8 @@ from importer.text import quoted
 T = TypeVar("T")
 
 _is_integer = re.compile(r"0|-?[1-9][0-9]{0,18}").fullmatch
-_are_counts = re.compile(r"[0-9]{1,19}(?: [0-9]{1,19}){0,95}").fullmatch
 _RUN: Final = 96  # counts in a text: a day of quarters of an hour
+_are_counts = re.compile(rf"[0-9]{{1,19}}(?: [0-9]{{1,19}}){{0,{_RUN - 1}}}").fullmatch
 _SCALARS = frozenset({str, int, bool, NoneType})
 
 

@@ -30,7 +30,7 @@ from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.outputs import check_source
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
-from importer.reading import ColumnProfile, Reading
+from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
 from importer.text import counted, quoted
@@ -132,13 +132,14 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile], columns: 
     import pandas as pd  # noqa: PLC0415 - half a second that only the preview needs
 
     fields = {column: field for field, column in reading.fields.items()}
+    replaced = replaced_columns(reading)
     maybe = {entry: field for field, entries in reading.alternatives.items() for entry in entries}
     rows = [
         (
             _name_text(profile.name),
             fields.get(profile.name)
             or (f"{maybe[profile.name]} or " if profile.name in maybe else "")
-            + _property_text(reading, profile.name),
+            + _property_text(reading, profile.name, replaced.get(profile.name)),
             "text" if profile.name in fields else reading.types.get(profile.name, profile.type),
             f"{profile.filled:,}",
             ", ".join(map(_example_text, profile.examples))
@@ -154,8 +155,8 @@ def _column_table(reading: Reading, profiles: Sequence[ColumnProfile], columns: 
     return table_text(table, columns)
 
 
-def _property_text(reading: Reading, column: str) -> str:
-    field = replaced_columns(reading).get(column)
+def _property_text(reading: Reading, column: str, field: Field | None) -> str:
+    """Return what a column becomes that no field takes: ``field`` gives way to something else there."""
     if field is not None and field not in set_fields(reading):
         return f"{field} or -"  # where the mapped column has no value
     is_left_out = field is not None or reading.types.get(column) == "skip"
