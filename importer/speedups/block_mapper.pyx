@@ -672,7 +672,11 @@ cdef class BlockMapper:
         """Add the event of the record that was read to a block; False as for `read`."""
         cdef int64_t instant, milliseconds
         cdef bytes tail
+        cdef FieldValue* time
         if not self.use_constant(&self.fields[OF_EVENT], self.constant_event):
+            time = &self.fields[OF_TIME]
+            if time.kind == NUMBER and self.times.number(time.text, time.size) < 0:
+                return False  # it may be no number of JSON, or have a note
             return self.reject(self.no_event)
         if not self.read_name():
             return False

@@ -172,13 +172,16 @@ cdef class Times:
         return self.epoch(text, size)
 
     cdef int64_t number(self, const char* text, Py_ssize_t size) noexcept nogil:
-        """Do the same for a number of JSON: not if a double may not keep its fraction, or a format has none."""
+        """Do the same for a number of JSON: not if a double may not keep its fraction, or a format has none.
+
+        Also for what only has the characters of a number, as a date without quotes has: the result is -1.
+        """
         cdef Py_ssize_t n
         if self.step_count or size > EXACT_DIGITS + 1:
             for n in range(size):
                 if not is_digit(text[n]):
                     return -1
-        return self.instant(text, size)
+        return self.by_steps(text, size) if self.step_count else self.epoch(text, size)
 
     cdef int64_t epoch(self, const char* text, Py_ssize_t size) noexcept nogil:
         cdef uint64_t number = 0

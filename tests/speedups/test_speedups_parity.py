@@ -394,6 +394,23 @@ def test_lines_of_json_map_the_same_however_they_are_read(vary):
         assert_same("".join(of("", time=escaped(time)) for time in TIMES[:60]), vary(reading))
 
 
+NEARLY_NUMBERS = [
+    "2024-10-27", "2024-10-27-05", "2-", "1e", "1.", "1.e5", "-", "+1", "1-1", "1992504.1234567891", "12345678901234567890",
+    "1714557600.1234567891", "1714557600", "1714557600.5", "1e9", "1e400", "-1", "0", "00", "01",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", ['"e"', '""', "null"])
+@pytest.mark.parametrize("zone", ["", "Europe/Berlin"])
+def test_a_time_that_may_be_no_number_maps_the_same_whatever_the_event_is(event: str, zone: str) -> None:
+    """A date without its quotes has only characters of numbers, but the line is no JSON."""
+    for reading, head in ((JSONL, "{"), (MIXPANEL, '{"properties":{')):
+        ends = f'}},"event":{event}}}\n' if reading is MIXPANEL else f',"event":{event}}}\n'
+        lines = [f'{head}"time":{time},"a":1{ends}' for time in NEARLY_NUMBERS]
+        found = assert_same("".join(lines), replace(reading, timezone=zone))
+        assert [item for item in found[1:10] if "no JSON" not in str(item)] == []  # behind an opening line
+
+
 @pytest.mark.parametrize("write", [quoted, escaped])
 def test_keys_of_json_map_the_same(write):
     for reading, of in ((JSONL, line_of), (MIXPANEL, mixpanel_line)):
