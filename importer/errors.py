@@ -13,7 +13,7 @@ The errors::
     ├── DeliveryError             5    the network or the server failed: resume
     ├── StorageError              5    the results file can't be written (disk full): resume
     ├── ReconciliationError       6    the counts don't add up
-    └── Interrupted               130  Ctrl-C or SIGTERM: resume
+    └── Interrupted               130  Ctrl-C, SIGTERM or SIGHUP: resume
 
 Each has a message (what was found), a remedy (what to do) and an exit code. An error that reaches
 `importer.__main__` becomes text and the exit code of the process there. An error that stopped a run is kept

@@ -15,7 +15,7 @@ import pytest
 
 import importer
 
-HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
+HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "tomlkit"}
 
 MOST_LOOSE_MODULES = 10
 LONGEST_CHAIN = 12

@@ -27,6 +27,7 @@ from importer.cli.options import (
     StatusOptions,
     TrackOptions,
 )
+from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
 from importer.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _command(function: Callable[..., int]) -> None:
         try:
             code = function(**values, **options)
         except KeyboardInterrupt:  # typer would end the process without a message
-            raise Interrupted("stopped on request", "Nothing was sent that is not in the results.") from None
+            raise Interrupted(moment.words) from None
         if code:
             raise typer.Exit(code)
 
@@ -150,8 +151,8 @@ def run(
 
     Shows a plan, asks once, sends, and writes a results file with one row for every record of the source.
     """
+    moment.words = NOTHING_SENT
     from importer.cli.commands.run import run_sources  # noqa: PLC0415
-    from importer.cli.process import no_stop_requests  # noqa: PLC0415
 
     _say_if_slow(quiet=output.quiet)
     return run_sources(
@@ -172,8 +173,8 @@ def retry(
 
     Writes results of its own, events.results.retry-1.csv, with just those records.
     """
+    moment.words = NOTHING_SENT
     from importer.cli.commands.retry import retry_results  # noqa: PLC0415
-    from importer.cli.process import no_stop_requests  # noqa: PLC0415
 
     _say_if_slow(quiet=output.quiet)
     return retry_results(
@@ -207,6 +208,7 @@ def track(
     event: Annotated[str, typer.Argument(metavar="EVENT", help="Name of the event.")], options: TrackOptions
 ) -> int:
     """Send one event and print the answer as JSON. The token comes from MIXPANEL_PROJECT_TOKEN."""
+    moment.words = NOT_KNOWN
     from importer.cli.commands.track import track_event  # noqa: PLC0415
 
     return track_event(event, options)

@@ -15,6 +15,7 @@ from importer.text import escape_controls
 _LABEL_WIDTH: Final = 12
 _INDENT: Final = 2
 """Blanks ahead of what follows on the lines that a long message becomes."""
+_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
 class LabeledLine(NamedTuple):
@@ -96,15 +97,22 @@ class Console:
             self._write(fold(escaped(error.remedy), self.columns, _INDENT, 0))
 
     def ask(self, question: str) -> bool:
-        """Ask a question on the stream and return whether standard input answers yes."""
-        try:
+        """Ask a question on the stream and return whether standard input answers yes.
+
+        No answer, or the end of the input, is a no; any other word is asked about again.
+        """
+        prompt = question
+        while True:
             room = None if self.columns is None else self.columns - 4  # for the answer
-            self.stream.write(f"{fold(f'{question} [y/N]', room, _INDENT, 0)} ")
+            self.stream.write(f"{fold(f'{prompt} [y/N]', room, _INDENT, 0)} ")
             self.stream.flush()
-            return sys.stdin.readline().strip().lower() in ("y", "yes")
-        except KeyboardInterrupt:
-            self._write("")
-            return False
+            line = sys.stdin.readline()
+            if not line.endswith("\n"):
+                self._write("")  # the end of the input leaves the question on its line
+            answer = line.strip().lower()
+            if answer in _ANSWERS:
+                return _ANSWERS[answer]
+            prompt = "Please answer yes or no."
 
     def _write(self, text: str) -> None:
         # A message that can't be written (full disk, closed pipe) must not change how the run ends.

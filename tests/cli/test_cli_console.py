@@ -63,13 +63,21 @@ def test_labels_are_styled_on_a_terminal_unless_no_color_is_set(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("answer", "meant"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)]
+    ("answer", "meant"),
+    [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False), ("No\n", False)],
 )
 def test_only_yes_counts_as_consent(answer: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     out = io.StringIO()
     assert Console(stream=out).ask("Send?") is meant
-    assert out.getvalue() == "Send? [y/N] "
+    assert out.getvalue() == "Send? [y/N] " + ("" if answer else "\n")
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_asked_about_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("sure\nyess\nyes\n"))
+    out = io.StringIO()
+    assert Console(stream=out).ask("Send?")
+    assert out.getvalue() == "Send? [y/N] " + "Please answer yes or no. [y/N] " * 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from importer.cli.consent import has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
-from importer.cli.ending import finish_command, finish_job, print_manifests
+from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
 from importer.cli.next_step import not_retriable_remedy
 from importer.cli.options import (
     CommandOptions,
@@ -85,11 +85,11 @@ def retry_results(
             report = run_job(
                 job, progress_for(quiet=command.quiet), stop, system_now, may_send=may_send or command.yes
             )
-        ended, code = finish_job(report, command, console)
-        finish_command([ended], [], opened.sandbox, command, console)
+            ended, code = finish_job(report, command, console)
+            finish_command([ended], [], opened.sandbox, command, console)
         if command.json:
             print_manifests([report.manifest], as_list=False)
-        return code
+        return stopped_code(code, stop, console)
 
 
 def _prepare(results: Path, options: RunOptions, target: Target, scope: RetryScope) -> Job:

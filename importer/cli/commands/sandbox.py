@@ -13,7 +13,7 @@ from importer.sandbox.settings import SandboxSettings
 
 
 def serve_sandbox(options: SandboxOptions) -> int:
-    """Run a sandbox until Ctrl-C or SIGTERM, and return the exit code, 0.
+    """Run a sandbox until Ctrl-C, SIGTERM or SIGHUP, and return the exit code, 0.
 
     Raises:
         SourceError: The file of ``--db`` can't be used.
