@@ -6,19 +6,22 @@ its handlers of signals: until then, Ctrl-C ends in a traceback of Python's.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from importer.cli.process import moment
 
 if TYPE_CHECKING:
     import threading
     from types import FrameType
+
+    from importer.errors import ImporterError
 
 _STOPPED: Final = 130
 _OUTPUT: Final = 5
@@ -37,11 +40,17 @@ _REMEDIES: Final = {
     errno.ENOSPC: "Free some space, then give the command again.",
 }
 
+_OF_PATHS: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP}
+)
+"""Errors that another path would cure."""
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     for number in _handled():
         signal.signal(number, _leave)
+    atexit.register(_ignore_signals)
     _set_streams()
     # The importer uses numpy for sorting only. To start numpy's own threads costs a tenth of a CPU second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -53,6 +62,7 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command and return its exit code; whatever stopped it has been said by then."""
+    output = sys.stdout
     try:
         from importer.cli.app import app  # noqa: PLC0415 - after the signals and the streams are set
 
@@ -60,54 +70,85 @@ def _run() -> int:
     except KeyboardInterrupt:
         _write_directly(f"{moment.words}\n")
         return _STOPPED
+    except SystemExit as ended:
+        if sys.stdout is output:
+            raise
+        return _NO_READER if ended.code else 0  # click ends in this way, with another stream in place of this
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes an exit code
-        return _show(error)
+        try:
+            return _show(error)
+        except OSError:  # not even that can be shown, such as for want of files that may be open
+            _write_directly(f"Stopped: {error}\n")
+            return _OUTPUT
 
 
 def _show(error: Exception) -> int:
     """Show why a command ended, and return its exit code."""
     from importer.cli.console import Console  # noqa: PLC0415 - see `main`
-    from importer.errors import ImporterError, Interrupted, StorageError  # noqa: PLC0415
+    from importer.errors import ImporterError, Interrupted, StorageError, UsageError  # noqa: PLC0415
 
     show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
     if isinstance(error, BrokenPipeError):
-        _drop_output()
+        _drop(sys.stdout)
         return _NO_READER
     if isinstance(error, Interrupted):
         _write_directly(f"{error.message}\n")
         return _STOPPED
     if isinstance(error, OSError):
-        name = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        error = StorageError(f"{name}{error.strerror or error}", _REMEDIES.get(error.errno or 0, ""))
+        kind = UsageError if error.errno in _OF_PATHS else StorageError
+        text = f"{_name_of(error)}{error.strerror or error}"
+        error = _without_folder() or kind(text, _REMEDIES.get(error.errno or 0, ""))
     elif isinstance(error, MemoryError):
         error = StorageError("there is not enough memory", "Free some, then give the command again.")
     if isinstance(error, ImporterError):
         Console().fail(error)
         return error.exit_code
     if show is not None and code is not None:  # an error of click's: a wrong command line
-        show(file=sys.stderr)
+        with suppress(OSError):
+            show(file=sys.stderr)
         return int(code)
     sys.excepthook(type(error), error, error.__traceback__)
     _write_directly("This is a fault of the importer. Please report it, with the lines above.\n")
     return _FAULT
 
 
+def _name_of(error: OSError) -> str:
+    name = error.filename
+    return f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
+
+
+def _without_folder() -> ImporterError | None:
+    """Return the error if the working directory is gone, which fails as a file that is missing does."""
+    from importer.errors import UsageError  # noqa: PLC0415 - see `main`
+
+    try:
+        os.getcwd()  # noqa: PTH109 - the question is whether there is one
+    except OSError:
+        return UsageError("the folder in which this was typed was deleted", "Go to one that is there: cd")
+    return None
+
+
 def _flushed(code: int) -> int:
-    """Return the exit code of the process once standard output is written, which may fail only now."""
+    """Return the exit code of the process once its streams are flushed, which may fail only now."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        _drop_output()
+        _drop(sys.stdout)
         if isinstance(error, BrokenPipeError):
-            return code or _NO_READER
-        _write_directly(f"Stopped: standard output can't be written: {error.strerror}\n")
-        return max(code, _OUTPUT)
+            code = code or _NO_READER
+        else:
+            _write_directly(f"Stopped: standard output can't be written: {error.strerror}\n")
+            code = max(code, _OUTPUT)
+    try:
+        sys.stderr.flush()
+    except OSError:  # as that of a message before: it must not change how the command ends
+        _drop(sys.stderr)
     return code
 
 
-def _drop_output() -> None:
-    """Write nothing more to standard output: Python's own flush at its end must not fail a second time."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _drop(stream: TextIO) -> None:
+    """Write nothing more to a stream: Python's own flush at its end must not fail a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 # ── streams ──────────────────────────────────────────────────────────────────────────────────────
@@ -157,6 +198,12 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
     _write_directly(f"{moment.words}\n")
     os._exit(_STOPPED)
+
+
+def _ignore_signals() -> None:
+    """Let the process end as it does: all is done, and Python is about to take down its own handlers."""
+    for number in _handled():
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

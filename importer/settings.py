@@ -6,6 +6,7 @@ Credentials come from the environment, ``.env`` or a file, never from the value 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +56,8 @@ def find_credentials(
     """
     if token_file is not None:
         return Credentials("token", _clean(_read(token_file), str(token_file)))
-    for source, values in (("the environment", environ), (str(dotenv), _dotenv(dotenv))):
+    for source, read in (("the environment", lambda: environ), (str(dotenv), lambda: _dotenv(dotenv))):
+        values = read()  # a `.env` that can't be read stops nothing that does without it
         present = {name for names in _KINDS.values() for name in names if values.get(name, "").strip()}
         if present:
             return _choose(present, values, kind, source)
@@ -100,19 +102,30 @@ def _clean(text: str, where: str) -> str:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise RefusedError(f"--token-file {path}: can't be read: {reason}", "Check the path.") from None
+    return _text(path, f"--token-file {path}", "Check the path.")
 
 
 def _dotenv(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
+    if not path.is_file():  # a folder of this name is usual: an environment of Python's
         return {}
+    text = _text(path, str(path), f"Mend it, or set {TOKEN} in the environment instead.")
     from dotenv import dotenv_values  # noqa: PLC0415 - most runs have no .env
 
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+    return {
+        name: value
+        for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items()
+        if value
+    }
+
+
+def _text(path: Path, name: str, remedy: str) -> str:
+    """Return the text of a file of credentials, of which no part may be in an error."""
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise RefusedError(f"{name}: can't be read: {error.strerror}", remedy) from None
+    except UnicodeDecodeError:
+        raise RefusedError(f"{name}: can't be read: it is not text in UTF-8", remedy) from None
 
 
 def find_destination(

@@ -1,11 +1,11 @@
-"""Text for people: numbers with their nouns, and untrusted values, escaped and cut."""
+"""Text for people: numbers with their nouns, untrusted values, escaped and cut, and what is known of texts."""
 
 from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 MAX_QUOTED: Final = 60
 """Most characters of a single value in a message."""
@@ -16,8 +16,42 @@ MAX_LINE: Final = 300
 MOST_LISTED: Final = 40
 """Most columns that a message lists, and most characters of each that is not quoted."""
 
+_MOST_REMEMBERED: Final = 1 << 20  # characters
+_ENTRY: Final = 200  # characters that an entry takes beside its own, at least
+
+Key = TypeVar("Key", bound=str | tuple[str, ...])
+Answer = TypeVar("Answer")
+
 _NESTED = reprlib.Repr()
 _NESTED.maxlevel = 3
+
+
+class Remembered(dict[Key, Answer]):
+    """What was answered about texts, asked once for each, in a million characters: `lru_cache` counts entries.
+
+    A text may be as long as a record. One that is known is found as fast as in a dictionary.
+
+    Args:
+        answer: Returns the answer about a text, or about several; what it raises is not remembered.
+    """
+
+    def __init__(self, answer: Callable[[Key], Answer]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._left = _MOST_REMEMBERED
+
+    def __missing__(self, key: Key) -> Answer:
+        """Return the answer about a text that is not remembered, and remember it if there is room at all."""
+        answer = self._answer(key)
+        size = _ENTRY + (len(key) if isinstance(key, str) else sum(map(len, key)))
+        if size > _MOST_REMEMBERED:
+            return answer
+        if size > self._left:
+            self.clear()
+            self._left = _MOST_REMEMBERED
+        self._left -= size
+        self[key] = answer
+        return answer
 
 
 def counted(number: int, noun: str) -> str:

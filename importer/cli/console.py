@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Final, NamedTuple, TextIO
 
 from importer.cli.fold import columns_of, fold, width
@@ -115,8 +115,9 @@ class Console:
             prompt = "Please answer yes or no."
 
     def _write(self, text: str) -> None:
-        # A message that can't be written (full disk, closed pipe) must not change how the run ends.
-        with suppress(OSError):
+        # A message that can't be written (full disk, closed pipe) must not change how the run ends. What goes
+        # to standard output is what the command is for.
+        with nullcontext() if self.stream is sys.stdout else suppress(OSError):
             self.stream.write(text + "\n")
             self.stream.flush()
 

@@ -1,4 +1,4 @@
-"""What a command shares with its process: requests to stop, and what is true if the process ends right now."""
+"""What a command shares with its process: requests to stop, and what is true if it ends right now."""
 
 from __future__ import annotations
 

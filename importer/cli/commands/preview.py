@@ -83,8 +83,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
         console.say()
         console.next(repeat_command("run", add=["--dry-run"]))
         return 0
-    existing = options.save.read_text("utf-8") if options.save.exists() else ""
-    options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
+    mapping_file.save(options.save, reading, survey.columns)
     console.say(f"\nSaved: {options.save}")
     console.next(shlex.join([PROGRAM, "run", source, "--mapping", str(options.save), "--dry-run"]))
     return 0

@@ -1,0 +1,201 @@
+"""What fails as a command starts is one message with its exit code: 1 would mean that records were not taken."""
+
+from __future__ import annotations
+
+import resource
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from end_to_end_helpers import TIMEOUT, TOKEN, Shell, command, simple_csv, statuses
+
+
+def in_shell(shell: Shell, words: str, redirected: str, before: str = "") -> tuple[int, str, str]:
+    """Type a command into ``sh``, for what only a shell does; return its exit code and what it printed."""
+    line = f"{before}{shlex.join(command(shlex.split(words)))} {redirected}"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=shell.folder,
+        env=shell.environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def place(bare: Shell) -> Shell:
+    bare.write("events.csv", simple_csv(3))
+    return bare
+
+
+@pytest.fixture
+def real(place: Shell) -> Shell:
+    """An address where nobody listens, and no credentials but those of a file."""
+    return place.with_environ(MIXPANEL_BASE_URL="http://127.0.0.1:9")
+
+
+# ── credentials ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_dotenv_that_is_not_utf_8_is_refused_by_name(real: Shell) -> None:
+    real.write(".env", f"MIXPANEL_PROJECT_TOKEN={TOKEN}\n".encode("utf-16"))
+    result = real.type("run", "events.csv", "--yes")
+    assert result.code == 4
+    assert result.err.startswith("Stopped: .env: can't be read: it is not text in UTF-8\n")
+    assert TOKEN not in result.err
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_dotenv_may_begin_with_the_mark_of_utf_8(real: Shell, mark: bytes) -> None:
+    real.write(".env", mark + f"MIXPANEL_PROJECT_TOKEN={TOKEN}\n".encode())
+    assert real.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
+
+
+def test_a_dotenv_that_may_not_be_read_is_refused_by_name(
+    real: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importer.errors import RefusedError
+    from importer.settings import find_credentials
+
+    path = real.write(".env", "x")
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)  # root may read everything
+    with pytest.raises(RefusedError, match=r"\.env: can't be read: Permission denied"):
+        find_credentials({}, dotenv=path)
+
+
+def test_a_dotenv_that_is_not_needed_is_not_read(real: Shell) -> None:
+    real.write(".env", b"\xff\xfe")
+    shell = real.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    assert shell.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
+
+
+def test_a_folder_called_dotenv_is_none(real: Shell) -> None:
+    (real.folder / ".env").mkdir()
+    result = real.type("run", "events.csv", "--yes")
+    assert (result.code, "no credentials" in result.err) == (4, True)
+
+
+# ── mapping files ────────────────────────────────────────────────────────────────────────────────
+
+MAPPINGS = {
+    "brackets": "x = " + "[" * 100_000,
+    "braces": "x = " + "{a=" * 100_000,
+    "lists in one another": "[set]\nx = " + "[" * 30_000 + "]" * 30_000,
+    "tables in one another": f"[set{'.a' * 3_000}]\nx = 1",
+    "digits": "[set]\nx = " + "1" * 5_000,
+    "NUL": "\0",
+    "no UTF-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("content", MAPPINGS.values(), ids=MAPPINGS)
+def test_a_mapping_file_that_can_not_be_read_is_refused_by_name(place: Shell, content: str | bytes) -> None:
+    place.write("m.toml", content)
+    for words in (("run", "events.csv", "--dry-run", "--mapping"), ("preview", "events.csv", "--save")):
+        result = place.type(*words, "m.toml")
+        assert result.code == 2, words
+        assert "Stopped: m.toml: " in result.err
+
+
+def test_a_line_of_a_million_blanks_in_a_mapping_file_costs_no_time(place: Shell) -> None:
+    place.write("m.toml", " " * 1_000_000 + "\nformat = 7\n")
+    result = place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml")
+    assert (result.code, "m.toml, line 2: format" in result.err) == (2, True)
+
+
+# ── the process ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_needs_no_folder_for_temporary_files(place: Shell) -> None:
+    shell = place.with_environ(TMPDIR="/nowhere", TMP="/nowhere", TEMP="/nowhere")
+    blocked = "import tempfile; tempfile._get_default_tempdir = lambda: 1 / 0; import runpy, sys;"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{blocked} runpy.run_module('importer', run_name='__main__')",
+         "run", "events.csv", "--dry-run"],
+        cwd=shell.folder, env=shell.environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_harm_no_run(place: Shell, closed: str) -> None:
+    """Else the results file gets the number of a stream, and what is written to that."""
+    code, _, _ = in_shell(place, "run events.csv --sandbox --json", closed)
+    assert code == 0
+    assert statuses(place.results("events.sandbox.csv")) == ["imported"] * 3
+
+
+def test_nobody_is_asked_where_standard_input_is_closed(real: Shell) -> None:
+    shell = real.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    code, _, said = in_shell(shell, "run events.csv", "<&-")
+    assert (code, "nobody to ask" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", ["run events.csv --dry-run --json", "preview events.csv", "--help", "--version"]
+)
+def test_a_full_disk_under_standard_output_ends_with_5(place: Shell, words: str) -> None:
+    code, _, said = in_shell(place, words, ">/dev/full")
+    assert (code, "No space left on device" in said) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("run events.csv --dry-run", 0), ("run nosuch.csv --dry-run", 2), ("run --nosuch", 2)],
+)
+def test_a_full_disk_under_standard_error_changes_no_exit_code(
+    place: Shell, words: str, expected: int
+) -> None:
+    assert in_shell(place, words, "2>/dev/full")[0] == expected
+
+
+@pytest.mark.parametrize("words", ["preview events.csv", "--help"])
+def test_a_reader_that_has_ended_is_no_failure_of_records(place: Shell, words: str) -> None:
+    process = subprocess.Popen(
+        command(shlex.split(words)), cwd=place.folder, env=place.environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(TIMEOUT) == 141
+    assert b"Traceback" not in said
+
+
+def test_a_folder_that_was_deleted_is_named_as_the_cause(place: Shell) -> None:
+    code, _, said = in_shell(place, "run events.csv --dry-run", "", "mkdir gone; cd gone; rmdir ../gone; ")
+    assert (code, "the folder in which this was typed was deleted" in said) == (2, True)
+
+
+@pytest.mark.parametrize("environ", [{}, {"LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_neither_a_home_nor_a_locale_is_needed(place: Shell, environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        command(["run", "events.csv", "--sandbox"]), cwd=place.folder, env=environ,
+        capture_output=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_few_files_that_may_be_open_end_with_5_or_are_enough(place: Shell) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+
+    done = subprocess.run(
+        command(["run", "events.csv", "--dry-run"]), cwd=place.folder, env=place.environment(),
+        capture_output=True, text=True, timeout=TIMEOUT, check=False, preexec_fn=limit,
+    )  # fmt: skip
+    assert (done.returncode, "Too many open files" in done.stderr) == (5, True)
+    assert "Traceback" not in done.stderr
