@@ -1,4 +1,4 @@
-"""Text for people: numbers with their nouns, untrusted values, escaped and cut, and what is known of texts."""
+"""Text for people: numbers with their nouns, and untrusted values, escaped and cut; answers about texts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _NESTED.maxlevel = 3
 
 
 class Remembered(dict[Key, Answer]):
-    """What was answered about texts, asked once for each, in a million characters: `lru_cache` counts entries.
+    """What was answered about texts, asked once for each, in a million characters.
 
-    A text may be as long as a record. One that is known is found as fast as in a dictionary.
+    `functools.lru_cache` counts entries, and a text may be as long as a record.
 
     Args:
         answer: Returns the answer about a text, or about several; what it raises is not remembered.

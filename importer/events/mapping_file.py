@@ -186,7 +186,7 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise MappingError(f"{path}: can't be read: {error.strerror}", "Check the path.") from None
     except UnicodeDecodeError as error:
-        raise MappingError(f"{path}: not text in UTF-8: {error}", "Save it as UTF-8.") from None
+        raise MappingError(f"{path}: not TOML: {error}", "Save it as UTF-8.") from None
 
 
 def _too_deep(path: Path) -> MappingError:

@@ -15,7 +15,7 @@ _AT_ONCE = 500
 
 
 _MOST_BYTES = 1 << 22
-"""Bytes of events after which outcomes are written, however few they are: their batches are held in memory."""
+"""Bytes of events after which their outcomes are written, however few: until then they are in memory."""
 
 
 class OutcomeBuffer:

@@ -11,6 +11,7 @@ from events_helpers import CSV, block_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from importer import speedups
 from importer.events.field_notes import ODD_WORDS, oddities
 from importer.model import Record
 from importer.reading import Field, Reading
