@@ -5,7 +5,7 @@ Credentials come from the environment, ``.env`` or a file, never from the value 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Final
@@ -56,8 +56,7 @@ def find_credentials(
     """
     if token_file is not None:
         return Credentials("token", _clean(_read(token_file), str(token_file)))
-    for source, read in (("the environment", lambda: environ), (str(dotenv), lambda: _dotenv(dotenv))):
-        values = read()  # a `.env` that can't be read stops nothing that does without it
+    for source, values in _variables(environ, dotenv):
         present = {name for names in _KINDS.values() for name in names if values.get(name, "").strip()}
         if present:
             return _choose(present, values, kind, source)
@@ -66,6 +65,12 @@ def find_credentials(
         f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),\n"
         "or rehearse without an account: --sandbox",
     )
+
+
+def _variables(environ: Mapping[str, str], dotenv: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield where variables may be, and these: one that can't be read stops nothing that does without it."""
+    yield "the environment", environ
+    yield str(dotenv), _dotenv(dotenv)
 
 
 def _choose(

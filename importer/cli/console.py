@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
@@ -31,7 +32,13 @@ class LabeledLine(NamedTuple):
 
 
 def escaped(text: str) -> str:
-    """Return a text with each control character written as its escape; line breaks stay."""
+    """Return a text with each control character written as its escape; its own line breaks stay.
+
+    Those in a name of a file that was typed don't: no part of a name must become a line of its own.
+    """
+    for word in sys.argv[1:]:
+        for part in re.findall(r".?\n+.?", word):
+            text = text.replace(part, escape_controls(part))
     return escape_controls(text, keep="\n")
 
 
@@ -78,7 +85,7 @@ class Console:
             if not self.quiet:
                 label_ = f"{label:<{_LABEL_WIDTH}}"
                 indent = _LABEL_WIDTH + 1
-                folded = fold(escaped(text), self.columns, indent, max(indent, width(label_) + 1))
+                folded = fold(escape_controls(text), self.columns, indent, max(indent, width(label_) + 1))
                 self._write(f"{self._styled(label_, '1')} {folded}")
 
     def warn(self, text: str) -> None:
@@ -87,11 +94,11 @@ class Console:
 
     def next(self, command: str) -> None:
         """Write the command to type next."""
-        self._write(f"{self._styled('Next:', '1')} {escaped(command)}")
+        self._write(f"{self._styled('Next:', '1')} {escape_controls(command)}")
 
     def fail(self, error: ImporterError) -> None:
         """Write why the command stopped, and what to do about it."""
-        message = fold(escaped(error.message), self.columns, _INDENT, len("Stopped: "))
+        message = fold(escape_controls(error.message), self.columns, _INDENT, len("Stopped: "))
         self._write(f"{self._styled('Stopped:', '1;31')} {message}")
         if error.remedy:
             self._write(fold(escaped(error.remedy), self.columns, _INDENT, 0))

@@ -105,6 +105,15 @@ def test_a_line_of_a_million_blanks_in_a_mapping_file_costs_no_time(place: Shell
     assert (result.code, "m.toml, line 2: format" in result.err) == (2, True)
 
 
+def test_a_line_of_json_without_its_time_is_invalid_alone(place: Shell) -> None:
+    lines = ['{"event":"a","time":1700000000}', '{"event":"a","time":}', '{"event":"a","time":,"n":1}']
+    place.write("events.jsonl", "\n".join([*lines, lines[0].replace("a", "b")]) + "\n")
+    result = place.type("run", "events.jsonl", "--dry-run")
+    assert (result.code, "Traceback" in result.err) == (1, False)
+    expected = ["valid", "invalid", "invalid", "valid"]
+    assert statuses(place.results("events.dry-run.csv")) == expected
+
+
 # ── the process ──────────────────────────────────────────────────────────────────────────────────
 
 
