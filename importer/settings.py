@@ -62,7 +62,7 @@ def find_credentials(
             return _choose(present, values, kind, source)
     raise RefusedError(
         "no credentials: the environment and .env have none",
-        f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),\n"
+        f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),",
         "or rehearse without an account: --sandbox",
     )
 

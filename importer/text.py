@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
@@ -21,6 +22,8 @@ _ENTRY: Final = 200  # characters that an entry takes beside its own, at least
 
 Key = TypeVar("Key", bound=str | tuple[str, ...])
 Answer = TypeVar("Answer")
+
+_SHELL_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 _NESTED = reprlib.Repr()
 _NESTED.maxlevel = 3
@@ -102,6 +105,32 @@ def escape_controls(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as one word of a command line, as a shell reads it back; printable, and on one line.
+
+    What does not print is written byte by byte between ``$'`` and ``'``, as bash, zsh and ksh know it.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(map(_shell_char, text)) + "'"
+
+
+def _shell_char(char: str) -> str:
+    if char.isprintable():
+        return f"\\{char}" if char in "\\'" else char
+    if char in _SHELL_ESCAPES:
+        return _SHELL_ESCAPES[char]
+    # A byte of a file's name that is not UTF-8 is a surrogate in Python.
+    is_byte = "\udc80" <= char <= "\udcff"
+    data = char.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def shell_words(words: Iterable[str]) -> str:
+    """Return a command line of these words, as `shell_word` writes each."""
+    return " ".join(map(shell_word, words))
 
 
 def one_line(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
@@ -31,17 +30,6 @@ class LabeledLine(NamedTuple):
     text: str
 
 
-def escaped(text: str) -> str:
-    """Return a text with each control character written as its escape; its own line breaks stay.
-
-    Those in a name of a file that was typed don't: no part of a name must become a line of its own.
-    """
-    for word in sys.argv[1:]:
-        for part in re.findall(r".?\n+.?", word):
-            text = text.replace(part, escape_controls(part))
-    return escape_controls(text, keep="\n")
-
-
 def can_style(stream: TextIO) -> bool:
     """Return whether control codes may be written: to a terminal that knows them, if nobody objects."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -49,6 +37,8 @@ def can_style(stream: TextIO) -> bool:
 
 class Console:
     """Writes messages to a stream. On a terminal, they are folded between words.
+
+    A message is one line: a line break in it is part of a name, and is escaped, as all that does not print.
 
     Args:
         quiet: Write nothing but errors and the command to type next.
@@ -72,25 +62,25 @@ class Console:
     def say(self, text: str = "") -> None:
         """Write a message; where a line of it is folded, the next begins two blanks further right."""
         if not self.quiet:
-            self._write(fold(escaped(text), self.columns, _INDENT, 0))
+            self._write(fold(escape_controls(text), self.columns, _INDENT, 0))
 
     def say_as_is(self, text: str) -> None:
-        """Write what is not to be folded: JSON, a command, or what fits already."""
+        """Write what is not to be folded: JSON, or lines that fit, whose names hold no line break."""
         if not self.quiet:
-            self._write(escaped(text))
+            self._write(escape_controls(text, keep="\n"))
 
     def lines(self, lines: Iterable[tuple[str, str]]) -> None:
         """Write lines with their labels: `LabeledLine`, or any pair of label and text."""
         for label, text in lines:
             if not self.quiet:
-                label_ = f"{label:<{_LABEL_WIDTH}}"
+                label_ = f"{escape_controls(label):<{_LABEL_WIDTH}}"
                 indent = _LABEL_WIDTH + 1
                 folded = fold(escape_controls(text), self.columns, indent, max(indent, width(label_) + 1))
                 self._write(f"{self._styled(label_, '1')} {folded}")
 
     def warn(self, text: str) -> None:
         """Write what went wrong without stopping the command; also where little is written."""
-        self._write(escaped(text))
+        self._write(escape_controls(text))
 
     def next(self, command: str) -> None:
         """Write the command to type next."""
@@ -100,15 +90,15 @@ class Console:
         """Write why the command stopped, and what to do about it."""
         message = fold(escape_controls(error.message), self.columns, _INDENT, len("Stopped: "))
         self._write(f"{self._styled('Stopped:', '1;31')} {message}")
-        if error.remedy:
-            self._write(fold(escaped(error.remedy), self.columns, _INDENT, 0))
+        for step in error.steps:
+            self._write(fold(escape_controls(step), self.columns, _INDENT, 0))
 
     def ask(self, question: str) -> bool:
         """Ask a question on the stream and return whether standard input answers yes.
 
         No answer, or the end of the input, is a no; any other word is asked about again.
         """
-        prompt = question
+        prompt = escape_controls(question)
         while True:
             room = None if self.columns is None else self.columns - 4  # for the answer
             self.stream.write(f"{fold(f'{prompt} [y/N]', room, _INDENT, 0)} ")

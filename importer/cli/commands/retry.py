@@ -105,7 +105,7 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
             source_changed=scope.source_changed,
         )
     except NotRetriableError as error:
-        error.remedy = not_retriable_remedy(error)
+        error.steps = (not_retriable_remedy(error),)
         raise
 
 
