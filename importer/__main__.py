@@ -101,6 +101,8 @@ def _show(error: Exception) -> int:
     elif isinstance(error, MemoryError):
         error = StorageError("there is not enough memory", "Free some, then give the command again.")
     if isinstance(error, ImporterError):
+        if error.exit_code == UsageError.exit_code:  # what is missing, or wrong, may be so for that
+            error = _without_folder() or error
         Console().fail(error)
         return error.exit_code
     if show is not None and code is not None:  # an error of click's: a wrong command line

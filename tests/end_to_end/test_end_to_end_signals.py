@@ -7,21 +7,23 @@ import os
 import pty
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import fault_server
 import httpx
 import pytest
-from end_to_end_helpers import Shell, command, simple_csv, wait_until
+from end_to_end_helpers import TIMEOUT, Shell, command, simple_csv, wait_until
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COMMANDS = {
     "preview": ["preview", "events.csv"],
     "dry run": ["run", "events.csv", "--dry-run"],
-    "sandbox": ["run", "events.csv", "--sandbox", "--failed-rows", "failed.csv"],
+    "sandbox": ["run", "events.csv", "--sandbox", "--failed-rows", "failed.csv", "--log-file", "log.jsonl"],
     "help": ["--help"],
     "status": ["status", "done.csv"],
 }
@@ -45,21 +47,26 @@ def has_handlers(process: subprocess.Popen[bytes]) -> bool:
     return bool(caught & 1 << signal.SIGHUP - 1)
 
 
-def stopped_after(shell: Shell, words: Sequence[str], delay: float, number: int) -> Stopped:
-    """Start a command, send it a signal so many seconds after it has its handlers, and wait for its end."""
+def stopped_after(
+    shell: Shell, words: Sequence[str], delay: float, number: int, *, error: int = subprocess.PIPE
+) -> Stopped:
+    """Start a command, send it a signal so many seconds after it has its handlers, and wait for its end.
+
+    Standard error may be a terminal: then what it said is read there.
+    """
     with subprocess.Popen(
         command(words),
         cwd=shell.folder,
         env=shell.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=error,
     ) as process:
         wait_until(lambda: process.poll() is not None or has_handlers(process), "it has its handlers")
         time.sleep(delay)
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
-    return Stopped(process.returncode, said.decode())
+    return Stopped(process.returncode, (said or b"").decode())
 
 
 def assert_stopped_well(shell: Shell, name: str, ended: Stopped, number: int) -> None:
@@ -76,10 +83,32 @@ def assert_stopped_well(shell: Shell, name: str, ended: Stopped, number: int) ->
     if name in ("preview", "help", "status"):
         assert "results" not in ended.said
         assert "sent" not in ended.said
+    log = shell.folder / "log.jsonl"
+    for line in log.read_bytes().splitlines() if log.exists() else ():
+        assert json.loads(line)["at"]
     for path in begun:
         again = shell.type("status", path.name)
         assert again.code in (0, 1), again
         assert "adds up" in again.out
+
+
+@contextmanager
+def read_of(terminal: int) -> Iterator[list[bytes]]:
+    """What comes to a terminal while the block runs, up to when its other side is closed."""
+    said: list[bytes] = []
+
+    def read() -> None:
+        with suppress(OSError):  # the other side is closed
+            while data := os.read(terminal, 1 << 16):
+                said.append(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield said
+    finally:
+        reader.join(TIMEOUT)
+        os.close(terminal)
 
 
 @pytest.fixture
@@ -106,13 +135,57 @@ def test_a_signal_at_any_moment_ends_a_command(place: Shell, name: str) -> None:
     whole = time.monotonic() - began
     moments, codes = 30, set()
     for moment in range(moments):
-        for path in (*place.folder.glob("events.*.csv*"), *place.folder.glob("failed.*")):
+        for path in (
+            *place.folder.glob("events.*.csv*"),
+            *place.folder.glob("failed.*"),
+            *place.folder.glob("log.*"),
+        ):
             path.unlink()
         number = SIGNALS[moment % len(SIGNALS)]
         ended = stopped_after(place, COMMANDS[name], whole * moment / moments, number)
         codes.add(ended.code)
         assert_stopped_well(place, name, ended, number)
     assert 130 in codes
+
+
+@pytest.mark.slow
+def test_a_signal_at_any_moment_ends_a_command_that_draws_its_progress(place: Shell) -> None:
+    words, codes = ["run", "events.csv", "--sandbox"], []
+    for moment in range(16):
+        for path in place.folder.glob("events.*.csv*"):
+            path.unlink()
+        ours, theirs = pty.openpty()
+        number = SIGNALS[moment % len(SIGNALS)]
+        with read_of(ours) as said:
+            ended = stopped_after(place, words, moment / 10, number, error=theirs)
+            os.close(theirs)
+        assert_stopped_well(place, "sandbox", ended._replace(said=b"".join(said).decode()), number)
+        codes.append(ended.code)
+    assert codes[0] == 130
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_at_the_question_sends_nothing(bare: Shell, number: int) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN="x" * 32, MIXPANEL_BASE_URL="http://127.0.0.1:9")
+    shell.write("events.csv", simple_csv(3))
+    ours, theirs = pty.openpty()
+    with (
+        read_of(ours) as said,
+        subprocess.Popen(
+            command(["run", "events.csv"]),
+            cwd=shell.folder,
+            env=shell.environment(),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process,
+    ):
+        wait_until(lambda: b"[y/N]" in b"".join(said), "it asks")
+        process.send_signal(number)
+        assert process.wait(120) == 130
+        os.close(theirs)
+    assert b"".join(said).endswith(b"[y/N] \r\nStopped. Nothing was sent.\r\n")
+    assert list(shell.folder.glob("*results*")) == []
 
 
 @pytest.mark.parametrize("words", [("run", "-", "--dry-run"), ("run", "-", "--yes")])

@@ -189,13 +189,43 @@ def test_neither_a_home_nor_a_locale_is_needed(place: Shell, environ: dict[str, 
     assert done.returncode == 0, done.stderr
 
 
-def test_few_files_that_may_be_open_end_with_5_or_are_enough(place: Shell) -> None:
+def with_few_files(shell: Shell, words: str, allowed: int, most: int) -> tuple[int, str]:
+    """Run a command that may have so many files open; return its exit code and what it said."""
+
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
     done = subprocess.run(
-        command(["run", "events.csv", "--dry-run"]), cwd=place.folder, env=place.environment(),
+        command(shlex.split(words)), cwd=shell.folder, env=shell.environment(), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=TIMEOUT, check=False, preexec_fn=limit,
     )  # fmt: skip
-    assert (done.returncode, "Too many open files" in done.stderr) == (5, True)
     assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_few_files_that_may_be_open_end_with_5_or_are_enough(place: Shell) -> None:
+    code, said = with_few_files(place, "run events.csv --dry-run", 5, 5)
+    assert (code, "Too many open files" in said) == (5, True)
+    assert with_few_files(place, "run events.csv --dry-run", 12, 12)[0] == 0
+
+
+@pytest.mark.parametrize("allowed", [5, 6, 7, 9, 12, 16, 24, 60])
+@pytest.mark.parametrize("words", ["run events.csv --sandbox", "run events.csv --yes", "sandbox --port 0"])
+def test_connections_that_can_not_be_open_are_not_begun(real: Shell, words: str, allowed: int) -> None:
+    """A sandbox would wait for them for ever."""
+    shell = real.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    code, said = with_few_files(shell, words, allowed, allowed)
+    assert code == 5
+    assert "Too many open files" in said or said.startswith(f"Stopped: only {allowed} files may be open")
+    assert "ulimit -n" in said
+    assert not list(shell.folder.glob("*.results.csv"))
+
+
+def test_fewer_connections_do_with_fewer_files(place: Shell) -> None:
+    place.write("events.csv", simple_csv(2_000))
+    assert with_few_files(place, "run events.csv --sandbox --concurrency 4", 32, 32)[0] == 0
+    assert statuses(place.results("events.sandbox.csv")) == ["imported"] * 2_000
+
+
+def test_as_many_files_are_opened_as_the_system_lets(place: Shell) -> None:
+    assert with_few_files(place, "run events.csv --sandbox", 12, 256)[0] == 0

@@ -10,6 +10,7 @@ from importer.cli.console import Console
 from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
 from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
 from importer.cli.next_step import not_retriable_remedy
+from importer.cli.open_files import allow_connections
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -66,6 +67,7 @@ def retry_results(
     check_exists(results)
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
+    allow_connections(parent.kind, options.delivery.concurrency)
     with open_target(parent.kind, _with_destination_of(parent, command)) as opened:
         job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:

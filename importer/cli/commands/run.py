@@ -11,6 +11,7 @@ from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import command_options, run_kind, run_options
 from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
 from importer.cli.next_step import Ended
+from importer.cli.open_files import allow_connections
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -69,6 +70,7 @@ def run_sources(
     sources = resolve_outputs(names, options)
     if not _goes_on(sources, options):  # else nothing may be left to send, so that nobody need be asked
         check_can_ask(names, kind, command)
+    allow_connections(kind, options.delivery.concurrency)
     with open_target(kind, command) as opened:
         _copy_stdin(sources, options, console)
         jobs = JobSet.of(
