@@ -15,7 +15,17 @@ import pytest
 
 import importer
 
-HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "tomlkit"}
+HEAVY = {
+    "httpx",
+    "pandas",
+    "numpy",
+    "tqdm",
+    "uvicorn",
+    "starlette",
+    "orjson",
+    "tomlkit",
+    "pydantic",
+}
 
 MOST_LOOSE_MODULES = 10
 LONGEST_CHAIN = 12

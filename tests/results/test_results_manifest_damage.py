@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from importer.cli.app import app
 from importer.errors import ImporterError, ResultsError
@@ -160,7 +159,7 @@ def test_no_edited_manifest_ends_a_command_in_a_traceback(
     path = manifest_path(Path(name))
     for _, document in edited(document_of(name)):
         path.write_text(json.dumps(document))
-        with suppress(ImporterError, SystemExit, typer.Exit):
+        with suppress(ImporterError):
             run(*words)  # what is no error of the importer fails the test; nothing is sent without --yes
 
 
