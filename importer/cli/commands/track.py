@@ -58,6 +58,7 @@ def track_event(event: str, options: TrackOptions, destination: DestinationOptio
         assert target.credentials is not None, "only a dry run has none"
         result = send_prepared(prepared, target.destination, target.credentials, destination.timeout)
     sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    sys.stdout.flush()  # ahead of what is said about it
     console = Console(quiet=options.quiet)
     if options.sandbox:
         console.say("A rehearsal: nothing reached Mixpanel.")
