@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
+import tomllib
 from pathlib import Path
 from unicodedata import east_asian_width
 
@@ -190,6 +190,7 @@ def test_man_shows_every_option_with_its_text() -> None:
             assert " ".join(option.text.split()) in page
 
 
-def test_the_manual_page_is_installed_where_man_looks() -> None:
-    installed = Path(sysconfig.get_path("data")) / "share/man/man1/mixpanel-importer.1"
-    assert installed.exists()
+def test_a_wheel_holds_the_manual_page_where_man_looks() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    files = project["tool"]["setuptools"]["data-files"]["share/man/man1"]
+    assert [(ROOT / name).name for name in files if (ROOT / name).exists()] == ["mixpanel-importer.1"]
