@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import RefusedError
-from importer.text import quoted_name
+from importer.text import escape_controls
 
 _FILE: Final = "SSL_CERT_FILE"
 _BUNDLE: Final = "REQUESTS_CA_BUNDLE"
@@ -39,7 +39,7 @@ def tls_context() -> ssl.SSLContext:
         except OSError as error:
             reason = "no certificates in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
             raise RefusedError(
-                f"{variable} names {quoted_name(str(path))}, which can't be used: {reason}",
+                f"{variable} names {_shown(path)}, which can't be used: {reason}",
                 f"Let it name a file of certificates (PEM), or unset it: unset {variable}",
             ) from None
     if _FILE in named:
@@ -59,10 +59,14 @@ def check_trust() -> None:
 
 def trusted_text() -> str:
     """Return which certificates are trusted, for people."""
-    named = " and ".join(f"{variable} ({quoted_name(str(path))})" for variable, path in _named().items())
+    named = " and ".join(f"{variable} ({_shown(path)})" for variable, path in _named().items())
     if named:
         return f"trusted are the certificates of {named}"
     return f"trusted are the certificates of this system; {_FILE} or {_BUNDLE} would name a file of others"
+
+
+def _shown(path: Path) -> str:
+    return f"'{escape_controls(str(path))}'"
 
 
 def _named() -> dict[str, Path]:
