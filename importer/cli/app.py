@@ -35,7 +35,7 @@ from importer.cli.options import (
 )
 from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
 from importer.errors import Interrupted, UsageError
-from importer.text import nearest, quoted
+from importer.text import escape_controls, nearest, quoted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -67,6 +67,15 @@ class _CommandLine(TyperGroup):
             context.exit()
         return super().parse_args(context, args)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except Exception as error:
+            if hasattr(error, "format_message"):  # `__main__` shows it
+                text = _folded(error.format_message())
+                error.format_message = lambda: text
+            raise
+
     def get_help_option(self, context: Any) -> Any:
         option = super().get_help_option(context)
         if option is not None:
@@ -87,7 +96,10 @@ class _OneCommand(TyperCommand):
         try:
             return super().parse_args(context, args)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")  # a word of pydantic's
+            name = getattr(error.param, "name", "")
+            options = {option.name: option for option in COMMANDS[str(self.name)].options()}
+            expected = options[name].expected_number if name in options else ""
+            error.message = expected or error.message.removeprefix("Value error, ")  # a word of pydantic's
             raise
 
     def get_usage(self, _context: Any) -> str:
@@ -203,6 +215,15 @@ def _typer_option(option: DeclaredOption) -> Any:
     """Return what typer is told of an option, beside its type and default."""
     declared = option.declared
     return typer.Option(*option.flags, metavar=declared.metavar, min=declared.min, max=declared.max)
+
+
+def _folded(text: str) -> str:
+    """Return the message of an error for standard error, where typer writes ``Error:`` ahead of it."""
+    if text.startswith("Usage:"):  # where nothing was typed, it is the help
+        return text
+    from importer.cli.fold import columns_of, fold  # noqa: PLC0415
+
+    return fold(escape_controls(text, keep="\n"), columns_of(sys.stderr), 2, len("Error: "))
 
 
 def _take_options(kind: type[DataclassInstance], values: dict[str, Any]) -> DataclassInstance:

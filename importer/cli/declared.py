@@ -134,6 +134,17 @@ class DeclaredOption:
         facts = "; ".join(filter(None, (default and f"default: {default}", most)))
         return f"{declared.help} [{facts}]" if facts else declared.help
 
+    @property
+    def expected_number(self) -> str:
+        """What is wrong with a value that is no number, or out of range; empty if it takes no numbers."""
+        kind = {int: "a whole number", float: "a number"}.get(self.type)
+        if kind is None:
+            return ""
+        least, most = self.declared.min, self.declared.max
+        if least is None:
+            return f"expected {kind}"
+        return f"expected {kind}, {least:g} {'or more' if most is None else f'to {most:g}'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import termios
 import tomllib
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -41,11 +42,12 @@ def shown(*words: str) -> str:
     return done.out
 
 
-def shown_on_terminal(words: list[str], columns: int, **variables: str) -> str:
+def shown_on_terminal(words: list[str], columns: int, code: int = 0, **variables: str) -> str:
     """Return what a command writes to a terminal of so many columns."""
     pid, end = pty.fork()
     if not pid:
-        environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "COLUMNS": str(columns), **variables}
+        termios.tcsetwinsize(0, (24, columns))
+        environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
         os.execve(sys.executable, [sys.executable, "-m", "importer", *words], environ)
     written = b""
     while True:
@@ -57,7 +59,7 @@ def shown_on_terminal(words: list[str], columns: int, **variables: str) -> str:
             break
         written += some
     os.close(end)
-    assert os.waitpid(pid, 0)[1] == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
     return written.decode().replace("\r\n", "\n")
 
 
@@ -121,15 +123,33 @@ def test_every_option_with_a_value_and_without_a_default_may_be_left_out() -> No
             assert option.declared.metavar is None or not option.choices, "choices are listed"
 
 
-@pytest.mark.parametrize(
-    ("words", "columns"), [*((words, 80) for words in WORDS), (["run", "-h"], 100)], ids=str
-)
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("words", WORDS, ids=str)
 def test_no_line_is_wider_than_the_terminal_and_no_word_is_broken(words: list[str], columns: int) -> None:
     text = shown_on_terminal(words, columns, TERM="xterm-256color")
     assert max(map(width, text.splitlines())) <= columns
     commands = list(COMMANDS.values())
     wide = command_help(COMMANDS[words[0]], 500) if words[0] in COMMANDS else overview(commands, 500)
     assert text.split() == wide.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["run", "a.csv", "--region", "usa"], "Invalid value for '--region': 'usa' is not one of 'us', 'eu', 'in'."),
+        (["run", "a.csv", "--timeout", "0"], "Invalid value for '--timeout': expected a number, 0.1 or more"),
+        (["run", "a.csv", "--batch-size", "x"], "expected a whole number, 1 to 2000"),
+        (["sandbox", "--events-per-minute", "0"], "'--events-per-minute': expected a whole number, 1 or more"),
+        (["run", "a.csv", "--no-such-option-as-this"], "No such option: --no-such-option-as-this"),
+        (["track"], "Missing argument 'EVENT'."),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_wrong_with_a_command_line_is_said_on_lines_that_fit(words: list[str], found: str) -> None:
+    text = shown_on_terminal(words, 60, code=2)
+    assert text.startswith(f"Usage: mixpanel-importer {words[0]} ")
+    assert max(map(width, text.splitlines())) <= 60
+    assert found in " ".join(text.split())
 
 
 @pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"TERM": "xterm-256color", "NO_COLOR": "1"}])
