@@ -13,11 +13,12 @@ The errors::
     ├── DeliveryError             5    the network or the server failed: resume
     ├── StorageError              5    the results file can't be written (disk full): resume
     ├── ReconciliationError       6    the counts don't add up
-    └── Interrupted               130  Ctrl-C or SIGTERM: resume
+    └── Interrupted               130  Ctrl-C, SIGTERM or SIGHUP: resume
 
-Each has a message (what was found), a remedy (what to do) and an exit code. An error that reaches
-`importer.__main__` becomes text and the exit code of the process there. An error that stopped a run is kept
-in its `RunReport`, and `cli.ending` shows it.
+The process also ends with 70, where the fault is the importer's own, and with 141, where nobody reads its
+output any more. Each error has a message (what was found), a remedy (what to do) and an exit code. An error
+that reaches `importer.__main__` becomes text and the exit code of the process there. An error that stopped a
+run is kept in its `RunReport`, and `cli.ending` shows it.
 """
 
 from __future__ import annotations
@@ -31,15 +32,21 @@ class ImporterError(Exception):
     Attributes:
         exit_code: The exit code of the process.
         message: What was found and what was expected; names file, row and line if there are any.
-        remedy: What to do next, with the command for it if there is one; may be empty.
+        steps: What to do next, with the command for it if there is one: lines, perhaps none. A line break
+            within one of them is part of a name, and is escaped where the line is shown.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, *remedy: str) -> None:
         super().__init__(message)
         self.message = message
-        self.remedy = remedy
+        self.steps = tuple(filter(None, remedy))
+
+    @property
+    def remedy(self) -> str:
+        """All that is to be done next, as one text; may be empty."""
+        return "\n".join(self.steps)
 
 
 class UsageError(ImporterError):

@@ -5,7 +5,8 @@ Credentials come from the environment, ``.env`` or a file, never from the value 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ _KINDS: Final[Mapping[CredentialsKind, tuple[str, ...]]] = {
     ),
     "secret": ("MIXPANEL_API_SECRET",),
 }
+_NAMES: Final = frozenset(name for names in _KINDS.values() for name in names)
+_QUOTES: Final = frozenset("\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb")
 INSTEAD_OF_SECRET: Final = (
     f"Set {TOKEN} (the project token), or {', '.join(_KINDS['service-account'][:-1])} and"
     f" {_KINDS['service-account'][-1]} (a service account)"
@@ -54,16 +57,22 @@ def find_credentials(
         RefusedError: There are none, some are incomplete, or there are two kinds and ``kind`` is None.
     """
     if token_file is not None:
-        return Credentials("token", _clean(_read(token_file), str(token_file)))
-    for source, values in (("the environment", environ), (str(dotenv), _dotenv(dotenv))):
+        return token_credentials(_read(token_file), f"--token-file {token_file}")
+    for source, values in _variables(environ, dotenv):
         present = {name for names in _KINDS.values() for name in names if values.get(name, "").strip()}
         if present:
             return _choose(present, values, kind, source)
     raise RefusedError(
         "no credentials: the environment and .env have none",
-        f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),\n"
+        f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),",
         "or rehearse without an account: --sandbox",
     )
+
+
+def _variables(environ: Mapping[str, str], dotenv: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield where variables may be, and these: one that can't be read stops nothing that does without it."""
+    yield "the environment", environ
+    yield str(dotenv), _dotenv(dotenv)
 
 
 def _choose(
@@ -84,35 +93,83 @@ def _choose(
             f"{source} lacks {' and '.join(missing)} for credentials of the kind {chosen}",
             f"Set {' and '.join(missing)}.",
         )
-    first, *rest = (_clean(values[name], name) for name in _KINDS[chosen])
+    first, *rest = (_clean(values[name], f"{name} in {source}") for name in _KINDS[chosen])
     return Credentials(chosen, first, *rest)
+
+
+def token_credentials(token: str, where: str) -> Credentials:
+    """Return the credentials of a project token.
+
+    Args:
+        token: As it was found; white space around it is left out.
+        where: Where it was found, for errors, which never show the token.
+
+    Raises:
+        RefusedError: It is no token.
+    """
+    return Credentials("token", _clean(token, where))
 
 
 def _clean(text: str, where: str) -> str:
     """Return a secret without the white space around it; its text is never part of an error."""
     secret = text.strip()
-    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise RefusedError(
-            f"{where} does not hold one credential: expected one word of ASCII characters",
-            "Copy it again from Mixpanel's project settings.",
-        )
+    wrong = _what_is_wrong(secret)
+    if wrong:
+        raise RefusedError(f"{where} {wrong}", "It is one word, as Mixpanel's project settings show it.")
     return secret
 
 
+def _what_is_wrong(secret: str) -> str:
+    """Return what is wrong with a secret, without any of it; an empty text if nothing is."""
+    if not secret:
+        return "is empty"
+    first = secret.removeprefix("export ").partition("=")[0].strip()
+    if first in _NAMES:  # a line of .env or of a shell
+        return f"begins with {first}=, which is not part of it"
+    if secret[0] in _QUOTES or secret[-1] in _QUOTES:
+        return "has quotes around it, which are not part of it"
+    if len(secret.splitlines()) > 1:
+        return "holds several lines, where one word is expected"
+    if any(map(str.isspace, secret)):
+        return "holds blanks, where one word is expected"
+    if not secret.isascii() or not secret.isprintable():
+        return "holds other characters than letters, digits and signs of ASCII"
+    return ""
+
+
 def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise RefusedError(f"--token-file {path}: can't be read: {reason}", "Check the path.") from None
+    return _text(path, f"--token-file {path}", "Check the path.")
 
 
 def _dotenv(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
+    if not path.is_file():  # a folder of this name is usual: an environment of Python's
         return {}
+    return _parsed(_text(path, str(path), f"Mend it, or set {TOKEN} in the environment instead."))
+
+
+def _names_server(path: Path) -> bool:
+    """Return whether a file of variables names a server; one that can't be read stops nothing."""
+    try:
+        return BASE_URL in _parsed(path.read_text("utf-8-sig", "replace"))
+    except OSError:
+        return False
+
+
+def _parsed(text: str) -> Mapping[str, str]:
     from dotenv import dotenv_values  # noqa: PLC0415 - most runs have no .env
 
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+    values = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name: value for name, value in values.items() if value}
+
+
+def _text(path: Path, name: str, remedy: str) -> str:
+    """Return the text of a file of credentials, of which no part may be in an error."""
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise RefusedError(f"{name}: can't be read: {error.strerror}", remedy) from None
+    except UnicodeDecodeError:
+        raise RefusedError(f"{name}: can't be read: it is not text in UTF-8", remedy) from None
 
 
 def find_destination(
@@ -121,16 +178,31 @@ def find_destination(
     endpoint: Endpoint = "import",
     region: Region | None = None,
     base_url: str | None = None,
+    dotenv: Path = Path(".env"),
 ) -> Destination:
     """Return where events go: ``--base-url``, else ``MIXPANEL_BASE_URL``, else the region's host.
 
     Every destination but the sandbox is made here, so that a base URL that can't be used is refused before a
     source is read.
 
+    Args:
+        environ: The process environment.
+        endpoint: ``import`` or ``track``.
+        region: Where the project's data lives; None for the default.
+        base_url: Another server; None for what the environment says.
+        dotenv: A file of variables. It may not name a server: it may lie among the data, where others write,
+            and must not send a token elsewhere.
+
     Raises:
-        RefusedError: A region and another URL are both given, or the base URL can't be used.
+        RefusedError: A region and another URL are both there, the base URL can't be used, or ``dotenv`` names
+            one where neither the option nor the environment does.
     """
     url = base_url or environ.get(BASE_URL, "").strip()
+    if not url and _names_server(dotenv):
+        raise RefusedError(
+            f"{dotenv} holds {BASE_URL}, which is not read from a file: it would send the token elsewhere",
+            f"Take it out. Another server is named by --base-url, or by {BASE_URL} in the environment.",
+        )
     if url and region:
         origin = "--base-url" if base_url else BASE_URL
         raise RefusedError(f"--region {region} and {origin} both say where to send", "Leave one of them out.")

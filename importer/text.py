@@ -1,11 +1,12 @@
-"""Text for people: numbers with their nouns, and untrusted values, escaped and cut."""
+"""Text for people: numbers with their nouns, and untrusted values, escaped and cut; answers about texts."""
 
 from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Sequence
-from typing import Final
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 MAX_QUOTED: Final = 60
 """Most characters of a single value in a message."""
@@ -16,8 +17,44 @@ MAX_LINE: Final = 300
 MOST_LISTED: Final = 40
 """Most columns that a message lists, and most characters of each that is not quoted."""
 
+_MOST_REMEMBERED: Final = 1 << 20  # characters
+_ENTRY: Final = 200  # characters that an entry takes beside its own, at least
+
+Key = TypeVar("Key", bound=str | tuple[str, ...])
+Answer = TypeVar("Answer")
+
+_SHELL_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
 _NESTED = reprlib.Repr()
 _NESTED.maxlevel = 3
+
+
+class Remembered(dict[Key, Answer]):
+    """What was answered about texts, asked once for each, in a million characters.
+
+    `functools.lru_cache` counts entries, and a text may be as long as a record.
+
+    Args:
+        answer: Returns the answer about a text, or about several; what it raises is not remembered.
+    """
+
+    def __init__(self, answer: Callable[[Key], Answer]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._left = _MOST_REMEMBERED
+
+    def __missing__(self, key: Key) -> Answer:
+        """Return the answer about a text that is not remembered, and remember it if there is room at all."""
+        answer = self._answer(key)
+        size = _ENTRY + (len(key) if isinstance(key, str) else sum(map(len, key)))
+        if size > _MOST_REMEMBERED:
+            return answer
+        if size > self._left:
+            self.clear()
+            self._left = _MOST_REMEMBERED
+        self._left -= size
+        self[key] = answer
+        return answer
 
 
 def counted(number: int, noun: str) -> str:
@@ -68,6 +105,32 @@ def escape_controls(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as one word of a command line, as a shell reads it back; printable, and on one line.
+
+    What does not print is written byte by byte between ``$'`` and ``'``, as bash, zsh and ksh know it.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(map(_shell_char, text)) + "'"
+
+
+def _shell_char(char: str) -> str:
+    if char.isprintable():
+        return f"\\{char}" if char in "\\'" else char
+    if char in _SHELL_ESCAPES:
+        return _SHELL_ESCAPES[char]
+    # A byte of a file's name that is not UTF-8 is a surrogate in Python.
+    is_byte = "\udc80" <= char <= "\udcff"
+    data = char.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def shell_words(words: Iterable[str]) -> str:
+    """Return a command line of these words, as `shell_word` writes each."""
+    return " ".join(map(shell_word, words))
 
 
 def one_line(value: object) -> str:

@@ -15,7 +15,17 @@ import pytest
 
 import importer
 
-HEAVY = {"httpx", "pandas", "numpy", "tqdm", "uvicorn", "starlette", "orjson", "portalocker", "tomlkit"}
+HEAVY = {
+    "httpx",
+    "pandas",
+    "numpy",
+    "tqdm",
+    "uvicorn",
+    "starlette",
+    "orjson",
+    "tomlkit",
+    "pydantic",
+}
 
 MOST_LOOSE_MODULES = 10
 LONGEST_CHAIN = 12
@@ -61,6 +71,13 @@ def test_help_loads_nothing_that_only_a_run_needs() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split("LOADED", 1)[1].split())
     assert not loaded & HEAVY
+
+
+def test_words_of_commands_are_quoted_in_one_place() -> None:
+    """`shlex` lets line breaks and other control characters through."""
+    package = Path(importer.__file__).parent
+    texts = {path: path.read_text("utf-8") for path in package.rglob("*.py")}
+    assert [path.name for path, text in texts.items() if "shlex" in text] == ["text.py"]
 
 
 def test_the_version_is_printed() -> None:

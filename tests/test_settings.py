@@ -107,3 +107,95 @@ def test_a_base_url_that_can_not_be_used_is_refused_where_the_destination_is_mad
         find_destination({}, base_url="http://api.mixpanel.com")
     with pytest.raises(RefusedError, match="ends with the endpoint"):
         find_destination({BASE_URL: "https://api.mixpanel.com/import/"})
+
+
+# ── what was copied with it ──────────────────────────────────────────────────────────────────────
+
+SECRET_WORD = "s3cr3t0123456789"
+COPIED_WRONGLY = {
+    "quotes": (f'"{SECRET_WORD}"', "has quotes around it"),
+    "single quotes": (f"'{SECRET_WORD}'", "has quotes around it"),
+    "quotes of a word processor": (f"\u201c{SECRET_WORD}\u201d", "has quotes around it"),
+    "a quote at one end": (f'{SECRET_WORD}"', "has quotes around it"),
+    "a blank": (f"{SECRET_WORD} {SECRET_WORD}", "holds blanks"),
+    "a blank that is none": (f"{SECRET_WORD}\u00a0{SECRET_WORD}", "holds blanks"),
+    "two lines": (f"{SECRET_WORD}\n{SECRET_WORD}", "holds several lines"),
+    "its name": (f"MIXPANEL_PROJECT_TOKEN={SECRET_WORD}", "begins with MIXPANEL_PROJECT_TOKEN="),
+    "a line of a shell": (f"export MIXPANEL_PROJECT_TOKEN = '{SECRET_WORD}'", "begins with MIXPANEL_PROJECT_TOKEN="),
+    "the name of another": (f"MIXPANEL_API_SECRET={SECRET_WORD}", "begins with MIXPANEL_API_SECRET="),
+    "a zero-width space": (f"{SECRET_WORD}\u200b", "holds other characters"),
+    "a control character": (f"{SECRET_WORD[:4]}\x07{SECRET_WORD}", "holds other characters"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["the environment", ".env", "--token-file"])
+@pytest.mark.parametrize("name", list(COPIED_WRONGLY))
+def test_what_is_wrong_with_a_token_is_said_by_name_without_any_of_it(
+    name: str, place: str, tmp_path: Path
+) -> None:
+    text, what = COPIED_WRONGLY[name]
+    environ, dotenv, token_file = {}, NOWHERE, None
+    where = f"MIXPANEL_PROJECT_TOKEN in {place}"
+    if place == "the environment":
+        environ = {"MIXPANEL_PROJECT_TOKEN": text}
+    elif place == ".env":
+        dotenv = tmp_path / ".env"
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        dotenv.write_text(f'MIXPANEL_PROJECT_TOKEN="{escaped}"\n', "utf-8")
+        where = f"MIXPANEL_PROJECT_TOKEN in {dotenv}"
+    else:
+        token_file = tmp_path / "token"
+        token_file.write_text(text, "utf-8")
+        where = f"--token-file {token_file}"
+    with pytest.raises(RefusedError) as stopped:
+        find_credentials(environ, token_file=token_file, dotenv=dotenv)
+    assert f"{where} {what}" in stopped.value.message
+    assert SECRET_WORD not in stopped.value.message + stopped.value.remedy
+    assert stopped.value.exit_code == 4
+
+
+@pytest.mark.parametrize("text", ["", " \n\t"])
+def test_an_empty_token_file_is_named(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(text)
+    with pytest.raises(RefusedError, match=r"token is empty"):
+        find_credentials({}, token_file=file, dotenv=NOWHERE)
+
+
+@pytest.mark.parametrize("text", [f"{SECRET_WORD}\n", f"  {SECRET_WORD}\r\n\r\n", f"\ufeff{SECRET_WORD}"])
+def test_what_an_editor_adds_around_a_token_is_left_out(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(text, "utf-8", newline="")
+    assert find_credentials({}, token_file=file, dotenv=NOWHERE).username == SECRET_WORD
+
+
+def test_each_part_of_a_service_account_is_named() -> None:
+    for name in ACCOUNT:
+        with pytest.raises(RefusedError, match=f"^{name} in the environment has quotes"):
+            find_credentials(ACCOUNT | {name: f"'{SECRET_WORD}'"}, dotenv=NOWHERE)
+
+
+# ── a server that a file names ───────────────────────────────────────────────────────────────────
+
+
+def test_a_dotenv_may_not_name_the_server(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("MIXPANEL_PROJECT_TOKEN=t\nMIXPANEL_BASE_URL=https://elsewhere.example\n")
+    for region in (None, "eu"):
+        with pytest.raises(RefusedError, match=r"\.env holds MIXPANEL_BASE_URL") as stopped:
+            find_destination({}, region=region, dotenv=dotenv)
+        assert stopped.value.exit_code == 4
+    assert find_destination({BASE_URL: "https://x"}, dotenv=dotenv).base_url == "https://x"
+    assert find_destination({}, base_url="https://x", dotenv=dotenv).base_url == "https://x"
+    dotenv.write_text("MIXPANEL_BASE_URL=\n")
+    assert find_destination({}, dotenv=dotenv).base_url == HOSTS["us"]
+
+
+def test_a_dotenv_that_is_not_text_may_not_name_the_server_either(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(b"NAME=M\xfcller\nMIXPANEL_BASE_URL=https://elsewhere.example\n")
+    with pytest.raises(RefusedError, match=r"\.env holds MIXPANEL_BASE_URL"):
+        find_destination({}, dotenv=dotenv)
+    dotenv.write_bytes(b"NAME=M\xfcller\n")
+    assert find_destination({}, dotenv=dotenv).base_url == HOSTS["us"]
+    assert find_destination({}, dotenv=tmp_path).base_url == HOSTS["us"]  # a folder

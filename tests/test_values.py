@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 from importer.cli.app import app
 from importer.errors import UsageError
@@ -158,7 +157,7 @@ def preview(source: Path, *options: str) -> str:
     """Return what the command prints, within this process: a new one for each row would take minutes."""
     printed = io.StringIO()
     with redirect_stdout(printed):
-        get_command(app).main(["preview", str(source), *options], standalone_mode=False)
+        app(["preview", str(source), *options], standalone_mode=False)
     return printed.getvalue()
 
 

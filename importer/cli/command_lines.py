@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from importer.results.manifest import Manifest
 from importer.results.paths import retry_path
 from importer.results.status import NextStep
 from importer.settings import BASE_URL
+from importer.text import shell_words
 
 PROGRAM: Final = "mixpanel-importer"
 
@@ -98,7 +98,7 @@ def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> s
 
 def command_line(*words: Sequence[str]) -> str:
     """Return a command of this program as it is typed."""
-    return shlex.join([PROGRAM, *(word for part in words for word in part)])
+    return shell_words([PROGRAM, *(word for part in words for word in part)])
 
 
 def credential_flags(options: CommandOptions) -> list[str]:
@@ -129,4 +129,4 @@ def repeat_command(
             next(arguments, None)
         elif argument not in without and argument.partition("=")[0] not in drop:
             kept.append(argument)
-    return shlex.join([PROGRAM, command, *kept, *add])
+    return shell_words([PROGRAM, command, *kept, *add])

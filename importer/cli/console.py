@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Final, NamedTuple, TextIO
 
 from importer.cli.fold import columns_of, fold, width
@@ -15,6 +15,7 @@ from importer.text import escape_controls
 _LABEL_WIDTH: Final = 12
 _INDENT: Final = 2
 """Blanks ahead of what follows on the lines that a long message becomes."""
+_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
 class LabeledLine(NamedTuple):
@@ -29,11 +30,6 @@ class LabeledLine(NamedTuple):
     text: str
 
 
-def escaped(text: str) -> str:
-    """Return a text with each control character written as its escape; line breaks stay."""
-    return escape_controls(text, keep="\n")
-
-
 def can_style(stream: TextIO) -> bool:
     """Return whether control codes may be written: to a terminal that knows them, if nobody objects."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -41,6 +37,8 @@ def can_style(stream: TextIO) -> bool:
 
 class Console:
     """Writes messages to a stream. On a terminal, they are folded between words.
+
+    A message is one line: a line break in it is part of a name, and is escaped, as all that does not print.
 
     Args:
         quiet: Write nothing but errors and the command to type next.
@@ -64,51 +62,59 @@ class Console:
     def say(self, text: str = "") -> None:
         """Write a message; where a line of it is folded, the next begins two blanks further right."""
         if not self.quiet:
-            self._write(fold(escaped(text), self.columns, _INDENT, 0))
+            self._write(fold(escape_controls(text), self.columns, _INDENT, 0))
 
     def say_as_is(self, text: str) -> None:
-        """Write what is not to be folded: JSON, a command, or what fits already."""
+        """Write what is not to be folded: JSON, or lines that fit, whose names hold no line break."""
         if not self.quiet:
-            self._write(escaped(text))
+            self._write(escape_controls(text, keep="\n"))
 
     def lines(self, lines: Iterable[tuple[str, str]]) -> None:
         """Write lines with their labels: `LabeledLine`, or any pair of label and text."""
         for label, text in lines:
             if not self.quiet:
-                label_ = f"{label:<{_LABEL_WIDTH}}"
+                label_ = f"{escape_controls(label):<{_LABEL_WIDTH}}"
                 indent = _LABEL_WIDTH + 1
-                folded = fold(escaped(text), self.columns, indent, max(indent, width(label_) + 1))
+                folded = fold(escape_controls(text), self.columns, indent, max(indent, width(label_) + 1))
                 self._write(f"{self._styled(label_, '1')} {folded}")
 
     def warn(self, text: str) -> None:
         """Write what went wrong without stopping the command; also where little is written."""
-        self._write(escaped(text))
+        self._write(escape_controls(text))
 
     def next(self, command: str) -> None:
         """Write the command to type next."""
-        self._write(f"{self._styled('Next:', '1')} {escaped(command)}")
+        self._write(f"{self._styled('Next:', '1')} {escape_controls(command)}")
 
     def fail(self, error: ImporterError) -> None:
         """Write why the command stopped, and what to do about it."""
-        message = fold(escaped(error.message), self.columns, _INDENT, len("Stopped: "))
+        message = fold(escape_controls(error.message), self.columns, _INDENT, len("Stopped: "))
         self._write(f"{self._styled('Stopped:', '1;31')} {message}")
-        if error.remedy:
-            self._write(fold(escaped(error.remedy), self.columns, _INDENT, 0))
+        for step in error.steps:
+            self._write(fold(escape_controls(step), self.columns, _INDENT, 0))
 
     def ask(self, question: str) -> bool:
-        """Ask a question on the stream and return whether standard input answers yes."""
-        try:
+        """Ask a question on the stream and return whether standard input answers yes.
+
+        No answer, or the end of the input, is a no; any other word is asked about again.
+        """
+        prompt = escape_controls(question)
+        while True:
             room = None if self.columns is None else self.columns - 4  # for the answer
-            self.stream.write(f"{fold(f'{question} [y/N]', room, _INDENT, 0)} ")
+            self.stream.write(f"{fold(f'{prompt} [y/N]', room, _INDENT, 0)} ")
             self.stream.flush()
-            return sys.stdin.readline().strip().lower() in ("y", "yes")
-        except KeyboardInterrupt:
-            self._write("")
-            return False
+            line = sys.stdin.readline()
+            if not line.endswith("\n"):
+                self._write("")  # the end of the input leaves the question on its line
+            answer = line.strip().lower()
+            if answer in _ANSWERS:
+                return _ANSWERS[answer]
+            prompt = "Please answer yes or no."
 
     def _write(self, text: str) -> None:
-        # A message that can't be written (full disk, closed pipe) must not change how the run ends.
-        with suppress(OSError):
+        # A message that can't be written (full disk, closed pipe) must not change how the run ends. What goes
+        # to standard output is what the command is for.
+        with nullcontext() if self.stream is sys.stdout else suppress(OSError):
             self.stream.write(text + "\n")
             self.stream.flush()
 

@@ -93,7 +93,7 @@ def run_options(
         kind=kind,
         mapping=reading.mapping,
         delivery=_convert(DeliverySettings, delivery),
-        max_errors=None if output.max_errors is None else _max_errors(output.max_errors),
+        max_errors=None if delivery.max_errors is None else _max_errors(delivery.max_errors),
         audit=not scope.no_audit,
         accept=tuple(scope.accept),
     )

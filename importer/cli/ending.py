@@ -12,13 +12,15 @@ from importer.cli.next_step import Ended, after_runs, needs_decision, print_next
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import counts_text
 from importer.cli.summary import print_faults, print_landed, print_summary
-from importer.errors import ResultsError, UsageError
+from importer.errors import Interrupted, ResultsError, UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
 from importer.pipeline.job import Job, RunReport
 from importer.results.manifest import Manifest, manifest_text
 from importer.results.status import HistoryStatus, read_status
 
 if TYPE_CHECKING:
+    import threading
+
     from importer.sandbox.server import Sandbox
 
 
@@ -110,6 +112,20 @@ def _copy_to_mend(report: RunReport, status: HistoryStatus | None, copy: Path | 
         return None
     copy_failed_rows(copy, report.job.path, report.job.results, report.manifest.reading)
     return copy
+
+
+def stopped_code(code: int, stop: threading.Event, console: Console) -> int:
+    """Return the exit code of the command, which is that of a stop if one was asked for too late.
+
+    Args:
+        code: What the runs ended with.
+        stop: Whether a stop was asked for.
+        console: Where it says that there was nothing left to stop.
+    """
+    if not stop.is_set() or code > 1:
+        return code
+    console.say("Stopped, but every record had its outcome already.")
+    return Interrupted.exit_code
 
 
 def print_manifests(manifests: Sequence[Manifest], *, as_list: bool) -> None:

@@ -189,7 +189,7 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
     if any(report.error is not None for report in reports):
         return Next()
     if any(map(needs_decision, reports)):
-        return Next((COLLISION_REMEDY,))
+        return Next(COLLISION_REMEDY)
     wrong = sum(report.manifest.counts.unsuccessful for report in reports)
     good = sum(report.manifest.counts.succeeded for report in reports)
     if not wrong:

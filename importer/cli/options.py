@@ -1,9 +1,9 @@
 """The options of each command, each declared once.
 
 An option is a field of one of the dataclasses below. The flag is the name of the field (``batch_size`` is
-``--batch-size``), type and default are those of the field, and `Option` holds the rest. `cli.app` makes the
-command line from them. `cli.conversion` hands each value on to the field of the same name in
-`DeclaredReading`, `DeliverySettings`, `RunOptions` or `CommandOptions`.
+``--batch-size``), type and default are those of the field, and `Option` holds the rest. The command line, its
+help, the manual page and the completion of shells are made from them. `cli.conversion` hands each value on to
+the field of the same name in `DeclaredReading`, `DeliverySettings`, `RunOptions` or `CommandOptions`.
 """
 
 from __future__ import annotations
@@ -12,105 +12,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
+from importer.cli.declared import Option
 from importer.model import CredentialsKind, DeliverySettings, Endpoint, Region
-from importer.reading import FIELDS, ColumnType, Deep, FormatName, GeoIP, IdBasis, MissingTime
+from importer.reading import ATTENTION, FIELDS, ColumnType, Deep, FormatName, GeoIP, IdBasis, MissingTime
 
 _DELIVERY: Final = DeliverySettings()
+_ENCODINGS: Final = ("utf-8", "utf-16", "cp1252", "latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What the command line declares of an option beside its name, type and default.
+def _zones() -> tuple[str, ...]:
+    from zoneinfo import available_timezones  # noqa: PLC0415 - a thousand files are looked at
 
-    Attributes:
-        help: One sentence for ``--help``.
-        metavar: What stands for the value in ``--help``; None for a flag, or to list the choices.
-        short: A short flag, such as ``-y``; empty if there is none.
-        min: The least value that is taken.
-        max: The greatest value that is taken.
-    """
-
-    help: str
-    metavar: str | None = None
-    short: str = ""
-    min: float | None = None
-    max: float | None = None
+    return tuple(sorted(available_timezones()))
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
     """How a source is read. An option that is left out is up to the mapping file, or to detection."""
 
-    map: Annotated[
-        list[str],
-        Option(
-            f"Which column is a field: {', '.join(FIELDS)}. Several, with commas: the first that is filled."
-            " Made of columns: {COLUMN} {COLUMN}. JSONL: dotted paths too. FIELD= alone: no column.",
-            metavar="FIELD=COLUMN",
-        ),
-    ] = field(default_factory=list)
-    set: Annotated[
-        list[str],
-        Option(
-            "A field or property for every record; text, unless --type. {COLUMN} stands for its cell.",
-            metavar="NAME=VALUE",
-        ),
-    ] = field(default_factory=list)
-    mapping: Annotated[
-        Path | None, Option("A mapping file; preview --save writes one.", metavar="FILE.toml")
+    format: Annotated[
+        FormatName | None, Option("Format of the source.", heading="Reading", default="as found")
     ] = None
-    type: Annotated[
-        list[str], Option(f"Type of a column: {', '.join(get_args(ColumnType))}.", metavar="COLUMN=TYPE")
-    ] = field(default_factory=list)
-    timezone: Annotated[
-        str | None, Option("IANA zone of times that say none, such as Europe/Berlin.", metavar="ZONE")
-    ] = None
-    local_epochs: Annotated[
-        bool | None, Option("Epochs were made from local time: read them through --timezone.")
-    ] = None
-    time_format: Annotated[
-        list[str],
-        Option(
-            "strptime format of the time column, or excel, or auto for the forms that need none; several are"
-            " tried in order.",
-            metavar="FMT",
-        ),
-    ] = field(default_factory=list)
-    missing_time: Annotated[
-        MissingTime | None, Option("What a record without a time becomes.  [default: reject]")
-    ] = None
-    insert_id: Annotated[
-        IdBasis | None,
-        Option(
-            "What $insert_id is a hash of where no column is mapped; row keeps identical records apart."
-            "  [default: content]"
-        ),
-    ] = None
-    geoip: Annotated[
-        GeoIP | None, Option("A record without ip gets no place, or that of this machine.  [default: off]")
-    ] = None
-    tag: Annotated[str | None, Option("Property import_tag, to find this import again.", metavar="TEXT")] = (
-        None
-    )
-    null: Annotated[
-        list[str], Option("A cell, or a field in JSONL, that means no value, such as NULL.", metavar="TEXT")
-    ] = field(default_factory=list)
-    format: Annotated[FormatName | None, Option("Format of the source.  [default: as found]")] = None
     delimiter: Annotated[
-        str | None, Option("Delimiter of a CSV file.  [default: as found]", metavar="CHAR")
-    ] = None
-    quote: Annotated[
-        str | None, Option('What encloses a cell of a CSV file.  [default: "]', metavar="CHAR|none")
+        str | None, Option("What separates the cells of a CSV file.", default="as found", metavar="CHAR")
     ] = None
     no_header: Annotated[bool, Option("The first record is data; the columns are called 1, 2, 3…")] = False
-    encoding: Annotated[str | None, Option("Encoding of a CSV file.  [default: utf-8]", metavar="NAME")] = (
-        None
-    )
+    encoding: Annotated[
+        str | None, Option("Encoding of a CSV file.", default="utf-8", metavar="NAME", values=_ENCODINGS)
+    ] = None
+    quote: Annotated[
+        str | None, Option("What encloses a cell of a CSV file.", default='"', metavar="CHAR|none")
+    ] = None
     escape: Annotated[
         str | None, Option("What takes the meaning from the next character, such as \\.", metavar="CHAR")
     ] = None
     skip_lines: Annotated[
-        int | None, Option("Lines ahead of the header of a CSV file.", metavar="N", min=0)
+        int | None, Option("Lines ahead of the header of a CSV file.", default="0", metavar="N", min=0)
     ] = None
     comment: Annotated[
         str | None, Option("What begins a line of a CSV file that is no record.", metavar="CHAR")
@@ -118,34 +55,101 @@ class ReadingOptions:
     trim: Annotated[
         bool | None, Option("Leave out the spaces around every cell of CSV, or every field in JSONL.")
     ] = None
+    map: Annotated[
+        list[str],
+        Option(
+            f"Which column is a field: {', '.join(FIELDS)}. Several, with commas: the first that is filled."
+            " Made of columns: {COLUMN} {COLUMN}. JSONL: dotted paths too. FIELD= alone: no column."
+            " May be repeated.",
+            heading="Mapping",
+            metavar="FIELD=COLUMN",
+            values=tuple(f"{name}=" for name in FIELDS),
+        ),
+    ] = field(default_factory=list)
+    timezone: Annotated[
+        str | None,
+        Option("IANA zone of times that say none, such as Europe/Berlin.", metavar="ZONE", values=_zones),
+    ] = None
+    set: Annotated[
+        list[str],
+        Option(
+            "A field or property for every record; text, unless --type. {COLUMN} stands for its cell."
+            " May be repeated.",
+            metavar="NAME=VALUE",
+        ),
+    ] = field(default_factory=list)
+    type: Annotated[
+        list[str],
+        Option(
+            f"Type of a column: {', '.join(get_args(ColumnType))}. May be repeated.",
+            metavar="COLUMN=TYPE",
+            values=tuple(f"={name}" for name in get_args(ColumnType)),
+        ),
+    ] = field(default_factory=list)
+    mapping: Annotated[
+        Path | None, Option("A mapping file; preview --save writes one.", metavar="FILE.toml")
+    ] = None
+    time_format: Annotated[
+        list[str],
+        Option(
+            "strptime format of the time column, or excel, or auto for the forms that need none. May be"
+            " repeated: they are tried in order.",
+            default="auto",
+            metavar="FMT",
+            values=("excel", "auto"),
+        ),
+    ] = field(default_factory=list)
+    null: Annotated[
+        list[str],
+        Option(
+            "A cell, or a field in JSONL, that means no value, such as NULL. May be repeated.",
+            metavar="TEXT",
+        ),
+    ] = field(default_factory=list)
+    tag: Annotated[str | None, Option("Property import_tag, to find this import again.", metavar="TEXT")] = (
+        None
+    )
+    insert_id: Annotated[
+        IdBasis | None,
+        Option(
+            "What $insert_id is a hash of where no column is mapped; row keeps identical records apart.",
+            default="content",
+        ),
+    ] = None
+    missing_time: Annotated[
+        MissingTime | None, Option("What a record without a time becomes.", default="reject")
+    ] = None
+    local_epochs: Annotated[
+        bool | None, Option("Epochs were made from local time: read them through --timezone.")
+    ] = None
     decimal: Annotated[
-        str | None, Option("Decimal mark of numbers in a CSV file: , or .", metavar="CHAR")
+        str | None,
+        Option("Decimal mark of numbers in a CSV file: , or .", metavar="CHAR", values=(",", ".")),
     ] = None
     thousands: Annotated[
         str | None, Option("What stands between groups of three digits in such numbers.", metavar="CHAR")
     ] = None
     deep: Annotated[
         Deep | None,
-        Option("Objects nested more than 3 deep: as JSON text, as a.b.c, or invalid.  [default: reject]"),
+        Option("Objects nested more than 3 deep: as JSON text, as a.b.c, or invalid.", default="reject"),
+    ] = None
+    geoip: Annotated[
+        GeoIP | None,
+        Option("A record without ip gets no place, or that of this machine.", default="off"),
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryOptions:
-    """Where events go, with which credentials, and how hard to send."""
+class DestinationOptions:
+    """Where events go, and with which token."""
 
-    batch_size: Annotated[
-        int, Option("Most events in one request, to 2000.", metavar="N", min=1, max=2000)
-    ] = _DELIVERY.batch_size
-    concurrency: Annotated[
-        int | None, Option("Batches in flight.  [default: finds itself]", metavar="N", min=1, max=256)
-    ] = _DELIVERY.concurrency
-    max_retries: Annotated[int, Option("Tries of a batch after the first.", metavar="N", min=0)] = (
-        _DELIVERY.max_retries
-    )
-    retry_wait: Annotated[float, Option("The first backoff; it doubles.", metavar="SECONDS", min=0.0)] = (
-        _DELIVERY.retry_wait
-    )
+    region: Annotated[
+        Region | None, Option("Where the project's data lives.", heading="Delivery", default="us")
+    ] = None
+    base_url: Annotated[
+        str | None,
+        Option("Another server than Mixpanel's.", default="MIXPANEL_BASE_URL, else none", metavar="URL"),
+    ] = None
     timeout: Annotated[
         float,
         Option(
@@ -154,25 +158,67 @@ class DeliveryOptions:
             min=0.1,
         ),
     ] = _DELIVERY.timeout
-    endpoint: Annotated[
-        Endpoint | None,
-        Option("/track takes only the last 5 days and confirms no event.  [default: import]"),
+    token_file: Annotated[
+        Path | None,
+        Option(
+            "A file that holds the project token and nothing else.", heading="Credentials", metavar="PATH"
+        ),
     ] = None
-    region: Annotated[Region | None, Option("Where the project's data lives.  [default: us]")] = None
-    base_url: Annotated[str | None, Option("Another server than Mixpanel's.", metavar="URL")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions(DestinationOptions):
+    """Where events go, with which credentials, and how hard to send."""
+
     credentials: Annotated[
         CredentialsKind | None, Option("Which to use, where the environment has several kinds.")
     ] = None
-    token_file: Annotated[Path | None, Option("A file that holds the project token.", metavar="PATH")] = None
+    max_errors: Annotated[
+        str | None,
+        Option(
+            "Stop when more records than that were not taken.",
+            heading="Delivery",
+            default="never",
+            metavar="N|N%",
+        ),
+    ] = None
+    endpoint: Annotated[
+        Endpoint | None,
+        Option("/track takes only the last 5 days and confirms no event.", default="import"),
+    ] = None
+    batch_size: Annotated[
+        int,
+        Option(
+            "Most events in one request. 50, as Mixpanel's own libraries send: where an answer is lost,"
+            " little is sent again. More make fewer requests, for a slow line.",
+            metavar="N",
+            min=1,
+            max=2000,
+        ),
+    ] = _DELIVERY.batch_size
+    concurrency: Annotated[
+        int | None, Option("Batches in flight.", default="finds itself", metavar="N", min=1, max=256)
+    ] = _DELIVERY.concurrency
+    max_retries: Annotated[int, Option("Tries of a batch after the first.", metavar="N", min=0)] = (
+        _DELIVERY.max_retries
+    )
+    retry_wait: Annotated[
+        float, Option("The first wait before a retry; it doubles.", metavar="SECONDS", min=0.0)
+    ] = _DELIVERY.retry_wait
 
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """What is written to files and to the terminal, and when to stop."""
+    """What is written to files and to the terminal."""
 
     results: Annotated[
         Path | None,
-        Option("Results file, .csv or .jsonl; for several sources a folder.", metavar="PATH"),
+        Option(
+            "Results file, .csv or .jsonl; for several sources a folder.",
+            heading="Results",
+            default="SOURCE.results.csv, in this folder",
+            metavar="PATH",
+        ),
     ] = None
     resume: Annotated[bool, Option("Go on where a stopped run ended.")] = False
     overwrite: Annotated[bool, Option("Replace the results of an earlier run.")] = False
@@ -183,20 +229,19 @@ class OutputOptions:
         Path | None,
         Option("Log every request as a line of JSON, without values and secrets.", metavar="PATH"),
     ] = None
-    max_errors: Annotated[
-        str | None, Option("Stop when more records than that were not taken.", metavar="N|N%")
-    ] = None
-    yes: Annotated[bool, Option("Send without asking.", short="-y")] = False
-    json: Annotated[bool, Option("Print the run's manifest to standard output.")] = False
+    yes: Annotated[bool, Option("Send without asking.", heading="Output", short="-y")] = False
     quiet: Annotated[bool, Option("Say nothing but what went wrong.", short="-q")] = False
     verbose: Annotated[bool, Option("Name the first records that were not taken.", short="-v")] = False
+    json: Annotated[bool, Option("Print the run's manifest to standard output.")] = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunScopeOptions:
     """The kind of the run, how many records it sends, and whether ids are compared first."""
 
-    dry_run: Annotated[bool, Option("Send nothing; say of every record if it is valid.")] = False
+    dry_run: Annotated[
+        bool, Option("Send nothing; say of every record if it is valid.", heading="Checking")
+    ] = False
     sandbox: Annotated[bool, Option("Rehearse on a local stand-in for Mixpanel; needs no account.")] = False
     faults: Annotated[
         str | None,
@@ -206,15 +251,21 @@ class RunScopeOptions:
             metavar="FAULTS",
         ),
     ] = None
-    limit: Annotated[int | None, Option("Only the first N records of each source.", metavar="N", min=1)] = (
-        None
-    )
-    allow_collisions: Annotated[bool, Option("Send although different records share an $insert_id.")] = False
-    no_audit: Annotated[bool, Option("Don't look for such records before sending.")] = False
+    limit: Annotated[
+        int | None,
+        Option("Only the first N records of each source.", default="all", metavar="N", min=1),
+    ] = None
     strict: Annotated[bool, Option("Send nothing where a decision about the file needs attention.")] = False
     accept: Annotated[
-        list[str], Option("With --strict: a code of attention that stops nothing.", metavar="CODE")
+        list[str],
+        Option(
+            "With --strict: a code of attention that stops nothing. May be repeated.",
+            metavar="CODE",
+            values=tuple(code for code, level in ATTENTION.items() if level == "decision"),
+        ),
     ] = field(default_factory=list)
+    allow_collisions: Annotated[bool, Option("Send although different records share an $insert_id.")] = False
+    no_audit: Annotated[bool, Option("Don't look for such records before sending.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +273,14 @@ class RetryScopeOptions:
     """Which records a retry sends, and from which source."""
 
     status: Annotated[
-        str | None, Option("Only these: failed, rejected, invalid.  [default: all of them]", metavar="A,B")
+        str | None,
+        Option(
+            "Only these: failed, rejected, invalid; several with commas.",
+            heading="Records",
+            default="all of them",
+            metavar="A,B",
+            values=("failed", "rejected", "invalid"),
+        ),
     ] = None
     error: Annotated[str | None, Option("Only records whose error holds this text.", metavar="TEXT")] = None
     source_changed: Annotated[
@@ -234,7 +292,7 @@ class RetryScopeOptions:
 class StatusOptions:
     """How the status is printed."""
 
-    json: Annotated[bool, Option("Print it as data to standard output.")] = False
+    json: Annotated[bool, Option("Print it as data to standard output.", heading="Output")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,31 +300,57 @@ class PreviewOptions:
     """What a preview writes."""
 
     save: Annotated[
-        Path | None, Option("Write the mapping file that reads it in this way.", metavar="FILE.toml")
+        Path | None,
+        Option("Write the mapping file that reads it in this way.", heading="Results", metavar="FILE.toml"),
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
-    """What one event holds beside its name."""
+    """What one event holds beside its name, and whether it is a rehearsal."""
 
-    distinct_id: Annotated[str, Option("The user.", metavar="ID")] = ""
+    distinct_id: Annotated[str, Option("The user.", heading="Event", metavar="ID")] = ""
     properties: Annotated[str | None, Option("Further properties, as a JSON object.", metavar="JSON")] = None
-    ip: Annotated[str | None, Option("Address of the user.", metavar="ADDRESS")] = None
     time: Annotated[
-        str | None, Option("ISO 8601 with an offset, or an epoch.  [default: now]", metavar="TIME")
+        str | None, Option("ISO 8601 with an offset, or an epoch.", default="now", metavar="TIME")
     ] = None
+    ip: Annotated[str | None, Option("Address of the user.", metavar="ADDRESS")] = None
+    sandbox: Annotated[
+        bool,
+        Option("Send to a local stand-in for Mixpanel; needs no account.", heading="Checking"),
+    ] = False
+    endpoint: Annotated[
+        Endpoint | None,
+        Option(
+            "/track does not check the token; /import does, and confirms the event.",
+            heading="Delivery",
+            default="track, and import for an event older than 5 days",
+        ),
+    ] = None
+    quiet: Annotated[
+        bool, Option("Print the answer, and say nothing beside it.", heading="Output", short="-q")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class HelpOptions:
+    """In which form the help is printed."""
+
+    man: Annotated[bool, Option("Print the manual page of all commands, for man.", heading="Output")] = False
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
     """Where a sandbox listens, what it keeps, and how much it takes."""
 
-    host: Annotated[str, Option("Address to listen on.", metavar="ADDRESS")] = "127.0.0.1"
+    host: Annotated[str, Option("Address to listen on.", heading="Server", metavar="ADDRESS")] = "127.0.0.1"
     port: Annotated[int, Option("Port; 0 takes a free one.", metavar="N", min=0, max=65535)] = 8090
-    db: Annotated[Path | None, Option("Keep what lands in this SQLite file.", metavar="FILE")] = None
+    db: Annotated[
+        Path | None, Option("Keep what lands in this SQLite file.", default="in memory", metavar="FILE")
+    ] = None
     events_per_minute: Annotated[
-        int | None, Option("Answer 429 beyond that, over a rolling minute.", metavar="N", min=1)
+        int | None,
+        Option("Answer 429 beyond that, over a rolling minute.", default="no limit", metavar="N", min=1),
     ] = None
     faults: Annotated[
         str | None,

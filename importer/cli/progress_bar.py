@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Never, TextIO
 
 from importer.cli.fold import columns_of, cut_to, fold, width
@@ -166,7 +167,7 @@ class ProgressLines:
         self._wait = None
 
     def _say(self, text: str) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):  # a full disk or a reader that ended must not end the run
             self._stream.write(fold(text, columns_of(self._stream), 2, 0) + "\n")
             self._stream.flush()
 

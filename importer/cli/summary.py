@@ -120,8 +120,9 @@ def print_landed(total: int, by_event_and_day: Sequence[tuple[str, str, int]], c
         by_event_and_day: The name of an event, a day (``YYYY-MM-DD``, UTC), and how many there are.
         console: Where to write.
     """
+    console.say()
     console.say(
-        f"\nLanded in the sandbox: {counted(total, 'event')} (a stand-in made from Mixpanel's documentation)"
+        f"Landed in the sandbox: {counted(total, 'event')} (a stand-in made from Mixpanel's documentation)"
     )
     by_event: Counter[str] = Counter()
     for event, _, number in by_event_and_day:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.cli.options import CommandOptions
+from importer.delivery.trust import check_trust
 from importer.model import Destination, RunKind
 from importer.pipeline.job import Target
 from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
@@ -39,7 +40,8 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
         options: Of these, destination and credentials.
 
     Raises:
-        RefusedError: There are no credentials, or the options contradict each other or the environment.
+        RefusedError: There are no credentials, no certificates where the environment names some, or the
+            options contradict each other or the environment.
     """
     endpoint = options.endpoint or "import"
     if kind == "sandbox":
@@ -57,5 +59,7 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
     )
     credentials = None
     if kind == "real":
+        if destination.base_url.startswith("https:"):
+            check_trust()
         credentials = find_credentials(os.environ, kind=options.credentials, token_file=options.token_file)
     yield OpenTarget(Target(destination, credentials))

@@ -29,6 +29,7 @@ from importer.delivery.connection import (
 from importer.delivery.masking import Masker
 from importer.delivery.replies import NoResponse, Response
 from importer.delivery.request import RequestFormat, request_format
+from importer.delivery.trust import tls_context, trusted_text
 from importer.errors import RefusedError
 from importer.mixpanel.base_url import check_base_url, is_loopback
 from importer.model import Credentials, Destination
@@ -96,7 +97,7 @@ def to_no_response(error: Exception, mask: Callable[[bytes], bytes] = _unchanged
     known = next(FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES)
     detail = one_line(mask(str(error)[:_MAX_DETAIL].encode(errors="replace")).decode(errors="replace"))
     if isinstance(error, httpx.ConnectError) and _is_certificate(error):
-        message = f"the server's certificate is not valid: {detail}"
+        message = f"the server's certificate is not valid: {detail}; {trusted_text()}"
         return NoResponse(message, permanent=True, cause=one_line(message))
     # The text of a proxy's refusal begins with its status ("407 Proxy Authentication Required").
     status = detail[:3] if isinstance(error, httpx.ProxyError) else ""
@@ -206,15 +207,13 @@ def make_client_factory(
 
 
 def _tls_context(scheme: str) -> ssl.SSLContext:
-    """Return the TLS context of one connection: for https, it trusts what this system trusts.
+    """Return the TLS context of one connection: for https, that of `trust`.
 
     Each connection has a context of its own. truststore holds the context's lock during a handshake, so with
     a common one, a server that hangs there would keep all senders from connecting.
     """
     if scheme == "https":
-        import truststore  # noqa: PLC0415 - a run against this machine needs no certificates
-
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return tls_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused; httpx's default would read the certificate store
 
 

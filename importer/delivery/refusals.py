@@ -29,7 +29,7 @@ def refused_error(refused: Refused, destination: Destination, kind: CredentialsK
     if refused.status is None:
         return RefusedError(
             f"No connection to {host}: {refused.message}",
-            "Check the address, the proxy variables and the certificates that this system trusts.",
+            "Check the address, the proxy variables and the certificates that are trusted.",
         )
     message = f"{host} refused the request with {refused.status}: {refused.message} (sent with {who})"
     return RefusedError(message, _remedy(refused.status, kind))

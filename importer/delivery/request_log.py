@@ -177,7 +177,7 @@ class RequestLog:
                 "python": sys.version.split()[0],
                 "platform": sys.platform,
                 "kind": kind,
-                "source": Path(source).name,
+                "source": Path(source).name.encode("utf-8", "backslashreplace").decode(),  # as it is shown
                 "endpoint": destination.endpoint,
                 "base_url": destination.base_url,
                 "credentials": None if credentials is None else credentials.kind,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -23,7 +22,6 @@ _WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d+)?|([^:\s]+):\d+")
 _SEPARATORS: Final = re.compile(r"[\s,;|]+")
 
 
-@lru_cache(maxsize=4096)
 def note_on_ip(text: str) -> str:
     """Return what a text is, if it is no IP address; empty if it is one.
 

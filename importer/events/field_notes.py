@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from importer.events.addresses import note_on_ip
@@ -18,7 +17,7 @@ from importer.events.templates import Look, Template
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
 from importer.reading import Field
-from importer.text import quoted
+from importer.text import Remembered, quoted
 
 OddityCode = Literal["null-words", "padding", "damaged-ids", "ip", "reserved-names"]
 """The code of an `Attention` to what is odd."""
@@ -71,7 +70,7 @@ def oddities(field: Field, value: Any) -> tuple[Oddity, ...]:
     if type(value) is str:
         if value.isalnum() and field in _IDS and not is_word(field, value):  # as is usual, without a search
             return ()
-        return _of_text(field, value) if value else ()
+        return _of_texts[field, value] if value else ()
     # The digits that are sent may not be those that the id once had.
     return (Oddity("damaged-ids", ""),) if type(value) is float and field in _IDS else ()
 
@@ -119,8 +118,8 @@ def holds_unseen(text: str) -> bool:
     return not text.isascii() and not _UNSEEN.isdisjoint(text)
 
 
-@lru_cache(maxsize=4096)  # names of events repeat, and often users do
-def _of_text(field: Field, text: str) -> tuple[Oddity, ...]:
+def _of_text(asked: tuple[Field, str]) -> tuple[Oddity, ...]:
+    field, text = asked
     stripped = text.strip()
     found = []
     if text != stripped and (stripped or field != "event"):
@@ -140,6 +139,9 @@ def _of_text(field: Field, text: str) -> tuple[Oddity, ...]:
     elif field == "event":
         found += _of_name(text)
     return tuple(found)
+
+
+_of_texts: Final = Remembered(_of_text)  # names of events repeat, and often users do
 
 
 def _of_name(name: str) -> list[Oddity]:

@@ -14,7 +14,7 @@ from importer.events.columns import path_to
 from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, well_known
 from importer.events.templates import template_of
 from importer.reading import ColumnType, Field, Reading
-from importer.text import quoted
+from importer.text import quoted, shell_word
 
 Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
 """Paths of keys, and the fields for which each of them holds the value."""
@@ -155,5 +155,6 @@ class LateKeys:
             if field and field not in self._given:
                 raise BadValue(
                     f"{key}: looks like the {field}, but the first records had no such key;"
-                    f" say --map {field}={key}, or --type {key}=string to keep it as a property"
+                    f" say --map {shell_word(f'{field}={key}')}, or --type {shell_word(f'{key}=string')}"
+                    " to keep it as a property"
                 )

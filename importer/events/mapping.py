@@ -7,7 +7,6 @@ would help.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +16,7 @@ from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, is_label, pla
 from importer.events.templates import check_template, columns_in
 from importer.model import Record
 from importer.reading import FIELDS, Field
-from importer.text import list_columns, nearest, quoted
+from importer.text import list_columns, nearest, quoted, shell_word
 
 _USER_ID: Final = "$user_id"
 _DEVICE_ID: Final = "$device_id"
@@ -224,9 +223,9 @@ def _inside(field: Field, nested: Sequence[str]) -> list[str]:
 
 def _ambiguous(field: Field, found: Sequence[str], columns: Sequence[str]) -> MappingError:
     names = " and ".join(map(quoted, found))
-    lines = [f"Say which: --map {shlex.quote(f'{field}={found[0]}')}"]
-    lines += [f"       or: --map {shlex.quote(f'{field}={other}')}" for other in found[1:]]
-    return MappingError(f"{names} could each be the {field}", "\n".join([*lines, list_columns(columns)]))
+    lines = [f"Say which: --map {shell_word(f'{field}={found[0]}')}"]
+    lines += [f"       or: --map {shell_word(f'{field}={other}')}" for other in found[1:]]
+    return MappingError(f"{names} could each be the {field}", *lines, list_columns(columns))
 
 
 def _missing(
@@ -245,16 +244,15 @@ def _missing(
     for field in reversed(missing):  # a column that holds times is easier to know than one that holds names
         left = [column for column in free if column not in (*chosen.values(), *names)]
         chosen[field] = times if field == "time" and times in left else _likely(field, left)
-    words = " ".join(f"--map {shlex.quote(f'{field}={chosen[field]}')}" for field in missing)
-    remedy = f"Say which, for example: {words}"
+    words = " ".join(f"--map {shell_word(f'{field}={chosen[field]}')}" for field in missing)
+    lines = [f"Say which, for example: {words}"]
     if "event" in missing:
-        remedy += "\nor, if all are of one kind: --set event='Name Of All Events'"
+        lines.append("or, if all are of one kind: --set event='Name Of All Events'")
     for name in names:
-        remedy += f"\nor, if {quoted(name)} names events, not people or things: --map " + shlex.quote(
-            f"event={name}"
-        )
+        option = f"--map {shell_word(f'event={name}')}"
+        lines.append(f"or, if {quoted(name)} names events, not people or things: {option}")
     meant = " and ".join(_MEANING[field] for field in missing)
-    return MappingError(f"no column is known to hold {meant}", f"{remedy}\n{list_columns(columns)}")
+    return MappingError(f"no column is known to hold {meant}", *lines, list_columns(columns))
 
 
 def _likely(field: Field, columns: Sequence[str]) -> str:

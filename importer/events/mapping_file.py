@@ -23,7 +23,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -35,6 +34,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from importer.errors import MappingError
 from importer.events.layout import field_columns
 from importer.events.templates import set_text
+from importer.events.toml_lines import line_of
 from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.reading import (
@@ -147,14 +147,50 @@ def load(path: Path) -> DeclaredReading:
     Raises:
         MappingError: It can't be read, or has an unknown key or a wrong value; names the key and its line.
     """
+    text = _text_of(path)
     try:
-        text = path.read_text("utf-8-sig")
-        data = tomllib.loads(text)
+        return _Checker(path, text).declared(tomllib.loads(text))
+    except MappingError:
+        raise
+    except ValueError as error:  # one of TOML, or a number of thousands of digits
+        raise MappingError(f"{path}: not TOML: {error}", "Mend that line.") from None
+    except RecursionError:
+        raise _too_deep(path) from None
+
+
+def save(path: Path, reading: Reading, profiles: Iterable[ColumnProfile]) -> None:
+    """Write the mapping file that reads a source in just this way; comments of one that is there are kept.
+
+    Args:
+        path: Where.
+        reading: As for `render`.
+        profiles: As for `render`.
+
+    Raises:
+        MappingError: What is there is no mapping file.
+        OSError: It can't be written.
+    """
+    existing = _text_of(path) if path.exists() else ""
+    try:
+        text = render(reading, profiles, existing)
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:
+        raise MappingError(f"{path}: not TOML: {error}", "Mend that line, or name another file.") from None
+    path.write_text(text, "utf-8")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
     except OSError as error:
         raise MappingError(f"{path}: can't be read: {error.strerror}", "Check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path}: not TOML: {error}", "Mend that line.") from None
-    return _Checker(path, text).declared(data)
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{path}: not TOML: {error}", "Save it as UTF-8.") from None
+
+
+def _too_deep(path: Path) -> MappingError:
+    return MappingError(f"{path}: its tables or lists are too deep in one another", "Mend it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,34 +280,8 @@ class _Checker:
             self._check_constant(where, item)
 
     def _error(self, key: tuple[str, ...], found: str, remedy: str) -> MappingError:
-        line = _line_of(self.text, key)
+        line = line_of(self.text, key)
         return MappingError(f"{self.path}, line {line}: {'.'.join(key)}: {found}", remedy)
-
-
-def _line_of(text: str, key: tuple[str, ...]) -> int:
-    """Return the line of a key in a TOML file; that of its table if the key itself is not found.
-
-    Parsers of TOML, tomllib and tomlkit among them, don't tell the lines of keys.
-    """
-    table, found = "", 1
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*\"?([^]\"]+)\"?\s*\]", line)
-        if header:
-            table = header[1]
-            if table == key[0]:
-                found = number
-                if len(key) == 1:
-                    return number
-        name = re.match(r"\s*[\"']?(.*?)[\"']?\s*=", line)
-        if (
-            name
-            and name[1] in (key[-1], ".".join(key))
-            and table == ("" if name[1] == ".".join(key) else key[0])
-        ):
-            return number
-        if name and not table and len(key) > 1 and name[1] == key[0]:
-            found = number
-    return found
 
 
 def render(reading: Reading, profiles: Iterable[ColumnProfile] = (), existing: str = "") -> str:

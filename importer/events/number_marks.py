@@ -7,7 +7,6 @@ with ``--decimal`` and ``--thousands``.
 from __future__ import annotations
 
 import re
-import shlex
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import Final, NamedTuple
 
 from importer.errors import BadValue, UsageError
 from importer.reading import Reading
-from importer.text import quoted
+from importer.text import quoted, shell_word
 
 _BLANKS: Final = (" ", "\u00a0", "\u202f")
 _DIGITS: Final = frozenset("0123456789")
@@ -156,7 +155,7 @@ def _is_sign(character: str) -> bool:
 
 
 def _typed(mark: str) -> str:
-    return '"\'"' if mark == "'" else shlex.quote(mark)
+    return '"\'"' if mark == "'" else shell_word(mark)
 
 
 def check_marks(decimal: str | None, thousands: str | None) -> None:

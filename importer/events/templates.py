@@ -120,7 +120,8 @@ def check_template(where: str, text: str, columns: Sequence[str], *, paths: bool
         if not exists(column, columns, paths=paths):
             raise MappingError(
                 f"{where}{text}: there is no column {quoted(column)}{nearest(column, columns)}",
-                f"For a brace itself, write {{{{ or }}}}.\n{list_columns(columns)}",
+                "For a brace itself, write {{ or }}.",
+                list_columns(columns),
             )
 
 

@@ -8,7 +8,6 @@ language. This reads the same directives, with English names, and nothing is lef
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -29,7 +28,7 @@ from importer.events.wall_time import (
     wall_clock,
 )
 from importer.events.zones import NOT_WRITTEN, UTC_NAMES, WrittenZone, is_place, offset_seconds, zones_in
-from importer.text import quoted
+from importer.text import quoted, shell_word
 
 AUTO: Final = "auto"
 """The ``--time-format`` for the forms that are read without one, beside other formats."""
@@ -272,7 +271,7 @@ def _offer(*texts: str) -> str:
                 TimeFormat(each if "%" in each else "%")
             except UsageError:
                 continue
-            lines.append(f"--time-format {shlex.quote(each)}")
+            lines.append(f"--time-format {shell_word(each)}")
             break
     return "   or   ".join(dict.fromkeys(lines)) or _EXAMPLE
 

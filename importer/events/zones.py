@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from importer.errors import BadValue, UsageError
-from importer.text import quoted
+from importer.text import Remembered, quoted
 
 UTC_NAMES: Final = frozenset({"Z", "UTC", "GMT", "UT", "UCT", "ZULU"})
 """Names that mean UTC wherever they stand, in capitals."""
@@ -98,7 +98,6 @@ def zone_named(name: str) -> ZoneInfo:
         ) from None
 
 
-@lru_cache(maxsize=1024)
 def read_zone(tail: str) -> WrittenZone | None:
     """Return the zone that is written behind a time: ``Z``, ``+02:00``, ``GMT+0200``, ``[Europe/Berlin]``.
 
@@ -111,6 +110,10 @@ def read_zone(tail: str) -> WrittenZone | None:
     Raises:
         BadValue: It contradicts itself, or no place was ever so far from UTC.
     """
+    return _zones[tail]
+
+
+def _read_zone(tail: str) -> WrittenZone | None:
     found = _TAIL(tail)
     if found is None:
         return None
@@ -127,6 +130,9 @@ def read_zone(tail: str) -> WrittenZone | None:
     if name and place:
         return None
     return WrittenZone(None, place or name or "")
+
+
+_zones: Final = Remembered(_read_zone)
 
 
 @lru_cache(maxsize=1024)

@@ -15,8 +15,7 @@ stricter meaning is applied, which a well-formed event never notices:
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from importer.mixpanel.limits import (
     INSERT_ID_CHARACTERS,
@@ -29,6 +28,7 @@ from importer.mixpanel.limits import (
 )
 from importer.mixpanel.nesting import CONTAINERS, nesting_problem
 from importer.mixpanel.reserved import OWN_PREFIXES, REFUSED_IDS
+from importer.text import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -245,7 +245,7 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
             long.append(_printable(name))
     if long:
         notes.append(_note_on_long(long))
-    reserved = note_on_names(tuple(properties))
+    reserved = _notes_on_names[tuple(properties)]
     return [*notes, reserved] if reserved else notes
 
 
@@ -258,7 +258,6 @@ def note_on_long_texts(names: tuple[str, ...]) -> str:
     return _note_on_long(list(map(_printable, names)))
 
 
-@lru_cache(maxsize=4096)  # a source has few sets of names, and one set for a million records is usual
 def note_on_names(names: tuple[str, ...]) -> str:
     """Return the note on the names that Mixpanel reserves, a part of `notes_on`; empty if there are none.
 
@@ -266,6 +265,10 @@ def note_on_names(names: tuple[str, ...]) -> str:
     """
     reserved = [_printable(name) for name in names if name.startswith(OWN_PREFIXES) and name != "$insert_id"]
     return f"Mixpanel gives reserved names its own meaning: {_listed(reserved)}" if reserved else ""
+
+
+_notes_on_names: Final = Remembered(note_on_names)
+"""A source has few sets of names, and one set for a million records is usual."""
 
 
 def holds_long_text(value: JSON) -> bool:

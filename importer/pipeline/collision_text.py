@@ -8,9 +8,9 @@ from importer.facts import Collisions
 from importer.text import counted
 
 COLLISION_REMEDY: Final = (
-    "Name the column that is unique for each event:     --map insert_id=COLUMN\n"
-    "or let a hash of the whole event tell them apart:  --map insert_id=\n"
-    "or, if one of them is to replace the others:       --allow-collisions"
+    "Name the column that is unique for each event:     --map insert_id=COLUMN",
+    "or let a hash of the whole event tell them apart:  --map insert_id=",
+    "or, if one of them is to replace the others:       --allow-collisions",
 )
 TOGETHER: Final = " (over all sources together)"
 """Stands in place of rows where several sources were compared."""

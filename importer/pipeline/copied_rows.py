@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,14 +55,24 @@ def record_digest(record: bytes) -> str:
 
 def copied_rows_text(copied: CopiedRows, mapping: Path) -> str:
     """Return the table that says in a mapping file what a copy holds."""
+    link = relative_link(mapping, copied.parent)
     values = {
-        "parent": relative_link(mapping, copied.parent),
+        **({"parent": link} if _is_utf8(link) else {"parent_bytes": os.fsencode(link).hex()}),
         "rows": copied.rows,
         "digests": "".join(copied.digests),
         "copy": copied.digest,
     }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    lines = [f"{key} = {_toml_text(value)}" for key, value in values.items()]
     return "\n".join(["", _COMMENT, f"[{FAILED_ROWS}]", *lines, ""])
+
+
+def _toml_text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which JSON may hold as it is
+
+
+def _is_utf8(name: str) -> bool:
+    """Return whether all bytes of a name are text: a mapping file holds nothing else."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def read_copied_rows(mapping: Path) -> CopiedRows | None:
@@ -78,7 +89,9 @@ def read_copied_rows(mapping: Path) -> CopiedRows | None:
     if table is None:
         return None
     try:
-        parent, rows, digests, digest = (table[key] for key in ("parent", "rows", "digests", "copy"))
+        rows, digests, digest = (table[key] for key in ("rows", "digests", "copy"))
+        name = table.get("parent_bytes")
+        parent = table["parent"] if name is None else os.fsdecode(bytes.fromhex(name))
         each = tuple(digests[at : at + _DIGITS] for at in range(0, len(digests), _DIGITS))
         fits = bool(parent) and "\0" not in parent and sum(map(len, read_ranges(rows))) == len(each)
         link = resolve_link(mapping, parent)

@@ -16,6 +16,7 @@ from importer.pipeline.paths import failed_rows_mapping_path
 from importer.reading import Reading
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import select_records
+from importer.results.storage import BINARY, PRIVATE
 from importer.source.copy import copy_records
 from importer.source.fingerprint import take_fingerprint
 
@@ -71,4 +72,4 @@ def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) 
 def _private(path: Path) -> BinaryIO:
     """Open a file of which only its owner may read and write, empty."""
     path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, PRIVATE), "wb")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -13,7 +12,7 @@ from importer.events.mapping_file import DeclaredReading
 from importer.facts import ProfileSummary
 from importer.mixpanel.limits import MAX_EVENT_NAMES
 from importer.reading import Attention, Reading
-from importer.text import counted, cut, escape_controls
+from importer.text import counted, cut, escape_controls, shell_word
 
 _FEW_RECORDS: Final = 20
 """So few records may well have a name each."""
@@ -52,7 +51,7 @@ def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:
         "id-merge",
         f"the user is {', else '.join(map(_words, entries))}, as Mixpanel itself makes it on Simplified ID"
         ' Merge ("Identifying Users (Simplified)"); on Original ID Merge, a device has no prefix',
-        f"--map {shlex.quote(f'distinct_id={plain}')}",
+        f"--map {shell_word(f'distinct_id={plain}')}",
     )
 
 
@@ -74,7 +73,7 @@ def _label(
     yield Attention.of(
         "event-names",
         f"the column `{column}` is taken as the event's name: {names}{more}{about}",
-        f"--map {shlex.quote(f'event={column}')}",
+        f"--map {shell_word(f'event={column}')}",
         count=sum(summary.names.values()) + summary.other_names,
     )
 

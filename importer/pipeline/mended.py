@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from importer.results.row_ranges import write_ranges
 from importer.results.selection import select_records
 from importer.results.status import check_retriable
 from importer.source.reader import open_source
+from importer.text import shell_word, shell_words
 
 
 def check_mapping_of_copies(sources: Sequence[SourceFile], options: RunOptions) -> None:
@@ -43,7 +43,7 @@ def check_mapping_of_copies(sources: Sequence[SourceFile], options: RunOptions) 
         command = ["mixpanel-importer", "run", source.name, "--mapping", str(mapping)]
         raise UsageError(
             f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
-            shlex.join(command + ([] if options.kind == "real" else [f"--{options.kind}"])),
+            shell_words(command + ([] if options.kind == "real" else [f"--{options.kind}"])),
         )
 
 
@@ -106,7 +106,7 @@ def _parent_of(copied: CopiedRows, job: Job) -> Path | None:
     if real is None or real.fingerprint.digest != parent.fingerprint.digest:
         raise ResultsError(
             f"{job.manifest.source} was copied in a rehearsal, and {parent.source} is not imported yet",
-            f"Import that first: {shlex.join(['mixpanel-importer', 'run', parent.source])}",
+            f"Import that first: {shell_words(['mixpanel-importer', 'run', parent.source])}",
         )
     return results
 
@@ -125,12 +125,12 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
         if run.manifest.mended_rows:
             raise ResultsError(
                 f"these records were mended and sent already: {run.results}",
-                f"See where they stand: {shlex.join(['mixpanel-importer', 'status', str(run.results)])}",
+                f"See where they stand: {shell_words(['mixpanel-importer', 'status', str(run.results)])}",
             )
     check_retriable(last)
     left = select_records(last)
     if left.counts.failed:
-        retry = shlex.join(["mixpanel-importer", "retry", str(last), "--status", "failed"])
+        retry = shell_words(["mixpanel-importer", "retry", str(last), "--status", "failed"])
         raise ResultsError(
             f"{left.counts.failed:,} other records of {last} failed: they come first", f"Retry them: {retry}"
         )
@@ -141,7 +141,7 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
             " imported or given up since they were copied",
-            f"Copy them again: see mixpanel-importer status {shlex.quote(str(last))}",
+            f"Copy them again: see mixpanel-importer status {shell_word(str(last))}",
         )
     return last
 

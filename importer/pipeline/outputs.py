@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from importer.pipeline.paths import (
 from importer.results.manifest import Manifest
 from importer.results.paths import manifest_path
 from importer.source.files import open_raw
+from importer.text import shell_word
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _FETCHED_BY = {
@@ -49,7 +49,7 @@ def check_source(name: str) -> None:
     address = _ADDRESS.match(name)
     if address and not Path(name).exists():
         address_or_path = name.removeprefix("file://") if address[1] == "file" else name
-        fetch = _FETCHED_BY.get(address[1].lower(), "fetch {}").format(shlex.quote(address_or_path))
+        fetch = _FETCHED_BY.get(address[1].lower(), "fetch {}").format(shell_word(address_or_path))
         raise SourceError(
             f"{name} is an address: sources are files, or standard input",
             f"Fetch it first, or: {fetch} | mixpanel-importer run - --dry-run",
@@ -101,7 +101,7 @@ def _source_file(name: str, options: RunOptions, taken: Collection[Path], *, sev
     if several and options.results is not None and not options.results.is_dir():
         raise UsageError(
             f"--results {options.results}: with several sources, it names a folder that exists",
-            f"mkdir {options.results}",
+            f"mkdir {shell_word(str(options.results))}",
         )
     if options.results is not None and not several:
         results = options.results
@@ -129,9 +129,9 @@ def _checked_results(source: SourceFile, options: RunOptions) -> SourceFile:
         )
     raise ResultsError(
         f"{source.results} is there already, from an earlier {_name_of_run(manifest)}",
-        "To go on where it stopped:  --resume\n"
-        "To begin again:             --overwrite\n"
-        f"To see where it stands:     mixpanel-importer status {shlex.quote(str(source.results))}",
+        "To go on where it stopped:  --resume",
+        "To begin again:             --overwrite",
+        f"To see where it stands:     mixpanel-importer status {shell_word(str(source.results))}",
     )
 
 

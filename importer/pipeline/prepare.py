@@ -6,7 +6,6 @@ source becomes a job. Nothing is sent and no results file is touched.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from importer.results.manifest import READER_VERSION, Manifest, read_manifest, r
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.source.fingerprint import is_unchanged, take_fingerprint
-from importer.text import counted, quoted
+from importer.text import counted, quoted, shell_words
 
 
 def prepare_jobs(
@@ -160,7 +159,7 @@ def _compare_ids(jobs: list[Job], options: RunOptions, now_ms: int, progress: Pr
         column = mapped_text(jobs[0].manifest.reading, "insert_id")
         raise UsageError(
             f"{quoted(column)} does not tell events apart: {collision_text(found, len(jobs))}",
-            COLLISION_REMEDY,
+            *COLLISION_REMEDY,
         )
     return [with_collisions(job, found, len(jobs)) for job in jobs]
 
@@ -233,7 +232,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if differ:
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
-            _remedy_of_difference(source, old, new),
+            *_remedy_of_difference(source, old, new),
         )
     survey = Survey(attention=old.attention)
     if old.audit is not None:
@@ -258,15 +257,14 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     )
 
 
-def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> str:
+def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> Sequence[str]:
     """Return what to do where results can't be resumed."""
     was_mended = old.fingerprint.digest != new.fingerprint.digest and old.counts.unsuccessful
     if was_mended and old.unattempted == 0 and old.kind != "dry-run":
         command = ["mixpanel-importer", "retry", str(source.results), "--source-changed"]
-        return (
-            f"If what was left was mended there: {shlex.join(command)}\nElse put the source back as it was."
-        )
-    return "Give the command as it was, or begin anew with another --results."
+        mended = f"If what was left was mended there: {shell_words(command)}"
+        return mended, "Else put the source back as it was."
+    return ("Give the command as it was, or begin anew with another --results.",)
 
 
 def _mended_of(results: Path, manifest: Manifest, options: RunOptions) -> Path | None:

@@ -175,7 +175,8 @@ def _check_has_columns(detected: DetectedSource) -> None:
     if not detected.columns and not detected.dialect.has_cells:
         raise SourceError(
             "no line at the beginning of the file is a JSON object with keys: no event can be found",
-            "\n".join((*detected.problems, "JSONL is one object on each line. If it is CSV: --format csv")),
+            *detected.problems,
+            "JSONL is one object on each line. If it is CSV: --format csv",
         )
 
 

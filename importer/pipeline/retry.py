@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from importer.results.recovery import inspect_results
 from importer.results.selection import Selection, select_records
 from importer.results.status import check_retriable
 from importer.source.fingerprint import is_unchanged, take_fingerprint
+from importer.text import shell_word, shell_words
 
 
 def prepare_retry(
@@ -90,7 +90,7 @@ def _parent_manifest(results: Path) -> Manifest:
     if parent.kind == "dry-run":
         raise ResultsError(
             f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
-            f"Mend what is invalid, then: mixpanel-importer run {shlex.quote(str(parent.source))}",
+            f"Mend what is invalid, then: mixpanel-importer run {shell_word(str(parent.source))}",
         )
     return parent
 
@@ -136,12 +136,12 @@ def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOpt
     known = known_manifest(child)
     command = ["mixpanel-importer", "retry", str(results)]
     if known is not None and known.parent is not None and known.credential_salt == parent.credential_salt:
-        remedy = f"To go on with it: {shlex.join([*command, '--resume'])}"  # it was killed as it began
+        remedy = f"To go on with it: {shell_words([*command, '--resume'])}"  # it was killed as it began
         raise ResultsError(f"{child} is there already, from a retry that was stopped", remedy)
     free = free_path(lambda number: child.with_stem(f"{child.stem}-{number + 1}"))
     raise ResultsError(
         f"{child} is there already, and is no retry of {results} as it is now",
-        f"Write to another file: {shlex.join([*command, '--results', str(free)])}",
+        f"Write to another file: {shell_words([*command, '--results', str(free)])}",
     )
 
 
@@ -168,7 +168,7 @@ def _checked_source(
         raise ResultsError(
             f"{path} is not the file that was imported: it has changed since",
             "Put the old file back. If it was only mended, --source-changed checks what was imported"
-            " against it\nrecord by record, and then retries from the new file.",
+            " against it record by record, and then retries from the new file.",
         )
     _check_all_landed(
         path, selection, now, "Put the old file back, or import the mended records as a file of their own."

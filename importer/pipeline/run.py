@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
-from importer.text import counted
+from importer.text import counted, shell_word
 
 
 def run_job(
@@ -182,7 +181,7 @@ def _check_state(job: Job) -> ResultsState:
     if state != job.state:
         raise ResultsError(
             f"{job.results} was written by another run meanwhile",
-            f"To see where it stands: mixpanel-importer status {shlex.quote(str(job.results))}",
+            f"To see where it stands: mixpanel-importer status {shell_word(str(job.results))}",
         )
     if job.manifest.refused_at:
         old = read_manifest(manifest_path(job.results))
@@ -219,7 +218,7 @@ def _link(parent: Path, child: Path) -> None:
         if other and manifest.retried_by != link and other.exists():
             raise ResultsError(
                 f"{parent} is being retried by {other} already",
-                f"See where that stands: mixpanel-importer status {shlex.quote(str(other))}",
+                f"See where that stands: mixpanel-importer status {shell_word(str(other))}",
             )
         if manifest.retried_by != link:
             write_manifest(manifest_path(parent), replace(manifest, retried_by=link))

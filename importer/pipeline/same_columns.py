@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,7 +13,7 @@ from importer.events.templates import columns_in, mapped_text
 from importer.pipeline.job import SourceFile
 from importer.reading import FIELDS, Attention, Field, Reading
 from importer.source.detect import DetectedSource
-from importer.text import counted, quoted
+from importer.text import counted, quoted, shell_word
 
 _MOST_NAMES: Final = 5
 _ONE_BY_ONE: Final = "Sources of one run share one mapping. Run them one by one."
@@ -71,8 +70,9 @@ def check_same_columns(
         if known and not settled and key not in (*reading.columns, *reading.types, *reading.names):
             raise UsageError(
                 f"{other}: it has {quoted(key)}, which looks like the {known}",
-                f"{_ONE_BY_ONE}\nOr map it in all: --map {shlex.quote(f'{known}={key}')}"
-                f"\nOr keep it as a property: --type {shlex.quote(f'{key}=string')}",
+                _ONE_BY_ONE,
+                f"Or map it in all: --map {shell_word(f'{known}={key}')}",
+                f"Or keep it as a property: --type {shell_word(f'{key}=string')}",
             )
     if set(found.columns) == set(reading.columns):
         return None

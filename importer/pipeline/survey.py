@@ -30,6 +30,7 @@ from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import take_fingerprint
+from importer.text import shell_word
 
 _SMALL: Final = 16_000_000
 """Sources of up to so many bytes are scanned as a whole, even where each line must become an object."""
@@ -298,7 +299,9 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
         manifest = read_manifest(path)
     except ResultsError as error:
         raise ResultsError(
-            error.message, f"Put it back as it was written, or delete it: it is of a dry run.\nrm {path}"
+            error.message,
+            "Put it back as it was written, or delete it: it is of a dry run.",
+            f"rm {shell_word(str(path))}",
         ) from error
     expected = replace(
         draft,

@@ -152,7 +152,7 @@ class Transfer:
                 buffer.flush()
                 self.notes = buffer.notes
             if self._stop.is_set() and not (self.finished and results.rows == self.records):
-                raise Interrupted("by Ctrl-C or SIGTERM", "The results hold everything up to here.")
+                raise Interrupted("by Ctrl-C or another signal", "The results hold everything up to here.")
             self._progress.update(source.size, results.rows, results.unsuccessful)
             self._check_max_errors(results.unsuccessful, results.rows, at_end=True)
 

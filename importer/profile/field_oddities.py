@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +26,7 @@ from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
 from importer.profile.chunk import ColumnarChunk, make_cell_finder, make_column_finder
 from importer.profile.tally import Tally
 from importer.reading import Attention, Field, Reading
-from importer.text import MAX_QUOTED, counted, quoted
+from importer.text import MAX_QUOTED, counted, quoted, shell_word
 
 _OBSERVED: Final[tuple[Field, ...]] = ("event", "distinct_id", "time", "ip", "insert_id")
 _WITH_FRACTION: Final = re.compile(r"[+-]?\d+\.0+", re.ASCII)
@@ -272,4 +271,4 @@ _WORDS: Final[dict[OddityCode, Callable[[str, Tally], tuple[str, str]]]] = {
 def _null_options(words: Iterable[str]) -> str:
     """Return the options that make values absent: the first ones of many, and none that is long."""
     chosen = [word for word in words if len(word) <= MAX_QUOTED][:_MOST_WORDS]
-    return " ".join(f"--null {shlex.quote(word)}" for word in chosen)
+    return " ".join(f"--null {shell_word(word)}" for word in chosen)

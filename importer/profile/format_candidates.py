@@ -78,15 +78,17 @@ def needs_zone(form: str, text: str) -> bool:
     return time is None or (time.offset is None and not (time.zone and is_place(time.zone)))
 
 
-@lru_cache(maxsize=1024)
 def candidates(text: str) -> tuple[str, ...]:
     """Return the formats that read a value; empty if none is known.
 
     Args:
         text: The value, without white space at its ends.
     """
-    if len(text) > _LONGEST:
-        return ()
+    return () if len(text) > _LONGEST else _candidates(text)
+
+
+@lru_cache(maxsize=1024)
+def _candidates(text: str) -> tuple[str, ...]:
     text = " ".join(text.split())  # white space of any kind is read where a format has a space
     if is_usual_serial(text) and len(text.partition(".")[0]) < min(_OF_DIGITS):
         return (EXCEL,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from importer.events.layout import field_columns
 from importer.events.values import make_cleaned
 from importer.profile.chunk import ColumnarChunk, make_column_finder
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
-from importer.text import cut
+from importer.text import cut, shell_word
 
 
 class Nameless:
@@ -66,7 +65,7 @@ class Nameless:
         if filled:
             parts = (f"`{cut(column)}` is filled in {self._filled[column]:,} of them" for column in filled)
             text += f"; {', '.join(parts)}"
-        remedy = f"--map {shlex.quote('event=' + ','.join([*self._entries, *filled]))}" if filled else ""
+        remedy = f"--map {shell_word('event=' + ','.join([*self._entries, *filled]))}" if filled else ""
         return [Attention.of("no-event", text, remedy, count=count, rows=self.rows)]
 
 

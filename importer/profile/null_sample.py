@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from importer.profile.chunk import ColumnarChunk
 from importer.reading import Attention, AttentionRow, Reading
-from importer.text import counted, cut, quoted
+from importer.text import counted, cut, quoted, shell_word
 
 _MOST_RECORDS: Final = 1_000
 """First records that are looked at: to look at every cell of text would be dear."""
@@ -75,7 +74,7 @@ class NullSample:
             "null-words",
             f"in the first {counted(self._records, 'record')}, {_columns_text(found)} {are}"
             f" {cut(' or '.join(words), 200)}: sent as text",
-            " ".join(f"--null {shlex.quote(word)}" for word in (*self._nulls, *words)),
+            " ".join(f"--null {shell_word(word)}" for word in (*self._nulls, *words)),
             count=len(rows),
             rows=rows,
         )

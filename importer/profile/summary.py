@@ -20,6 +20,9 @@ from importer.profile.hashing import NO_INSTANT
 MAX_NAMES: Final = 10_000
 """Most names that are counted one by one. Further ones are counted together, so that memory is bounded."""
 
+MAX_NAME_BYTES: Final = 1 << 22
+"""Most bytes of all of these names, for the same reason: a name may be as long as a record."""
+
 _QUARTER_NS: Final = 900 * 10**9  # the offset of every present zone is a multiple of 15 minutes
 _DIVISIONS_PER_SEARCH: Final = 4  # a binary search for the end of a quarter costs less than so many divisions
 # Two days within the years 1 to 9999, so that a time is within Python's calendar in every zone.
@@ -31,7 +34,7 @@ _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 class NameCounts(Protocol):
-    """Counts of names: of each of the first `MAX_NAMES`, and of all others together."""
+    """Counts of names: of each of the first `MAX_NAMES` in `MAX_NAME_BYTES`, and of all others together."""
 
     @property
     def others(self) -> int:
@@ -52,11 +55,12 @@ class NameCountsInPython:
 
     Args:
         most: Most names that are counted by themselves.
+        most_bytes: Most bytes of all of these, as UTF-8.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_bytes: int) -> None:
         self.others = 0
-        self._most = most
+        self._most, self._bytes_left = most, most_bytes
         self._counts: Counter[str] = Counter()
 
     def add(self, texts: Iterable[str]) -> None:
@@ -67,10 +71,18 @@ class NameCountsInPython:
         """As in `NameCounts`."""
         self.others += others
         for name, count in counts.items():
-            if name in self._counts or len(self._counts) < self._most:
+            if name in self._counts or self._takes(name):
                 self._counts[name] += count
             else:
                 self.others += count
+
+    def _takes(self, name: str) -> bool:
+        """Return whether a new name is counted by itself, and take the room for it."""
+        size = len(name.encode("utf-8", "surrogatepass"))
+        if len(self._counts) >= self._most or size > self._bytes_left:
+            return False
+        self._bytes_left -= size
+        return True
 
     def counts(self) -> dict[str, int]:
         """As in `NameCounts`."""
@@ -79,7 +91,8 @@ class NameCountsInPython:
 
 def new_name_counts(*, compiled: bool = speedups.COMPILED) -> NameCounts:
     """Return counts of no names."""
-    return speedups.NameCounts(MAX_NAMES) if compiled else NameCountsInPython(MAX_NAMES)
+    kind = speedups.NameCounts if compiled else NameCountsInPython
+    return kind(MAX_NAMES, MAX_NAME_BYTES)
 
 
 @dataclass(slots=True)
@@ -139,8 +152,8 @@ class SummaryCounter:
     def merge(self, part: ProfileSummary) -> None:
         """Add what was counted over another part of the source, or over another source.
 
-        The counts are those of one pass over both, unless there are more than `MAX_NAMES` names: then others
-        of these may be counted one by one.
+        The counts are those of one pass over both, unless there are more names than are counted one by one:
+        then others of these may be.
         """
         self.records += part.records
         self.unreadable += part.unreadable

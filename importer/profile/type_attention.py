@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
@@ -17,7 +16,7 @@ from importer.profile.column_evidence import ColumnEvidence
 from importer.profile.number_evidence import Seen, reads
 from importer.profile.number_forms import MOST_SIGNIFICANT, WHOLE, NumberForm
 from importer.reading import Attention, AttentionRow, Reading
-from importer.text import counted, cut, quoted
+from importer.text import counted, cut, quoted, shell_word
 
 _is_code: Final = re.compile(r"\+?[0-9]+").fullmatch
 """Text of digits that is no number, such as 02134: that it stays text is what its owner expects."""
@@ -129,7 +128,7 @@ class _Writer:
         """Return options together with those that leave out the column's words for "no value"."""
         words = self._column.words
         nulls = [*self._nulls, *(word for word in words if word not in self._nulls)] if words else []
-        return " ".join([*(f"--null {shlex.quote(word)}" for word in nulls), options]).strip()
+        return " ".join([*(f"--null {shell_word(word)}" for word in nulls), options]).strip()
 
     # ── one value among others ───────────────────────────────────────────────────────────────────
 
@@ -296,7 +295,7 @@ class _Writer:
         )
 
     def _typed(self, kind: str) -> str:
-        return f"--type {shlex.quote(f'{self._column.name}={kind}')}"
+        return f"--type {shell_word(f'{self._column.name}={kind}')}"
 
     def _count(self) -> int:
         return self._column.filled - sum(each.count for each in self._column.words.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -14,7 +13,7 @@ from importer.events.times import NS_PER_MS
 from importer.facts import ProfileSummary
 from importer.profile.format_candidates import candidates, date_order, needs_zone, reads
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
-from importer.text import counted, quoted_name
+from importer.text import counted, quoted_name, shell_word
 
 _MOST_GROUPS: Final = 4
 _MOST_LINES: Final = 3
@@ -150,7 +149,7 @@ class UnreadTimes:
         # A zone that is declared, or that another attention asks for, is not asked for again.
         zone = "" if reading.timezone or not any(group.needs_zone for group in groups) else " --timezone ZONE"
         lines = [
-            "".join(f"--time-format {shlex.quote(form)} " for form in (*given, *forms)).rstrip() + zone
+            "".join(f"--time-format {shell_word(form)} " for form in (*given, *forms)).rstrip() + zone
             for forms in _choices(groups)
         ]
         text = "; ".join(map(_describe, groups))

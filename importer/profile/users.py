@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 from importer import speedups
@@ -16,7 +14,7 @@ from importer.profile.choices import ChoiceCounter, make_choice_finder
 from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
 from importer.profile.field_values import make_field_cell_finder, make_mapped_finder
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
-from importer.text import counted, cut
+from importer.text import Remembered, counted, cut, shell_word
 
 _OF_IDENTITIES: Final = frozenset(
     {
@@ -111,7 +109,7 @@ class UserObserver:
             entries.append(as_template.get(key, best))
         elif entries:
             return ""
-        return f"--map {shlex.quote('distinct_id=' + ','.join(entries or ['COLUMN']))}"
+        return f"--map {shell_word('distinct_id=' + ','.join(entries or ['COLUMN']))}"
 
     def _find_missing(self, chunk: ColumnarChunk) -> Sequence[int]:
         """Return the places of the records without a user."""
@@ -188,9 +186,11 @@ class UserObserver:
             self._filled[column] += count
 
 
-@lru_cache(maxsize=1_000)
-def _is_identity(column: str) -> bool:
+def _names_identity(column: str) -> bool:
     return plain_name(column) in _OF_IDENTITIES or well_known(column) == "distinct_id"
+
+
+_is_identity: Final = Remembered(_names_identity).__getitem__
 
 
 def _user_finder(reading: Reading) -> Finder:

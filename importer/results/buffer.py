@@ -14,6 +14,10 @@ _AT_ONCE = 500
 """Outcomes that are written at once: more cost as much each, until they leave the processor's cache."""
 
 
+_MOST_BYTES = 1 << 22
+"""Bytes of events after which their outcomes are written, however few: until then they are in memory."""
+
+
 class OutcomeBuffer:
     """Writes what became of batches, several small ones together.
 
@@ -37,7 +41,7 @@ class OutcomeBuffer:
         """
         self._results, self._written, self._observe = results, written, observe
         self._held: list[Delivered] = []
-        self._records = 0
+        self._records = self._bytes = 0
 
     @property
     def rows(self) -> int:
@@ -63,7 +67,12 @@ class OutcomeBuffer:
         length = delivered.batch.length
         self._held.append(delivered)
         self._records += length
-        if self._records >= _AT_ONCE or not _taken_whole(delivered.verdicts, length):
+        self._bytes += delivered.batch.size
+        if (
+            self._records >= _AT_ONCE
+            or self._bytes >= _MOST_BYTES
+            or not _taken_whole(delivered.verdicts, length)
+        ):
             self.flush()
 
     def flush(self) -> None:
@@ -72,7 +81,8 @@ class OutcomeBuffer:
         Raises:
             StorageError: As for `ResultsWriter.write`. What was written as a whole is observed nonetheless.
         """
-        held, self._held, self._records = self._held, [], 0
+        held, self._held = self._held, []
+        self._records = self._bytes = 0
         if not held:
             return
         before = self._results.rows

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from importer.errors import ResultsError, StorageError
 from importer.results.storage import PRIVATE, storage_error
 
+if sys.platform == "win32":  # pragma: no cover - only on Windows
+    import msvcrt
+
+    def _lock_alone(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock_alone(handle: int) -> None:
+        """Lock an open file, and do not wait for it.
+
+        Raises:
+            OSError: Its number is in `_HELD` if another process, or another handle of this one, has the lock.
+        """
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 if TYPE_CHECKING:
     from types import TracebackType
+
+_HELD: Final = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK})
 
 
 class Lock:
@@ -75,16 +97,14 @@ class Lock:
         self.release()
 
     def _lock(self, handle: int) -> None:
-        import portalocker  # noqa: PLC0415  costs 65 ms, and --help needs none of it
-
         try:
-            portalocker.lock(handle, portalocker.LOCK_EX | portalocker.LOCK_NB)
-        except portalocker.AlreadyLocked:
-            raise ResultsError(
-                f"Another run is writing to {self._results}.",
-                "Wait for it to end, or give this run another file with --results.",
-            ) from None
-        except portalocker.LockException as error:
+            _lock_alone(handle)
+        except OSError as error:
+            if error.errno in _HELD:
+                raise ResultsError(
+                    f"Another run is writing to {self._results}.",
+                    "Wait for it to end, or give this run another file with --results.",
+                ) from None
             raise StorageError(
                 f"{self.path} can't be locked: {error.strerror or error}.",
                 "Put the results on a local disk with --results.",

@@ -27,7 +27,7 @@ SHARES: Final = {
 _KNOWN: Final = (*SHARES, "latency", "rate", "seed")
 _REMEDY: Final = (
     f"Known are {', '.join(SHARES)} (shares of the requests in percent), latency (200ms, 1.5s),"
-    f" rate (events: 3000/min, 50/s) and seed (a number).\nFor example: --faults {EXAMPLE}"
+    f" rate (events: 3000/min, 50/s) and seed (a number). For example: --faults {EXAMPLE}"
 )
 _SECONDS: Final = {"ms": 0.001, "s": 1.0}
 _PER_MINUTE: Final = {"min": 1, "s": 60}

@@ -94,7 +94,7 @@ class Sandbox:
 def serve(
     settings: SandboxSettings, ready: Callable[[str], None], stop: threading.Event | None = None
 ) -> None:
-    """Run a sandbox until Ctrl-C or SIGTERM. Must be called from the main thread.
+    """Run a sandbox until Ctrl-C, SIGTERM or SIGHUP. Must be called from the main thread.
 
     Args:
         settings: How it behaves.
@@ -106,7 +106,9 @@ def serve(
         UsageError: The address can't be used.
     """
     ending = stop or threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    names = {"SIGINT", "SIGTERM", "SIGHUP"}  # Windows has no SIGHUP; nohup lets it be ignored
+    signals = [each for each in signal.Signals if each.name in names]
+    signals = [each for each in signals if signal.getsignal(each) is not signal.SIG_IGN]
     before = {number: signal.signal(number, lambda *_: ending.set()) for number in signals}
     try:
         with Sandbox(settings) as sandbox:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from importer.errors import SourceError
-from importer.text import quoted_name
+from importer.text import quoted_name, shell_word
 
 _RECORD_SEPARATOR: Final = "\x1e"
 """ASCII's mark between records, beside 0x1F between fields."""
@@ -29,7 +28,7 @@ def column_names(path: Path, header: Sequence[str], lines: int = 1) -> tuple[str
         raise SourceError(
             f"{path}: the header holds the control character 0x1E, with which records seem to end.",
             "Make each of them the end of a line: tr '\\036' '\\n'"
-            f" < {shlex.quote(str(path))} > {shlex.quote(str(path.with_suffix('.lines.csv')))}",
+            f" < {shell_word(str(path))} > {shell_word(str(path.with_suffix('.lines.csv')))}",
         )
     names = tuple(name or f"column_{number}" for number, name in enumerate(header, 1))
     numbers_of: dict[str, list[str]] = {}

@@ -134,7 +134,7 @@ class Source:
             cause = error if isinstance(error, SourceError) else source_error(self._path, error)
             row = max(self.reader.row, 0)
             raise SourceError(
-                f"{cause.message} {counted(row, 'record')} {was_or_were(row)} read before.", cause.remedy
+                f"{cause.message} {counted(row, 'record')} {was_or_were(row)} read before.", *cause.steps
             ) from error
 
     def _check_header(self, columns: tuple[str, ...]) -> None:

@@ -9,10 +9,11 @@ rule. With and without this package, a file becomes the same events, ids and res
 
 from __future__ import annotations
 
-import shlex
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
+
+from importer.text import shell_word
 
 try:
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
@@ -97,9 +98,9 @@ def missing_part() -> str:
     root = Path(__file__).resolve().parents[2]
     others = [Path(place).resolve() for place in sys.path]
     if any(other != root and _is_compiled_in(other) for other in others):
-        remedy = f"start it from another folder, or type: pip install -e {shlex.quote(str(root))}"
+        remedy = f"start it from another folder, or type: pip install -e {shell_word(str(root))}"
     elif (root / "pyproject.toml").exists():
-        remedy = f"get a C compiler and Python's headers, and type: pip install -e {shlex.quote(str(root))}"
+        remedy = f"get a C compiler and Python's headers, and type: pip install -e {shell_word(str(root))}"
     else:
         remedy = "get a C compiler and Python's headers, and install it again with --force-reinstall"
     return (

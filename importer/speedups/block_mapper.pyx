@@ -68,6 +68,7 @@ cdef enum:
     MOST_SIZE = 63  # of a text, that a bit stands for
     MOST_ERRORS = 1000  # that are remembered
     LONGEST_KEPT = 100  # bytes of a text whose error is remembered
+    MOST_TEXTS = 0x7FFFFFFF  # bytes of a block that a place can address
     MOST_IN_VAIN = 16  # questions in a row about cells that Python finds no fault with
 
 cdef dict CELL_TYPES = {
@@ -241,25 +242,13 @@ cdef class BlockMapper:
     cdef const char* error_note  # the note on it then
     cdef Py_ssize_t error_note_size
 
-    def __cinit__(self):
+    def __cinit__(self, plan):  # so that no mapper can be used that is half made
         self.columns = NULL
         self.trials = NULL
         self.named = self.properties = NULL
         self.are_reserved = NULL
         self.prefix_sizes = NULL
         self.error_note = NULL
-
-    def __dealloc__(self):
-        PyMem_Free(self.columns)
-        PyMem_Free(self.trials)
-        PyMem_Free(self.named)
-        PyMem_Free(self.are_reserved)
-        PyMem_Free(self.prefix_sizes)
-        PyMem_Free(self.properties)
-
-    def __init__(self, plan):
-        if self.columns != NULL:
-            raise TypeError("initialized already")
         self.set_limits(plan.limits, plan.encode_number)
         self.set_layout(plan.layout, plan.constants, plan.is_reserved)
         self.nulls = TextSet(filter(None, plan.null))
@@ -278,6 +267,14 @@ cdef class BlockMapper:
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
         self.name_json, self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer(), Buffer()
+
+    def __dealloc__(self):
+        PyMem_Free(self.columns)
+        PyMem_Free(self.trials)
+        PyMem_Free(self.named)
+        PyMem_Free(self.are_reserved)
+        PyMem_Free(self.prefix_sizes)
+        PyMem_Free(self.properties)
 
     cdef int set_limits(self, limits, encode_number) except -1:
         cdef int n
@@ -394,8 +391,6 @@ cdef class BlockMapper:
 
     cdef int check(self, Block block) except -1:
         cdef Py_ssize_t n
-        if self.columns == NULL:
-            raise TypeError("not initialized")
         if block.width:
             for n in range(self.column_count):
                 if not 0 <= self.columns[n].cell < block.width:
@@ -433,6 +428,7 @@ cdef class BlockMapper:
         cdef Trial* trial
         cdef int place, quote
         cdef Py_ssize_t at, start
+        cdef bytes value
         for place in range(FIELD_COUNT):
             if self.cells[place] < 0:
                 continue
@@ -465,7 +461,7 @@ cdef class BlockMapper:
             if self.is_null(base + span.start, span.size) or (self.trial_count and self.is_taken(column.cell)):
                 continue
             quote = block.quote if span.doubled else -1
-            start = self.begin(at, 6 * span.size + 2)
+            start = self.begin(at, 6 * <Py_ssize_t> span.size + 2)
             if not self.read_cell(column.type, base + span.start, span.size, quote):
                 if quote >= 0:
                     return False
@@ -631,6 +627,8 @@ cdef class BlockMapper:
             value.kind = NUMBER
             p = end_of_number(p, end)
             value.size = p - value.text
+            if not value.size:
+                return NULL
             if value.size > 1 and value.text[0] == c"0":
                 return NULL
         else:
@@ -853,6 +851,8 @@ cdef class BlockMapper:
         fact.put("}", 1)
         if self.row_suffix is not None:
             suffix = self.row_suffix(row)
+            if suffix is None:
+                raise TypeError("expected bytes")
             fact.reserve(PyBytes_GET_SIZE(suffix))
             fact.put(PyBytes_AS_STRING(suffix), PyBytes_GET_SIZE(suffix))
         hashed = XXH3_128bits(fact.base, fact.used())
@@ -921,6 +921,8 @@ cdef class BlockMapper:
         self.put_note_on(made, start, self.names_notes, self.reserved)
         if instant % NS_PER_MS:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_finer_time), PyBytes_GET_SIZE(self.note_finer_time))
+        if made.texts.used() > MOST_TEXTS:
+            raise OverflowError("too many bytes for a block")
         item.note.start, item.note.size = <int32_t> start, <int32_t> (made.texts.used() - start)
         return 0
 

@@ -310,7 +310,7 @@ cdef const char* put_encoded_number(
     """Write a number as ``encode_number`` says; return where it ends; NULL to defer the record."""
     cdef const char* start = p
     p = end_of_number(p, end)
-    found = (<object> encode_number)(PyBytes_FromStringAndSize(start, p - start))
+    cdef bytes found = (<object> encode_number)(PyBytes_FromStringAndSize(start, p - start))
     if found is None:
         return NULL
     out.reserve(PyBytes_GET_SIZE(found) + (end - p))  # it may be longer than it was

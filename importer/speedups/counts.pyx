@@ -50,6 +50,7 @@ cdef class NameCounts:
 
     Args:
         most: Most texts that are counted by themselves.
+        most_bytes: Most bytes of all of these, as UTF-8; a text for which there is no more room is one of the others.
 
     Attributes:
         others: How many were counted together.
@@ -57,12 +58,13 @@ cdef class NameCounts:
 
     cdef Counted* counted
     cdef uint32_t* slots  # the place of each text among those counted, from 1
-    cdef Py_ssize_t count, slot_count, most
+    cdef Py_ssize_t count, slot_count, most, most_bytes
     cdef Buffer texts
     cdef readonly Py_ssize_t others
 
-    def __cinit__(self, Py_ssize_t most):
-        self.count, self.most, self.slot_count, self.others = 0, most, FIRST_SLOTS, 0
+    def __cinit__(self, Py_ssize_t most, Py_ssize_t most_bytes):
+        self.count, self.slot_count, self.others = 0, FIRST_SLOTS, 0
+        self.most, self.most_bytes = most, most_bytes
         self.counted = NULL
         self.slots = <uint32_t*> PyMem_Calloc(self.slot_count, sizeof(uint32_t))
         self.texts = Buffer()
@@ -143,7 +145,7 @@ cdef class NameCounts:
                 known.count += count
                 return 0
             at = (at + 1) & (self.slot_count - 1)
-        if self.count >= self.most:
+        if self.count >= self.most or self.texts.used() + size > self.most_bytes:
             self.others += count
             return 0
         self.reserve()

@@ -90,7 +90,7 @@ cdef class FieldFinder:
     cdef Py_ssize_t lines_end  # of the block at hand
     cdef Buffer unescaped  # texts of the block at hand, each with a quote ahead of it
 
-    def __init__(self, keys, bytes inside, tuple refused):
+    def __cinit__(self, keys, bytes inside, tuple refused):
         cdef int n
         cdef bytes text
         self.count, self.required, self.kept = len(keys), 0, []

@@ -30,7 +30,7 @@ cdef class OddTexts:
         words: The words, in lower case.
     """
 
-    def __init__(self, words):
+    def __cinit__(self, words):
         cdef int first
         for first in range(256):
             self.sizes[first] = 0

@@ -40,7 +40,7 @@ cdef class Pieces:
     cdef Py_ssize_t count, size  # and the bytes of all of them
     cdef tuple owned
 
-    def __init__(self, pieces):
+    def __cinit__(self, pieces):
         cdef bytes piece
         self.owned = tuple(pieces)
         self.count, self.size = len(self.owned), 0
@@ -62,7 +62,7 @@ cdef class Ending:
     cdef bytes error  # None if the line is written as a whole
     cdef Py_ssize_t count  # of the lines that are being written
 
-    def __init__(self, status, middle, error):
+    def __cinit__(self, status, middle, error):
         self.status, self.middle, self.error, self.count = status, middle, error, 0
 
 
@@ -110,7 +110,7 @@ cdef class ResultLineWriter:
     cdef Py_ssize_t most_error
     cdef dict texts, errors, endings
 
-    def __init__(self, *, pieces, no_time, plain, invalid, middle, text, error, most_error, line):
+    def __cinit__(self, *, pieces, no_time, plain, invalid, middle, text, error, most_error, line):
         cdef bytes table = plain
         if len(table) != 128:
             raise ValueError("expected 128 characters")
@@ -220,6 +220,8 @@ cdef class ResultLineWriter:
                 out.put(piece[self.pieces.count - 1].text, piece[self.pieces.count - 1].size)
                 return 0
         whole = self.line(block.item(n), verdict)
+        if whole is None:
+            raise TypeError("expected bytes")
         out.at = out.base + start
         out.reserve(PyBytes_GET_SIZE(whole))
         out.put(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole))
@@ -356,7 +358,7 @@ cdef class ResultLineReader:
     cdef object parse, read_text
     cdef int last_status
 
-    def __init__(self, *, pieces, is_csv, code, no_code, no_time, statuses, most_digits, parse, read):
+    def __cinit__(self, *, pieces, is_csv, code, no_code, no_time, statuses, most_digits, parse, read):
         cdef bytes name
         self.pieces, self.is_csv, self.code, self.no_code, self.no_time = Pieces(pieces), is_csv, code, no_code, no_time
         self.owned, self.statuses = tuple(zip(*statuses))

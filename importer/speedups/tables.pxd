@@ -6,7 +6,7 @@ cdef struct Slot:
 
 cdef class Table:
     cdef Slot* slots
-    cdef Py_ssize_t slot_count, count, most
+    cdef Py_ssize_t slot_count, count, most, bytes  # of the texts
 
     cdef int get(self, const char* text, Py_ssize_t size) noexcept
     cdef int put(self, const char* text, Py_ssize_t size, int value) except -1
@@ -26,7 +26,7 @@ cdef struct Answer:
 cdef class Answers:
     cdef Table table
     cdef Answer* answers
-    cdef Py_ssize_t count
+    cdef Py_ssize_t count, bytes  # of the answers
     cdef list kept
     cdef object ask
 

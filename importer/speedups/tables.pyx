@@ -9,18 +9,19 @@ from libc.string cimport memcmp, memcpy
 
 cdef enum:
     FIRST_SLOTS = 1024  # a power of two
+    MOST_BYTES = 1 << 23  # of texts, and of answers: few texts are long, and many long ones are not worth their space
 
 
 cdef class Table:
     """A hash table from texts to numbers of 0 and more, with open addressing.
 
     Args:
-        most: Most texts; one more empties the table.
+        most: Most texts; one more empties the table, as does one that makes them too many bytes.
     """
 
     def __cinit__(self, Py_ssize_t most):
         self.slots = NULL
-        self.most, self.count, self.slot_count = most, 0, FIRST_SLOTS
+        self.most, self.count, self.bytes, self.slot_count = most, 0, 0, FIRST_SLOTS
         self.slots = <Slot*> PyMem_Calloc(self.slot_count, sizeof(Slot))
         if self.slots == NULL:
             raise MemoryError
@@ -35,7 +36,7 @@ cdef class Table:
         for n in range(self.slot_count):
             PyMem_Free(self.slots[n].text)
             self.slots[n].text = NULL
-        self.count = 0
+        self.count = self.bytes = 0
 
     cdef Slot* find(self, const char* text, Py_ssize_t size) noexcept:
         """Return the slot of a text, or the empty one where it belongs. There always is an empty one."""
@@ -59,7 +60,7 @@ cdef class Table:
         """Keep the number of a text that has none."""
         cdef Slot* slot
         cdef char* copy
-        if self.count >= self.most:
+        if self.count >= self.most or self.bytes + size > MOST_BYTES:
             self.clear()
         if 2 * self.count >= self.slot_count:
             self.grow()
@@ -70,6 +71,7 @@ cdef class Table:
         slot = self.find(text, size)
         slot.text, slot.size, slot.value = copy, size, value
         self.count += 1
+        self.bytes += size
         return 0
 
     cdef int grow(self) except -1:
@@ -112,10 +114,10 @@ cdef class Answers:
         if found >= 0:
             return &self.answers[found]
         given = self.ask(PyUnicode_DecodeUTF8(text, size, NULL))
-        if self.table.count >= self.table.most:
-            self.table.clear()
+        if self.table.count >= self.table.most or self.table.bytes + self.bytes + size > MOST_BYTES:
+            self.table.clear()  # before it does so by itself
             self.kept = []
-            self.count = 0
+            self.count = self.bytes = 0
         answer = &self.answers[self.count]
         answer.given = given is not None
         if answer.given:
@@ -123,6 +125,7 @@ cdef class Answers:
             first, second = given
             answer.first, answer.first_size = PyBytes_AS_STRING(first), PyBytes_GET_SIZE(first)
             answer.second, answer.second_size = PyBytes_AS_STRING(second), PyBytes_GET_SIZE(second)
+            self.bytes += answer.first_size + answer.second_size
         self.table.put(text, size, <int> self.count)
         self.kept.append(given)  # which owns the texts
         self.count += 1

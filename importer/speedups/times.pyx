@@ -49,14 +49,12 @@ cdef class Times:
         local_epochs: Epochs count from midnight of 1970-01-01 in the zone, not UTC.
     """
 
-    def __cinit__(self):
-        self.spans = NULL
-
-    def __init__(
+    def __cinit__(
         self, *, units, forms, steps, first_short_year, utc_names, most_hours, local_offsets, local_epochs
     ):
         cdef Py_ssize_t n
-        if len(units) > MOST_UNITS or len(utc_names) > MOST_NAMES or self.spans != NULL:
+        self.spans = NULL
+        if len(units) > MOST_UNITS or len(utc_names) > MOST_NAMES:
             raise ValueError("too many units or names")
         if len(forms) > MOST_FORMS - MOST_UNITS:
             raise ValueError("too many forms")

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from importer.cli.console import Console, escaped
+from importer.cli.console import Console
 from importer.errors import (
     DeliveryError,
     ImporterError,
@@ -27,18 +27,24 @@ class Terminal(io.StringIO):
 
 
 def test_control_characters_are_escaped() -> None:
-    assert escaped("a\x1b[31mb\r\x00\u202ec\nd é 杯") == "a\\x1b[31mb\\r\\x00\\u202ec\nd é 杯"
+    out = io.StringIO()
+    Console(stream=out).say("a\x1b[31mb\r\x00\u202ec\nd\x85e\u2028 é 杯")
+    assert out.getvalue() == "a\\x1b[31mb\\r\\x00\\u202ec\\nd\\x85e\\u2028 é 杯\n"
 
 
-def test_every_message_is_escaped() -> None:
+def test_every_message_is_one_line_of_what_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     out = io.StringIO()
     console = Console(stream=out)
-    console.say("\x1b[2J")
-    console.lines([("Source", "\x1b]0;title\x07")])
-    console.next("run '\x1b[31m.csv'")
-    console.fail(UsageError("bad \x1b[5m", "mend \x9b31m"))
-    assert "\x1b" not in out.getvalue()
-    assert "\x9b" not in out.getvalue()
+    name = "a\nNext: undo\r\x1b[2J\x9b31m\u202e\x85"
+    console.say(name)
+    console.warn(name)
+    console.lines([(name, name)])
+    console.next(name)
+    console.fail(UsageError(name, name, f"second {name}"))
+    console.ask(name)
+    assert out.getvalue().count("\n") == 7
+    assert out.getvalue().replace("\n", "").isprintable()
 
 
 def test_quiet_still_writes_errors_and_the_next_command() -> None:
@@ -63,13 +69,21 @@ def test_labels_are_styled_on_a_terminal_unless_no_color_is_set(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("answer", "meant"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)]
+    ("answer", "meant"),
+    [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False), ("No\n", False)],
 )
 def test_only_yes_counts_as_consent(answer: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     out = io.StringIO()
     assert Console(stream=out).ask("Send?") is meant
-    assert out.getvalue() == "Send? [y/N] "
+    assert out.getvalue() == "Send? [y/N] " + ("" if answer else "\n")
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_asked_about_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("sure\nyess\nyes\n"))
+    out = io.StringIO()
+    assert Console(stream=out).ask("Send?")
+    assert out.getvalue() == "Send? [y/N] " + "Please answer yes or no. [y/N] " * 2
 
 
 @pytest.mark.parametrize(

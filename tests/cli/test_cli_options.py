@@ -82,12 +82,15 @@ def test_an_option_with_the_name_of_a_setting_has_its_type(settings: Any, groups
 
 
 def test_every_option_of_every_command_is_declared_with_its_help() -> None:
-    assert len(GROUPS) == 9
+    assert len(GROUPS) == 11
     for group in GROUPS:
         for name, hint in get_type_hints(group, include_extras=True).items():
             _, declared = get_args(hint)
             assert isinstance(declared, Option), (group, name)
-            assert declared.help.endswith((".", "]", "…")), (group, name)
+            assert declared.help.endswith((".", "…")), (group, name)
+            assert "[default" not in declared.help, (
+                "that is made of the field's default, or of Option.default"
+            )
 
 
 def test_no_two_groups_of_a_command_share_a_name() -> None:
@@ -95,6 +98,7 @@ def test_no_two_groups_of_a_command_share_a_name() -> None:
         [RunScopeOptions, ReadingOptions, DeliveryOptions, OutputOptions],
         [RetryScopeOptions, ReadingOptions, DeliveryOptions, OutputOptions],
         [declared_options.PreviewOptions, ReadingOptions],
+        [declared_options.TrackOptions, declared_options.DestinationOptions],
     ):
         assert len(set().union(*map(names, groups))) == sum(len(names(group)) for group in groups)
 
@@ -113,8 +117,8 @@ def test_values_of_one_name_and_values_that_are_converted_reach_the_pipeline() -
     options = run_options(
         "sandbox",
         ReadingOptions(map=["time=when"], type=["zip=string"], set=["a=1=2"], null=["NULL"], no_header=True),
-        DeliveryOptions(batch_size=7, timeout=1.5, region="eu"),
-        OutputOptions(results=Path("r.csv"), resume=True, max_errors="2.5%", yes=True),
+        DeliveryOptions(batch_size=7, timeout=1.5, region="eu", max_errors="2.5%"),
+        OutputOptions(results=Path("r.csv"), resume=True, yes=True),
         RunScopeOptions(sandbox=True, limit=3, no_audit=True),
     )
     assert options == RunOptions(

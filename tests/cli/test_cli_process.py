@@ -24,7 +24,7 @@ from importer.cli.options import (
 )
 
 SOURCE = "event,user_id,time\nHi,u,2024-03-01T00:00:00Z\nHi,v,2024-03-01T00:00:01Z\n"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORT = """
 import os, signal, sys, threading
 def state():
@@ -104,19 +104,35 @@ def test_the_first_signal_asks_for_a_stop_and_handlers_are_put_back(
         signal.raise_signal(number)
         assert stop.is_set()
     assert [signal.getsignal(each) for each in SIGNALS] == before
-    expected = "\nStopping: waiting for what is on the wire. Once more to leave at once.\n"
+    expected = "Stopping: what has begun is finished first. Once more to leave at once.\n"
     assert capfd.readouterr().err == ("" if quiet else expected)
 
 
-def test_the_second_signal_ends_the_process_at_once() -> None:
+def test_the_second_signal_ends_the_process_at_once_but_for_a_second_hang_up() -> None:
     script = (
         "import signal\n"
         "from importer.__main__ import stop_on_signals\n"
         "with stop_on_signals(False):\n"
-        "    signal.raise_signal(signal.SIGINT)\n"
+        "    signal.raise_signal(signal.SIGHUP)\n"
+        "    signal.raise_signal(signal.SIGHUP)\n"  # a terminal that is closed sends several
         "    print('once', flush=True)\n"
         "    signal.raise_signal(signal.SIGTERM)\n"
         "    print('twice', flush=True)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "once\n")
+    assert done.stderr.endswith("Left at once. The same command with --resume goes on.\n")
+
+
+def test_signals_that_the_caller_lets_a_command_ignore_stay_ignored() -> None:
+    """As ``nohup`` does with SIGHUP, and a script with SIGINT of what it runs in the background."""
+    script = (
+        "import signal\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from importer.__main__ import stop_on_signals\n"
+        "with stop_on_signals(False) as stop:\n"
+        "    signal.raise_signal(signal.SIGHUP)\n"
+        "    print(stop.is_set())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")

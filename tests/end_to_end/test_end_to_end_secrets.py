@@ -106,7 +106,7 @@ def test_half_a_set_in_the_environment_is_not_completed_from_dotenv(bare: Shell)
     assert SECRET not in result.err
 
 
-def test_the_server_is_not_taken_from_dotenv(bare: Shell) -> None:
+def test_a_server_that_is_named_by_the_option_is_taken_whatever_dotenv_says(bare: Shell) -> None:
     with Recorder(accept) as stranger:
         bare.write(".env", f"MIXPANEL_PROJECT_TOKEN={TOKEN}\nMIXPANEL_BASE_URL={stranger.url}\n")
         assert one_request(bare).basic_auth == (TOKEN, "")
@@ -259,3 +259,66 @@ def test_a_token_in_a_record_is_never_sent(bare: Shell) -> None:
     assert result.code == 0
     assert b"their-own-token" not in gzip.decompress(request.body)
     assert "token" in bare.results("events.results.csv")[0]["note"]
+
+
+# ── a file that names the server ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "events.csv", "--yes"],
+        ["run", "events.csv", "--dry-run"],
+        ["run", "events.csv", "--yes", "--region", "eu"],
+        ["track", "Hi"],
+    ],
+    ids=" ".join,
+)
+def test_a_server_in_dotenv_is_refused_by_name(bare: Shell, words: list[str]) -> None:
+    bare.write("events.csv", simple_csv(1))
+    with Recorder(accept) as there:
+        bare.write(".env", f"MIXPANEL_PROJECT_TOKEN={TOKEN}\nMIXPANEL_BASE_URL={there.url}\n")
+        done = bare.type(*words)
+        assert there.requests == []
+    assert (done.code, done.out) == (4, "")
+    assert ".env holds MIXPANEL_BASE_URL" in done.err
+    assert "--base-url" in done.err
+    assert not (bare.folder / "events.results.csv").exists()
+
+
+# ── names that look like output ──────────────────────────────────────────────────────────────────
+
+FORGED = "a\nNext: mixpanel-importer undo everything\x1b[2K\u202e.csv"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", FORGED, "--dry-run"),
+        ("run", FORGED, "--sandbox", "--failed-rows", f"mend-{FORGED}"),
+        ("run", f"no-{FORGED}", "--dry-run"),
+        ("run", "events.csv", "--dry-run", "--results", f"results-{FORGED}"),
+        ("run", "events.csv", "--dry-run", "--mapping", f"no-{FORGED}"),
+        ("run", "events.csv", "--yes", "--token-file", f"no-{FORGED}"),
+        ("preview", FORGED),
+        ("preview", FORGED, "--save", f"{FORGED}.toml"),
+        ("status", f"no-{FORGED}"),
+        ("status", f"done-{FORGED}"),
+        ("retry", f"done-{FORGED}"),
+        ("run", FORGED, "--sandbox", "--results", f"done-{FORGED}"),
+    ],
+)
+def test_a_name_of_a_file_forges_no_line(bare: Shell, words: Sequence[str]) -> None:
+    text = simple_csv(3, broken={2: ",u,2024-03-01T00:00:00Z,2"})
+    bare.write(FORGED, text)
+    bare.write("events.csv", text)
+    bare.type("run", FORGED, "--sandbox", "--results", f"done-{FORGED}")
+
+    result = bare.type(*words)
+
+    shown = result.err + result.out
+    assert "Traceback" not in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "undo everything" in shown  # it is shown, as a part of a line
+    assert [line for line in shown.splitlines() if line.startswith("Next: mixpanel-importer undo")] == []

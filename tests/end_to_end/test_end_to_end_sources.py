@@ -329,6 +329,7 @@ def test_failed_rows_are_copied_as_they_stand_and_the_printed_command_imports_th
     kept = shell.folder / "my bad.csv"
     assert kept.read_bytes().decode() == "\r\n".join([lines[0], lines[2], lines[3], lines[5], ""])
     assert mode(kept) == 0o600
+    assert mode(kept.with_name(f"{kept.name}.toml")) == 0o600
     assert [event["properties"]["zip"] for event in server.events()] == ["01234", "23456"]
 
     kept.write_bytes(mended(kept.read_bytes().decode()).encode())

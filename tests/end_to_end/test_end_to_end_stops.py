@@ -291,14 +291,19 @@ def test_off_a_terminal_a_retry_without_yes_stops_before_sending(shell: Shell, s
     assert server.requests() == before
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n", "maybe\n", "\x04", "\x03"])
-def test_on_a_terminal_anything_but_yes_sends_nothing(shell: Shell, server: Server, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("n\n", 2), ("\n", 2), ("maybe\nno\n", 2), ("\x04", 2), ("\x03", 130)]
+)
+def test_on_a_terminal_anything_but_yes_sends_nothing(
+    shell: Shell, server: Server, answer: str, expected: int
+) -> None:
     shell.write("events.csv", simple_csv(3))
 
     code, shown = typed_at_a_terminal(shell, ["run", "events.csv"], answer)
 
-    assert code in (2, 130)
+    assert code == expected
     assert "Traceback" not in shown
+    assert ("Please answer yes or no" in shown) == ("maybe" in answer)
     assert "[y/N]" in shown
     assert "Nothing was sent" in shown
     assert server.requests()["requests"] == 0

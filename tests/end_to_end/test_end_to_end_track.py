@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import delivery_server
 import pytest
 from end_to_end_helpers import TOKEN, RecordedRequest, Recorder, Row, Server, Shell, exact, refused_url
 
@@ -53,6 +54,9 @@ ANSWERS: dict[str, tuple[Answer, Row]] = {
 }  # fmt: skip
 
 
+NOT_CHECKED = "does not check the token"
+
+
 @pytest.fixture
 def python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
     """Set this process up as a program that calls ``importer.track``."""
@@ -73,7 +77,8 @@ def test_the_command_prints_the_answer_as_one_line_of_json(bare: Shell, name: st
         result = shell.type("track", "Hi", "--distinct-id", "u")
         assert len(recorder.requests) == 1, "exactly one request, whatever comes of it"
     assert result.out == json.dumps(expected) + "\n"
-    assert result.err == ""
+    assert (NOT_CHECKED in result.err) == expected["success"]
+    assert len(result.err.splitlines()) == expected["success"]
     assert result.code == (0 if expected["success"] else 1)
 
 
@@ -96,6 +101,74 @@ def test_no_answer_has_no_status_code(bare: Shell, python: Callable[[str], None]
     assert "refused" in answer["error"]
     python(url)
     assert importer.track("Hi") == answer
+
+
+# ── where it is sent, and as whom ────────────────────────────────────────────────────────────────
+
+
+def test_quiet_leaves_the_note_out(bare: Shell) -> None:
+    with Recorder(lambda _: (200, b"1")) as recorder:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+        result = shell.type("track", "Hi", "--base-url", recorder.url, "-q")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_import_checks_the_token_so_there_is_nothing_to_note(bare: Shell) -> None:
+    body = b'{"code": 200, "num_records_imported": 1, "status": "OK"}'
+    with Recorder(lambda _: (200, body)) as recorder:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url)
+        result = shell.type("track", "Hi", "--endpoint", "import")
+        assert [request.path for request in recorder.requests] == ["/import"]
+    assert (result.code, result.err) == (0, "")
+
+
+def test_an_old_event_is_not_sent_to_where_it_would_be_dropped(bare: Shell) -> None:
+    with Recorder(lambda _: (200, b"1")) as recorder:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url)
+        result = shell.type("track", "Hi", "--endpoint", "track", "--time", "2024-03-01T00:00:00Z")
+        assert recorder.requests == []
+    assert (result.code, result.out) == (2, "")
+    assert "--endpoint import" in result.err
+
+
+def test_a_token_file_is_sent_to_the_base_url(bare: Shell) -> None:
+    bare.write("token.txt", "from-the-file\r\n")
+    with Recorder(lambda _: (200, b"1")) as recorder:
+        result = bare.type("track", "Hi", "--token-file", "token.txt", "--base-url", recorder.url)
+        assert sent(recorder.requests[0])["properties"]["token"] == "from-the-file"
+    assert result.code == 0
+
+
+@pytest.mark.parametrize(("region", "host"), [("eu", "api-eu.mixpanel.com"), ("in", "api-in.mixpanel.com")])
+def test_a_region_names_the_host(bare: Shell, region: str, host: str) -> None:
+    with delivery_server.Server(lambda _, connection: connection.reply(407, b"")) as proxy:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, HTTPS_PROXY=proxy.url)
+        result = shell.type("track", "Hi", "--region", region)
+    assert [(request.method, request.target) for request in proxy.requests] == [("CONNECT", f"{host}:443")]
+    assert json.loads(result.out)["success"] is False
+
+
+def test_a_rehearsal_needs_no_account(bare: Shell) -> None:
+    result = bare.type("track", "Hi", "--distinct-id", "u", "--sandbox")
+    assert result.out == '{"success": true, "event": "Hi", "status_code": 200, "error": null}\n'
+    assert (result.code, "nothing reached Mixpanel" in result.err) == (0, True)
+
+
+def test_a_server_that_hangs_is_left_after_the_timeout(bare: Shell) -> None:
+    with Recorder(lambda _: (time.sleep(3), (200, b"1"))[1]) as recorder:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=recorder.url)
+        began = time.monotonic()
+        result = shell.type("track", "Hi", "--timeout", "0.2")
+        assert time.monotonic() - began < 3
+    assert (result.code, json.loads(result.out)["status_code"]) == (1, None)
+
+
+def test_python_takes_a_region_and_a_base_url_too(python: Callable[[str], None]) -> None:
+    with Recorder(lambda _: (200, b"1")) as recorder:
+        python("")
+        assert importer.track("Hi", base_url=recorder.url)["success"]
+        with pytest.raises(RefusedError, match="both say where"):
+            importer.track("Hi", base_url=recorder.url, region="eu")
 
 
 # ── what is sent ─────────────────────────────────────────────────────────────────────────────────

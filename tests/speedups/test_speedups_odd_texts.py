@@ -11,6 +11,7 @@ from events_helpers import CSV, block_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from importer import speedups
 from importer.events.field_notes import ODD_WORDS, oddities
 from importer.model import Record
 from importer.reading import Field, Reading
@@ -134,8 +135,13 @@ def test_lines_are_not_looked_for_among_cells() -> None:
         lines_with_braces(block("a"), 2)
 
 
-def test_an_object_that_was_not_initialized_finds_nothing() -> None:
-    assert OddTexts.__new__(OddTexts).in_values(["NULL"], "event") == (1, [])
+@pytest.mark.parametrize(
+    "name", ["OddTexts", "BlockMapper", "FieldFinder", "Times", "ResultLineReader", "ResultLineWriter"]
+)
+def test_no_object_can_be_used_that_is_half_made(name: str) -> None:
+    kind = getattr(speedups, name)
+    with pytest.raises(TypeError):
+        kind.__new__(kind)
 
 
 def test_a_cell_that_is_not_there_is_refused() -> None:

@@ -65,9 +65,14 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_siz
 # ── names and times ──────────────────────────────────────────────────────────────────────────────
 
 
-@given(st.lists(st.one_of(texts, st.sampled_from(["a", "b", 'c"c'])), max_size=60), st.integers(1, 8))
-def test_names_are_counted_alike(names: list[str], most: int) -> None:
-    one, other, third = speedups.NameCounts(most), NameCountsInPython(most), speedups.NameCounts(most)
+@given(
+    st.lists(st.one_of(texts, st.sampled_from(["a", "b", 'c"c'])), max_size=60),
+    st.integers(1, 8),
+    st.integers(0, 60),
+)
+def test_names_are_counted_alike(names: list[str], most: int, most_bytes: int) -> None:
+    one, third = speedups.NameCounts(most, most_bytes), speedups.NameCounts(most, most_bytes)
+    other = NameCountsInPython(most, most_bytes)
     for start in range(0, len(names), 7):
         part = names[start : start + 7]
         one.add(part)
@@ -84,7 +89,7 @@ def test_names_are_counted_alike(names: list[str], most: int) -> None:
 def test_many_names_are_counted_alike(different: int) -> None:
     chance = random.Random(different)
     names = [f"name {chance.randrange(different)}" for _ in range(40_000)]
-    one, other = speedups.NameCounts(MAX_NAMES), NameCountsInPython(MAX_NAMES)
+    one, other = speedups.NameCounts(MAX_NAMES, 1 << 20), NameCountsInPython(MAX_NAMES, 1 << 20)
     one.add(names)
     other.add(names)
     assert (list(one.counts().items()), one.others) == (list(other.counts().items()), other.others)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -33,7 +32,7 @@ from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
-from importer.text import counted, quoted
+from importer.text import counted, escape_controls, quoted, shell_words
 
 _FIRST_EVENTS: Final = 3
 _MOST_NAME: Final = 40
@@ -83,10 +82,10 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
         console.say()
         console.next(repeat_command("run", add=["--dry-run"]))
         return 0
-    existing = options.save.read_text("utf-8") if options.save.exists() else ""
-    options.save.write_text(mapping_file.render(reading, survey.columns, existing), "utf-8")
-    console.say(f"\nSaved: {options.save}")
-    console.next(shlex.join([PROGRAM, "run", source, "--mapping", str(options.save), "--dry-run"]))
+    mapping_file.save(options.save, reading, survey.columns)
+    console.say()
+    console.say(f"Saved: {options.save}")
+    console.next(shell_words([PROGRAM, "run", source, "--mapping", str(options.save), "--dry-run"]))
     return 0
 
 
@@ -115,7 +114,8 @@ def _show_source(path: Path, reading: Reading, survey: Survey, console: Console)
     console.lines(describe_source(reading, survey))
     if survey.columns:
         console.say_as_is("\n" + _column_table(reading, survey.columns, console.columns))
-    console.say("\nThe first events, as they would be sent:")
+    console.say()
+    console.say("The first events, as they would be sent:")
     with open_source(path, reading.dialect, reading.columns) as opened:
         for item in _first_items(opened.chunks(), Mapper(reading, system_now)):
             _say_item(item, console)
@@ -160,7 +160,7 @@ def _property_text(reading: Reading, column: str, field: Field | None) -> str:
     if field is not None and field not in set_fields(reading):
         return f"{field} or -"  # where the mapped column has no value
     is_left_out = field is not None or reading.types.get(column) == "skip"
-    return "-" if is_left_out else reading.names.get(column, "property")
+    return "-" if is_left_out else escape_controls(reading.names.get(column, "property"))
 
 
 def _name_text(name: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from importer.cli.consent import has_consent
 from importer.cli.console import Console
 from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
-from importer.cli.ending import finish_command, finish_job, print_manifests
+from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
 from importer.cli.next_step import not_retriable_remedy
+from importer.cli.open_files import allow_connections
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -66,6 +67,7 @@ def retry_results(
     check_exists(results)
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
+    allow_connections(parent.kind, options.delivery.concurrency)
     with open_target(parent.kind, _with_destination_of(parent, command)) as opened:
         job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:
@@ -85,11 +87,11 @@ def retry_results(
             report = run_job(
                 job, progress_for(quiet=command.quiet), stop, system_now, may_send=may_send or command.yes
             )
-        ended, code = finish_job(report, command, console)
-        finish_command([ended], [], opened.sandbox, command, console)
+            ended, code = finish_job(report, command, console)
+            finish_command([ended], [], opened.sandbox, command, console)
         if command.json:
             print_manifests([report.manifest], as_list=False)
-        return code
+        return stopped_code(code, stop, console)
 
 
 def _prepare(results: Path, options: RunOptions, target: Target, scope: RetryScope) -> Job:
@@ -105,7 +107,7 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
             source_changed=scope.source_changed,
         )
     except NotRetriableError as error:
-        error.remedy = not_retriable_remedy(error)
+        error.steps = (not_retriable_remedy(error),)
         raise
 
 

@@ -9,8 +9,9 @@ from contextlib import closing, nullcontext
 from importer.cli.consent import check_can_ask, has_consent
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import command_options, run_kind, run_options
-from importer.cli.ending import finish_command, finish_job, print_manifests
+from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
 from importer.cli.next_step import Ended
+from importer.cli.open_files import allow_connections
 from importer.cli.options import (
     CommandOptions,
     DeliveryOptions,
@@ -19,7 +20,7 @@ from importer.cli.options import (
     RunScopeOptions,
 )
 from importer.cli.plan import nothing_to_send, plan_lines
-from importer.cli.process import StopRequests, no_stop_requests
+from importer.cli.process import StopRequests, no_stop_requests, tidied
 from importer.cli.progress_bar import progress_for
 from importer.cli.summary import print_sum
 from importer.cli.target import OpenTarget, open_target
@@ -69,6 +70,7 @@ def run_sources(
     sources = resolve_outputs(names, options)
     if not _goes_on(sources, options):  # else nothing may be left to send, so that nobody need be asked
         check_can_ask(names, kind, command)
+    allow_connections(kind, options.delivery.concurrency)
     with open_target(kind, command) as opened:
         _copy_stdin(sources, options, console)
         jobs = JobSet.of(
@@ -115,7 +117,8 @@ def _copy_stdin(sources: Sequence[SourceFile], options: RunOptions, console: Con
         if source.name == "-" and not (options.resume and source.results.exists()):
             if sys.stdin.isatty():
                 console.say("Reading records from the keyboard. Ctrl-D on a line of its own ends them.")
-            spool_stream(sys.stdin.buffer, source.path)
+            with tidied():
+                spool_stream(sys.stdin.buffer, source.path)
 
 
 def _run_jobs(
@@ -131,22 +134,22 @@ def _run_jobs(
     """Run jobs one after the other, up to the first that an error stops; return the greatest exit code."""
     code = 0
     ended: list[Ended] = []
-    with (
-        closing(JointProgress(progress, jobs.size)) as joint,
-        Connections() if len(jobs.jobs) > 1 else nullcontext() as connections,
-    ):
-        for job in jobs.jobs:
-            with stop_requests(console.quiet) as stop:
+    with stop_requests(console.quiet) as stop:
+        with (
+            closing(JointProgress(progress, jobs.size)) as joint,
+            Connections() if len(jobs.jobs) > 1 else nullcontext() as connections,
+        ):
+            for job in jobs.jobs:
                 report = run_job(job, joint, stop, system_now, connections, may_send=may_send)
-            joint.clear()
-            done, own_code = finish_job(report, options, console)
-            ended, code = [*ended, done], max(code, own_code)
-            if report.error is not None:
-                break
-    unbegun = jobs.jobs[len(ended) :]
-    if len(jobs.jobs) > 1:
-        print_sum([each.report for each in ended], unbegun, console)
-    finish_command(ended, unbegun, opened.sandbox, options, console)
+                joint.clear()
+                done, own_code = finish_job(report, options, console)
+                ended, code = [*ended, done], max(code, own_code)
+                if report.error is not None:
+                    break
+        unbegun = jobs.jobs[len(ended) :]
+        if len(jobs.jobs) > 1:
+            print_sum([each.report for each in ended], unbegun, console)
+        finish_command(ended, unbegun, opened.sandbox, options, console)
     if options.json:
         print_manifests([each.report.manifest for each in ended], as_list=len(jobs.jobs) > 1)
-    return code
+    return stopped_code(code, stop, console)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
+from importer.cli.open_files import allow_sandbox
 from importer.cli.options import SandboxOptions
 from importer.errors import UsageError
 from importer.sandbox.faults import Faults, parse_faults
@@ -13,10 +14,11 @@ from importer.sandbox.settings import SandboxSettings
 
 
 def serve_sandbox(options: SandboxOptions) -> int:
-    """Run a sandbox until Ctrl-C or SIGTERM, and return the exit code, 0.
+    """Run a sandbox until Ctrl-C, SIGTERM or SIGHUP, and return the exit code, 0.
 
     Raises:
         SourceError: The file of ``--db`` can't be used.
+        StorageError: Too few files may be open at once.
         UsageError: The address or the faults can't be used.
     """
     faults = Faults() if options.faults is None else parse_faults(options.faults)
@@ -31,6 +33,7 @@ def serve_sandbox(options: SandboxOptions) -> int:
         events_per_minute=options.events_per_minute,
         faults=faults,
     )
+    allow_sandbox()
     serve(settings, partial(_print_address, faults="" if options.faults is None else str(faults)))
     return 0
 

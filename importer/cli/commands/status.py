@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,8 +48,6 @@ def show_status(results: Path, options: StatusOptions) -> int:
 
 
 def _json_text(status: HistoryStatus, step: Next) -> str:
-    import orjson  # noqa: PLC0415 - only --json needs it
-
     counts = status.counts
     data = {
         "runs": [{"results": str(run.results), "kind": run.manifest.kind} for run in status.runs],
@@ -58,7 +57,7 @@ def _json_text(status: HistoryStatus, step: Next) -> str:
         "reconciles": status.reconciles,
         "next": step.commands[0] if step.commands else "",
     }
-    return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
+    return json.dumps(data, indent=2, ensure_ascii=False)  # orjson refuses a name that is not UTF-8
 
 
 def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ import orjson
 
 from importer.errors import SourceError
 from importer.source.formats.format import SourceHead
-from importer.text import quoted_name
+from importer.text import quoted_name, shell_word
 
 _SPLIT_ARRAY: Final = "jq -c '.[]'"
 _ARRAY: Final = re.compile(r'\s*\[\s*[\[\]{"0-9-]')
@@ -176,7 +175,7 @@ def _wrapped_list(text: str) -> str:
 
 def _unwrap(key: str) -> str:
     path = f".{key}[]" if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else f".[{json.dumps(key)}][]"
-    return f"jq -c {shlex.quote(path)}"
+    return f"jq -c {shell_word(path)}"
 
 
 def _is_json(line: str) -> bool:
@@ -215,7 +214,7 @@ def _command(path: Path, compression: str, tool: str) -> str:
     made = base.with_suffix(".jsonl")
     if made == path:
         made = path.with_suffix(".lines.jsonl")
-    source, target = shlex.quote(str(path)), shlex.quote(str(made))
+    source, target = shell_word(str(path)), shell_word(str(made))
     if compression:
         return f"{_DECOMPRESS[compression]} {source} | {tool} > {target}"
     return f"{tool} {'< ' if tool in _FILTERS else ''}{source} > {target}"

@@ -1,0 +1,33 @@
+"""Where the keys of a TOML file stand: parsers of TOML, tomllib and tomlkit among them, don't tell."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_MOST_OF_LINE: Final = 1_000
+"""Characters of a line that are looked at: a search in a line of a million blanks would take for ever."""
+
+
+def line_of(text: str, key: tuple[str, ...]) -> int:
+    """Return the line of a key in a TOML file; that of its table if the key itself is not found."""
+    table, found = "", 1
+    for number, whole in enumerate(text.splitlines(), 1):
+        line = whole[:_MOST_OF_LINE]  # a search in a line of a million blanks would take for ever
+        header = re.match(r"\s*\[\s*\"?([^]\"]+)\"?\s*\]", line)
+        if header:
+            table = header[1]
+            if table == key[0]:
+                found = number
+                if len(key) == 1:
+                    return number
+        name = re.match(r"\s*[\"']?(.*?)[\"']?\s*=", line)
+        if (
+            name
+            and name[1] in (key[-1], ".".join(key))
+            and table == ("" if name[1] == ".".join(key) else key[0])
+        ):
+            return number
+        if name and not table and len(key) > 1 and name[1] == key[0]:
+            found = number
+    return found
