@@ -18,7 +18,7 @@ from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
-from importer.pipeline.forecast import JobSet
+from importer.pipeline.forecast import JobSet, about_text
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -168,6 +168,8 @@ def _all_sources(jobs: JobSet) -> Iterator[str]:
     yield counted(jobs.size, "byte")
     if jobs.records is not None:
         yield counted(jobs.records, "record")
+    elif jobs.about is not None:
+        yield about_text(jobs.about, "record")
     if done := jobs.done.total:
         yield f"{done:,} of them done"
 
@@ -181,6 +183,8 @@ def _source(job: Job) -> str:
     if job.records is not None:
         first = "the first " if job.records == job.options.limit else ""
         parts.append(first + counted(job.records, "record"))
+    elif job.about is not None:
+        parts.append(about_text(job.about, "record"))
     if job.state.records:
         parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)

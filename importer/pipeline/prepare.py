@@ -24,7 +24,7 @@ from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.mended import check_mapping_of_copies, with_mended_rows
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.same_columns import check_same_columns, check_same_format
-from importer.pipeline.survey import find_dry_run, survey_sources
+from importer.pipeline.survey import estimate_records, find_dry_run, survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
 from importer.reading import Reading
@@ -87,10 +87,10 @@ def _new_jobs(
         replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
         for source, found in zip(sources, detected, strict=True)
     ]
-    parts = list(zip(sources, readings, surveyed.fingerprints, surveyed.records, strict=True))
+    parts = list(zip(sources, readings, surveyed.fingerprints, strict=True))
     landed = [
         each
-        for source, own, fingerprint, _ in parts
+        for source, own, fingerprint in parts
         for each in landed_under_another_reading(source.name, fingerprint, own, source.results)
     ]
     survey = with_attention(surveyed.survey, detected, now_ms, landed)
@@ -98,8 +98,10 @@ def _new_jobs(
     attention = with_mapping_attention(survey.attention, survey.summary, about, options.declared, draft)
     survey = replace(survey, attention=(*filter(None, others), *attention))
     jobs = [
-        _new_job(source, options, target, own, fingerprint, survey, records)
-        for source, own, fingerprint, records in parts
+        replace(_new_job(source, options, target, own, fingerprint, survey, records), about=about)
+        for (source, own, fingerprint), records, about in zip(
+            parts, surveyed.records, surveyed.about, strict=True
+        )
     ]
     jobs = [with_mended_rows(job) for job in jobs]
     for source, job in zip(sources, jobs, strict=True):
@@ -242,6 +244,9 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if records is not None and options.limit != old.limit:
         whole = survey.summary.records if survey.whole else None
         records = whole if options.limit is None or whole is None else min(whole, options.limit)
+    about = None
+    if records is None:
+        _, about = estimate_records(source.path, reading)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))
     return Job(
@@ -252,6 +257,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         options,
         survey,
         records,
+        about,
         state,
         mended_of=_mended_of(source.results, old, options),
         untouched=untouched,
@@ -299,7 +305,8 @@ def _unstarted_job(
     check_same_format(source, found, first, reading.dialect.format)
     check_same_columns(source, found, first, reading)
     reading = replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
-    return _new_job(source, options, target, reading, take_fingerprint(source.path), Survey(), None)
+    fingerprint, about = estimate_records(source.path, reading)
+    return replace(_new_job(source, options, target, reading, fingerprint, Survey(), None), about=about)
 
 
 def _current_fingerprint(path: Path, before: Fingerprint) -> Fingerprint:

@@ -79,7 +79,7 @@ def prepare_retry(
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
     manifest = replace(manifest, fingerprint=fingerprint)
     state = inspect_results(child)
-    job = Job(path, child, manifest, target, options, Survey(), len(selection), state, selection)
+    job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
     return with_target_attention(job, now())
 
 
