@@ -21,7 +21,12 @@ from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
 from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
 from importer.pipeline.mapping_attention import with_mapping_attention
-from importer.pipeline.mended import check_mapping_of_copies, with_mended_rows
+from importer.pipeline.mended import (
+    find_copied_rows,
+    with_copied_columns,
+    with_copied_time,
+    with_mended_rows,
+)
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.same_columns import check_same_columns, check_same_format
 from importer.pipeline.survey import estimate_records, find_dry_run, survey_sources
@@ -70,13 +75,17 @@ def _new_jobs(
     sources: Sequence[SourceFile], options: RunOptions, target: Target, now_ms: int, progress: Progress
 ) -> list[Job]:
     """Return the jobs of a run from its beginning."""
-    check_mapping_of_copies(sources, options)
+    copied = find_copied_rows(sources, options)
     detected = [
         detect_declared(source.path, options.declared, with_cells=source is sources[0]) for source in sources
     ]
+    if copied is not None:  # of a single source
+        detected = [with_copied_columns(detected[0], copied)]
     for source, found in zip(sources[1:], detected[1:], strict=True):
         check_same_format(source, found, sources[0], detected[0].dialect.format)
     draft = draft_reading(detected[0], options.declared, "", now_ms)
+    if copied is not None:
+        draft = with_copied_time(draft, copied, sources[0].name, options)
     others = [
         check_same_columns(source, found, sources[0], draft)
         for source, found in zip(sources[1:], detected[1:], strict=True)
@@ -103,7 +112,8 @@ def _new_jobs(
             parts, surveyed.records, surveyed.about, strict=True
         )
     ]
-    jobs = [with_mended_rows(job) for job in jobs]
+    if copied is not None:
+        jobs = [with_mended_rows(jobs[0], copied)]
     for source, job in zip(sources, jobs, strict=True):
         _check_invalid(_with_dry_run(source, job, now_ms))
     return _compare_ids(jobs, options, now_ms, progress)
