@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from importer.facts import ProfileSummary
@@ -50,7 +51,7 @@ AHEAD: Final = "is ahead of the clock"
 UNKNOWN: Final = Forecast(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobSet:
     """The jobs of a run, one for each source; a single source is a set of one.
 
@@ -100,8 +101,9 @@ class JobSet:
         found = [job.dry_run.counts for job in self.jobs if job.dry_run is not None]
         return sum(found, Counts()) if len(found) == len(self.jobs) else None
 
+    @cached_property
     def forecast(self) -> Forecast:
-        """Return how many events will be sent.
+        """How many events will be sent.
 
         Left out are records that have an outcome already, and records that are known to be invalid: from a
         dry run of the same source and reading, or from the survey if that was of whole sources.

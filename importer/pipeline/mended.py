@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, UsageError
-from importer.model import Status
 from importer.pipeline.copied_rows import CopiedRows, read_copied_rows, record_digest
 from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
 from importer.pipeline.paths import default_results, failed_rows_mapping_path, known_manifest
@@ -168,10 +167,7 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
         raise ResultsError(
             f"{left.counts.failed:,} other records of {last} failed: they come first", f"Retry them: {retry}"
         )
-    if (
-        write_ranges(choice.row for choice in select_records(last, {Status.REJECTED, Status.INVALID}))
-        != copied.rows
-    ):
+    if write_ranges(choice.row for choice in left) != copied.rows:  # of the rejected and the invalid ones
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
             " imported or given up since they were copied",
