@@ -21,6 +21,7 @@ from importer.results.selection import select_records
 from importer.results.status import check_retriable
 from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
+from importer.text import counted, was_or_were
 
 
 def find_copied_rows(sources: Sequence[SourceFile], options: RunOptions) -> CopiedRows | None:
@@ -33,7 +34,7 @@ def find_copied_rows(sources: Sequence[SourceFile], options: RunOptions) -> Copi
     copied = None if options.mapping is None else read_copied_rows(options.mapping)
     if copied is not None and len(sources) > 1:
         raise UsageError(
-            f"{options.mapping} is of the copy of failed records, but there are several sources",
+            f"{options.mapping} describes a copy of failed records, but there are several sources",
             "Import the mended copy by itself.",
         )
     for source in sources:
@@ -165,12 +166,13 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
     if left.counts.failed:
         retry = shlex.join(["mixpanel-importer", "retry", str(last), "--status", "failed"])
         raise ResultsError(
-            f"{left.counts.failed:,} other records of {last} failed: they come first", f"Retry them: {retry}"
+            f"{counted(left.counts.failed, 'other record')} of {last} failed, to be retried first",
+            f"Retry what failed: {retry}",
         )
     if write_ranges(choice.row for choice in left) != copied.rows:  # of the rejected and the invalid ones
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
-            " imported or given up since they were copied",
+            " imported or left out since they were copied",
             f"Copy them again: see mixpanel-importer status {shlex.quote(str(last))}",
         )
     return last
@@ -203,8 +205,8 @@ def _check_records(path: Path, dialect: Dialect, columns: tuple[str, ...], copie
             )
     if count != copied.count:
         raise ResultsError(
-            f"{path} has {count:,} records, but {copied.count:,} were copied: their number tells which record"
-            " of the source each is",
+            f"{path} has {counted(count, 'record')}, but {copied.count:,} {was_or_were(copied.count)} copied:"
+            " their number tells which record of the source each is",
             "Put back those that were taken out, and import new records from a file of their own.",
         )
 

@@ -282,7 +282,7 @@ def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> s
         return (
             f"If what was left was mended there: {shlex.join(command)}\nElse put the source back as it was."
         )
-    return "Give the command as it was, or begin anew with another --results."
+    return "Type the command as it was, or start again with another --results."
 
 
 def _mended_of(results: Path, manifest: Manifest, options: RunOptions) -> Path | None:

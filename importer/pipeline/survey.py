@@ -328,7 +328,7 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
         manifest = read_manifest(path)
     except ResultsError as error:
         raise ResultsError(
-            error.message, f"Put it back as it was written, or delete it: it is of a dry run.\nrm {path}"
+            error.message, f"Put it back as it was written, or delete it: it belongs to a dry run.\nrm {path}"
         ) from error
     expected = replace(
         draft,

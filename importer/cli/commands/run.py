@@ -76,7 +76,9 @@ def run_sources(
         )
         console.lines(plan_lines(jobs))
         if command.faults is not None:
-            console.lines([LabeledLine("Faults", f"{command.faults} (typed as here, they come again)")])
+            console.lines(
+                [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
+            )
         _check_strict(jobs, options, command)
         consent = get_consent(jobs, command, console)
         if not consent.begin:
