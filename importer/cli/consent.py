@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from importer.cli.console import Console
 from importer.cli.options import CommandOptions
@@ -26,8 +27,22 @@ def check_can_ask(sources: Sequence[str], kind: RunKind, options: CommandOptions
         )
 
 
-def has_consent(jobs: JobSet, options: CommandOptions, console: Console) -> bool:
-    """Return whether a run may begin: it sends nothing to Mixpanel, ``--yes`` is set, or a person agrees.
+class Consent(NamedTuple):
+    """What a run may do.
+
+    Attributes:
+        begin: It may begin.
+        send: It may send, should there be an event.
+    """
+
+    begin: bool
+    send: bool
+
+
+def get_consent(jobs: JobSet, options: CommandOptions, console: Console) -> Consent:
+    """Return what a run may do: all, if nothing goes to Mixpanel, ``--yes`` is set, or a person agrees.
+
+    Where nothing can be sent, it says so and asks nobody: then the run may begin, but not send.
 
     Args:
         jobs: What would be sent.
@@ -37,12 +52,20 @@ def has_consent(jobs: JobSet, options: CommandOptions, console: Console) -> bool
     Raises:
         UsageError: Nobody can be asked.
     """
-    kind, forecast = jobs.first.manifest.kind, jobs.forecast()
-    if kind != "real" or options.yes or forecast.events == 0:
-        return True
+    kind, forecast = jobs.first.manifest.kind, jobs.forecast
+    sends_nothing = forecast.events == 0
+    if sends_nothing and kind != "dry-run":
+        console.say(_nothing_to_send(jobs))
+    if kind != "real" or options.yes:
+        return Consent(begin=True, send=True)
+    if sends_nothing:
+        return Consent(begin=True, send=False)
     check_can_ask((), kind, options)
     what = _all_text(jobs) if forecast.events is None else forecast.text
-    return console.ask(f"Events can't be corrected once they are in Mixpanel. Send {what}?")
+    agreed = console.ask(f"Events can't be corrected once they are in Mixpanel. Send {what}?")
+    if not agreed:
+        console.say("Nothing was sent.")
+    return Consent(begin=agreed, send=agreed)
 
 
 def _all_text(jobs: JobSet) -> str:
@@ -50,3 +73,15 @@ def _all_text(jobs: JobSet) -> str:
     sources = len(jobs.jobs)
     name = counted(sources, "source") if sources > 1 else jobs.first.manifest.source
     return f"{'the rest' if jobs.done.total else 'all'} of {'standard input' if name == '-' else name}"
+
+
+def _nothing_to_send(jobs: JobSet) -> str:
+    """Return why a run of these jobs sends nothing."""
+    left = jobs.forecast.left
+    if left == 0:
+        return "Nothing is left to send: every record has its outcome."
+    that_are_left = " that are left" if jobs.done.total else ""
+    if left == 1:
+        return f"Nothing can be sent: the only record{that_are_left and ' left'} is invalid."
+    which = f"all {left:,} records{that_are_left}" if left else f"all records{that_are_left}"
+    return f"Nothing can be sent: {which} are invalid."

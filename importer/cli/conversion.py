@@ -110,7 +110,7 @@ def command_options(
     faults = None
     if scope is not None and scope.faults is not None:
         if not scope.sandbox:
-            raise UsageError("--faults are those of the sandbox, and this run has none", "Add --sandbox.")
+            raise UsageError("--faults belong to the sandbox, and this run does not use it", "Add --sandbox.")
         faults = str(parse_faults(scope.faults))
     return _convert(CommandOptions, delivery, output, faults=faults)
 

@@ -197,7 +197,7 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
     if cure := next(filter(None, (_cure_of_run(report.job.results) for report in reports)), None):
         return Next((cure.advice,), (_again(reports, cure.options),))
     if not good:
-        advice = "Mend the data, or read it otherwise (--map, --type, …), and check again:"
+        advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
         return Next((advice,), (_again(reports),))
     mended = next((each.mended for each in ended if each.mended is not None), None)
     copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
@@ -250,7 +250,9 @@ def after_status(status: HistoryStatus) -> Next:
         return Next()
     if status.next_step is None and last.kind == "dry-run":
         if status.counts.unsuccessful:
-            return Next(("Mend the data, and give the command of the dry run again: it may be replaced.",))
+            return Next(
+                ("Mend the data, then type the command of the dry run again: its results will be replaced.",)
+            )
         return Next(("Nothing was sent yet: the same command without --dry-run imports it.",))
     return _left_of(status, CommandOptions())
 
@@ -289,13 +291,14 @@ def _left_of(
         return Next((advice,), (retry_command(step.run, ["--source-changed"], flags),))
     if step.action == "retry":
         only = ["--status", "failed"] if to_mend else []
-        after = (f"{counted(to_mend, 'record')} must be mended, after that.",) if to_mend else ()
-        return Next(after, (retry_command(step.run, only, flags), *copied))
+        mend = f"{counted(to_mend, 'record')} must be mended. First, retry what failed:"
+        return Next((mend,) if to_mend else (), (retry_command(step.run, only, flags), *copied))
     if cure := _cure_of_history(status):
         return Next((cure.advice,), (retry_command(step.run, cure.options, flags),))
     records, them = counted(to_mend, "record"), _them(to_mend)
     if mended is not None:
-        return Next((f"{records} to mend: {mended}. Mend {them} there, then:",), copied)
+        are = "is" if to_mend == 1 else "are"
+        return Next((f"{records} to mend {are} in {mended}. Mend {them} there, then:",), copied)
     copy = free_path(lambda number: _copy_path(step.run, number))
     whose = "its" if to_mend == 1 else "their"
     copying = f"{records} must be mended. To copy {them} to a file of {whose} own:"

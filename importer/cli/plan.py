@@ -18,7 +18,7 @@ from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
-from importer.pipeline.forecast import JobSet
+from importer.pipeline.forecast import JobSet, about_text
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Reading
@@ -66,7 +66,7 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
     credentials = first.target.credentials
     who = f", with {_CREDENTIALS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
     yield LabeledLine("Destination", _destination(first.target.destination, first.manifest.kind) + who)
-    forecast = jobs.forecast()
+    forecast = jobs.forecast
     if forecast.events and first.manifest.kind == "real":
         seconds = forecast.events / EVENTS_PER_SECOND
         about = "at least" if forecast.exact else "about"
@@ -75,18 +75,6 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
             f"{forecast.text}; at the {EVENTS_PER_SECOND:,} a second that Mixpanel takes,"
             f" {about} {_time_text(seconds)}",
         )
-
-
-def nothing_to_send(jobs: JobSet) -> str:
-    """Return why a run of these jobs sends nothing."""
-    left = jobs.forecast().left
-    if left == 0:
-        return "Nothing is left to send: every record has its outcome."
-    that_are_left = " that are left" if jobs.done.total else ""
-    if left == 1:
-        return f"Nothing can be sent: the only record{that_are_left and ' left'} is invalid."
-    which = f"all {left:,} records{that_are_left}" if left else f"all records{that_are_left}"
-    return f"Nothing can be sent: {which} are invalid."
 
 
 def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:
@@ -168,6 +156,8 @@ def _all_sources(jobs: JobSet) -> Iterator[str]:
     yield counted(jobs.size, "byte")
     if jobs.records is not None:
         yield counted(jobs.records, "record")
+    elif jobs.about is not None:
+        yield about_text(jobs.about, "record")
     if done := jobs.done.total:
         yield f"{done:,} of them done"
 
@@ -181,6 +171,8 @@ def _source(job: Job) -> str:
     if job.records is not None:
         first = "the first " if job.records == job.options.limit else ""
         parts.append(first + counted(job.records, "record"))
+    elif job.about is not None:
+        parts.append(about_text(job.about, "record"))
     if job.state.records:
         parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)

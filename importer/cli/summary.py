@@ -29,9 +29,8 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
     # What the plan said already is not said again.
     console.lines(attention_lines(each for each in manifest.attention if each not in job.manifest.attention))
     if report.notes:
-        console.lines(
-            [LabeledLine("Notes", f"on {counted(report.notes, 'record')}: what was changed, or will be")]
-        )
+        noted = f"on {counted(report.notes, 'record')}: what was changed, or will be changed"
+        console.lines([LabeledLine("Notes", noted)])
     if counts.unsuccessful and not options.quiet:
         count = _VERBOSE_ERRORS if options.verbose else _FIRST_ERRORS
         _print_first_errors(job.results, console, count, counts.unsuccessful)
@@ -138,5 +137,8 @@ def print_landed(total: int, by_event_and_day: Sequence[tuple[str, str, int]], c
 def print_faults(faults: Mapping[str, int], console: Console) -> None:
     """Write which faults of the sandbox the requests met, and how many of each."""
     if faults:
-        met = ", ".join(f"{name} {count:,} times" for name, count in sorted(faults.items()))
-        console.say(f"Faults on purpose that requests met: {met.replace(' 1 times', ' once')}")
+        met = ", ".join(
+            f"{name} ({'once' if count == 1 else f'{count:,} times'})"
+            for name, count in sorted(faults.items())
+        )
+        console.say(f"Faults made on purpose: {met}")

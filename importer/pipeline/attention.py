@@ -120,7 +120,7 @@ def check_strict(found: Sequence[Attention], options: RunOptions) -> None:
     if options.strict and codes:
         raise UsageError(
             f"--strict: nothing was sent, for {counted(len(codes), 'decision')}: {', '.join(codes)}",
-            "Read it differently, as shown above; or, where it is right as it is: "
+            "Read it differently, as shown above, or accept what is right as it is: "
             + " ".join(f"--accept {code}" for code in codes),
         )
 

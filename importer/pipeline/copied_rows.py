@@ -7,7 +7,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import xxhash
 
@@ -35,12 +35,16 @@ class CopiedRows:
         rows: Their numbers in the source of these, as `row_ranges` writes them.
         digests: A digest of the bytes of each, in order.
         digest: Of the copy as it was made.
+        columns: Those of the source, where a copy has no header that names them; else empty.
+        missing_time: The time of a record without one, as in `reading.Reading`.
     """
 
     parent: Path
     rows: str
     digests: tuple[str, ...]
     digest: str
+    columns: tuple[str, ...] = ()
+    missing_time: int | None = None
 
     @property
     def count(self) -> int:
@@ -61,13 +65,16 @@ def copied_rows_text(copied: CopiedRows, mapping: Path) -> str:
         "rows": copied.rows,
         "digests": "".join(copied.digests),
         "copy": copied.digest,
+        **({"columns": copied.columns} if copied.columns else {}),
+        **({} if copied.missing_time is None else {"missing_time": copied.missing_time}),
     }
-    lines = [f"{key} = {_toml_text(value)}" for key, value in values.items()]
+    lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
     return "\n".join(["", _COMMENT, f"[{FAILED_ROWS}]", *lines, ""])
 
 
-def _toml_text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which JSON may hold as it is
+def _toml(value: Any) -> str:
+    """Return a value as TOML: that is JSON, but for the one control character that JSON does not escape."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _is_utf8(name: str) -> bool:
@@ -95,6 +102,9 @@ def read_copied_rows(mapping: Path) -> CopiedRows | None:
         each = tuple(digests[at : at + _DIGITS] for at in range(0, len(digests), _DIGITS))
         fits = bool(parent) and "\0" not in parent and sum(map(len, read_ranges(rows))) == len(each)
         link = resolve_link(mapping, parent)
+        columns, missing_time = table.get("columns", []), table.get("missing_time")
+        fits = fits and all(isinstance(column, str) for column in columns)
+        fits = fits and (missing_time is None or type(missing_time) is int)
     except (KeyError, TypeError, ValueError):
         fits = False
     if not fits:
@@ -102,7 +112,7 @@ def read_copied_rows(mapping: Path) -> CopiedRows | None:
             f"{mapping}: [{FAILED_ROWS}] is not as it was written",
             "Put it back, or copy the records again with --failed-rows.",
         )
-    return CopiedRows(link, rows, each, str(digest))
+    return CopiedRows(link, rows, each, str(digest), tuple(columns), missing_time)
 
 
 def is_as_copied(copy: Path) -> bool:

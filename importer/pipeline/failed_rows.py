@@ -55,7 +55,15 @@ def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) 
         of_copy = replace(
             reading, dialect=replace(reading.dialect, skip_lines=0)
         )  # such lines are not copied
-        copied = CopiedRows(results, write_ranges(rows), tuple(digests), take_fingerprint(part).digest)
+        has_header = reading.dialect.has_cells and reading.dialect.header
+        copied = CopiedRows(
+            results,
+            write_ranges(rows),
+            tuple(digests),
+            take_fingerprint(part).digest,
+            () if has_header else reading.columns,
+            reading.missing_time,
+        )
         with _private(mapping) as out:
             out.write((mapping_file.render(of_copy) + copied_rows_text(copied, mapping)).encode())
         part.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from importer.facts import ProfileSummary
@@ -23,17 +24,24 @@ class Forecast:
         events: So many; None if that is not known.
         exact: False if there may be fewer.
         left: Records without an outcome; None if that is not known.
+        estimated: True if records were not counted: there may be more or fewer events.
     """
 
     events: int | None
     exact: bool = False
     left: int | None = None
+    estimated: bool = False
 
     @property
     def text(self) -> str:
-        """The number with its noun: ``20 events``, or ``at most 20 events``; empty if it is not known."""
+        """The number with its noun: ``20 events``, ``at most 20 events``, ``about 1,230,000 events``.
+
+        It is empty if the number is not known.
+        """
         if self.events is None:
             return ""
+        if self.estimated:
+            return about_text(self.events, "event")
         return ("" if self.exact else "at most ") + counted(self.events, "event")
 
 
@@ -43,7 +51,7 @@ AHEAD: Final = "is ahead of the clock"
 UNKNOWN: Final = Forecast(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobSet:
     """The jobs of a run, one for each source; a single source is a set of one.
 
@@ -75,6 +83,14 @@ class JobSet:
         return sum(counts) if len(counts) == len(self.jobs) else None
 
     @property
+    def about(self) -> int | None:
+        """About how many records are in scope, if those of a source are estimated; None if they are not."""
+        scopes = [_scope(job) for job in self.jobs]
+        counts = [scope for scope, _ in scopes if scope is not None]
+        estimated = any(is_estimate for _, is_estimate in scopes)
+        return sum(counts) if estimated and len(counts) == len(scopes) else None
+
+    @property
     def done(self) -> Counts:
         """Outcomes that are in the results already."""
         return sum((job.state.counts for job in self.jobs), Counts())
@@ -85,8 +101,9 @@ class JobSet:
         found = [job.dry_run.counts for job in self.jobs if job.dry_run is not None]
         return sum(found, Counts()) if len(found) == len(self.jobs) else None
 
+    @cached_property
     def forecast(self) -> Forecast:
-        """Return how many events will be sent.
+        """How many events will be sent.
 
         Left out are records that have an outcome already, and records that are known to be invalid: from a
         dry run of the same source and reading, or from the survey if that was of whole sources.
@@ -96,10 +113,12 @@ class JobSet:
     def _of(self, job: Job) -> Forecast:
         """Return how many events a single job will send."""
         limit, done = job.options.limit, job.state.counts
-        scope = limit if job.records is None else job.records
+        scope, is_estimated = _scope(job)
         if scope is None:
             return UNKNOWN
         left = max(0, scope - done.total)
+        if is_estimated:
+            return Forecast(round(left * _valid_share(job)) or None, estimated=True)
         counted_left = left if job.records is not None or not left else None
         if job.selection is not None:
             events = min(left, max(0, left - _surely_invalid_again(job, job.selection)))
@@ -133,14 +152,37 @@ def add_up(parts: Sequence[Forecast], most: int | None = None) -> Forecast:
         most: How many events there are at most, if that is known otherwise.
     """
     events = [part.events for part in parts if part.events is not None]
+    estimated = any(part.estimated for part in parts)
     left = [part.left for part in parts if part.left is not None]
     total_left = sum(left) if len(left) == len(parts) else None
     if len(events) < len(parts):
         return Forecast(most, most == 0, total_left)
     total, exact = sum(events), all(part.exact for part in parts)
+    if estimated:
+        return Forecast(total, left=total_left, estimated=True)
     if most is None or most >= total:
         return Forecast(total, exact, total_left)
     return Forecast(most, most == 0, total_left)
+
+
+def about_text(number: int, noun: str) -> str:
+    """Return an estimate with its noun, in three digits: ``about 1,230,000 events``."""
+    return f"about {counted(round(number, 3 - len(str(number))) if number else 0, noun)}"
+
+
+def _scope(job: Job) -> tuple[int | None, bool]:
+    """Return how many records are in scope, at most or about, and whether it is about so many."""
+    limit, records, about = job.options.limit, job.records, job.about
+    if records is None and about is not None and (limit is None or about < limit):
+        return about, True
+    return limit if records is None else records, False
+
+
+def _valid_share(job: Job) -> float:
+    """Return which share of the first records can become events, as far as that was looked at."""
+    summary = job.survey.summary
+    invalid = surely_invalid(summary, job.manifest.reading)
+    return 1 - invalid / summary.records if summary.records else 1
 
 
 def surely_invalid(summary: ProfileSummary, reading: Reading) -> int:

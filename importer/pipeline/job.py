@@ -163,6 +163,7 @@ class Job:
         options: The options of the run.
         survey: What is known of all sources of the run.
         records: Records in scope; None if they were not counted.
+        about: About how many records the source has, if they were not counted; None if nothing is known.
         state: What the results file holds already.
         selection: For a retry, the records that it sends again; None for a run.
         sources: How many sources the run has.
@@ -178,6 +179,7 @@ class Job:
     options: RunOptions
     survey: Survey
     records: int | None = None
+    about: int | None = None
     state: ResultsState = field(default_factory=ResultsState)
     selection: Selection | None = None
     sources: int = 1

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, UsageError
-from importer.model import Status
 from importer.pipeline.copied_rows import CopiedRows, read_copied_rows, record_digest
 from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
 from importer.pipeline.paths import default_results, failed_rows_mapping_path, known_manifest
-from importer.reading import Dialect
+from importer.reading import Dialect, Reading
 from importer.results.differences import find_destination_differences
 from importer.results.history import check_exists, whole_history
 from importer.results.manifest import read_manifest, relative_link
@@ -19,21 +18,22 @@ from importer.results.paths import manifest_path
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import select_records
 from importer.results.status import check_retriable
+from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
-from importer.text import shell_word, shell_words
+from importer.text import counted, shell_word, shell_words, was_or_were
 
 
-def check_mapping_of_copies(sources: Sequence[SourceFile], options: RunOptions) -> None:
-    """Check that a copy of failed records is read with the mapping file that says what they are.
+def find_copied_rows(sources: Sequence[SourceFile], options: RunOptions) -> CopiedRows | None:
+    """Return what the mapping file of a run says of its source, if that is a copy of failed records.
 
     Raises:
-        UsageError: It is not, or the mapping file is of one source and there are several.
+        UsageError: A copy is read without that file, or the file is of one source and there are several.
         MappingError: The mapping file can't be used.
     """
     copied = None if options.mapping is None else read_copied_rows(options.mapping)
     if copied is not None and len(sources) > 1:
         raise UsageError(
-            f"{options.mapping} is of the copy of failed records, but there are several sources",
+            f"{options.mapping} describes a copy of failed records, but there are several sources",
             "Import the mended copy by itself.",
         )
     for source in sources:
@@ -45,23 +45,56 @@ def check_mapping_of_copies(sources: Sequence[SourceFile], options: RunOptions) 
             f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
             shell_words(command + ([] if options.kind == "real" else [f"--{options.kind}"])),
         )
+    return copied
 
 
-def with_mended_rows(job: Job) -> Job:
+def with_copied_columns(found: DetectedSource, copied: CopiedRows) -> DetectedSource:
+    """Return what a mended copy is, with the columns of the source that its records come from.
+
+    The few records of a copy may lack some of them, or be too short or too long.
+    """
+    if found.dialect.has_cells:
+        return replace(found, columns=copied.columns or found.columns)
+    # A key with a dot could take the place of a path to what is within an object.
+    new = (key for key in found.columns if "." not in key)
+    return replace(found, columns=tuple(dict.fromkeys((*copied.columns, *new))))
+
+
+def with_copied_time(draft: Reading, copied: CopiedRows, source: str, options: RunOptions) -> Reading:
+    """Return the reading of a mended copy: what has no time gets the time that it had in the first run.
+
+    Args:
+        draft: The reading, with the time of this run.
+        copied: What the copy is.
+        source: The copy as it was named.
+        options: The options of its run.
+
+    Raises:
+        ResultsError: The records were copied in a rehearsal, and their source is not imported yet.
+    """
+    if draft.missing_time is None:
+        return draft
+    parent = _parent_of(copied, source, options)
+    first = None if parent is None else read_manifest(manifest_path(parent)).reading.missing_time
+    return replace(draft, missing_time=first or copied.missing_time or draft.missing_time)
+
+
+def with_mended_rows(job: Job, copied: CopiedRows) -> Job:
     """Return the job of a mended copy as one that goes on with the run of which its records were copied.
 
-    Any other job, and a rehearsal of a mended copy, is returned as it is.
+    A rehearsal of a mended copy is returned as it is.
+
+    Args:
+        job: The job of the copy.
+        copied: What the copy is.
 
     Raises:
         UsageError: Only a part of the copy would be imported.
         ResultsError: The copy has other records than were copied, or these were imported or copied since.
     """
     options, reading = job.options, job.manifest.reading
-    copied = None if options.mapping is None else read_copied_rows(options.mapping)
-    if copied is None:
-        return job
     _check_records(job.path, reading.dialect, reading.columns, copied)
-    parent = _parent_of(copied, job)
+    parent = _parent_of(copied, job.manifest.source, options)
     if parent is None:
         return replace(job, records=copied.count if options.limit is None else job.records)
     if options.limit is not None:
@@ -89,9 +122,9 @@ def with_mended_rows(job: Job) -> Job:
     return replace(job, manifest=manifest, records=copied.count, mended_of=last)
 
 
-def _parent_of(copied: CopiedRows, job: Job) -> Path | None:
+def _parent_of(copied: CopiedRows, source: str, options: RunOptions) -> Path | None:
     """Return the results that mended records go on with; None for a rehearsal of its own."""
-    kind = job.options.kind
+    kind = options.kind
     if kind == "dry-run":
         return None
     check_exists(copied.parent)
@@ -105,7 +138,7 @@ def _parent_of(copied: CopiedRows, job: Job) -> Path | None:
     real = known_manifest(results)
     if real is None or real.fingerprint.digest != parent.fingerprint.digest:
         raise ResultsError(
-            f"{job.manifest.source} was copied in a rehearsal, and {parent.source} is not imported yet",
+            f"{source} was copied in a rehearsal, and {parent.source} is not imported yet",
             f"Import that first: {shell_words(['mixpanel-importer', 'run', parent.source])}",
         )
     return results
@@ -132,15 +165,13 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
     if left.counts.failed:
         retry = shell_words(["mixpanel-importer", "retry", str(last), "--status", "failed"])
         raise ResultsError(
-            f"{left.counts.failed:,} other records of {last} failed: they come first", f"Retry them: {retry}"
+            f"{counted(left.counts.failed, 'other record')} of {last} failed, to be retried first",
+            f"Retry what failed: {retry}",
         )
-    if (
-        write_ranges(choice.row for choice in select_records(last, {Status.REJECTED, Status.INVALID}))
-        != copied.rows
-    ):
+    if write_ranges(choice.row for choice in left) != copied.rows:  # of the rejected and the invalid ones
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
-            " imported or given up since they were copied",
+            " imported or left out since they were copied",
             f"Copy them again: see mixpanel-importer status {shell_word(str(last))}",
         )
     return last
@@ -173,8 +204,8 @@ def _check_records(path: Path, dialect: Dialect, columns: tuple[str, ...], copie
             )
     if count != copied.count:
         raise ResultsError(
-            f"{path} has {count:,} records, but {copied.count:,} were copied: their number tells which record"
-            " of the source each is",
+            f"{path} has {counted(count, 'record')}, but {copied.count:,} {was_or_were(copied.count)} copied:"
+            " their number tells which record of the source each is",
             "Put back those that were taken out, and import new records from a file of their own.",
         )
 

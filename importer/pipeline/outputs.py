@@ -163,7 +163,7 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
             )
     for source in sources:
         if any(_is_same_file(source, output) for output in [*results, *copies]):
-            raise UsageError(f"{source} is the source, and an output would replace it", "Name another.")
+            raise UsageError(f"{source} is the source, and an output would replace it", "Name another file.")
     for path in results:
         if any(_is_same_file(path, copy) for copy in copies):
             raise UsageError(f"--failed-rows would replace the results {path}", "Name another file.")

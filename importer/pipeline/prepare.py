@@ -20,10 +20,15 @@ from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
 from importer.pipeline.landed import check_landed, landed_under_another_reading, other_reader_remedy
 from importer.pipeline.mapping_attention import with_mapping_attention
-from importer.pipeline.mended import check_mapping_of_copies, with_mended_rows
+from importer.pipeline.mended import (
+    find_copied_rows,
+    with_copied_columns,
+    with_copied_time,
+    with_mended_rows,
+)
 from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
 from importer.pipeline.same_columns import check_same_columns, check_same_format
-from importer.pipeline.survey import find_dry_run, survey_sources
+from importer.pipeline.survey import estimate_records, find_dry_run, survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
 from importer.reading import Reading
@@ -69,13 +74,17 @@ def _new_jobs(
     sources: Sequence[SourceFile], options: RunOptions, target: Target, now_ms: int, progress: Progress
 ) -> list[Job]:
     """Return the jobs of a run from its beginning."""
-    check_mapping_of_copies(sources, options)
+    copied = find_copied_rows(sources, options)
     detected = [
         detect_declared(source.path, options.declared, with_cells=source is sources[0]) for source in sources
     ]
+    if copied is not None:  # of a single source
+        detected = [with_copied_columns(detected[0], copied)]
     for source, found in zip(sources[1:], detected[1:], strict=True):
         check_same_format(source, found, sources[0], detected[0].dialect.format)
     draft = draft_reading(detected[0], options.declared, "", now_ms)
+    if copied is not None:
+        draft = with_copied_time(draft, copied, sources[0].name, options)
     others = [
         check_same_columns(source, found, sources[0], draft)
         for source, found in zip(sources[1:], detected[1:], strict=True)
@@ -86,10 +95,10 @@ def _new_jobs(
         replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
         for source, found in zip(sources, detected, strict=True)
     ]
-    parts = list(zip(sources, readings, surveyed.fingerprints, surveyed.records, strict=True))
+    parts = list(zip(sources, readings, surveyed.fingerprints, strict=True))
     landed = [
         each
-        for source, own, fingerprint, _ in parts
+        for source, own, fingerprint in parts
         for each in landed_under_another_reading(source.name, fingerprint, own, source.results)
     ]
     survey = with_attention(surveyed.survey, detected, now_ms, landed)
@@ -97,10 +106,13 @@ def _new_jobs(
     attention = with_mapping_attention(survey.attention, survey.summary, about, options.declared, draft)
     survey = replace(survey, attention=(*filter(None, others), *attention))
     jobs = [
-        _new_job(source, options, target, own, fingerprint, survey, records)
-        for source, own, fingerprint, records in parts
+        replace(_new_job(source, options, target, own, fingerprint, survey, records), about=about)
+        for (source, own, fingerprint), records, about in zip(
+            parts, surveyed.records, surveyed.about, strict=True
+        )
     ]
-    jobs = [with_mended_rows(job) for job in jobs]
+    if copied is not None:
+        jobs = [with_mended_rows(jobs[0], copied)]
     for source, job in zip(sources, jobs, strict=True):
         _check_invalid(_with_dry_run(source, job, now_ms))
     return _compare_ids(jobs, options, now_ms, progress)
@@ -241,6 +253,9 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if records is not None and options.limit != old.limit:
         whole = survey.summary.records if survey.whole else None
         records = whole if options.limit is None or whole is None else min(whole, options.limit)
+    about = None
+    if records is None:
+        _, about = estimate_records(source.path, reading)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))
     return Job(
@@ -251,6 +266,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         options,
         survey,
         records,
+        about,
         state,
         mended_of=_mended_of(source.results, old, options),
         untouched=untouched,
@@ -264,7 +280,7 @@ def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> S
         command = ["mixpanel-importer", "retry", str(source.results), "--source-changed"]
         mended = f"If what was left was mended there: {shell_words(command)}"
         return mended, "Else put the source back as it was."
-    return ("Give the command as it was, or begin anew with another --results.",)
+    return ("Type the command as it was, or start again with another --results.",)
 
 
 def _mended_of(results: Path, manifest: Manifest, options: RunOptions) -> Path | None:
@@ -297,7 +313,8 @@ def _unstarted_job(
     check_same_format(source, found, first, reading.dialect.format)
     check_same_columns(source, found, first, reading)
     reading = replace(reading, dialect=found.dialect, source_name=Path(source.name).name)
-    return _new_job(source, options, target, reading, take_fingerprint(source.path), Survey(), None)
+    fingerprint, about = estimate_records(source.path, reading)
+    return replace(_new_job(source, options, target, reading, fingerprint, Survey(), None), about=about)
 
 
 def _current_fingerprint(path: Path, before: Fingerprint) -> Fingerprint:

@@ -216,7 +216,7 @@ def _read_set_options(declared: DeclaredReading, columns: Sequence[str], *, json
         elif field not in FIELDS or field == "properties":
             if kind != "string":
                 raise UsageError(
-                    f"--set {name}={value}: made of columns, it is text", f"Leave out --type {name}."
+                    f"--set {name}={value}: a value made of columns is text", f"Leave out --type {name}."
                 )
             said.templates[name] = str(text)
         elif declared.fields.get(field):

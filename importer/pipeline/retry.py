@@ -79,7 +79,7 @@ def prepare_retry(
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
     manifest = replace(manifest, fingerprint=fingerprint)
     state = inspect_results(child)
-    job = Job(path, child, manifest, target, options, Survey(), len(selection), state, selection)
+    job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
     return with_target_attention(job, now())
 
 
@@ -89,7 +89,7 @@ def _parent_manifest(results: Path) -> Manifest:
     parent = read_manifest(manifest_path(results))
     if parent.kind == "dry-run":
         raise ResultsError(
-            f"{results} is of a dry run: nothing was sent, so there is nothing to retry",
+            f"{results} belongs to a dry run: nothing was sent, so there is nothing to retry",
             f"Mend what is invalid, then: mixpanel-importer run {shell_word(str(parent.source))}",
         )
     return parent
@@ -114,7 +114,7 @@ def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, c
     """Check that records which may have landed can be proved to become the same events again."""
     if not selection.counts.failed:
         return
-    first = "Retry those first, as the source was then: --status failed"
+    first = "Retry those first, with the source as it was then: --status failed"
     if reading.dialect != parent.reading.dialect:
         raise ResultsError("records that failed may have landed, and would be read in another way", first)
     if changed and "insert_id" in parent.reading.mapped:
@@ -140,7 +140,7 @@ def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOpt
         raise ResultsError(f"{child} is there already, from a retry that was stopped", remedy)
     free = free_path(lambda number: child.with_stem(f"{child.stem}-{number + 1}"))
     raise ResultsError(
-        f"{child} is there already, and is no retry of {results} as it is now",
+        f"{child} is there already, and is not a retry of {results} as it stands now",
         f"Write to another file: {shell_words([*command, '--results', str(free)])}",
     )
 

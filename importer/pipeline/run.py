@@ -180,14 +180,15 @@ def _check_state(job: Job) -> ResultsState:
     state = repair_results(job.results) if job.options.resume else inspect_results(job.results)
     if state != job.state:
         raise ResultsError(
-            f"{job.results} was written by another run meanwhile",
+            f"{job.results} was written by another run in the meantime",
             f"To see where it stands: mixpanel-importer status {shell_word(str(job.results))}",
         )
     if job.manifest.refused_at:
         old = read_manifest(manifest_path(job.results))
         if old.refused_at != job.manifest.refused_at and not old.unauthorized:
             raise ResultsError(
-                f"{job.results} was sent by another run meanwhile", "Go on with that: --resume"
+                f"records of {job.results} were sent by another run in the meantime",
+                "Go on with that: --resume",
             )
     return state
 
@@ -229,7 +230,7 @@ def _verify(job: Job, transfer: Transfer, counts: Counts, state: ResultsState | 
     if state is None:
         return ReconciliationError(
             f"{job.results} does not hold what was written to it: {counted(counts.total, 'outcome')}",
-            "Let nothing else write to it, and see that the disk is sound. Then start again with another"
+            "Let nothing else write to it, and check that the disk is sound. Then start again with another"
             " --results: nothing is doubled.",
         )
     if transfer.records != counts.total:

@@ -29,7 +29,8 @@ from importer.results.differences import find_reading_differences
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.source.detect import DetectedSource
-from importer.source.fingerprint import take_fingerprint
+from importer.source.fingerprint import take_fingerprint, take_fingerprint_and_lines
+from importer.source.reader import open_source
 from importer.text import shell_word
 
 _SMALL: Final = 16_000_000
@@ -55,12 +56,14 @@ class Surveyed:
         survey: What is known of all sources together.
         fingerprints: Fingerprint of each source, as it was read.
         records: Records of each source; None if only the first ones were read.
+        about: About how many those are, where they were not counted.
         types: Types of columns that were inferred, or that a dry run had.
     """
 
     survey: Survey
     fingerprints: tuple[Fingerprint, ...]
     records: tuple[int | None, ...]
+    about: tuple[int | None, ...]
     types: dict[str, ColumnType]
 
 
@@ -111,10 +114,42 @@ def survey_sources(
     if with_ids or any(each.dialect.compression for each in detected):
         ids_differ, profiled = sources_pass.compare_ids(with_ids=with_ids)
         survey = replace(survey, ids_differ=ids_differ)
-        fingerprints = tuple(each.fingerprint for each in profiled)
-    else:
-        fingerprints = tuple(map(take_fingerprint, paths))
-    return Surveyed(survey, fingerprints, (None,) * len(sources), {})
+        return _surveyed(survey, profiled, {})
+    estimates = [estimate_records(path, reading) for path, reading in zip(paths, readings, strict=True)]
+    fingerprints = tuple(fingerprint for fingerprint, _ in estimates)
+    abouts = tuple(count for _, count in estimates)
+    return Surveyed(survey, fingerprints, (None,) * len(sources), abouts, {})
+
+
+def _surveyed(survey: Survey, profiled: Sequence[ProfiledSource], types: dict[str, ColumnType]) -> Surveyed:
+    """Return the survey of sources that were read to their ends."""
+    fingerprints = tuple(each.fingerprint for each in profiled)
+    return Surveyed(
+        survey, fingerprints, tuple(each.records for each in profiled), (None,) * len(profiled), types
+    )
+
+
+def estimate_records(path: Path, reading: Reading) -> tuple[Fingerprint, int | None]:
+    """Return the fingerprint of a source and about how many records it has, as its lines tell.
+
+    Args:
+        path: The source.
+        reading: How it is read.
+
+    Returns:
+        The second is None if nothing can be told: of a compressed source, whose lines are not seen.
+
+    Raises:
+        SourceError: It can't be read.
+    """
+    if reading.dialect.compression:
+        return take_fingerprint(path), None
+    line_end = b"\r" if reading.dialect.line_end == "cr" else b"\n"
+    fingerprint, lines = take_fingerprint_and_lines(path, line_end)
+    # Of the first lines, so many are records: the others are blank, or lie within quotes.
+    with open_source(path, reading.dialect, reading.columns) as source:
+        last = next((chunk[-1] for chunk in source.chunks() if chunk), None)
+    return fingerprint, None if last is None else round(lines * last.row / last.line)
 
 
 def _needs_types(draft: Reading) -> bool:
@@ -185,21 +220,17 @@ class _SourcesPass:
         columns = () if types is None else types.inference.profiles()
         inferred = {column.name: column.type for column in columns}
         hot_shards = self._hot_shards(users.counter, inferred)
-        return Surveyed(
-            Survey(
-                counts.counter.summary(),
-                columns,
-                whole=True,
-                ids_differ=ids_differ,
-                attention=(
-                    *_attention_of([*looking, counts] if types is None else [types, *looking, counts]),
-                    *hot_shards,
-                ),
+        survey = Survey(
+            counts.counter.summary(),
+            columns,
+            whole=True,
+            ids_differ=ids_differ,
+            attention=(
+                *_attention_of([*looking, counts] if types is None else [types, *looking, counts]),
+                *hot_shards,
             ),
-            tuple(each.fingerprint for each in profiled),
-            tuple(each.records for each in profiled),
-            inferred,
         )
+        return _surveyed(survey, profiled, inferred)
 
     def _hot_shards(self, counter: UserDayCounter, inferred: Mapping[str, ColumnType]) -> Sequence[Attention]:
         """Return which users have too many events on a day, reading the sources again if any may have."""
@@ -281,7 +312,7 @@ def _from_dry_run(
         ),
     )
     records = audit.facts.records if audit.whole else None
-    return Surveyed(survey, (fingerprint,), (records,), {**manifest.reading.types, **draft.types})
+    return Surveyed(survey, (fingerprint,), (records,), (None,), {**manifest.reading.types, **draft.types})
 
 
 def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
@@ -300,7 +331,7 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
     except ResultsError as error:
         raise ResultsError(
             error.message,
-            "Put it back as it was written, or delete it: it is of a dry run.",
+            "Put it back as it was written, or delete it: it belongs to a dry run.",
             f"rm {shell_word(str(path))}",
         ) from error
     expected = replace(

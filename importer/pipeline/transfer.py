@@ -40,7 +40,7 @@ def send_nothing(
         if block.events:
             raise UsageError(
                 "a record can be sent, though none was expected, so nobody was asked",
-                "Give the command again with --yes, or --dry-run to check first.",
+                "Type the command again with --yes, or with --dry-run to check first.",
             )
         yield Delivered(Batch.of(block), [])
 
@@ -213,7 +213,7 @@ class Transfer:
             raise ResultsError(
                 f"{self._job.results} ends with row {state.last_row:,}, but outcome {state.records:,} of this"
                 f" source is row {row:,}",
-                "The results are not of this source. Start again with another --results.",
+                "The results belong to another source. Start again with another --results.",
             )
 
     # ── to the results ───────────────────────────────────────────────────────────────────────────

@@ -94,7 +94,7 @@ def check_overwrite(results: Path, manifest: Manifest, *, only_rehearsals: bool 
     old = read_manifest(beside)
     if only_rehearsals and (old.kind == "real" or old.kind != manifest.kind):
         raise ResultsError(
-            f"{results} was written by another run meanwhile",
+            f"{results} was written by another run in the meantime",
             f"To see where it stands: mixpanel-importer status {shell_word(str(results))}",
         )
     if old.kind != "real":

@@ -174,14 +174,16 @@ def check_exists(results: Path) -> None:
     if results.exists():
         of_source = [each for each in found[:_MOST_LOOKED_AT] if _is_source_of(results, each)]
         if of_source:
-            raise ResultsError(f"{results} is a source, not results", f"Its results: {_some(of_source)}")
+            raise ResultsError(
+                f"{results} is a source, not a results file", f"Its results: {_some(of_source)}"
+            )
         return
     # First those whose names are alike.
     alike = map(Path, difflib.get_close_matches(str(results), list(map(str, found)), _MOST_NAMED, 0.3))
     names = list(dict.fromkeys([*alike, *found]))
     where = "here" if folder == Path() else f"in {folder}"
     raise ResultsError(
-        f"there are no results {results}", f"Results {where}: {_some(names) if names else 'none'}"
+        f"there is no results file {results}", f"Results {where}: {_some(names) if names else 'none'}"
     )
 
 

@@ -136,7 +136,7 @@ def _scan_lines(path: Path, file: IO[bytes], form: RowFormat) -> ResultsState:
 def _edited(path: Path, number: int, form: RowFormat, line: bytes, last: tuple[int, int]) -> ResultsError:
     found = form.parse(line)
     if found is None:
-        what = f"{quoted(line[:40])} is no outcome"
+        what = f"{quoted(line[:40])} is not an outcome"
     else:
         item, before = (f", item {place[1]}," if place[1] else "" for place in (found.place, last))
         what = f"row {found.row}{item} comes after row {last[0]}{before}".rstrip(",")

@@ -15,6 +15,7 @@ from importer.results.history import (
     rows_of,
     whole_history,
 )
+from importer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def check_retriable(results: Path) -> None:
     last = status.runs[-1]
     if last.unattempted != 0:
         raise NotRetriableError(
-            f"The run of {last.results} is not finished: {_records(last.unattempted)} have no outcome yet.",
+            f"The run of {last.results} is not finished: {_records(last.unattempted)} no outcome yet.",
             next_step=status.next_step,
         )
     if not results.samefile(last.results):
@@ -130,7 +131,9 @@ def check_retriable(results: Path) -> None:
 
 
 def _records(number: int | None) -> str:
-    return "some records" if number is None else f"{number:,} records"
+    if number is None:
+        return "some records have"
+    return f"{counted(number, 'record')} {'has' if number == 1 else 'have'}"
 
 
 def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:

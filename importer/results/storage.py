@@ -37,7 +37,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     """
     return StorageError(
         f"{path} can't be written: {error.strerror or error}.",
-        _REMEDIES.get(error.errno or 0, f"See that the disk is well, {_RESUME}"),
+        _REMEDIES.get(error.errno or 0, f"Check the disk, {_RESUME}"),
     )
 
 

@@ -95,7 +95,7 @@ class ResultsWriter:
         except FileExistsError:
             raise ResultsError(
                 f"{path} exists already.",
-                "Give --resume to go on with it, --overwrite to replace it, or another file with --results.",
+                "Use --resume to go on with it, --overwrite to replace it, or --results for another file.",
             ) from None
         writer = cls(path, handle, new_format(path), ResultsState(), clock, fsync)
         writer._begin()

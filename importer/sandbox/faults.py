@@ -91,7 +91,7 @@ def parse_faults(text: str, random_seed: Callable[[], int] = _random_seed) -> Fa
         if name not in _KNOWN:
             raise UsageError(f"--faults: {quoted(name)} is not known{nearest(name, _KNOWN)}", _REMEDY)
         if name in values:
-            raise UsageError(f"--faults: {name} stands there twice", "Leave one of them out.")
+            raise UsageError(f"--faults: {name} is named twice", "Leave one of them out.")
         values[name] = value
     shares = {name: _number(name, value, {"%": 1}) for name, value in values.items() if name in SHARES}
     if sum(shares.values()) > 100:  # noqa: PLR2004 - percent

@@ -75,6 +75,22 @@ def take_fingerprint(path: Path) -> Fingerprint:
         return raw.fingerprint()
 
 
+def take_fingerprint_and_lines(path: Path, line_end: bytes = b"\n") -> tuple[Fingerprint, int]:
+    """Read a file once, and return its fingerprint and how often it holds the end of a line.
+
+    Raises:
+        SourceError: As for `take_fingerprint`.
+    """
+    buffer, lines = bytearray(_READ_SIZE), 0
+    with open_raw(path, HashedFile) as raw:
+        try:
+            while count := raw.readinto(buffer):
+                lines += buffer.count(line_end, 0, count)
+        except OSError as error:
+            raise source_error(path, error) from error
+        return raw.fingerprint(), lines
+
+
 def is_unchanged(path: Path, seen: Fingerprint) -> bool:
     """Return whether a file is the one that the fingerprint ``seen`` was taken of.
 

@@ -275,7 +275,7 @@ def test_the_cause_for_the_log_quotes_no_server(kind):
 
 
 def test_the_cause_names_the_status_of_a_proxy_but_not_its_words():
-    assert to_no_response(httpx.ProxyError("407 secret words")).cause == "the proxy does not connect us (407)"
+    assert to_no_response(httpx.ProxyError("407 secret words")).cause == "the proxy did not connect us (407)"
 
 
 def test_an_invalid_certificate_is_a_permanent_failure():

@@ -19,8 +19,8 @@ def test_whatever_goes_wrong_everything_is_imported_once(shell: Shell):
     assert statuses(shell.results("s.sandbox.csv")) == ["imported"] * 1_000
     assert "Result       1,000 records = 1,000 imported  ✓ adds up" in done.err
     assert "Landed in the sandbox: 1,000 events" in done.err
-    assert f"Faults       {ALL} (typed as here, they come again)" in done.err
-    met = re.search(r"Faults on purpose that requests met: (.*)", done.err)
+    assert f"Faults       {ALL} (the same text brings the same faults again)" in done.err
+    met = re.search(r"Faults made on purpose: (.*)", done.err)
     assert met is not None
     assert all(name in met[1] for name in ("429", "503", "500", "reset", "lost-answer", "hang"))
     assert done.next_command == f"mixpanel-importer run s.csv {' '.join(QUICK)}"
@@ -30,7 +30,7 @@ def test_the_seed_is_said_where_none_was_typed(shell: Shell):
     shell.write("s.csv", simple_csv(20))
     done = shell.type("run", "s.csv", "--sandbox", "--faults", "503=10%", *QUICK)
     assert done.code == 0
-    assert re.search(r"^Faults       503=10%,seed=[0-9]+ \(typed", done.err, re.MULTILINE)
+    assert re.search(r"^Faults       503=10%,seed=[0-9]+ \(the same text", done.err, re.MULTILINE)
 
 
 def test_without_faults_nothing_is_said_of_them(shell: Shell):
@@ -44,8 +44,8 @@ def test_without_faults_nothing_is_said_of_them(shell: Shell):
     [
         (["--sandbox", "--faults", "429=5%,lost=1%"], "--faults: 'lost' is not known"),
         (["--sandbox", "--faults", "429=5"], "--faults: 429=5 can't be read"),
-        (["--faults", "429=5%"], "--faults are those of the sandbox, and this run has none"),
-        (["--dry-run", "--faults", "429=5%"], "--faults are those of the sandbox, and this run has none"),
+        (["--faults", "429=5%"], "--faults belong to the sandbox, and this run does not use it"),
+        (["--dry-run", "--faults", "429=5%"], "--faults belong to the sandbox, and this run does not use it"),
     ],
 )
 def test_wrong_words_stop_the_run_before_it_begins(shell: Shell, words: list[str], message: str):

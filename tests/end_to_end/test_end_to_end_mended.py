@@ -244,6 +244,79 @@ def test_mended_records_are_read_just_as_the_others_were(shell: Shell) -> None:
     assert one == other
 
 
+def jsonl(*records: dict[str, object]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def mended_jsonl(shell: Shell, good: dict[str, object], bad: dict[str, object], *words: str) -> CommandResult:
+    """Import two records, of which one is invalid; mend its name, and import that."""
+    shell.write("events.jsonl", jsonl(good, bad))
+    result = shell.type("run", "events.jsonl", "--yes", "--failed-rows", "bad.jsonl", *words)
+    assert statuses(shell.results("events.results.csv")) == ["imported", "invalid"], result.err
+    copy = shell.folder / "bad.jsonl"
+    copy.write_text(copy.read_text().replace('"name": ""', '"name": "Hi"'))
+    return shell.type_line(result.next_command, "--yes")
+
+
+def test_mended_lines_of_json_are_read_just_as_the_others_were(shell: Shell, server: Server) -> None:
+    result = mended_jsonl(
+        shell,
+        {"what.ever": {"name": "Hi"}, "at": "2024-03-01T10:00:00Z", "who": "u1", "n": 1},
+        {"what": {"ever": {"name": ""}}, "at": "2024-03-01T10:00:02Z", "n": 2, "what.ever": {"name": ""}},
+        "--map", "event=what.ever.name", "--map", "time=at", "--map", "distinct_id=who",
+    )  # fmt: skip
+
+    assert result.code == 0, result.err
+    one, other = (shell.manifest(name)["reading"] for name in ("events.results.csv", MENDED_RESULTS))
+    assert (one.pop("source_name"), other.pop("source_name")) == ("events.jsonl", "bad.jsonl")
+    assert one == other
+    assert server.numbers() == [1, 2]
+    assert stands(shell).code == 0
+
+
+def test_a_mended_record_without_a_time_gets_that_of_the_first_run(shell: Shell, server: Server) -> None:
+    good, bad = {"name": "Hi", "who": "u1", "n": 1}, {"name": "", "who": "u2", "n": 2}
+    words = ["--map", "time=when", "--missing-time", "now", "--map", "event=name", "--map", "distinct_id=who"]
+    result = mended_jsonl(shell, {**good, "when": None}, bad, *words)
+
+    assert result.code == 0, result.err
+    times = {event["properties"]["time"] for event in server.events()}
+    assert len(times) == 1 == len(server.events()) - 1
+    one, other = (shell.manifest(name)["reading"] for name in ("events.results.csv", MENDED_RESULTS))
+    assert one["missing_time"] == other["missing_time"] is not None
+
+
+def test_records_copied_in_a_rehearsal_get_the_time_of_the_run(shell: Shell) -> None:
+    shell.write("events.csv", "event,user_id,time,n\nHi,u1,,1\n,u2,,2\n")
+    words = ("run", "events.csv", "--missing-time", "now")
+    shell.type(*words, "--dry-run", "--failed-rows", COPY)
+    rehearsed = shell.manifest("events.dry-run.csv")["reading"]["missing_time"]
+    mend(shell.folder / COPY)
+    assert shell.type("run", COPY, "--mapping", MAPPING, "--dry-run").code == 0
+    assert shell.manifest("bad.dry-run.csv")["reading"]["missing_time"] == rehearsed
+    shell.type(*words, "--yes")
+
+    assert shell.type(*RUN).code == 0
+
+    run, mended = (shell.manifest(name)["reading"] for name in ("events.results.csv", MENDED_RESULTS))
+    assert rehearsed < run["missing_time"] == mended["missing_time"]
+
+
+def test_a_mended_copy_without_a_header_has_the_columns_of_its_source(shell: Shell, server: Server) -> None:
+    rows = ["Hi,u1,2024-03-01T10:00:01Z,1", "Hi,u2,2024-03-01T10:00:02Z,2,too,many", "Hi,u3"]
+    shell.write("events.csv", "\n".join([*rows, ""]))
+    words = ["--no-header", "--map", "event=1", "--map", "distinct_id=2", "--map", "time=3", "--set", "n={4}"]
+    result = shell.type("run", "events.csv", "--yes", "--failed-rows", COPY, *words)
+    assert statuses(shell.results("events.results.csv")) == ["imported", "invalid", "invalid"], result.err
+    copy = shell.folder / COPY
+    copy.write_text(copy.read_text().replace("Hi,u3", "Hi,u3,2024-03-01T10:00:03Z,3"))
+
+    assert shell.type_line(result.next_command, "--yes").code == 1
+
+    assert statuses(shell.results(MENDED_RESULTS)) == ["invalid", "imported"]
+    assert sorted(event["properties"]["n"] for event in server.events()) == ["1", "3"]
+
+
 @pytest.mark.parametrize("point", ["before it sent", "as it sent"])
 def test_a_run_of_mended_records_that_was_killed_goes_on(bare: Shell, point: str) -> None:
     faults = ("--at", "2=hold") if point == "as it sent" else ()

@@ -409,7 +409,7 @@ def test_rejected_records_are_mended_and_not_offered_for_a_retry(bare: Shell) ->
 
         rejected = statuses(shell.results("events.results.csv")).count("rejected")
         assert 0 < rejected < 40
-        assert f"{rejected} records to mend: bad.csv" in result.err
+        assert f"{rejected} records to mend are in bad.csv" in result.err
         httpx.get(f"{url}/faults/mend")
         assert go_on(shell, result) == [
             f"mixpanel-importer run bad.csv --mapping bad.csv.toml --base-url {url}"

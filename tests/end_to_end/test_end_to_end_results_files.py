@@ -226,7 +226,7 @@ def test_a_source_that_is_named_twice_is_refused(bare: Shell) -> None:
 @pytest.mark.parametrize("word", ["status", "retry"])
 def test_results_that_are_not_there_are_said_with_those_that_are(bare: Shell, word: str) -> None:
     none = bare.type(word, "nosuch.csv")
-    assert (none.code, "there are no results nosuch.csv" in none.err) == (2, True)
+    assert (none.code, "there is no results file nosuch.csv" in none.err) == (2, True)
     assert "Results here: none" in none.err
     for name in ("events.csv", "others.csv"):
         bare.write(name, GOOD)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import random
 import re
 import threading
 import time
@@ -379,3 +382,68 @@ def test_a_form_of_times_can_not_be_taken_for_a_number(shell: Shell):
     one = shell.type("run", "one.csv", "--dry-run").err
     assert "ISO 8601 with offset (1 record)" in one
     assert not re.search(r"\b1 (events|records)\b", one)
+
+
+# ── records that were not counted ────────────────────────────────────────────────────────────────
+
+
+def long_jsonl(rows: int) -> str:
+    """Lines that are not all looked at: of so many bytes, and with a word that means no value."""
+    return "".join(
+        json.dumps(
+            {"event": "Page View", "time": 1_709_290_800 + n, "distinct_id": "u", "page": "x" * 2_000, "n": n}
+        )
+        + "\n"
+        for n in range(rows)
+    )
+
+
+@WIDTHS
+def test_records_that_were_not_counted_are_offered_as_about_so_many(
+    shell: Shell, server: Server, columns: int
+):
+    shell.write("long.jsonl", long_jsonl(8_765))
+    words = ("run", "long.jsonl", "--null", "NULL")
+    seen = type_in_terminal(shell, *words, columns=columns, answers=["n"])
+    assert question(seen) == "about 8,760 events?"
+    assert "bytes · about 8,760 records" in seen.text
+    assert "Volume about 8,760 events; at the 30,000 a second that Mixpanel takes, about 1 s" in seen.text
+    assert not seen.too_wide(*JSON_OR_COMMAND)
+
+    assert question(type_in_terminal(shell, *words, "--limit", "5", answers=["n"])) == "at most 5 events?"
+    limited = type_in_terminal(shell, *words, "--limit", "9999", answers=["n"])
+    assert question(limited) == "about 8,760 events?"
+    shell.type(*words, "--yes", "--limit", "1000")
+    resumed = type_in_terminal(shell, *words, "--resume", answers=["n"])
+    assert question(resumed) == "about 7,760 events?"
+
+
+def test_what_is_invalid_among_the_first_records_is_left_out_of_the_estimate(shell: Shell):
+    lines = long_jsonl(9_000).splitlines(keepends=True)
+    lines = [line.replace('"time"', '"when"') if n % 4 == 0 else line for n, line in enumerate(lines)]
+    shell.write("long.jsonl", "".join(lines))
+    seen = type_in_terminal(shell, "run", "long.jsonl", "--null", "NULL", "--map", "time=time", answers=["n"])
+    assert question(seen) == "about 6,750 events?"
+
+
+def test_compressed_records_are_counted_as_they_are_read_to_the_end(shell: Shell):
+    noise = random.Random(1)
+    text = "".join(
+        line.replace("x" * 2_000, noise.randbytes(1_500).hex())
+        for line in long_jsonl(14_000).splitlines(True)
+    )
+    shell.write("long.jsonl.gz", gzip.compress(text.encode(), 1))
+    seen = type_in_terminal(shell, "run", "long.jsonl.gz", "--null", "NULL", answers=["n"])
+    assert question(seen) == "at most 14,000 events?"
+
+
+def test_several_sources_are_offered_as_about_so_many_as_are_left(shell: Shell):
+    shell.write("a.jsonl", long_jsonl(4_500))
+    shell.write("b.jsonl", long_jsonl(4_500))
+    words = ("run", "a.jsonl", "b.jsonl", "--null", "NULL")
+    seen = type_in_terminal(shell, *words, answers=["n"])
+    assert question(seen) == "about 9,000 events?"
+    assert "2 sources · 18,771,780 bytes · about 9,000 records" in seen.text
+    shell.type("run", "a.jsonl", "--null", "NULL", "--yes")
+    resumed = type_in_terminal(shell, *words, "--resume", answers=["n"])
+    assert question(resumed) == "about 4,500 events?"

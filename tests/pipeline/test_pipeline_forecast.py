@@ -88,7 +88,7 @@ def test_no_run_sends_more_than_was_said(seed: int, reading: str, form: str) -> 
     Path(name).write_text(messy_file(seed, form))
     for limit in (None, 5):
         jobs = jobs_of([name], declared=DeclaredReading(**READINGS[reading]), limit=limit)
-        forecast = jobs.forecast()
+        forecast = jobs.forecast
         assert forecast.events is not None
         assert forecast.events >= sendable(jobs.first)
         if forecast.exact:
@@ -104,7 +104,7 @@ def dry_run(name: str, **options: Any) -> None:
 def test_after_a_dry_run_it_is_known_exactly(seed: int) -> None:
     Path("events.csv").write_text(messy_file(seed, "csv"))
     dry_run("events.csv")
-    forecast = jobs_of(["events.csv"]).forecast()
+    forecast = jobs_of(["events.csv"]).forecast
     assert forecast == Forecast(sendable(jobs_of(["events.csv"]).first), exact=True, left=forecast.left)
 
 
@@ -114,7 +114,7 @@ def test_several_sources_are_added_up() -> None:
             "event,user_id,time\n" + "Paid,u,2024-05-01T10:00:00Z\n" * 5 + "Paid,u,\n" * seed
         )
     jobs = jobs_of(["a.csv", "b.csv", "c.csv"], limit=6)
-    assert jobs.forecast() == Forecast(15, exact=False, left=17)
+    assert jobs.forecast == Forecast(15, exact=False, left=17)
     assert jobs.records == 17
 
 
@@ -126,9 +126,9 @@ def test_a_record_that_lay_ahead_of_the_clock_in_the_dry_run_may_be_sent_later()
     job = jobs_of(["events.csv"]).first
     assert job.dry_run is not None
     assert job.dry_run.counts == Counts(valid=1, invalid=2)
-    assert JobSet.of([job]).forecast() == Forecast(1, exact=True, left=3)
+    assert JobSet.of([job]).forecast == Forecast(1, exact=True, left=3)
     later = replace(job, dry_run=replace(job.dry_run, ahead=1))
-    assert JobSet.of([later]).forecast() == Forecast(2, exact=False, left=3)
+    assert JobSet.of([later]).forecast == Forecast(2, exact=False, left=3)
 
 
 def test_what_track_refuses_only_when_it_is_sent_is_not_known_before() -> None:
@@ -136,7 +136,7 @@ def test_what_track_refuses_only_when_it_is_sent_is_not_known_before() -> None:
     dry_run("events.csv")
     job = jobs_of(["events.csv"]).first
     tracked = replace(job, manifest=replace(job.manifest, endpoint="track"))
-    assert JobSet.of([tracked]).forecast() == Forecast(1, exact=False, left=1)
+    assert JobSet.of([tracked]).forecast == Forecast(1, exact=False, left=1)
 
 
 def test_an_event_that_nobody_was_asked_about_stops_the_run() -> None:

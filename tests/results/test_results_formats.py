@@ -144,7 +144,7 @@ def test_a_file_with_lines_of_two_forms_was_edited(tmp_path, form):
     path.write_bytes(
         form.header + form.encode(outcome(1)) + other.encode(outcome(2)) + form.encode(outcome(3))
     )
-    with pytest.raises(ResultsError, match="is no outcome"):
+    with pytest.raises(ResultsError, match="is not an outcome"):
         inspect_results(path)
 
 

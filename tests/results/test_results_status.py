@@ -121,7 +121,7 @@ def test_the_last_outcome_of_a_record_stands(first):
         assert [run.results.name for run in found.runs] == [first.name, second(first).name, third(first).name]
         assert found.counts == Counts(imported=5, rejected=1)
         assert (found.unattempted, found.reconciles) == (0, True)
-        assert found.next_step == NextStep("retry", found.runs[2])
+        assert found.next_step == NextStep("mend", found.runs[2], parent=found.runs[1])
 
 
 def test_what_a_narrow_retry_passed_over_still_stands(first):
@@ -129,7 +129,7 @@ def test_what_a_narrow_retry_passed_over_still_stands(first):
     found = read_status(first)
     assert found.counts == Counts(imported=4, rejected=1, invalid=1)
     assert found.reconciles
-    assert found.next_step == NextStep("retry", found.runs[1])
+    assert found.next_step == NextStep("mend", found.runs[1], parent=found.runs[0])
 
 
 @given(st.lists(st.sampled_from([I, R, X, F]), max_size=12), st.data())
@@ -258,7 +258,8 @@ def test_a_run_that_was_retried_names_the_retry_to_go_on_with(first):
     write_retry(first, second(first), [outcome(4, F)])
     with pytest.raises(NotRetriableError, match="was retried already") as caught:
         check_retriable(first)
-    assert caught.value.next_step == NextStep("retry", read_status(first).runs[1])
+    runs = read_status(first).runs
+    assert caught.value.next_step == NextStep("retry", runs[1], parent=runs[0])
     check_retriable(second(first))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -14,6 +15,15 @@ from crash_helpers import Ended, Importer, Scene, read_results, server, success
 BEFORE = Path(__file__).parent.parent / "data" / "written_before"
 THEIR_URL = "http://127.0.0.1:18765"
 STATUS = json.loads((BEFORE / "status.json").read_bytes())
+COPY_OF_SHOP = "mixpanel-importer retry shop.results.csv --resume --failed-rows shop.retry-1.failed.csv"
+OTHER_STEPS = {
+    "shop.results.csv": COPY_OF_SHOP,
+    "shop.results.retry-1.csv": COPY_OF_SHOP,
+    "flat.results.jsonl": "mixpanel-importer retry flat.results.jsonl --status failed",
+    "rehearsal.jsonl": "mixpanel-importer retry rehearsal.jsonl --timezone ZONE",
+    "early.csv": "mixpanel-importer retry early.csv --timezone ZONE",
+}
+"""What is offered now, where that importer offered a retry of records that would be refused again."""
 
 
 @pytest.fixture
@@ -61,7 +71,16 @@ def imported_ids(path: Path) -> set[str]:
 def test_the_status_is_the_same(folder: Path, name: str) -> None:
     ended = run_importer(folder, "status", name, "--json")
     assert ended.code == STATUS[name]["exit_code"]
-    assert json.loads(ended.data) == STATUS[name]["status"]
+    expected = STATUS[name]["status"]
+    assert json.loads(ended.data) == {**expected, "next": OTHER_STEPS.get(name, expected["next"])}
+
+
+@pytest.mark.slow
+def test_records_to_mend_are_copied_as_is_offered(scene: Scene) -> None:
+    ended = run_importer(scene.folder, *COPY_OF_SHOP.split()[1:])
+    assert ended.code == 1
+    with (scene.folder / "shop.retry-1.failed.csv").open(newline="") as copy:
+        assert [record["user"] for record in csv.DictReader(copy)] == ["u3", "u4", "u6", ""]
 
 
 def test_the_status_changes_no_file(folder: Path) -> None:

@@ -57,7 +57,7 @@ def test_every_form_is_read(text: str, expected: Faults):
         ("rate=3000", "rate=3000 can't be read: expected rate=3000/min"),
         ("rate=0/min", "rate=0/min can't be read"),
         ("seed=x", "seed=x can't be read"),
-        ("429=5%,429=6%", "429 stands there twice"),
+        ("429=5%,429=6%", "429 is named twice"),
         ("429=60%,503=41%", "the shares are 101% in all"),
     ],
 )

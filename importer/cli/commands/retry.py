@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from importer.cli.consent import has_consent
+from importer.cli.consent import get_consent
 from importer.cli.console import Console
 from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
 from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
@@ -19,7 +19,6 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.phrases import attention_lines
-from importer.cli.plan import nothing_to_send
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import open_target
@@ -76,17 +75,11 @@ def retry_results(
         what = counted(job.records or 0, "record")
         console.say(f"Retrying {what} of {results}; results go to {job.results}")
         console.lines(attention_lines(job.manifest.attention))
-        jobs = JobSet.of([job])
-        may_send = jobs.forecast().events != 0
-        if not may_send:
-            console.say(nothing_to_send(jobs))
-        if not has_consent(jobs, command, console):
-            console.say("Nothing was sent.")
+        consent = get_consent(JobSet.of([job]), command, console)
+        if not consent.begin:
             return 2
         with stop_requests(console.quiet) as stop:
-            report = run_job(
-                job, progress_for(quiet=command.quiet), stop, system_now, may_send=may_send or command.yes
-            )
+            report = run_job(job, progress_for(quiet=command.quiet), stop, system_now, may_send=consent.send)
             ended, code = finish_job(report, command, console)
             finish_command([ended], [], opened.sandbox, command, console)
         if command.json:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
-from importer.cli.consent import check_can_ask, has_consent
+from importer.cli.consent import check_can_ask, get_consent
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import command_options, run_kind, run_options
 from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
@@ -19,7 +19,7 @@ from importer.cli.options import (
     ReadingOptions,
     RunScopeOptions,
 )
-from importer.cli.plan import nothing_to_send, plan_lines
+from importer.cli.plan import plan_lines
 from importer.cli.process import StopRequests, no_stop_requests, tidied
 from importer.cli.progress_bar import progress_for
 from importer.cli.summary import print_sum
@@ -78,16 +78,14 @@ def run_sources(
         )
         console.lines(plan_lines(jobs))
         if command.faults is not None:
-            console.lines([LabeledLine("Faults", f"{command.faults} (typed as here, they come again)")])
+            console.lines(
+                [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
+            )
         _check_strict(jobs, options, command)
-        forecast = jobs.forecast()
-        if forecast.events == 0 and kind != "dry-run":
-            console.say(nothing_to_send(jobs))
-        if not has_consent(jobs, command, console):
-            console.say("Nothing was sent.")
+        consent = get_consent(jobs, command, console)
+        if not consent.begin:
             return 2
-        may_send = command.yes or kind != "real" or forecast.events != 0
-        return _run_jobs(jobs, opened, command, console, progress, stop_requests, may_send=may_send)
+        return _run_jobs(jobs, opened, command, console, progress, stop_requests, may_send=consent.send)
 
 
 def _check_strict(jobs: JobSet, options: RunOptions, command: CommandOptions) -> None:

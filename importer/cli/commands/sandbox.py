@@ -24,7 +24,7 @@ def serve_sandbox(options: SandboxOptions) -> int:
     faults = Faults() if options.faults is None else parse_faults(options.faults)
     if faults.rate is not None and options.events_per_minute is not None:
         raise UsageError(
-            "--events-per-minute and the rate of --faults are the same limit", "Leave one of them out."
+            "--events-per-minute and the rate in --faults set the same limit", "Leave one of them out."
         )
     settings = SandboxSettings(
         host=options.host,
