@@ -171,7 +171,7 @@ def test_usual_marks_are_taken(decimal: str | None, thousands: str | None):
         ("%", None, "--decimal %: expected one character"),
         (None, "$", "--thousands '[$]': expected one character"),
         (None, "0", "--thousands 0: expected one character"),
-        (None, "\t", "--thousands '\t': expected one character"),
+        (None, "\t", r"--thousands \$'\\t': expected one character"),
     ],
 )
 def test_marks_that_make_no_sense_are_refused(decimal: str | None, thousands: str | None, message: str):
