@@ -115,8 +115,9 @@ def survey_sources(
         survey = replace(survey, ids_differ=ids_differ)
         return _surveyed(survey, profiled, {})
     estimates = [estimate_records(path, reading) for path, reading in zip(paths, readings, strict=True)]
-    fingerprints, about = zip(*estimates, strict=True)
-    return Surveyed(survey, fingerprints, (None,) * len(sources), about, {})
+    fingerprints = tuple(fingerprint for fingerprint, _ in estimates)
+    about_so_many = tuple(number for _, number in estimates)
+    return Surveyed(survey, fingerprints, (None,) * len(sources), about_so_many, {})
 
 
 def _surveyed(survey: Survey, profiled: Sequence[ProfiledSource], types: dict[str, ColumnType]) -> Surveyed:
