@@ -254,13 +254,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         survey = replace(survey, attention=old.attention, sources=sources)
     if audit is not None and audit.sources == sources:
         survey = replace(survey, summary=audit.facts, whole=audit.whole)
-    records = old.scope
-    if records is not None and options.limit != old.limit:
-        whole = None if audit is None else audit.records
-        records = whole if options.limit is None or whole is None else min(whole, options.limit)
-    about = None
-    if records is None:
-        _, about = estimate_records(source.path, reading)
+    records, about = _resumed_scope(source.path, old, options)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))
     return Job(
@@ -276,6 +270,15 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         mended_of=_mended_of(source.results, old, options),
         untouched=untouched,
     )
+
+
+def _resumed_scope(path: Path, old: Manifest, options: RunOptions) -> tuple[int | None, int | None]:
+    """Return how many records a resumed run has in scope, or None and about how many the source has."""
+    records = old.scope
+    if records is not None and options.limit != old.limit:
+        whole = None if old.audit is None else old.audit.records
+        records = whole if options.limit is None or whole is None else min(whole, options.limit)
+    return records, estimate_records(path, old.reading)[1] if records is None else None
 
 
 def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> str:
