@@ -170,9 +170,16 @@ class SourceAudit:
         whole: False if only its first records were read.
         notes: Records with a note in a dry run; None before its end.
         collisions: Events that Mixpanel would merge; None if events were not compared.
+        sources: How many sources the facts are of: this one and those that the run had beside it.
     """
 
     facts: ProfileSummary
     whole: bool
     notes: int | None = None
     collisions: Collisions | None = None
+    sources: int = 1
+
+    @property
+    def records(self) -> int | None:
+        """Records of the source; None if they were not counted, or those of several were counted together."""
+        return self.facts.records if self.whole and self.sources == 1 else None

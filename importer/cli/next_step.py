@@ -193,7 +193,7 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
     wrong = sum(report.manifest.counts.unsuccessful for report in reports)
     good = sum(report.manifest.counts.succeeded for report in reports)
     if not wrong:
-        return Next(commands=_real_run(reports))
+        return _real_run(reports)
     if cure := next(filter(None, (_cure_of_run(report.job.results) for report in reports)), None):
         return Next((cure.advice,), (_again(reports, cure.options),))
     if not good:
@@ -202,10 +202,11 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
     mended = next((each.mended for each in ended if each.mended is not None), None)
     copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
     records = counted(wrong, "record")
-    advice = (
-        f"{records} can't be imported{copied}. Mend {_them(wrong)} and check again, or import the others:"
+    return _real_run(
+        reports,
+        f"{records} can't be imported{copied}. Mend {_them(wrong)} and check again",
+        ", or import the others:",
     )
-    return Next((advice,), _real_run(reports))
 
 
 def _them(number: int) -> str:
@@ -219,18 +220,28 @@ def _again(reports: Sequence[RunReport], cure: Sequence[str] = ()) -> str:
     return f"… | {command}" if any(report.manifest.source == "-" for report in reports) else command
 
 
-def _real_run(reports: Sequence[RunReport]) -> tuple[str, ...]:
-    """Return the command that imports what was rehearsed; ``status`` where some of it was imported before."""
+def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "") -> Next:
+    """Return how to import what was rehearsed; or see what was, where some of it was imported before.
+
+    Args:
+        reports: Of the rehearsal.
+        advice: What to do first, without a full stop; empty for nothing.
+        or_others: The end of that, where all the same there is something to import.
+    """
     folder = reports[0].job.options.results if reports[0].job.sources > 1 else None
     for report in reports:
         results = default_results(report.manifest.source, "real", folder or Path())
         if results.exists() and known_manifest(results) is not None:
-            return (command_line(["status", as_word(str(results))]),)
+            before = (
+                f"{results} is of an earlier import of {report.manifest.source}. To see where that stands:"
+            )
+            first = (f"{advice}.",) if advice else ()
+            return Next((*first, before), (command_line(["status", as_word(str(results))]),))
     drop = ("--faults", "--failed-rows", *(() if folder else ("--results",)))
     command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
     if any(report.manifest.source == "-" for report in reports):
         command = f"… | {command} --yes"
-    return (command,)
+    return Next((advice + or_others,) if advice else (), (command,))
 
 
 def needs_decision(report: RunReport) -> bool:
@@ -309,7 +320,7 @@ def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
     """Return how to import what ``--limit`` left out, if nothing else is left to do."""
     (first, *retries) = status.runs
     limit, audit = first.manifest.limit, first.manifest.audit
-    records = audit.facts.records if audit is not None and audit.whole else None
+    records = None if audit is None else audit.records
     ended_before = first.state.records != limit or first.state.records == records
     if limit is None or ended_before or retries or first.manifest.kind != "real":
         return Next()

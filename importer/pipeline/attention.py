@@ -88,7 +88,7 @@ def with_target_attention(job: Job, now_ms: int) -> Job:
         now_ms: The time, in milliseconds since the epoch.
     """
     credentials = job.target.credentials
-    attention = [each for each in job.manifest.attention if each.code != "api-secret"]
+    attention: list[Attention] = []
     if credentials is not None and credentials.kind == "secret":
         retired = limits.API_SECRET_RETIRED
         is_past = datetime.fromtimestamp(now_ms / 1000, UTC).date() >= retired
@@ -96,11 +96,13 @@ def with_target_attention(job: Job, now_ms: int) -> Job:
         attention.append(
             Attention.of("api-secret", f"the API secret is a legacy credential: {when}", INSTEAD_OF_SECRET)
         )
-    found = tuple(attention)
+
+    def with_it(found: Sequence[Attention]) -> tuple[Attention, ...]:
+        return (*(each for each in found if each.code != "api-secret"), *attention)
+
+    manifest = replace(job.manifest, attention=with_it(job.manifest.attention))
     return replace(
-        job,
-        manifest=replace(job.manifest, attention=found),
-        survey=replace(job.survey, attention=found),
+        job, manifest=manifest, survey=replace(job.survey, attention=with_it(job.survey.attention))
     )
 
 

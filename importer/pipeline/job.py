@@ -124,6 +124,7 @@ class Survey:
         ids_differ: True if no two ids are equal, False if two are; None if that isn't known.
         collisions: Events that Mixpanel would take for one another; None if events were not compared.
         attention: What the owner of the sources might not expect.
+        sources: How many sources it is of.
     """
 
     summary: ProfileSummary = EMPTY_SUMMARY
@@ -132,6 +133,7 @@ class Survey:
     ids_differ: bool | None = None
     collisions: Collisions | None = None
     attention: tuple[Attention, ...] = ()
+    sources: int = 1
 
 
 @dataclass(frozen=True, slots=True)

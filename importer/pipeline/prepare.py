@@ -104,7 +104,7 @@ def _new_jobs(
     survey = with_attention(surveyed.survey, detected, now_ms, landed)
     about = about_sample(survey)
     attention = with_mapping_attention(survey.attention, survey.summary, about, options.declared, draft)
-    survey = replace(survey, attention=(*filter(None, others), *attention))
+    survey = replace(survey, attention=(*filter(None, others), *attention), sources=len(sources))
     jobs = [
         replace(_new_job(source, options, target, own, fingerprint, survey, records), about=about)
         for (source, own, fingerprint), records, about in zip(
@@ -188,7 +188,7 @@ def _new_job(
     """Return the job of a source from its beginning."""
     manifest = replace(
         new_manifest(source.name, fingerprint, reading, options, target, salted_by=source.results),
-        audit=SourceAudit(survey.summary, whole=survey.whole),
+        audit=SourceAudit(survey.summary, whole=survey.whole, sources=survey.sources),
         attention=survey.attention,
     )
     if source.replaces_rehearsal:
@@ -204,7 +204,9 @@ def _resumed_jobs(
 ) -> list[Job]:
     """Return the jobs of a run that was stopped: sources with results, and those after them."""
     resumed = {
-        source: _resumed_job(source, options, target, now_ms) for source in sources if source.results.exists()
+        source: _resumed_job(source, options, target, now_ms, len(sources))
+        for source in sources
+        if source.results.exists()
     }
     first, first_job = next(iter(resumed.items()))
     return [
@@ -212,8 +214,8 @@ def _resumed_jobs(
     ]
 
 
-def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms: int) -> Job:
-    """Return the rest of a job that was stopped, read in the very same way."""
+def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms: int, sources: int) -> Job:
+    """Return the rest of a job that was stopped, read in the very same way, among so many sources."""
     old = read_manifest(manifest_path(source.results))
     if not source.path.exists() and source.name == "-":
         raise ResultsError(
@@ -246,16 +248,12 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
             f"{source.results} can't be resumed: " + "; ".join(differ),
             *_remedy_of_difference(source, old, new),
         )
-    survey = Survey(attention=old.attention)
-    if old.audit is not None:
-        survey = replace(survey, summary=old.audit.facts, whole=old.audit.whole)
-    records = old.scope
-    if records is not None and options.limit != old.limit:
-        whole = survey.summary.records if survey.whole else None
-        records = whole if options.limit is None or whole is None else min(whole, options.limit)
-    about = None
-    if records is None:
-        _, about = estimate_records(source.path, reading)
+    survey, audit = Survey(), old.audit
+    if audit is None or audit.sources == sources:  # else it is of other sources as well
+        survey = replace(survey, attention=old.attention, sources=sources)
+    if audit is not None and audit.sources == sources:
+        survey = replace(survey, summary=audit.facts, whole=audit.whole)
+    records, about = _resumed_scope(source.path, old, options)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))
     return Job(
@@ -271,6 +269,15 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         mended_of=_mended_of(source.results, old, options),
         untouched=untouched,
     )
+
+
+def _resumed_scope(path: Path, old: Manifest, options: RunOptions) -> tuple[int | None, int | None]:
+    """Return how many records a resumed run has in scope, or None and about how many the source has."""
+    records = old.scope
+    if records is not None and options.limit != old.limit:
+        whole = None if old.audit is None else old.audit.records
+        records = whole if options.limit is None or whole is None else min(whole, options.limit)
+    return records, estimate_records(path, old.reading)[1] if records is None else None
 
 
 def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> Sequence[str]:

@@ -117,8 +117,8 @@ def survey_sources(
         return _surveyed(survey, profiled, {})
     estimates = [estimate_records(path, reading) for path, reading in zip(paths, readings, strict=True)]
     fingerprints = tuple(fingerprint for fingerprint, _ in estimates)
-    abouts = tuple(count for _, count in estimates)
-    return Surveyed(survey, fingerprints, (None,) * len(sources), abouts, {})
+    about_so_many = tuple(number for _, number in estimates)
+    return Surveyed(survey, fingerprints, (None,) * len(sources), about_so_many, {})
 
 
 def _surveyed(survey: Survey, profiled: Sequence[ProfiledSource], types: dict[str, ColumnType]) -> Surveyed:
@@ -290,7 +290,7 @@ def _from_dry_run(
         ResultsError: The manifest of the dry run is damaged.
     """
     manifest = _manifest_of_dry_run(sources[0], draft) if len(sources) == 1 else None
-    if manifest is None or manifest.audit is None:
+    if manifest is None or manifest.audit is None or manifest.audit.sources > 1:
         return None
     audit, ids_differ = manifest.audit, None
     if with_ids and (audit.collisions is None or limit is not None):
@@ -311,8 +311,9 @@ def _from_dry_run(
             if each.code not in _MADE_ANEW or (each.code == "header-line" and each.count)  # by the records
         ),
     )
-    records = audit.facts.records if audit.whole else None
-    return Surveyed(survey, (fingerprint,), (records,), (None,), {**manifest.reading.types, **draft.types})
+    return Surveyed(
+        survey, (fingerprint,), (audit.records,), (None,), {**manifest.reading.types, **draft.types}
+    )
 
 
 def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:

@@ -268,7 +268,14 @@ def test_a_rehearsal_of_what_was_imported_offers_its_status(shell: Shell) -> Non
 
     result = shell.type("run", "events.csv", "--dry-run")
 
+    assert (
+        "events.results.csv is of an earlier import of events.csv. To see where that stands:\n" in result.err
+    )
     assert go_on(shell, result) == ["mixpanel-importer status events.results.csv"]
+    shell.write("events.csv", BROKEN)
+    again = shell.type("run", "events.csv", "--sandbox")
+    assert "2 records can't be imported. Mend them and check again.\nevents.results.csv is of" in again.err
+    assert "import the others" not in again.err
 
 
 def test_a_dry_run_with_collisions_offers_options_that_let_the_run_pass(shell: Shell, server: Server) -> None:

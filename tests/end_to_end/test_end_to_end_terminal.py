@@ -106,6 +106,26 @@ def test_what_lay_ahead_of_the_clock_may_be_sent_by_a_retry(shell: Shell):
     assert question(seen) == "at most 3 events?"
 
 
+@WIDTHS
+def test_what_is_known_of_several_sources_is_not_said_of_one(shell: Shell, columns: int):
+    shell.write("a.csv", broken_csv(30, 4).replace("Page View", "Paid"))
+    shell.write("b.csv", simple_csv(5))
+    shell.type("run", "a.csv", "b.csv", "--dry-run")
+    seen = type_in_terminal(shell, "run", "b.csv", columns=columns, answers=["n"])
+    assert "bytes · 5 records\n" in seen.text
+    assert "Page View (5)" in seen.text
+    assert "Paid" not in seen.text
+    assert "a time without a zone" not in seen.text
+    assert question(seen) == "5 events?"
+
+    shell.type("run", "a.csv", "b.csv", "--yes", "--limit", "2")
+    seen = type_in_terminal(shell, "run", "b.csv", "--resume", columns=columns, answers=["n"])
+    assert "Paid" not in seen.text
+    assert "a time without a zone" not in seen.text
+    assert "bytes · about 5 records · 2 of them done" in seen.text
+    assert question(seen) == "about 3 events?"
+
+
 # ── where nothing is left ────────────────────────────────────────────────────────────────────────
 
 

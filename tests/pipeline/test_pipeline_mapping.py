@@ -433,7 +433,7 @@ def test_columns_of_a_mapping_file_that_are_none_stop(tmp_path: Path, columns: s
 
 def test_a_template_of_set_is_text(tmp_path: Path):
     path = file(tmp_path, "a.csv", SHOP)
-    with pytest.raises(UsageError, match="made of columns, it is text"):
+    with pytest.raises(UsageError, match="a value made of columns is text"):
         prepared([path], "--set event=A --map time=day --set 'n={first}' --type n=integer")
     words = "--set event=A --map time=day --timezone UTC --set 'n={}' --type n=json"
     assert events(prepared([path], words)[0])[0]["properties"]["n"] == {}
