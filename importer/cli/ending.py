@@ -43,7 +43,7 @@ def finish_job(report: RunReport, options: CommandOptions, console: Console) -> 
         console.fail(report.error)
     status = _status_of(report)
     mended = _copy_to_mend(report, status, options.failed_rows)
-    if options.failed_rows is not None and mended is None and _is_finished(status):
+    if options.failed_rows is not None and _is_finished(status) and not _has_to_mend(status):
         console.say("No record has to be mended, so none was copied.")
     code = max(manifest.exit_code or 0, UsageError.exit_code if needs_decision(report) else 0)
     return Ended(report, status, mended), code
@@ -102,13 +102,18 @@ def _is_finished(status: HistoryStatus | None) -> bool:
     return status is not None and status.runs[-1].unattempted == 0
 
 
+def _has_to_mend(status: HistoryStatus | None) -> bool:
+    return status is not None and bool(status.counts.rejected or status.counts.invalid)
+
+
 def _copy_to_mend(report: RunReport, status: HistoryStatus | None, copy: Path | None) -> Path | None:
     """Copy the records that must be mended; return the copy, None if there is none."""
-    if copy is None or status is None or not _is_finished(status):
+    if copy is None or status is None or not (_is_finished(status) and _has_to_mend(status)):
         return None
-    if not (status.counts.rejected or status.counts.invalid):
-        return None
-    copy_failed_rows(copy, report.job.path, report.job.results, report.manifest.reading)
+    last = status.runs[-1]  # a resumed run may have been retried since
+    if last.manifest.mended_rows and not last.results.samefile(report.job.results):
+        return None  # they stand in a copy already, which is another source
+    copy_failed_rows(copy, report.job.path, last.results, last.manifest.reading)
     return copy
 
 

@@ -14,7 +14,7 @@ from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.text import quoted
+from importer.text import counted, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -132,7 +132,7 @@ def _check_same_reading(results: Path, manifest: Manifest) -> None:
     ]
     if differ:
         raise ResultsError(
-            f"{results} holds {landed:,} records of this source that Mixpanel took or may have "
+            f"{results} holds {counted(landed, 'record')} of this source that Mixpanel took or may have "
             f"taken, under another reading ({'; '.join(differ)}). Sent again, they would double.",
             "Go on with the reading that they were sent with (--resume), or, if you want them twice, "
             "name another file with --results.",

@@ -356,3 +356,30 @@ def test_a_run_that_stopped_copies_its_records_once_it_is_finished(shell: Shell,
     mend(shell.folder / COPY)
     assert shell.type_line(finished.next_command, "--yes").code == 0
     assert server.numbers() == list(range(8))
+
+
+def test_what_a_retry_left_is_copied_by_its_run_as_well(shell: Shell, server: Server) -> None:
+    shell.write("events.csv", TEXT.replace("10:00:02Z", "10:00:02").replace(",u2", "Hi,u2", 1))
+    assert shell.type("run", "events.csv", "--yes").code == 1
+    assert shell.type("retry", "events.results.csv", "--yes", "--timezone", "UTC").code == 1
+
+    result = shell.type("run", "events.csv", "--yes", "--resume", "--failed-rows", COPY)
+
+    assert (result.code, "2 records to mend" in result.err) == (1, True)
+    assert 'rows = "5-6"' in (shell.folder / MAPPING).read_text()
+    mend(shell.folder / COPY)
+    assert shell.type_line(result.next_command, "--yes").code == 0
+    assert server.numbers() == list(range(1, 8))
+    assert "Nothing is left to do." in stands(shell).out
+
+
+def test_what_a_mended_copy_left_is_not_copied_by_the_first_run(copied: Shell) -> None:
+    assert copied.type(*RUN).code == 1
+
+    result = copied.type("run", "events.csv", "--yes", "--resume", "--failed-rows", "again.csv")
+
+    assert result.code == 1
+    assert "No record has to be mended" not in result.err
+    assert not (copied.folder / "again.csv").exists()
+    assert copied.type_line(result.next_command, "--yes").code == 1
+    assert (copied.folder / result.next_command.split()[-1]).exists()

@@ -127,7 +127,9 @@ def held(path, status=Status.IMPORTED, **changes):
 @pytest.mark.parametrize("status", [Status.IMPORTED, Status.ACCEPTED, Status.FAILED])
 def test_records_that_may_have_landed_are_not_forgotten_under_another_reading(path, status):
     held(path, status)
-    with pytest.raises(ResultsError, match=r"1 records.*timezone: was none, is UTC.*would double") as caught:
+    with pytest.raises(
+        ResultsError, match=r"1 record of.*timezone: was none, is UTC.*would double"
+    ) as caught:
         check_overwrite(path, OTHER)
     assert "--resume" in caught.value.remedy
 
