@@ -17,11 +17,12 @@ import pkgutil
 import runpy
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class CommandServer:
         environ: Mapping[str, str],
         streams: Sequence[int],
         timeout: float,
+        begun: Callable[[int], object] = lambda _: None,
     ) -> int:
         """Run a command to its end.
 
@@ -59,6 +61,7 @@ class CommandServer:
             environ: All of its variables.
             streams: The descriptors of its standard input, output and error.
             timeout: Seconds after which it is killed.
+            begun: Called with the number of its process, to send signals to.
 
         Returns:
             Its exit code; below zero if a signal killed it.
@@ -73,6 +76,7 @@ class CommandServer:
         os.close(writes)
         with os.fdopen(reads) as told:
             pid = int(told.readline())
+            begun(pid)
             timer = threading.Timer(timeout, os.kill, (pid, signal.SIGKILL))
             timer.start()
             status = told.readline()
@@ -123,8 +127,8 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-        if os.isatty(number):  # Python made its own for files, in which it may seek
-            _open_terminal(number)
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # Python made its own for files, in which it may seek
+            _open_stream(number)
     os.environ.clear()
     os.environ.update(environ)
     time.tzset()
@@ -137,8 +141,8 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
     sys.path[0] = folder
 
 
-def _open_terminal(number: int) -> None:
-    """Make the stream of a descriptor, a terminal, as Python makes it when it starts."""
+def _open_stream(number: int) -> None:
+    """Make the stream of a descriptor, a terminal or a pipe, as Python makes it when it starts."""
     name, mode = [("stdin", "r"), ("stdout", "w"), ("stderr", "w")][number]
     setattr(sys, name, os.fdopen(number, mode, buffering=1, encoding="utf-8", closefd=False))
 

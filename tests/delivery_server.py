@@ -145,13 +145,13 @@ class Server:
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True)
             with sock, sock.makefile("rb") as reader:
-                while (request := _read(reader)) is not None:
+                while (request := read_request(reader)) is not None:
                     with self._lock:
                         self.requests.append(request)
                     self.handler(request, Connection(self, sock))
 
 
-def _read(reader: object) -> Request | None:
+def read_request(reader: object) -> Request | None:
     start = reader.readline().decode("latin-1").split()
     if len(start) < 2:
         return None
