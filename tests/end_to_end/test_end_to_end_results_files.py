@@ -111,7 +111,7 @@ def test_overwrite_sets_the_old_retries_aside_with_what_they_retried(shell: Shel
     aside = "events.results.old-1/events.results.retry-1.csv"
     assert statuses(shell.results(aside)) == ["imported"]
     status = shell.type("status", aside)
-    assert (status.code, "1 records = 1 imported + 0 unattempted  (adds up)" in status.out) == (0, True)
+    assert (status.code, "1 record = 1 imported + 0 unattempted  (adds up)" in status.out) == (0, True)
     assert len(server.events()) == 1, "the same id, twice"
 
 

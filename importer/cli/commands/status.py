@@ -13,6 +13,7 @@ from importer.cli.phrases import attention_lines, counts_text
 from importer.model import Status
 from importer.results.lock import is_locked
 from importer.results.status import HistoryStatus, read_status
+from importer.text import counted
 
 
 def show_status(results: Path, options: StatusOptions) -> int:
@@ -71,7 +72,7 @@ def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
         yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
         yield from attention_lines(each for each in run.manifest.attention if each.code == "copies")
     left = "?" if status.unattempted is None else f"{status.unattempted:,}"
-    scope = "?" if status.scope is None else f"{status.scope:,}"
+    scope = "? records" if status.scope is None else counted(status.scope, "record")
     sum_ = " + ".join([*counts_text(status.counts), f"{left} unattempted"])
     checked = "adds up" if status.reconciles else "DOES NOT ADD UP"
-    yield LabeledLine("Stands", f"{scope} records = {sum_}  ({checked})")
+    yield LabeledLine("Stands", f"{scope} = {sum_}  ({checked})")
