@@ -16,19 +16,10 @@ import pytest
 from documents import PAGES, ROOT, Typed, all_pages, blocks, commands, mixpanel
 from typer.main import get_command
 
-from importer import errors
 from importer.cli.app import app
+from importer.cli.help_page import ENVIRONMENT, EXIT_CODES, OTHER_OPTIONS
 from importer.cli.progress_bar import ProgressLines
 from importer.sandbox.faults import SHARES
-
-UNMERGED = ("help", "help --man", "--man", "--install-completion", "--show-completion")
-"""Commands and options that pages name and that the product does not have yet."""
-
-
-def test_what_pages_name_ahead_of_the_product_is_not_there() -> None:
-    flags = {flag for parameter in get_command(app).params for flag in parameter.opts}
-    assert not flags.intersection(UNMERGED), "take them out of UNMERGED"
-    assert "help" not in commands_of_the_product(), "take them out of UNMERGED"
 
 
 def commands_of_the_product() -> list[str]:
@@ -151,8 +142,8 @@ def test_the_commands_of_a_page_are_found(page: str) -> None:
         assert words in ALONE, f"the test does not type it: mixpanel-importer {words}"
 
 
-ALONE = {"COMMAND --help", "--version", *UNMERGED}
-"""Commands that a page names in its text; the first two are typed by other tests."""
+ALONE = {"COMMAND --help", "--version"}
+"""Commands that a page names in its text; other tests type them."""
 
 
 @pytest.mark.parametrize("mark", ["run", "test"])
@@ -180,7 +171,7 @@ def options_of_the_product() -> set[str]:
     for name in commands_of_the_product():
         params = group.get_command(None, name).params
         flags |= {flag for parameter in params for flag in parameter.opts if flag.startswith("-")}
-    return flags | {name for name in UNMERGED if name.startswith("-")}
+    return flags | {names.split()[0] for names, _ in OTHER_OPTIONS}
 
 
 def test_every_option_is_on_a_page_and_no_page_has_another() -> None:
@@ -196,24 +187,16 @@ OF_OTHERS = {"--help", "--silent", "--request", "--header", "--foreground", "--p
 """Options of click, curl and timeout."""
 
 
-def exit_codes_of_the_product() -> set[int]:
-    found, kinds = {0, 1}, [errors.ImporterError]
-    while kinds:
-        kind = kinds.pop()
-        kinds += kind.__subclasses__()
-        found.add(kind.exit_code)
-    return found
-
-
 def test_every_exit_code_is_on_its_page() -> None:
     text = (ROOT / "docs/exit-codes.md").read_text("utf-8")
     listed = [int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)]
-    assert listed == sorted(set(listed))
-    assert set(listed) == exit_codes_of_the_product() | CODES_OF_THE_PROCESS
+    assert listed == [code for code, _ in EXIT_CODES]
 
 
-CODES_OF_THE_PROCESS = {70, 141}
-"""Those that no error of ours has: a fault of the importer, and a reader of standard output that has ended."""
+def test_every_variable_is_on_a_page() -> None:
+    text = all_pages()
+    for names, _ in ENVIRONMENT:
+        assert all(f"`{name}`" in text for name in names.split(", ")), names
 
 
 def test_the_line_of_progress_is_written_so() -> None:
