@@ -29,7 +29,7 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
     # What the plan said already is not said again.
     console.lines(attention_lines(each for each in manifest.attention if each not in job.manifest.attention))
     if report.notes:
-        noted = f"on {counted(report.notes, 'record')}: what was changed, or will be changed"
+        noted = f"on {counted(report.notes, 'record')}: what was changed, or will be"
         console.lines([LabeledLine("Notes", noted)])
     if counts.unsuccessful and not options.quiet:
         count = _VERBOSE_ERRORS if options.verbose else _FIRST_ERRORS

@@ -68,11 +68,11 @@ def copied_rows_text(copied: CopiedRows, mapping: Path) -> str:
         **({"columns": copied.columns} if copied.columns else {}),
         **({} if copied.missing_time is None else {"missing_time": copied.missing_time}),
     }
-    lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
+    lines = [f"{key} = {_toml_text(value)}" for key, value in values.items()]
     return "\n".join(["", _COMMENT, f"[{FAILED_ROWS}]", *lines, ""])
 
 
-def _toml(value: Any) -> str:
+def _toml_text(value: Any) -> str:
     """Return a value as TOML: that is JSON, but for the one control character that JSON does not escape."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
