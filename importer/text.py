@@ -6,7 +6,11 @@ import difflib
 import reprlib
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final, TypeVar
+
+PROGRAM: Final = "mixpanel-importer"
+"""The name of the command."""
 
 MAX_QUOTED: Final = 60
 """Most characters of a single value in a message."""
@@ -131,6 +135,16 @@ def _shell_char(char: str) -> str:
 def shell_words(words: Iterable[str]) -> str:
     """Return a command line of these words, as `shell_word` writes each."""
     return " ".join(map(shell_word, words))
+
+
+def file_word(name: str) -> str:
+    """Return the name of a file, or ``-``, as a word of a command that is not taken for an option."""
+    return f"./{name}" if name.startswith("-") and name != "-" else name
+
+
+def file_command(command: str, file: Path | str, *words: str) -> str:
+    """Return what to type for a command of this program with a file, and further words."""
+    return shell_words([PROGRAM, command, file_word(str(file)), *words])
 
 
 def one_line(value: object) -> str:

@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from importer import __version__
-from importer.cli.declared import PROGRAM, Argument, Command, DeclaredOption, Example
+from importer.cli.declared import Argument, Command, DeclaredOption, Example
 from importer.cli.help_page import command_help, overview, terminal_width
 from importer.cli.options import (
     DeliveryOptions,
@@ -35,7 +35,7 @@ from importer.cli.options import (
 )
 from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
 from importer.errors import Interrupted, UsageError
-from importer.text import escape_controls, nearest, quoted
+from importer.text import PROGRAM, escape_controls, nearest, quoted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

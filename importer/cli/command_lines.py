@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from importer.cli.options import CommandOptions
 from importer.mixpanel.hosts import region_of
@@ -16,9 +15,7 @@ from importer.results.manifest import Manifest
 from importer.results.paths import retry_path
 from importer.results.status import NextStep
 from importer.settings import BASE_URL
-from importer.text import shell_words
-
-PROGRAM: Final = "mixpanel-importer"
+from importer.text import PROGRAM, file_word, shell_words
 
 
 def destination_flags(manifest: Manifest) -> list[str]:
@@ -54,12 +51,7 @@ def _resume_run(run: RecordedRun, more: Sequence[str] = ()) -> str:
 def run_words(sources: Sequence[str], manifest: Manifest) -> list[str]:
     """Return ``run`` with its sources, and the flags of its kind and destination."""
     kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
-    return ["run", *map(as_word, sources), *kind, *destination_flags(manifest)]
-
-
-def as_word(name: str) -> str:
-    """Return a source as a word that is not taken for an option."""
-    return f"./{name}" if name.startswith("-") and name != "-" else name
+    return ["run", *map(file_word, sources), *kind, *destination_flags(manifest)]
 
 
 def limit_flags(manifest: Manifest) -> list[str]:
@@ -68,7 +60,7 @@ def limit_flags(manifest: Manifest) -> list[str]:
 
 
 def _resume_retry(parent: RecordedRun, run: RecordedRun, more: Sequence[str] = ()) -> str:
-    words = ["retry", as_word(str(parent.results))]
+    words = ["retry", file_word(str(parent.results))]
     if run.manifest.endpoint != parent.manifest.endpoint:
         words += ["--endpoint", run.manifest.endpoint]
     if run.results != retry_path(parent.results):
@@ -85,7 +77,7 @@ def retry_command(run: RecordedRun, *words: Sequence[str]) -> str:
             "--results",
             str(free_path(lambda number: usual.with_stem(f"{usual.stem}-{number + 1}"))),
         ]
-    return command_line(["retry", as_word(str(run.results)), *elsewhere], *words)
+    return command_line(["retry", file_word(str(run.results)), *elsewhere], *words)
 
 
 def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> str:
@@ -93,7 +85,7 @@ def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> s
     mapping = ["--mapping", str(failed_rows_mapping_path(copy))]
     kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
     flags = [*destination_flags(manifest), *credential_flags(options)] if manifest.kind == "real" else []
-    return command_line(["run", as_word(str(copy)), *mapping, *kind], flags)
+    return command_line(["run", file_word(str(copy)), *mapping, *kind], flags)
 
 
 def command_line(*words: Sequence[str]) -> str:

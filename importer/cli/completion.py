@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from importer.cli.declared import PROGRAM, Command, DeclaredOption
+from importer.cli.declared import Command, DeclaredOption
 from importer.cli.help_page import OTHER_OPTIONS
 from importer.errors import UsageError
-from importer.text import nearest
+from importer.text import PROGRAM, nearest
 
 _HELP: Final = "Show the help and exit."
 _FUNCTION: Final = f"_{PROGRAM.replace('-', '_')}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from importer.cli.declared import PROGRAM
 from importer.errors import UsageError
-from importer.text import shell_word
+from importer.text import PROGRAM, shell_word
 
 
 def install_completion(shell: str, script: str) -> str:

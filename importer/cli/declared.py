@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from importer.text import PROGRAM
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-PROGRAM: Final = "mixpanel-importer"
 
 Heading = Literal[
     "Server",

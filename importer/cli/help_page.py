@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from importer.cli.declared import PROGRAM, Command, DeclaredOption, Example, Heading
+from importer.cli.declared import Command, DeclaredOption, Example, Heading
+from importer.text import PROGRAM
 
 SUMMARY: Final = (
     "Import files of historical events into Mixpanel: checked before they are sent, certain after."

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from importer.cli import help_page
-from importer.cli.declared import PROGRAM, Command, Example
+from importer.cli.declared import Command, Example
+from importer.text import PROGRAM
 
 _ESCAPES: Final = {
     "\\": "\\e",

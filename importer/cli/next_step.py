@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from importer.cli.command_lines import (
-    as_word,
     command_line,
     credential_flags,
     limit_flags,
@@ -41,7 +40,7 @@ from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
 from importer.source.fingerprint import is_unchanged
-from importer.text import counted
+from importer.text import counted, file_command
 
 _REHEARSAL_FLAGS: Final = (
     "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q", "--yes", "-y",
@@ -236,7 +235,7 @@ def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "
                 f"{results} is of an earlier import of {report.manifest.source}. To see where that stands:"
             )
             first = (f"{advice}.",) if advice else ()
-            return Next((*first, before), (command_line(["status", as_word(str(results))]),))
+            return Next((*first, before), (file_command("status", results),))
     drop = ("--faults", "--failed-rows", *(() if folder else ("--results",)))
     command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
     if any(report.manifest.source == "-" for report in reports):
@@ -387,7 +386,7 @@ def not_retriable_remedy(error: NotRetriableError) -> str:
         return f"Finish it first: {resume_command(step)}"
     words = _retry_words_typed()
     if step.action == "mend" and not _READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
-        return f"Only records to mend are left: {command_line(['status', as_word(str(step.run.results))])}"
+        return f"Only records to mend are left: {file_command('status', step.run.results)}"
     return f"Next: {retry_command(step.run, words)}"
 
 

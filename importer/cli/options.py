@@ -34,23 +34,23 @@ class ReadingOptions:
         FormatName | None, Option("Format of the source.", heading="Reading", default="as found")
     ] = None
     delimiter: Annotated[
-        str | None, Option("What separates the cells of a CSV file.", default="as found", metavar="CHAR")
+        str | None, Option("Delimiter of a CSV file.", default="as found", metavar="CHAR")
     ] = None
     no_header: Annotated[bool, Option("The first record is data; the columns are called 1, 2, 3…")] = False
     encoding: Annotated[
         str | None, Option("Encoding of a CSV file.", default="utf-8", metavar="NAME", values=_ENCODINGS)
     ] = None
     quote: Annotated[
-        str | None, Option("What encloses a cell of a CSV file.", default='"', metavar="CHAR|none")
+        str | None, Option("Quote character of a CSV file.", default='"', metavar="CHAR|none")
     ] = None
-    escape: Annotated[
-        str | None, Option("What takes the meaning from the next character, such as \\.", metavar="CHAR")
-    ] = None
+    escape: Annotated[str | None, Option("Escape character of a CSV file, such as \\.", metavar="CHAR")] = (
+        None
+    )
     skip_lines: Annotated[
         int | None, Option("Lines ahead of the header of a CSV file.", default="0", metavar="N", min=0)
     ] = None
     comment: Annotated[
-        str | None, Option("What begins a line of a CSV file that is no record.", metavar="CHAR")
+        str | None, Option("Character that begins a comment line of a CSV file.", metavar="CHAR")
     ] = None
     trim: Annotated[
         bool | None, Option("Leave out the spaces around every cell of CSV, or every field in JSONL.")
@@ -58,8 +58,8 @@ class ReadingOptions:
     map: Annotated[
         list[str],
         Option(
-            f"Which column is a field: {', '.join(FIELDS)}. Several, with commas: the first that is filled."
-            " Made of columns: {COLUMN} {COLUMN}. JSONL: dotted paths too. FIELD= alone: no column."
+            f"Which column gives a field: {', '.join(FIELDS)}. Several, with commas: the first that has"
+            " a value. Made of columns: {COLUMN} {COLUMN}. JSONL: dotted paths too. FIELD= alone: no column."
             " May be repeated.",
             heading="Mapping",
             metavar="FIELD=COLUMN",
@@ -68,7 +68,7 @@ class ReadingOptions:
     ] = field(default_factory=list)
     timezone: Annotated[
         str | None,
-        Option("IANA zone of times that say none, such as Europe/Berlin.", metavar="ZONE", values=_zones),
+        Option("IANA time zone of times without one, such as Europe/Berlin.", metavar="ZONE", values=_zones),
     ] = None
     set: Annotated[
         list[str],
@@ -127,7 +127,7 @@ class ReadingOptions:
         Option("Decimal mark of numbers in a CSV file: , or .", metavar="CHAR", values=(",", ".")),
     ] = None
     thousands: Annotated[
-        str | None, Option("What stands between groups of three digits in such numbers.", metavar="CHAR")
+        str | None, Option("Mark between groups of three digits in such numbers.", metavar="CHAR")
     ] = None
     deep: Annotated[
         Deep | None,
@@ -135,7 +135,7 @@ class ReadingOptions:
     ] = None
     geoip: Annotated[
         GeoIP | None,
-        Option("A record without ip gets no place, or that of this machine.", default="off"),
+        Option("Place of a record without ip: none, or with request that of this machine.", default="off"),
     ] = None
 
 
@@ -197,7 +197,7 @@ class DeliveryOptions(DestinationOptions):
         ),
     ] = _DELIVERY.batch_size
     concurrency: Annotated[
-        int | None, Option("Batches in flight.", default="finds itself", metavar="N", min=1, max=256)
+        int | None, Option("Batches in flight.", default="automatic", metavar="N", min=1, max=256)
     ] = _DELIVERY.concurrency
     max_retries: Annotated[int, Option("Tries of a batch after the first.", metavar="N", min=0)] = (
         _DELIVERY.max_retries
@@ -230,7 +230,7 @@ class OutputOptions:
         Option("Log every request as a line of JSON, without values and secrets.", metavar="PATH"),
     ] = None
     yes: Annotated[bool, Option("Send without asking.", heading="Output", short="-y")] = False
-    quiet: Annotated[bool, Option("Say nothing but what went wrong.", short="-q")] = False
+    quiet: Annotated[bool, Option("Print only what went wrong, and what to type next.", short="-q")] = False
     verbose: Annotated[bool, Option("Name the first records that were not taken.", short="-v")] = False
     json: Annotated[bool, Option("Print the run's manifest to standard output.")] = False
 
@@ -259,7 +259,7 @@ class RunScopeOptions:
     accept: Annotated[
         list[str],
         Option(
-            "With --strict: a code of attention that stops nothing. May be repeated.",
+            "With --strict: the code of a decision that may stay as it is. May be repeated.",
             metavar="CODE",
             values=tuple(code for code, level in ATTENTION.items() if level == "decision"),
         ),
@@ -327,9 +327,7 @@ class TrackOptions:
             default="track, and import for an event older than 5 days",
         ),
     ] = None
-    quiet: Annotated[
-        bool, Option("Print the answer, and say nothing beside it.", heading="Output", short="-q")
-    ] = False
+    quiet: Annotated[bool, Option("Print only the answer.", heading="Output", short="-q")] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from urllib.parse import quote
 import orjson
 
 from importer.model import Credentials, Destination
+from importer.text import PROGRAM
 
 try:
     from isal.isal_zlib import compressobj  # at level 1 four times as fast as zlib, and smaller
 except ImportError:  # pragma: no cover - where isal has no wheel
     from zlib import compressobj  # type: ignore[assignment]
 
-_USER_AGENT: Final = "mixpanel-importer"
 _GZIP: Final = 31  # the window of 32 kB, and a header and end of gzip (zlib's manual, deflateInit2)
 _AT_ONCE: Final = 256_000  # bytes that are compressed at once; a request has up to 2 MB
 
@@ -42,7 +42,7 @@ class RequestFormat(NamedTuple):
 def request_format(destination: Destination, credentials: Credentials) -> RequestFormat:
     """Return what requests to an endpoint look like."""
     pair = base64.b64encode(f"{credentials.username}:{credentials.password}".encode())
-    headers = {"accept": "application/json", "user-agent": _USER_AGENT, "accept-encoding": "identity"}
+    headers = {"accept": "application/json", "user-agent": PROGRAM, "accept-encoding": "identity"}
     if destination.endpoint == "track":
         headers["content-type"] = "application/json"
         suffix = token_suffix(credentials.username)

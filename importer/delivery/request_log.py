@@ -33,8 +33,7 @@ from importer.delivery.replies import (
 )
 from importer.errors import UsageError
 from importer.model import Credentials, DeliverySettings, Destination, Verdict
-
-PROGRAM: Final = "mixpanel-importer"
+from importer.text import PROGRAM
 
 FLUSH_SECONDS: Final = 0.2
 """Lines about requests that went well are written together, after so long. Every other line is written at

@@ -18,7 +18,7 @@ from importer.results.paths import find_manifests, results_of_manifest, results_
 from importer.results.recovery import inspect_results
 from importer.results.selection import read_successes
 from importer.source.reader import open_source
-from importer.text import counted, shell_word
+from importer.text import counted, file_command
 
 _MOST_MANIFESTS: Final = 100
 _IN_NO_ID: Final = ("geoip", "tag", "compression")
@@ -114,6 +114,6 @@ def _compare(
             "other-reading",
             f"{results.name} holds {counted(landed, 'record')} of this source that Mixpanel took or may have"
             f" taken under another reading ({'; '.join(differ)}): their ids differ now, so they would double",
-            f"To go on with that reading, see: mixpanel-importer status {shell_word(str(results))}",
+            f"To go on with that reading, see: {file_command('status', results)}",
             count=landed,
         )

@@ -20,7 +20,7 @@ from importer.results.selection import select_records
 from importer.results.status import check_retriable
 from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
-from importer.text import counted, shell_word, shell_words, was_or_were
+from importer.text import counted, file_command, was_or_were
 
 
 def find_copied_rows(sources: Sequence[SourceFile], options: RunOptions) -> CopiedRows | None:
@@ -40,10 +40,10 @@ def find_copied_rows(sources: Sequence[SourceFile], options: RunOptions) -> Copi
         mapping = failed_rows_mapping_path(source.path)
         if source.name == "-" or copied is not None or read_copied_rows(mapping) is None:
             continue
-        command = ["mixpanel-importer", "run", source.name, "--mapping", str(mapping)]
+        kind = [] if options.kind == "real" else [f"--{options.kind}"]
         raise UsageError(
             f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
-            shell_words(command + ([] if options.kind == "real" else [f"--{options.kind}"])),
+            file_command("run", source.name, "--mapping", str(mapping), *kind),
         )
     return copied
 
@@ -139,7 +139,7 @@ def _parent_of(copied: CopiedRows, source: str, options: RunOptions) -> Path | N
     if real is None or real.fingerprint.digest != parent.fingerprint.digest:
         raise ResultsError(
             f"{source} was copied in a rehearsal, and {parent.source} is not imported yet",
-            f"Import that first: {shell_words(['mixpanel-importer', 'run', parent.source])}",
+            f"Import that first: {file_command('run', parent.source)}",
         )
     return results
 
@@ -158,12 +158,12 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
         if run.manifest.mended_rows:
             raise ResultsError(
                 f"these records were mended and sent already: {run.results}",
-                f"See where they stand: {shell_words(['mixpanel-importer', 'status', str(run.results)])}",
+                f"See where they stand: {file_command('status', run.results)}",
             )
     check_retriable(last)
     left = select_records(last)
     if left.counts.failed:
-        retry = shell_words(["mixpanel-importer", "retry", str(last), "--status", "failed"])
+        retry = file_command("retry", last, "--status", "failed")
         raise ResultsError(
             f"{counted(left.counts.failed, 'other record')} of {last} failed, to be retried first",
             f"Retry what failed: {retry}",
@@ -172,7 +172,7 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
             " imported or left out since they were copied",
-            f"Copy them again: see mixpanel-importer status {shell_word(str(last))}",
+            f"Copy them again: see {file_command('status', last)}",
         )
     return last
 

@@ -21,7 +21,7 @@ from importer.pipeline.paths import (
 from importer.results.manifest import Manifest
 from importer.results.paths import manifest_path
 from importer.source.files import open_raw
-from importer.text import shell_word
+from importer.text import file_command, shell_word
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _FETCHED_BY = {
@@ -131,7 +131,7 @@ def _checked_results(source: SourceFile, options: RunOptions) -> SourceFile:
         f"{source.results} is there already, from an earlier {_name_of_run(manifest)}",
         "To go on where it stopped:  --resume",
         "To begin again:             --overwrite",
-        f"To see where it stands:     mixpanel-importer status {shell_word(str(source.results))}",
+        f"To see where it stands:     {file_command('status', source.results)}",
     )
 
 

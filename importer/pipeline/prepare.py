@@ -37,7 +37,7 @@ from importer.results.manifest import READER_VERSION, Manifest, read_manifest, r
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.source.fingerprint import is_unchanged, take_fingerprint
-from importer.text import counted, quoted, shell_words
+from importer.text import counted, file_command, quoted
 
 
 def prepare_jobs(
@@ -284,8 +284,8 @@ def _remedy_of_difference(source: SourceFile, old: Manifest, new: Manifest) -> S
     """Return what to do where results can't be resumed."""
     was_mended = old.fingerprint.digest != new.fingerprint.digest and old.counts.unsuccessful
     if was_mended and old.unattempted == 0 and old.kind != "dry-run":
-        command = ["mixpanel-importer", "retry", str(source.results), "--source-changed"]
-        mended = f"If what was left was mended there: {shell_words(command)}"
+        command = file_command("retry", source.results, "--source-changed")
+        mended = f"If what was left was mended there: {command}"
         return mended, "Else put the source back as it was."
     return ("Type the command as it was, or start again with another --results.",)
 

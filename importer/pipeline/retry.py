@@ -24,7 +24,7 @@ from importer.results.recovery import inspect_results
 from importer.results.selection import Selection, select_records
 from importer.results.status import check_retriable
 from importer.source.fingerprint import is_unchanged, take_fingerprint
-from importer.text import shell_word, shell_words
+from importer.text import file_command
 
 
 def prepare_retry(
@@ -90,7 +90,7 @@ def _parent_manifest(results: Path) -> Manifest:
     if parent.kind == "dry-run":
         raise ResultsError(
             f"{results} belongs to a dry run: nothing was sent, so there is nothing to retry",
-            f"Mend what is invalid, then: mixpanel-importer run {shell_word(str(parent.source))}",
+            f"Mend what is invalid, then: {file_command('run', parent.source)}",
         )
     return parent
 
@@ -134,14 +134,14 @@ def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOpt
     if parent.retried_by is not None and resolve_link(results, parent.retried_by) == child:
         return None  # `check_retriable` says how far it is
     known = known_manifest(child)
-    command = ["mixpanel-importer", "retry", str(results)]
     if known is not None and known.parent is not None and known.credential_salt == parent.credential_salt:
-        remedy = f"To go on with it: {shell_words([*command, '--resume'])}"  # it was killed as it began
+        # It was killed as it began.
+        remedy = f"To go on with it: {file_command('retry', results, '--resume')}"
         raise ResultsError(f"{child} is there already, from a retry that was stopped", remedy)
     free = free_path(lambda number: child.with_stem(f"{child.stem}-{number + 1}"))
     raise ResultsError(
         f"{child} is there already, and is not a retry of {results} as it stands now",
-        f"Write to another file: {shell_words([*command, '--results', str(free)])}",
+        f"Write to another file: {file_command('retry', results, '--results', str(free))}",
     )
 
 

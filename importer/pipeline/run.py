@@ -28,7 +28,7 @@ from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
-from importer.text import counted, shell_word
+from importer.text import counted, file_command
 
 
 def run_job(
@@ -181,7 +181,7 @@ def _check_state(job: Job) -> ResultsState:
     if state != job.state:
         raise ResultsError(
             f"{job.results} was written by another run in the meantime",
-            f"To see where it stands: mixpanel-importer status {shell_word(str(job.results))}",
+            f"To see where it stands: {file_command('status', job.results)}",
         )
     if job.manifest.refused_at:
         old = read_manifest(manifest_path(job.results))
@@ -219,7 +219,7 @@ def _link(parent: Path, child: Path) -> None:
         if other and manifest.retried_by != link and other.exists():
             raise ResultsError(
                 f"{parent} is being retried by {other} already",
-                f"See where that stands: mixpanel-importer status {shell_word(str(other))}",
+                f"See where that stands: {file_command('status', other)}",
             )
         if manifest.retried_by != link:
             write_manifest(manifest_path(parent), replace(manifest, retried_by=link))

@@ -13,7 +13,7 @@ from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.text import counted, quoted, shell_word
+from importer.text import counted, file_command, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ def check_overwrite(results: Path, manifest: Manifest, *, only_rehearsals: bool 
     if only_rehearsals and (old.kind == "real" or old.kind != manifest.kind):
         raise ResultsError(
             f"{results} was written by another run in the meantime",
-            f"To see where it stands: mixpanel-importer status {shell_word(str(results))}",
+            f"To see where it stands: {file_command('status', results)}",
         )
     if old.kind != "real":
         return
@@ -115,7 +115,7 @@ def _check_not_mended(results: Path, manifest: Manifest) -> None:
         raise ResultsError(
             f"{results} holds {landed:,} mended records that Mixpanel took or may have taken. Mended and sent"
             " again, they would double.",
-            f"See where they stand: mixpanel-importer status {shell_word(str(results))}",
+            f"See where they stand: {file_command('status', results)}",
         )
 
 

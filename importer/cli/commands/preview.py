@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from importer.cli.command_lines import PROGRAM, repeat_command
+from importer.cli.command_lines import repeat_command
 from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
 from importer.cli.fold import cut_to, width
@@ -32,7 +32,7 @@ from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.source.reader import open_source
-from importer.text import counted, escape_controls, quoted, shell_words
+from importer.text import PROGRAM, counted, escape_controls, file_command, quoted
 
 _FIRST_EVENTS: Final = 3
 _MOST_NAME: Final = 40
@@ -85,7 +85,7 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
     mapping_file.save(options.save, reading, survey.columns)
     console.say()
     console.say(f"Saved: {options.save}")
-    console.next(shell_words([PROGRAM, "run", source, "--mapping", str(options.save), "--dry-run"]))
+    console.next(file_command("run", source, "--mapping", str(options.save), "--dry-run"))
     return 0
 
 
