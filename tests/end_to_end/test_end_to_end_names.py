@@ -110,3 +110,16 @@ def test_a_manifest_of_others_forges_no_line(bare: Shell, key: str) -> None:
         assert "Traceback" not in text
         assert all(line.isprintable() for line in text.split("\n")), text
         assert [line for line in text.split("\n") if line.startswith("Next: mixpanel-importer undo")] == []
+
+
+def test_a_name_that_looks_like_an_option_is_offered_as_a_file(bare: Shell) -> None:
+    bare.write("-q.csv", source_text("2026-03-03T00:00:00Z"))
+    sent = bare.type("run", "./-q.csv", "--sandbox", "--results", "./-q.results.csv")
+    assert sent.code == 0
+
+    refused = bare.type("run", "./-q.csv", "--dry-run", "--results", "./-q.results.csv")
+
+    assert (refused.code, "-q.results.csv is there already" in refused.err) == (2, True)
+    (line,) = [line for line in refused.err.splitlines() if "mixpanel-importer status" in line]
+    status = typed_into_bash(bare, line[line.index("mixpanel-importer") :])
+    assert (status.code, "4 records = 4 imported" in status.err + status.out) == (0, True)
