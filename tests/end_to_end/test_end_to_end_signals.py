@@ -133,7 +133,7 @@ def test_a_signal_at_any_moment_ends_a_command(place: Shell, name: str) -> None:
     began = time.monotonic()
     assert place.type(*COMMANDS[name], stdin=b"").code == 0
     whole = time.monotonic() - began
-    moments, codes = 30, set()
+    moments, codes = 16, set()
     for moment in range(moments):
         for path in (
             *place.folder.glob("events.*.csv*"),
@@ -151,13 +151,13 @@ def test_a_signal_at_any_moment_ends_a_command(place: Shell, name: str) -> None:
 @pytest.mark.slow
 def test_a_signal_at_any_moment_ends_a_command_that_draws_its_progress(place: Shell) -> None:
     words, codes = ["run", "events.csv", "--sandbox"], []
-    for moment in range(16):
+    for moment in range(8):
         for path in place.folder.glob("events.*.csv*"):
             path.unlink()
         ours, theirs = pty.openpty()
         number = SIGNALS[moment % len(SIGNALS)]
         with read_of(ours) as said:
-            ended = stopped_after(place, words, moment / 10, number, error=theirs)
+            ended = stopped_after(place, words, moment / 5, number, error=theirs)
             os.close(theirs)
         assert_stopped_well(place, "sandbox", ended._replace(said=b"".join(said).decode()), number)
         codes.append(ended.code)
