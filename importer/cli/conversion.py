@@ -166,7 +166,7 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
         UsageError: An option has a wrong value.
         MappingError: The mapping file can't be used.
     """
-    types = dict(_pairs("--type", options.type))
+    types = dict(_pairs("--type", options.type, "app_version=string", by_last=True))
     for column, kind in types.items():
         if kind not in _TYPES:
             raise UsageError(
@@ -178,7 +178,7 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
         options,
         fields=_declared_columns(options.map),
         types=types,
-        constants=dict(_pairs("--set", options.set, empty=True)),
+        constants=dict(_pairs("--set", options.set, "source=crm", empty=True)),
         null=tuple(options.null),
         time_format=tuple(options.time_format),
         header=False if options.no_header else None,
@@ -193,7 +193,7 @@ def _declared_columns(texts: Sequence[str]) -> dict[Field, str]:
         UsageError: A field is unknown.
     """
     columns: dict[Field, str] = {}
-    for name, column in _pairs("--map", texts, empty=True):
+    for name, column in _pairs("--map", texts, "time=created_at", empty=True):
         field = next((each for each in FIELDS if each == name), None)
         if field is None:
             raise UsageError(
@@ -205,12 +205,22 @@ def _declared_columns(texts: Sequence[str]) -> dict[Field, str]:
     return columns
 
 
-def _pairs(option: str, texts: Sequence[str], *, empty: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each ``NAME=VALUE``; ``empty`` allows the value to be empty."""
+def _pairs(
+    option: str, texts: Sequence[str], example: str, *, empty: bool = False, by_last: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each ``NAME=VALUE``.
+
+    Args:
+        option: The option.
+        texts: Its values.
+        example: One that is right.
+        empty: A value may be empty.
+        by_last: The last ``=`` ends the name, which may hold others.
+    """
     for text in texts:
-        name, equals, value = text.partition("=")
+        name, equals, value = text.rpartition("=") if by_last else text.partition("=")
         if not name or not equals or (not value and not empty):
             raise UsageError(
-                f"{option} {quoted(text)}: expected NAME=VALUE", f"For example {option} time=created_at"
+                f"{option} {quoted(text)}: expected NAME=VALUE", f"For example {option} {example}"
             )
         yield name, value

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from importer.delivery.request_log import check_log_file
 from importer.errors import ResultsError, SourceError, UsageError
+from importer.model import RunKind
 from importer.pipeline.copied_rows import is_as_copied
 from importer.pipeline.job import RunOptions, SourceFile
 from importer.pipeline.paths import (
     default_results,
     failed_rows_mapping_path,
+    free_path,
     is_of_source,
     known_manifest,
     spool_path,
 )
+from importer.results.lock import Lock
 from importer.results.manifest import Manifest
 from importer.results.paths import manifest_path
 from importer.source.files import open_raw
@@ -33,6 +36,8 @@ _FETCHED_BY = {
     "file": "cat {}",
 }
 """What writes a file to standard output, by the scheme of its address."""
+
+_NAMES: dict[RunKind, str] = {"real": "run", "dry-run": "dry run", "sandbox": "run into the sandbox"}
 
 
 def check_source(name: str) -> None:
@@ -92,8 +97,6 @@ def resolve_outputs(names: Sequence[str], options: RunOptions) -> list[SourceFil
             "--failed-rows names one file, but there are several sources",
             "Leave it out, or run them one by one.",
         )
-    if options.resume or options.overwrite:
-        return sources
     return [_checked_results(source, options) for source in sources]
 
 
@@ -104,40 +107,71 @@ def _source_file(name: str, options: RunOptions, taken: Collection[Path], *, sev
             f"mkdir {shell_word(str(options.results))}",
         )
     if options.results is not None and not several:
+        check_is_file(options.results, default_results(name, options.kind, options.results))
         results = options.results
     else:
         results = default_results(name, options.kind, options.results or Path(), taken)
     return SourceFile(name, spool_path(results) if name == "-" else Path(name), results)
 
 
-def _checked_results(source: SourceFile, options: RunOptions) -> SourceFile:
-    """Return a source whose results are free, or are of a rehearsal that the run replaces.
+def check_is_file(results: Path, example: Path) -> None:
+    """Check that results are a file, if they are there: no folder, and no device.
+
+    Args:
+        results: Where results go.
+        example: A file to name in their place.
 
     Raises:
+        UsageError: They are not.
+    """
+    if results.exists() and not results.is_file():
+        what = "a folder" if results.is_dir() else "no regular file"
+        raise UsageError(
+            f"{results} is {what}: the results of a source go to a file",
+            f"Name one, for example: --results {shell_word(str(example))}",
+        )
+
+
+def _checked_results(source: SourceFile, options: RunOptions) -> SourceFile:
+    """Return a source whose results are free, may be gone on with, or may be replaced.
+
+    Raises:
+        UsageError: They are no file.
         ResultsError: They must be kept.
     """
     if not source.results.exists():
         return source
+    check_is_file(source.results, free_path(lambda number: source.results.with_stem(f"events-{number}")))
     manifest = known_manifest(source.results)
-    of_source = manifest is not None and is_of_source(manifest, source.name)
-    if manifest is not None and of_source and manifest.kind == options.kind != "real":
+    if manifest is not None:
+        _check_whose(source, manifest, options)
+    if options.resume or options.overwrite:
+        return source  # what reads the results says what else is wrong with them
+    if manifest is not None and manifest.kind == options.kind != "real":
         return replace(source, replaces_rehearsal=True)
-    if manifest is not None and not of_source:
+    offers = [
+        "To begin again:             --overwrite",
+        f"To see where it stands:     {file_command('status', source.results)}",
+    ]
+    if manifest is None or manifest.kind == options.kind:
+        offers.insert(0, "To go on where it stopped:  --resume")
+    name = _NAMES["real" if manifest is None else manifest.kind]
+    raise ResultsError(f"{source.results} is there already, from an earlier {name}", *offers)
+
+
+def _check_whose(source: SourceFile, manifest: Manifest, options: RunOptions) -> None:
+    """Stop where results are of another source, or are those of a real run that a rehearsal would replace."""
+    is_given_up = options.overwrite and manifest.kind != "real"
+    if not is_given_up and not is_of_source(manifest, source.name):
         raise ResultsError(
             f"{source.results} is there already, with the results of another source: {manifest.source}",
             "Name another file with --results.",
         )
-    raise ResultsError(
-        f"{source.results} is there already, from an earlier {_name_of_run(manifest)}",
-        "To go on where it stopped:  --resume",
-        "To begin again:             --overwrite",
-        f"To see where it stands:     {file_command('status', source.results)}",
-    )
-
-
-def _name_of_run(manifest: Manifest | None) -> str:
-    names = {"dry-run": "dry run", "sandbox": "run into the sandbox"}
-    return names.get("" if manifest is None else manifest.kind, "run")
+    if manifest.kind == "real" != options.kind and not options.resume:
+        raise ResultsError(
+            f"{source.results} is there already, from an earlier run: a {_NAMES[options.kind]} replaces none",
+            "Name another file with --results.",
+        )
 
 
 def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: RunOptions) -> None:
@@ -164,9 +198,9 @@ def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: Run
     for source in sources:
         if any(_is_same_file(source, output) for output in [*results, *copies]):
             raise UsageError(f"{source} is the source, and an output would replace it", "Name another file.")
-    for path in results:
-        if any(_is_same_file(path, copy) for copy in copies):
-            raise UsageError(f"--failed-rows would replace the results {path}", "Name another file.")
+    for own in (each for path in results for each in (path, manifest_path(path), Lock(path).path)):
+        if any(_is_same_file(own, copy) for copy in copies):
+            raise UsageError(f"--failed-rows would replace {own}, of the results", "Name another file.")
     for copy in copies:
         if copy.exists() and not (options.resume and is_as_copied(copies[0])):
             raise UsageError(

@@ -35,7 +35,7 @@ from importer.reading import Reading
 from importer.results.differences import check_overwrite, find_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest, resolve_link
 from importer.results.paths import manifest_path
-from importer.results.recovery import inspect_results
+from importer.results.recovery import ResultsState, inspect_results
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.text import counted, file_command, quoted
 
@@ -237,6 +237,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if options.kind == old.kind == "sandbox":  # each rehearsal listens on a port of its own
         new = replace(new, base_url=old.base_url)
     state = inspect_results(source.results)
+    _check_limit(source.results, state, options)
     # Mended records go to where the others of their source went.
     untouched = old.unauthorized and not state.records and not old.mended_rows
     if untouched and _sent_like(old, new) != old:
@@ -269,6 +270,15 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         mended_of=_mended_of(source.results, old, options),
         untouched=untouched,
     )
+
+
+def _check_limit(results: Path, state: ResultsState, options: RunOptions) -> None:
+    """Stop where ``--limit`` allows fewer records than have an outcome."""
+    if options.limit is not None and state.records > options.limit:
+        raise ResultsError(
+            f"{results} has {counted(state.records, 'outcome')} already: more than --limit {options.limit:,}",
+            "Type --resume with a greater --limit, or without.",
+        )
 
 
 def _resumed_scope(path: Path, old: Manifest, options: RunOptions) -> tuple[int | None, int | None]:

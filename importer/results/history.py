@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from importer.errors import ResultsError
+from importer.results.formats import read_format
 from importer.results.manifest import read_manifest, resolve_link
 from importer.results.paths import find_manifests, manifest_path, results_of_manifest
 from importer.results.reader import OutcomeColumns, read_columns
@@ -165,29 +166,48 @@ def check_exists(results: Path) -> None:
     """Check that results are there, as far as their names tell.
 
     Raises:
-        ResultsError: There are none, or it is a source that has results; the remedy names those that are.
+        ResultsError: There are none, or it is something else; the remedy names results that are there.
     """
+    if results.is_dir():
+        inside = [results_of_manifest(path) for path in find_manifests(results)]
+        raise ResultsError(f"{results} is a folder, not a results file", f"Results in it: {_some(inside)}")
     if manifest_path(results).exists():
         return
     folder = results.parent
     found = [results_of_manifest(path) for path in find_manifests(folder)]
     if results.exists():
+        if results in map(manifest_path, found):
+            own = results_of_manifest(results)
+            raise ResultsError(f"{results} is the manifest of a results file", f"Its results: {own}")
         of_source = [each for each in found[:_MOST_LOOKED_AT] if _is_source_of(results, each)]
         if of_source:
             raise ResultsError(
                 f"{results} is a source, not a results file", f"Its results: {_some(of_source)}"
             )
+        _check_begins_as_results(results)
         return
     # First those whose names are alike.
     alike = map(Path, difflib.get_close_matches(str(results), list(map(str, found)), _MOST_NAMED, 0.3))
     names = list(dict.fromkeys([*alike, *found]))
     where = "here" if folder == Path() else f"in {folder}"
-    raise ResultsError(
-        f"there is no results file {results}", f"Results {where}: {_some(names) if names else 'none'}"
-    )
+    raise ResultsError(f"there is no results file {results}", f"Results {where}: {_some(names)}")
+
+
+def _check_begins_as_results(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            read_format(path, file)
+    except ResultsError as error:
+        raise ResultsError(
+            error.message, "A run names its results file as it ends: type that name."
+        ) from None
+    except OSError:
+        return  # what reads it says so
 
 
 def _some(names: Sequence[Path]) -> str:
+    if not names:
+        return "none"
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(map(str, names[:_MOST_NAMED])) + more
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import fault_server
@@ -310,3 +311,105 @@ def test_a_quiet_run_that_stopped_says_how_far_it_came(bare: Shell) -> None:
 def test_a_quiet_run_in_which_all_is_well_says_nothing(shell: Shell) -> None:
     shell.write("events.csv", GOOD)
     assert shell.type("run", "events.csv", "--yes", "-q") == (0, "", "")
+
+
+# ── what is no results file, or must be kept ─────────────────────────────────────────────────────
+
+
+def test_overwrite_replaces_no_real_results_of_another_source(shell: Shell) -> None:
+    for name in ("a", "b", "c"):
+        (shell.folder / name).mkdir()
+        shell.write(f"{name}/x.csv", GOOD.replace("u1", name))
+    assert shell.type("run", "a/x.csv", "--yes").code == 0
+    assert shell.type("run", "b/x.csv", "--yes").code == 0
+    before = (shell.folder / "x.csv.results.csv").read_bytes()
+
+    for option in ("--overwrite", "--resume"):
+        refused = shell.type("run", "c/x.csv", "--yes", option)
+        assert (refused.code, "with the results of another source: b/x.csv" in refused.err) == (2, True)
+
+    assert (shell.folder / "x.csv.results.csv").read_bytes() == before
+    assert shell.type("run", "b/x.csv", "--yes", "--resume").code == 0
+
+
+@pytest.mark.parametrize("kind", ["--dry-run", "--sandbox"])
+def test_a_rehearsal_never_replaces_the_results_of_a_run(shell: Shell, kind: str) -> None:
+    shell.write("events.csv", GOOD)
+    assert shell.type("run", "events.csv", "--yes").code == 0
+    for more in ([], ["--overwrite"]):
+        refused = shell.type("run", "events.csv", kind, "--results", "events.results.csv", *more)
+        assert (refused.code, "Name another file with --results." in refused.err) == (2, True)
+        assert "--resume" not in refused.err + refused.out
+        assert "double" not in refused.err
+    assert statuses(shell.results("events.results.csv")) == ["imported", "imported"]
+
+
+def test_results_of_a_rehearsal_of_another_kind_are_replaced_as_is_offered(bare: Shell) -> None:
+    bare.write("events.csv", GOOD)
+    assert bare.type("run", "events.csv", "--sandbox").code == 0
+    words = ["run", "events.csv", "--dry-run", "--results", "events.sandbox.csv"]
+    refused = bare.type(*words)
+    assert (refused.code, "--resume" in refused.err, "--overwrite" in refused.err) == (2, False, True)
+    assert bare.type(*words, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "", "folder"])
+def test_a_folder_is_named_where_results_are_expected(bare: Shell, name: str) -> None:
+    bare.write("events.csv", GOOD)
+    (bare.folder / "folder").mkdir()
+    commands = (["status", name], ["retry", name], ["run", "events.csv", "--dry-run", "--results", name])
+    for words in commands:
+        for more in ([], ["--overwrite"]) if words[0] == "run" else ([],):
+            refused = bare.type(*words, *more)
+            assert (refused.code, "a folder" in refused.err) == (2, True), refused.err
+
+
+def test_results_never_go_to_what_is_no_file(bare: Shell) -> None:
+    bare.write("events.csv", GOOD)
+    os.mkfifo(bare.folder / "pipe.csv")
+    for more in ([], ["--overwrite"]):
+        refused = bare.type("run", "events.csv", "--sandbox", "--results", "pipe.csv", *more)
+        assert (refused.code, "no regular file" in refused.err) == (2, True)
+
+
+def test_what_lies_beside_results_is_no_results_file(bare: Shell) -> None:
+    bare.write("events.csv", GOOD)
+    bare.write("other.csv", NAIVE)
+    (bare.folder / "below").mkdir()
+    bare.type("run", "events.csv", "--sandbox")
+    for name in ("events.sandbox.csv.run.json", "../other.csv"):
+        below = replace(bare, folder=bare.folder / "below") if name.startswith("..") else bare
+        refused = below.type("status", name)
+        assert (refused.code, "results file" in refused.err) == (2, True)
+        assert "is missing" not in refused.err
+
+
+def test_a_smaller_limit_changes_nothing(shell: Shell) -> None:
+    shell.write("events.csv", simple_csv(6))
+    assert shell.type("run", "events.csv", "--yes").code == 0
+    before = (shell.folder / "events.results.csv.run.json").read_bytes()
+
+    refused = shell.type("run", "events.csv", "--yes", "--limit", "4", "--resume")
+
+    assert (refused.code, "has 6 outcomes already: more than --limit 4" in refused.err) == (2, True)
+    assert (shell.folder / "events.results.csv.run.json").read_bytes() == before
+    assert shell.type("status", "events.results.csv").code == 0
+
+
+@pytest.mark.parametrize("name", ["events.results.csv.run.json", "events.results.csv.lock"])
+def test_a_copy_of_failed_records_replaces_nothing_of_the_run(shell: Shell, name: str) -> None:
+    shell.write("events.csv", NAIVE)
+    refused = shell.type("run", "events.csv", "--yes", "--failed-rows", name)
+    assert (refused.code, "--failed-rows would replace" in refused.err) == (2, True)
+
+
+def test_where_a_preview_of_standard_input_is_kept_nothing_lies(bare: Shell) -> None:
+    bare.write("events.csv", GOOD)
+    assert "cat > events-2.csv" in bare.type("preview", "-", stdin=GOOD).err
+
+
+def test_a_column_that_begins_with_an_equals_sign_gets_its_type(bare: Shell) -> None:
+    bare.write("events.csv", "event,user_id,time,=cmd\nHi,u1,2024-03-01T10:00:01Z,1\n")
+    assert bare.type("run", "events.csv", "--dry-run", "--type", "=cmd=string").code == 0
+    refused = bare.type("run", "events.csv", "--dry-run", "--type", "cmd")
+    assert "For example --type app_version=string" in refused.err

@@ -27,6 +27,7 @@ from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
 from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.outputs import check_source
+from importer.pipeline.paths import free_path
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Field, Reading
@@ -56,9 +57,10 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
         ImporterError: Options, source and mapping don't fit, or the mapping file can't be written.
     """
     if source == "-":
+        kept = free_path(lambda number: Path("events.csv" if number == 1 else f"events-{number}.csv"))
         raise UsageError(
             "preview reads its source more than once, so it can't be standard input",
-            f"Keep it in a file first: cat > events.csv, then {PROGRAM} preview events.csv",
+            f"Keep it in a file first: cat > {kept}, then {PROGRAM} preview {kept}",
         )
     check_source(source)
     declared = declared_reading(reading_options)

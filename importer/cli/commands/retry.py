@@ -25,11 +25,12 @@ from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.outputs import check_is_file
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
 from importer.results.history import check_exists
 from importer.results.manifest import Manifest, read_manifest
-from importer.results.paths import manifest_path
+from importer.results.paths import manifest_path, retry_path
 from importer.results.status import NotRetriableError
 from importer.text import counted
 
@@ -64,6 +65,8 @@ def retry_results(
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
     check_exists(results)
+    if options.results is not None:
+        check_is_file(options.results, retry_path(results))
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
     allow_connections(parent.kind, options.delivery.concurrency)
