@@ -52,7 +52,7 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
     invalid = "a time without a zone: invalid"
     no_time = f"no time that can be read{changes}: invalid"
-    undeletable = "older than 180 days: Mixpanel's UI can't delete those"
+    undeletable = f"older than 180 days: Mixpanel's UI can't delete {'it' if old == 1 else 'those'}"
     for code, count, noun, one, several, what, remedy in (
         ("no-zone", summary.no_zone, "record", "has", "have", invalid, "--timezone ZONE"),
         ("no-time", summary.no_time, "record", "has", "have", no_time, ""),
@@ -69,14 +69,14 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
 def _retention(summary: ProfileSummary, now_ns: int, about: str) -> Iterator[Attention]:
     """Yield how many events Mixpanel deletes soon, because of their age, in projects of each kind."""
     before = limits.OLDER_RETENTION_BEFORE.isoformat()
-    for years, what in (
-        (limits.RETENTION_YEARS, f"deletes those, unless the project was created before {before}"),
-        (limits.OLDER_RETENTION_YEARS, "deletes those, in projects of any age"),
+    for years, where in (
+        (limits.RETENTION_YEARS, f"unless the project was created before {before}"),
+        (limits.OLDER_RETENTION_YEARS, "in projects of any age"),
     ):
         count = count_older_than(summary, now_ns, years)
         if count:
-            are = "event is" if count == 1 else "events are"
-            text = f"{count:,} {are} older than {years} years: Mixpanel {what}{about}"
+            are, those = ("event is", "it") if count == 1 else ("events are", "those")
+            text = f"{count:,} {are} older than {years} years: Mixpanel deletes {those}, {where}{about}"
             yield Attention.of("retention", text, count=count)
 
 

@@ -47,6 +47,13 @@ def test_what_no_event_can_be_made_of_is_not_offered_to_be_sent(shell: Shell):
     assert question(type_in_terminal(shell, "run", "events.csv", answers=["n"])) == "at most 80 events?"
 
 
+def test_a_single_old_event_is_spoken_of_as_one(shell: Shell):
+    shell.write("events.csv", "event,user_id,time\nPaid,u,2019-05-01T10:00:00Z\n")
+    text = type_in_terminal(shell, "run", "events.csv", "--dry-run", columns=100).text
+    assert "1 event is older than 180 days: Mixpanel's UI can't delete it" in text
+    assert "1 event is older than 5 years: Mixpanel deletes it, in projects of any age" in text
+
+
 def test_a_limit_counts_and_so_does_a_dry_run_with_the_same_one(shell: Shell):
     shell.write("events.csv", broken_csv(100, 2))
     words = ("run", "events.csv", "--limit", "10")
