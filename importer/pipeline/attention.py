@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
@@ -16,6 +17,12 @@ from importer.reading import ATTENTION, Attention
 from importer.settings import INSTEAD_OF_SECRET
 from importer.source.detect import DetectedSource
 from importer.text import counted
+
+_A_DAY_NS: Final = 86_400 * 10**9
+"""An event that lies so far ahead of the clock still does when the run comes to it."""
+
+_BY_THE_CLOCK: Final = frozenset({"ahead", "undeletable", "retention"})
+"""Codes of what changes as time goes by."""
 
 
 def with_attention(
@@ -34,6 +41,12 @@ def with_attention(
     found += [each for each in summary_attention(survey, now_ms) if each.code not in known]
     # A dry run has found the same, if the survey is one of its.
     return replace(survey, attention=tuple(dict.fromkeys((*found, *survey.attention, *others))))
+
+
+def at_this_time(survey: Survey, now_ms: int) -> Survey:
+    """Return an earlier survey with what hangs on the clock as it is now, in milliseconds since the epoch."""
+    kept = tuple(each for each in survey.attention if each.code not in _BY_THE_CLOCK)
+    return with_attention(replace(survey, attention=kept), (), now_ms)
 
 
 def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
@@ -62,7 +75,8 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     ):
         if count:
             text = f"{counted(count, noun)} {one if count == 1 else several} {what}{about}"
-            yield Attention.of(code, text, remedy, count=count)
+            surely = count_ahead(summary, now_ns + _A_DAY_NS) if code == "ahead" else 0
+            yield Attention.of(code, text, remedy, count=count, invalid=surely)
     yield from _retention(summary, now_ns, about)
 
 

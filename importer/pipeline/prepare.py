@@ -14,7 +14,7 @@ from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.events.templates import mapped_text
 from importer.facts import NO_COLLISIONS, SourceAudit
 from importer.model import Fingerprint
-from importer.pipeline.attention import with_attention, with_target_attention
+from importer.pipeline.attention import at_this_time, with_attention, with_target_attention
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
@@ -252,7 +252,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if audit is None or audit.sources == sources:  # else it is of other sources as well
         survey = replace(survey, attention=old.attention, sources=sources)
     if audit is not None and audit.sources == sources:
-        survey = replace(survey, summary=audit.facts, whole=audit.whole)
+        survey = at_this_time(replace(survey, summary=audit.facts, whole=audit.whole), now_ms)
     records, about = _resumed_scope(source.path, old, options)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))

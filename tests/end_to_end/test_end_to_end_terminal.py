@@ -8,6 +8,7 @@ import random
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,56 @@ def test_what_a_dry_run_found_invalid_is_not_offered_to_be_sent(shell: Shell, co
 def test_what_no_event_can_be_made_of_is_not_offered_to_be_sent(shell: Shell):
     shell.write("events.csv", broken_csv(100, 20))
     assert question(type_in_terminal(shell, "run", "events.csv", answers=["n"])) == "at most 80 events?"
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        ("Page View,anonymous,2024-03-01T10:00:00Z,0", "Mixpanel refuses 'anonymous': invalid"),
+        ("Page View,u,2099-03-01T10:00:00Z,0", "ahead of the clock: invalid"),
+        (
+            'Page View,u,2024-03-01T10:00:00Z,"{""a"":{""b"":{""c"":{""d"":1}}}}"',
+            "that Mixpanel takes: invalid",
+        ),
+    ],
+)
+def test_what_the_plan_calls_invalid_is_not_offered_to_be_sent(
+    shell: Shell, server: Server, broken: str, what: str
+):
+    deep = ["--type", "n=json"] if "{" in broken else []
+    shell.write("some.csv", simple_csv(100, broken=dict.fromkeys(range(1, 21), broken)))
+    seen = type_in_terminal(shell, "run", "some.csv", *deep, answers=["n"])
+    assert what in seen.text
+    assert question(seen) == "at most 80 events?"
+    assert "Volume at most 80 events;" in seen.text
+
+    shell.write("all.csv", simple_csv(20, broken=dict.fromkeys(range(1, 21), broken)))
+    seen = type_in_terminal(shell, "run", "all.csv", *deep)
+    assert what in seen.text
+    assert (seen.code, question(seen)) == (1, "")
+    assert "Nothing can be sent: all 20 records are invalid." in seen.text
+    assert statuses(shell.results("all.results.csv")) == ["invalid"] * 20
+    assert server.events() == []
+
+
+def test_what_lay_ahead_of_the_clock_may_be_sent_when_a_run_is_resumed(shell: Shell):
+    soon = datetime.now(UTC) + timedelta(days=3)
+    ahead = f"Page View,u,{soon.isoformat()},0"
+    shell.write("events.csv", simple_csv(10, broken=dict.fromkeys(range(1, 5), ahead)))
+    shell.type("run", "events.csv", "--yes", "--limit", "2")
+    path = shell.folder / "events.results.csv.run.json"
+    manifest = json.loads(path.read_text("ascii"))
+    assert [each["invalid"] for each in manifest["attention"] if each["code"] == "ahead"] == [4]
+    seen = type_in_terminal(shell, "run", "events.csv", "--resume", answers=["n"])
+    assert question(seen) == "at most 6 events?"
+    # As if four days went by: then its events lie in the past.
+    quarters = manifest["audit"]["facts"]["quarters"]
+    last = max(quarters, key=int)
+    quarters[str(int(last) - 4 * 96)] = quarters.pop(last)
+    path.write_text(json.dumps(manifest), "ascii")
+    seen = type_in_terminal(shell, "run", "events.csv", "--resume", answers=["n"])
+    assert question(seen) == "at most 8 events?"
+    assert "ahead of the clock" not in seen.text
 
 
 def test_a_single_old_event_is_spoken_of_as_one(shell: Shell):
