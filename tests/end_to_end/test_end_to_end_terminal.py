@@ -180,8 +180,43 @@ def test_what_is_known_of_several_sources_is_not_said_of_one(shell: Shell, colum
     seen = type_in_terminal(shell, "run", "b.csv", "--resume", columns=columns, answers=["n"])
     assert "Paid" not in seen.text
     assert "a time without a zone" not in seen.text
-    assert "bytes · about 5 records · 2 of them done" in seen.text
-    assert question(seen) == "about 3 events?"
+    assert "bytes · 5 records · 2 of them done" in seen.text
+    assert "Page View (5)" in seen.text
+    assert question(seen) == "3 events?"
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_sources_that_were_not_begun_are_looked_at_when_a_run_is_resumed(shell: Shell, checked: bool):
+    refused = dict.fromkeys(range(1, 5), "Page View,anonymous,2024-03-01T10:00:00Z,0")
+    shell.write("a.csv", simple_csv(30).replace("Page View", "Paid"))
+    shell.write("b.csv", simple_csv(40, broken={**refused, 9: "Page View,null,2024-03-01T10:00:00Z,0"}))
+    if checked:
+        shell.type("run", "a.csv", "b.csv", "--dry-run")
+    shell.type("run", "a.csv", "--yes")
+    seen = type_in_terminal(shell, "run", "a.csv", "b.csv", "--resume", columns=100, answers=["y"])
+    assert "Events Page View (40) · Paid (30)" in seen.text
+    assert "Time 2024-03-01T00:00:01Z to 2024-03-01T10:00:00Z (UTC)" in seen.text
+    assert "5 records have a word as distinct_id that may mean no value" in seen.text
+    assert "(rows b.csv 1, b.csv 2, b.csv 3, b.csv 4, b.csv 9)" in seen.text
+    assert question(seen) == ("35 events?" if checked else "at most 35 events?")
+    assert statuses(shell.results("b.results.csv")).count("imported") == 35
+    # Of these two together nothing was known, though each was begun together with another.
+    shell.write("c.csv", simple_csv(3).replace("Page View", "Left"))
+    seen = type_in_terminal(shell, "run", "b.csv", "c.csv", "--resume", columns=100, answers=["n"])
+    assert "Events Page View (40) · Left (3)" in seen.text
+    assert "Paid" not in seen.text
+    assert question(seen) == "at most 3 events?"
+
+
+def test_what_the_first_records_of_a_set_show_is_not_said_of_one_source(shell: Shell):
+    shell.write("a.jsonl", long_jsonl(8_500).replace('"u"', '"anonymous"', 5))
+    shell.write("b.jsonl", long_jsonl(8_500))
+    words = ("--null", "NULL")
+    shell.type("run", "a.jsonl", "b.jsonl", *words, "--dry-run")
+    seen = type_in_terminal(shell, "run", "b.jsonl", *words, answers=["n"])
+    assert "anonymous" not in seen.text
+    assert "bytes · 8,500 records" in seen.text
+    assert question(seen) == "8,500 events?"
 
 
 # ── where nothing is left ────────────────────────────────────────────────────────────────────────
