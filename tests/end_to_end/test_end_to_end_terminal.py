@@ -105,6 +105,21 @@ def test_a_single_old_event_is_spoken_of_as_one(shell: Shell):
     assert "1 event is older than 5 years: Mixpanel deletes it, in projects of any age" in text
 
 
+def test_where_nothing_is_sent_nothing_is_said_of_what_becomes_of_it(shell: Shell):
+    shell.write("old.csv", simple_csv(20))
+    assert "are older than" in type_in_terminal(shell, "run", "old.csv", "--yes").text
+    seen = type_in_terminal(shell, "run", "old.csv", "--resume")
+    assert "Nothing is left to send: every record has its outcome." in seen.text
+    assert "older than" not in seen.text
+
+    copies = dict.fromkeys(range(1, 5), "Page View,anonymous,2024-03-01T10:00:00Z,0")
+    shell.write("refused.csv", simple_csv(4, broken=copies))
+    seen = type_in_terminal(shell, "run", "refused.csv")
+    assert "Nothing can be sent: all 4 records are invalid." in seen.text
+    assert "Mixpanel keeps one" not in seen.text
+    assert "older than" not in seen.text
+
+
 def test_a_limit_counts_and_so_does_a_dry_run_with_the_same_one(shell: Shell):
     shell.write("events.csv", broken_csv(100, 2))
     words = ("run", "events.csv", "--limit", "10")
