@@ -239,6 +239,7 @@ class Attention:
         rows: The first of these records, at most `MOST_ATTENTION_ROWS`.
         text: A sentence for people, without a full stop.
         remedy: The option that changes it, as it is typed; empty if there is none.
+        invalid: How many of the records at least are invalid for it.
     """
 
     code: str
@@ -247,13 +248,21 @@ class Attention:
     rows: tuple[AttentionRow, ...]
     text: str
     remedy: str = ""
+    invalid: int = 0
 
     @classmethod
     def of(
-        cls, code: str, text: str, remedy: str = "", *, count: int = 0, rows: Sequence[AttentionRow] = ()
+        cls,
+        code: str,
+        text: str,
+        remedy: str = "",
+        *,
+        count: int = 0,
+        rows: Sequence[AttentionRow] = (),
+        invalid: int = 0,
     ) -> Self:
         """Return an attention of a known code, at the level of that code."""
-        return cls(code, ATTENTION[code], count, tuple(rows[:MOST_ATTENTION_ROWS]), text, remedy)
+        return cls(code, ATTENTION[code], count, tuple(rows[:MOST_ATTENTION_ROWS]), text, remedy, invalid)
 
 
 MOST_ATTENTION_ROWS: Final = 5

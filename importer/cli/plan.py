@@ -38,6 +38,9 @@ _CREDENTIALS: Final = {
     "secret": "the API secret",
 }
 
+_OF_WHAT_IS_SENT: Final = frozenset({"copies", "same-ids", "hot-shard", "undeletable", "retention"})
+"""Codes of attention that is about what Mixpanel makes of the events that it gets."""
+
 
 def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
     """Yield what a run is about to do."""
@@ -45,6 +48,9 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
     survey, limit = first.survey, first.options.limit
     if survey.summary.records == (jobs.records if limit is None else limit * len(jobs.jobs)):
         survey = replace(survey, whole=True)  # what was looked at is what will be sent
+    if jobs.forecast.events == 0:
+        found = tuple(each for each in survey.attention if each.code not in _OF_WHAT_IS_SENT)
+        survey = replace(survey, attention=found)
     for job in jobs.jobs:
         yield LabeledLine("Source", _source(job))
     if len(jobs.jobs) > 1:

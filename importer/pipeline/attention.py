@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from importer.errors import UsageError
 from importer.events.times import NS_PER_MS
@@ -16,6 +17,12 @@ from importer.reading import ATTENTION, Attention
 from importer.settings import INSTEAD_OF_SECRET
 from importer.source.detect import DetectedSource
 from importer.text import counted
+
+_A_DAY_NS: Final = 86_400 * 10**9
+"""An event that lies so far ahead of the clock still does when the run comes to it."""
+
+_BY_THE_CLOCK: Final = frozenset({"ahead", "undeletable", "retention"})
+"""Codes of what changes as time goes by."""
 
 
 def with_attention(
@@ -36,6 +43,12 @@ def with_attention(
     return replace(survey, attention=tuple(dict.fromkeys((*found, *survey.attention, *others))))
 
 
+def at_this_time(survey: Survey, now_ms: int) -> Survey:
+    """Return an earlier survey with what hangs on the clock as it is now, in milliseconds since the epoch."""
+    kept = tuple(each for each in survey.attention if each.code not in _BY_THE_CLOCK)
+    return with_attention(replace(survey, attention=kept), (), now_ms)
+
+
 def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     """Yield what the counts over the events of a source show.
 
@@ -52,7 +65,7 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
     invalid = "a time without a zone: invalid"
     no_time = f"no time that can be read{changes}: invalid"
-    undeletable = "older than 180 days: Mixpanel's UI can't delete those"
+    undeletable = f"older than 180 days: Mixpanel's UI can't delete {'it' if old == 1 else 'those'}"
     for code, count, noun, one, several, what, remedy in (
         ("no-zone", summary.no_zone, "record", "has", "have", invalid, "--timezone ZONE"),
         ("no-time", summary.no_time, "record", "has", "have", no_time, ""),
@@ -62,21 +75,22 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     ):
         if count:
             text = f"{counted(count, noun)} {one if count == 1 else several} {what}{about}"
-            yield Attention.of(code, text, remedy, count=count)
+            surely = count_ahead(summary, now_ns + _A_DAY_NS) if code == "ahead" else 0
+            yield Attention.of(code, text, remedy, count=count, invalid=surely)
     yield from _retention(summary, now_ns, about)
 
 
 def _retention(summary: ProfileSummary, now_ns: int, about: str) -> Iterator[Attention]:
     """Yield how many events Mixpanel deletes soon, because of their age, in projects of each kind."""
     before = limits.OLDER_RETENTION_BEFORE.isoformat()
-    for years, what in (
-        (limits.RETENTION_YEARS, f"deletes those, unless the project was created before {before}"),
-        (limits.OLDER_RETENTION_YEARS, "deletes those, in projects of any age"),
+    for years, where in (
+        (limits.RETENTION_YEARS, f"unless the project was created before {before}"),
+        (limits.OLDER_RETENTION_YEARS, "in projects of any age"),
     ):
         count = count_older_than(summary, now_ns, years)
         if count:
-            are = "event is" if count == 1 else "events are"
-            text = f"{count:,} {are} older than {years} years: Mixpanel {what}{about}"
+            are, those = ("event is", "it") if count == 1 else ("events are", "those")
+            text = f"{count:,} {are} older than {years} years: Mixpanel deletes {those}, {where}{about}"
             yield Attention.of("retention", text, count=count)
 
 

@@ -98,5 +98,5 @@ class DryRun:
             whole=survey.whole or self._from_start,
             notes=notes,
             collisions=self.collisions,
-            sources=survey.sources if counter is None else 1,
+            sources=survey.sources,
         )

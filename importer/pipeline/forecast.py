@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from importer.facts import ProfileSummary
-from importer.pipeline.job import Job
+from importer.pipeline.job import Job, Survey
 from importer.reading import Reading
 from importer.results.counts import Counts
 from importer.results.reader import read_failures
@@ -140,7 +139,7 @@ class JobSet:
         is_resumed = any(job.options.resume for job in jobs)
         if len(jobs) > 1 and is_resumed and any(job.options.limit is not None for job in jobs):
             return None  # the survey may have been of fewer sources
-        possible = survey.summary.records - surely_invalid(survey.summary, self.first.manifest.reading)
+        possible = survey.summary.records - surely_invalid(survey, self.first.manifest.reading)
         return max(0, possible - _sendable(self.done))
 
 
@@ -181,16 +180,22 @@ def _scope(job: Job) -> tuple[int | None, bool]:
 def _valid_share(job: Job) -> float:
     """Return which share of the first records can become events, as far as that was looked at."""
     summary = job.survey.summary
-    invalid = surely_invalid(summary, job.manifest.reading)
+    invalid = surely_invalid(job.survey, job.manifest.reading)
     return 1 - invalid / summary.records if summary.records else 1
 
 
-def surely_invalid(summary: ProfileSummary, reading: Reading) -> int:
-    """Return how many records at least no event can be made of, whenever that is tried."""
-    without_time = summary.no_zone
+def surely_invalid(survey: Survey, reading: Reading) -> int:
+    """Return how many of the records that were looked at can at least not be sent by a run that begins now.
+
+    One record may lack several things, so of these only the most frequent one is counted.
+    """
+    summary = survey.summary
+    ahead = sum(each.invalid for each in survey.attention if each.code == "ahead")
+    others = [each.invalid for each in survey.attention if each.code != "ahead"]
+    bad_time = summary.no_zone + ahead  # no record is both
     if reading.missing_time is None:  # else a record without a time gets one, and is counted here as well
-        without_time += summary.no_time
-    return summary.unreadable + max(summary.no_name, without_time)
+        bad_time += summary.no_time
+    return summary.unreadable + max(summary.no_name, bad_time, *others)
 
 
 def _surely_invalid_again(job: Job, selection: Selection) -> int:

@@ -14,7 +14,7 @@ from importer.errors import ResultsError, TooManyErrors, UsageError
 from importer.events.templates import mapped_text
 from importer.facts import NO_COLLISIONS, SourceAudit
 from importer.model import Fingerprint
-from importer.pipeline.attention import with_attention, with_target_attention
+from importer.pipeline.attention import at_this_time, with_attention, with_target_attention
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, collision_text
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target, about_sample, new_manifest
@@ -31,11 +31,12 @@ from importer.pipeline.same_columns import check_same_columns, check_same_format
 from importer.pipeline.survey import estimate_records, find_dry_run, survey_sources
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
-from importer.reading import Reading
+from importer.reading import Attention, Reading
 from importer.results.differences import check_overwrite, find_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest, resolve_link
 from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results
+from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.text import counted, file_command, quoted
 
@@ -62,6 +63,7 @@ def prepare_jobs(
     """
     if options.resume and any(source.results.exists() for source in sources):
         jobs = _resumed_jobs(sources, options, target, now_ms)
+        jobs = _with_survey(sources, jobs, options, now_ms, progress)
     else:
         jobs = _new_jobs(sources, options, target, now_ms, progress)
     return [
@@ -101,10 +103,8 @@ def _new_jobs(
         for source, own, fingerprint in parts
         for each in landed_under_another_reading(source.name, fingerprint, own, source.results)
     ]
-    survey = with_attention(surveyed.survey, detected, now_ms, landed)
-    about = about_sample(survey)
-    attention = with_mapping_attention(survey.attention, survey.summary, about, options.declared, draft)
-    survey = replace(survey, attention=(*filter(None, others), *attention), sources=len(sources))
+    survey = _with_all_attention(surveyed.survey, detected, draft, options, now_ms, landed)
+    survey = replace(survey, attention=(*filter(None, others), *survey.attention))
     jobs = [
         replace(_new_job(source, options, target, own, fingerprint, survey, records), about=about)
         for (source, own, fingerprint), records, about in zip(
@@ -118,11 +118,29 @@ def _new_jobs(
     return _compare_ids(jobs, options, now_ms, progress)
 
 
+def _with_all_attention(
+    survey: Survey,
+    detected: Sequence[DetectedSource],
+    draft: Reading,
+    options: RunOptions,
+    now_ms: int,
+    landed: Sequence[Attention] = (),
+) -> Survey:
+    """Return the survey of some sources with all that needs attention."""
+    survey = with_attention(survey, detected, now_ms, landed)
+    about = about_sample(survey)
+    attention = with_mapping_attention(survey.attention, survey.summary, about, options.declared, draft)
+    return replace(survey, attention=attention, sources=len(detected))
+
+
 def _with_dry_run(source: SourceFile, job: Job, now_ms: int) -> Job:
     """Return a job with what an earlier dry run of the same scope found, if there was one."""
     manifest = job.manifest
     found = find_dry_run(source, manifest.reading, manifest.fingerprint, now_ms)
-    return replace(job, dry_run=found) if found and found.limit in (None, job.options.limit) else job
+    if found is None or found.limit not in (None, job.options.limit):
+        return job
+    records = _in_scope(found.counts.total, job.options) if job.records is None else job.records
+    return replace(job, dry_run=found, records=records)
 
 
 def _check_invalid(job: Job) -> None:
@@ -195,8 +213,7 @@ def _new_job(
         options = replace(options, overwrite=True, only_rehearsals=True)
     if options.overwrite and source.results.exists():
         check_overwrite(source.results, manifest, only_rehearsals=options.only_rehearsals)
-    in_scope = records if options.limit is None or records is None else min(records, options.limit)
-    return Job(source.path, source.results, manifest, target, options, survey, in_scope)
+    return Job(source.path, source.results, manifest, target, options, survey, _in_scope(records, options))
 
 
 def _resumed_jobs(
@@ -212,6 +229,57 @@ def _resumed_jobs(
     return [
         resumed.get(source) or _unstarted_job(source, options, target, first, first_job) for source in sources
     ]
+
+
+def _with_survey(
+    sources: Sequence[SourceFile], jobs: list[Job], options: RunOptions, now_ms: int, progress: Progress
+) -> list[Job]:
+    """Return resumed jobs with what is known of all their sources.
+
+    These are surveyed anew unless all were begun, and together: what is known of others is not true of these.
+    """
+    first, begun = jobs[0].manifest, [source.results.exists() for source in sources]
+    known = [
+        job.manifest.audit is not None
+        and first.audit is not None
+        and job.manifest.audit.sources == len(jobs)
+        and job.manifest.audit.facts == first.audit.facts
+        for job in jobs
+    ]
+    draft = first.reading
+    readings = [job.manifest.reading for job in jobs]
+    if (all(begun) and all(known)) or any(
+        replace(each, dialect=draft.dialect, source_name=draft.source_name) != draft for each in readings
+    ):
+        return jobs
+    detected = [
+        replace(
+            detect_declared(source.path, options.declared, with_cells=source is sources[0]),
+            dialect=reading.dialect,
+        )
+        for source, reading in zip(sources, readings, strict=True)
+    ]
+    # Ids are not compared: what has landed can't be helped.
+    without_ids = replace(options, audit=False)
+    surveyed = survey_sources(sources, detected, draft, without_ids, now_ms=now_ms, progress=progress)
+    survey = _with_all_attention(surveyed.survey, detected, draft, options, now_ms)
+    audit = SourceAudit(survey.summary, whole=survey.whole, sources=survey.sources)
+    return [
+        replace(
+            job,
+            survey=survey,
+            records=_in_scope(records, options) if job.records is None else job.records,
+            manifest=job.manifest
+            if is_begun
+            else replace(job.manifest, audit=audit, attention=survey.attention),
+        )
+        for job, is_begun, records in zip(jobs, begun, surveyed.records, strict=True)
+    ]
+
+
+def _in_scope(records: int | None, options: RunOptions) -> int | None:
+    """Return how many of the records of a source a run looks at; None if they were not counted."""
+    return records if options.limit is None or records is None else min(records, options.limit)
 
 
 def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms: int, sources: int) -> Job:
@@ -253,7 +321,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     if audit is None or audit.sources == sources:  # else it is of other sources as well
         survey = replace(survey, attention=old.attention, sources=sources)
     if audit is not None and audit.sources == sources:
-        survey = replace(survey, summary=audit.facts, whole=audit.whole)
+        survey = at_this_time(replace(survey, summary=audit.facts, whole=audit.whole), now_ms)
     records, about = _resumed_scope(source.path, old, options)
     if old.reader_version != READER_VERSION and state.counts.succeeded:
         check_landed(source.path, [reading], source.results, lambda: now_ms, other_reader_remedy(old))

@@ -66,7 +66,8 @@ class DeepValuesObserver:
                 f"; {self._only_perhaps:,} of them only if an object in an array is a level below the array,"
                 " which Mixpanel does not document"
             )
-        return [Attention.of("deep", text, "--deep json", count=count, rows=self._tally.rows)]
+        surely = count - self._only_perhaps
+        return [Attention.of("deep", text, "--deep json", count=count, rows=self._tally.rows, invalid=surely)]
 
     def _depth(self, properties: Iterable[tuple[str, Any]]) -> TooDeep:
         """Return whether one of some properties is too deep, and is not to be replaced."""

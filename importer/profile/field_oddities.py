@@ -145,7 +145,8 @@ class _OneField:
                 text += "; --null holds for every column"
             if code == "damaged-ids" and self._with_fraction == self._filled:
                 text += "; all of them end in .0, as of ids that were read as decimal numbers"
-            yield Attention.of(code, text, remedy, count=tally.count, rows=tally.rows)
+            invalid = sum(_refused(name, tally).values()) if code == "null-words" else 0
+            yield Attention.of(code, text, remedy, count=tally.count, rows=tally.rows, invalid=invalid)
 
 
 # ── where values stand ───────────────────────────────────────────────────────────────────────────
@@ -216,11 +217,17 @@ def _records(tally: Tally, several: str, one: str) -> str:
 
 def _null_words(name: str, tally: Tally) -> tuple[str, str]:
     text = f"{_records(tally, 'have', 'has')} a word as {name} that may mean no value: {tally.named()}"
-    refused = [quoted(word) for word in tally.values if word in REFUSED_IDS]
-    if refused and name == "distinct_id":
-        text += f"; Mixpanel refuses {', '.join(refused)}: invalid"
+    refused = _refused(name, tally)
+    if refused:
+        text += f"; Mixpanel refuses {', '.join(map(quoted, refused))}: invalid"
     # As a null, 0 would be left out of every other column, too, where it is a value.
     return text, _null_options(word for word in tally.values if word.lower() not in VALUES_ELSEWHERE)
+
+
+def _refused(name: str, tally: Tally) -> dict[str, int]:
+    """Return the words that no event has as a field of this name, and how many records have each."""
+    refuses = name == "distinct_id"
+    return {word: count for word, count in tally.values.items() if refuses and word in REFUSED_IDS}
 
 
 def _padding(name: str, tally: Tally) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import random
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,78 @@ def test_what_a_dry_run_found_invalid_is_not_offered_to_be_sent(shell: Shell, co
 def test_what_no_event_can_be_made_of_is_not_offered_to_be_sent(shell: Shell):
     shell.write("events.csv", broken_csv(100, 20))
     assert question(type_in_terminal(shell, "run", "events.csv", answers=["n"])) == "at most 80 events?"
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        ("Page View,anonymous,2024-03-01T10:00:00Z,0", "Mixpanel refuses 'anonymous': invalid"),
+        ("Page View,u,2099-03-01T10:00:00Z,0", "ahead of the clock: invalid"),
+        (
+            'Page View,u,2024-03-01T10:00:00Z,"{""a"":{""b"":{""c"":{""d"":1}}}}"',
+            "that Mixpanel takes: invalid",
+        ),
+    ],
+)
+def test_what_the_plan_calls_invalid_is_not_offered_to_be_sent(
+    shell: Shell, server: Server, broken: str, what: str
+):
+    deep = ["--type", "n=json"] if "{" in broken else []
+    shell.write("some.csv", simple_csv(100, broken=dict.fromkeys(range(1, 21), broken)))
+    seen = type_in_terminal(shell, "run", "some.csv", *deep, answers=["n"])
+    assert what in seen.text
+    assert question(seen) == "at most 80 events?"
+    assert "Volume at most 80 events;" in seen.text
+
+    shell.write("all.csv", simple_csv(20, broken=dict.fromkeys(range(1, 21), broken)))
+    seen = type_in_terminal(shell, "run", "all.csv", *deep)
+    assert what in seen.text
+    assert (seen.code, question(seen)) == (1, "")
+    assert "Nothing can be sent: all 20 records are invalid." in seen.text
+    assert statuses(shell.results("all.results.csv")) == ["invalid"] * 20
+    assert server.events() == []
+
+
+def test_what_lay_ahead_of_the_clock_may_be_sent_when_a_run_is_resumed(shell: Shell):
+    soon = datetime.now(UTC) + timedelta(days=3)
+    ahead = f"Page View,u,{soon.isoformat()},0"
+    shell.write("events.csv", simple_csv(10, broken=dict.fromkeys(range(1, 5), ahead)))
+    shell.type("run", "events.csv", "--yes", "--limit", "2")
+    path = shell.folder / "events.results.csv.run.json"
+    manifest = json.loads(path.read_text("ascii"))
+    assert [each["invalid"] for each in manifest["attention"] if each["code"] == "ahead"] == [4]
+    seen = type_in_terminal(shell, "run", "events.csv", "--resume", answers=["n"])
+    assert question(seen) == "at most 6 events?"
+    # As if four days went by: then its events lie in the past.
+    quarters = manifest["audit"]["facts"]["quarters"]
+    last = max(quarters, key=int)
+    quarters[str(int(last) - 4 * 96)] = quarters.pop(last)
+    path.write_text(json.dumps(manifest), "ascii")
+    seen = type_in_terminal(shell, "run", "events.csv", "--resume", answers=["n"])
+    assert question(seen) == "at most 8 events?"
+    assert "ahead of the clock" not in seen.text
+
+
+def test_a_single_old_event_is_spoken_of_as_one(shell: Shell):
+    shell.write("events.csv", "event,user_id,time\nPaid,u,2019-05-01T10:00:00Z\n")
+    text = type_in_terminal(shell, "run", "events.csv", "--dry-run", columns=100).text
+    assert "1 event is older than 180 days: Mixpanel's UI can't delete it" in text
+    assert "1 event is older than 5 years: Mixpanel deletes it, in projects of any age" in text
+
+
+def test_where_nothing_is_sent_nothing_is_said_of_what_becomes_of_it(shell: Shell):
+    shell.write("old.csv", simple_csv(20))
+    assert "are older than" in type_in_terminal(shell, "run", "old.csv", "--yes").text
+    seen = type_in_terminal(shell, "run", "old.csv", "--resume")
+    assert "Nothing is left to send: every record has its outcome." in seen.text
+    assert "older than" not in seen.text
+
+    copies = dict.fromkeys(range(1, 5), "Page View,anonymous,2024-03-01T10:00:00Z,0")
+    shell.write("refused.csv", simple_csv(4, broken=copies))
+    seen = type_in_terminal(shell, "run", "refused.csv")
+    assert "Nothing can be sent: all 4 records are invalid." in seen.text
+    assert "Mixpanel keeps one" not in seen.text
+    assert "older than" not in seen.text
 
 
 def test_a_limit_counts_and_so_does_a_dry_run_with_the_same_one(shell: Shell):
@@ -122,8 +195,43 @@ def test_what_is_known_of_several_sources_is_not_said_of_one(shell: Shell, colum
     seen = type_in_terminal(shell, "run", "b.csv", "--resume", columns=columns, answers=["n"])
     assert "Paid" not in seen.text
     assert "a time without a zone" not in seen.text
-    assert "bytes · about 5 records · 2 of them done" in seen.text
-    assert question(seen) == "about 3 events?"
+    assert "bytes · 5 records · 2 of them done" in seen.text
+    assert "Page View (5)" in seen.text
+    assert question(seen) == "3 events?"
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_sources_that_were_not_begun_are_looked_at_when_a_run_is_resumed(shell: Shell, checked: bool):
+    refused = dict.fromkeys(range(1, 5), "Page View,anonymous,2024-03-01T10:00:00Z,0")
+    shell.write("a.csv", simple_csv(30).replace("Page View", "Paid"))
+    shell.write("b.csv", simple_csv(40, broken={**refused, 9: "Page View,null,2024-03-01T10:00:00Z,0"}))
+    if checked:
+        shell.type("run", "a.csv", "b.csv", "--dry-run")
+    shell.type("run", "a.csv", "--yes")
+    seen = type_in_terminal(shell, "run", "a.csv", "b.csv", "--resume", columns=100, answers=["y"])
+    assert "Events Page View (40) · Paid (30)" in seen.text
+    assert "Time 2024-03-01T00:00:01Z to 2024-03-01T10:00:00Z (UTC)" in seen.text
+    assert "5 records have a word as distinct_id that may mean no value" in seen.text
+    assert "(rows b.csv 1, b.csv 2, b.csv 3, b.csv 4, b.csv 9)" in seen.text
+    assert question(seen) == ("35 events?" if checked else "at most 35 events?")
+    assert statuses(shell.results("b.results.csv")).count("imported") == 35
+    # Of these two together nothing was known, though each was begun together with another.
+    shell.write("c.csv", simple_csv(3).replace("Page View", "Left"))
+    seen = type_in_terminal(shell, "run", "b.csv", "c.csv", "--resume", columns=100, answers=["n"])
+    assert "Events Page View (40) · Left (3)" in seen.text
+    assert "Paid" not in seen.text
+    assert question(seen) == "at most 3 events?"
+
+
+def test_what_the_first_records_of_a_set_show_is_not_said_of_one_source(shell: Shell):
+    shell.write("a.jsonl", long_jsonl(8_500).replace('"u"', '"anonymous"', 5))
+    shell.write("b.jsonl", long_jsonl(8_500))
+    words = ("--null", "NULL")
+    shell.type("run", "a.jsonl", "b.jsonl", *words, "--dry-run")
+    seen = type_in_terminal(shell, "run", "b.jsonl", *words, answers=["n"])
+    assert "anonymous" not in seen.text
+    assert "bytes · 8,500 records" in seen.text
+    assert question(seen) == "8,500 events?"
 
 
 # ── where nothing is left ────────────────────────────────────────────────────────────────────────

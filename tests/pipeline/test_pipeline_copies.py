@@ -274,7 +274,7 @@ def test_events_beyond_each_retention_are_counted() -> None:
     assert found[0].text == (
         "4 events are older than 2 years: Mixpanel deletes those, unless the project was created before 2025-09-01"
     )
-    assert found[1].text == "1 event is older than 5 years: Mixpanel deletes those, in projects of any age"
+    assert found[1].text == "1 event is older than 5 years: Mixpanel deletes it, in projects of any age"
 
 
 def test_nothing_is_said_of_retention_if_no_event_is_that_old() -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,15 @@ TIMES = [
     "2024-03-31T02:30:00", "1714557600", "2099-01-01T00:00:00Z", "NULL",
 ]  # fmt: skip
 OTHERS = ["2024-05-02T11:00:00Z", "", "2024-05-02T11:00:00"]
+OBJECTS: list[dict[str, Any]] = [{"a": 1}, {}, {"a": {"b": {"c": {"d": 1}}}}]
 READINGS: dict[str, dict[str, Any]] = {
     "as found": {},
     "a zone": {"timezone": "Europe/Berlin"},
     "now": {"missing_time": "now"},
     "a null": {"null": ("NULL",)},
     "a constant": {"constants": {"event": "Visited"}},
+    "a user in two columns": {"fields": {"distinct_id": ("user_id", "other")}},
+    "trimmed": {"trim": True},
     "two columns": {"fields": {"time": ("time", "other")}},
 }
 
@@ -68,13 +72,14 @@ def sendable(job: Job) -> int:
 
 def messy_file(seed: int, form: str) -> str:
     draw = random.Random(seed)
-    rows = [
-        {"event": draw.choice(NAMES), "user_id": draw.choice(["u", "", "anon"]), "time": draw.choice(TIMES),
-         "other": draw.choice(OTHERS), "n": str(draw.randrange(99))}
+    rows: list[dict[str, Any]] = [
+        {"event": draw.choice(NAMES), "user_id": draw.choice(["u", "", "anon", "NULL", "null "]), "time": draw.choice(TIMES),
+         "other": draw.choice(OTHERS), "n": draw.choice(OBJECTS)}
         for _ in range(draw.choice([1, 7, 60]))
     ]  # fmt: skip
     if form == "csv":
-        lines = [",".join(row.values()) + (",too many" if draw.random() < 0.1 else "") for row in rows]
+        texts = [{**row, "n": '"' + json.dumps(row["n"]).replace('"', '""') + '"'} for row in rows]
+        lines = [",".join(row.values()) + (",too many" if draw.random() < 0.1 else "") for row in texts]
         return "\n".join(["event,user_id,time,other,n", *lines]) + "\n"
     lines = [json.dumps(row) + ("," if at and draw.random() < 0.1 else "") for at, row in enumerate(rows)]
     return "\n".join(lines) + "\n"
@@ -119,16 +124,17 @@ def test_several_sources_are_added_up() -> None:
 
 
 def test_a_record_that_lay_ahead_of_the_clock_in_the_dry_run_may_be_sent_later() -> None:
+    later = datetime.fromtimestamp(NOW_MS / 1000 + 2 * 3600, UTC).isoformat()
     Path("events.csv").write_text(
-        "event,user_id,time\nPaid,u,2024-05-01T10:00:00Z\nPaid,u,2099-01-01T00:00:00Z\nPaid,u,\n"
+        f"event,user_id,time\nPaid,u,2024-05-01T10:00:00Z\nPaid,u,{later}\nPaid,u,\n"
     )
     dry_run("events.csv")
     job = jobs_of(["events.csv"]).first
     assert job.dry_run is not None
     assert job.dry_run.counts == Counts(valid=1, invalid=2)
     assert JobSet.of([job]).forecast == Forecast(1, exact=True, left=3)
-    later = replace(job, dry_run=replace(job.dry_run, ahead=1))
-    assert JobSet.of([later]).forecast == Forecast(2, exact=False, left=3)
+    tomorrow = replace(job, dry_run=replace(job.dry_run, ahead=1))
+    assert JobSet.of([tomorrow]).forecast == Forecast(2, exact=False, left=3)
 
 
 def test_what_track_refuses_only_when_it_is_sent_is_not_known_before() -> None:

@@ -95,7 +95,7 @@ def _check_strict(jobs: JobSet, options: RunOptions, command: CommandOptions) ->
         UsageError: ``--strict``, and a decision is not accepted.
     """
     try:
-        check_strict(jobs.first.manifest.attention, options)
+        check_strict((*jobs.first.manifest.attention, *jobs.first.survey.attention), options)
     except UsageError:
         if command.json:
             print_manifests([job.manifest for job in jobs.jobs], as_list=len(jobs.jobs) > 1)
