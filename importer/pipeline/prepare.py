@@ -247,6 +247,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
             *_remedy_of_difference(source, old, new),
+            target.host_remedy(old.base_url),
         )
     survey, audit = Survey(), old.audit
     if audit is None or audit.sources == sources:  # else it is of other sources as well

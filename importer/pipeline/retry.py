@@ -70,7 +70,7 @@ def prepare_retry(
         statuses=None if statuses is None else tuple(statuses),
         error_contains=error_contains,
     )
-    manifest = _checked_manifest(manifest, results, parent, child, stopped)
+    manifest = _checked_manifest(manifest, results, parent, child, stopped, target)
     if stopped is None:
         fingerprint = _checked_source(path, parent, selection, now, changed=source_changed)
     else:
@@ -96,7 +96,12 @@ def _parent_manifest(results: Path) -> Manifest:
 
 
 def _checked_manifest(
-    manifest: Manifest, results: Path, parent: Manifest, child: Path, stopped: Manifest | None
+    manifest: Manifest,
+    results: Path,
+    parent: Manifest,
+    child: Path,
+    stopped: Manifest | None,
+    target: Target,
 ) -> Manifest:
     """Return the manifest of a retry, checked to send to where the run sent."""
     if stopped is not None:
@@ -104,9 +109,10 @@ def _checked_manifest(
     if manifest.kind == "sandbox":
         manifest = replace(manifest, base_url=parent.base_url)
     # The endpoint may differ: /import takes what /track would drop, and one project has the same ids in both.
-    _check_same_destination(results, replace(parent, endpoint=manifest.endpoint), manifest, manifest.reading)
+    at_endpoint = replace(parent, endpoint=manifest.endpoint)
+    _check_same_destination(results, at_endpoint, manifest, manifest.reading, target)
     if stopped is not None:
-        _check_same_destination(child, stopped, manifest, stopped.reading)
+        _check_same_destination(child, stopped, manifest, stopped.reading, target)
     return manifest
 
 
@@ -145,12 +151,15 @@ def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOpt
     )
 
 
-def _check_same_destination(results: Path, old: Manifest, new: Manifest, reading: Reading) -> None:
+def _check_same_destination(
+    results: Path, old: Manifest, new: Manifest, reading: Reading, target: Target
+) -> None:
     differ = find_differences(replace(old, reading=reading, fingerprint=new.fingerprint), new)
     if differ:
         raise ResultsError(
             f"{results} went elsewhere: " + "; ".join(differ),
             "A retry sends to where the run sent. Give the same credentials and region.",
+            target.host_remedy(old.base_url),
         )
 
 

@@ -580,3 +580,45 @@ def test_the_host_stays_after_a_second_try_that_died(bare: Shell, server: Server
         httpx.get(f"{url}/faults/mend")
         assert shell.type("run", "events.csv", "--yes", "--resume", "--base-url", url).code == 0
         assert Server(url).numbers() == [1, 2]
+
+
+# ── another host in the environment ──────────────────────────────────────────────────────────────
+
+
+def test_a_retry_does_not_overlook_another_host_in_the_environment(
+    bare: Shell, shell: Shell, server: Server
+) -> None:
+    shell.write("events.csv", HEADER + GOOD + NAIVE)
+    shell.type("run", "events.csv", "--yes")
+    with fault_server.running() as other:
+        elsewhere = with_faults(bare, other)
+        for words in (
+            ["retry", "events.results.csv", "--timezone", "Europe/Berlin"],
+            ["run", "events.csv", "--resume"],
+        ):
+            refused = elsewhere.type(*words, "--yes")
+            assert refused.code == 2
+            assert f"host: was {server.url}, is {other}\n" in refused.err
+            assert (
+                "MIXPANEL_BASE_URL in the environment names another host: unset it,"
+                f" or add --base-url {server.url}\n"
+            ) in refused.err
+        assert (Server(other).numbers(), server.numbers()) == ([], [1, 2])
+
+        status = elsewhere.type("status", "events.results.csv")
+        assert go_on(elsewhere, status) == [
+            f"mixpanel-importer retry events.results.csv --base-url {server.url} --timezone ZONE"
+        ]
+        assert (Server(other).numbers(), server.numbers()) == ([], [1, 2, 5, 6])
+
+
+def test_a_retry_says_where_it_sends_before_it_sends(bare: Shell, server: Server) -> None:
+    bare.write("events.csv", HEADER + GOOD + NAIVE)
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.type("run", "events.csv", "--yes", "--base-url", server.url)
+
+    retry = shell.type("retry", "events.results.csv", "--timezone", "UTC", "--yes")
+
+    assert retry.code == 0
+    assert f"Destination  {server.url}/import, with the project token\n" in retry.err
+    assert retry.err.index("Destination") < retry.err.index("Result ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.phrases import attention_lines
+from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import open_target
@@ -31,6 +33,7 @@ from importer.results.history import check_exists
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.results.status import NotRetriableError
+from importer.settings import BASE_URL
 from importer.text import counted
 
 
@@ -74,6 +77,7 @@ def retry_results(
             return 0
         what = counted(job.records or 0, "record")
         console.say(f"Retrying {what} of {results}; results go to {job.results}")
+        console.lines([destination_line(job)])
         console.lines(attention_lines(job.manifest.attention))
         consent = get_consent(JobSet.of([job]), command, console)
         if not consent.begin:
@@ -105,7 +109,8 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
 
 
 def _with_destination_of(parent: Manifest, options: CommandOptions) -> CommandOptions:
-    """Return options that send where the run sent, as far as they name no other destination."""
-    if options.base_url is None and options.region is None:
+    """Return options that send where the run sent, unless they or the environment name a destination."""
+    named = options.base_url or options.region or os.environ.get(BASE_URL, "").strip()
+    if not named:
         options = replace(options, base_url=parent.base_url)
     return replace(options, endpoint=options.endpoint or parent.endpoint)
