@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -39,6 +40,7 @@ from importer.results.history import RecordedRun
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
+from importer.settings import BASE_URL
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
 
@@ -174,10 +176,11 @@ def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
 
 def _advice_on_refusal(report: RunReport) -> list[str]:
     """Return what may be put right before a run that the server refused goes on."""
-    if not isinstance(report.error, RefusedError) or report.job.parent is not None:
+    if not isinstance(report.error, RefusedError) or report.job.mended_of is not None:
         return []
     if report.manifest.unauthorized:
-        where = " or add --region us, eu or in," if region_of(report.manifest.base_url) else ""
+        by_region = region_of(report.manifest.base_url) and not os.environ.get(BASE_URL, "").strip()
+        where = " or add --region us, eu or in," if by_region else ""
         return [f"Nothing was taken. Put the credentials right,{where} and go on:"]
     return []
 

@@ -582,6 +582,71 @@ def test_the_host_stays_after_a_second_try_that_died(bare: Shell, server: Server
         assert Server(url).numbers() == [1, 2]
 
 
+def test_a_retry_to_a_wrong_host_is_put_right_where_nothing_was_sent_before(
+    bare: Shell, server: Server
+) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.write("events.csv", HEADER + NAIVE)
+    with Recorder(refuse) as wrong:
+        assert shell.type("run", "events.csv", "--yes", "--base-url", wrong.url).code == 1
+        assert wrong.requests == []
+        result = shell.type("retry", "events.results.csv", "--timezone", "Europe/Berlin", "--yes")
+        assert (result.code, len(wrong.requests)) == (4, 1)
+    assert "--region" not in result.err
+    assert "Nothing was taken. Put the credentials right, and go on:\n" in result.err
+    assert result.next_command == "mixpanel-importer retry events.results.csv --resume"
+
+    moved = shell.type_line(result.next_command, "--base-url", server.url, "--yes")
+
+    assert moved.code == 0, moved.err
+    assert server.numbers() == [5, 6]
+    manifest = shell.manifest("events.results.retry-1.csv")
+    assert (manifest["base_url"], manifest["refused_at"]) == (server.url, [wrong.url])
+    assert "Nothing is left to do." in shell.type("status", "events.results.csv").out
+    # What landed there is known, also to a run that would replace the one that sent nothing.
+    doubled = shell.type(
+        "run", "events.csv", "--yes", "--overwrite", "--timezone", "UTC", "--base-url", server.url
+    )
+    assert (doubled.code, "they would double" in doubled.err) == (2, True), doubled.err
+    assert server.numbers() == [5, 6]
+
+
+def test_a_retry_of_what_was_never_sent_may_go_elsewhere_and_stays_there(bare: Shell, server: Server) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.write("events.csv", HEADER + NAIVE + NAMELESS)
+    with Recorder(refuse) as wrong:
+        shell.type("run", "events.csv", "--yes", "--base-url", wrong.url)
+        words = ["--timezone", "Europe/Berlin", "--yes", "--base-url", server.url]
+        assert shell.type("retry", "events.results.csv", *words).code == 1
+
+        back = shell.type("retry", "events.results.retry-1.csv", "--yes", "--base-url", wrong.url)
+
+        assert (back.code, "went elsewhere: host: was" in back.err) == (2, True), back.err
+        assert (wrong.requests, server.numbers()) == ([], [5, 6])
+    go_on(shell, shell.type("status", "events.results.csv"))
+    assert server.numbers() == [3, 4, 5, 6]
+
+
+def test_a_retry_stays_where_it_was_once_a_try_of_it_died(bare: Shell, server: Server) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.write("events.csv", HEADER + NAIVE)
+    with fault_server.running("--at", "1=hold") as url:
+        shell.type("run", "events.csv", "--yes", "--base-url", server.url)
+        words = ["retry", "events.results.csv", "--timezone", "Europe/Berlin", "--yes"]
+        with shell.started(*words, "--base-url", url) as process:
+            while not Server(url).numbers():
+                assert process.poll() is None
+            process.kill()
+            process.wait()
+
+        moved = shell.type("retry", "events.results.csv", "--yes", "--resume", "--base-url", server.url)
+
+        assert (moved.code, server.requests()["requests"]) == (2, 0), moved.err
+        httpx.get(f"{url}/faults/mend")
+        assert shell.type("retry", "events.results.csv", "--yes", "--resume").code == 0
+        assert Server(url).numbers() == [5, 6]
+
+
 # ── another host in the environment ──────────────────────────────────────────────────────────────
 
 

@@ -27,11 +27,12 @@ from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.paths import known_manifest
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
 from importer.results.history import check_exists
 from importer.results.manifest import Manifest, read_manifest
-from importer.results.paths import manifest_path
+from importer.results.paths import manifest_path, retry_path
 from importer.results.status import NotRetriableError
 from importer.settings import BASE_URL
 from importer.text import counted
@@ -70,7 +71,8 @@ def retry_results(
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
     allow_connections(parent.kind, options.delivery.concurrency)
-    with open_target(parent.kind, _with_destination_of(parent, command)) as opened:
+    child = known_manifest(options.results or retry_path(results)) if options.resume else None
+    with open_target(parent.kind, _with_destination_of(child or parent, command)) as opened:
         job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
@@ -108,9 +110,9 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
         raise
 
 
-def _with_destination_of(parent: Manifest, options: CommandOptions) -> CommandOptions:
-    """Return options that send where the run sent, unless they or the environment name a destination."""
+def _with_destination_of(earlier: Manifest, options: CommandOptions) -> CommandOptions:
+    """Return options that send where a run sent, unless they or the environment name a destination."""
     named = options.base_url or options.region or os.environ.get(BASE_URL, "").strip()
     if not named:
-        options = replace(options, base_url=parent.base_url)
-    return replace(options, endpoint=options.endpoint or parent.endpoint)
+        options = replace(options, base_url=earlier.base_url)
+    return replace(options, endpoint=options.endpoint or earlier.endpoint)
