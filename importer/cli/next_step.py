@@ -37,6 +37,7 @@ from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import Job, RunReport
 from importer.pipeline.paths import default_results, free_path, known_manifest
 from importer.results.history import RecordedRun
+from importer.results.manifest import Manifest
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
@@ -91,7 +92,7 @@ def print_next(steps: Sequence[Next], console: Console) -> None:
     """Write what to do next, as the last lines of a command."""
     for step in steps:
         for line in step.advice:
-            console.say(line)
+            console.advise(line)
         for command in step.commands:
             console.next(command)
 
@@ -151,7 +152,7 @@ def _resume_set(
     flags = _flags_to_repeat(report, options)
     if options.failed_rows is not None:  # they are copied at the end
         flags = ["--failed-rows", str(options.failed_rows), *flags]
-    advice = tuple(_advice_on_refusal(report))
+    advice = _advice_on_refusal(report.manifest)
     if len(ended) + len(unstarted) == 1:
         assert unfinished[0].status is not None, "it has a next step"
         return Next(advice, (resume_command(unfinished[0].status.next_step, flags),))
@@ -174,15 +175,14 @@ def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
     return flags + credential_flags(options)
 
 
-def _advice_on_refusal(report: RunReport) -> list[str]:
+def _advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
     """Return what may be put right before a run that the server refused goes on."""
-    if not isinstance(report.error, RefusedError) or report.job.mended_of is not None:
-        return []
-    if report.manifest.unauthorized:
-        by_region = region_of(report.manifest.base_url) and not os.environ.get(BASE_URL, "").strip()
-        where = " or add --region us, eu or in," if by_region else ""
-        return [f"Nothing was taken. Put the credentials right,{where} and go on:"]
-    return []
+    if not manifest.unauthorized:
+        return ()
+    # Mended records stay where the others went. Beside a URL in the environment, no region may be named.
+    movable = not manifest.mended_rows and not os.environ.get(BASE_URL, "").strip()
+    where = " or add --region us, eu or in," if movable and region_of(manifest.base_url) else ""
+    return (f"Nothing was taken. Put the credentials right,{where} and go on:",)
 
 
 def _after_rehearsal(ended: Sequence[Ended]) -> Next:
@@ -298,7 +298,7 @@ def _left_of(
             (back,), (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),)
         )
     if step.action == "resume":
-        return Next(commands=(resume_command(step, flags),))
+        return Next(_advice_on_refusal(step.run.manifest), (resume_command(step, flags),))
     if changed:
         advice = f"{step.run.manifest.source} has changed since. If what is left was mended there:"
         return Next((advice,), (retry_command(step.run, ["--source-changed"], flags),))

@@ -262,6 +262,18 @@ def test_a_dry_run_without_a_valid_record_offers_no_run(shell: Shell, server: Se
     assert server.numbers() == [3, 4]
 
 
+def test_what_to_mend_before_the_same_command_is_typed_again_is_said_on_a_quiet_console_too(
+    shell: Shell,
+) -> None:
+    shell.write("events.csv", HEADER + NAMELESS)
+    result = shell.type("run", "events.csv", "--dry-run", "-q")
+    assert result.err == (
+        "2 invalid: see events.dry-run.csv\n"
+        "Mend the data, or read it differently (--map, --type, …), then check again:\n"
+        "Next: mixpanel-importer run events.csv --dry-run -q\n"
+    )
+
+
 def test_a_rehearsal_of_what_was_imported_offers_its_status(shell: Shell) -> None:
     shell.write("events.csv", HEADER + GOOD)
     shell.type("run", "events.csv", "--yes")
@@ -645,6 +657,25 @@ def test_a_retry_stays_where_it_was_once_a_try_of_it_died(bare: Shell, server: S
         httpx.get(f"{url}/faults/mend")
         assert shell.type("retry", "events.results.csv", "--yes", "--resume").code == 0
         assert Server(url).numbers() == [5, 6]
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["", "quiet"])
+def test_what_to_put_right_after_a_401_is_said_by_the_run_and_by_its_status(
+    bare: Shell, quiet: list[str]
+) -> None:
+    bare.write("events.csv", HEADER + GOOD)
+    with Recorder(refuse) as wrong:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+        result = shell.type("run", "events.csv", "--yes", "--base-url", wrong.url, *quiet)
+    assert result.code == 4
+    assert "--region" not in result.err, "it is refused beside --base-url"
+
+    said = (
+        "Nothing was taken. Put the credentials right, and go on:\n"
+        f"Next: mixpanel-importer run events.csv --base-url {wrong.url} --resume\n"
+    )
+    assert result.err.endswith(said)
+    assert shell.type("status", "events.results.csv").out.endswith(said)
 
 
 # ── another host in the environment ──────────────────────────────────────────────────────────────

@@ -296,7 +296,8 @@ def test_a_quiet_run_says_in_one_line_what_went_wrong_and_where_it_stands(shell:
 
     first, *rest = result.err.splitlines()
     assert first == "2 imported, 1 invalid: see events.results.csv"
-    assert [line.partition(" ")[0] for line in rest] == ["Next:"]
+    assert rest[0] == "1 record must be mended. To copy it to a file of its own:"
+    assert [line.partition(" ")[0] for line in rest[1:]] == ["Next:"]
 
 
 def test_a_quiet_run_that_stopped_says_how_far_it_came(bare: Shell) -> None:
