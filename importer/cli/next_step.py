@@ -50,6 +50,11 @@ _REHEARSAL_FLAGS: Final = (
 )  # fmt: skip
 """Flags of a rehearsal that the command of the real run leaves out: that asks before it sends."""
 
+_REHEARSAL_OPTIONS: Final = (
+    "--faults", "--failed-rows", "--timeout", "--retry-wait", "--max-retries", "--log-file",
+)  # fmt: skip
+"""Options that it leaves out, too: what fits the sandbox, or is hurried for it, does not fit Mixpanel."""
+
 _ZONE: Final = "Say in which zone the times were written, as Europe/Berlin in place of ZONE:"
 _CURES: Final = {
     "--timezone ZONE (": ("--timezone ZONE", _ZONE),
@@ -239,7 +244,7 @@ def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "
             )
             first = (f"{advice}.",) if advice else ()
             return Next((*first, before), (file_command("status", results),))
-    drop = ("--faults", "--failed-rows", *(() if folder else ("--results",)))
+    drop = (*_REHEARSAL_OPTIONS, *(() if folder else ("--results",)))
     command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
     if any(report.manifest.source == "-" for report in reports):
         command = f"… | {command} --yes"

@@ -98,6 +98,14 @@ STATES = [
         0,
     ),
     State(
+        "rehearsed in a hurry",
+        "run events.csv --sandbox --retry-wait 0.1 --timeout 2 --log-file l.jsonl --max-retries=1 --tag x",
+        HEADER + GOOD,
+        [1, 2],
+        ["run events.csv --tag x"],
+        0,
+    ),
+    State(
         "a dry run without zones",
         "run events.csv --dry-run",
         HEADER + NAIVE,
