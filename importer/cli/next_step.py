@@ -198,15 +198,15 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
     if any(map(needs_decision, reports)):
         return Next(COLLISION_REMEDY)
     wrong = sum(report.manifest.counts.unsuccessful for report in reports)
+    mended = next((each.mended for each in ended if each.mended is not None), None)
     good = sum(report.manifest.counts.succeeded for report in reports)
     if not wrong:
         return _real_run(reports)
     if cure := next(filter(None, (_cure_of_run(report.job.results) for report in reports)), None):
-        return Next((cure.advice,), (_again(reports, cure.options),))
+        return Next((*_copied_text(mended), cure.advice), (_again(reports, cure.options),))
     if not good:
         advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
-        return Next((advice,), (_again(reports),))
-    mended = next((each.mended for each in ended if each.mended is not None), None)
+        return Next((*_copied_text(mended), advice), (_again(reports),))
     copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
     records = counted(wrong, "record")
     return _real_run(
@@ -214,6 +214,11 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
         f"{records} can't be imported{copied}. Mend {_them(wrong)} and check again",
         ", or import the others:",
     )
+
+
+def _copied_text(mended: Path | None) -> tuple[str, ...]:
+    """Return where the records to mend are copied, for where that is not the next thing to do."""
+    return () if mended is None else (f"The records to mend are copied to {mended}.",)
 
 
 def _them(number: int) -> str:
@@ -312,7 +317,7 @@ def _left_of(
         mend = f"{counted(to_mend, 'record')} must be mended. First, retry what failed:"
         return Next((mend,) if to_mend else (), (retry_command(step.run, only, flags), *copied))
     if cure := _cure_of_history(status):
-        return Next((cure.advice,), (retry_command(step.run, cure.options, flags),))
+        return Next((*_copied_text(mended), cure.advice), (retry_command(step.run, cure.options, flags),))
     records, them = counted(to_mend, "record"), _them(to_mend)
     if mended is not None:
         are = "is" if to_mend == 1 else "are"

@@ -282,6 +282,18 @@ def test_what_to_mend_before_the_same_command_is_typed_again_is_said_on_a_quiet_
     )
 
 
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_a_copy_of_failed_records_is_named_where_an_option_mends_them(shell: Shell, how: str) -> None:
+    shell.write("events.csv", HEADER + NAIVE)
+
+    result = shell.type("run", "events.csv", how, "--failed-rows", "bad.csv")
+
+    copied = "The records to mend are copied to bad.csv.\nSay in which zone the times were written"
+    assert copied in result.err
+    assert (shell.folder / "bad.csv").read_text() == HEADER + NAIVE
+    go_on(shell, result)
+
+
 def test_a_rehearsal_of_what_was_imported_offers_its_status(shell: Shell) -> None:
     shell.write("events.csv", HEADER + GOOD)
     shell.type("run", "events.csv", "--yes")
