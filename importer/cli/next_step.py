@@ -197,8 +197,11 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
         return Next()
     if any(map(needs_decision, reports)):
         return Next(COLLISION_REMEDY)
-    wrong = sum(report.manifest.counts.unsuccessful for report in reports)
     mended = next((each.mended for each in ended if each.mended is not None), None)
+    if _is_piped(reports) and sys.stdin.isatty():
+        keep = "Put the records into a file, and run that: what was typed can't be read again."
+        return Next((*_copied_text(mended), keep))
+    wrong = sum(report.manifest.counts.unsuccessful for report in reports)
     good = sum(report.manifest.counts.succeeded for report in reports)
     if not wrong:
         return _real_run(reports)
@@ -229,7 +232,12 @@ def _again(reports: Sequence[RunReport], cure: Sequence[str] = ()) -> str:
     """Return the command of this rehearsal, to be typed again; what it leaves may be replaced."""
     flags = ("--resume", "--overwrite", "--json")
     command = repeat_command("run", without=flags, drop=("--failed-rows",), add=cure)
-    return f"… | {command}" if any(report.manifest.source == "-" for report in reports) else command
+    return f"… | {command}" if _is_piped(reports) else command
+
+
+def _is_piped(reports: Sequence[RunReport]) -> bool:
+    """Return whether a source was standard input, which must be there again."""
+    return any(report.manifest.source == "-" for report in reports)
 
 
 def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "") -> Next:
@@ -251,7 +259,7 @@ def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "
             return Next((*first, before), (file_command("status", results),))
     drop = (*_REHEARSAL_OPTIONS, *(() if folder else ("--results",)))
     command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
-    if any(report.manifest.source == "-" for report in reports):
+    if _is_piped(reports):
         command = f"… | {command} --yes"
     return Next((advice + or_others,) if advice else (), (command,))
 

@@ -284,6 +284,8 @@ def test_a_run_that_reads_from_the_keyboard_says_so(bare: Shell) -> None:
     os.close(ours)
     assert process.returncode == 0
     assert "2 records = 2 valid" in err
+    assert err.endswith("Put the records into a file, and run that: what was typed can't be read again.\n")
+    assert "Next:" not in err, "nothing can be piped in again"
 
 
 # ── quiet ────────────────────────────────────────────────────────────────────────────────────────
