@@ -41,7 +41,7 @@ class Console:
     A message is one line: a line break in it is part of a name, and is escaped, as all that does not print.
 
     Args:
-        quiet: Write nothing but errors and the command to type next.
+        quiet: Write nothing but errors, the command to type next, and what belongs to that.
         stream: Where messages go; None is standard error.
 
     Attributes:
@@ -81,6 +81,10 @@ class Console:
     def warn(self, text: str) -> None:
         """Write what went wrong without stopping the command; also where little is written."""
         self._write(escape_controls(text))
+
+    def advise(self, text: str) -> None:
+        """Write what belongs to the command to type next; also where little is written."""
+        self._write(fold(escape_controls(text), self.columns, _INDENT, 0))
 
     def next(self, command: str) -> None:
         """Write the command to type next."""

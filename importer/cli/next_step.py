@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -36,9 +37,11 @@ from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import Job, RunReport
 from importer.pipeline.paths import default_results, free_path, known_manifest
 from importer.results.history import RecordedRun
+from importer.results.manifest import Manifest
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
+from importer.settings import BASE_URL
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
 
@@ -46,6 +49,11 @@ _REHEARSAL_FLAGS: Final = (
     "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q", "--yes", "-y",
 )  # fmt: skip
 """Flags of a rehearsal that the command of the real run leaves out: that asks before it sends."""
+
+_REHEARSAL_OPTIONS: Final = (
+    "--faults", "--failed-rows", "--timeout", "--retry-wait", "--max-retries", "--log-file",
+)  # fmt: skip
+"""Options that it leaves out, too: what fits the sandbox, or is hurried for it, does not fit Mixpanel."""
 
 _ZONE: Final = "Say in which zone the times were written, as Europe/Berlin in place of ZONE:"
 _CURES: Final = {
@@ -89,7 +97,7 @@ def print_next(steps: Sequence[Next], console: Console) -> None:
     """Write what to do next, as the last lines of a command."""
     for step in steps:
         for line in step.advice:
-            console.say(line)
+            console.advise(line)
         for command in step.commands:
             console.next(command)
 
@@ -149,7 +157,7 @@ def _resume_set(
     flags = _flags_to_repeat(report, options)
     if options.failed_rows is not None:  # they are copied at the end
         flags = ["--failed-rows", str(options.failed_rows), *flags]
-    advice = tuple(_advice_on_refusal(report))
+    advice = _advice_on_refusal(report.manifest)
     if len(ended) + len(unstarted) == 1:
         assert unfinished[0].status is not None, "it has a next step"
         return Next(advice, (resume_command(unfinished[0].status.next_step, flags),))
@@ -172,14 +180,14 @@ def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
     return flags + credential_flags(options)
 
 
-def _advice_on_refusal(report: RunReport) -> list[str]:
+def _advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
     """Return what may be put right before a run that the server refused goes on."""
-    if not isinstance(report.error, RefusedError) or report.job.parent is not None:
-        return []
-    if report.manifest.unauthorized:
-        where = " or add --region us, eu or in," if region_of(report.manifest.base_url) else ""
-        return [f"Nothing was taken. Put the credentials right,{where} and go on:"]
-    return []
+    if not manifest.unauthorized:
+        return ()
+    # Mended records stay where the others went. Beside a URL in the environment, no region may be named.
+    movable = not manifest.mended_rows and not os.environ.get(BASE_URL, "").strip()
+    where = " or add --region us, eu or in," if movable and region_of(manifest.base_url) else ""
+    return (f"Nothing was taken. Put the credentials right,{where} and go on:",)
 
 
 def _after_rehearsal(ended: Sequence[Ended]) -> Next:
@@ -189,16 +197,19 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
         return Next()
     if any(map(needs_decision, reports)):
         return Next(COLLISION_REMEDY)
+    mended = next((each.mended for each in ended if each.mended is not None), None)
+    if _is_piped(reports) and sys.stdin.isatty():
+        keep = "Put the records into a file, and run that: what was typed can't be read again."
+        return Next((*_copied_text(mended), keep))
     wrong = sum(report.manifest.counts.unsuccessful for report in reports)
     good = sum(report.manifest.counts.succeeded for report in reports)
     if not wrong:
         return _real_run(reports)
     if cure := next(filter(None, (_cure_of_run(report.job.results) for report in reports)), None):
-        return Next((cure.advice,), (_again(reports, cure.options),))
+        return Next((*_copied_text(mended), cure.advice), (_again(reports, cure.options),))
     if not good:
         advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
-        return Next((advice,), (_again(reports),))
-    mended = next((each.mended for each in ended if each.mended is not None), None)
+        return Next((*_copied_text(mended), advice), (_again(reports),))
     copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
     records = counted(wrong, "record")
     return _real_run(
@@ -206,6 +217,11 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
         f"{records} can't be imported{copied}. Mend {_them(wrong)} and check again",
         ", or import the others:",
     )
+
+
+def _copied_text(mended: Path | None) -> tuple[str, ...]:
+    """Return where the records to mend are copied, for where that is not the next thing to do."""
+    return () if mended is None else (f"The records to mend are copied to {mended}.",)
 
 
 def _them(number: int) -> str:
@@ -216,7 +232,12 @@ def _again(reports: Sequence[RunReport], cure: Sequence[str] = ()) -> str:
     """Return the command of this rehearsal, to be typed again; what it leaves may be replaced."""
     flags = ("--resume", "--overwrite", "--json")
     command = repeat_command("run", without=flags, drop=("--failed-rows",), add=cure)
-    return f"… | {command}" if any(report.manifest.source == "-" for report in reports) else command
+    return f"… | {command}" if _is_piped(reports) else command
+
+
+def _is_piped(reports: Sequence[RunReport]) -> bool:
+    """Return whether a source was standard input, which must be there again."""
+    return any(report.manifest.source == "-" for report in reports)
 
 
 def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "") -> Next:
@@ -236,9 +257,9 @@ def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "
             )
             first = (f"{advice}.",) if advice else ()
             return Next((*first, before), (file_command("status", results),))
-    drop = ("--faults", "--failed-rows", *(() if folder else ("--results",)))
+    drop = (*_REHEARSAL_OPTIONS, *(() if folder else ("--results",)))
     command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
-    if any(report.manifest.source == "-" for report in reports):
+    if _is_piped(reports):
         command = f"… | {command} --yes"
     return Next((advice + or_others,) if advice else (), (command,))
 
@@ -295,7 +316,7 @@ def _left_of(
             (back,), (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),)
         )
     if step.action == "resume":
-        return Next(commands=(resume_command(step, flags),))
+        return Next(_advice_on_refusal(step.run.manifest), (resume_command(step, flags),))
     if changed:
         advice = f"{step.run.manifest.source} has changed since. If what is left was mended there:"
         return Next((advice,), (retry_command(step.run, ["--source-changed"], flags),))
@@ -304,7 +325,7 @@ def _left_of(
         mend = f"{counted(to_mend, 'record')} must be mended. First, retry what failed:"
         return Next((mend,) if to_mend else (), (retry_command(step.run, only, flags), *copied))
     if cure := _cure_of_history(status):
-        return Next((cure.advice,), (retry_command(step.run, cure.options, flags),))
+        return Next((*_copied_text(mended), cure.advice), (retry_command(step.run, cure.options, flags),))
     records, them = counted(to_mend, "record"), _them(to_mend)
     if mended is not None:
         are = "is" if to_mend == 1 else "are"

@@ -66,14 +66,9 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
         noted = sum(job.dry_run.notes for job in jobs.jobs if job.dry_run is not None)
         notes = f", notes on {noted:,} of them" if noted else ""
         yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
-    if first.manifest.kind == "dry-run":
-        yield LabeledLine("Destination", "none: a dry run sends nothing")
-        return
-    credentials = first.target.credentials
-    who = f", with {_CREDENTIALS[credentials.kind]}" if credentials and first.manifest.kind == "real" else ""
-    yield LabeledLine("Destination", _destination(first.target.destination, first.manifest.kind) + who)
-    forecast = jobs.forecast
-    if forecast.events and first.manifest.kind == "real":
+    yield destination_line(first)
+    forecast = jobs.forecast if first.manifest.kind == "real" else None
+    if forecast is not None and forecast.events:
         seconds = forecast.events / EVENTS_PER_SECOND
         about = "at least" if forecast.exact else "about"
         yield LabeledLine(
@@ -81,6 +76,15 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
             f"{forecast.text}; at the {EVENTS_PER_SECOND:,} a second that Mixpanel takes,"
             f" {about} {_time_text(seconds)}",
         )
+
+
+def destination_line(job: Job) -> LabeledLine:
+    """Return where a job sends, and as whom."""
+    kind, credentials = job.manifest.kind, job.target.credentials
+    if kind == "dry-run":
+        return LabeledLine("Destination", "none: a dry run sends nothing")
+    who = f", with {_CREDENTIALS[credentials.kind]}" if credentials and kind == "real" else ""
+    return LabeledLine("Destination", _destination(job.target.destination, kind) + who)
 
 
 def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Iterator[LabeledLine]:

@@ -12,7 +12,7 @@ from importer.cli.options import CommandOptions
 from importer.delivery.trust import check_trust
 from importer.model import Destination, RunKind
 from importer.pipeline.job import Target
-from importer.settings import SANDBOX_CREDENTIALS, find_credentials, find_destination
+from importer.settings import BASE_URL, SANDBOX_CREDENTIALS, find_credentials, find_destination
 
 if TYPE_CHECKING:
     from importer.sandbox.server import Sandbox
@@ -62,4 +62,5 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
         if destination.base_url.startswith("https:"):
             check_trust()
         credentials = find_credentials(os.environ, kind=options.credentials, token_file=options.token_file)
-    yield OpenTarget(Target(destination, credentials))
+    named_by = BASE_URL if options.base_url is None and os.environ.get(BASE_URL, "").strip() else ""
+    yield OpenTarget(Target(destination, credentials, named_by))

@@ -8,6 +8,7 @@ from typing import Final
 from importer.delivery.replies import Refused, is_redirect
 from importer.errors import RefusedError
 from importer.mixpanel.base_url import host_of
+from importer.mixpanel.hosts import region_of
 from importer.model import CredentialsKind, Destination
 
 _CREDENTIALS: Final[dict[CredentialsKind, str]] = {
@@ -32,15 +33,17 @@ def refused_error(refused: Refused, destination: Destination, kind: CredentialsK
             "Check the address, the proxy variables and the certificates that are trusted.",
         )
     message = f"{host} refused the request with {refused.status}: {refused.message} (sent with {who})"
-    return RefusedError(message, _remedy(refused.status, kind))
+    return RefusedError(message, _remedy(refused.status, kind, destination.base_url))
 
 
-def _remedy(status: int, kind: CredentialsKind) -> str:
+def _remedy(status: int, kind: CredentialsKind, base_url: str) -> str:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         more = " its project id, and that its role is Owner or Admin," if kind == "service-account" else ""
+        if region_of(base_url) is None:
+            return f"Check {_CREDENTIALS[kind]},{more} and that {host_of(base_url)} is the right server."
+        # Which options put that right depends on what landed before: `cli.next_step` knows.
         return (
-            f"Check {_CREDENTIALS[kind]},{more} and the region (--region us|eu|in): a project is known only"
-            " where its data lives."
+            f"Check {_CREDENTIALS[kind]},{more} and the region: a project is known only where its data lives."
         )
     if is_redirect(status):
         return "Redirects are not followed: give the address that it redirects to as --base-url."

@@ -107,10 +107,20 @@ class Target:
     Attributes:
         destination: Where to.
         credentials: As whom; None for a dry run.
+        named_by: The variable of the environment that names the host; empty if none does.
     """
 
     destination: Destination
     credentials: Credentials | None
+    named_by: str = ""
+
+    def host_remedy(self, base_url: str) -> str:
+        """Return what to do where events must go to another host; empty if the environment names none."""
+        if not self.named_by or base_url == self.destination.base_url:
+            return ""
+        return (
+            f"{self.named_by} in the environment names another host: unset it, or add --base-url {base_url}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

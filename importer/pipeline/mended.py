@@ -118,6 +118,7 @@ def with_mended_rows(job: Job, copied: CopiedRows) -> Job:
         raise ResultsError(
             f"{last} went elsewhere: {'; '.join(differ)}",
             "Mended records go to where the others went. Give the same credentials and region.",
+            job.target.host_remedy(old.base_url),
         )
     return replace(job, manifest=manifest, records=copied.count, mended_of=last)
 

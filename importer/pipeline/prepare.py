@@ -32,7 +32,7 @@ from importer.pipeline.survey import estimate_records, find_dry_run, survey_sour
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage
 from importer.reading import Attention, Reading
-from importer.results.differences import check_overwrite, find_differences
+from importer.results.differences import check_overwrite, find_differences, with_destination_of
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest, resolve_link
 from importer.results.paths import manifest_path
 from importer.results.recovery import ResultsState, inspect_results
@@ -308,14 +308,15 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
     _check_limit(source.results, state, options)
     # Mended records go to where the others of their source went.
     untouched = old.unauthorized and not state.records and not old.mended_rows
-    if untouched and _sent_like(old, new) != old:
+    if untouched and with_destination_of(old, new) != old:
         new = replace(new, refused_at=(*old.refused_at, old.base_url))
-        old = _sent_like(old, new)
+        old = with_destination_of(old, new)
     differ = find_differences(old, new)
     if differ:
         raise ResultsError(
             f"{source.results} can't be resumed: " + "; ".join(differ),
             *_remedy_of_difference(source, old, new),
+            target.host_remedy(old.base_url),
         )
     survey, audit = Survey(), old.audit
     if audit is None or audit.sources == sources:  # else it is of other sources as well
@@ -375,18 +376,6 @@ def _mended_of(results: Path, manifest: Manifest, options: RunOptions) -> Path |
     if options.limit is not None:
         raise UsageError("mended records are imported as a whole", "Leave out --limit.")
     return resolve_link(results, manifest.parent)
-
-
-def _sent_like(manifest: Manifest, other: Manifest) -> Manifest:
-    """Return a manifest with the host and the credentials of another."""
-    return replace(
-        manifest,
-        base_url=other.base_url,
-        project_id=other.project_id,
-        credentials_kind=other.credentials_kind,
-        credential_salt=other.credential_salt,
-        credential_digest=other.credential_digest,
-    )
 
 
 def _unstarted_job(

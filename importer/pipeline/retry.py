@@ -16,11 +16,11 @@ from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_path, known_manifest, spool_path
 from importer.pipeline.resolve import redeclare
 from importer.reading import Reading
-from importer.results.differences import find_differences
-from importer.results.history import check_exists
+from importer.results.differences import find_differences, with_destination_of
+from importer.results.history import check_exists, history_up_to, sent_nothing
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest, relative_link, resolve_link
 from importer.results.paths import manifest_path, retry_path
-from importer.results.recovery import inspect_results
+from importer.results.recovery import ResultsState, inspect_results
 from importer.results.selection import Selection, select_records
 from importer.results.status import check_retriable
 from importer.source.fingerprint import is_unchanged, take_fingerprint
@@ -70,7 +70,8 @@ def prepare_retry(
         statuses=None if statuses is None else tuple(statuses),
         error_contains=error_contains,
     )
-    manifest = _checked_manifest(manifest, results, parent, child, stopped)
+    state = inspect_results(child)
+    manifest, untouched = _checked_manifest(manifest, results, child, stopped, state, target)
     if stopped is None:
         fingerprint = _checked_source(path, parent, selection, now, changed=source_changed)
     else:
@@ -78,9 +79,8 @@ def prepare_retry(
         _check_other_reader(path, stopped, selection, now)
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
     manifest = replace(manifest, fingerprint=fingerprint)
-    state = inspect_results(child)
     job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
-    return with_target_attention(job, now())
+    return with_target_attention(replace(job, untouched=untouched), now())
 
 
 def _parent_manifest(results: Path) -> Manifest:
@@ -96,18 +96,39 @@ def _parent_manifest(results: Path) -> Manifest:
 
 
 def _checked_manifest(
-    manifest: Manifest, results: Path, parent: Manifest, child: Path, stopped: Manifest | None
-) -> Manifest:
-    """Return the manifest of a retry, checked to send to where the run sent."""
+    manifest: Manifest,
+    results: Path,
+    child: Path,
+    stopped: Manifest | None,
+    state: ResultsState,
+    target: Target,
+) -> tuple[Manifest, bool]:
+    """Return the manifest of a retry, checked to send to where the run sent, and whether that sent anything.
+
+    Where nothing landed so far, in the run and in its retries, it may send elsewhere.
+    """
+    parent = read_manifest(manifest_path(results))
     if stopped is not None:
-        manifest = replace(manifest, started=stopped.started, retried_by=stopped.retried_by)
+        manifest = replace(
+            manifest, started=stopped.started, retried_by=stopped.retried_by, refused_at=stopped.refused_at
+        )
     if manifest.kind == "sandbox":
         manifest = replace(manifest, base_url=parent.base_url)
+    untouched = sent_nothing(history_up_to(results))
+    if untouched:
+        parent = with_destination_of(parent, manifest)
     # The endpoint may differ: /import takes what /track would drop, and one project has the same ids in both.
-    _check_same_destination(results, replace(parent, endpoint=manifest.endpoint), manifest, manifest.reading)
-    if stopped is not None:
-        _check_same_destination(child, stopped, manifest, stopped.reading)
-    return manifest
+    at_endpoint = replace(parent, endpoint=manifest.endpoint)
+    _check_same_destination(results, at_endpoint, manifest, manifest.reading, target)
+    if stopped is None:
+        return manifest, untouched
+    untouched = untouched and stopped.unauthorized and not state.records
+    moved = with_destination_of(stopped, manifest)
+    if untouched and moved != stopped:
+        manifest = replace(manifest, refused_at=(*stopped.refused_at, stopped.base_url))
+        stopped = moved
+    _check_same_destination(child, stopped, manifest, stopped.reading, target)
+    return manifest, untouched
 
 
 def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, changed: bool) -> None:
@@ -145,12 +166,15 @@ def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOpt
     )
 
 
-def _check_same_destination(results: Path, old: Manifest, new: Manifest, reading: Reading) -> None:
+def _check_same_destination(
+    results: Path, old: Manifest, new: Manifest, reading: Reading, target: Target
+) -> None:
     differ = find_differences(replace(old, reading=reading, fingerprint=new.fingerprint), new)
     if differ:
         raise ResultsError(
             f"{results} went elsewhere: " + "; ".join(differ),
             "A retry sends to where the run sent. Give the same credentials and region.",
+            target.host_remedy(old.base_url),
         )
 
 

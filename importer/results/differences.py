@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from importer.errors import ResultsError
@@ -101,10 +101,11 @@ def check_overwrite(results: Path, manifest: Manifest, *, only_rehearsals: bool 
         return
     later = later_results(results)
     check_same_folder(results, later)
-    if _same_target(old, manifest):
+    if _same_source(old, manifest):
         for each in (results, *later):
-            _check_not_mended(each, manifest)
-            _check_same_reading(each, manifest)
+            if _same_project(read_manifest(manifest_path(each)), manifest):
+                _check_not_mended(each, manifest)
+                _check_same_reading(each, manifest)
 
 
 def _check_not_mended(results: Path, manifest: Manifest) -> None:
@@ -138,9 +139,12 @@ def _check_same_reading(results: Path, manifest: Manifest) -> None:
         )
 
 
-def _same_target(old: Manifest, new: Manifest) -> bool:
-    """Tell whether two runs may have sent one source to one project; True if in doubt."""
-    same_source = old.source == new.source or old.fingerprint.digest == new.fingerprint.digest
+def _same_source(old: Manifest, new: Manifest) -> bool:
+    return old.source == new.source or old.fingerprint.digest == new.fingerprint.digest
+
+
+def _same_project(old: Manifest, new: Manifest) -> bool:
+    """Tell whether two runs may have sent to one project; True if in doubt."""
     if old.project_id and new.project_id:
         other_project = old.project_id != new.project_id
     else:
@@ -149,7 +153,7 @@ def _same_target(old: Manifest, new: Manifest) -> bool:
             new.credential_salt,
         )
         other_project = comparable and old.credential_digest != new.credential_digest
-    return same_source and old.base_url == new.base_url and not other_project
+    return old.base_url == new.base_url and not other_project
 
 
 def _source_differences(old: Manifest, new: Manifest) -> Iterator[str]:
@@ -168,6 +172,18 @@ def find_destination_differences(old: Manifest, new: Manifest) -> list[str]:
         *_changed("host", old.base_url, new.base_url),
         *_project_differences(old, new),
     ]
+
+
+def with_destination_of(manifest: Manifest, other: Manifest) -> Manifest:
+    """Return a manifest with the host and the credentials of another."""
+    return replace(
+        manifest,
+        base_url=other.base_url,
+        project_id=other.project_id,
+        credentials_kind=other.credentials_kind,
+        credential_salt=other.credential_salt,
+        credential_digest=other.credential_digest,
+    )
 
 
 def _project_differences(old: Manifest, new: Manifest) -> Iterator[str]:

@@ -81,6 +81,19 @@ def history_up_to(
     return _with_origins(runs)
 
 
+def sent_nothing(runs: Sequence[RecordedRun]) -> bool:
+    """Return whether none of these runs sent an event for sure: each is finished, and had none to send.
+
+    A run to ``/track`` counts as one that may have: what it sent may since have become too old to be valid.
+    """
+    return all(
+        run.manifest.endpoint == "import"
+        and run.unattempted == 0
+        and run.state.counts.invalid + run.state.counts.skipped == run.state.counts.total
+        for run in runs
+    )
+
+
 def same_source(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
     """Return those of the runs up to some results that read the same source as the last of them.
 

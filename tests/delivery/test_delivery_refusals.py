@@ -8,8 +8,8 @@ from importer.model import Destination
 @pytest.mark.parametrize(
     ("status", "kind", "message", "remedy"),
     [
-        (401, "token", "401: Nope (sent with the project token)", "--region"),
-        (403, "secret", "403: Nope (sent with the project's API secret)", "--region"),
+        (401, "token", "401: Nope (sent with the project token)", "the region"),
+        (403, "secret", "403: Nope (sent with the project's API secret)", "the region"),
         (401, "service-account", "the service account", "project id"),
         (301, "token", "301", "not followed"),
         (407, "token", "407", "HTTPS_PROXY"),

@@ -98,6 +98,14 @@ STATES = [
         0,
     ),
     State(
+        "rehearsed in a hurry",
+        "run events.csv --sandbox --retry-wait 0.1 --timeout 2 --log-file l.jsonl --max-retries=1 --tag x",
+        HEADER + GOOD,
+        [1, 2],
+        ["run events.csv --tag x"],
+        0,
+    ),
+    State(
         "a dry run without zones",
         "run events.csv --dry-run",
         HEADER + NAIVE,
@@ -260,6 +268,30 @@ def test_a_dry_run_without_a_valid_record_offers_no_run(shell: Shell, server: Se
         "mixpanel-importer run events.csv",
     ]
     assert server.numbers() == [3, 4]
+
+
+def test_what_to_mend_before_the_same_command_is_typed_again_is_said_on_a_quiet_console_too(
+    shell: Shell,
+) -> None:
+    shell.write("events.csv", HEADER + NAMELESS)
+    result = shell.type("run", "events.csv", "--dry-run", "-q")
+    assert result.err == (
+        "2 invalid: see events.dry-run.csv\n"
+        "Mend the data, or read it differently (--map, --type, …), then check again:\n"
+        "Next: mixpanel-importer run events.csv --dry-run -q\n"
+    )
+
+
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_a_copy_of_failed_records_is_named_where_an_option_mends_them(shell: Shell, how: str) -> None:
+    shell.write("events.csv", HEADER + NAIVE)
+
+    result = shell.type("run", "events.csv", how, "--failed-rows", "bad.csv")
+
+    copied = "The records to mend are copied to bad.csv.\nSay in which zone the times were written"
+    assert copied in result.err
+    assert (shell.folder / "bad.csv").read_text() == HEADER + NAIVE
+    go_on(shell, result)
 
 
 def test_a_rehearsal_of_what_was_imported_offers_its_status(shell: Shell) -> None:
@@ -580,3 +612,129 @@ def test_the_host_stays_after_a_second_try_that_died(bare: Shell, server: Server
         httpx.get(f"{url}/faults/mend")
         assert shell.type("run", "events.csv", "--yes", "--resume", "--base-url", url).code == 0
         assert Server(url).numbers() == [1, 2]
+
+
+def test_a_retry_to_a_wrong_host_is_put_right_where_nothing_was_sent_before(
+    bare: Shell, server: Server
+) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.write("events.csv", HEADER + NAIVE)
+    with Recorder(refuse) as wrong:
+        assert shell.type("run", "events.csv", "--yes", "--base-url", wrong.url).code == 1
+        assert wrong.requests == []
+        result = shell.type("retry", "events.results.csv", "--timezone", "Europe/Berlin", "--yes")
+        assert (result.code, len(wrong.requests)) == (4, 1)
+    assert "--region" not in result.err
+    assert "Nothing was taken. Put the credentials right, and go on:\n" in result.err
+    assert result.next_command == "mixpanel-importer retry events.results.csv --resume"
+
+    moved = shell.type_line(result.next_command, "--base-url", server.url, "--yes")
+
+    assert moved.code == 0, moved.err
+    assert server.numbers() == [5, 6]
+    manifest = shell.manifest("events.results.retry-1.csv")
+    assert (manifest["base_url"], manifest["refused_at"]) == (server.url, [wrong.url])
+    assert "Nothing is left to do." in shell.type("status", "events.results.csv").out
+    # What landed there is known, also to a run that would replace the one that sent nothing.
+    doubled = shell.type(
+        "run", "events.csv", "--yes", "--overwrite", "--timezone", "UTC", "--base-url", server.url
+    )
+    assert (doubled.code, "they would double" in doubled.err) == (2, True), doubled.err
+    assert server.numbers() == [5, 6]
+
+
+def test_a_retry_of_what_was_never_sent_may_go_elsewhere_and_stays_there(bare: Shell, server: Server) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.write("events.csv", HEADER + NAIVE + NAMELESS)
+    with Recorder(refuse) as wrong:
+        shell.type("run", "events.csv", "--yes", "--base-url", wrong.url)
+        words = ["--timezone", "Europe/Berlin", "--yes", "--base-url", server.url]
+        assert shell.type("retry", "events.results.csv", *words).code == 1
+
+        back = shell.type("retry", "events.results.retry-1.csv", "--yes", "--base-url", wrong.url)
+
+        assert (back.code, "went elsewhere: host: was" in back.err) == (2, True), back.err
+        assert (wrong.requests, server.numbers()) == ([], [5, 6])
+    go_on(shell, shell.type("status", "events.results.csv"))
+    assert server.numbers() == [3, 4, 5, 6]
+
+
+def test_a_retry_stays_where_it_was_once_a_try_of_it_died(bare: Shell, server: Server) -> None:
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.write("events.csv", HEADER + NAIVE)
+    with fault_server.running("--at", "1=hold") as url:
+        shell.type("run", "events.csv", "--yes", "--base-url", server.url)
+        words = ["retry", "events.results.csv", "--timezone", "Europe/Berlin", "--yes"]
+        with shell.started(*words, "--base-url", url) as process:
+            while not Server(url).numbers():
+                assert process.poll() is None
+            process.kill()
+            process.wait()
+
+        moved = shell.type("retry", "events.results.csv", "--yes", "--resume", "--base-url", server.url)
+
+        assert (moved.code, server.requests()["requests"]) == (2, 0), moved.err
+        httpx.get(f"{url}/faults/mend")
+        assert shell.type("retry", "events.results.csv", "--yes", "--resume").code == 0
+        assert Server(url).numbers() == [5, 6]
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["", "quiet"])
+def test_what_to_put_right_after_a_401_is_said_by_the_run_and_by_its_status(
+    bare: Shell, quiet: list[str]
+) -> None:
+    bare.write("events.csv", HEADER + GOOD)
+    with Recorder(refuse) as wrong:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+        result = shell.type("run", "events.csv", "--yes", "--base-url", wrong.url, *quiet)
+    assert result.code == 4
+    assert "--region" not in result.err, "it is refused beside --base-url"
+
+    said = (
+        "Nothing was taken. Put the credentials right, and go on:\n"
+        f"Next: mixpanel-importer run events.csv --base-url {wrong.url} --resume\n"
+    )
+    assert result.err.endswith(said)
+    assert shell.type("status", "events.results.csv").out.endswith(said)
+
+
+# ── another host in the environment ──────────────────────────────────────────────────────────────
+
+
+def test_a_retry_does_not_overlook_another_host_in_the_environment(
+    bare: Shell, shell: Shell, server: Server
+) -> None:
+    shell.write("events.csv", HEADER + GOOD + NAIVE)
+    shell.type("run", "events.csv", "--yes")
+    with fault_server.running() as other:
+        elsewhere = with_faults(bare, other)
+        for words in (
+            ["retry", "events.results.csv", "--timezone", "Europe/Berlin"],
+            ["run", "events.csv", "--resume"],
+        ):
+            refused = elsewhere.type(*words, "--yes")
+            assert refused.code == 2
+            assert f"host: was {server.url}, is {other}\n" in refused.err
+            assert (
+                "MIXPANEL_BASE_URL in the environment names another host: unset it,"
+                f" or add --base-url {server.url}\n"
+            ) in refused.err
+        assert (Server(other).numbers(), server.numbers()) == ([], [1, 2])
+
+        status = elsewhere.type("status", "events.results.csv")
+        assert go_on(elsewhere, status) == [
+            f"mixpanel-importer retry events.results.csv --base-url {server.url} --timezone ZONE"
+        ]
+        assert (Server(other).numbers(), server.numbers()) == ([], [1, 2, 5, 6])
+
+
+def test_a_retry_says_where_it_sends_before_it_sends(bare: Shell, server: Server) -> None:
+    bare.write("events.csv", HEADER + GOOD + NAIVE)
+    shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN)
+    shell.type("run", "events.csv", "--yes", "--base-url", server.url)
+
+    retry = shell.type("retry", "events.results.csv", "--timezone", "UTC", "--yes")
+
+    assert retry.code == 0
+    assert f"Destination  {server.url}/import, with the project token\n" in retry.err
+    assert retry.err.index("Destination") < retry.err.index("Result ")

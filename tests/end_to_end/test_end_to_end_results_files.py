@@ -285,6 +285,8 @@ def test_a_run_that_reads_from_the_keyboard_says_so(bare: Shell) -> None:
     os.close(ours)
     assert process.returncode == 0
     assert "2 records = 2 valid" in err
+    assert err.endswith("Put the records into a file, and run that: what was typed can't be read again.\n")
+    assert "Next:" not in err, "nothing can be piped in again"
 
 
 # ── quiet ────────────────────────────────────────────────────────────────────────────────────────
@@ -297,7 +299,8 @@ def test_a_quiet_run_says_in_one_line_what_went_wrong_and_where_it_stands(shell:
 
     first, *rest = result.err.splitlines()
     assert first == "2 imported, 1 invalid: see events.results.csv"
-    assert [line.partition(" ")[0] for line in rest] == ["Next:"]
+    assert rest[0] == "1 record must be mended. To copy it to a file of its own:"
+    assert [line.partition(" ")[0] for line in rest[1:]] == ["Next:"]
 
 
 def test_a_quiet_run_that_stopped_says_how_far_it_came(bare: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from importer.cli.options import (
     RetryScopeOptions,
 )
 from importer.cli.phrases import attention_lines
+from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
 from importer.cli.target import open_target
@@ -26,12 +28,14 @@ from importer.delivery.protocols import system_now
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import check_is_file
+from importer.pipeline.paths import known_manifest
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
 from importer.results.history import check_exists
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path, retry_path
 from importer.results.status import NotRetriableError
+from importer.settings import BASE_URL
 from importer.text import counted
 
 
@@ -70,13 +74,15 @@ def retry_results(
     parent = read_manifest(manifest_path(results))
     options = replace(options, kind=parent.kind)
     allow_connections(parent.kind, options.delivery.concurrency)
-    with open_target(parent.kind, _with_destination_of(parent, command)) as opened:
+    child = known_manifest(options.results or retry_path(results)) if options.resume else None
+    with open_target(parent.kind, _with_destination_of(child or parent, command)) as opened:
         job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
             return 0
         what = counted(job.records or 0, "record")
         console.say(f"Retrying {what} of {results}; results go to {job.results}")
+        console.lines([destination_line(job)])
         console.lines(attention_lines(job.manifest.attention))
         consent = get_consent(JobSet.of([job]), command, console)
         if not consent.begin:
@@ -107,8 +113,9 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
         raise
 
 
-def _with_destination_of(parent: Manifest, options: CommandOptions) -> CommandOptions:
-    """Return options that send where the run sent, as far as they name no other destination."""
-    if options.base_url is None and options.region is None:
-        options = replace(options, base_url=parent.base_url)
-    return replace(options, endpoint=options.endpoint or parent.endpoint)
+def _with_destination_of(earlier: Manifest, options: CommandOptions) -> CommandOptions:
+    """Return options that send where a run sent, unless they or the environment name a destination."""
+    named = options.base_url or options.region or os.environ.get(BASE_URL, "").strip()
+    if not named:
+        options = replace(options, base_url=earlier.base_url)
+    return replace(options, endpoint=options.endpoint or earlier.endpoint)
