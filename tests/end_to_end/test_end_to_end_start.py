@@ -84,6 +84,8 @@ MAPPINGS = {
     "braces": "x = " + "{a=" * 100_000,
     "lists in one another": "[set]\nx = " + "[" * 30_000 + "]" * 30_000,
     "tables in one another": f"[set{'.a' * 3_000}]\nx = 1",
+    "a key of many parts": f"{'.'.join('a' * 100_000)} = 1",
+    "a key of many quoted parts": '"a b" . ' * 20_000 + "a = 1",
     "digits": "[set]\nx = " + "1" * 5_000,
     "NUL": "\0",
     "no UTF-8": b"\xff",
@@ -97,6 +99,37 @@ def test_a_mapping_file_that_can_not_be_read_is_refused_by_name(place: Shell, co
         result = place.type(*words, "m.toml")
         assert result.code == 2, words
         assert "Stopped: m.toml: " in result.err
+        assert "sys." not in result.err, "that is advice for programmers"
+
+
+def test_a_key_of_too_many_parts_is_named_by_its_line(place: Shell) -> None:
+    dots = ".".join("a" * 200)
+    text = f'tag = "{dots}"  # {dots}\nnull = ["""\n{dots}\n"""]\n'
+    place.write("m.toml", text)
+    assert place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml").code == 0
+    place.write("m.toml", f"{text}[set]\n{dots} = 1\n")
+    result = place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml")
+    assert (result.code, result.err.splitlines()[0]) == (
+        2,
+        "Stopped: m.toml: line 6 has a key of more than 100 parts",
+    )
+
+
+@pytest.mark.parametrize("digits", ["1" * 5_000, "0x" + "f" * 5_000])
+@pytest.mark.parametrize("table", ["", "[set]\n"])
+def test_a_number_of_thousands_of_digits_needs_no_programmer(place: Shell, table: str, digits: str) -> None:
+    place.write("m.toml", f"{table}tag = {digits}\n")
+    result = place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml")
+    assert (result.code, result.err) == (
+        2,
+        "Stopped: m.toml: a number in it has thousands of digits\nPut it in quotes: as a text.\n",
+    )
+
+
+def test_the_mapping_of_a_copy_is_held_to_the_same_bound(place: Shell) -> None:
+    place.write("copy.csv", simple_csv(3))
+    place.write("copy.csv.toml", f"{'.'.join('a' * 100_000)} = 1\n[failed_rows]\n")
+    assert place.type("run", "copy.csv", "--dry-run").code == 0
 
 
 def test_a_line_of_a_million_blanks_in_a_mapping_file_costs_no_time(place: Shell) -> None:
