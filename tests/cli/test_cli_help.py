@@ -131,6 +131,19 @@ def test_a_retry_does_as_its_run_did_and_says_so() -> None:
     assert as_in_run not in " ".join(shown("run", "--help").split())
 
 
+def test_the_help_of_track_promises_no_other_credentials_than_it_takes(tmp_path: Path) -> None:
+    account = {"USERNAME": "robot", "SECRET": "secret"}
+    environ = {f"MIXPANEL_SERVICE_ACCOUNT_{name}": value for name, value in account.items()}
+    for variables in (environ | {"MIXPANEL_PROJECT_ID": "7"}, {"MIXPANEL_API_SECRET": "secret"}):
+        done = Shell(tmp_path, variables).type("track", "Hi")
+        assert (done.code, "lacks MIXPANEL_PROJECT_TOKEN" in done.err) == (4, True)
+    text = " ".join(shown("track", "--help").split())
+    note = "A project token, from MIXPANEL_PROJECT_TOKEN in the environment or .env; no other kind."
+    assert f"Credentials: {note}" in text
+    assert "another set" not in text
+    assert "and the only kind that track takes" in " ".join(shown("--help").split())
+
+
 def test_the_help_of_the_sandbox_says_where_it_keeps_what_lands() -> None:
     assert "SQLite file. [default: a temporary file]" in " ".join(shown("sandbox", "--help").split())
 
