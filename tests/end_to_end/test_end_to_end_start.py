@@ -7,6 +7,8 @@ import resource
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from end_to_end_helpers import TIMEOUT, TOKEN, Shell, command, simple_csv, statuses
@@ -71,10 +73,60 @@ def test_a_dotenv_that_is_not_needed_is_not_read(real: Shell) -> None:
     assert shell.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
 
 
-def test_a_folder_called_dotenv_is_none(real: Shell) -> None:
-    (real.folder / ".env").mkdir()
-    result = real.type("run", "events.csv", "--yes")
-    assert (result.code, "no credentials" in result.err) == (4, True)
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'MIXPANEL_PROJECT_TOKEN="{TOKEN}', 1),
+        (f"\n# ours\n\n  MIXPANEL_PROJECT_TOKEN='{TOKEN}\n", 4),
+        (f"BROKEN LINE\nMIXPANEL_PROJECT_TOKEN={TOKEN}\n", 1),
+        (f"A=1\r\nMIXPANEL_PROJECT_TOKEN {TOKEN}\r\n", 2),
+    ],
+)
+def test_a_line_of_dotenv_that_can_not_be_read_is_named(real: Shell, text: str, line: int) -> None:
+    real.write(".env", text.encode())
+    for words in (["run", "events.csv", "--yes"], ["track", "Hi"]):
+        result = real.type(*words)
+        assert (result.code, result.out) == (4, "")
+        assert result.err.startswith(f"Stopped: .env: line {line} can't be read\nExpected is NAME=value, ")
+        assert TOKEN not in result.err
+    assert "dotenv" not in real.type("run", "events.csv", "--dry-run").err, "a library's own line"
+
+
+def test_a_server_in_a_line_of_dotenv_that_can_not_be_read_is_refused_as_well(place: Shell) -> None:
+    place.write(".env", 'MIXPANEL_BASE_URL="https://example.com\n')
+    result = place.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN).type("run", "events.csv", "--yes")
+    assert result.code == 4
+    assert result.err.startswith("Stopped: .env holds MIXPANEL_BASE_URL")
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (_folder, "is a folder"),
+        (_loop, "can't be read: Too many levels of symbolic links"),
+        (_dangling, "can't be read: No such file or directory"),
+        (os.mkfifo, "is no file, but a pipe or a device"),
+    ],
+)
+def test_a_dotenv_that_is_no_file_is_named(place: Shell, make: Callable[[Path], None], why: str) -> None:
+    make(place.folder / ".env")
+    result = place.type("run", "events.csv", "--yes")
+    assert result.code == 4
+    assert result.err.startswith(f"Stopped: no credentials: the environment has none, and .env {why}\n")
+    shell = place.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL="http://127.0.0.1:9")
+    assert shell.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
 
 
 # ── mapping files ────────────────────────────────────────────────────────────────────────────────
