@@ -126,6 +126,18 @@ def test_what_is_known_of_several_sources_is_not_said_of_one(shell: Shell, colum
     assert question(seen) == "about 3 events?"
 
 
+@pytest.mark.parametrize("ahead", ["y\n", "y\ny\nyes\n", "\ny"])
+def test_what_was_typed_before_the_question_does_not_answer_it(shell: Shell, server: Server, ahead: str):
+    shell.write("events.csv", simple_csv(3))
+    refused = type_in_terminal(shell, "run", "events.csv", ahead=ahead, answers=["n"])
+    assert refused.code == 2
+    assert "Nothing was sent." in refused.text
+    assert server.counts()["raw_count"] == 0
+    agreed = type_in_terminal(shell, "run", "events.csv", ahead="n\n", answers=["y"])
+    assert agreed.code == 0
+    assert server.counts()["raw_count"] == 3
+
+
 # ── where nothing is left ────────────────────────────────────────────────────────────────────────
 
 
