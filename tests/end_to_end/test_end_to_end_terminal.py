@@ -416,6 +416,16 @@ def test_a_form_of_times_can_not_be_taken_for_a_number(shell: Shell):
     assert not re.search(r"\b1 (events|records)\b", one)
 
 
+@pytest.mark.parametrize(
+    ("rows", "latency", "rate"), [(3, "2000ms", ", 1 record a second"), (1, "2500ms", "")]
+)
+def test_a_slow_rate_is_one_record_a_second_or_none(shell: Shell, rows: int, latency: str, rate: str):
+    shell.write("events.csv", simple_csv(rows))
+    done = shell.type("run", "events.csv", "--sandbox", "--faults", f"latency={latency}")
+    (took,) = [line for line in done.err.splitlines() if line.startswith("Took")]
+    assert re.fullmatch(rf"Took +[2-4]\.\d s{rate}", took)
+
+
 # ── records that were not counted ────────────────────────────────────────────────────────────────
 
 
