@@ -242,5 +242,14 @@ def find_destination(
         origin = "--base-url" if base_url else BASE_URL
         raise RefusedError(f"--region {region} and {origin} both say where to send", "Leave one of them out.")
     url = url.rstrip("/") or HOSTS[region or "us"]
-    check_base_url(url)
+    try:
+        check_base_url(url)
+    except RefusedError as error:
+        if base_url:
+            raise
+        raise RefusedError(
+            f"{BASE_URL} can't be used: {error.message[0].lower()}{error.message[1:]}",
+            *(step.replace("--base-url ", f"{BASE_URL}=") for step in error.steps),
+            f"Without it, events go to Mixpanel: unset {BASE_URL}",
+        ) from None
     return Destination(endpoint, url)

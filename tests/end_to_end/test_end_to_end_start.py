@@ -129,6 +129,31 @@ def test_a_dotenv_that_is_no_file_is_named(place: Shell, make: Callable[[Path], 
     assert shell.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("garbage", "the base URL 'garbage' is not an http(s) address: expected https://host[:port]."),
+        ("http://example.com", "the base URL 'http://example.com' is plain http: "),
+        ("https://example.com/track", "the base URL 'https://example.com/track' ends with the endpoint, "),
+        ("https://me:secret@example.com", "the base URL holds a user name or a password."),
+        ("https://example.com:x", "the base URL can't be read: "),
+    ],
+)
+def test_a_server_of_the_environment_that_can_not_be_used_is_named_with_its_variable(
+    place: Shell, url: str, why: str
+) -> None:
+    shell = place.with_environ(MIXPANEL_BASE_URL=url, MIXPANEL_PROJECT_TOKEN=TOKEN)
+    for words in (["run", "events.csv", "--yes"], ["track", "Hi"]):
+        result = shell.type(*words)
+        assert (result.code, result.out) == (4, "")
+        assert result.err.startswith(f"Stopped: MIXPANEL_BASE_URL can't be used: {why}")
+        assert result.err.endswith("Without it, events go to Mixpanel: unset MIXPANEL_BASE_URL\n")
+        assert "--base-url" not in result.err
+        option = place.type(*words, "--base-url", url)
+        assert option.code == 4
+        assert "MIXPANEL_BASE_URL" not in option.err
+
+
 # ── mapping files ────────────────────────────────────────────────────────────────────────────────
 
 MAPPINGS = {
