@@ -5,8 +5,7 @@ The command is ``mixpanel-importer``. A program that sends one event calls `trac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # that of typing takes milliseconds, ahead of the handlers of signals in `__main__`
 if TYPE_CHECKING:
     from importer.pipeline.track import track
 

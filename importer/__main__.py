@@ -1,16 +1,51 @@
 """The process of the command line: the only module that sets its streams, environment, signals and exit code.
 
-An error that ends a command becomes a message and an exit code here. Little is imported before `main` has set
-its handlers of signals: until then, Ctrl-C ends in a traceback of Python's.
+An error that ends a command becomes a message and an exit code here. The handlers of signals are set before
+anything is imported that takes time: until then, Ctrl-C ends in a traceback of Python's.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # of C: to import `signal` takes a millisecond
+import os
+import sys
+
+_STOPPED = 130
+_HANG_UP = getattr(_signal, "SIGHUP", None)  # Windows has none
+_SIGNALS = tuple(filter(None, (_signal.SIGINT, _signal.SIGTERM, _HANG_UP)))
+
+
+def _handled() -> list[int]:
+    """Return the signals that end a command, without those that its caller lets it ignore (``nohup``)."""
+    return [number for number in _SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End the process at once, or, where something must be put away first, interrupt it."""
+    now: Moment | None = globals().get("moment")  # not imported yet in the first milliseconds
+    if now is not None and now.tidies:
+        raise KeyboardInterrupt
+    _write_directly(f"{'Stopped.' if now is None else now.words}\n")
+    os._exit(_STOPPED)
+
+
+def _write_directly(text: str) -> None:
+    """Write to standard error, but not by `sys.stderr`: a signal may have interrupted a write to that.
+
+    On a terminal, the text begins on a line of its own.
+    """
+    try:  # `suppress` is not imported yet
+        start = "\n" if os.isatty(2) else ""
+        os.write(2, f"{start}{text}".encode())
+    except OSError:  # a terminal that was closed, a full disk
+        pass
+
+
+for _each in _handled():
+    _signal.signal(_each, _leave)
+
 import atexit
 import errno
-import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TextIO
@@ -21,18 +56,15 @@ if TYPE_CHECKING:
     import threading
     from types import FrameType
 
+    from importer.cli.process import Moment
     from importer.errors import ImporterError
 
-_STOPPED: Final = 130
 _OUTPUT: Final = 5
 """Standard output can't be written: as for a results file."""
 _NO_READER: Final = 141
 """What reads standard output has ended: as if by SIGPIPE."""
 _FAULT: Final = 70
 """A fault of the importer itself, which says nothing about records."""
-
-_HANG_UP: Final = getattr(signal, "SIGHUP", None)  # Windows has none
-_SIGNALS: Final = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, _HANG_UP)))
 
 _REMEDIES: Final = {
     errno.EMFILE: "Let it open more files: ulimit -n 256",
@@ -48,8 +80,6 @@ _OF_PATHS: Final = frozenset(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    for number in _handled():
-        signal.signal(number, _leave)
     atexit.register(_ignore_signals)
     _set_streams()
     # The importer uses numpy for sorting only. To start numpy's own threads costs a tenth of a CPU second.
@@ -176,36 +206,13 @@ def _open_as(number: int) -> None:
         os.close(opened)
 
 
-def _write_directly(text: str) -> None:
-    """Write to standard error, but not by `sys.stderr`: a signal may have interrupted a write to that.
-
-    On a terminal, the text begins on a line of its own.
-    """
-    with suppress(OSError):  # a terminal that was closed, a full disk
-        start = "\n" if os.isatty(2) else ""
-        os.write(2, f"{start}{text}".encode())
-
-
 # ── signals ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _handled() -> list[signal.Signals]:
-    """Return the signals that end a command, without those that its caller lets it ignore (``nohup``)."""
-    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    """End the process at once, or, where something must be put away first, interrupt it."""
-    if moment.tidies:
-        raise KeyboardInterrupt
-    _write_directly(f"{moment.words}\n")
-    os._exit(_STOPPED)
 
 
 def _ignore_signals() -> None:
     """Let the process end as it does: all is done, and Python is about to take down its own handlers."""
     for number in _handled():
-        signal.signal(number, signal.SIG_IGN)
+        _signal.signal(number, _signal.SIG_IGN)
 
 
 @contextmanager
@@ -230,13 +237,13 @@ def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:  # noqa: FBT001 -
             _write_directly("Left at once. The same command with --resume goes on.\n")
             os._exit(_STOPPED)
 
-    before = {number: signal.signal(number, handle) for number in _handled()}
+    before = {number: _signal.signal(number, handle) for number in _handled()}
     try:
         yield stop
     finally:
         moment.words = "Stopped."  # no longer that nothing was sent
         for number, handler in before.items():
-            signal.signal(number, handler)
+            _signal.signal(number, handler)
 
 
 if __name__ == "__main__":

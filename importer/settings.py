@@ -5,15 +5,19 @@ Credentials come from the environment, ``.env`` or a file, never from the value 
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from importer.errors import RefusedError
 from importer.mixpanel.base_url import check_base_url
 from importer.mixpanel.hosts import HOSTS
 from importer.model import Credentials, CredentialsKind, Destination, Endpoint, Region
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 TOKEN: Final = "MIXPANEL_PROJECT_TOKEN"  # noqa: S105 - the name of a variable
 BASE_URL: Final = "MIXPANEL_BASE_URL"
@@ -62,8 +66,11 @@ def find_credentials(
         present = {name for names in _KINDS.values() for name in names if values.get(name, "").strip()}
         if present:
             return _choose(present, values, kind, source)
+    why = _why_no_file(dotenv)
     raise RefusedError(
-        "no credentials: the environment and .env have none",
+        f"no credentials: the environment has none, and {dotenv} {why}"
+        if why
+        else "no credentials: the environment and .env have none",
         f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),",
         "or rehearse without an account: --sandbox",
     )
@@ -142,24 +149,52 @@ def _read(path: Path) -> str:
 
 
 def _dotenv(path: Path) -> Mapping[str, str]:
-    if not path.is_file():  # a folder of this name is usual: an environment of Python's
+    if not path.is_file():  # see `_why_no_file`
         return {}
-    return _parsed(_text(path, str(path), f"Mend it, or set {TOKEN} in the environment instead."))
+    instead = f"set {TOKEN} in the environment instead."
+    bindings = _parsed(_text(path, str(path), f"Mend it, or {instead}"))
+    for line, binding in bindings:
+        if binding.error:
+            raise RefusedError(
+                f"{path}: line {line} can't be read",
+                f"Expected is NAME=value, with every quote closed. Mend it, or {instead}",
+            )
+    return {binding.key: binding.value for _, binding in bindings if binding.key and binding.value}
+
+
+def _why_no_file(path: Path) -> str:
+    """Return why a file of variables can't be one; an empty text if it is one, or nothing is there."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return f"can't be read: {error.strerror}" if path.is_symlink() else ""
+    if stat.S_ISDIR(mode):  # usual: an environment of Python's
+        return "is a folder"
+    return "" if stat.S_ISREG(mode) else "is no file, but a pipe or a device"
 
 
 def _names_server(path: Path) -> bool:
     """Return whether a file of variables names a server; one that can't be read stops nothing."""
     try:
-        return BASE_URL in _parsed(path.read_text("utf-8-sig", "replace"))
+        text = path.read_text("utf-8-sig", "replace") if path.is_file() else ""
     except OSError:
         return False
+    return any(
+        BASE_URL in binding.original.string if binding.error else binding.key == BASE_URL and binding.value
+        for _, binding in _parsed(text)
+    )
 
 
-def _parsed(text: str) -> Mapping[str, str]:
-    from dotenv import dotenv_values  # noqa: PLC0415 - most runs have no .env
+def _parsed(text: str) -> list[tuple[int, Binding]]:
+    """Return the lines of a file of variables, each with its number."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - most runs have no .env
 
-    values = dotenv_values(stream=StringIO(text), interpolate=False)
-    return {name: value for name, value in values.items() if value}
+    found = []
+    for binding in parse_stream(StringIO(text)):
+        whole = binding.original.string
+        blank = whole[: len(whole) - len(whole.lstrip())]  # lines ahead of it
+        found.append((binding.original.line + blank.count("\n"), binding))
+    return found
 
 
 def _text(path: Path, name: str, remedy: str) -> str:
@@ -207,5 +242,14 @@ def find_destination(
         origin = "--base-url" if base_url else BASE_URL
         raise RefusedError(f"--region {region} and {origin} both say where to send", "Leave one of them out.")
     url = url.rstrip("/") or HOSTS[region or "us"]
-    check_base_url(url)
+    try:
+        check_base_url(url)
+    except RefusedError as error:
+        if base_url:
+            raise
+        raise RefusedError(
+            f"{BASE_URL} can't be used: {error.message[0].lower()}{error.message[1:]}",
+            *(step.replace("--base-url ", f"{BASE_URL}=") for step in error.steps),
+            f"Without it, events go to Mixpanel: unset {BASE_URL}",
+        ) from None
     return Destination(endpoint, url)

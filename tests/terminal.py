@@ -67,11 +67,17 @@ def width(text: str) -> int:
 
 
 def type_in_terminal(
-    shell: Shell, *words: str | Path, columns: int = 80, answers: Sequence[str] = (), **environ: str
+    shell: Shell,
+    *words: str | Path,
+    columns: int = 80,
+    answers: Sequence[str] = (),
+    ahead: str = "",
+    **environ: str,
 ) -> Seen:
-    """Run a command on a terminal; each answer is typed once its question stands there."""
+    """Run a command on a terminal; each answer is typed once its question stands there, ``ahead`` before."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
+    os.write(ours, ahead.encode())
     written: list[bytes] = []
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(ours, written, list(answers), ended.is_set))

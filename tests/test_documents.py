@@ -31,7 +31,7 @@ _PORT = "8090"
 
 _VARYING = (
     (re.compile(r"(sandbox, http://127\.0\.0\.1):\d+"), r"\1:PORT"),
-    (re.compile(r"\b\d+\.\d s(, [\d,]+ records a second)?"), "N s"),
+    (re.compile(r"\b\d+\.\d s(, [\d,]+ records? a second)?"), "N s"),
     (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ to 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ(?=  \d)"), "RUN"),
     (re.compile(r'"(version|python|platform)":"[^"]*"'), r'"\1":"…"'),
     (re.compile(r'"(seconds|bytes)":[\d.]+'), r'"\1":0'),

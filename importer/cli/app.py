@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 import typer
@@ -21,6 +22,7 @@ from importer import __version__
 from importer.cli.declared import Argument, Command, DeclaredOption, Example
 from importer.cli.help_page import command_help, overview, terminal_width
 from importer.cli.options import (
+    RETRY_TEXTS,
     DeliveryOptions,
     DestinationOptions,
     HelpOptions,
@@ -150,7 +152,9 @@ def _complete(option: str, words: Sequence[str]) -> None:
 
 
 def _command(
-    argument: Argument | None = None, examples: Sequence[Example] = ()
+    argument: Argument | None = None,
+    examples: Sequence[Example] = (),
+    texts: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Declare a command. A parameter that is a dataclass of `cli.options` becomes options.
 
@@ -162,7 +166,7 @@ def _command(
         groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
         words = [name for name in inspect.signature(function).parameters if name not in {*groups, "context"}]
         found = (words[0], argument) if argument else None
-        command = Command(function, found, groups, examples)
+        command = Command(function, found, groups, examples, texts)
         COMMANDS[command.name] = command
         return function
 
@@ -287,6 +291,7 @@ def run(
         Example(f"{PROGRAM} retry events.results.csv --status failed", "Only what was not delivered."),
         Example(f"{PROGRAM} retry events.results.csv --timezone UTC", "Read times without a zone as UTC."),
     ],
+    RETRY_TEXTS,
 )
 def retry(
     context: typer.Context,

@@ -100,9 +100,11 @@ class Console:
     def ask(self, question: str) -> bool:
         """Ask a question on the stream and return whether standard input answers yes.
 
-        No answer, or the end of the input, is a no; any other word is asked about again.
+        No answer, or the end of the input, is a no; any other word is asked about again. What was typed
+        before the question stands there is no answer to it.
         """
         prompt = escape_controls(question)
+        _drop_typed_ahead()
         while True:
             room = None if self.columns is None else self.columns - 4  # for the answer
             self.stream.write(f"{fold(f'{prompt} [y/N]', room, _INDENT, 0)} ")
@@ -124,3 +126,19 @@ class Console:
 
     def _styled(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour else text
+
+
+def _drop_typed_ahead() -> None:
+    """Forget what was typed at the terminal up to now."""
+    if not sys.stdin.isatty():
+        return
+    if sys.platform == "win32":  # pragma: no cover - only on Windows
+        import msvcrt  # noqa: PLC0415 - only Windows has it
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+    else:
+        import termios  # noqa: PLC0415 - Windows has none
+
+        with suppress(termios.error):  # a terminal that is gone answers nothing either
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

@@ -7,7 +7,7 @@ of shells (`cli.completion`) are made from `Command` and `DeclaredOption`, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -157,12 +157,14 @@ class Command:
         argument: What it is typed with, beside options; None for nothing.
         groups: Its options: dataclasses of `cli.options`, by the names of the function's parameters.
         examples: The help begins with these.
+        texts: By the name of an option that other commands have as well: what its `Option` holds here.
     """
 
     function: Callable[..., int]
     argument: tuple[str, Argument] | None
     groups: Mapping[str, type[DataclassInstance]]
     examples: Sequence[Example]
+    texts: Mapping[str, Mapping[str, Any]]
 
     @property
     def name(self) -> str:
@@ -183,7 +185,11 @@ class Command:
 
     def options(self) -> list[DeclaredOption]:
         """Return its options in the order in which the help shows them."""
-        found = [option for group in self.groups.values() for option in _options_of(group)]
+        found = [
+            replace(option, declared=replace(option.declared, **self.texts.get(option.name, {})))
+            for group in self.groups.values()
+            for option in _options_of(group)
+        ]
         order = get_args(Heading)
         return sorted(found, key=lambda option: order.index(option.heading))
 

@@ -25,10 +25,9 @@ EXAMPLES: Final = (
     ),
 )
 
-NOTES: Final[dict[Heading, str]] = {
-    "Credentials": "From MIXPANEL_PROJECT_TOKEN, or another set that mixpanel-importer --help names.",
-}
-"""What stands below a heading."""
+_ANY_CREDENTIALS: Final = "From MIXPANEL_PROJECT_TOKEN, or another set that mixpanel-importer --help names."
+_ONE_KIND: Final = "A project token, from MIXPANEL_PROJECT_TOKEN in the environment or .env; no other kind."
+"""What stands below the heading of credentials, where a command takes only that."""
 
 OTHER_OPTIONS: Final = (
     ("--version", "Show the version and exit."),
@@ -47,7 +46,10 @@ ENVIRONMENT_NOTE: Final = (
 )
 
 ENVIRONMENT: Final = (
-    ("MIXPANEL_PROJECT_TOKEN", "The project's token: enough for everything."),
+    (
+        "MIXPANEL_PROJECT_TOKEN",
+        "The project's token: enough for everything, and the only kind that track takes.",
+    ),
     (
         "MIXPANEL_SERVICE_ACCOUNT_USERNAME, MIXPANEL_SERVICE_ACCOUNT_SECRET, MIXPANEL_PROJECT_ID",
         "A service account instead.",
@@ -129,14 +131,21 @@ def command_help(command: Command, width: int) -> str:
 def sections(command: Command) -> Iterator[_Table]:
     """Yield each heading with options below it: the heading, a note, and the options with their texts."""
     has_help = False
-    for heading, options in groupby(command.options(), key=lambda option: option.heading):
+    for heading, group in groupby(command.options(), key=lambda option: option.heading):
+        options = list(group)
         rows = [(label(option), option.text) for option in options]
         if heading == "Output":
             rows.append(HELP_OPTION)
             has_help = True
-        yield heading, NOTES.get(heading, ""), rows
+        yield heading, _note(heading, options), rows
     if not has_help:
         yield "Output", "", [HELP_OPTION]
+
+
+def _note(heading: Heading, options: Iterable[DeclaredOption]) -> str:
+    if heading != "Credentials":
+        return ""
+    return _ANY_CREDENTIALS if any(option.name == "credentials" for option in options) else _ONE_KIND
 
 
 def label(option: DeclaredOption) -> str:

@@ -285,6 +285,9 @@ def after_status(status: HistoryStatus) -> Next:
                 ("Mend the data, then type the command of the dry run again: its results will be replaced.",)
             )
         return Next(("Nothing was sent yet: the same command without --dry-run imports it.",))
+    if status.next_step is None and last.kind == "sandbox":
+        command = "the same command" if len(status.runs) == 1 else "the command of the first run"
+        return Next((f"Nothing reached Mixpanel: {command} without --sandbox (and --faults) imports it.",))
     return _left_of(status, CommandOptions())
 
 

@@ -8,7 +8,8 @@ the field of the same name in `DeclaredReading`, `DeliverySettings`, `RunOptions
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
@@ -288,6 +289,24 @@ class RetryScopeOptions:
     ] = False
 
 
+_OF_THE_RUN: Final = ({each.name for each in fields(ReadingOptions)} - {"mapping"}) | {
+    "region", "base_url", "endpoint",
+}  # fmt: skip
+"""Options that a retry takes from the run that it retries, if they are left out."""
+
+RETRY_TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
+    **{name: {"default": "as in that run"} for name in _OF_THE_RUN},
+    "results": {
+        "help": "Results file, .csv or .jsonl.",
+        "default": "EVENTS.results.retry-N.csv, beside RESULTS",
+    },
+    "resume": {"help": "Go on where a stopped retry ended."},
+    "overwrite": {"help": "Replace the results of an earlier retry."},
+    "json": {"help": "Print the retry's manifest to standard output."},
+}
+"""What the help of ``retry`` says otherwise than that of ``run``."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusOptions:
     """How the status is printed."""
@@ -344,7 +363,8 @@ class SandboxOptions:
     host: Annotated[str, Option("Address to listen on.", heading="Server", metavar="ADDRESS")] = "127.0.0.1"
     port: Annotated[int, Option("Port; 0 takes a free one.", metavar="N", min=0, max=65535)] = 8090
     db: Annotated[
-        Path | None, Option("Keep what lands in this SQLite file.", default="in memory", metavar="FILE")
+        Path | None,
+        Option("Keep what lands in this SQLite file.", default="a temporary file", metavar="FILE"),
     ] = None
     events_per_minute: Annotated[
         int | None,

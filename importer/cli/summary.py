@@ -99,8 +99,8 @@ def print_sum(reports: Sequence[RunReport], unbegun: Sequence[Job], console: Con
 
 
 def _duration_text(seconds: float, records: int) -> str:
-    rate = f", {records / seconds:,.0f} records a second" if seconds > 1 else ""
-    return f"{seconds:.1f} s{rate}"
+    rate = round(records / seconds) if seconds > 1 else 0
+    return f"{seconds:.1f} s, {counted(rate, 'record')} a second" if rate else f"{seconds:.1f} s"
 
 
 def _print_first_errors(results: Path, console: Console, count: int, total: int) -> None:

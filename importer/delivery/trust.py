@@ -1,11 +1,12 @@
 """Which servers are trusted: what this system trusts, or what variables of the environment name.
 
-``SSL_CERT_FILE`` means what it means to OpenSSL, and ``REQUESTS_CA_BUNDLE`` what it means to requests.
-Companies set them where a proxy or a server has a certificate of the company's own.
+``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` mean what they mean to OpenSSL, and ``REQUESTS_CA_BUNDLE`` what it
+means to requests. Companies set them where a proxy or a server has a certificate of the company's own.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from pathlib import Path
@@ -15,6 +16,7 @@ from importer.errors import RefusedError
 from importer.text import escape_controls
 
 _FILE: Final = "SSL_CERT_FILE"
+_FOLDERS: Final = "SSL_CERT_DIR"
 _BUNDLE: Final = "REQUESTS_CA_BUNDLE"
 
 
@@ -32,19 +34,38 @@ def tls_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for variable, path in named.items():
         try:
-            if path.is_dir() and variable == _BUNDLE:
+            if variable == _FOLDERS:
+                for folder in _folders(path):
+                    context.load_verify_locations(capath=folder)
+            elif path.is_dir() and variable == _BUNDLE:
                 context.load_verify_locations(capath=path)
             else:
                 context.load_verify_locations(cafile=path)
         except OSError as error:
             reason = "no certificates in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+            what = "folder" if variable == _FOLDERS else "file"
             raise RefusedError(
                 f"{variable} names {_shown(path)}, which can't be used: {reason}",
-                f"Let it name a file of certificates (PEM), or unset it: unset {variable}",
+                f"Let it name a {what} of certificates (PEM), or unset it: unset {variable}",
             ) from None
     if _FILE in named:
-        context.set_default_verify_paths()  # a folder of certificates holds beside the file
+        context.set_default_verify_paths()  # OpenSSL's own folder of certificates holds beside the file
     return context
+
+
+def _folders(named: Path) -> list[Path]:
+    """Return the folders of a list of them, as OpenSSL takes it: those that are missing are passed over.
+
+    Raises:
+        OSError: None of them is a folder.
+    """
+    folders = [Path(each) for each in str(named).split(os.pathsep) if each]
+    found = [folder for folder in folders if folder.is_dir()]
+    if not found:
+        missing = not any(folder.exists() for folder in folders)
+        code = errno.ENOENT if missing else errno.ENOTDIR
+        raise OSError(code, os.strerror(code))
+    return found
 
 
 def check_trust() -> None:
@@ -70,4 +91,4 @@ def _shown(path: Path) -> str:
 
 
 def _named() -> dict[str, Path]:
-    return {name: Path(value) for name in (_FILE, _BUNDLE) if (value := os.environ.get(name, ""))}
+    return {name: Path(value) for name in (_FILE, _FOLDERS, _BUNDLE) if (value := os.environ.get(name, ""))}

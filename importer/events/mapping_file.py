@@ -34,7 +34,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from importer.errors import MappingError
 from importer.events.layout import field_columns
 from importer.events.templates import set_text
-from importer.events.toml_lines import line_of
+from importer.events.toml_lines import MOST_PARTS, line_of, line_of_long_key
 from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.reading import (
@@ -152,8 +152,8 @@ def load(path: Path) -> DeclaredReading:
         return _Checker(path, text).declared(tomllib.loads(text))
     except MappingError:
         raise
-    except ValueError as error:  # one of TOML, or a number of thousands of digits
-        raise MappingError(f"{path}: not TOML: {error}", "Mend that line.") from None
+    except ValueError as error:
+        raise _not_toml(path, error, "Mend that line.") from None
     except RecursionError:
         raise _too_deep(path) from None
 
@@ -176,17 +176,30 @@ def save(path: Path, reading: Reading, profiles: Iterable[ColumnProfile]) -> Non
     except RecursionError:
         raise _too_deep(path) from None
     except ValueError as error:
-        raise MappingError(f"{path}: not TOML: {error}", "Mend that line, or name another file.") from None
+        raise _not_toml(path, error, "Mend that line, or name another file.") from None
     path.write_text(text, "utf-8")
 
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        text = path.read_text("utf-8-sig")
     except OSError as error:
         raise MappingError(f"{path}: can't be read: {error.strerror}", "Check the path.") from None
     except UnicodeDecodeError as error:
         raise MappingError(f"{path}: not TOML: {error}", "Save it as UTF-8.") from None
+    if line := line_of_long_key(text):
+        raise MappingError(
+            f"{path}: line {line} has a key of more than {MOST_PARTS} parts",
+            "If its dots are part of a name, put the name in quotes.",
+        )
+    return text
+
+
+def _not_toml(path: Path, error: ValueError, remedy: str) -> MappingError:
+    """Return the error for a text that a parser of TOML refuses, or Python on its behalf."""
+    if "set_int_max_str_digits" in str(error):  # Python's own advice is for programmers
+        return MappingError(f"{path}: a number in it has thousands of digits", "Put it in quotes: as a text.")
+    return MappingError(f"{path}: not TOML: {error}", remedy)
 
 
 def _too_deep(path: Path) -> MappingError:

@@ -13,6 +13,7 @@ import xxhash
 
 from importer.errors import MappingError
 from importer.events.mapping_file import FAILED_ROWS
+from importer.events.toml_lines import line_of_long_key
 from importer.pipeline.paths import failed_rows_mapping_path
 from importer.results.manifest import relative_link, resolve_link
 from importer.results.row_ranges import read_ranges
@@ -90,7 +91,8 @@ def read_copied_rows(mapping: Path) -> CopiedRows | None:
     """
     try:
         text = mapping.read_text("utf-8-sig")
-        table = tomllib.loads(text).get(FAILED_ROWS) if FAILED_ROWS in text else None
+        holds_table = FAILED_ROWS in text and line_of_long_key(text) is None
+        table = tomllib.loads(text).get(FAILED_ROWS) if holds_table else None
     except (OSError, ValueError, RecursionError):  # whoever reads the rest of it says so
         return None
     if table is None:

@@ -116,6 +116,38 @@ def test_defaults_are_shown_and_the_size_of_a_batch_says_why() -> None:
     assert "as Mixpanel's own libraries send" in size
 
 
+def test_a_retry_does_as_its_run_did_and_says_so() -> None:
+    text = " ".join(shown("retry", "--help").split())
+    rows = dict(re.findall(r"(--[\w-]+) (?:[\w|.%,=-]+ )?([A-Z/].*?)(?= (?:-\w, )?--[\w-]+ |$)", text))
+    as_in_run = "[default: as in that run]"
+    for flag in ("--geoip", "--insert-id", "--region", "--base-url", "--endpoint", "--format", "--delimiter",
+                 "--encoding", "--quote", "--timezone", "--map", "--set", "--no-header"):  # fmt: skip
+        assert as_in_run in rows[flag], flag
+        assert rows[flag].count("[default") == 1, flag
+    for flag in ("--timeout", "--batch-size", "--mapping"):
+        assert as_in_run not in rows[flag]
+    assert "Results file, .csv or .jsonl. [default: EVENTS.results.retry-N.csv, beside RESULTS]" in text
+    assert "several sources" not in text
+    assert as_in_run not in " ".join(shown("run", "--help").split())
+
+
+def test_the_help_of_track_promises_no_other_credentials_than_it_takes(tmp_path: Path) -> None:
+    account = {"USERNAME": "robot", "SECRET": "secret"}
+    environ = {f"MIXPANEL_SERVICE_ACCOUNT_{name}": value for name, value in account.items()}
+    for variables in (environ | {"MIXPANEL_PROJECT_ID": "7"}, {"MIXPANEL_API_SECRET": "secret"}):
+        done = Shell(tmp_path, variables).type("track", "Hi")
+        assert (done.code, "lacks MIXPANEL_PROJECT_TOKEN" in done.err) == (4, True)
+    text = " ".join(shown("track", "--help").split())
+    note = "A project token, from MIXPANEL_PROJECT_TOKEN in the environment or .env; no other kind."
+    assert f"Credentials: {note}" in text
+    assert "another set" not in text
+    assert "and the only kind that track takes" in " ".join(shown("--help").split())
+
+
+def test_the_help_of_the_sandbox_says_where_it_keeps_what_lands() -> None:
+    assert "SQLite file. [default: a temporary file]" in " ".join(shown("sandbox", "--help").split())
+
+
 def test_every_option_with_a_value_and_without_a_default_may_be_left_out() -> None:
     for command in COMMANDS.values():
         for option in command.options():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from house import ROOT, imports
+from house import ROOT
 
-from importer.__main__ import stop_on_signals
 from importer.cli.commands.run import run_sources
 from importer.cli.options import (
     DeliveryOptions,
@@ -46,11 +46,60 @@ def test_importing_the_package_loads_nothing_but_its_version_and_leaves_the_proc
     assert {name.partition(".")[0] for name in loaded} - {"importer"} <= sys.stdlib_module_names
 
 
-def test_no_module_of_the_command_line_imports_signal() -> None:
-    for name in imports():
-        path = ROOT.parent / (name.replace(".", "/") + ".py")
-        if name.startswith("importer.cli") and path.exists():
-            assert "import signal" not in path.read_text("utf-8"), name
+def test_of_the_command_line_only_the_process_imports_signals() -> None:
+    """`_signal` is loaded in no time, so that its handlers are set before anything else is imported."""
+    importing = set()
+    for path in (ROOT / "__main__.py", *(ROOT / "cli").rglob("*.py")):
+        found = re.findall(r"^\s*(?:import|from) (_?signal)\b", path.read_text("utf-8"), re.MULTILINE)
+        importing |= {(path.relative_to(ROOT).as_posix(), name) for name in found}
+    assert importing == {("__main__.py", "_signal")}
+
+
+EARLY = """
+import builtins, os, signal, sys
+number, wanted, as_module = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "module"
+real, met = builtins.__import__, []
+def importing(name, globals=None, *more, **named):
+    # `os` and `sys` are loaded as Python starts, and `_signal` is a part of it
+    ours = globals and globals["__name__"] in ("importer.__main__", "__main__")
+    if ours and "_signal" in met and name not in ("os", "sys"):
+        if met.count("later") == wanted:
+            os.kill(os.getpid(), number)
+        met.append("later")
+    met.append(name)
+    return real(name, globals, *more, **named)
+sys.argv[1:] = ["help"]
+import runpy
+builtins.__import__ = importing
+if as_module:
+    runpy.run_module("importer", run_name="__main__")
+else:
+    from importer.__main__ import main
+    print("imported")
+    builtins.__import__ = real
+    main()
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("started", ["module", "script"])
+def test_a_signal_during_the_first_imports_is_no_traceback(number: signal.Signals, started: str) -> None:
+    for wanted in range(6):
+        done = subprocess.run([sys.executable, "-c", EARLY, str(int(number)), str(wanted), started],
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n"), wanted
+
+
+@contextmanager
+def stop_on_signals(quiet: bool) -> Iterator[threading.Event]:
+    """That of the process, whose import sets handlers: those of the tests are put back."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    from importer.__main__ import stop_on_signals as of_process
+
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    with of_process(quiet) as stop:
+        yield stop
 
 
 @pytest.fixture

@@ -738,3 +738,16 @@ def test_a_retry_says_where_it_sends_before_it_sends(bare: Shell, server: Server
     assert retry.code == 0
     assert f"Destination  {server.url}/import, with the project token\n" in retry.err
     assert retry.err.index("Destination") < retry.err.index("Result ")
+
+
+def test_status_of_a_rehearsal_does_not_say_that_all_is_done(shell: Shell, server: Server) -> None:
+    shell.write("events.csv", simple_csv(3))
+    words = ["run", "events.csv", "--sandbox", "--faults", "429=5%,seed=1"]
+    assert shell.type(*words).code == 0
+    status = shell.type("status", "events.sandbox.csv")
+    said = "Nothing reached Mixpanel: the same command without --sandbox (and --faults) imports it."
+    assert (status.code, status.out.splitlines()[-1]) == (0, said)
+    assert "left to do" not in status.out
+    assert shell.type(*words[:2], "--yes").code == 0
+    assert server.counts()["raw_count"] == 3
+    assert "Nothing is left to do." in shell.type("status", "events.results.csv").out

@@ -7,6 +7,8 @@ import resource
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from end_to_end_helpers import TIMEOUT, TOKEN, Shell, command, simple_csv, statuses
@@ -71,10 +73,85 @@ def test_a_dotenv_that_is_not_needed_is_not_read(real: Shell) -> None:
     assert shell.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
 
 
-def test_a_folder_called_dotenv_is_none(real: Shell) -> None:
-    (real.folder / ".env").mkdir()
-    result = real.type("run", "events.csv", "--yes")
-    assert (result.code, "no credentials" in result.err) == (4, True)
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'MIXPANEL_PROJECT_TOKEN="{TOKEN}', 1),
+        (f"\n# ours\n\n  MIXPANEL_PROJECT_TOKEN='{TOKEN}\n", 4),
+        (f"BROKEN LINE\nMIXPANEL_PROJECT_TOKEN={TOKEN}\n", 1),
+        (f"A=1\r\nMIXPANEL_PROJECT_TOKEN {TOKEN}\r\n", 2),
+    ],
+)
+def test_a_line_of_dotenv_that_can_not_be_read_is_named(real: Shell, text: str, line: int) -> None:
+    real.write(".env", text.encode())
+    for words in (["run", "events.csv", "--yes"], ["track", "Hi"]):
+        result = real.type(*words)
+        assert (result.code, result.out) == (4, "")
+        assert result.err.startswith(f"Stopped: .env: line {line} can't be read\nExpected is NAME=value, ")
+        assert TOKEN not in result.err
+    assert "dotenv" not in real.type("run", "events.csv", "--dry-run").err, "a library's own line"
+
+
+def test_a_server_in_a_line_of_dotenv_that_can_not_be_read_is_refused_as_well(place: Shell) -> None:
+    place.write(".env", 'MIXPANEL_BASE_URL="https://example.com\n')
+    result = place.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN).type("run", "events.csv", "--yes")
+    assert result.code == 4
+    assert result.err.startswith("Stopped: .env holds MIXPANEL_BASE_URL")
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (_folder, "is a folder"),
+        (_loop, "can't be read: Too many levels of symbolic links"),
+        (_dangling, "can't be read: No such file or directory"),
+        (os.mkfifo, "is no file, but a pipe or a device"),
+    ],
+)
+def test_a_dotenv_that_is_no_file_is_named(place: Shell, make: Callable[[Path], None], why: str) -> None:
+    make(place.folder / ".env")
+    result = place.type("run", "events.csv", "--yes")
+    assert result.code == 4
+    assert result.err.startswith(f"Stopped: no credentials: the environment has none, and .env {why}\n")
+    shell = place.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL="http://127.0.0.1:9")
+    assert shell.type("run", "events.csv", "--yes", "--max-retries", "0").code == 5  # it was sent
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("garbage", "the base URL 'garbage' is not an http(s) address: expected https://host[:port]."),
+        ("http://example.com", "the base URL 'http://example.com' is plain http: "),
+        ("https://example.com/track", "the base URL 'https://example.com/track' ends with the endpoint, "),
+        ("https://me:secret@example.com", "the base URL holds a user name or a password."),
+        ("https://example.com:x", "the base URL can't be read: "),
+    ],
+)
+def test_a_server_of_the_environment_that_can_not_be_used_is_named_with_its_variable(
+    place: Shell, url: str, why: str
+) -> None:
+    shell = place.with_environ(MIXPANEL_BASE_URL=url, MIXPANEL_PROJECT_TOKEN=TOKEN)
+    for words in (["run", "events.csv", "--yes"], ["track", "Hi"]):
+        result = shell.type(*words)
+        assert (result.code, result.out) == (4, "")
+        assert result.err.startswith(f"Stopped: MIXPANEL_BASE_URL can't be used: {why}")
+        assert result.err.endswith("Without it, events go to Mixpanel: unset MIXPANEL_BASE_URL\n")
+        assert "--base-url" not in result.err
+        option = place.type(*words, "--base-url", url)
+        assert option.code == 4
+        assert "MIXPANEL_BASE_URL" not in option.err
 
 
 # ── mapping files ────────────────────────────────────────────────────────────────────────────────
@@ -84,6 +161,8 @@ MAPPINGS = {
     "braces": "x = " + "{a=" * 100_000,
     "lists in one another": "[set]\nx = " + "[" * 30_000 + "]" * 30_000,
     "tables in one another": f"[set{'.a' * 3_000}]\nx = 1",
+    "a key of many parts": f"{'.'.join('a' * 100_000)} = 1",
+    "a key of many quoted parts": '"a b" . ' * 20_000 + "a = 1",
     "digits": "[set]\nx = " + "1" * 5_000,
     "NUL": "\0",
     "no UTF-8": b"\xff",
@@ -97,6 +176,37 @@ def test_a_mapping_file_that_can_not_be_read_is_refused_by_name(place: Shell, co
         result = place.type(*words, "m.toml")
         assert result.code == 2, words
         assert "Stopped: m.toml: " in result.err
+        assert "sys." not in result.err, "that is advice for programmers"
+
+
+def test_a_key_of_too_many_parts_is_named_by_its_line(place: Shell) -> None:
+    dots = ".".join("a" * 200)
+    text = f'tag = "{dots}"  # {dots}\nnull = ["""\n{dots}\n"""]\n'
+    place.write("m.toml", text)
+    assert place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml").code == 0
+    place.write("m.toml", f"{text}[set]\n{dots} = 1\n")
+    result = place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml")
+    assert (result.code, result.err.splitlines()[0]) == (
+        2,
+        "Stopped: m.toml: line 6 has a key of more than 100 parts",
+    )
+
+
+@pytest.mark.parametrize("digits", ["1" * 5_000, "0x" + "f" * 5_000])
+@pytest.mark.parametrize("table", ["", "[set]\n"])
+def test_a_number_of_thousands_of_digits_needs_no_programmer(place: Shell, table: str, digits: str) -> None:
+    place.write("m.toml", f"{table}tag = {digits}\n")
+    result = place.type("run", "events.csv", "--dry-run", "--mapping", "m.toml")
+    assert (result.code, result.err) == (
+        2,
+        "Stopped: m.toml: a number in it has thousands of digits\nPut it in quotes: as a text.\n",
+    )
+
+
+def test_the_mapping_of_a_copy_is_held_to_the_same_bound(place: Shell) -> None:
+    place.write("copy.csv", simple_csv(3))
+    place.write("copy.csv.toml", f"{'.'.join('a' * 100_000)} = 1\n[failed_rows]\n")
+    assert place.type("run", "copy.csv", "--dry-run").code == 0
 
 
 def test_a_line_of_a_million_blanks_in_a_mapping_file_costs_no_time(place: Shell) -> None:

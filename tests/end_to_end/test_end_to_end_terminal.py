@@ -234,6 +234,18 @@ def test_what_the_first_records_of_a_set_show_is_not_said_of_one_source(shell: S
     assert question(seen) == "8,500 events?"
 
 
+@pytest.mark.parametrize("ahead", ["y\n", "y\ny\nyes\n", "\ny"])
+def test_what_was_typed_before_the_question_does_not_answer_it(shell: Shell, server: Server, ahead: str):
+    shell.write("events.csv", simple_csv(3))
+    refused = type_in_terminal(shell, "run", "events.csv", ahead=ahead, answers=["n"])
+    assert refused.code == 2
+    assert "Nothing was sent." in refused.text
+    assert server.counts()["raw_count"] == 0
+    agreed = type_in_terminal(shell, "run", "events.csv", ahead="n\n", answers=["y"])
+    assert agreed.code == 0
+    assert server.counts()["raw_count"] == 3
+
+
 # ── where nothing is left ────────────────────────────────────────────────────────────────────────
 
 
@@ -510,6 +522,16 @@ def test_a_form_of_times_can_not_be_taken_for_a_number(shell: Shell):
     one = shell.type("run", "one.csv", "--dry-run").err
     assert "ISO 8601 with offset (1 record)" in one
     assert not re.search(r"\b1 (events|records)\b", one)
+
+
+@pytest.mark.parametrize(
+    ("rows", "latency", "rate"), [(3, "2000ms", ", 1 record a second"), (1, "2500ms", "")]
+)
+def test_a_slow_rate_is_one_record_a_second_or_none(shell: Shell, rows: int, latency: str, rate: str):
+    shell.write("events.csv", simple_csv(rows))
+    done = shell.type("run", "events.csv", "--sandbox", "--faults", f"latency={latency}")
+    (took,) = [line for line in done.err.splitlines() if line.startswith("Took")]
+    assert re.fullmatch(rf"Took +[2-4]\.\d s{rate}", took)
 
 
 # ── records that were not counted ────────────────────────────────────────────────────────────────

@@ -73,17 +73,44 @@ def test_both_variables_add_up(secure: Shell, authority: Authority) -> None:
     assert shell.type("track", "Hi", "--endpoint", "import").code == 0
 
 
-def test_a_bundle_may_be_a_folder(secure: Shell, authority: Authority, tmp_path: Path) -> None:
-    folder = tmp_path / "certificates"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def folder(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of certificates, as OpenSSL takes them."""
+    folder = tmp_path_factory.mktemp("certificates")
     openssl = str(shutil.which("openssl"))
     asked = [openssl, "x509", "-hash", "-noout", "-in", authority.file]
     name = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
     shutil.copy(authority.file, folder / f"{name}.0")
-    assert (
-        secure.with_environ(REQUESTS_CA_BUNDLE=str(folder)).type("track", "Hi", "--endpoint", "import").code
-        == 0
-    )
+    return folder
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"])
+def test_a_folder_of_certificates_is_trusted(secure: Shell, folder: Path, variable: str) -> None:
+    shell = secure.with_environ(**{variable: str(folder)})
+    assert shell.type("track", "Hi", "--endpoint", "import").code == 0
+
+
+def test_folders_of_certificates_hold_beside_a_file_and_one_that_is_missing(
+    secure: Shell, authority: Authority, folder: Path
+) -> None:
+    for variable in VARIABLES:
+        shell = secure.with_environ(**{variable: str(authority.other), "SSL_CERT_DIR": f"/nowhere:{folder}"})
+        assert shell.type("track", "Hi", "--endpoint", "import").code == 0
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), ("a file", "Not a directory")])
+def test_a_variable_that_names_no_folder_of_certificates_stops_before_anything_is_read(
+    secure: Shell, https: Server, content: str | None, reason: str
+) -> None:
+    if content is not None:
+        secure.write("certificates", content)
+    shell = secure.with_environ(SSL_CERT_DIR="certificates")
+    for words in (["run", "events.csv", "--yes"], ["track", "Hi"]):
+        done = shell.type(*words)
+        assert (done.code, done.out) == (4, "")
+        assert f"SSL_CERT_DIR names 'certificates', which can't be used: {reason}" in done.err
+        assert "Let it name a folder of certificates (PEM), or unset it: unset SSL_CERT_DIR" in done.err
+    assert https.requests == []
 
 
 def test_what_is_not_trusted_names_the_variables_that_help(secure: Shell, https: Server) -> None:
