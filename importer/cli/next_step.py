@@ -121,11 +121,11 @@ def after_runs(ended: Sequence[Ended], unstarted: Sequence[Job], options: Comman
         options: Of these, the credentials and where records to mend are copied.
     """
     last = ended[-1].report
-    unfinished = [each for each in ended if _is_unfinished(each)]
     if isinstance(last.error, ImporterError) and not isinstance(last.error, _RESUMABLE):
         return []
-    if unfinished or unstarted:
-        return [_resume_set(ended, unfinished, unstarted, options)]
+    gave_out = isinstance(last.error, SourceError)  # a resume checks the source again
+    if gave_out or unstarted or any(map(_is_unfinished, ended)):
+        return [_resume_set(ended, unstarted, options)]
     if _is_rehearsal(last) and not any(each.report.manifest.counts.failed for each in ended):
         return [_after_rehearsal(ended)]
     return [_left_of(each.status, options, each.mended, each.report) for each in ended if each.status]
@@ -141,9 +141,7 @@ def _is_rehearsal(report: RunReport) -> bool:
     return report.manifest.kind != "real" and report.job.parent is None
 
 
-def _resume_set(
-    ended: Sequence[Ended], unfinished: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions
-) -> Next:
+def _resume_set(ended: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions) -> Next:
     """Return the command that goes on with a set of sources."""
     report = ended[-1].report
     flags = _flags_to_repeat(report, options)
@@ -151,14 +149,25 @@ def _resume_set(
         flags = ["--failed-rows", str(options.failed_rows), *flags]
     advice = tuple(_advice_on_refusal(report))
     if len(ended) + len(unstarted) == 1:
-        assert unfinished[0].status is not None, "it has a next step"
-        return Next(advice, (resume_command(unfinished[0].status.next_step, flags),))
+        step = _step_to_resume(ended[0])
+        return Next() if step is None else Next(advice, (resume_command(step, flags),))
     jobs = [*(each.report.job for each in ended), *unstarted]
     manifest, folder = report.manifest, report.job.options.results
     words = [*run_words([job.manifest.source for job in jobs], manifest)]
     if folder is not None:
         words += ["--results", str(folder)]
     return Next(advice, (command_line(words, limit_flags(manifest), ["--resume"], flags),))
+
+
+def _step_to_resume(ended: Ended) -> NextStep | None:
+    """Return how a run goes on that was stopped, perhaps when all had an outcome; None if that is lost."""
+    if ended.status is None:
+        return None
+    if _is_unfinished(ended):
+        return ended.status.next_step
+    runs = ended.status.runs
+    own = next(number for number, run in enumerate(runs) if run.results == ended.report.job.results)
+    return NextStep("resume", runs[own], runs[own - 1] if own else None)
 
 
 def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
