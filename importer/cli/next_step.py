@@ -21,6 +21,7 @@ from importer.cli.command_lines import (
 )
 from importer.cli.console import Console
 from importer.cli.options import CommandOptions, ReadingOptions
+from importer.cli.source_folder import is_source_changed, missing_text
 from importer.errors import (
     DeliveryError,
     ImporterError,
@@ -39,7 +40,6 @@ from importer.results.history import RecordedRun
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
-from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
 
 _REHEARSAL_FLAGS: Final = (
@@ -296,12 +296,13 @@ def _left_of(
     flags = credential_flags(options) if report is None else _flags_to_repeat(report, options)
     to_mend = counts.invalid + counts.rejected
     copied = () if mended is None else (mended_command(mended, step.run.manifest, options),)
-    changed = _is_source_changed(step.run)
+    changed = is_source_changed(step.run)
     if changed is None or (changed and step.action == "resume"):
-        what = "is not there any more" if changed is None else "has changed since"
-        back = f"{step.run.manifest.source} {what}. Put it back as it was, then:"
+        source = step.run.manifest.source
+        back = f"{source} has changed since. Put it back as it was" if changed else missing_text(source)
         return Next(
-            (back,), (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),)
+            (f"{back}, then:",),
+            (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),),
         )
     if step.action == "resume":
         return Next(commands=(resume_command(step, flags),))
@@ -336,17 +337,6 @@ def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
     whole = replace(first, manifest=replace(first.manifest, limit=None))
     command = resume_command(NextStep("resume", whole), credential_flags(options))
     return Next((f"--limit left out what follows the first {what}. To import that, too:",), (command,))
-
-
-def _is_source_changed(run: RecordedRun) -> bool | None:
-    """Return whether a source is another than it was; None if it is not there."""
-    source = run.manifest.source
-    if source == "-":
-        return False
-    try:
-        return not is_unchanged(Path(source), run.manifest.fingerprint)
-    except SourceError:
-        return None
 
 
 def _copy_path(run: RecordedRun, number: int) -> Path:

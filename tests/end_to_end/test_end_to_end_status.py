@@ -1,0 +1,54 @@
+"""What ``status`` says where something is missing or was changed, and that what it offers works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from end_to_end_helpers import Server, Shell
+
+HEADER = "event,user_id,time,n\n"
+GOOD = "Hi,u1,2024-03-01T10:00:01Z,1\nHi,u2,2024-03-01T10:00:02Z,2\n"
+NAIVE = "Hi,u5,2024-03-01 10:00:05,5\nHi,u6,2024-03-01 10:00:06,6\n"
+
+
+# ── a source that is named from another folder ───────────────────────────────────────────────────
+
+
+@pytest.fixture
+def inner(shell: Shell) -> Shell:
+    """A folder in the one of `shell`."""
+    (shell.folder / "in ner").mkdir()
+    return Shell(shell.folder / "in ner", shell.environ)
+
+
+@pytest.mark.parametrize("other", [None, HEADER + GOOD], ids=["no such source here", "another source here"])
+def test_a_source_that_lies_beside_its_results_is_found_from_elsewhere(
+    shell: Shell, inner: Shell, server: Server, other: str | None
+) -> None:
+    inner.write("events.csv", HEADER + NAIVE)
+    inner.type("run", "events.csv", "--yes")
+    if other is not None:
+        shell.write("events.csv", other)
+
+    status = shell.type("status", Path("in ner", "events.results.csv"))
+
+    assert status.code == 1
+    assert "events.csv is named from the folder of the results, so go there first." in status.out
+    assert "Put it back" not in status.out
+    go, _, line = status.next_command.partition(" && ")
+    assert go == "cd 'in ner'"
+    assert line == "mixpanel-importer retry events.results.csv --timezone ZONE"
+    assert inner.type_line(line.replace("ZONE", "UTC"), "--yes").code == 0
+    assert server.numbers() == [5, 6]
+
+
+def test_a_source_that_is_nowhere_is_said_to_have_been_looked_for_here(shell: Shell, inner: Shell) -> None:
+    inner.write("events.csv", HEADER + NAIVE).rename(inner.folder / "away.csv")
+    inner.write("events.csv", HEADER + NAIVE)
+    inner.type("run", "events.csv", "--yes")
+    (inner.folder / "events.csv").unlink()
+
+    status = shell.type("status", Path("in ner", "events.results.csv"))
+
+    assert f"events.csv is not there, seen from {shell.folder}. Put it back, or go to where" in status.out
