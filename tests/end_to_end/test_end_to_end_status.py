@@ -10,6 +10,7 @@ from end_to_end_helpers import Server, Shell
 HEADER = "event,user_id,time,n\n"
 GOOD = "Hi,u1,2024-03-01T10:00:01Z,1\nHi,u2,2024-03-01T10:00:02Z,2\n"
 NAIVE = "Hi,u5,2024-03-01 10:00:05,5\nHi,u6,2024-03-01 10:00:06,6\n"
+NAMELESS = ",u3,2024-03-01T10:00:03Z,3\n"
 
 
 # ── a source that is named from another folder ───────────────────────────────────────────────────
@@ -52,3 +53,30 @@ def test_a_source_that_is_nowhere_is_said_to_have_been_looked_for_here(shell: Sh
     status = shell.type("status", Path("in ner", "events.results.csv"))
 
     assert f"events.csv is not there, seen from {shell.folder}. Put it back, or go to where" in status.out
+
+
+# ── exit codes ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "code"),
+    [
+        ("--yes", HEADER + GOOD, 0),
+        ("--yes", HEADER + NAMELESS, 1),
+        ("--yes --limit 1", HEADER + GOOD, 1),
+        ("--yes --limit 2", HEADER + GOOD, 0),
+        ("--sandbox", HEADER + GOOD, 0),
+        ("--dry-run", HEADER + GOOD, 1),
+        ("--dry-run", HEADER + NAMELESS, 1),
+    ],
+)
+def test_status_exits_with_1_just_where_it_names_something_to_do(
+    shell: Shell, words: str, text: str, code: int
+) -> None:
+    shell.write("events.csv", text)
+    shell.type("run", "events.csv", "--results", "r.csv", *words.split())
+
+    status = shell.type("status", "r.csv")
+
+    assert (status.code, "Nothing is left to do." in status.out) == (code, not code), status.out
+    assert shell.type("status", "r.csv", "--json").code == code

@@ -27,7 +27,7 @@ def show_status(results: Path, options: StatusOptions) -> int:
         options: Whether it is printed as JSON.
 
     Returns:
-        The exit code: 0 if no work is left, 1 if some is, 6 if the counts don't add up.
+        The exit code: 0 if nothing is left to do, 1 if something is, 6 if the counts don't add up.
 
     Raises:
         ResultsError: Results or a manifest are missing or can't be used.
@@ -47,7 +47,7 @@ def show_status(results: Path, options: StatusOptions) -> int:
             console.say("Nothing is left to do.")
     if not status.reconciles:
         return 6
-    return int(status.next_step is not None)
+    return int(status.next_step is not None or step != Next())
 
 
 def _next_step(status: HistoryStatus) -> Next:
