@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,41 @@ def test_status_exits_with_1_just_where_it_names_something_to_do(
 
     assert (status.code, "Nothing is left to do." in status.out) == (code, not code), status.out
     assert shell.type("status", "r.csv", "--json").code == code
+
+
+# ── results that another program saved ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all lines", "the last lines"])
+def test_results_with_other_line_ends_are_told_and_the_command_puts_them_right(
+    shell: Shell, *, whole: bool
+) -> None:
+    shell.write("events.csv", HEADER + GOOD + NAMELESS)
+    shell.type("run", "events.csv", "--yes")
+    results = shell.folder / "events.results.csv"
+    written = results.read_bytes()
+    first, _, others = written.partition(b"\n")
+    changed = others.replace(b"\n", b"\r\n")
+    results.write_bytes(first + (b"\r\n" if whole else b"\n") + changed)
+
+    for words in (["status"], ["retry", "--yes"]):
+        refused = shell.type(words[0], results.name, *words[1:])
+        assert refused.code == 2
+        assert "events.results.csv was saved by another program: its lines end with CRLF" in refused.err
+        assert "b'" not in refused.err
+    subprocess.run(refused.err.splitlines()[-1], shell=True, check=True, cwd=shell.folder)
+
+    assert results.read_bytes() == written
+    assert shell.type("status", results.name).code == 1
+
+
+def test_results_with_a_byte_order_mark_are_told(shell: Shell) -> None:
+    shell.write("events.csv", HEADER + GOOD)
+    shell.type("run", "events.csv", "--yes")
+    results = shell.folder / "events.results.csv"
+    results.write_bytes(b"\xef\xbb\xbf" + results.read_bytes())
+
+    status = shell.type("status", results.name)
+
+    assert status.code == 2
+    assert "begins with a byte order mark now" in status.err
