@@ -8,6 +8,7 @@ The errors::
     │   ├── MappingError          2    columns and fields that don't fit each other
     │   └── ResultsError          2    results that can't be used in this way
     ├── SourceError               2    a file that can't be read
+    │   └── LostSourceError       5    the source gave out while it was sent: put it back, and resume
     ├── TooManyErrors             3    --max-errors was reached
     ├── RefusedError              4    credentials, configuration or destination refused
     ├── DeliveryError             5    the network or the server failed: resume
@@ -67,6 +68,12 @@ class SourceError(ImporterError):
     """A source that can't be read: missing, a directory, truncated, or of no known format."""
 
     exit_code = 2
+
+
+class LostSourceError(SourceError):
+    """A source that can't be read to its end, or checked there, after records of it were sent."""
+
+    exit_code = 5
 
 
 class TooManyErrors(ImporterError):  # noqa: N818 - the name of what was counted, as in ``--max-errors``

@@ -12,7 +12,7 @@ from importer.cli.next_step import Ended, after_runs, needs_decision, print_next
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import counts_text
 from importer.cli.summary import print_faults, print_landed, print_summary
-from importer.errors import Interrupted, ResultsError, UsageError
+from importer.errors import Interrupted, ResultsError, SourceError, UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
 from importer.pipeline.job import Job, RunReport
 from importer.results.manifest import Manifest, manifest_text
@@ -44,7 +44,10 @@ def finish_job(report: RunReport, options: CommandOptions, console: Console) -> 
     if report.error is not None:
         console.fail(report.error)
     status = _status_of(report)
-    mended = _copy_to_mend(report, status, options.failed_rows)
+    if isinstance(report.error, SourceError):  # nothing can be copied of it
+        mended = None
+    else:
+        mended = _copy_to_mend(report, status, options.failed_rows)
     if options.failed_rows is not None and _is_finished(status) and not _has_to_mend(status):
         console.say("No record has to be mended, so none was copied.")
     code = max(manifest.exit_code or 0, UsageError.exit_code if needs_decision(report) else 0)

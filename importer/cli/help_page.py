@@ -71,7 +71,7 @@ EXIT_CODES: Final = (
     (2, "Wrong usage, or a difference that needs a decision; nothing was sent."),
     (3, "Stopped at --max-errors."),
     (4, "Credentials, configuration or destination refused."),
-    (5, "The network, the server or the disk gave out: go on with --resume."),
+    (5, "The network, the server, the disk or the source gave out: go on with --resume."),
     (6, "The counts do not add up."),
     (70, "An error of the importer itself: please report it."),
     (130, "Interrupted: go on with --resume."),

@@ -22,6 +22,7 @@ from importer.cli.command_lines import (
 )
 from importer.cli.console import Console
 from importer.cli.options import CommandOptions, ReadingOptions
+from importer.cli.source_folder import is_source_changed, missing_text
 from importer.errors import (
     DeliveryError,
     ImporterError,
@@ -42,7 +43,6 @@ from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
 from importer.settings import BASE_URL
-from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
 
 _REHEARSAL_FLAGS: Final = (
@@ -129,11 +129,11 @@ def after_runs(ended: Sequence[Ended], unstarted: Sequence[Job], options: Comman
         options: Of these, the credentials and where records to mend are copied.
     """
     last = ended[-1].report
-    unfinished = [each for each in ended if _is_unfinished(each)]
     if isinstance(last.error, ImporterError) and not isinstance(last.error, _RESUMABLE):
         return []
-    if unfinished or unstarted:
-        return [_resume_set(ended, unfinished, unstarted, options)]
+    gave_out = isinstance(last.error, SourceError)  # a resume checks the source again
+    if gave_out or unstarted or any(map(_is_unfinished, ended)):
+        return [_resume_set(ended, unstarted, options)]
     if _is_rehearsal(last) and not any(each.report.manifest.counts.failed for each in ended):
         return [_after_rehearsal(ended)]
     return [_left_of(each.status, options, each.mended, each.report) for each in ended if each.status]
@@ -149,9 +149,7 @@ def _is_rehearsal(report: RunReport) -> bool:
     return report.manifest.kind != "real" and report.job.parent is None
 
 
-def _resume_set(
-    ended: Sequence[Ended], unfinished: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions
-) -> Next:
+def _resume_set(ended: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions) -> Next:
     """Return the command that goes on with a set of sources."""
     report = ended[-1].report
     flags = _flags_to_repeat(report, options)
@@ -159,14 +157,25 @@ def _resume_set(
         flags = ["--failed-rows", str(options.failed_rows), *flags]
     advice = _advice_on_refusal(report.manifest)
     if len(ended) + len(unstarted) == 1:
-        assert unfinished[0].status is not None, "it has a next step"
-        return Next(advice, (resume_command(unfinished[0].status.next_step, flags),))
+        step = _step_to_resume(ended[0])
+        return Next() if step is None else Next(advice, (resume_command(step, flags),))
     jobs = [*(each.report.job for each in ended), *unstarted]
     manifest, folder = report.manifest, report.job.options.results
     words = [*run_words([job.manifest.source for job in jobs], manifest)]
     if folder is not None:
         words += ["--results", str(folder)]
     return Next(advice, (command_line(words, limit_flags(manifest), ["--resume"], flags),))
+
+
+def _step_to_resume(ended: Ended) -> NextStep | None:
+    """Return how a run goes on that was stopped, perhaps when all had an outcome; None if that is lost."""
+    if ended.status is None:
+        return None
+    if _is_unfinished(ended):
+        return ended.status.next_step
+    runs = ended.status.runs
+    own = next(number for number, run in enumerate(runs) if run.results == ended.report.job.results)
+    return NextStep("resume", runs[own], runs[own - 1] if own else None)
 
 
 def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
@@ -311,12 +320,13 @@ def _left_of(
     flags = credential_flags(options) if report is None else _flags_to_repeat(report, options)
     to_mend = counts.invalid + counts.rejected
     copied = () if mended is None else (mended_command(mended, step.run.manifest, options),)
-    changed = _is_source_changed(step.run)
+    changed = is_source_changed(step.run)
     if changed is None or (changed and step.action == "resume"):
-        what = "is not there any more" if changed is None else "has changed since"
-        back = f"{step.run.manifest.source} {what}. Put it back as it was, then:"
+        source = step.run.manifest.source
+        back = f"{source} has changed since. Put it back as it was" if changed else missing_text(source)
         return Next(
-            (back,), (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),)
+            (f"{back}, then:",),
+            (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),),
         )
     if step.action == "resume":
         return Next(_advice_on_refusal(step.run.manifest), (resume_command(step, flags),))
@@ -351,17 +361,6 @@ def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
     whole = replace(first, manifest=replace(first.manifest, limit=None))
     command = resume_command(NextStep("resume", whole), credential_flags(options))
     return Next((f"--limit left out what follows the first {what}. To import that, too:",), (command,))
-
-
-def _is_source_changed(run: RecordedRun) -> bool | None:
-    """Return whether a source is another than it was; None if it is not there."""
-    source = run.manifest.source
-    if source == "-":
-        return False
-    try:
-        return not is_unchanged(Path(source), run.manifest.fingerprint)
-    except SourceError:
-        return None
 
 
 def _copy_path(run: RecordedRun, number: int) -> Path:

@@ -12,13 +12,14 @@ from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
 from importer.pipeline.paths import default_results, failed_rows_mapping_path, known_manifest
 from importer.reading import Dialect, Reading
 from importer.results.differences import find_destination_differences
-from importer.results.history import check_exists, whole_history
+from importer.results.history import RecordedRun, check_exists, whole_history
 from importer.results.manifest import read_manifest, relative_link
 from importer.results.paths import manifest_path
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import select_records
 from importer.results.status import check_retriable
 from importer.source.detect import DetectedSource
+from importer.source.fingerprint import is_unchanged
 from importer.source.reader import open_source
 from importer.text import counted, file_command, was_or_were
 
@@ -157,10 +158,7 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
     own = next(number for number, run in enumerate(runs) if run.results.samefile(parent))
     for run in runs[own + 1 :]:
         if run.manifest.mended_rows:
-            raise ResultsError(
-                f"these records were mended and sent already: {run.results}",
-                f"See where they stand: {file_command('status', run.results)}",
-            )
+            raise _mended_already(run, runs[-1], job)
     check_retriable(last)
     left = select_records(last)
     if left.counts.failed:
@@ -176,6 +174,32 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
             f"Copy them again: see {file_command('status', last)}",
         )
     return last
+
+
+def _mended_already(run: RecordedRun, last: RecordedRun, job: Job) -> ResultsError:
+    """Return the error for a copy of records of which a copy was run before.
+
+    Args:
+        run: The run of that copy.
+        last: The last of its retries, or itself.
+        job: The job of the copy that is refused.
+    """
+    counts, source = run.state.counts, run.manifest.source
+    sent = counts.total - counts.invalid - counts.skipped
+    if sent:
+        what = f"these records were mended and sent already: {run.results}"
+    else:
+        what = f"these records were run already, and none could be sent as it was mended: {run.results}"
+    last_counts = last.state.counts
+    is_same = job.path.exists() and Path(source).exists() and job.path.samefile(source)
+    is_open = last.unattempted == 0 and last_counts.unsuccessful > 0
+    if not (is_same and is_open) or is_unchanged(job.path, last.manifest.fingerprint):
+        return ResultsError(what, f"See where they stand: {file_command('status', last.results)}")
+    return ResultsError(
+        what,
+        "If what was left is mended now, go on with that:",
+        file_command("retry", last.results, "--source-changed"),
+    )
 
 
 def _check_records(path: Path, dialect: Dialect, columns: tuple[str, ...], copied: CopiedRows) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
 from importer.delivery.request_log import RequestLog
-from importer.errors import ImporterError, ReconciliationError, RefusedError, ResultsError
+from importer.errors import (
+    ImporterError,
+    LostSourceError,
+    ReconciliationError,
+    RefusedError,
+    ResultsError,
+    SourceError,
+)
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job, RunReport, now_iso
@@ -98,6 +105,8 @@ def _run_job(
         state = results.state
         state_on_disk = state if matches_disk(job.results, state) else None
         error = error or _verify(job, transfer, state.counts, state_on_disk)
+        if isinstance(error, SourceError) and dry_run is None and state.records > job.state.records:
+            error = LostSourceError(error.message, *error.steps)
         manifest = _final_manifest(job, transfer, state.counts, error)
         manifest, copies = _with_copies(
             job, manifest, landed, dry_run, finished=transfer.finished and not error
@@ -238,12 +247,26 @@ def _verify(job: Job, transfer: Transfer, counts: Counts, state: ResultsState | 
             f"{transfer.records:,} records were read, but {counts.total:,} have an outcome",
             f"Please report this, with {manifest_path(job.results)}.",
         )
-    if not is_unchanged(job.path, job.manifest.fingerprint):
-        return ResultsError(
-            f"{job.path} changed while it was read: the results may not be those of the file that is there",
-            "Put the file back and check it with --dry-run and another --results.",
+    return _check_source(job)
+
+
+def _check_source(job: Job) -> SourceError | None:
+    """Return what is wrong with the source at the end of a run; None if it is as it was at the beginning."""
+    go_on = "Put it back as it was, then go on with --resume, which checks it"
+    try:
+        if is_unchanged(job.path, job.manifest.fingerprint):
+            return None
+    except SourceError as error:
+        found = error.message.removesuffix(".")
+        return SourceError(
+            f"the source was read to its end, but whether it changed meanwhile can't be told: {found}",
+            f"{go_on}: what has an outcome is not sent again.",
         )
-    return None
+    return SourceError(
+        f"{job.path} changed while it was read: the results may not be those of the file that is there",
+        f"{go_on}. To import the file that is there now, name another --results: records that did not"
+        " change keep their ids, so they are not doubled.",
+    )
 
 
 def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: ImporterError | None) -> Manifest:

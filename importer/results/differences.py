@@ -114,8 +114,8 @@ def _check_not_mended(results: Path, manifest: Manifest) -> None:
     landed = inspect_results(results).counts.landed if old.mended_rows else 0
     if landed and old.fingerprint.digest != manifest.fingerprint.digest:
         raise ResultsError(
-            f"{results} holds {landed:,} mended records that Mixpanel took or may have taken. Mended and sent"
-            " again, they would double.",
+            f"{results} holds {counted(landed, 'mended record')} that Mixpanel took or may have taken. Mended"
+            f" and sent again, {'it' if landed == 1 else 'they'} would double.",
             f"See where they stand: {file_command('status', results)}",
         )
 

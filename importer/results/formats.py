@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import IO, TYPE_CHECKING
 
 from importer.errors import ResultsError
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS, RowFormat
-from importer.text import quoted
+from importer.text import file_word, quoted, shell_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def read_format(path: Path, file: IO[bytes]) -> RowFormat | None:
             return next((each for each in JSONL_FORMATS if each.parse(line)), form)
         whole = form.start
     else:
-        found = file.read(_LONGEST_HEADER)
+        found = file.read(_LONGEST_HEADER + 1)  # with a carriage return
         for form in CSV_FORMATS:
             if found.startswith(form.header):
                 file.seek(len(form.header))
@@ -71,9 +72,25 @@ def read_format(path: Path, file: IO[bytes]) -> RowFormat | None:
         whole = CSV_FORMATS[-1].header[:-1]
     if whole.startswith(found.rstrip(b"\0")):
         return None
+    if b"\r\n" in found and found.removeprefix(BOM_UTF8).startswith(form.start):
+        raise changed_line_ends(path)
+    if found.startswith(BOM_UTF8 + form.start):
+        raise ResultsError(
+            f"{path} was saved by another program: it begins with a byte order mark now.",
+            "Put the file back as it was written, or start a new one with --results.",
+        )
     raise ResultsError(
         f"{path} is not a results file: it begins with {quoted(found[:40])}, expected {quoted(form.start)}.",
         "Name another file with --results, or move this one away.",
+    )
+
+
+def changed_line_ends(path: Path) -> ResultsError:
+    """Return the error for results whose lines end with CRLF now: no cell of ours holds a carriage return."""
+    return ResultsError(
+        f"{path} was saved by another program: its lines end with CRLF now, and were written with LF.",
+        "Put the file back as it was written. If nothing but the ends of lines was changed, this does it:",
+        shell_words(["sed", "-i", r"s/\r$//", file_word(str(path))]),
     )
 
 

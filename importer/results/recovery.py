@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from importer import speedups
 from importer.errors import ResultsError
 from importer.results.counts import Counts
-from importer.results.formats import existing_format, read_blocks, read_format
+from importer.results.formats import changed_line_ends, existing_format, read_blocks, read_format
 from importer.results.rows import RowFormat
 from importer.results.storage import storage_error
 from importer.text import quoted
@@ -135,6 +135,8 @@ def _scan_lines(path: Path, file: IO[bytes], form: RowFormat) -> ResultsState:
 
 def _edited(path: Path, number: int, form: RowFormat, line: bytes, last: tuple[int, int]) -> ResultsError:
     found = form.parse(line)
+    if found is None and line.endswith(b"\r\n") and form.parse(line[:-2] + b"\n"):
+        return changed_line_ends(path)
     if found is None:
         what = f"{quoted(line[:40])} is not an outcome"
     else:

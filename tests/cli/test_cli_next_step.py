@@ -97,7 +97,14 @@ def test_where_the_source_was_mended_the_retry_says_so():
 def test_a_source_that_is_gone_must_be_put_back():
     path = write_results(Path("r.csv"), outcomes([F]), source="gone.csv")
     assert after_status(read_status(path)).advice == (
-        "gone.csv is not there any more. Put it back as it was, then:",
+        f"gone.csv is not there, seen from {Path.cwd()}. Put it back, or go to where the run was, then:",
+    )
+
+
+def test_a_source_that_was_named_by_its_whole_path_is_looked_for_there_only():
+    path = write_results(Path("r.csv"), outcomes([F]), source="/nowhere/gone.csv")
+    assert after_status(read_status(path)).advice == (
+        "/nowhere/gone.csv is not there any more. Put it back as it was, then:",
     )
 
 

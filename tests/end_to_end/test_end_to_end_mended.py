@@ -96,6 +96,29 @@ def test_mended_records_are_not_imported_twice(copied: Shell, server: Server, ag
     assert not (copied.folder / "other.csv").exists()
 
 
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_copy_that_was_still_invalid_goes_on_by_the_command_that_is_named(
+    copied: Shell, server: Server, sent: int
+) -> None:
+    copy = copied.folder / COPY
+    copy.write_text(copy.read_text().replace("\n,", "\nMended,", sent))
+    assert copied.type(*RUN).code == 1
+    same = copied.type(*RUN, "--results", "other.csv")
+    assert f"mixpanel-importer status {MENDED_RESULTS}" in same.err, same.err
+    mend(copy)
+
+    refused = copied.type(*RUN, "--results", "other.csv")
+
+    assert refused.code == 2
+    found = "mended and sent already" if sent else "run already, and none could be sent as it was mended"
+    assert f"these records were {found}: {MENDED_RESULTS}" in refused.err
+    line = refused.err.splitlines()[-1]
+    assert line == f"mixpanel-importer retry {MENDED_RESULTS} --source-changed"
+    assert copied.type_line(line, "--yes").code == 0
+    assert server.numbers() == list(range(1, 8))
+    assert server.counts()["raw_count"] == 7
+
+
 def test_two_mended_copies_at_once_are_sent_once(bare: Shell) -> None:
     with fault_server.running("--share", "slow=1.0", "--delay", "0.2") as url:
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)

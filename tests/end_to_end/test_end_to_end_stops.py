@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import fault_server
@@ -189,6 +189,49 @@ def test_an_interrupted_run_ends_with_130_and_the_resume_lands_each_record_once(
         assert Server(url).counts()["raw_count"] == 400, "nothing was sent twice"
         assert Server(url).numbers() == list(range(1, 401))
     assert [int(row["row"]) for row in shell.results("events.results.csv")] == list(range(1, 401))
+
+
+@pytest.mark.parametrize("limit", ["--limit=400", "--max-errors=9"])
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        (
+            lambda source: source.unlink(),
+            "whether it changed meanwhile can't be told: events.csv does not exist",
+        ),
+        (lambda source: source.write_text("event,user_id,time,n\n"), "events.csv changed while it was read"),
+    ],
+    ids=["gone", "changed"],
+)
+def test_a_source_that_gives_out_after_it_was_sent_ends_with_5_and_the_resume_checks_it(
+    bare: Shell, harm: Callable[[Path], object], found: str, limit: str
+) -> None:
+    with fault_server.running("--at", "1=hold") as url:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)
+        source = shell.write("events.csv", simple_csv(400, broken={7: ",u,2024-03-01T00:00:00Z,7"}))
+        words = ("run", "events.csv", "--yes", "--batch-size", "10", "--concurrency", "1", limit)
+        copying = ("--failed-rows", "bad.csv")
+        with shell.started(*words, *copying) as process:
+            wait_until(lambda: Server(url).counts()["raw_count"], "the run is under way")
+            content = source.read_bytes()
+            harm(source)
+            httpx.get(f"{url}/faults/mend")
+            _, err = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 5, err
+        assert "399 imported + 1 invalid  ✓ adds up" in err
+        assert found in err
+        manifest = shell.manifest("events.results.csv")
+        assert (manifest["exit_code"], manifest["counts"]["imported"]) == (5, 399)
+        assert manifest["ended"]
+        last = err.rstrip().splitlines()[-1].removeprefix("Next: ")
+        assert "--resume" in last
+
+        source.write_bytes(content)
+        finished = shell.type_line(last, "--yes")
+
+        assert finished.code == 1, finished.err
+        assert "1 record to mend is in bad.csv" in finished.err
+        assert Server(url).counts()["raw_count"] == 399, "nothing was sent twice"
 
 
 def test_two_runs_on_one_results_file_at_once_are_refused(bare: Shell) -> None:

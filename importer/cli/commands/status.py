@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.next_step import Next, after_status, print_next
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
+from importer.cli.source_folder import folder_to_go_to, seen_from
 from importer.model import Status
 from importer.results.lock import is_locked
 from importer.results.status import HistoryStatus, read_status
-from importer.text import counted
+from importer.text import counted, file_word, shell_word
 
 
 def show_status(results: Path, options: StatusOptions) -> int:
@@ -25,13 +27,13 @@ def show_status(results: Path, options: StatusOptions) -> int:
         options: Whether it is printed as JSON.
 
     Returns:
-        The exit code: 0 if no work is left, 1 if some is, 6 if the counts don't add up.
+        The exit code: 0 if nothing is left to do, 1 if something is, 6 if the counts don't add up.
 
     Raises:
         ResultsError: Results or a manifest are missing or can't be used.
     """
     status = read_status(results)
-    step = after_status(status)
+    step = _next_step(status)
     if options.json:
         sys.stdout.write(_json_text(status, step) + "\n")
     else:
@@ -45,7 +47,21 @@ def show_status(results: Path, options: StatusOptions) -> int:
             console.say("Nothing is left to do.")
     if not status.reconciles:
         return 6
-    return int(status.next_step is not None)
+    return int(status.next_step is not None or step != Next())
+
+
+def _next_step(status: HistoryStatus) -> Next:
+    """Return what to do next; where the source is named from the folder of the results, it begins there."""
+    folder = folder_to_go_to(status)
+    if folder is None:
+        return after_status(status)
+    with chdir(folder):
+        step = after_status(seen_from(status, folder))
+    if not step.commands:
+        return step
+    there = f"{status.runs[-1].manifest.source} is named from the folder of the results, so go there first."
+    go = f"cd {shell_word(file_word(str(folder)))} &&"
+    return Next((there, *step.advice), tuple(f"{go} {line}" for line in step.commands))
 
 
 def _json_text(status: HistoryStatus, step: Next) -> str:

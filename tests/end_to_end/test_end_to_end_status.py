@@ -1,0 +1,121 @@
+"""What ``status`` says where something is missing or was changed, and that what it offers works."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from end_to_end_helpers import Server, Shell
+
+HEADER = "event,user_id,time,n\n"
+GOOD = "Hi,u1,2024-03-01T10:00:01Z,1\nHi,u2,2024-03-01T10:00:02Z,2\n"
+NAIVE = "Hi,u5,2024-03-01 10:00:05,5\nHi,u6,2024-03-01 10:00:06,6\n"
+NAMELESS = ",u3,2024-03-01T10:00:03Z,3\n"
+
+
+# ── a source that is named from another folder ───────────────────────────────────────────────────
+
+
+@pytest.fixture
+def inner(shell: Shell) -> Shell:
+    """A folder in the one of `shell`."""
+    (shell.folder / "in ner").mkdir()
+    return Shell(shell.folder / "in ner", shell.environ)
+
+
+@pytest.mark.parametrize("other", [None, HEADER + GOOD], ids=["no such source here", "another source here"])
+def test_a_source_that_lies_beside_its_results_is_found_from_elsewhere(
+    shell: Shell, inner: Shell, server: Server, other: str | None
+) -> None:
+    inner.write("events.csv", HEADER + NAIVE)
+    inner.type("run", "events.csv", "--yes")
+    if other is not None:
+        shell.write("events.csv", other)
+
+    status = shell.type("status", Path("in ner", "events.results.csv"))
+
+    assert status.code == 1
+    assert "events.csv is named from the folder of the results, so go there first." in status.out
+    assert "Put it back" not in status.out
+    go, _, line = status.next_command.partition(" && ")
+    assert go == "cd 'in ner'"
+    assert line == "mixpanel-importer retry events.results.csv --timezone ZONE"
+    assert inner.type_line(line.replace("ZONE", "UTC"), "--yes").code == 0
+    assert server.numbers() == [5, 6]
+
+
+def test_a_source_that_is_nowhere_is_said_to_have_been_looked_for_here(shell: Shell, inner: Shell) -> None:
+    inner.write("events.csv", HEADER + NAIVE).rename(inner.folder / "away.csv")
+    inner.write("events.csv", HEADER + NAIVE)
+    inner.type("run", "events.csv", "--yes")
+    (inner.folder / "events.csv").unlink()
+
+    status = shell.type("status", Path("in ner", "events.results.csv"))
+
+    assert f"events.csv is not there, seen from {shell.folder}. Put it back, or go to where" in status.out
+
+
+# ── exit codes ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "code"),
+    [
+        ("--yes", HEADER + GOOD, 0),
+        ("--yes", HEADER + NAMELESS, 1),
+        ("--yes --limit 1", HEADER + GOOD, 1),
+        ("--yes --limit 2", HEADER + GOOD, 0),
+        ("--sandbox", HEADER + GOOD, 0),
+        ("--dry-run", HEADER + GOOD, 1),
+        ("--dry-run", HEADER + NAMELESS, 1),
+    ],
+)
+def test_status_exits_with_1_just_where_it_names_something_to_do(
+    shell: Shell, words: str, text: str, code: int
+) -> None:
+    shell.write("events.csv", text)
+    shell.type("run", "events.csv", "--results", "r.csv", *words.split())
+
+    status = shell.type("status", "r.csv")
+
+    assert (status.code, "Nothing is left to do." in status.out) == (code, not code), status.out
+    assert shell.type("status", "r.csv", "--json").code == code
+
+
+# ── results that another program saved ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all lines", "the last lines"])
+def test_results_with_other_line_ends_are_told_and_the_command_puts_them_right(
+    shell: Shell, *, whole: bool
+) -> None:
+    shell.write("events.csv", HEADER + GOOD + NAMELESS)
+    shell.type("run", "events.csv", "--yes")
+    results = shell.folder / "events.results.csv"
+    written = results.read_bytes()
+    first, _, others = written.partition(b"\n")
+    changed = others.replace(b"\n", b"\r\n")
+    results.write_bytes(first + (b"\r\n" if whole else b"\n") + changed)
+
+    for words in (["status"], ["retry", "--yes"]):
+        refused = shell.type(words[0], results.name, *words[1:])
+        assert refused.code == 2
+        assert "events.results.csv was saved by another program: its lines end with CRLF" in refused.err
+        assert "b'" not in refused.err
+    subprocess.run(refused.err.splitlines()[-1], shell=True, check=True, cwd=shell.folder)
+
+    assert results.read_bytes() == written
+    assert shell.type("status", results.name).code == 1
+
+
+def test_results_with_a_byte_order_mark_are_told(shell: Shell) -> None:
+    shell.write("events.csv", HEADER + GOOD)
+    shell.type("run", "events.csv", "--yes")
+    results = shell.folder / "events.results.csv"
+    results.write_bytes(b"\xef\xbb\xbf" + results.read_bytes())
+
+    status = shell.type("status", results.name)
+
+    assert status.code == 2
+    assert "begins with a byte order mark now" in status.err
