@@ -14,14 +14,15 @@ MOST_PARTS: Final = 100
 _TOKENS: Final = re.compile(
     r"""
     \#[^\n]*                                               # a comment
-    | \"{3}(?:\\.|[^\\])*?\"{3} | '{3}.*?'{3}               # a text of several lines, which is no key
-    | (?P<part>[\w-]+ | "(?:\\.|[^"\\\n])*" | '[^'\n]*')
+    | "{3}(?:\\.|[^\\])*?(?:"{3,5}|\Z) | '{3}.*?(?:'{3,5}|\Z)  # a text of several lines, which is no key
+    | (?P<part>[\w-]+ | "(?:\\.|[^"\\\n])*+"? | '[^'\n]*+'?)
     | (?P<dot>\.)
     | (?P<blank>[ \t]+)
     | .
     """,
     re.VERBOSE | re.DOTALL,
 )
+"""The words of a TOML file. A text that is never closed ends it: a parser gets no further."""
 
 
 def line_of_long_key(text: str) -> int | None:

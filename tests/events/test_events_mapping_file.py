@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,28 @@ def test_what_is_no_toml_names_the_line(tmp_path: Path):
     (tmp_path / "mapping.toml").write_bytes(b"tag = '\xff'\n")
     with pytest.raises(MappingError, match="not TOML"):
         load(tmp_path / "mapping.toml")
+
+
+LONG = ".".join("a" * 200)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{LONG} = 1", f"[{LONG}]", f"[[ {LONG} ]]", f"x = {{{LONG} = 1}}",
+     f'x = ["""a"""", {{{LONG} = 1}}]', f"x = ['''a''''', {{{LONG} = 1}}]", f'x = ["a\\"", {{{LONG} = 1}}]',
+     f"x = ['\\', {{{LONG} = 1}}]", "'a' . \"b\" ." * 100 + "c = 1"],
+)  # fmt: skip
+def test_a_key_of_too_many_parts_is_found_wherever_it_stands(tmp_path: Path, text: str):
+    with pytest.raises(MappingError, match="line 2 has a key of more than 100 parts"):
+        load(file(tmp_path, f"# {LONG}\n{text}\n"))
+
+
+@pytest.mark.parametrize("text", ['x = """' * 50_000, "'" * 100_000, '\\"' * 50_000, '"\\\n' * 50_000])
+def test_a_text_that_is_never_closed_costs_no_time(tmp_path: Path, text: str):
+    began = time.process_time()
+    with pytest.raises(MappingError, match=r"not TOML|more than 100 parts"):
+        load(file(tmp_path, f"{text}{LONG}"))
+    assert time.process_time() - began < 5
 
 
 def test_a_file_that_is_not_there_is_a_clear_error(tmp_path: Path):
