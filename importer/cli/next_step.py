@@ -262,11 +262,8 @@ def needs_decision(report: RunReport) -> bool:
 
 
 def after_status(status: HistoryStatus) -> Next:
-    """Return what to do where a source stands so."""
+    """Return what to do where a source stands so, and that adds up."""
     last = status.runs[-1].manifest
-    is_stopped = status.next_step is not None and status.next_step.action == "resume"
-    if not status.reconciles and not is_stopped:  # what is lost is sent again, what is too much is a riddle
-        return Next()
     if status.next_step is None and last.kind == "dry-run":
         if status.counts.unsuccessful:
             return Next(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,88 @@ def test_status_exits_with_1_just_where_it_names_something_to_do(
 
     assert (status.code, "Nothing is left to do." in status.out) == (code, not code), status.out
     assert shell.type("status", "r.csv", "--json").code == code
+
+
+# ── what is missing, or was changed ──────────────────────────────────────────────────────────────
+
+
+def edit_manifest(shell: Shell, **changes: object) -> None:
+    path = shell.folder / "events.results.csv.run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def cut_results(shell: Shell) -> None:
+    results = shell.folder / "events.results.csv"
+    results.write_text("".join(results.read_text().splitlines(keepends=True)[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("harm", "found", "sent"),
+    [
+        (
+            lambda shell: (shell.folder / "events.results.csv").unlink(),
+            "events.results.csv is missing: by its manifest, it held 2 imported + 1 invalid.",
+            4,
+        ),
+        (
+            lambda shell: edit_manifest(shell, counts={}),
+            "events.results.csv has 2 imported + 1 invalid, but events.results.csv.run.json says no outcomes.",
+            2,
+        ),
+        (
+            lambda shell: edit_manifest(shell, unattempted=5),
+            "events.results.csv.run.json says 5 unattempted, but its scope less the outcomes of",
+            2,
+        ),
+        (
+            cut_results,
+            "events.results.csv has 1 imported + 1 invalid, but events.results.csv.run.json says 2 imported",
+            3,
+        ),
+    ],
+    ids=["no results", "no counts", "another number", "a line less"],
+)
+def test_what_does_not_add_up_is_named_and_the_command_puts_it_right(
+    shell: Shell, server: Server, harm: Callable[[Shell], object], found: str, sent: int
+) -> None:
+    shell.write("events.csv", HEADER + NAMELESS + GOOD)
+    shell.type("run", "events.csv", "--yes")
+    harm(shell)
+
+    status = shell.type("status", "events.results.csv")
+
+    assert status.code == 6
+    assert found in status.out
+    assert shell.type_line(status.next_command, "--yes").code == 1
+    assert (server.numbers(), server.counts()["raw_count"]) == ([1, 2], sent)
+    assert "(adds up)" in shell.type("status", "events.results.csv").out
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        (
+            lambda shell: edit_manifest(shell, scope=2),
+            "has 3 outcomes, but events.results.csv.run.json says 2",
+        ),
+        (lambda shell: (shell.folder / "events.csv").unlink(), "is missing"),
+    ],
+    ids=["too many", "no source"],
+)
+def test_where_no_command_helps_none_is_offered(
+    shell: Shell, harm: Callable[[Shell], object], found: str
+) -> None:
+    shell.write("events.csv", HEADER + NAMELESS + GOOD)
+    shell.type("run", "events.csv", "--yes")
+    harm(shell)
+    if found == "is missing":
+        (shell.folder / "events.results.csv").unlink()
+
+    status = shell.type("status", "events.results.csv")
+
+    assert (status.code, status.next_command) == (6, "")
+    assert found in status.out
+    assert "as it was written" in status.out
 
 
 # ── results that another program saved ───────────────────────────────────────────────────────────
