@@ -80,6 +80,18 @@ def retry_command(run: RecordedRun, *words: Sequence[str]) -> str:
     return command_line(["retry", file_word(str(run.results)), *elsewhere], *words)
 
 
+def copy_path(run: RecordedRun) -> Path:
+    """Return a free name for a copy of the records of a run that must be mended."""
+    ending = run.manifest.reading.dialect.format
+    stem = run.results.stem.replace(".results", "", 1)
+
+    def name(number: int) -> Path:
+        again = "" if number == 1 else f"-{number}"
+        return run.results.with_name(f"{stem}.failed{again}.{ending}")
+
+    return free_path(name)
+
+
 def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> str:
     """Return the command that imports a copy of failed records, once they are mended."""
     mapping = ["--mapping", str(failed_rows_mapping_path(copy))]

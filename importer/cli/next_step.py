@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from importer.cli.command_lines import (
     command_line,
+    copy_path,
     credential_flags,
     limit_flags,
     mended_command,
@@ -35,8 +36,8 @@ from importer.mixpanel.hosts import region_of
 from importer.model import Status
 from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import Job, RunReport
-from importer.pipeline.paths import default_results, free_path, known_manifest
-from importer.results.history import RecordedRun
+from importer.pipeline.paths import default_results, known_manifest
+from importer.results.ahead import AHEAD_OF_CLOCK, find_ahead
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
@@ -312,11 +313,30 @@ def _left_of(
         return Next((mend,) if to_mend else (), (retry_command(step.run, only, flags), *copied))
     if cure := _cure_of_history(status):
         return Next((cure.advice,), (retry_command(step.run, cure.options, flags),))
+    ahead = find_ahead(step.run.results) if counts.invalid else None
+    if ahead is None:
+        return _mending(step, to_mend, mended, copied, flags)
+    others, them = to_mend - ahead.records, _them(ahead.records)
+    retry = retry_command(step.run, ["--error", AHEAD_OF_CLOCK] if others else [], flags)
+    if ahead.is_over:
+        mend = f"{counted(others, 'record')} must be mended. " if others else ""
+        return Next((f"{mend}What was ahead of the clock can be sent by now:",), (retry,))
+    mending = _mending(step, to_mend, mended, copied, flags)
+    verb = "is" if ahead.records == 1 else "are"
+    wait = f"{counted(ahead.records, 'record')} {verb} ahead of the clock: after {ahead.after}, retry {them}."
+    wrong = () if others else (f"To send {them} before, under another time, mend {them}.",)
+    return Next((wait, *wrong, *mending.advice), (retry, *mending.commands))
+
+
+def _mending(
+    step: NextStep, to_mend: int, mended: Path | None, copied: Sequence[str], flags: Sequence[str]
+) -> Next:
+    """Return how records are mended that are invalid or rejected: in a copy, which is there or is made."""
     records, them = counted(to_mend, "record"), _them(to_mend)
     if mended is not None:
         are = "is" if to_mend == 1 else "are"
-        return Next((f"{records} to mend {are} in {mended}. Mend {them} there, then:",), copied)
-    copy = free_path(lambda number: _copy_path(step.run, number))
+        return Next((f"{records} to mend {are} in {mended}. Mend {them} there, then:",), tuple(copied))
+    copy = copy_path(step.run)
     whose = "its" if to_mend == 1 else "their"
     copying = f"{records} must be mended. To copy {them} to a file of {whose} own:"
     return Next((copying,), (resume_command(step, ["--failed-rows", str(copy), *flags]),))
@@ -334,14 +354,6 @@ def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
     whole = replace(first, manifest=replace(first.manifest, limit=None))
     command = resume_command(NextStep("resume", whole), credential_flags(options))
     return Next((f"--limit left out what follows the first {what}. To import that, too:",), (command,))
-
-
-def _copy_path(run: RecordedRun, number: int) -> Path:
-    """Return a name for a copy of the records of a run that must be mended."""
-    ending = run.manifest.reading.dialect.format
-    stem = run.results.stem.replace(".results", "", 1)
-    again = "" if number == 1 else f"-{number}"
-    return run.results.with_name(f"{stem}.failed{again}.{ending}")
 
 
 class _Cure(NamedTuple):

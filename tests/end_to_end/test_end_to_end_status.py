@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from end_to_end_helpers import Server, Shell
+from end_to_end_helpers import Server, Shell, statuses, wait_until
 
 HEADER = "event,user_id,time,n\n"
 GOOD = "Hi,u1,2024-03-01T10:00:01Z,1\nHi,u2,2024-03-01T10:00:02Z,2\n"
@@ -203,3 +204,48 @@ def test_results_with_a_byte_order_mark_are_told(shell: Shell) -> None:
 
     assert status.code == 2
     assert "begins with a byte order mark now" in status.err
+
+
+# ── records that only have to wait ───────────────────────────────────────────────────────────────
+
+
+def ahead(seconds: float, n: int) -> tuple[str, str]:
+    """A record whose time is to come in so many seconds, and that time."""
+    moment = f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+    return f"Hi,u{n},{moment},{n}\n", moment
+
+
+def test_a_record_ahead_of_the_clock_may_wait_or_be_mended(shell: Shell) -> None:
+    record, moment = ahead(9_000, 1)
+    shell.write("events.csv", HEADER + record)
+    run = shell.type("run", "events.csv", "--yes")
+
+    status = shell.type("status", "events.results.csv")
+
+    for out in (run.err, status.out):
+        assert f"1 record is ahead of the clock: after {moment}, retry it.\n" in out
+        assert "To send it before, under another time, mend it." in out
+        assert "\nNext: mixpanel-importer retry events.results.csv\nNext: mixpanel-importer run" in out
+        assert "--failed-rows events.failed.csv" in out
+
+
+@pytest.mark.parametrize("others", ["", NAMELESS], ids=["alone", "beside one to mend"])
+def test_once_its_time_has_come_a_retry_takes_a_record_that_was_ahead_of_the_clock(
+    shell: Shell, server: Server, others: str
+) -> None:
+    record, moment = ahead(8, 1)
+    shell.write("events.csv", HEADER + record + others)
+    shell.type("run", "events.csv", "--yes")
+    assert statuses(shell.results("events.results.csv")) == ["invalid"] * (2 if others else 1)
+    wait_until(lambda: datetime.now(UTC) > datetime.fromisoformat(moment), "its time has come")
+
+    status = shell.type("status", "events.results.csv")
+
+    assert "What was ahead of the clock can be sent by now:" in status.out
+    assert ("1 record must be mended." in status.out) is bool(others)
+    only = " --error 'is ahead of the clock'" if others else ""
+    assert status.next_command == f"mixpanel-importer retry events.results.csv{only}"
+    assert shell.type_line(status.next_command, "--yes").code == 0
+    assert server.numbers() == [1]
+    left = shell.type("status", "events.results.csv")
+    assert ("1 record must be mended." in left.out) is bool(others)
