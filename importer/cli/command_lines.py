@@ -89,6 +89,18 @@ def _host_flags(manifest: Manifest) -> list[str]:
     return [] if goes_there else ["--base-url", manifest.base_url]
 
 
+def copy_path(run: RecordedRun) -> Path:
+    """Return a free name for a copy of the records of a run that must be mended."""
+    ending = run.manifest.reading.dialect.format
+    stem = run.results.stem.replace(".results", "", 1)
+
+    def name(number: int) -> Path:
+        again = "" if number == 1 else f"-{number}"
+        return run.results.with_name(f"{stem}.failed{again}.{ending}")
+
+    return free_path(name)
+
+
 def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> str:
     """Return the command that imports a copy of failed records, once they are mended."""
     mapping = ["--mapping", str(failed_rows_mapping_path(copy))]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from importer.cli.command_lines import (
     command_line,
+    copy_path,
     credential_flags,
     limit_flags,
     mended_command,
@@ -21,6 +21,7 @@ from importer.cli.command_lines import (
     run_words,
 )
 from importer.cli.console import Console
+from importer.cli.cures import cure_of_history, cure_of_run
 from importer.cli.options import CommandOptions, ReadingOptions
 from importer.cli.source_folder import is_source_changed, missing_text
 from importer.errors import (
@@ -33,14 +34,11 @@ from importer.errors import (
     TooManyErrors,
 )
 from importer.mixpanel.hosts import region_of
-from importer.model import Status
 from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import Job, RunReport
-from importer.pipeline.paths import default_results, free_path, known_manifest
-from importer.results.history import RecordedRun
+from importer.pipeline.paths import default_results, known_manifest
+from importer.results.ahead import AHEAD_OF_CLOCK, find_ahead
 from importer.results.manifest import Manifest
-from importer.results.reader import read_failures
-from importer.results.selection import select_records
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
 from importer.settings import BASE_URL
 from importer.text import counted, file_command
@@ -55,14 +53,6 @@ _REHEARSAL_OPTIONS: Final = (
 )  # fmt: skip
 """Options that it leaves out, too: what fits the sandbox, or is hurried for it, does not fit Mixpanel."""
 
-_ZONE: Final = "Say in which zone the times were written, as Europe/Berlin in place of ZONE:"
-_CURES: Final = {
-    "--timezone ZONE (": ("--timezone ZONE", _ZONE),
-    "--time-format excel --timezone ZONE": ("--time-format excel --timezone ZONE", _ZONE),
-    "send it by --endpoint import": ("--endpoint import", "What is too old for /track can go to /import:"),
-}
-"""Options that mend invalid records, each with advice, by a part of the error of such a record."""
-
 _READ_OTHERWISE: Final = frozenset(
     {
         "--source-changed",
@@ -71,9 +61,6 @@ _READ_OTHERWISE: Final = frozenset(
     }
 )
 """Options of a retry that may make events of records which were invalid or rejected."""
-
-_FIRST_FAILURES: Final = 1_000
-"""In so many of the records that were not taken an option that mends them is looked for."""
 
 _RESUMABLE: Final = (TooManyErrors, RefusedError, DeliveryError, StorageError, SourceError, Interrupted)
 """Errors after which the same command goes on. The remedy of any other says what to do instead."""
@@ -214,7 +201,7 @@ def _after_rehearsal(ended: Sequence[Ended]) -> Next:
     good = sum(report.manifest.counts.succeeded for report in reports)
     if not wrong:
         return _real_run(reports)
-    if cure := next(filter(None, (_cure_of_run(report.job.results) for report in reports)), None):
+    if cure := next(filter(None, (cure_of_run(report.job.results) for report in reports)), None):
         return Next((*_copied_text(mended), cure.advice), (_again(reports, cure.options),))
     if not good:
         advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
@@ -283,11 +270,8 @@ def needs_decision(report: RunReport) -> bool:
 
 
 def after_status(status: HistoryStatus) -> Next:
-    """Return what to do where a source stands so."""
+    """Return what to do where a source stands so, and that adds up."""
     last = status.runs[-1].manifest
-    is_stopped = status.next_step is not None and status.next_step.action == "resume"
-    if not status.reconciles and not is_stopped:  # what is lost is sent again, what is too much is a riddle
-        return Next()
     if status.next_step is None and last.kind == "dry-run":
         if status.counts.unsuccessful:
             return Next(
@@ -337,13 +321,32 @@ def _left_of(
         only = ["--status", "failed"] if to_mend else []
         mend = f"{counted(to_mend, 'record')} must be mended. First, retry what failed:"
         return Next((mend,) if to_mend else (), (retry_command(step.run, only, flags), *copied))
-    if cure := _cure_of_history(status):
+    if cure := cure_of_history(status):
         return Next((*_copied_text(mended), cure.advice), (retry_command(step.run, cure.options, flags),))
+    ahead = find_ahead(step.run.results) if counts.invalid else None
+    if ahead is None:
+        return _mending(step, to_mend, mended, copied, flags)
+    others, them = to_mend - ahead.records, _them(ahead.records)
+    retry = retry_command(step.run, ["--error", AHEAD_OF_CLOCK] if others else [], flags)
+    if ahead.is_over:
+        mend = f"{counted(others, 'record')} must be mended. " if others else ""
+        return Next((f"{mend}What was ahead of the clock can be sent by now:",), (retry,))
+    mending = _mending(step, to_mend, mended, copied, flags)
+    verb = "is" if ahead.records == 1 else "are"
+    wait = f"{counted(ahead.records, 'record')} {verb} ahead of the clock: after {ahead.after}, retry {them}."
+    wrong = () if others else (f"To send {them} before, under another time, mend {them}.",)
+    return Next((wait, *wrong, *mending.advice), (retry, *mending.commands))
+
+
+def _mending(
+    step: NextStep, to_mend: int, mended: Path | None, copied: Sequence[str], flags: Sequence[str]
+) -> Next:
+    """Return how records are mended that are invalid or rejected: in a copy, which is there or is made."""
     records, them = counted(to_mend, "record"), _them(to_mend)
     if mended is not None:
         are = "is" if to_mend == 1 else "are"
-        return Next((f"{records} to mend {are} in {mended}. Mend {them} there, then:",), copied)
-    copy = free_path(lambda number: _copy_path(step.run, number))
+        return Next((f"{records} to mend {are} in {mended}. Mend {them} there, then:",), tuple(copied))
+    copy = copy_path(step.run)
     whose = "its" if to_mend == 1 else "their"
     copying = f"{records} must be mended. To copy {them} to a file of {whose} own:"
     return Next((copying,), (resume_command(step, ["--failed-rows", str(copy), *flags]),))
@@ -361,43 +364,6 @@ def _beyond_limit(status: HistoryStatus, options: CommandOptions) -> Next:
     whole = replace(first, manifest=replace(first.manifest, limit=None))
     command = resume_command(NextStep("resume", whole), credential_flags(options))
     return Next((f"--limit left out what follows the first {what}. To import that, too:",), (command,))
-
-
-def _copy_path(run: RecordedRun, number: int) -> Path:
-    """Return a name for a copy of the records of a run that must be mended."""
-    ending = run.manifest.reading.dialect.format
-    stem = run.results.stem.replace(".results", "", 1)
-    again = "" if number == 1 else f"-{number}"
-    return run.results.with_name(f"{stem}.failed{again}.{ending}")
-
-
-class _Cure(NamedTuple):
-    """Options that mend invalid records, and what to say of them."""
-
-    options: list[str]
-    advice: str
-
-
-def _cure_of_history(status: HistoryStatus) -> _Cure | None:
-    """Return what mends invalid records; None if nothing is known that does."""
-    if not status.counts.invalid:
-        return None
-    results = status.runs[-1].results
-    if len(status.runs) == 1:
-        return _cure_of_run(results)
-    return _cure(lambda error: bool(select_records(results, {Status.INVALID}, error)))
-
-
-def _cure_of_run(results: Path) -> _Cure | None:
-    """Return what mends the first invalid records of a run; None if nothing is known that does."""
-    failures = islice(read_failures(results), _FIRST_FAILURES)
-    errors = [line.error for line in failures if line.status == Status.INVALID.value]
-    return _cure(lambda error: any(error in each for each in errors))
-
-
-def _cure(is_found: Callable[[str], bool]) -> _Cure | None:
-    found = (_Cure(options.split(), advice) for error, (options, advice) in _CURES.items() if is_found(error))
-    return next(found, None)
 
 
 def not_retriable_remedy(error: NotRetriableError) -> str:

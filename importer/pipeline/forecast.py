@@ -9,6 +9,7 @@ from typing import Final
 
 from importer.pipeline.job import Job, Survey
 from importer.reading import Reading
+from importer.results.ahead import AHEAD_OF_CLOCK
 from importer.results.counts import Counts
 from importer.results.reader import read_failures
 from importer.results.selection import Selection
@@ -43,9 +44,6 @@ class Forecast:
             return about_text(self.events, "event")
         return ("" if self.exact else "at most ") + counted(self.events, "event")
 
-
-AHEAD: Final = "is ahead of the clock"
-"""In the error of a record that may be valid later."""
 
 UNKNOWN: Final = Forecast(None)
 
@@ -211,7 +209,7 @@ def _surely_invalid_again(job: Job, selection: Selection) -> int:
     invalid = selection.counts.invalid
     if invalid:
         failures = (failure for run in selection.runs for failure in read_failures(run.results))
-        invalid -= sum(AHEAD in failure.error for failure in failures)
+        invalid -= sum(AHEAD_OF_CLOCK in failure.error for failure in failures)
     return max(0, invalid - done.invalid)
 
 

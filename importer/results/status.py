@@ -101,7 +101,7 @@ def read_status(
         counts=counts,
         scope=first.manifest.scope,
         unattempted=first.unattempted,
-        reconciles=retries_fit and all(_reconciles(run) for run in runs),
+        reconciles=retries_fit and all(map(agrees, runs)),
         next_step=_next_step(runs, counts),
     )
 
@@ -152,7 +152,7 @@ def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:
     return total, fit
 
 
-def _reconciles(run: RecordedRun) -> bool:
+def agrees(run: RecordedRun) -> bool:
     """Check a run against its own manifest; a run that has not ended must only not be too long."""
     unattempted, manifest = run.unattempted, run.manifest
     if unattempted is not None and unattempted < 0:

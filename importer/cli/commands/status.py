@@ -9,6 +9,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from importer.cli.console import Console, LabeledLine
+from importer.cli.discrepancy import way_on
 from importer.cli.next_step import Next, after_status, print_next
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
@@ -27,7 +28,8 @@ def show_status(results: Path, options: StatusOptions) -> int:
         options: Whether it is printed as JSON.
 
     Returns:
-        The exit code: 0 if nothing is left to do, 1 if something is, 6 if the counts don't add up.
+        The exit code: 0 if nothing is left to do, or a rehearsal went well; 1 if something is left; 6 if the
+        counts don't add up.
 
     Raises:
         ResultsError: Results or a manifest are missing or can't be used.
@@ -47,21 +49,26 @@ def show_status(results: Path, options: StatusOptions) -> int:
             console.say("Nothing is left to do.")
     if not status.reconciles:
         return 6
-    return int(status.next_step is not None or step != Next())
+    is_good_rehearsal = status.runs[-1].manifest.kind != "real" and not status.counts.unsuccessful
+    return int(status.next_step is not None or not (is_good_rehearsal or step == Next()))
 
 
 def _next_step(status: HistoryStatus) -> Next:
     """Return what to do next; where the source is named from the folder of the results, it begins there."""
     folder = folder_to_go_to(status)
     if folder is None:
-        return after_status(status)
+        return _step_from_here(status)
     with chdir(folder):
-        step = after_status(seen_from(status, folder))
+        step = _step_from_here(seen_from(status, folder))
     if not step.commands:
         return step
     there = f"{status.runs[-1].manifest.source} is named from the folder of the results, so go there first."
     go = f"cd {shell_word(file_word(str(folder)))} &&"
     return Next((there, *step.advice), tuple(f"{go} {line}" for line in step.commands))
+
+
+def _step_from_here(status: HistoryStatus) -> Next:
+    return after_status(status) if status.reconciles else Next(*way_on(status))
 
 
 def _json_text(status: HistoryStatus, step: Next) -> str:
@@ -82,7 +89,7 @@ def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
     yield LabeledLine("Source", first.source)
     yield LabeledLine("Kind", first.kind)
     for run in status.runs:
-        parts = " · ".join(counts_text(run.state.counts))
+        parts = " · ".join(counts_text(run.state.counts)) or "no outcomes"
         ended = run.manifest.ended or "not ended"
         yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
         yield from attention_lines(each for each in run.manifest.attention if each.code == "copies")

@@ -1,0 +1,51 @@
+"""Invalid records that only have to wait: their time was ahead of the clock when they were read."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from importer.model import Status
+from importer.results.reader import read_failures
+from importer.results.selection import select_records
+
+AHEAD_OF_CLOCK: Final = "is ahead of the clock"
+"""In the error of such a record."""
+
+_AFTER: Final = re.compile(r"send it after (\S+)$")
+
+
+class Ahead(NamedTuple):
+    """Records whose time is, or was, ahead of the clock.
+
+    Attributes:
+        records: How many there are.
+        after: When the last of them can be sent, as its error says it.
+        is_over: That moment has passed.
+    """
+
+    records: int
+    after: str
+    is_over: bool
+
+
+def find_ahead(results: Path) -> Ahead | None:
+    """Return which of the invalid records only have to wait; None if there are none.
+
+    Args:
+        results: The last results of a source.
+    """
+    selection = select_records(results, {Status.INVALID}, AHEAD_OF_CLOCK)
+    rows = {choice.row for choice in selection}
+    failures = (failure for run in selection.runs for failure in read_failures(run.results) if rows)
+    found = (_AFTER.search(failure.error) for failure in failures if failure.row in rows)
+    try:
+        times = {datetime.fromisoformat(match[1]): match[1] for match in found if match}
+    except ValueError:  # a year of five digits: nobody waits for it
+        return None
+    if not times:
+        return None
+    last = max(times)
+    return Ahead(len(rows), times[last], last <= datetime.now(UTC))
