@@ -42,7 +42,7 @@ def test_a_file_of_a_million_records_is_checked_in_less_than_200_megabytes(bare:
 
 
 LONG = 200_000
-RECORDS = 400
+RECORDS = 300
 
 
 def long_text(n: int) -> str:
@@ -64,12 +64,11 @@ RECORDS_OF: dict[str, Callable[[int], dict[str, Any]]] = {
     ("name", "kind"),
     [
         ("names", "--sandbox"),
-        *(pytest.param(name, "--dry-run", marks=pytest.mark.slow) for name in RECORDS_OF),
-        pytest.param("values", "--sandbox", marks=pytest.mark.slow),
+        *(pytest.param(name, "--dry-run", marks=pytest.mark.slow) for name in RECORDS_OF if name != "names"),
     ],
 )
 def test_texts_as_long_as_records_are_not_kept(bare: Shell, name: str, kind: str) -> None:
-    """Caches are bounded by bytes: 80 megabytes of different texts, of which each was kept several times."""
+    """Caches are bounded by bytes: 60 megabytes of different texts, of which each was kept several times."""
     with (bare.folder / "long.jsonl").open("w", encoding="ascii") as file:
         for n in range(RECORDS):
             file.write(json.dumps({"time": 1_700_000_000 + n, **RECORDS_OF[name](n)}) + "\n")
@@ -77,7 +76,7 @@ def test_texts_as_long_as_records_are_not_kept(bare: Shell, name: str, kind: str
     code, peak_kib, said = measured(bare, ["run", "long.jsonl", kind, "-q"])
 
     assert code == 0, said
-    assert peak_kib < 220_000
+    assert peak_kib < 200_000
 
 
 def measured(shell: Shell, words: Sequence[str]) -> tuple[int, int, str]:

@@ -133,7 +133,7 @@ def test_a_signal_at_any_moment_ends_a_command(place: Shell, name: str) -> None:
     began = time.monotonic()
     assert place.type(*COMMANDS[name], stdin=b"").code == 0
     whole = time.monotonic() - began
-    moments, codes = 16, set()
+    moments, codes = 10, set()
     for moment in range(moments):
         for path in (
             *place.folder.glob("events.*.csv*"),

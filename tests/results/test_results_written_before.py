@@ -66,11 +66,15 @@ def imported_ids(path: Path) -> set[str]:
     return {line["insert_id"] for line in read_results(path) if success(line)}
 
 
+OTHER_CODES = {"shop.dry-run.csv": 1}
+"""Exit codes that are others now: of a dry run, records are left to be mended."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STATUS)
 def test_the_status_is_the_same(folder: Path, name: str) -> None:
     ended = run_importer(folder, "status", name, "--json")
-    assert ended.code == STATUS[name]["exit_code"]
+    assert ended.code == OTHER_CODES.get(name, STATUS[name]["exit_code"])
     expected = STATUS[name]["status"]
     assert json.loads(ended.data) == {**expected, "next": OTHER_STEPS.get(name, expected["next"])}
 
