@@ -6,6 +6,7 @@ Prints its port. When its standard input is closed it ends and prints, as JSON, 
 that this took. One thread, one loop, no HTTP library, so that it costs less than any client and is not what
 is measured. It tells the number of events from the bytes alone: lines of NDJSON, or the `"properties":` of a
 JSON array (a quote within a string is escaped, and no property of the data is called so). It needs Linux.
+With --rate it answers 429 to what would be more than that over a rolling window (--window, a minute).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import socket
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +32,10 @@ _BUFFER: Final = memoryview(bytearray(1 << 20))
 
 _GZIP_WINDOW: Final = 31
 _END: Final = b"\r\n\r\n"
+_REFUSAL: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 51\r\n\r\n"
+    b'{"code":429,"error":"Project exceeded rate limits"}'
+)
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
@@ -42,10 +48,37 @@ class Counts:
     """
 
     requests: int = 0
+    refused: int = 0
     events: int = 0
     bytes_received: int = 0
     bytes_of_json: int = 0
     over_time: Counter[int] = field(default_factory=Counter)
+
+
+class RollingCap:
+    """What is taken over a rolling window.
+
+    Args:
+        most: Most events.
+        seconds: Length of the window.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, most: float, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds, self._clock = most, seconds, clock
+        self._taken: deque[tuple[float, int]] = deque()
+        self._sum = 0
+
+    def admits(self, events: int) -> bool:
+        """Count events that fit in; False for those that don't, which are not counted."""
+        now = self._clock()
+        while self._taken and self._taken[0][0] <= now - self._seconds:
+            self._sum -= self._taken.popleft()[1]
+        if self._sum + events > self._most:
+            return False
+        self._taken.append((now, events))
+        self._sum += events
+        return True
 
 
 class Answers:
@@ -53,10 +86,12 @@ class Answers:
 
     Args:
         latency: Seconds of that while.
+        cap: How many events are taken; None for all.
     """
 
-    def __init__(self, latency: float) -> None:
+    def __init__(self, latency: float, cap: RollingCap | None = None) -> None:
         self._latency = latency
+        self.cap = cap
         self._waiting: deque[tuple[float, Connection, bytes]] = deque()
 
     def send(self, connection: Connection, answer: bytes) -> None:
@@ -113,7 +148,7 @@ def take(connection: Connection, counts: Counts, answers: Answers, keep: BinaryI
         del data[:end]
         connection.needed = 0
         try:
-            answers.send(connection, _answer(head, body, counts, keep))
+            answers.send(connection, _answer(head, body, counts, answers.cap, keep))
         except ConnectionError:
             return False
         if b"connection: close" in head:
@@ -150,7 +185,9 @@ def _header(head: bytes, name: bytes) -> bytes:
     return head[start : end if end >= 0 else len(head)].strip()
 
 
-def _answer(head: bytes, body: bytes | bytearray, counts: Counts, keep: BinaryIO | None) -> bytes:
+def _answer(
+    head: bytes, body: bytes | bytearray, counts: Counts, cap: RollingCap | None, keep: BinaryIO | None
+) -> bytes:
     if _header(head, b"content-encoding") == b"gzip":
         body = isal_zlib.decompress(body, _GZIP_WINDOW, 8 * len(body))
     kind = _header(head, b"content-type")
@@ -164,6 +201,9 @@ def _answer(head: bytes, body: bytes | bytearray, counts: Counts, keep: BinaryIO
         events = body.count(b'"properties":')
         answer = b'{"code":200,"num_records_imported":%d,"status":"OK"}' % events
     counts.requests += 1
+    if cap is not None and not cap.admits(events):
+        counts.refused += 1
+        return _REFUSAL
     counts.events += events
     counts.over_time[int(time.monotonic() / SLICE)] += events
     if keep:
@@ -200,7 +240,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--latency", type=float, default=0.0, help="seconds from a request to its answer")
     parser.add_argument("--keep", type=Path, help="where the events go that arrive, as NDJSON")
+    parser.add_argument("--rate", type=float, help="events a second, on the average over the window")
+    parser.add_argument("--window", type=float, default=60.0, help="seconds over which they are counted")
     given = parser.parse_args()
+    cap = None if given.rate is None else RollingCap(given.rate * given.window, given.window)
     counts = Counts()
     with (
         socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
@@ -209,7 +252,7 @@ def main() -> None:
         listener.setblocking(False)
         print(listener.getsockname()[1], flush=True)
         began = time.process_time()
-        serve(listener, sys.stdin.fileno(), counts, Answers(given.latency), keep)
+        serve(listener, sys.stdin.fileno(), counts, Answers(given.latency, cap), keep)
     spent = time.process_time() - began
     first = min(counts.over_time, default=0)
     over_time = [counts.over_time[at] for at in range(first, max(counts.over_time, default=first - 1) + 1)]

@@ -8,14 +8,17 @@ from __future__ import annotations
 TYPE_CHECKING = False  # that of typing takes milliseconds, ahead of the handlers of signals in `__main__`
 if TYPE_CHECKING:
     from importer.pipeline.track import track
+    from importer.text import VERSION as __version__  # noqa: N811 - what a package calls it
 
 __all__ = ["__version__", "track"]
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> object:
-    """Import `track` on its first use, so that ``import importer`` and the command's --help stay fast."""
+    """Import what is asked for on its first use, so that ``import importer`` and --help stay fast."""
+    if name == "__version__":
+        from importer.text import VERSION  # noqa: PLC0415 - see above
+
+        return VERSION
     if name == "track":
         from importer.pipeline.track import track  # noqa: PLC0415 - see above
 

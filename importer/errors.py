@@ -8,6 +8,7 @@ The errors::
     │   ├── MappingError          2    columns and fields that don't fit each other
     │   └── ResultsError          2    results that can't be used in this way
     ├── SourceError               2    a file that can't be read
+    │   ├── EmptySourceError      2    a file that holds nothing
     │   └── LostSourceError       5    the source gave out while it was sent: put it back, and resume
     ├── TooManyErrors             3    --max-errors was reached
     ├── RefusedError              4    credentials, configuration or destination refused
@@ -68,6 +69,10 @@ class SourceError(ImporterError):
     """A source that can't be read: missing, a directory, truncated, or of no known format."""
 
     exit_code = 2
+
+
+class EmptySourceError(SourceError):
+    """A source that holds nothing at all."""
 
 
 class LostSourceError(SourceError):

@@ -142,6 +142,8 @@ class Collisions:
         lost_by_day: The same for events that share the day (UTC) but not the time: compaction may merge them.
         first: Rows of the first pairs that differ, at most five.
         first_identical: Rows of the first pairs that are identical, at most five.
+        first_sources: The sources of ``first``, as they were named; empty if there is but one source.
+        identical_sources: The sources of ``first_identical``.
     """
 
     events: int
@@ -150,6 +152,8 @@ class Collisions:
     lost_by_day: int
     first: tuple[tuple[int, int], ...]
     first_identical: tuple[tuple[int, int], ...]
+    first_sources: tuple[tuple[str, str], ...] = ()
+    identical_sources: tuple[tuple[str, str], ...] = ()
 
     @property
     def found(self) -> bool:

@@ -298,6 +298,7 @@ class DeliverySettings:
         max_retries: Tries of a batch after the first.
         retry_wait: Seconds of the first backoff; the cap is 30 times as long, the jitter 0.5 to 2.5 times.
         timeout: Seconds to connect, to write and to read, each.
+        rate: Events a second at most; None for what the destination is known to take.
     """
 
     batch_size: int = 50
@@ -306,3 +307,4 @@ class DeliverySettings:
     max_retries: int = 8
     retry_wait: float = 2.0
     timeout: float = 30.0
+    rate: int | None = None

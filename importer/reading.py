@@ -164,13 +164,15 @@ class ColumnProfile(NamedTuple):
         filled: Records in which it has a value.
         examples: Its first distinct values, at most three.
         odd_value: The value for which a column of numbers or booleans is text; empty if there is none.
+        odd_row: The first record that has it; None if there is none.
     """
 
     name: str
     type: ColumnType
     filled: int
     examples: tuple[str, ...]
-    odd_value: str
+    odd_value: str = ""
+    odd_row: AttentionRow | None = None
 
 
 AttentionLevel = Literal["decision", "fact"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 PROGRAM: Final = "mixpanel-importer"
+VERSION: Final = "0.1.0"
 """The name of the command."""
 
 MAX_QUOTED: Final = 60

@@ -20,8 +20,8 @@ from importer.events.mapper import Mapper
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event, Rejection
 from importer.pipeline.job import RunOptions, RunReport, Target
-from importer.pipeline.outputs import resolve_outputs
-from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.run import run_job
 from importer.pipeline.survey import scan_source
@@ -114,10 +114,8 @@ def imported(
     asked = RunOptions(declared=declared, kind="sandbox", results=results, **options)
     asked = replace(asked, delivery=replace(asked.delivery, batch_size=PER_REQUEST))
     target = Target(Destination("import", sandbox.url, "sandbox"), SANDBOX_CREDENTIALS)
-    jobs = prepare_jobs(
-        resolve_outputs([str(path)], asked), asked, target, now_ms=NOW_MS, progress=NullProgress()
-    )
-    return run_job(jobs[0], NullProgress(), threading.Event())
+    job = prepare_job(resolve_output(str(path), asked), asked, target, now_ms=NOW_MS, progress=NullProgress())
+    return run_job(job, NullProgress(), threading.Event())
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,9 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Callable, Iterable
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
 from importer.source.formats.jsonl import MAX_LINE_SIZE, JsonlReader
 from importer.source.lines import ByteLines, TextLines
+from importer.source.members import SourcePath
 from importer.source.reader import open_source
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -38,6 +41,24 @@ no_deadline = settings(deadline=None)
 def write(folder: Path, content: bytes | str, name: str = "events.csv") -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def make_zip(path: Path, content: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, data in content.items():
+            file.writestr(name, data)
+    return path
+
+
+def make_tar(
+    path: Path, content: Mapping[str, bytes], mode: str = "w", form: int = tarfile.PAX_FORMAT
+) -> Path:
+    with tarfile.open(path, mode, format=form) as file:
+        for name, data in content.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(data), 1.5
+            file.addfile(info, io.BytesIO(data))
     return path
 
 
@@ -102,7 +123,7 @@ def in_one_list(reader: CsvReader | JsonlReader) -> list[Record | Rejection]:
 
 
 def read_file(
-    path: Path, dialect: Dialect | None = None, columns: tuple[str, ...] = ()
+    path: SourcePath, dialect: Dialect | None = None, columns: tuple[str, ...] = ()
 ) -> list[Record | Rejection]:
     """All items of a file, as it is detected if no dialect is given."""
     if dialect is None:

@@ -23,12 +23,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
 
 import contestants
 import data
+import quota
 import report
 import runs
 import same
+import server as counting_server
 import speed
 import tables
 from measure import Usage
+
+from importer.delivery.quota import Cap
 
 ROOT = contestants.ROOT
 ROWS = 300
@@ -333,3 +337,27 @@ def test_columns_of_one_tree_alone_are_cut_out_of_results(tmp_path: Path) -> Non
     assert same.hash_of([old], {b"time", b"late"}) == same.hash_of([new], {b"time", b"late"})
     new.write_bytes(b'row,time,note,late\n1,12,"a ""b"", c\nd","x,\ny"\n2,,"",\n')  # two quotes more
     assert same.hash_of([old], {b"time", b"late"}) != same.hash_of([new], {b"time", b"late"})
+
+
+# ── the quota ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_processes_that_share_a_quota_keep_to_it_and_none_starves() -> None:
+    """In a second a burst goes out, and what fills the bucket meanwhile: 0.6 and 0.96 of a second's events."""
+    found = quota.measure_quota(2, Cap(2_000), seconds=1.0, batch_size=20)
+    assert found.refused == 0
+    assert 0.9 < found.reached < 1.7
+    assert found.least > 0.5
+
+
+def test_a_rolling_cap_refuses_what_is_beyond_it_and_does_not_count_that() -> None:
+    clock = iter([0.0, 1.0, 2.0, 9.9, 10.0, 10.5])
+    cap = counting_server.RollingCap(100, 10, lambda: next(clock))
+    assert [cap.admits(events) for events in (60, 41, 40, 1, 60, 1)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]

@@ -18,7 +18,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from importer import __version__
 from importer.cli.declared import Argument, Command, DeclaredOption, Example
 from importer.cli.help_page import command_help, overview, terminal_width
 from importer.cli.options import (
@@ -36,8 +35,9 @@ from importer.cli.options import (
     TrackOptions,
 )
 from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
+from importer.cli.set_options import SetOptions
 from importer.errors import Interrupted, UsageError
-from importer.text import PROGRAM, escape_controls, nearest, quoted
+from importer.text import PROGRAM, VERSION, escape_controls, nearest, quoted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -127,7 +127,7 @@ def _version(*, version: Annotated[bool, typer.Option("--version")] = False) -> 
     if version:
         from importer.speedups import missing_part  # noqa: PLC0415 - --help must not load it
 
-        typer.echo(f"{PROGRAM} {__version__}")
+        typer.echo(f"{PROGRAM} {VERSION}")
         if missing := missing_part():
             typer.echo(missing)
         raise typer.Exit
@@ -253,7 +253,12 @@ def _say_if_slow(*, quiet: bool = False) -> None:
 
 
 @_command(
-    Argument("SOURCE...", "CSV or JSONL files; - is standard input.", several=True),
+    Argument(
+        "SOURCE...",
+        "CSV or JSONL files, folders and archives of such; - is standard input.",
+        several=True,
+        optional=True,
+    ),
     [
         Example(f"{PROGRAM} run events.csv --dry-run", "Say of every record if it is valid; send nothing."),
         Example(f"{PROGRAM} run events.csv --sandbox", "Rehearse all of it; needs no account."),
@@ -267,6 +272,7 @@ def run(
     context: typer.Context,
     sources: list[str],
     scope: RunScopeOptions,
+    set_options: SetOptions,
     reading: ReadingOptions,
     delivery: DeliveryOptions,
     output: OutputOptions,
@@ -276,12 +282,21 @@ def run(
     Shows a plan, asks once, sends, and writes a results file with one row for every record of the source.
     """
     moment.words = NOTHING_SENT
-    from importer.cli.commands.run import run_sources  # noqa: PLC0415
+    from importer.cli.conversion import command_options, run_kind, run_options  # noqa: PLC0415
+    from importer.cli.named_sources import find_named  # noqa: PLC0415
 
     _say_if_slow(quiet=output.quiet)
-    return run_sources(
-        sources, scope, reading, delivery, output, stop_requests=context.obj or no_stop_requests
-    )
+    options = run_options(run_kind(scope), reading, delivery, output, scope, set_options)
+    command = command_options(delivery, output, scope)
+    found = find_named(sources or (), options)
+    stop_requests = context.obj or no_stop_requests
+    if found.is_set:
+        from importer.cli.commands.run_set import run_set_of_sources  # noqa: PLC0415
+
+        return run_set_of_sources(found, options, command, stop_requests)
+    from importer.cli.commands.run import run_source  # noqa: PLC0415
+
+    return run_source(found.sources[0], options, command, stop_requests)
 
 
 @_command(
@@ -385,7 +400,7 @@ def help_(name: str | None, options: HelpOptions) -> int:
     if options.man:
         from importer.cli.man_page import man_page  # noqa: PLC0415
 
-        typer.echo(man_page(commands, __version__), nl=False)
+        typer.echo(man_page(commands, VERSION), nl=False)
     elif name is None:
         typer.echo(overview(commands, terminal_width()), nl=False)
     elif name in COMMANDS:

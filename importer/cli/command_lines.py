@@ -10,9 +10,9 @@ from pathlib import Path
 from importer.cli.options import CommandOptions
 from importer.mixpanel.hosts import region_of
 from importer.pipeline.paths import default_results, failed_rows_mapping_path, free_path
-from importer.results.history import RecordedRun
 from importer.results.manifest import Manifest
 from importer.results.paths import retry_path
+from importer.results.recorded import RecordedRun
 from importer.results.status import NextStep
 from importer.settings import BASE_URL
 from importer.text import PROGRAM, file_word, shell_words

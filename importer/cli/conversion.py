@@ -6,9 +6,10 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, Final, TypeVar, get_args
 
 from importer.cli.options import (
     CommandOptions,
@@ -18,6 +19,7 @@ from importer.cli.options import (
     RetryScopeOptions,
     RunScopeOptions,
 )
+from importer.cli.set_options import SetOptions, WorkOptions
 from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapping_file import DeclaredReading
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Settings = TypeVar("_Settings", bound="DataclassInstance")
+_is_size = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?[bB]?)").fullmatch
+_UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TYPES: tuple[str, ...] = get_args(ColumnType)
 
 
@@ -74,8 +78,9 @@ def run_options(
     delivery: DeliveryOptions,
     output: OutputOptions,
     scope: RunScopeOptions | None = None,
+    work: WorkOptions | None = None,
 ) -> RunOptions:
-    """Return the options of a run, or of a retry, which has no ``scope``.
+    """Return the options of a run, or of a retry, which has no ``scope`` and chooses no sources.
 
     Raises:
         UsageError: An option has a wrong value, or two contradict each other.
@@ -85,10 +90,12 @@ def run_options(
         raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
     scope = scope or RunScopeOptions()
     check_codes(scope.accept)
+    sources = work if isinstance(work, SetOptions) else SetOptions(None if work is None else work.workers)
     return _convert(
         RunOptions,
         output,
         scope,
+        sources,
         declared=declared_reading(reading),
         kind=kind,
         mapping=reading.mapping,
@@ -96,6 +103,9 @@ def run_options(
         max_errors=None if delivery.max_errors is None else _max_errors(delivery.max_errors),
         audit=not scope.no_audit,
         accept=tuple(scope.accept),
+        include=tuple(sources.include),
+        exclude=tuple(sources.exclude),
+        spool_space=_size("--spool-space", sources.spool_space),
     )
 
 
@@ -146,6 +156,18 @@ def retry_scope(options: RetryScopeOptions) -> RetryScope:
             )
             raise UsageError(f"--status {name}: {why}", f"Choose from {', '.join(allowed)}.")
     return _convert(RetryScope, options, statuses=frozenset(map(Status, names)))
+
+
+def _size(option: str, text: str) -> int:
+    """Return a number of bytes, which may be written as ``500MB`` or ``20 GB``.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = _is_size(text.strip())
+    if found is None:
+        raise UsageError(f"{option} {quoted(text)}: expected a size", "For example 500MB, or 20GB.")
+    return int(float(found[1]) * _UNITS[found[2].upper().removesuffix("B")])
 
 
 def _max_errors(text: str) -> MaxErrors:

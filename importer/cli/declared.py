@@ -21,6 +21,7 @@ Heading = Literal[
     "Server",
     "Event",
     "Records",
+    "Sources",
     "Reading",
     "Mapping",
     "Checking",

@@ -6,8 +6,8 @@ from importer.cli.command_lines import resume_command
 from importer.cli.phrases import counts_text
 from importer.cli.source_folder import is_source_changed
 from importer.results.counts import Counts
-from importer.results.history import RecordedRun
 from importer.results.paths import manifest_path
+from importer.results.recorded import RecordedRun
 from importer.results.status import HistoryStatus, NextStep, agrees
 from importer.text import counted
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.cli.console import Console
-from importer.cli.next_step import Ended, after_runs, needs_decision, print_next
+from importer.cli.next_step import Ended, after_run, needs_decision, print_next
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import counts_text
 from importer.cli.summary import print_faults, print_landed, print_summary
 from importer.errors import Interrupted, ResultsError, SourceError, UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
-from importer.pipeline.job import Job, RunReport
+from importer.pipeline.job import RunReport
 from importer.results.manifest import Manifest, manifest_text
 from importer.results.status import HistoryStatus, read_status
+from importer.source.members import file_of
 
 if TYPE_CHECKING:
     import threading
@@ -54,19 +55,12 @@ def finish_job(report: RunReport, options: CommandOptions, console: Console) -> 
     return Ended(report, status, mended), code
 
 
-def finish_command(
-    ended: Sequence[Ended],
-    unstarted: Sequence[Job],
-    sandbox: Sandbox | None,
-    options: CommandOptions,
-    console: Console,
-) -> None:
+def finish_command(ended: Ended, sandbox: Sandbox | None, options: CommandOptions, console: Console) -> None:
     """Write what landed in the sandbox, and what to type next.
 
     Args:
-        ended: The sources that were run, in order.
-        unstarted: The sources that the run did not come to, because an error stopped it.
-        sandbox: The sandbox that they were sent to; None if they were sent elsewhere or nowhere.
+        ended: The source that was run.
+        sandbox: The sandbox that it was sent to; None if it was sent elsewhere or nowhere.
         options: Of these, the credentials.
         console: Where to write.
     """
@@ -74,11 +68,11 @@ def finish_command(
         store = sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
         print_faults(sandbox.stats.faults, console)
-    print_next(after_runs(ended, unstarted, options), console)
-    for each in ended:
-        no_step = each.status is not None and each.status.next_step is None
-        if each.report.manifest.source == "-" and each.report.error is None and no_step:
-            each.report.job.path.unlink(missing_ok=True)  # the copy of standard input: nothing needs it
+    print_next([after_run(ended, options)], console)
+    report = ended.report
+    no_step = ended.status is not None and ended.status.next_step is None
+    if report.manifest.source == "-" and report.error is None and no_step:
+        file_of(report.job.path).unlink(missing_ok=True)  # the copy of standard input: nothing needs it
 
 
 def _say_what_went_wrong(report: RunReport, console: Console) -> None:

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from importer.cli.command_lines import (
-    command_line,
     copy_path,
     credential_flags,
-    limit_flags,
     mended_command,
     repeat_command,
     resume_command,
     retry_command,
-    run_words,
 )
 from importer.cli.console import Console
 from importer.cli.cures import cure_of_history, cure_of_run
@@ -34,21 +31,22 @@ from importer.errors import (
     TooManyErrors,
 )
 from importer.mixpanel.hosts import region_of
+from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.pipeline.collision_text import COLLISION_REMEDY
-from importer.pipeline.job import Job, RunReport
+from importer.pipeline.job import MaxErrors, RunReport
 from importer.pipeline.paths import default_results, known_manifest
-from importer.results.ahead import AHEAD_OF_CLOCK, find_ahead
+from importer.results.ahead import find_ahead
 from importer.results.manifest import Manifest
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
 from importer.settings import BASE_URL
 from importer.text import counted, file_command
 
-_REHEARSAL_FLAGS: Final = (
+REHEARSAL_FLAGS: Final = (
     "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q", "--yes", "-y",
 )  # fmt: skip
 """Flags of a rehearsal that the command of the real run leaves out: that asks before it sends."""
 
-_REHEARSAL_OPTIONS: Final = (
+REHEARSAL_OPTIONS: Final = (
     "--faults", "--failed-rows", "--timeout", "--retry-wait", "--max-retries", "--log-file",
 )  # fmt: skip
 """Options that it leaves out, too: what fits the sandbox, or is hurried for it, does not fit Mixpanel."""
@@ -62,7 +60,7 @@ _READ_OTHERWISE: Final = frozenset(
 )
 """Options of a retry that may make events of records which were invalid or rejected."""
 
-_RESUMABLE: Final = (TooManyErrors, RefusedError, DeliveryError, StorageError, SourceError, Interrupted)
+RESUMABLE: Final = (TooManyErrors, RefusedError, DeliveryError, StorageError, SourceError, Interrupted)
 """Errors after which the same command goes on. The remedy of any other says what to do instead."""
 
 
@@ -107,23 +105,21 @@ class Ended:
     mended: Path | None = None
 
 
-def after_runs(ended: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions) -> list[Next]:
-    """Return what to do after a run of a set of sources, or a retry: one step for all, or one for each.
+def after_run(ended: Ended, options: CommandOptions) -> Next:
+    """Return what to do after the run of a source, or a retry.
 
     Args:
-        ended: The sources that were run, in order; at least one.
-        unstarted: The sources that the run did not come to.
+        ended: How it ended.
         options: Of these, the credentials and where records to mend are copied.
     """
-    last = ended[-1].report
-    if isinstance(last.error, ImporterError) and not isinstance(last.error, _RESUMABLE):
-        return []
-    gave_out = isinstance(last.error, SourceError)  # a resume checks the source again
-    if gave_out or unstarted or any(map(_is_unfinished, ended)):
-        return [_resume_set(ended, unstarted, options)]
-    if _is_rehearsal(last) and not any(each.report.manifest.counts.failed for each in ended):
-        return [_after_rehearsal(ended)]
-    return [_left_of(each.status, options, each.mended, each.report) for each in ended if each.status]
+    report = ended.report
+    if isinstance(report.error, ImporterError) and not isinstance(report.error, RESUMABLE):
+        return Next()
+    if isinstance(report.error, SourceError) or _is_unfinished(ended):  # a resume checks the source again
+        return _resume(ended, options)
+    if _is_rehearsal(report) and not report.manifest.counts.failed:
+        return _after_rehearsal(ended)
+    return Next() if ended.status is None else _left_of(ended.status, options, ended.mended, report)
 
 
 def _is_unfinished(ended: Ended) -> bool:
@@ -136,22 +132,16 @@ def _is_rehearsal(report: RunReport) -> bool:
     return report.manifest.kind != "real" and report.job.parent is None
 
 
-def _resume_set(ended: Sequence[Ended], unstarted: Sequence[Job], options: CommandOptions) -> Next:
-    """Return the command that goes on with a set of sources."""
-    report = ended[-1].report
-    flags = _flags_to_repeat(report, options)
+def _resume(ended: Ended, options: CommandOptions) -> Next:
+    """Return the command that goes on with a source."""
+    report = ended.report
+    flags = flags_to_repeat(report.job.options.max_errors, report.error, options)
     if options.failed_rows is not None:  # they are copied at the end
         flags = ["--failed-rows", str(options.failed_rows), *flags]
-    advice = _advice_on_refusal(report.manifest)
-    if len(ended) + len(unstarted) == 1:
-        step = _step_to_resume(ended[0])
-        return Next() if step is None else Next(advice, (resume_command(step, flags),))
-    jobs = [*(each.report.job for each in ended), *unstarted]
-    manifest, folder = report.manifest, report.job.options.results
-    words = [*run_words([job.manifest.source for job in jobs], manifest)]
-    if folder is not None:
-        words += ["--results", str(folder)]
-    return Next(advice, (command_line(words, limit_flags(manifest), ["--resume"], flags),))
+    step = _step_to_resume(ended)
+    return (
+        Next() if step is None else Next(advice_on_refusal(report.manifest), (resume_command(step, flags),))
+    )
 
 
 def _step_to_resume(ended: Ended) -> NextStep | None:
@@ -165,18 +155,25 @@ def _step_to_resume(ended: Ended) -> NextStep | None:
     return NextStep("resume", runs[own], runs[own - 1] if own else None)
 
 
-def _flags_to_repeat(report: RunReport, options: CommandOptions) -> list[str]:
-    """Return the flags that a resume or a retry needs again, because the manifest does not keep them."""
+def flags_to_repeat(
+    max_errors: MaxErrors | None, error: ImporterError | None, options: CommandOptions
+) -> list[str]:
+    """Return the flags that a resume or a retry needs again, because the manifest does not keep them.
+
+    Args:
+        max_errors: ``--max-errors`` of the run.
+        error: What stopped it.
+        options: Of these, the credentials.
+    """
     flags = []
-    max_errors = report.job.options.max_errors
     # A person whose run was stopped by --max-errors must choose a new one; after any other stop, it stays.
-    stopped_otherwise = report.error is not None and not isinstance(report.error, TooManyErrors)
+    stopped_otherwise = error is not None and not isinstance(error, TooManyErrors)
     if max_errors is not None and stopped_otherwise:
         flags += ["--max-errors", f"{max_errors.limit:g}{'%' if max_errors.percent else ''}"]
     return flags + credential_flags(options)
 
 
-def _advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
+def advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
     """Return what may be put right before a run that the server refused goes on."""
     if not manifest.unauthorized:
         return ()
@@ -186,30 +183,29 @@ def _advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
     return (f"Nothing was taken. Put the credentials right,{where} and go on:",)
 
 
-def _after_rehearsal(ended: Sequence[Ended]) -> Next:
+def _after_rehearsal(ended: Ended) -> Next:
     """Return what to do after a dry run, or a run into the sandbox, that came to its end."""
-    reports = [each.report for each in ended]
-    if any(report.error is not None for report in reports):
+    report, mended = ended.report, ended.mended
+    if report.error is not None:
         return Next()
-    if any(map(needs_decision, reports)):
+    if needs_decision(report):
         return Next(COLLISION_REMEDY)
-    mended = next((each.mended for each in ended if each.mended is not None), None)
-    if _is_piped(reports) and sys.stdin.isatty():
+    if _is_piped(report) and sys.stdin.isatty():
         keep = "Put the records into a file, and run that: what was typed can't be read again."
         return Next((*_copied_text(mended), keep))
-    wrong = sum(report.manifest.counts.unsuccessful for report in reports)
-    good = sum(report.manifest.counts.succeeded for report in reports)
+    counts = report.manifest.counts
+    wrong = counts.unsuccessful
     if not wrong:
-        return _real_run(reports)
-    if cure := next(filter(None, (cure_of_run(report.job.results) for report in reports)), None):
-        return Next((*_copied_text(mended), cure.advice), (_again(reports, cure.options),))
-    if not good:
+        return _real_run(report)
+    if cure := cure_of_run(report.job.results):
+        return Next((*_copied_text(mended), cure.advice), (_again(report, cure.options),))
+    if not counts.succeeded:
         advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
-        return Next((*_copied_text(mended), advice), (_again(reports),))
+        return Next((*_copied_text(mended), advice), (_again(report),))
     copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
     records = counted(wrong, "record")
     return _real_run(
-        reports,
+        report,
         f"{records} can't be imported{copied}. Mend {_them(wrong)} and check again",
         ", or import the others:",
     )
@@ -224,38 +220,35 @@ def _them(number: int) -> str:
     return "it" if number == 1 else "them"
 
 
-def _again(reports: Sequence[RunReport], cure: Sequence[str] = ()) -> str:
+def _again(report: RunReport, cure: Sequence[str] = ()) -> str:
     """Return the command of this rehearsal, to be typed again; what it leaves may be replaced."""
     flags = ("--resume", "--overwrite", "--json")
     command = repeat_command("run", without=flags, drop=("--failed-rows",), add=cure)
-    return f"… | {command}" if _is_piped(reports) else command
+    return f"… | {command}" if _is_piped(report) else command
 
 
-def _is_piped(reports: Sequence[RunReport]) -> bool:
-    """Return whether a source was standard input, which must be there again."""
-    return any(report.manifest.source == "-" for report in reports)
+def _is_piped(report: RunReport) -> bool:
+    """Return whether the source was standard input, which must be there again."""
+    return report.manifest.source == "-"
 
 
-def _real_run(reports: Sequence[RunReport], advice: str = "", or_others: str = "") -> Next:
+def _real_run(report: RunReport, advice: str = "", or_others: str = "") -> Next:
     """Return how to import what was rehearsed; or see what was, where some of it was imported before.
 
     Args:
-        reports: Of the rehearsal.
+        report: Of the rehearsal.
         advice: What to do first, without a full stop; empty for nothing.
         or_others: The end of that, where all the same there is something to import.
     """
-    folder = reports[0].job.options.results if reports[0].job.sources > 1 else None
-    for report in reports:
-        results = default_results(report.manifest.source, "real", folder or Path())
-        if results.exists() and known_manifest(results) is not None:
-            before = (
-                f"{results} is of an earlier import of {report.manifest.source}. To see where that stands:"
-            )
-            first = (f"{advice}.",) if advice else ()
-            return Next((*first, before), (file_command("status", results),))
-    drop = (*_REHEARSAL_OPTIONS, *(() if folder else ("--results",)))
-    command = repeat_command("run", without=_REHEARSAL_FLAGS, drop=drop)
-    if _is_piped(reports):
+    source = report.manifest.source
+    results = default_results(source, "real")
+    if results.exists() and known_manifest(results) is not None:
+        before = f"{results} is of an earlier import of {source}. To see where that stands:"
+        first = (f"{advice}.",) if advice else ()
+        return Next((*first, before), (file_command("status", results),))
+    drop = (*REHEARSAL_OPTIONS, "--results")
+    command = repeat_command("run", without=REHEARSAL_FLAGS, drop=drop)
+    if _is_piped(report):
         command = f"… | {command} --yes"
     return Next((advice + or_others,) if advice else (), (command,))
 
@@ -301,7 +294,11 @@ def _left_of(
     step, counts = status.next_step, status.counts
     if step is None:
         return _beyond_limit(status, options)
-    flags = credential_flags(options) if report is None else _flags_to_repeat(report, options)
+    flags = (
+        credential_flags(options)
+        if report is None
+        else flags_to_repeat(report.job.options.max_errors, report.error, options)
+    )
     to_mend = counts.invalid + counts.rejected
     copied = () if mended is None else (mended_command(mended, step.run.manifest, options),)
     changed = is_source_changed(step.run)
@@ -313,7 +310,7 @@ def _left_of(
             (resume_command(step, flags) if step.action == "resume" else retry_command(step.run),),
         )
     if step.action == "resume":
-        return Next(_advice_on_refusal(step.run.manifest), (resume_command(step, flags),))
+        return Next(advice_on_refusal(step.run.manifest), (resume_command(step, flags),))
     if changed:
         advice = f"{step.run.manifest.source} has changed since. If what is left was mended there:"
         return Next((advice,), (retry_command(step.run, ["--source-changed"], flags),))

@@ -200,6 +200,15 @@ class DeliveryOptions(DestinationOptions):
     concurrency: Annotated[
         int | None, Option("Batches in flight.", default="automatic", metavar="N", min=1, max=256)
     ] = _DELIVERY.concurrency
+    rate: Annotated[
+        int | None,
+        Option(
+            "Events a second at most, over all sources.",
+            default="30000 at Mixpanel's own hosts, elsewhere no limit",
+            metavar="N",
+            min=1,
+        ),
+    ] = _DELIVERY.rate
     max_retries: Annotated[int, Option("Tries of a batch after the first.", metavar="N", min=0)] = (
         _DELIVERY.max_retries
     )

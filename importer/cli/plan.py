@@ -21,7 +21,7 @@ from importer.model import Destination, RunKind
 from importer.pipeline.forecast import JobSet, about_text
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
-from importer.reading import FIELDS, Reading
+from importer.reading import FIELDS, Dialect, Reading
 from importer.text import MAX_QUOTED, counted, quoted
 
 _NS_PER_S: Final = 10**9
@@ -67,14 +67,22 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
         notes = f", notes on {noted:,} of them" if noted else ""
         yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
     yield destination_line(first)
-    forecast = jobs.forecast if first.manifest.kind == "real" else None
+    yield from volume_line(jobs)
+
+
+def volume_line(jobs: JobSet) -> Iterator[LabeledLine]:
+    """Yield how many events a run sends to Mixpanel, and how long Mixpanel takes for them."""
+    forecast = jobs.forecast if jobs.first.manifest.kind == "real" else None
     if forecast is not None and forecast.events:
-        seconds = forecast.events / EVENTS_PER_SECOND
+        rate = jobs.first.options.delivery.rate
+        seconds = forecast.events / (rate or EVENTS_PER_SECOND)
+        whose = (
+            f"{rate:,} a second of --rate" if rate else f"{EVENTS_PER_SECOND:,} a second that Mixpanel takes"
+        )
         about = "at least" if forecast.exact else "about"
         yield LabeledLine(
             "Volume",
-            f"{forecast.text}; at the {EVENTS_PER_SECOND:,} a second that Mixpanel takes,"
-            f" {about} {_time_text(seconds)}",
+            f"{forecast.text}; at the {whose}, {about} {_time_text(seconds)}",
         )
 
 
@@ -175,7 +183,7 @@ def _all_sources(jobs: JobSet) -> Iterator[str]:
 def _source(job: Job) -> str:
     dialect = job.manifest.reading.dialect
     name = "standard input" if job.manifest.source == "-" else job.manifest.source
-    parts = [name, dialect_text(job.manifest.reading), counted(job.manifest.fingerprint.size, "byte")]
+    parts = [name, dialect_text(job.manifest.reading.dialect), counted(job.manifest.fingerprint.size, "byte")]
     if dialect.compression:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
@@ -188,9 +196,8 @@ def _source(job: Job) -> str:
     return " · ".join(parts)
 
 
-def dialect_text(reading: Reading) -> str:
+def dialect_text(dialect: Dialect) -> str:
     """Return how the bytes of a source are read, such as ``CSV, comma, utf-8``."""
-    dialect = reading.dialect
     if not dialect.has_cells:
         return "JSONL"
     delimiter = _DELIMITERS.get(dialect.delimiter, quoted(dialect.delimiter))

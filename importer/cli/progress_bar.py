@@ -25,6 +25,8 @@ _NEVER: Final = 1e9
 """Seconds after which tqdm would draw by itself."""
 _SECONDS_PER_LINE: Final = 10.0
 """Seconds between two lines, where no bar can be redrawn."""
+_MOST_NAMES: Final = 3
+"""Most sources at work that are named."""
 _SECONDS_PER_WAIT: Final = 60.0
 """Waits that follow one another so closely are one: it has a line of its own once."""
 
@@ -44,6 +46,7 @@ class ProgressBar:
         self._next = 0.0
         # Sender threads set it, the main thread reads it and draws. One assignment, so no lock is needed.
         self._wait: tuple[str, float] | None = None
+        self._names: Sequence[str] = ()
 
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
@@ -85,6 +88,10 @@ class ProgressBar:
         """As in `Progress`."""
         self._wait = None
 
+    def at_work(self, names: Sequence[str]) -> None:
+        """As in `Progress`."""
+        self._names = names
+
     def _draw(self) -> None:
         bar = self._bar
         if bar is None:
@@ -106,8 +113,8 @@ class ProgressBar:
             waits = _wait_text(*wait, now)
             choices: list[tuple[str, ...]] = [(counts, not_taken, waits), (counts, waits), (waits,)]
         else:
-            choices = [(counts, rate, not_taken, left), (counts, not_taken, left), (counts, not_taken)]
-            choices += [(counts or left,)]
+            usual = [(counts, rate, not_taken, left), (counts, not_taken, left), (counts, not_taken)]
+            choices = [*_with_names(usual, self._names), *usual, (counts or left,)]
         texts = map(_joined, choices)
         return next((text for text in texts if width(text) <= columns), None) or cut_to(
             _joined(choices[-1]), columns
@@ -129,6 +136,7 @@ class ProgressLines:
         self._lock = threading.Lock()
         self._wait: tuple[str, float] | None = None
         self._waited = -_SECONDS_PER_WAIT  # when the last wait was reported
+        self._names: Sequence[str] = ()
 
     def begin(self, title: str, size: int) -> None:
         """As in `Progress`."""
@@ -144,7 +152,8 @@ class ProgressLines:
         self._next = now + _SECONDS_PER_LINE
         wait = self._wait
         waits = "" if wait is None else _wait_text(*wait, now)
-        parts = (f"{self._pace.percent}%", *_parts(self._pace, now, " a second"), waits)
+        names = _names_text(self._names, _MOST_NAMES) if self._names else ""
+        parts = (f"{self._pace.percent}%", *_parts(self._pace, now, " a second"), waits, names)
         self._say(f"{self._title}: {_joined(parts)}")
 
     def clear(self) -> None:
@@ -165,6 +174,10 @@ class ProgressLines:
     def resumed(self) -> None:
         """As in `Progress`."""
         self._wait = None
+
+    def at_work(self, names: Sequence[str]) -> None:
+        """As in `Progress`."""
+        self._names = names
 
     def _say(self, text: str) -> None:
         with self._lock, suppress(OSError):  # a full disk or a reader that ended must not end the run
@@ -195,6 +208,20 @@ def _parts(pace: Pace, now: float, per_second: str) -> tuple[str, str, str, str]
         f"{pace.unsuccessful:,} not taken" if pace.unsuccessful else "",
         "" if left is None else f"{duration_text(left)} left",
     )
+
+
+def _with_names(texts: Sequence[tuple[str, ...]], names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return texts with the sources at work, as many of these as there is room for."""
+    if not names:
+        return []
+    return [(*text, _names_text(names, count)) for text in texts for count in (_MOST_NAMES, 1)]
+
+
+def _names_text(names: Sequence[str], most: int) -> str:
+    """Return the last parts of the names of the sources at work."""
+    shown = [escape_controls(name.rpartition("::")[2].rpartition("/")[2] or name) for name in names[:most]]
+    more = f" +{len(names) - most}" if len(names) > most else ""
+    return f"{' '.join(shown)}{more}"
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from os.path import relpath
 from pathlib import Path
 
 from importer.errors import SourceError
-from importer.results.history import RecordedRun
+from importer.results.recorded import RecordedRun
 from importer.results.status import HistoryStatus
 from importer.source.fingerprint import is_unchanged
 

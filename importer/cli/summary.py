@@ -11,10 +11,10 @@ from typing import Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import attention_lines, counts_text
-from importer.pipeline.job import Job, RunReport
+from importer.pipeline.job import RunReport
 from importer.results.counts import Counts
 from importer.results.reader import read_failures
-from importer.text import counted, was_or_were
+from importer.text import counted
 
 _FIRST_ERRORS: Final = 5
 _VERBOSE_ERRORS: Final = 100
@@ -38,23 +38,21 @@ def print_summary(report: RunReport, console: Console, options: CommandOptions) 
 
 def _result_lines(report: RunReport) -> list[LabeledLine]:
     manifest, job = report.manifest, report.job
-    result = _equation(
+    result = equation(
         manifest.scope,
         manifest.counts,
         manifest.unattempted,
         report.copies,
         checked=bool(manifest.reconciled),
     )
-    source = [LabeledLine("Source", manifest.source)] if job.sources > 1 else []
     return [
-        *source,
         LabeledLine("Result", result),
-        LabeledLine("Took", _duration_text(report.seconds, manifest.counts.total - job.state.records)),
+        LabeledLine("Took", duration_text(report.seconds, manifest.counts.total - job.state.records)),
         LabeledLine("Results", str(job.results)),
     ]
 
 
-def _equation(
+def equation(
     scope: int | None, counts: Counts, unattempted: int | None, copies: int, *, checked: bool
 ) -> str:
     """Return how the records in scope ended, as a sum."""
@@ -66,39 +64,8 @@ def _equation(
     return f"{total} = {' + '.join(parts) or '0'}{'  ✓ adds up' if checked else ''}"
 
 
-def print_sum(reports: Sequence[RunReport], unbegun: Sequence[Job], console: Console) -> None:
-    """Write how the records of all sources ended, together.
-
-    Args:
-        reports: How the jobs ended that were run, in order.
-        unbegun: The jobs that the run did not come to.
-        console: Where to write.
-    """
-    manifests = [report.manifest for report in reports]
-    scopes = [*(manifest.scope for manifest in manifests), *(job.records for job in unbegun)]
-    known = [scope for scope in scopes if scope is not None]
-    scope = sum(known) if len(known) == len(scopes) else None
-    counts = sum((manifest.counts for manifest in manifests), Counts())
-    counts = sum((job.state.counts for job in unbegun), counts)
-    result = _equation(
-        scope,
-        counts,
-        None if scope is None else scope - counts.total,
-        sum(report.copies for report in reports),
-        checked=scope is not None and all(manifest.reconciled for manifest in manifests),
-    )
-    lines = [LabeledLine("All sources", result)]
-    if unbegun:
-        names = ", ".join(job.manifest.source for job in unbegun)
-        lines.append(
-            LabeledLine(
-                "", f"{counted(len(unbegun), 'source')} {was_or_were(len(unbegun))} not begun: {names}"
-            )
-        )
-    console.lines(lines)
-
-
-def _duration_text(seconds: float, records: int) -> str:
+def duration_text(seconds: float, records: int) -> str:
+    """Return how long so many records took, and how many that is in a second."""
     rate = round(records / seconds) if seconds > 1 else 0
     return f"{seconds:.1f} s, {counted(rate, 'record')} a second" if rate else f"{seconds:.1f} s"
 

@@ -12,6 +12,6 @@
 threads. ``client`` makes a request, lets httpx open a connection, and posts it by ``connection``; ``masking``
 takes credentials out of what comes back. ``replies`` says what a response means, ``pending`` what is left to
 do for its batch; ``throttle`` and ``backoff`` decide when the next request may go. Those four know no thread,
-clock or socket. ``request_log`` writes down what was sent and what came of it. ``send_one`` sends a single
-event. httpx is loaded with the first run.
+clock or socket. ``quota`` keeps all processes that send to a project below its limit. ``request_log`` writes
+down what was sent and what came of it. ``send_one`` sends a single event. httpx is loaded with the first run.
 """

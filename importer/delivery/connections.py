@@ -22,13 +22,9 @@ class Connections:
     """Connections that no sender uses now. Use it as a context manager: its end closes them.
 
     Its methods may be called by any thread.
-
-    Args:
-        make_factory: Makes what makes new connections; by default `make_client_factory`.
     """
 
-    def __init__(self, make_factory: MakeFactory | None = None) -> None:
-        self._make_factory = make_factory
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made_for: tuple[Destination, Credentials, float] | None = None
         self._kept: list[Client] = []
@@ -40,10 +36,14 @@ class Connections:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept; of those in use, none is kept any more."""
         self._close_kept(closed=True)
 
     def factory(
-        self, destination: Destination, credentials: Credentials, timeout: float
+        self, destination: Destination, credentials: Credentials, timeout: float, make_factory: MakeFactory
     ) -> Callable[[], Client]:
         """Return what gives a sender a connection: one that is kept, or else a new one.
 
@@ -51,19 +51,16 @@ class Connections:
             destination: Where to send. What was kept for another one, or with other arguments, is closed.
             credentials: As for `make_client_factory`.
             timeout: Likewise.
+            make_factory: Makes what makes new connections, as `make_client_factory`.
 
         Raises:
             RefusedError: The base URL can't be used.
         """
-        if self._make_factory is None:
-            from importer.delivery.client import make_client_factory  # noqa: PLC0415 - as in `deliver`
-
-            self._make_factory = make_client_factory
         made_for = destination, credentials, timeout
         if made_for != self._made_for:
             self._close_kept(closed=False)
             self._made_for = made_for
-        make = self._make_factory(destination, credentials, timeout)
+        make = make_factory(destination, credentials, timeout)
 
         def take() -> Client:
             with self._lock:

@@ -11,6 +11,7 @@ from importer import speedups
 from importer.delivery.backoff import backoff
 from importer.delivery.pending import DeliveryState
 from importer.delivery.protocols import Client, Clock, SystemClock, system_now
+from importer.delivery.quota import Quota
 from importer.delivery.request_log import RequestLog
 from importer.delivery.throttle import ConcurrencyLimit, Throttle
 from importer.delivery.window import Window
@@ -41,6 +42,7 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
     jitter: Callable[[], float] = random.random,
     client_factory: Callable[[], Client] | None = None,
     log: RequestLog | None = None,
+    quota: Quota | None = None,
 ) -> Generator[Delivered, None, None]:
     """Send batches, several at a time, and yield the verdict on each event.
 
@@ -57,6 +59,7 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         jitter: Random numbers from 0 to 1, for the jitter of backoffs.
         client_factory: Makes a sender's connection, in the sender's thread; by default with httpx.
         log: Where requests are logged.
+        quota: How much may go out, over this and other runs; None for as much as the server takes.
 
     Returns:
         A generator of `Delivered`, one for each batch, in order. If it is closed early, its threads end.
@@ -68,10 +71,6 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
     """
     from importer.delivery.request import bytes_added_per_event  # noqa: PLC0415 - loads the compressor
 
-    if client_factory is None:
-        from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up
-
-        client_factory = make_client_factory(destination, credentials, settings.timeout)
     added = bytes_added_per_event(destination, credentials)
     state = DeliveryState(destination, credentials, settings, jitter, added)
     limit = ConcurrencyLimit(settings.concurrency)
@@ -79,14 +78,23 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
     window = Window(
         state,
         throttle,
-        client_factory,
+        client_factory or _httpx_clients(destination, credentials, settings.timeout),
         stop=stop,
         progress=progress or NullProgress(),
         now=now,
         clock=clock or SystemClock(),
         log=log,
+        quota=quota,
     )
     return _run(batches, window, idle)
+
+
+def _httpx_clients(
+    destination: Destination, credentials: Credentials, timeout: float
+) -> Callable[[], Client]:
+    from importer.delivery.client import make_client_factory  # noqa: PLC0415 - httpx costs 90 ms of start-up
+
+    return make_client_factory(destination, credentials, timeout)
 
 
 def _run(

@@ -154,6 +154,18 @@ class PendingBatch:
         """The events as objects: only a request for some of them needs these, and one to /track."""
         return self.batch.events()
 
+    def next_size(self, state: DeliveryState, now: int) -> tuple[int, int] | None:
+        """Return events and uncompressed bytes of the next request; None if the batch was done without one.
+
+        Args:
+            state: What the run knows.
+            now: Milliseconds since the epoch.
+        """
+        if not self._settle_next(state, now):
+            return None
+        positions = self._requests[-1].positions
+        return len(positions), self._size(positions, state)
+
     def next_request(self, state: DeliveryState, now: int) -> NextRequest | None:
         """Return the next request; None if the batch was done without one.
 
@@ -161,6 +173,19 @@ class PendingBatch:
             state: What the run knows.
             now: Milliseconds since the epoch.
         """
+        if not self._settle_next(state, now):
+            return None
+        request = self._requests[-1]
+        positions = request.positions
+        if request.answered_at_first_try < 0:
+            request.answered_at_first_try = request.answered_at_last_429 = state.answered
+        request.sent += 1
+        whole = len(positions) == self.batch.count and state.destination.endpoint != "track"
+        bodies = self.batch.bodies() if whole else self._bodies(positions)
+        return NextRequest(len(positions), bodies, self._insert_ids(positions))
+
+    def _settle_next(self, state: DeliveryState, now: int) -> bool:
+        """Drop and split until the last request is one that can go out; False if none is left."""
         to_track = state.destination.endpoint == "track"
         while self._requests:
             request = self._requests[-1]
@@ -173,24 +198,23 @@ class PendingBatch:
             if self._is_too_large(positions, state):
                 self._split()
                 continue
-            if request.answered_at_first_try < 0:
-                request.answered_at_first_try = request.answered_at_last_429 = state.answered
-            request.sent += 1
-            whole = len(positions) == self.batch.count and not to_track
-            bodies = self.batch.bodies() if whole else self._bodies(positions)
-            return NextRequest(len(positions), bodies, self._insert_ids(positions))
-        return None
+            return True
+        return False
 
     def _is_too_large(self, positions: Sequence[int], state: DeliveryState) -> bool:
         """Return whether several events are more than the server takes in one request, as far as is known."""
-        count = len(positions)
-        if state.max_body_bytes is None or count == 1:
+        if state.max_body_bytes is None or len(positions) == 1:
             return False
+        return self._size(positions, state) > state.max_body_bytes
+
+    def _size(self, positions: Sequence[int], state: DeliveryState) -> int:
+        """Return the bytes of a request's body before compression."""
+        count = len(positions)
         if count == self.batch.count:
             size = self.batch.size
         else:
             size = sum(len(self._events[i].body) + 1 for i in positions)
-        return size + count * state.bytes_added_per_event + 1 > state.max_body_bytes
+        return size + count * state.bytes_added_per_event + 1
 
     def _bodies(self, positions: Sequence[int]) -> Iterator[bytes]:
         for i in positions:

@@ -186,6 +186,7 @@ class RequestLog:
                 "max_retries": settings.max_retries,
                 "retry_wait": settings.retry_wait,
                 "timeout": settings.timeout,
+                "rate": settings.rate,
             }
         )
 

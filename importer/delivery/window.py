@@ -15,6 +15,7 @@ from typing import Final
 
 from importer.delivery.pending import DeliveryState, NextRequest, PendingBatch
 from importer.delivery.protocols import Client, Clock
+from importer.delivery.quota import Quota
 from importer.delivery.replies import Lost, Reply, Throttled, interpret
 from importer.delivery.request_log import RequestLog, SentRequest
 from importer.delivery.throttle import INITIAL_LIMIT, Throttle, Ticket
@@ -53,6 +54,7 @@ class Window:
         now: Callable[[], int],
         clock: Clock,
         log: RequestLog | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """Start empty; a thread starts when a batch needs it.
 
@@ -65,10 +67,11 @@ class Window:
             now: Milliseconds since the epoch.
             clock: Monotonic time.
             log: Where requests are logged; None for nowhere.
+            quota: How much may go out; None for as much as the throttle lets through.
         """
         self._state, self._throttle, self._client_factory = state, throttle, client_factory
         self._stop, self._progress, self._now, self._clock = stop, progress, now, clock
-        self._log = log
+        self._log, self._quota = log, quota
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # senders wait for it: a request may go out
         self._progressed = threading.Condition(self._lock)  # the run's thread waits for it: a batch is done
@@ -78,11 +81,14 @@ class Window:
         self._in_flight: dict[int, Client] = {}
         self._threads: list[threading.Thread] = []
         self._idle_senders = 0
+        self._awaits_quota = False  # a sender waits until the quota gives enough for the first batch
         self._put_count = self._held_items = self._held_bytes = 0
         self._reported_waiting = False
         self._closing = False
         self._drain_until: float | None = None
         self.error: BaseException | None = None
+        if quota is not None:
+            quota.watch(self._wake_all)
 
     # ── the run's thread ─────────────────────────────────────────────────────────────────────────
 
@@ -220,9 +226,11 @@ class Window:
                     heapq.heappush(self._ready, (index, pending))
                 ticket = self._throttle.admit(now) if self._ready else None
                 if ticket is None:
-                    self._idle_senders += 1
-                    self._clock.wait(self._work, self._seconds_to_next(now))
-                    self._idle_senders -= 1
+                    self._wait_for_work(self._seconds_to_next(now))
+                    continue
+                if self._quota is not None and (wait := self._seconds_of_quota(self._quota)):
+                    self._throttle.lost(ticket)
+                    self._wait_for_quota(wait, now)
                     continue
                 pending = heapq.heappop(self._ready)[1]
                 request = pending.next_request(self._state, self._now())
@@ -235,6 +243,31 @@ class Window:
                 self._throttle.lost(ticket)
                 self._notify_run(pending)
         return None
+
+    def _seconds_of_quota(self, quota: Quota) -> float:
+        """Take what the first batch needs next; return the seconds to wait if that is not there, else 0.0."""
+        size = self._ready[0][1].next_size(self._state, self._now())
+        return 0.0 if size is None else quota.take(*size)
+
+    def _wait_for_quota(self, seconds: float, now: float) -> None:
+        """Let one sender wait for the quota; each that got through wakes another."""
+        if self._awaits_quota:
+            self._wait_for_work(self._delayed[0][0] - now if self._delayed else None)
+            return
+        self._awaits_quota = True
+        self._wait_for_work(seconds)
+        self._awaits_quota = False
+
+    def _wait_for_work(self, seconds: float | None) -> None:
+        """Wait until woken, or for so many seconds."""
+        self._idle_senders += 1
+        self._clock.wait(self._work, seconds)
+        self._idle_senders -= 1
+
+    def _wake_all(self) -> None:
+        """Let the senders look whether the quota gives enough now."""
+        with self._lock:
+            self._work.notify_all()
 
     def _seconds_to_next(self, now: float) -> float | None:
         """Return the seconds until a request may go out; None if only a reply can change anything."""

@@ -265,7 +265,7 @@ class Mapper:
             raise BadValue(f"time: {quoted(value)} is before 1971, the first year that Mixpanel takes")
         if milliseconds > self._clock:
             raise BadValue(
-                f"time: {quoted(value)} is ahead of the clock, and Mixpanel would change it: send it after"
+                f"time: {quoted(value)} {rules.AHEAD_OF_CLOCK}, and Mixpanel would change it: send it after"
                 f" {iso_utc(instant)}"
             )
         return instant

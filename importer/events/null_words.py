@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
+
+from importer.reading import Reading
 
 NULL_WORDS: Final[frozenset[str]] = frozenset(
     {
@@ -23,3 +26,16 @@ NULL_WORDS: Final[frozenset[str]] = frozenset(
 def is_null_word(text: str) -> bool:
     """Return whether a cell holds a word for "no value", in any case; the empty text is none."""
     return text.lower() in NULL_WORDS
+
+
+def make_cleaned(reading: Reading) -> Callable[[Any], Any]:
+    """Return what trims the text of a field, and makes None of one that means no value."""
+    trim, null = reading.trim, frozenset(reading.null)
+
+    def cleaned(value: Any) -> Any:
+        if type(value) is not str:
+            return value
+        text = value.strip() if trim else value
+        return None if text in null else text
+
+    return cleaned

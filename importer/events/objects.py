@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 from importer.events.columns import path_to
 from importer.events.field_notes import notes_on_template
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths
+from importer.events.null_words import make_cleaned
 from importer.events.templates import (
     FieldChoice,
     choices_of,
     fill_templates,
     set_templates,
 )
-from importer.events.values import ValueReader, clash, make_cleaned
+from importer.events.values import ValueReader, clash
 from importer.reading import Field, Reading
 
 

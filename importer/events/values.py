@@ -10,24 +10,11 @@ from importer.errors import BadValue
 from importer.events.field_errors import no_object
 from importer.events.number_marks import NumberMarks
 from importer.events.types import rounding, to_boolean, to_integer, to_number
-from importer.reading import ColumnType, Reading
+from importer.reading import ColumnType
 from importer.text import quoted
 
 Convert = Callable[[str], Any]
 """Makes a value out of the text of a cell that is not empty; raises `BadValue` or `exact_json.BadJSON`."""
-
-
-def make_cleaned(reading: Reading) -> Callable[[Any], Any]:
-    """Return what trims the text of a field, and makes None of one that means no value."""
-    trim, null = reading.trim, frozenset(reading.null)
-
-    def cleaned(value: Any) -> Any:
-        if type(value) is not str:
-            return value
-        text = value.strip() if trim else value
-        return None if text in null else text
-
-    return cleaned
 
 
 class ValueReader:

@@ -56,7 +56,10 @@ TRACK_ACCEPTED_AGE_MS: Final = TRACK_MAX_AGE_MS - TRACK_MARGIN_MS
 """How old an event may be that is sent to /track."""
 
 EVENTS_PER_SECOND: Final = 30_000
-"""Events that Mixpanel takes from one project in a second ("Import Events", rate limits)."""
+"""Events that Mixpanel takes from one project in a second ("Import Events", rate limits: over a minute)."""
+
+BYTES_PER_MINUTE: Final = 2_000_000_000
+"""Bytes of uncompressed JSON that it takes from one project over a rolling minute (same page): 2 GB."""
 
 DELETABLE_DAYS: Final = 180
 """Mixpanel's own pages delete no events that are older ("Data Management", Data Deletion)."""

@@ -39,6 +39,9 @@ _REQUIRED = ("time", "distinct_id", "$insert_id")
 _MAX_QUOTED = 60
 _MAX_LISTED = 5
 
+AHEAD_OF_CLOCK: Final = "is ahead of the clock"
+"""In the error of a record that must wait: Mixpanel changes such a time on arrival."""
+
 
 class Violation(NamedTuple):
     """A rule that an event breaks.

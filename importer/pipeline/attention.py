@@ -15,7 +15,6 @@ from importer.pipeline.job import Job, RunOptions, Survey, about_sample
 from importer.profile.summary import count_ahead, count_older_than, count_undeletable
 from importer.reading import ATTENTION, Attention
 from importer.settings import INSTEAD_OF_SECRET
-from importer.source.detect import DetectedSource
 from importer.text import counted
 
 _A_DAY_NS: Final = 86_400 * 10**9
@@ -26,17 +25,17 @@ _BY_THE_CLOCK: Final = frozenset({"ahead", "undeletable", "retention"})
 
 
 def with_attention(
-    survey: Survey, detected: Sequence[DetectedSource], now_ms: int, others: Sequence[Attention] = ()
+    survey: Survey, detected: Sequence[Attention], now_ms: int, others: Sequence[Attention] = ()
 ) -> Survey:
     """Return a survey with all that its sources' owner might not expect.
 
     Args:
         survey: With what the observers of a pass found.
-        detected: Dialect and columns of each.
+        detected: What the beginning of the sources shows.
         now_ms: The time, in milliseconds since the epoch.
         others: What else was found.
     """
-    found = [each for source in detected for each in source.attention]
+    found = list(detected)
     known = {each.code for each in survey.attention}  # with their rows, which the counts don't have
     found += [each for each in summary_attention(survey, now_ms) if each.code not in known]
     # A dry run has found the same, if the survey is one of its.

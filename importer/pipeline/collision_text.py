@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from importer.facts import Collisions
-from importer.text import counted
+from importer.text import counted, escaped_cut
 
 COLLISION_REMEDY: Final = (
     "Name the column that is unique for each event:     --map insert_id=COLUMN",
@@ -21,10 +21,20 @@ def collision_text(found: Collisions, sources: int) -> str:
 
     Args:
         found: The result of the audit.
-        sources: How many sources were compared. Rows are named only if it was one.
+        sources: How many sources were compared. Of several, rows are named only if the result names them.
     """
-    rows = ", ".join(f"{first:,} and {second:,}" for first, second in found.first)
-    return differences_text(found) + (f" (rows {rows})" if sources == 1 else TOGETHER)
+    if sources > 1 and not found.first_sources:
+        return differences_text(found) + TOGETHER
+    if sources == 1:
+        rows = [f"{first:,} and {second:,}" for first, second in found.first]
+    else:
+        pairs = zip(found.first, found.first_sources, strict=True)
+        rows = [" and ".join(map(_row_text, names, both)) for both, names in pairs]
+    return f"{differences_text(found)} (rows {', '.join(rows)})"
+
+
+def _row_text(source: str, row: int) -> str:
+    return f"{escaped_cut(source)} {row:,}"
 
 
 def differences_text(found: Collisions) -> str:

@@ -15,13 +15,14 @@ from importer.pipeline.copied_rows import CopiedRows, copied_rows_text, record_d
 from importer.pipeline.paths import failed_rows_mapping_path
 from importer.reading import Reading
 from importer.results.row_ranges import write_ranges
-from importer.results.selection import select_records
+from importer.results.selection import read_choices, select_records
 from importer.results.storage import BINARY, PRIVATE
 from importer.source.copy import copy_records
 from importer.source.fingerprint import take_fingerprint
+from importer.source.members import SourcePath
 
 
-def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) -> int:
+def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Reading) -> int:
     """Copy the rejected and invalid records of a run exactly as the source has them.
 
     Args:
@@ -48,7 +49,7 @@ def copy_failed_rows(path: Path, source: Path, results: Path, reading: Reading) 
     mapping, part = failed_rows_mapping_path(path), path.with_name(f"{path.name}.part")
     try:
         with _private(part) as out:
-            chosen = (choice.row for choice in selection)
+            chosen = (choice.row for choice in read_choices(selection))
             count = copy_records(source, reading.dialect, reading.columns, chosen, out, note)
             out.flush()
             os.fsync(out.fileno())

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.pipeline.job import Job, Survey
 from importer.reading import Reading
-from importer.results.ahead import AHEAD_OF_CLOCK
 from importer.results.counts import Counts
 from importer.results.reader import read_failures
-from importer.results.selection import Selection
+from importer.results.recorded import Selection
 from importer.text import counted
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, Literal
 
-from importer import __version__
 from importer.errors import ImporterError
 from importer.events.mapping_file import DeclaredReading
 from importer.facts import Collisions, ProfileSummary
 from importer.model import Credentials, DeliverySettings, Destination, Fingerprint, RunKind
 from importer.profile.summary import EMPTY_SUMMARY
 from importer.reading import Attention, ColumnProfile, Reading
-from importer.results.counts import Counts
+from importer.results.counts import Counts, ResultsState
 from importer.results.manifest import READER_VERSION, Manifest, credential_digest, salt_for
-from importer.results.recovery import ResultsState
-from importer.results.selection import Selection
-from importer.text import counted
+from importer.results.recorded import Selection
+from importer.source.members import SourcePath
+from importer.text import VERSION, counted
+
+SPOOL_SPACE: Final = 20 * 10**9
+"""Bytes that a compressed tar may need where it is unpacked, if no option says otherwise."""
 
 _MIN_FOR_PERCENT = 1_000
 """A percentage of fewer outcomes stops no run before its end."""
@@ -63,6 +66,12 @@ class RunOptions:
         strict: Send nothing if a decision about a source needs attention.
         accept: Codes of attention that stop nothing.
         log_file: Where requests are logged, or None.
+        include: Of a set, only sources that match one of these patterns; none for all.
+        exclude: Of a set, the patterns of sources that are left out.
+        skip_unfit: Leave out sources that can't be read like the others.
+        workers: Processes that do the work; None for one where there is one source, else as many as cores.
+        spool_space: Most bytes that a compressed tar may need where it is unpacked.
+        results_format: Format of the results of each source of a set.
     """
 
     declared: DeclaredReading = field(default_factory=DeclaredReading)
@@ -81,6 +90,12 @@ class RunOptions:
     strict: bool = False
     accept: tuple[str, ...] = ()
     log_file: Path | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    skip_unfit: bool = False
+    workers: int | None = None
+    spool_space: int = SPOOL_SPACE
+    results_format: Literal["csv", "jsonl"] = "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +104,13 @@ class SourceFile:
 
     Attributes:
         name: The source as typed; ``-`` is standard input.
-        path: The file to read: the source itself, or the copy of standard input.
+        path: What to read: the source itself, or the copy of standard input.
         results: The results file of this source.
         replaces_rehearsal: True if there are results of a rehearsal that the run, one like it, replaces.
     """
 
     name: str
-    path: Path
+    path: SourcePath
     results: Path
     replaces_rehearsal: bool = False
 
@@ -168,7 +183,7 @@ class Job:
     """One source, ready to run in any process.
 
     Attributes:
-        path: The file that holds its bytes.
+        path: What holds its bytes.
         results: Its results file.
         manifest: What is known of the run before it starts.
         target: Where its events go.
@@ -182,9 +197,10 @@ class Job:
         dry_run: What an earlier dry run found; None if there was none.
         mended_of: For the run of mended records, the results of which these were left; else None.
         untouched: False if an earlier part of this run may have sent what the results don't show.
+        of_set: True if the source is one of a set, which knows what concerns all of them.
     """
 
-    path: Path
+    path: SourcePath
     results: Path
     manifest: Manifest
     target: Target
@@ -198,6 +214,7 @@ class Job:
     dry_run: EarlierDryRun | None = None
     mended_of: Path | None = None
     untouched: bool = True
+    of_set: bool = False
 
     @property
     def parent(self) -> Path | None:
@@ -265,7 +282,7 @@ def new_manifest(
         credential_digest="" if credentials is None else credential_digest(salt, credentials),
         settings=options.delivery,
         limit=options.limit,
-        importer_version=__version__,
+        importer_version=VERSION,
         reader_version=READER_VERSION,
         started=now_iso(),
     )

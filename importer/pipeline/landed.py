@@ -17,6 +17,7 @@ from importer.results.manifest import READER_VERSION, Manifest, read_manifest
 from importer.results.paths import find_manifests, results_of_manifest, results_path
 from importer.results.recovery import inspect_results
 from importer.results.selection import read_successes
+from importer.source.members import SourcePath
 from importer.source.reader import open_source
 from importer.text import counted, file_command
 
@@ -26,7 +27,7 @@ _IN_NO_ID: Final = ("geoip", "tag", "compression")
 
 
 def check_landed(
-    path: Path, readings: Sequence[Reading], results: Path, now: Callable[[], int], remedy: str
+    path: SourcePath, readings: Sequence[Reading], results: Path, now: Callable[[], int], remedy: str
 ) -> None:
     """Check that each record which succeeded still makes the event that was sent.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,35 +12,30 @@ from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
 from importer.pipeline.paths import default_results, failed_rows_mapping_path, known_manifest
 from importer.reading import Dialect, Reading
 from importer.results.differences import find_destination_differences
-from importer.results.history import RecordedRun, check_exists, whole_history
+from importer.results.history import check_exists, whole_history
 from importer.results.manifest import read_manifest, relative_link
 from importer.results.paths import manifest_path
+from importer.results.recorded import RecordedRun
 from importer.results.row_ranges import write_ranges
-from importer.results.selection import select_records
+from importer.results.selection import read_choices, select_records
 from importer.results.status import check_retriable
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged
+from importer.source.members import SourcePath, file_of
 from importer.source.reader import open_source
 from importer.text import counted, file_command, was_or_were
 
 
-def find_copied_rows(sources: Sequence[SourceFile], options: RunOptions) -> CopiedRows | None:
+def find_copied_rows(source: SourceFile, options: RunOptions) -> CopiedRows | None:
     """Return what the mapping file of a run says of its source, if that is a copy of failed records.
 
     Raises:
-        UsageError: A copy is read without that file, or the file is of one source and there are several.
+        UsageError: A copy is read without that file.
         MappingError: The mapping file can't be used.
     """
     copied = None if options.mapping is None else read_copied_rows(options.mapping)
-    if copied is not None and len(sources) > 1:
-        raise UsageError(
-            f"{options.mapping} describes a copy of failed records, but there are several sources",
-            "Import the mended copy by itself.",
-        )
-    for source in sources:
-        mapping = failed_rows_mapping_path(source.path)
-        if source.name == "-" or copied is not None or read_copied_rows(mapping) is None:
-            continue
+    mapping = failed_rows_mapping_path(file_of(source.path))
+    if source.name != "-" and copied is None and read_copied_rows(mapping) is not None:
         kind = [] if options.kind == "real" else [f"--{options.kind}"]
         raise UsageError(
             f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
@@ -167,7 +162,9 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
             f"{counted(left.counts.failed, 'other record')} of {last} failed, to be retried first",
             f"Retry what failed: {retry}",
         )
-    if write_ranges(choice.row for choice in left) != copied.rows:  # of the rejected and the invalid ones
+    if (
+        write_ranges(choice.row for choice in read_choices(left)) != copied.rows
+    ):  # of the rejected and the invalid ones
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
             " imported or left out since they were copied",
@@ -191,7 +188,8 @@ def _mended_already(run: RecordedRun, last: RecordedRun, job: Job) -> ResultsErr
     else:
         what = f"these records were run already, and none could be sent as it was mended: {run.results}"
     last_counts = last.state.counts
-    is_same = job.path.exists() and Path(source).exists() and job.path.samefile(source)
+    file = file_of(job.path)
+    is_same = file.exists() and Path(source).exists() and file.samefile(source)
     is_open = last.unattempted == 0 and last_counts.unsuccessful > 0
     if not (is_same and is_open) or is_unchanged(job.path, last.manifest.fingerprint):
         return ResultsError(what, f"See where they stand: {file_command('status', last.results)}")
@@ -202,7 +200,7 @@ def _mended_already(run: RecordedRun, last: RecordedRun, job: Job) -> ResultsErr
     )
 
 
-def _check_records(path: Path, dialect: Dialect, columns: tuple[str, ...], copied: CopiedRows) -> None:
+def _check_records(path: SourcePath, dialect: Dialect, columns: tuple[str, ...], copied: CopiedRows) -> None:
     """Check that a mended copy has as many records as it had, and in their order.
 
     Args:
@@ -235,7 +233,7 @@ def _check_records(path: Path, dialect: Dialect, columns: tuple[str, ...], copie
         )
 
 
-def _digests(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> Iterator[str]:
+def _digests(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> Iterator[str]:
     with open_source(path, dialect, columns) as source:
         for _ in source.items():
             yield record_digest(source.reader.last_bytes())

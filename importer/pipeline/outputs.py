@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from importer.delivery.request_log import check_log_file
-from importer.errors import ResultsError, SourceError, UsageError
+from importer.errors import ResultsError, UsageError
 from importer.model import RunKind
 from importer.pipeline.copied_rows import is_as_copied
 from importer.pipeline.job import RunOptions, SourceFile
@@ -23,95 +22,56 @@ from importer.pipeline.paths import (
 from importer.results.lock import Lock
 from importer.results.manifest import Manifest
 from importer.results.paths import manifest_path
+from importer.source.address import check_no_address
+from importer.source.archives import archive_kind
 from importer.source.files import open_raw
+from importer.source.find import find_sources
+from importer.source.members import SourcePath, file_of, parse_source_path
 from importer.text import file_command, shell_word
-
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_FETCHED_BY = {
-    "s3": "aws s3 cp {} -",
-    "gs": "gcloud storage cat {}",
-    "http": "curl -fsSL {}",
-    "https": "curl -fsSL {}",
-    "ftp": "curl -fsSL {}",
-    "file": "cat {}",
-}
-"""What writes a file to standard output, by the scheme of its address."""
 
 _NAMES: dict[RunKind, str] = {"real": "run", "dry-run": "dry run", "sandbox": "run into the sandbox"}
 
 
-def check_source(name: str) -> None:
-    """Check that a source is there and can be opened, before anything else is asked for.
+def check_source(name: str) -> SourcePath:
+    """Return a single source, checked to be there: a file, or a member of an archive.
 
     Args:
-        name: The source as typed; ``-`` is standard input.
+        name: The source as typed.
 
     Raises:
-        SourceError: It is no file that can be read.
+        SourceError: It can't be read.
+        UsageError: It is a folder or an archive, of which one source must be named.
     """
-    if name == "-":
-        return
-    address = _ADDRESS.match(name)
-    if address and not Path(name).exists():
-        address_or_path = name.removeprefix("file://") if address[1] == "file" else name
-        fetch = _FETCHED_BY.get(address[1].lower(), "fetch {}").format(shell_word(address_or_path))
-        raise SourceError(
-            f"{name} is an address: sources are files, or standard input",
-            f"Fetch it first, or: {fetch} | mixpanel-importer run - --dry-run",
-        )
-    open_raw(Path(name)).close()
+    check_no_address(name)
+    path = parse_source_path(name)
+    if isinstance(path, Path) and (path.is_dir() or archive_kind(path)):
+        first = find_sources([name]).sources[0].name
+        raise UsageError(f"{name} holds several sources", f"Name one of them: {shell_word(first)}")
+    open_raw(path).close()
+    return path
 
 
-def resolve_outputs(names: Sequence[str], options: RunOptions) -> list[SourceFile]:
-    """Return the files of each source: the one to read, and the one for its results.
+def resolve_output(name: str, options: RunOptions) -> SourceFile:
+    """Return the files of a source: the one to read, and the one for its results.
 
     Results of a rehearsal may be replaced by a run of the same kind and source; others need an option.
 
     Args:
-        names: The sources as typed.
+        name: The source as typed; ``-`` is standard input.
         options: Of these, where results go and whether they may exist.
 
     Raises:
-        SourceError: A source is no file that can be read.
-        UsageError: Two sources would share a results file, or an output would replace a file to be kept.
+        SourceError: The source is no file that can be read.
+        UsageError: An output would replace a file to be kept.
         ResultsError: Results exist, and there is neither ``--resume`` nor ``--overwrite``.
     """
-    for name in names:
-        check_source(name)
-    sources: list[SourceFile] = []
-    owners: dict[Path, str] = {}
-    for name in names:
-        source = _source_file(name, options, owners, several=len(names) > 1)
-        if any(source.path.absolute() == each.path.absolute() for each in sources):
-            raise UsageError(f"{name} is named twice", "Name each source once.")
-        if source.results in owners:
-            raise UsageError(
-                f"{owners[source.results]} and {name} would share the results file {source.results}",
-                "Run them one by one, each with its own --results.",
-            )
-        owners[source.results] = source.name
-        sources.append(source)
-    check_outputs([source.path for source in sources], list(owners), options)
-    if options.failed_rows and len(sources) > 1:
-        raise UsageError(
-            "--failed-rows names one file, but there are several sources",
-            "Leave it out, or run them one by one.",
-        )
-    return [_checked_results(source, options) for source in sources]
-
-
-def _source_file(name: str, options: RunOptions, taken: Collection[Path], *, several: bool) -> SourceFile:
-    if several and options.results is not None and not options.results.is_dir():
-        raise UsageError(
-            f"--results {options.results}: with several sources, it names a folder that exists",
-            f"mkdir {shell_word(str(options.results))}",
-        )
-    if options.results is not None and not several:
-        check_is_file(options.results, default_results(name, options.kind, options.results))
-        results = options.results
-    else:
-        results = default_results(name, options.kind, options.results or Path(), taken)
-    return SourceFile(name, spool_path(results) if name == "-" else Path(name), results)
+    path = None if name == "-" else check_source(name)
+    results = options.results or default_results(name, options.kind)
+    if options.results is not None:
+        check_is_file(results, default_results(name, options.kind, results))
+    source = SourceFile(name, spool_path(results) if path is None else path, results)
+    check_outputs([source.path], [results], options)
+    return _checked_results(source, options)
 
 
 def check_is_file(results: Path, example: Path) -> None:
@@ -174,30 +134,31 @@ def _check_whose(source: SourceFile, manifest: Manifest, options: RunOptions) ->
         )
 
 
-def check_outputs(sources: Sequence[Path], results: Sequence[Path], options: RunOptions) -> None:
+def check_outputs(sources: Sequence[SourcePath], results: Sequence[Path], options: RunOptions) -> None:
     """Check that no output replaces a source, results, or a copy of records that was mended by hand.
 
     Args:
-        sources: The files that are read.
+        sources: What is read.
         results: Results files that are read or written.
         options: Of these, the copy of failed records and whether the run is resumed.
 
     Raises:
         UsageError: An output would replace such a file, or can't be written; or the log is no log of ours.
     """
+    files = [file_of(source) for source in sources]
     copies = [] if options.failed_rows is None else [options.failed_rows]
     copies = [*copies, *map(failed_rows_mapping_path, copies)]
     if options.log_file is not None:
-        _check_log_file(options.log_file, [*sources, *results, *map(manifest_path, results), *copies])
+        _check_log_file(options.log_file, [*files, *results, *map(manifest_path, results), *copies])
     for copy in copies:
         if copy.is_dir() or not copy.parent.is_dir():
             raise UsageError(
                 f"--failed-rows {copy} can't be written: expected a file in a folder that exists",
                 "Make the folder, or name another file.",
             )
-    for source in sources:
-        if any(_is_same_file(source, output) for output in [*results, *copies]):
-            raise UsageError(f"{source} is the source, and an output would replace it", "Name another file.")
+    for file in files:
+        if any(_is_same_file(file, output) for output in [*results, *copies]):
+            raise UsageError(f"{file} is the source, and an output would replace it", "Name another file.")
     for own in (each for path in results for each in (path, manifest_path(path), Lock(path).path)):
         if any(_is_same_file(own, copy) for copy in copies):
             raise UsageError(f"--failed-rows would replace {own}, of the results", "Name another file.")

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 
 from importer import speedups
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Event, Record, Rejection, Status
 from importer.reading import Reading
-from importer.results.selection import Choice, Selection, first_attempts
+from importer.results.recorded import Selection
+from importer.results.selection import Choice, first_attempts, read_choices
 
 
-class RecordSelector(Protocol):
-    """Selects records of a source and maps them to events."""
+def selector_of(
+    selection: Selection | None, reading: Reading, now: Callable[[], int]
+) -> AllRecords | RetrySelector:
+    """Return the selector of a job.
 
-    def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
-        """Return those of some consecutive records that the job sends."""
-
-    def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
-        """Return an event or a rejection for each of the last records that `select` returned."""
+    Args:
+        selection: For a retry, its records; None for a run.
+        reading: How the source is read.
+        now: Milliseconds since the epoch.
+    """
+    return AllRecords(reading, now) if selection is None else RetrySelector(selection, reading, now)
 
 
 class AllRecords:
@@ -35,7 +38,7 @@ class AllRecords:
         self.map = Mapper(reading, now).map
 
     def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
-        """As in `RecordSelector`."""
+        """As in `transfer.RecordSelector`."""
         return chunk
 
 
@@ -52,7 +55,7 @@ class RetrySelector:
     """
 
     def __init__(self, selection: Selection, reading: Reading, now: Callable[[], int]) -> None:
-        self._choices: Iterator[Choice] = iter(selection)
+        self._choices: Iterator[Choice] = read_choices(selection)
         self._next = next(self._choices, None)
         self._selected: list[Choice] = []
         self._mappers_before = [Mapper(run.manifest.reading, now) for run in selection.runs]
@@ -60,7 +63,7 @@ class RetrySelector:
         self._mapper = Mapper(reading, now)
 
     def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
-        """As in `RecordSelector`."""
+        """As in `transfer.RecordSelector`."""
         selected: list[Record | Rejection] = []
         self._selected = []
         for item in chunk:
@@ -73,7 +76,7 @@ class RetrySelector:
         return selected
 
     def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
-        """As in `RecordSelector`."""
+        """As in `transfer.RecordSelector`."""
         # After a resume, the first of the selected records have their outcomes already.
         choices = self._selected[len(self._selected) - len(chunk) :]
         return speedups.EventBlock(

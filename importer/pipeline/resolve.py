@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
@@ -28,6 +27,7 @@ from importer.pipeline.headerless import headerless_remedy
 from importer.reading import FIELDS, JSON, Attention, ColumnType, Dialect, Field, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
+from importer.source.members import SourcePath
 from importer.source.options import check_dialect, dialect_options, known_encoding
 from importer.text import nearest, quoted
 
@@ -48,7 +48,9 @@ _DIALECT_OPTIONS: Final = sorted(
 """Options of which a dialect of CSV is made."""
 
 
-def detect_declared(path: Path, declared: DeclaredReading, *, with_cells: bool = True) -> DetectedSource:
+def detect_declared(
+    path: SourcePath, declared: DeclaredReading, *, with_cells: bool = True
+) -> DetectedSource:
     """Detect dialect and columns of a source, by what is declared and else by its first bytes.
 
     Args:

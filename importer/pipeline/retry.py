@@ -16,14 +16,17 @@ from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_path, known_manifest, spool_path
 from importer.pipeline.resolve import redeclare
 from importer.reading import Reading
+from importer.results.counts import ResultsState
 from importer.results.differences import find_differences, with_destination_of
 from importer.results.history import check_exists, history_up_to, sent_nothing
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest, relative_link, resolve_link
 from importer.results.paths import manifest_path, retry_path
-from importer.results.recovery import ResultsState, inspect_results
-from importer.results.selection import Selection, select_records
+from importer.results.recorded import Selection
+from importer.results.recovery import inspect_results
+from importer.results.selection import select_records
 from importer.results.status import check_retriable
 from importer.source.fingerprint import is_unchanged, take_fingerprint
+from importer.source.members import SourcePath, parse_source_path
 from importer.text import file_command
 
 
@@ -59,7 +62,7 @@ def prepare_retry(
     else:
         statuses, error_contains = stopped.statuses, stopped.error_contains
     selection = select_records(results, statuses, error_contains)
-    path = spool_path(selection.runs[0].results) if parent.source == "-" else Path(parent.source)
+    path = spool_path(selection.runs[0].results) if parent.source == "-" else parse_source_path(parent.source)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
     reading = redeclare((stopped or parent).reading, options.declared, now())
     Mapper(reading, now)  # raises if the new reading does not fit the columns
@@ -179,7 +182,7 @@ def _check_same_destination(
 
 
 def _checked_source(
-    path: Path, parent: Manifest, selection: Selection, now: Callable[[], int], *, changed: bool
+    path: SourcePath, parent: Manifest, selection: Selection, now: Callable[[], int], *, changed: bool
 ) -> Fingerprint:
     """Return the fingerprint of the source.
 
@@ -200,19 +203,21 @@ def _checked_source(
     return take_fingerprint(path)
 
 
-def _check_other_reader(path: Path, old: Manifest, selection: Selection, now: Callable[[], int]) -> None:
+def _check_other_reader(
+    path: SourcePath, old: Manifest, selection: Selection, now: Callable[[], int]
+) -> None:
     """Check what landed, if the readers of another version read it, which may count records otherwise."""
     if old.reader_version != READER_VERSION:
         _check_all_landed(path, selection, now, other_reader_remedy(old))
 
 
-def _check_all_landed(path: Path, selection: Selection, now: Callable[[], int], remedy: str) -> None:
+def _check_all_landed(path: SourcePath, selection: Selection, now: Callable[[], int], remedy: str) -> None:
     readings = list({repr(run.manifest.reading): run.manifest.reading for run in selection.runs}.values())
     for run in selection.runs:
         check_landed(path, readings, run.results, now, remedy)
 
 
-def _source_at_start(path: Path, stopped: Manifest) -> Fingerprint:
+def _source_at_start(path: SourcePath, stopped: Manifest) -> Fingerprint:
     """Return the fingerprint of the source as it was when a stopped retry began, if it is unchanged."""
     if not is_unchanged(path, stopped.fingerprint):
         raise ResultsError(

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
+from importer.delivery.quota import Quota
 from importer.delivery.request_log import RequestLog
 from importer.errors import (
     ImporterError,
@@ -24,15 +26,18 @@ from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
+from importer.pipeline.record_selector import selector_of
+from importer.pipeline.set_job import JobEnd
+from importer.pipeline.task import Context
 from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress
 from importer.results.aside import set_retried_aside
-from importer.results.counts import Counts
+from importer.results.counts import Counts, ResultsState
 from importer.results.differences import check_overwrite
 from importer.results.lock import Lock
 from importer.results.manifest import Manifest, read_manifest, relative_link, resolve_link, write_manifest
 from importer.results.paths import manifest_path
-from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
+from importer.results.recovery import inspect_results, matches_disk, repair_results
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
@@ -46,6 +51,7 @@ def run_job(
     connections: Connections | None = None,
     *,
     may_send: bool = True,
+    quota: Quota | None = None,
 ) -> RunReport:
     """Run a job.
 
@@ -56,6 +62,7 @@ def run_job(
         now: Milliseconds since the epoch.
         connections: Where connections are kept for other jobs; None to close them.
         may_send: False if nobody was asked, as nothing can be sent: should an event be found, the run stops.
+        quota: How much may go out, over this and other jobs; None for one of its own, where there is a limit.
 
     Returns:
         The report. An error that stopped the run is in it, not raised: the manifest is written all the same.
@@ -66,11 +73,65 @@ def run_job(
     """
     path = job.options.log_file
     with nullcontext() if path is None else _open_log(job, path) as log:
-        report = _run_job(job, progress, stop, now, log, connections, may_send=may_send)
+        report = _run_job(job, progress, stop, now, log, connections, may_send=may_send, quota=quota)
         if log is None:
             return report
         log.end(report.manifest.exit_code or 0, report.manifest.counts.total)
         return replace(report, log_error=log.error)
+
+
+@dataclass(frozen=True, slots=True)
+class JobTask:
+    """Runs the job of one source.
+
+    Attributes:
+        job: The job.
+        may_send: False if nobody was asked, as nothing can be sent.
+        is_again: True if a worker died over it.
+    """
+
+    job: Job
+    may_send: bool
+    is_again: bool = False
+
+    @property
+    def name(self) -> str:
+        """The source, for people."""
+        return self.job.manifest.source
+
+    def run(self, context: Context) -> JobEnd:
+        """Run it, and return how it ended.
+
+        Raises:
+            ImporterError: Its results can't be used.
+        """
+        job = self.job
+        if self.is_again and job.results.exists():
+            options = replace(job.options, resume=True, overwrite=False)
+            job = replace(job, options=options, state=inspect_results(job.results))
+        job.results.parent.mkdir(parents=True, exist_ok=True)
+        report = run_job(
+            job,
+            context.progress,
+            context.stop,
+            system_now,
+            context.connections,
+            may_send=self.may_send,
+            quota=context.quota,
+        )
+        manifest = report.manifest
+        return JobEnd(
+            manifest.counts,
+            manifest.scope,
+            report.error,
+            report.notes,
+            manifest.reconciled,
+            manifest.unauthorized,
+        )
+
+    def again(self) -> JobTask:
+        """Return the task after its worker died: it goes on with the results that are there."""
+        return replace(self, is_again=True)
 
 
 def _run_job(
@@ -82,19 +143,32 @@ def _run_job(
     connections: Connections | None,
     *,
     may_send: bool,
+    quota: Quota | None,
 ) -> RunReport:
     """Run a job whose log is open: see `run_job`."""
     began = time.monotonic()
     with Lock(job.results), ExitStack() as stack:
         job = _begin(job)
         dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
-        landed = stack.enter_context(LandedCopies(job)) if dry_run is None or not dry_run.compares else None
+        # Copies are counted over a set as a whole, before it is run.
+        counts_copies = not job.of_set and (dry_run is None or not dry_run.compares)
+        landed = stack.enter_context(LandedCopies(job)) if counts_copies else None
         error: ImporterError | None = None
         with _open_writer(job) as results:
             rehearse = dry_run.deliver if dry_run is not None else None if may_send else send_nothing
             observe = None if landed is None else landed.add
             transfer = Transfer(
-                job, results, rehearse, progress, stop, now, observe=observe, connections=connections, log=log
+                job,
+                results,
+                partial(selector_of, job.selection, job.manifest.reading, now),
+                rehearse,
+                progress,
+                stop,
+                now,
+                observe=observe,
+                connections=connections,
+                log=log,
+                quota=quota,
             )
             try:
                 if landed is not None:
@@ -111,7 +185,7 @@ def _run_job(
         manifest, copies = _with_copies(
             job, manifest, landed, dry_run, finished=transfer.finished and not error
         )
-        if dry_run is not None and transfer.finished and error is None:
+        if dry_run is not None and transfer.finished and error is None and not job.of_set:
             manifest = _with_audit(manifest, dry_run, transfer)
         write_manifest(manifest_path(job.results), manifest)
     seconds = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""The survey of the sources of a run: at most one pass over each finds what must be known before sending."""
+"""The survey of a source: at most one pass over it finds what must be known before sending."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from importer import __version__
 from importer.errors import ResultsError
 from importer.model import Fingerprint
 from importer.pipeline.job import EarlierDryRun, RunOptions, SourceFile, Survey, about_sample
 from importer.pipeline.paths import default_results
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import AttentionObserver, Observer
-from importer.profile.copy_observer import CopyObserver
+from importer.profile.copies import CopyCounter
+from importer.profile.copy_observer import CopyObserver, copies_attention
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.id_observer import IdObserver
 from importer.profile.observers import SummaryObserver, summarise_sample
@@ -29,9 +29,11 @@ from importer.results.differences import find_reading_differences
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.source.detect import DetectedSource
+from importer.source.files import source_size
 from importer.source.fingerprint import take_fingerprint, take_fingerprint_and_lines
+from importer.source.members import SourcePath, file_of
 from importer.source.reader import open_source
-from importer.text import shell_word
+from importer.text import VERSION, shell_word
 
 _SMALL: Final = 16_000_000
 """Sources of up to so many bytes are scanned as a whole, even where each line must become an object."""
@@ -50,86 +52,74 @@ _MADE_ANEW: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A survey, and what was found for each single source.
+    """What a survey found out about a source.
 
     Attributes:
-        survey: What is known of all sources together.
-        fingerprints: Fingerprint of each source, as it was read.
-        records: Records of each source; None if only the first ones were read.
+        survey: What is known of its events.
+        fingerprint: The source as it was read.
+        records: Its records; None if only the first ones were read.
         about: About how many those are, where they were not counted.
         types: Types of columns that were inferred, or that a dry run had.
     """
 
     survey: Survey
-    fingerprints: tuple[Fingerprint, ...]
-    records: tuple[int | None, ...]
-    about: tuple[int | None, ...]
+    fingerprint: Fingerprint
+    records: int | None
+    about: int | None
     types: dict[str, ColumnType]
 
 
-def survey_sources(
-    sources: Sequence[SourceFile],
-    detected: Sequence[DetectedSource],
+def survey_source(
+    source: SourceFile,
+    detected: DetectedSource,
     draft: Reading,
     options: RunOptions,
     *,
     now_ms: int,
     progress: Progress,
 ) -> Surveyed:
-    """Find out what a run must know of its sources, and read no more of them than that needs.
+    """Find out what a run must know of its source, and read no more of it than that needs.
 
     A dry run of the same bytes and reading makes a scan needless. Otherwise the records are scanned if types
     must be inferred, or if that is quick, and compared by their ids if a column has these.
 
     Args:
-        sources: The sources.
-        detected: Dialect and columns of each.
-        draft: Their reading, without the types that must be inferred.
+        source: The source.
+        detected: Its dialect and columns.
+        draft: Its reading, without the types that must be inferred.
         options: The options of the run.
         now_ms: Milliseconds since the epoch.
         progress: Where the progress of the pass is reported.
 
     Raises:
-        SourceError: A source can't be read to its end, or it changes while it is read.
+        SourceError: The source can't be read to its end, or it changes while it is read.
         ResultsError: The manifest of a dry run is damaged.
     """
-    readings = [replace(draft, dialect=each.dialect) for each in detected]
-    # A dry run of one source compares the events themselves, and one of several does so before it begins.
+    reading = replace(draft, dialect=detected.dialect)
+    # A dry run compares the events themselves.
     with_ids = options.audit and options.kind != "dry-run" and "insert_id" in draft.mapped
-    folder = sources[0].results.parent
-    paths = [source.path for source in sources]
-    sources_pass = _SourcesPass(sources, readings, now_ms, options.limit, folder, progress)
-    from_dry_run = _from_dry_run(sources, draft, sources_pass, with_ids=with_ids, limit=options.limit)
+    source_pass = _SourcePass(source, reading, now_ms, options.limit, source.results.parent, progress)
+    from_dry_run = _from_dry_run(source, draft, source_pass, with_ids=with_ids, limit=options.limit)
     if from_dry_run is not None:
         return from_dry_run
-    if _needs_types(draft) or sources_pass.size <= _SMALL or all(map(are_mostly_found, paths, readings)):
-        return sources_pass.scan(with_ids=with_ids)
+    if _needs_types(draft) or source_pass.size <= _SMALL or are_mostly_found(source.path, reading):
+        return source_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
-    counts = summarise_sample(detected[0].sample, draft, looking, sources[0].name)
+    counts = summarise_sample(detected.sample, draft, looking, source.name)
     survey = Survey(counts.counter.summary(), attention=_attention_of([*looking, counts]))
     about = about_sample(survey)
     found = tuple(replace(each, text=each.text + about) for each in survey.attention)
     survey = replace(survey, attention=found)
     # That a compressed file is damaged may show only at its end, so it is read to its end first.
-    if with_ids or any(each.dialect.compression for each in detected):
-        ids_differ, profiled = sources_pass.compare_ids(with_ids=with_ids)
+    if with_ids or detected.dialect.compression:
+        ids_differ, profiled = source_pass.compare_ids(with_ids=with_ids)
         survey = replace(survey, ids_differ=ids_differ)
-        return _surveyed(survey, profiled, {})
-    estimates = [estimate_records(path, reading) for path, reading in zip(paths, readings, strict=True)]
-    fingerprints = tuple(fingerprint for fingerprint, _ in estimates)
-    about_so_many = tuple(number for _, number in estimates)
-    return Surveyed(survey, fingerprints, (None,) * len(sources), about_so_many, {})
+        return Surveyed(survey, profiled.fingerprint, profiled.records, None, {})
+    fingerprint, number = estimate_records(source.path, reading)
+    return Surveyed(survey, fingerprint, None, number, {})
 
 
-def _surveyed(survey: Survey, profiled: Sequence[ProfiledSource], types: dict[str, ColumnType]) -> Surveyed:
-    """Return the survey of sources that were read to their ends."""
-    fingerprints = tuple(each.fingerprint for each in profiled)
-    return Surveyed(
-        survey, fingerprints, tuple(each.records for each in profiled), (None,) * len(profiled), types
-    )
-
-
-def estimate_records(path: Path, reading: Reading) -> tuple[Fingerprint, int | None]:
+def estimate_records(path: SourcePath, reading: Reading) -> tuple[Fingerprint, int | None]:
     """Return the fingerprint of a source and about how many records it has, as its lines tell.
 
     Args:
@@ -160,7 +150,9 @@ def _needs_types(draft: Reading) -> bool:
     )
 
 
-def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress, name: str = "") -> Surveyed:
+def scan_source(
+    path: SourcePath, draft: Reading, *, now_ms: int, progress: Progress, name: str = ""
+) -> Surveyed:
     """Read every value of a single source, even if a dry run did so before.
 
     Args:
@@ -173,25 +165,25 @@ def scan_source(path: Path, draft: Reading, *, now_ms: int, progress: Progress, 
     Raises:
         SourceError: The source can't be read to its end, or it changes while it is read.
     """
-    source, folder = SourceFile(name or str(path), path, path), path.parent
-    return _SourcesPass([source], [draft], now_ms, None, folder, progress).scan(with_ids=False)
+    source = SourceFile(name or str(path), path, file_of(path))
+    return _SourcePass(source, draft, now_ms, None, file_of(path).parent, progress).scan(with_ids=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _SourcesPass:
-    """A pass over all sources.
+class _SourcePass:
+    """A pass over a source.
 
     Attributes:
-        sources: The sources.
-        readings: The reading of each.
+        source: The source.
+        reading: How it is read.
         now_ms: Milliseconds since the epoch.
-        limit: Records of each source whose ids are compared; None for all.
+        limit: Records whose ids are compared; None for all.
         folder: Where temporary files may go.
         progress: Where the progress of the pass is reported.
     """
 
-    sources: Sequence[SourceFile]
-    readings: Sequence[Reading]
+    source: SourceFile
+    reading: Reading
     now_ms: int
     limit: int | None
     folder: Path
@@ -199,24 +191,26 @@ class _SourcesPass:
 
     @property
     def size(self) -> int:
-        """Bytes on disk of all sources."""
-        return sum(source.path.stat().st_size for source in self.sources)
+        """Bytes on disk."""
+        return source_size(self.source.path)
 
     def scan(self, *, with_ids: bool) -> Surveyed:
         """Read every value of every record."""
-        with CopyObserver(self.readings[0], self.folder) as copies:
+        with CopyCounter(self.folder) as copies:
             return self._scan(copies, with_ids=with_ids)
 
-    def _scan(self, copies: CopyObserver, *, with_ids: bool) -> Surveyed:
-        reading = self.readings[0]
+    def _scan(self, copies: CopyCounter, *, with_ids: bool) -> Surveyed:
+        reading = self.reading
+        copy_observer = CopyObserver(reading, copies)
         counts = SummaryObserver(reading)
         users = UserDayObserver(reading)
-        looking = [copies, *attention_observers(reading)]
-        observers: list[Observer] = [counts, users, *looking]
+        looking = attention_observers(reading)
+        observers: list[Observer] = [counts, users, copy_observer, *looking]
         types = TypeObserver(reading) if reading.dialect.has_cells else None
         if types is not None:
             observers.append(types)
         ids_differ, profiled = self._run("Looking at every value", observers, with_ids=with_ids)
+        copy_observer.finish()
         columns = () if types is None else types.inference.profiles()
         inferred = {column.name: column.type for column in columns}
         hot_shards = self._hot_shards(users.counter, inferred)
@@ -226,47 +220,44 @@ class _SourcesPass:
             whole=True,
             ids_differ=ids_differ,
             attention=(
-                *_attention_of([*looking, counts] if types is None else [types, *looking, counts]),
+                *_attention_of([] if types is None else [types]),
+                *copies_attention(copies.result(), reading),
+                *_attention_of([*looking, counts]),
                 *hot_shards,
             ),
         )
-        return _surveyed(survey, profiled, inferred)
+        return Surveyed(survey, profiled.fingerprint, profiled.records, None, inferred)
 
     def _hot_shards(self, counter: UserDayCounter, inferred: Mapping[str, ColumnType]) -> Sequence[Attention]:
-        """Return which users have too many events on a day, reading the sources again if any may have."""
+        """Return which users have too many events on a day, reading the source again if any may have."""
         if not counter.passes_limit():
             return ()
-        sources = [
-            (source.name, source.path, replace(reading, types={**inferred, **reading.types}))
-            for source, reading in zip(self.sources, self.readings, strict=True)
-        ]
+        reading = replace(self.reading, types={**inferred, **self.reading.types})
+        sources = [(self.source.name, self.source.path, reading)]
         with stage(self.progress, "Counting events by user and day", self.size):
             found = find_hot_shards(sources, counter, lambda: self.now_ms, self.progress.update)
         return found.attention()
 
-    def compare_ids(self, *, with_ids: bool) -> tuple[bool | None, list[ProfiledSource]]:
-        """Read the sources, and nothing of their records but the ids if ``with_ids``; return as `_run`."""
+    def compare_ids(self, *, with_ids: bool) -> tuple[bool | None, ProfiledSource]:
+        """Read the source, and nothing of its records but the ids if ``with_ids``; return as `_run`."""
         return self._run("Comparing ids" if with_ids else "Reading", [], with_ids=with_ids)
 
     def _run(
         self, title: str, observers: Sequence[Observer], *, with_ids: bool
-    ) -> tuple[bool | None, list[ProfiledSource]]:
-        """Make the pass, with an observer of ids for each source if ``with_ids``.
+    ) -> tuple[bool | None, ProfiledSource]:
+        """Make the pass, with an observer of ids if ``with_ids``.
 
         Returns:
-            Whether all ids differ, None if that isn't known; and the result for each source.
+            Whether all ids differ, None if that isn't known; and what was read.
         """
         with UniqueCheck(self.folder) as check, stage(self.progress, title, self.size):
-            progress = PassProgress(self.progress)
-            profiled = []
-            lacks_ids = not with_ids
-            for source, reading in zip(self.sources, self.readings, strict=True):
-                ids = IdObserver(reading, check, lambda: self.now_ms, self.limit) if with_ids else None
-                all_observers = observers if ids is None else [*observers, ids]
-                profiled.append(profile_source(source.path, reading, all_observers, progress, source.name))
-                lacks_ids = lacks_ids or (ids is not None and ids.lacks_ids)
-            ids_differ = None if lacks_ids else check.all_differ()
-        return ids_differ, profiled
+            reading = self.reading
+            ids = IdObserver(reading, check, lambda: self.now_ms, self.limit) if with_ids else None
+            everyone = observers if ids is None else [*observers, ids]
+            profiled = profile_source(
+                self.source.path, reading, everyone, PassProgress(self.progress), self.source.name
+            )
+            return None if ids is None or ids.lacks_ids else check.all_differ(), profiled
 
 
 def _attention_of(observers: Sequence[AttentionObserver]) -> tuple[Attention, ...]:
@@ -274,30 +265,30 @@ def _attention_of(observers: Sequence[AttentionObserver]) -> tuple[Attention, ..
 
 
 def _from_dry_run(
-    sources: Sequence[SourceFile],
+    source: SourceFile,
     draft: Reading,
-    sources_pass: _SourcesPass,
+    source_pass: _SourcePass,
     *,
     with_ids: bool,
     limit: int | None,
 ) -> Surveyed | None:
     """Return the survey of a finished dry run of the same bytes and reading; None if there was none.
 
-    The ids of its source are compared, if they are wanted and it did not compare all events.
+    The ids of the source are compared, if they are wanted and it did not compare all events.
 
     Raises:
         SourceError: The source can't be read to its end.
         ResultsError: The manifest of the dry run is damaged.
     """
-    manifest = _manifest_of_dry_run(sources[0], draft) if len(sources) == 1 else None
+    manifest = _manifest_of_dry_run(source, draft)
     if manifest is None or manifest.audit is None or manifest.audit.sources > 1:
         return None
     audit, ids_differ = manifest.audit, None
     if with_ids and (audit.collisions is None or limit is not None):
-        ids_differ, (found,) = sources_pass.compare_ids(with_ids=True)
+        ids_differ, found = source_pass.compare_ids(with_ids=True)
         fingerprint = found.fingerprint
     else:
-        fingerprint = take_fingerprint(sources[0].path)
+        fingerprint = take_fingerprint(source.path)
     if fingerprint.digest != manifest.fingerprint.digest:
         return None
     survey = Survey(
@@ -311,9 +302,7 @@ def _from_dry_run(
             if each.code not in _MADE_ANEW or (each.code == "header-line" and each.count)  # by the records
         ),
     )
-    return Surveyed(
-        survey, (fingerprint,), (audit.records,), (None,), {**manifest.reading.types, **draft.types}
-    )
+    return Surveyed(survey, fingerprint, audit.records, None, {**manifest.reading.types, **draft.types})
 
 
 def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
@@ -344,7 +333,7 @@ def _manifest_of_dry_run(source: SourceFile, draft: Reading) -> Manifest | None:
     is_finished = manifest.audit is not None and manifest.reconciled is True
     if not is_finished or find_reading_differences(manifest.reading, expected):
         return None
-    return manifest if source.path.stat().st_size == manifest.fingerprint.size else None
+    return manifest if source_size(source.path) == manifest.fingerprint.size else None
 
 
 def find_dry_run(
@@ -359,7 +348,7 @@ def find_dry_run(
     if manifest is None or manifest.audit is None:
         return None
     # Another version may have had other rules.
-    if manifest.fingerprint.digest != fingerprint.digest or manifest.importer_version != __version__:
+    if manifest.fingerprint.digest != fingerprint.digest or manifest.importer_version != VERSION:
         return None
     return EarlierDryRun(
         manifest.counts, manifest.audit.notes or 0, manifest.limit, _no_longer_ahead(manifest, now_ms)

@@ -6,16 +6,26 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from typing import Protocol
 
 from importer import speedups
 from importer.delivery.batches import make_batches
 from importer.delivery.connections import Connections
 from importer.delivery.engine import deliver
+from importer.delivery.protocols import Client
+from importer.delivery.quota import Quota, cap_of, own_quota
 from importer.delivery.request_log import RequestLog
 from importer.errors import Interrupted, ResultsError, TooManyErrors, UsageError
-from importer.model import Batch, Delivered, Record, Rejection
+from importer.model import (
+    Batch,
+    Credentials,
+    Delivered,
+    DeliverySettings,
+    Destination,
+    Record,
+    Rejection,
+)
 from importer.pipeline.job import Job
-from importer.pipeline.record_selector import AllRecords, RecordSelector, RetrySelector
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
@@ -86,12 +96,23 @@ class OutcomePosition:
         return position + (next_position - position) * (outcomes - records) // (next_records - records)
 
 
+class RecordSelector(Protocol):
+    """Selects records of a source and maps them to events."""
+
+    def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
+        """Return those of some consecutive records that the job sends."""
+
+    def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
+        """Return an event or a rejection for each of the last records that `select` returned."""
+
+
 class Transfer:
     """Brings the records of a job from its source to its results.
 
     Args:
         job: The job.
         results: Where outcomes are written.
+        selector: Makes what selects the records and maps them.
         rehearse: What takes the place of delivery; None if events are sent.
         progress: Where the progress is reported.
         stop: Set it to end the transfer in good order.
@@ -99,6 +120,7 @@ class Transfer:
         observe: Receives what became of the records, once that is written.
         connections: As for `run_job`.
         log: Where requests are logged; None for nowhere.
+        quota: As for `run_job`.
 
     Attributes:
         records: Records in scope that were read, those of a resumed run's first part included.
@@ -106,10 +128,11 @@ class Transfer:
         notes: Records with a note that were written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a run hands on
         self,
         job: Job,
         results: ResultsWriter,
+        selector: Callable[[], RecordSelector],
         rehearse: Rehearse | None,
         progress: Progress,
         stop: threading.Event,
@@ -118,14 +141,15 @@ class Transfer:
         observe: Callable[[Delivered], None] | None = None,
         connections: Connections | None = None,
         log: RequestLog | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self.records = 0
         self.finished = False
         self.notes = 0
-        self._job, self._results, self._rehearse = job, results, rehearse
+        self._job, self._results, self._selector, self._rehearse = job, results, selector, rehearse
         self._progress, self._stop, self._now = progress, stop, now
         self._log, self._observe = log, observe
-        self._connections = connections
+        self._connections, self._quota = connections, quota
         self._position = OutcomePosition(0, None, None)
 
     def run(self) -> None:
@@ -165,12 +189,7 @@ class Transfer:
 
     def _mapped(self, source: Source) -> Iterator[speedups.EventBlock]:
         """Return an event or a rejection for each record that has no outcome yet, in blocks."""
-        job, reading = self._job, self._job.manifest.reading
-        selector: RecordSelector = (
-            AllRecords(reading, self._now)
-            if job.selection is None
-            else RetrySelector(job.selection, reading, self._now)
-        )
+        selector = self._selector()
         return map(selector.map, self._records_in_scope(source, selector))
 
     def _records_in_scope(
@@ -233,9 +252,10 @@ class Transfer:
         job, settings = self._job, self._job.options.delivery
         destination, credentials = job.target.destination, job.target.credentials
         assert credentials is not None, "only a dry run has no credentials"
-        kept = self._connections
+        kept, cap = self._connections, cap_of(destination, settings)
+        batch_size = settings.batch_size if cap is None else min(settings.batch_size, cap.most_events)
         return deliver(
-            make_batches(blocks, settings.batch_size, settings.batch_bytes),
+            make_batches(blocks, batch_size, settings.batch_bytes),
             destination,
             credentials,
             settings,
@@ -243,8 +263,9 @@ class Transfer:
             progress=self._progress,
             idle=write_before_waiting,
             now=self._now,
-            client_factory=None if kept is None else kept.factory(destination, credentials, settings.timeout),
+            client_factory=None if kept is None else _kept_factory(kept, destination, credentials, settings),
             log=self._log,
+            quota=self._quota or own_quota(destination, settings),
         )
 
     def _check_max_errors(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
@@ -254,3 +275,11 @@ class Transfer:
                 f"{unsuccessful:,} of {counted(total, 'record')} not taken: more than --max-errors allows",
                 "The error column of the results says why.",
             )
+
+
+def _kept_factory(
+    kept: Connections, destination: Destination, credentials: Credentials, settings: DeliverySettings
+) -> Callable[[], Client]:
+    from importer.delivery.client import make_client_factory  # noqa: PLC0415 - as in `deliver`
+
+    return kept.factory(destination, credentials, settings.timeout, make_client_factory)

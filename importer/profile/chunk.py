@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, Self
 
 from importer import speedups
 from importer.events.columns import path_to
@@ -147,6 +147,23 @@ class AttentionObserver(Observer, Protocol):
         """Return what was found in all records so far."""
 
 
+class MergingObserver(AttentionObserver, Protocol):
+    """Tells what it found to the one of earlier sources."""
+
+    def merge(self, later: Self) -> None:
+        """Add what was found in later sources. The other can't be used afterwards."""
+
+
+class Portable:
+    """An observer that can be pickled: without what it finds values with, so that it can only be merged."""
+
+    _FINDERS: ClassVar[frozenset[str]]
+    """Attributes that are left out."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in self._FINDERS}
+
+
 CellFinder = Callable[[ColumnarChunk], Cells | None]
 """Returns the cells that hold something as text in the records of a chunk; None if only a `Finder` does."""
 
@@ -158,13 +175,20 @@ def make_cell_finder(reading: Reading, column: str) -> CellFinder:
     """Return a function that finds the cells of a column, or of a dotted path (JSONL)."""
     if not reading.dialect.has_cells:
         return lambda chunk: chunk.cells.get(column)
+    if column not in reading.columns:
+        return lambda _: None
     index = reading.columns.index(column)
     return lambda chunk: None if chunk.block is None else (chunk.block, index)
 
 
 def make_column_finder(reading: Reading, column: str) -> Finder:
-    """Return a function that finds the values of a column, or of a dotted path (JSONL)."""
+    """Return a function that finds the values of a column, or of a dotted path (JSONL).
+
+    Of a column that the source lacks (CSV), the values are empty.
+    """
     if reading.dialect.has_cells:
+        if column not in reading.columns:
+            return lambda chunk: [""] * chunk.records
         index = reading.columns.index(column)
         return lambda chunk: chunk.column(index)
     path = path_to(column, reading.columns)

@@ -3,17 +3,19 @@
 Mixpanel keeps one of the events that share name, distinct_id, time and ``$insert_id``; when it compacts its
 data, hours to weeks later, a shared calendar day is enough (reference/event-deduplication). An id column
 that is not unique per event thus loses data in silence. Memory is bounded: beyond 250,000 events,
-fingerprints of 40 bytes are kept in temporary files, by their first bits, and compared file by file.
+fingerprints of 40 bytes are kept in a temporary file, in parts by their first bits, which are compared one
+by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from importer import speedups
 from importer.facts import NO_COLLISIONS, Collisions
+from importer.profile.copies import ROW_BITS
 from importer.profile.event_hashes import FINGERPRINT, fingerprints
 from importer.profile.spill import Spill
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 _WIDTH: Final = FINGERPRINT.size // 8
 _MAX_IN_MEMORY: Final = 250_000
 _MAX_PAIRS: Final = 5
+
+_Pairs = tuple[tuple[int, int], ...]
+"""Numbers of records: see `ROW_BITS`."""
 
 
 class CollisionAudit:
@@ -48,33 +53,65 @@ class CollisionAudit:
         """Remove the temporary files."""
         self._fingerprints.close()
 
-    def add(self, block: speedups.EventBlock) -> None:
+    def add(self, block: speedups.EventBlock, source: int = 0) -> None:
         """Add the events of a block.
+
+        Args:
+            block: The events.
+            source: The number of their source: none is less than one that was given before.
 
         Raises:
             StorageError: Their fingerprints can't be kept.
         """
-        self._fingerprints.add(fingerprints(block))
+        found = fingerprints(block)
+        self._fingerprints.add(_numbered(found, source) if source and found else found)
 
-    def result(self) -> Collisions:
+    def result(self, names: Sequence[str] = ()) -> Collisions:
         """Return what was found. Nothing can be added afterwards.
+
+        Args:
+            names: The sources as they were named, by their numbers; empty if there is but one.
 
         Raises:
             StorageError: The fingerprints can't be kept, or can't be read again.
         """
         found = [_compare(block) for block in self._fingerprints.blocks()]
+        first = _earliest(pair for each in found for pair in each.first)
+        identical = _earliest(pair for each in found for pair in each.first_identical)
         return Collisions(
             events=self._fingerprints.count,
             identical=sum(each.identical for each in found),
             lost=sum(each.lost for each in found),
             lost_by_day=sum(each.lost_by_day for each in found),
-            first=_earliest(pair for each in found for pair in each.first),
-            first_identical=_earliest(pair for each in found for pair in each.first_identical),
+            first=_rows(first),
+            first_identical=_rows(identical),
+            first_sources=_sources(first, names),
+            identical_sources=_sources(identical, names),
         )
 
 
-def _earliest(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _earliest(pairs: Iterable[tuple[int, int]]) -> _Pairs:
     return tuple(sorted(pairs, key=lambda pair: (pair[1], pair[0]))[:_MAX_PAIRS])
+
+
+def _rows(pairs: _Pairs) -> _Pairs:
+    mask = (1 << ROW_BITS) - 1
+    return tuple((one & mask, other & mask) for one, other in pairs)
+
+
+def _sources(pairs: _Pairs, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    if not names:
+        return ()
+    return tuple((names[one >> ROW_BITS], names[other >> ROW_BITS]) for one, other in pairs)
+
+
+def _numbered(found: bytes, source: int) -> bytes:
+    """Return fingerprints whose rows are the numbers of records of a source."""
+    import numpy as np  # noqa: PLC0415 - as below
+
+    table = np.frombuffer(found, np.uint64).reshape(-1, _WIDTH).copy()
+    table[:, -1] |= np.uint64(source << ROW_BITS)
+    return table.tobytes()
 
 
 def _compare(block: bytes) -> Collisions:

@@ -259,18 +259,20 @@ class ColumnEvidence:
     def profile(self) -> ColumnProfile:
         """Return what is known of the column."""
         kind = self.kind
-        odd_value = self._odd_value() if kind == "string" else ""
-        return ColumnProfile(self.name, kind, self.filled, self.examples, odd_value)
+        seen = self._odd_value() if kind == "string" else None
+        if seen is None:
+            return ColumnProfile(self.name, kind, self.filled, self.examples)
+        return ColumnProfile(self.name, kind, self.filled, self.examples, seen.example, seen.rows[0])
 
-    def _odd_value(self) -> str:
-        """Return the value that makes a column of numbers or booleans one of text; empty if there is none."""
+    def _odd_value(self) -> Seen | None:
+        """Return the value that makes a column of numbers or booleans one of text; None if there is none."""
         if self.numbers.clash and self.not_number is None:
-            return self.numbers.clash[-1][1].example
+            return self.numbers.clash[-1][1]
         odd = self.odd
         if odd is not None:
-            return odd.seen.example
+            return odd.seen
         words_alone = self.words and self.kind_of_others != "string"
-        return next(iter(self.words)) if words_alone else ""
+        return next(iter(self.words.values())) if words_alone else None
 
     @property
     def is_but_for_words(self) -> bool:

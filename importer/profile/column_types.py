@@ -104,13 +104,19 @@ class TypeInference:
         return known.add_counted(filled, counts_apart, found, row)
 
     def merge(self, later: TypeInference) -> None:
-        """Add what is known of the same columns in a later part of the source, or in another source.
+        """Add what is known of a later part of the source, or of another source.
 
-        The profiles are then those of one pass over both.
+        The profiles are then those of one pass over both, where a column that one of them lacks is empty.
+        Where the other has columns of other names, no cells can be added afterwards.
         """
-        for at, (mine, other) in enumerate(zip(self.columns, later.columns, strict=True)):
-            mine.merge(other)
-            self._watch(at)
+        known = {column.name: at for at, column in enumerate(self.columns)}
+        for other in later.columns:
+            if other.name in known:
+                self._columns[known[other.name]].merge(other)
+                self._watch(known[other.name])
+            else:
+                self._columns.append(other)
+                self._counts, self._watched = None, set()  # all of these were taken
 
     def profiles(self) -> tuple[ColumnProfile, ...]:
         """Return what is known of each column, in their order."""

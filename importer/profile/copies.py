@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from importer import speedups
 from importer.errors import StorageError
@@ -24,7 +24,8 @@ from importer.profile.spill import Spill
 from importer.reading import MOST_ATTENTION_ROWS, AttentionRow, Reading
 
 _MAX_IN_MEMORY: Final = 100_000
-_ROW_BITS: Final = 40  # of the number under which a record is put aside; those above are its source's
+ROW_BITS: Final = 40
+"""Bits of a row in the number of a record among several sources; those above are the number of its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,26 @@ class CopyCounter:
     Args:
         folder: As for `Spill`.
         known: The set that holds the hashes; for tests.
+        shared: As for `Spill`. Then no set is held, and all hashes are put aside.
+        first_source: The number of the first source, among all whose counters are merged.
 
     Attributes:
         records: Records that were added.
     """
 
-    def __init__(self, folder: Path | None = None, known: HashSet | None = None) -> None:
-        self._known = new_hash_set() if known is None else known
-        self._spill = Spill(2, _MAX_IN_MEMORY, folder)
-        self._sources: list[str] = []
-        self._found: list[int] = []  # the first copies, as numbers: see `_ROW_BITS`
+    def __init__(
+        self,
+        folder: Path | None = None,
+        known: HashSet | None = None,
+        *,
+        shared: bool = False,
+        first_source: int = 0,
+    ) -> None:
+        self._known = None if shared else known or new_hash_set()
+        self._spill = Spill(2, _MAX_IN_MEMORY, folder, shared=shared)
+        self._next_source = first_source
+        self._sources: dict[int, str] = {}  # by their numbers
+        self._found: list[int] = []  # the first copies, as numbers: see `ROW_BITS`
         self.records = 0
         self._count = 0
         self._complete = True
@@ -68,6 +79,19 @@ class CopyCounter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        try:
+            self._spill.settle()
+        except StorageError:  # to count copies is no reason to stop
+            self._complete = False
+            self._spill.close()
+            self._spill = Spill(2, _MAX_IN_MEMORY, None, shared=True)
+        return dict(self.__dict__)
+
+    def close(self) -> None:
+        """Remove the temporary files."""
         self._spill.close()
 
     def add(self, hashes: bytes, row_of: Callable[[int], int] | range, source: str) -> None:
@@ -79,7 +103,10 @@ class CopyCounter:
             source: The source as it was named.
         """
         self.records += len(hashes) // 8
-        seen, left = self._known.add(hashes)
+        if self._known is None:
+            seen, left = list[int](), list(range(len(hashes) // 8))
+        else:
+            seen, left = self._known.add(hashes)
         find = row_of.__getitem__ if isinstance(row_of, range) else row_of
         if seen:
             self._count += len(seen)
@@ -99,10 +126,27 @@ class CopyCounter:
             except StorageError:  # to count copies is no reason to stop
                 self._complete = False
 
+    def merge(self, later: CopyCounter) -> None:
+        """Add the records of later sources. Both counters are shared, and the other can't be used afterwards.
+
+        Raises:
+            ValueError: The other's sources are not all behind those of this one.
+        """
+        if later._sources and min(later._sources) < self._next_source:
+            raise ValueError("sources are merged in their order")
+        self.records += later.records
+        self._sources |= later._sources
+        self._next_source = max(self._next_source, later._next_source)
+        self._complete &= later._complete
+        try:
+            self._spill.merge(later._spill)
+        except StorageError:  # to count copies is no reason to stop
+            self._complete = False
+
     def result(self) -> Copies:
         """Return what was found. Nothing can be added afterwards."""
         if self._spill.count and self._complete:
-            self._known = new_hash_set()  # makes room: what is in it is not among the others
+            self._known = None  # makes room: what is in it is not among the others
             with suppress(StorageError):
                 self._compare_spilled()
                 return self._copies()
@@ -119,17 +163,18 @@ class CopyCounter:
         self._found = sorted(found)[:MOST_ATTENTION_ROWS]
 
     def _copies(self) -> Copies:
-        mask = (1 << _ROW_BITS) - 1
+        mask = (1 << ROW_BITS) - 1
         rows = [
-            AttentionRow(self._sources[number >> _ROW_BITS], number & mask) for number in sorted(self._found)
+            AttentionRow(self._sources[number >> ROW_BITS], number & mask) for number in sorted(self._found)
         ]
         return Copies(self.records, self._count, tuple(rows), self._complete)
 
     def _number(self, row: int, source: str) -> int:
         """Return a number for a record that comes before those of all later records."""
-        if not self._sources or self._sources[-1] != source:
-            self._sources.append(source)
-        return len(self._sources) - 1 << _ROW_BITS | row
+        if self._sources.get(self._next_source - 1) != source:
+            self._sources[self._next_source] = source
+            self._next_source += 1
+        return self._next_source - 1 << ROW_BITS | row
 
 
 def _numbers_of_copies(rows: bytes) -> list[int]:

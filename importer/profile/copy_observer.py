@@ -7,15 +7,14 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import compress
-from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import orjson
 
 from importer import speedups
 from importer.model import Record
 from importer.profile.chunk import ColumnarChunk
-from importer.profile.copies import CopyCounter, copies_remedy, keeps_copies_apart
+from importer.profile.copies import Copies, CopyCounter, copies_remedy, keeps_copies_apart
 from importer.profile.hashing import hash_texts
 from importer.reading import Attention, Reading
 from importer.text import counted
@@ -25,19 +24,21 @@ _LINES_OF_STYLE: Final = 10
 
 
 class CopyObserver:
-    """Counts records of equal bytes. Use it as a context manager: it has temporary files.
+    """Counts records of equal bytes.
 
     Of a `speedups.Block` the bytes are hashed. A record of a list has none any more: they are made again, as
     most programs write them.
 
     Args:
         reading: How the source is read.
-        folder: As for `Spill`.
+        counter: Counts them; several observers may share it, one after the other.
+        salt: A number that makes records differ from those that were counted with another one.
     """
 
-    def __init__(self, reading: Reading, folder: Path | None = None) -> None:
+    def __init__(self, reading: Reading, counter: CopyCounter, salt: int = 0) -> None:
         self._reading = reading
-        self._counter = CopyCounter(folder)
+        self._counter = counter
+        self._salt = salt
         self._wanted = not keeps_copies_apart(reading)
         self._text_of: Callable[[Any], str] = _compact
         if reading.dialect.has_cells:
@@ -46,29 +47,25 @@ class CopyObserver:
         self._held: list[Record] = []  # at the beginning of a source of JSON, until its style is known
         self._knows_style = True
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *arguments: object) -> None:
-        self._counter.__exit__(*arguments)
-
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
         if not self._wanted or not chunk.records:
             return
         if chunk.source != self._source:
-            self._add_held()
+            self.finish()
             self._source, self._knows_style = chunk.source, self._reading.dialect.has_cells
+            if not self._knows_style:
+                self._text_of = _compact
         items = chunk.items
         if not speedups.COMPILED or not isinstance(items, speedups.Block):
             self._held += [item for item in items if type(item) is Record]
             if self._knows_style or len(self._held) > _MOST_HELD:
-                self._add_held()
+                self.finish()
             return
         if not self._knows_style:
             self._text_of, self._knows_style = _style_of(items.data), True
-        self._add_held()
-        hashes = speedups.hash_records(items)
+        self.finish()
+        hashes = self._salted(speedups.hash_records(items))
         if chunk.records < items.records:  # some lines are no record
             are_records = [type(item) is Record for item in items]
             hashes = array("Q", compress(array("Q", hashes), are_records)).tobytes()
@@ -81,13 +78,22 @@ class CopyObserver:
             self._counter.add(hashes[at:end], each, chunk.source)
             at = end
 
-    def _add_held(self) -> None:
+    def finish(self) -> None:
+        """Count what was observed and is not counted yet: at the end of a source, or of all."""
         if not self._held:
             return
         texts = [self._written(record) for record in self._held]
         rows = [record.row for record, text in zip(self._held, texts, strict=True) if text]
         self._held = []
-        self._counter.add(hash_texts(list(filter(None, texts))), rows.__getitem__, self._source or "")
+        hashes = self._salted(hash_texts(list(filter(None, texts))))
+        self._counter.add(hashes, rows.__getitem__, self._source or "")
+
+    def _salted(self, hashes: bytes) -> bytes:
+        if not self._salt or not hashes:
+            return hashes
+        size = len(hashes)
+        salt = int.from_bytes(self._salt.to_bytes(8) * (size // 8))
+        return (int.from_bytes(hashes) ^ salt).to_bytes(size)
 
     def _written(self, record: Record) -> str:
         """Return a record as text; empty if it can't be written, so that it is invalid, too."""
@@ -96,20 +102,18 @@ class CopyObserver:
         except (TypeError, ValueError, RecursionError):  # orjson's errors are TypeErrors
             return ""
 
-    def attention(self) -> list[Attention]:
-        """As in `AttentionObserver`. Nothing can be observed afterwards."""
-        self._add_held()
-        found = self._counter.result()
-        if not found.count:
-            return []
-        at_least = "" if found.complete else "at least "
-        some = "is a copy of another" if found.count == 1 else "are copies of others"
-        text = (
-            f"{at_least}{found.count:,} of {counted(found.records, 'record')} {some}, so Mixpanel keeps one"
-            " of each"
-        )
-        remedy = copies_remedy(self._reading)
-        return [Attention.of("copies", text, remedy, count=found.count, rows=found.rows)]
+
+def copies_attention(found: Copies, reading: Reading) -> list[Attention]:
+    """Return what the owner of sources should know of their copies."""
+    if not found.count:
+        return []
+    at_least = "" if found.complete else "at least "
+    some = "is a copy of another" if found.count == 1 else "are copies of others"
+    text = (
+        f"{at_least}{found.count:,} of {counted(found.records, 'record')} {some}, so Mixpanel keeps one"
+        " of each"
+    )
+    return [Attention.of("copies", text, copies_remedy(reading), count=found.count, rows=found.rows)]
 
 
 # ── the text of a record ─────────────────────────────────────────────────────────────────────────

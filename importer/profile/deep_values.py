@@ -12,7 +12,7 @@ from importer.events.columns import path_to
 from importer.events.deep import DeepValues
 from importer.mixpanel.limits import MAX_NESTING
 from importer.mixpanel.nesting import CONTAINERS, TooDeep, too_deep
-from importer.profile.chunk import ColumnarChunk
+from importer.profile.chunk import ColumnarChunk, Portable
 from importer.profile.tally import Tally
 from importer.reading import Attention, Deep, Reading
 from importer.text import counted
@@ -20,12 +20,14 @@ from importer.text import counted
 _ENCLOSING: Final = "{"
 
 
-class DeepValuesObserver:
+class DeepValuesObserver(Portable):
     """Counts the records that are invalid for their depth.
 
     Args:
         reading: Which columns are properties, and what becomes of deep ones.
     """
+
+    _FINDERS = frozenset({"_deep_values", "_find"})
 
     def __init__(self, reading: Reading) -> None:
         self._deep_values = DeepValues(reading)

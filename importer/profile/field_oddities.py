@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from importer import speedups
@@ -19,11 +20,11 @@ from importer.events.field_notes import (
     oddities,
     oddities_of_part,
 )
+from importer.events.null_words import make_cleaned
 from importer.events.templates import choices_of, columns_in, template_of
-from importer.events.values import make_cleaned
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
-from importer.profile.chunk import ColumnarChunk, make_cell_finder, make_column_finder
+from importer.profile.chunk import ColumnarChunk, Portable, make_cell_finder, make_column_finder
 from importer.profile.tally import Tally
 from importer.reading import Attention, Field, Reading
 from importer.text import MAX_QUOTED, counted, quoted, shell_word
@@ -56,8 +57,12 @@ class FieldOddities:
 
     def merge(self, later: FieldOddities) -> None:
         """Add what was found in a later part of the source, or in another source."""
-        for mine, other in zip(self._observers, later._observers, strict=True):
-            mine.merge(other)
+        known = {each.place: each for each in self._observers}
+        for other in later._observers:
+            if other.place in known:
+                known[other.place].merge(other)
+            else:
+                self._observers.append(other)
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""
@@ -92,8 +97,10 @@ def _places_of(field: Field, reading: Reading) -> Iterator[_Place]:
             yield from (_Place(column, number, True) for column in dict.fromkeys(template.columns))
 
 
-class _OneField:
+class _OneField(Portable):
     """What was found in a column of one field."""
+
+    _FINDERS = frozenset({"_find", "_gives", "_oddities"})
 
     def __init__(self, field: Field, place: _Place, reading: Reading) -> None:
         self._field = field
@@ -107,6 +114,11 @@ class _OneField:
         self._filled = 0
         self._tallies: dict[OddityCode, Tally] = {}
         self._with_fraction = 0
+
+    @property
+    def place(self) -> tuple[Field, _Place]:
+        """The field, and what gives it."""
+        return self._field, self._place
 
     def observe(self, chunk: ColumnarChunk) -> None:
         filled, odd = self._find(chunk)
@@ -149,6 +161,11 @@ class _OneField:
             yield Attention.of(code, text, remedy, count=tally.count, rows=tally.rows, invalid=invalid)
 
 
+@cache
+def _odd_texts() -> speedups.OddTexts:
+    return speedups.OddTexts(ODD_WORDS)
+
+
 # ── where values stand ───────────────────────────────────────────────────────────────────────────
 
 
@@ -159,7 +176,7 @@ def _make_finder(
 
     It returns how many records of a chunk have a value, and the place and the value of each that may be odd.
     """
-    odd_texts = speedups.OddTexts(ODD_WORDS) if speedups.COMPILED else None
+    odd_texts = _odd_texts() if speedups.COMPILED else None
     values_of = make_column_finder(reading, column)
     cells_of = make_cell_finder(reading, column)
 

@@ -44,9 +44,13 @@ class IdObserver:
         self._ids_of: Callable[[ColumnarChunk], bytes | None] = self._ids_of_cells
         if self.lacks_ids:
             return
+        column = reading.fields["insert_id"]
+        if reading.dialect.has_cells and column not in reading.columns:
+            self.lacks_ids = True
+            return
         self._find_cells = make_field_cell_finder(reading, "insert_id")
         if reading.dialect.has_cells:
-            self._column = reading.columns.index(reading.fields["insert_id"])
+            self._column = reading.columns.index(column)
             self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
             self._are_null = frozenset({"", *reading.null})
         else:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from importer.events.field_names import is_label, plain_name, well_known
 from importer.events.layout import field_columns
-from importer.events.values import make_cleaned
-from importer.profile.chunk import ColumnarChunk, make_column_finder
+from importer.events.null_words import make_cleaned
+from importer.profile.chunk import ColumnarChunk, Portable, make_column_finder
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.text import cut, shell_word
 
 
-class Nameless:
+class Nameless(Portable):
     """Records without a name, and how many of them have a text in a column that often is the name.
 
     Args:
@@ -22,6 +22,8 @@ class Nameless:
     Attributes:
         rows: The first of them.
     """
+
+    _FINDERS = frozenset({"_cleaned", "_finders"})
 
     def __init__(self, reading: Reading) -> None:
         self.rows: list[AttentionRow] = []
@@ -32,9 +34,8 @@ class Nameless:
         mapped = reading.fields.get("event")
         self._entries = [mapped] if mapped else list(reading.alternatives.get("event", ()))
         taken = {*field_columns(reading), *self._entries}
-        candidates = [c for c in reading.columns if c not in taken and _may_be_name(c)]
-        candidates.sort(key=lambda column: plain_name(column) == "type")  # the least of them
-        self._finders = {column: make_column_finder(reading, column) for column in candidates}
+        self._candidates = _in_order(c for c in reading.columns if c not in taken and _may_be_name(c))
+        self._finders = {column: make_column_finder(reading, column) for column in self._candidates}
 
     def add(self, chunk: ColumnarChunk, places: Sequence[int]) -> None:
         """Count records of a chunk, by their places in it."""
@@ -51,6 +52,7 @@ class Nameless:
         self.rows = [*self.rows, *later.rows][:MOST_ATTENTION_ROWS]
         self._filled.update(later._filled)
         self._unfit |= later._unfit
+        self._candidates = _in_order([*self._candidates, *later._candidates])
 
     def attention(self, count: int) -> list[Attention]:
         """Return what is to be said of them.
@@ -60,13 +62,18 @@ class Nameless:
         """
         if not count:
             return []
-        filled = [column for column in self._finders if self._filled[column] and column not in self._unfit]
+        filled = [column for column in self._candidates if self._filled[column] and column not in self._unfit]
         text = f"{count:,} {'record has' if count == 1 else 'records have'} no event name: invalid"
         if filled:
             parts = (f"`{cut(column)}` is filled in {self._filled[column]:,} of them" for column in filled)
             text += f"; {', '.join(parts)}"
         remedy = f"--map {shell_word('event=' + ','.join([*self._entries, *filled]))}" if filled else ""
         return [Attention.of("no-event", text, remedy, count=count, rows=self.rows)]
+
+
+def _in_order(columns: Iterable[str]) -> list[str]:
+    """Return columns, each of them once: those that are rather the name of an event first."""
+    return sorted(dict.fromkeys(columns), key=lambda column: plain_name(column) == "type")
 
 
 def _may_be_name(column: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from importer.profile.chunk import ColumnarChunk
@@ -39,8 +41,10 @@ class NullSample:
         self._nulls = reading.null
         self._markers = _MARKERS - {*reading.null}
         self._columns = [(at, name) for at, name in enumerate(reading.columns) if name not in settled]
-        self._found: dict[str, Counter[str]] = {}
-        self._rows: dict[int, tuple[AttentionRow, set[str]]] = {}
+        self._found: dict[
+            str, dict[str, int]
+        ] = {}  # a bit for each record that has a word, by column and word
+        self._rows: dict[int, AttentionRow] = {}  # of each such record, by its place among those looked at
         self._records = 0
 
     def observe(self, chunk: ColumnarChunk) -> None:
@@ -51,12 +55,26 @@ class NullSample:
         for at, name in self._columns:
             cells = chunk.column(at)[:count]
             for word in self._markers.intersection(cells):
-                places = [place for place, cell in enumerate(cells) if cell == word]
-                self._found.setdefault(name, Counter())[word] += len(places)
-                for place in places:
-                    _, names = self._rows.setdefault(self._records + place, (chunk.row(place), set()))
-                    names.add(name)
+                for place in [place for place, cell in enumerate(cells) if cell == word]:
+                    self._add(name, word, 1 << self._records + place)
+                    self._rows.setdefault(self._records + place, chunk.row(place))
         self._records += count
+
+    def merge(self, later: NullSample) -> None:
+        """Add what was found in later sources, as far as their records are among the first ones."""
+        count = min(_MOST_RECORDS - self._records, later._records)
+        for name, words in later._found.items():
+            for word, places in words.items():
+                self._add(name, word, (places & (1 << count) - 1) << self._records)
+        for place, row in later._rows.items():
+            if place < count:
+                self._rows[self._records + place] = row
+        self._records += count
+
+    def _add(self, name: str, word: str, places: int) -> None:
+        if places:
+            words = self._found.setdefault(name, {})
+            words[word] = words.get(word, 0) | places
 
     def attention(self, explained: Collection[str]) -> Iterator[Attention]:
         """Yield what was found.
@@ -64,10 +82,15 @@ class NullSample:
         Args:
             explained: Names of columns of which as much is said elsewhere.
         """
-        found = {name: words for name, words in self._found.items() if name not in explained}
+        found = {
+            name: Counter({word: places.bit_count() for word, places in words.items()})
+            for name, words in self._found.items()
+            if name not in explained
+        }
         if not found:
             return
-        rows = [row for _, (row, names) in sorted(self._rows.items()) if names & found.keys()]
+        places = reduce(or_, (places for name in found for places in self._found[name].values()))
+        rows = [row for place, row in sorted(self._rows.items()) if places >> place & 1]
         words = list(dict.fromkeys(word for each in found.values() for word in sorted(each)))
         are = "is" if sum(each.total() for each in found.values()) == 1 else "are"
         yield Attention.of(

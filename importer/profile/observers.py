@@ -13,9 +13,13 @@ from importer.events.mapper import make_value_of
 from importer.events.times import TimeReader
 from importer.events.zones import ClockChange, NoZone
 from importer.model import Record
-from importer.profile.choices import ChoiceCounter, make_choice_finder
-from importer.profile.chunk import ColumnarChunk, Observer
-from importer.profile.field_values import make_field_cell_finder, make_finder
+from importer.profile.chunk import ColumnarChunk, Observer, Portable
+from importer.profile.field_values import (
+    ChoiceCounter,
+    make_choice_finder,
+    make_field_cell_finder,
+    make_finder,
+)
 from importer.profile.hashing import as_instants
 from importer.profile.nameless import Nameless
 from importer.profile.summary import SummaryCounter
@@ -26,13 +30,20 @@ _MOST_KEPT: Final = 1_000
 _LONGEST_KEPT: Final = 60
 
 
-class SummaryObserver:
+class SummaryObserver(Portable):
     """Counts events by name and by time.
 
     Attributes:
         counter: The counts.
         unread: What is known of times that can't be read.
     """
+
+    _FINDERS = frozenset(
+        {
+            "_times", "_fast_times", "_errors", "_find_events", "_find_times", "_find_name_cells",
+            "_find_time_cells", "_find_others",
+        }
+    )  # fmt: skip
 
     def __init__(self, reading: Reading) -> None:
         self.counter = SummaryCounter()
@@ -135,7 +146,7 @@ class SummaryObserver:
 
     def merge(self, later: SummaryObserver) -> None:
         """Add what was counted over a later part of the source, or over another source."""
-        self.counter.merge(later.counter.summary())
+        self.counter.merge(later.counter.summary(), later.counter.names.counts())
         self.unread.merge(later.unread)
         self._nameless.merge(later._nameless)
 

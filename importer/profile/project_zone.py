@@ -13,7 +13,7 @@ from importer import speedups
 from importer.errors import BadValue
 from importer.events.times import EPOCHS, NS_PER_S, TimeReader, epoch_unit
 from importer.model import Record, Rejection
-from importer.profile.chunk import Cells, ColumnarChunk, make_cell_finder, make_column_finder
+from importer.profile.chunk import Cells, ColumnarChunk, Portable, make_cell_finder, make_column_finder
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 
 PROCESSED: Final = "mp_processing_time_ms"
@@ -43,7 +43,7 @@ def make_project_zone_observer(reading: Reading) -> ProjectZoneObserver | None:
     return ProjectZoneObserver(reading)
 
 
-class ProjectZoneObserver:
+class ProjectZoneObserver(Portable):
     """Finds epochs that may be of local time, and compares them with when Mixpanel took the events.
 
     Where they are read as local time, their times are compared as they are read: the zone may be another.
@@ -54,11 +54,14 @@ class ProjectZoneObserver:
         reading: How the source is read.
     """
 
+    _FINDERS = frozenset({"_find_times", "_find_cells", "_find_processed", "_local"})
+
     def __init__(self, reading: Reading) -> None:
         self._find_times = make_column_finder(reading, reading.fields["time"])
         self._find_cells = _cell_finder(reading)
         self._find_processed = _processed_finder(reading)
         self._local = _local_reader(reading) if reading.local_epochs else None
+        self._is_local = reading.local_epochs
         self._zone = reading.timezone
         self._epochs = 0  # times of a raw export that are epochs
         self._compared = 0
@@ -128,13 +131,13 @@ class ProjectZoneObserver:
                 f"it took {self._early:,} {'event' if one else 'events'}"
                 f" up to {_hours(self._first_lead)} before {'its' if one else 'their'} time"
             )
-            if self._local is None:
+            if not self._is_local:
                 text = f"{_ABOUT} in local time: {took}, so epochs are of the project's zone"
             else:
                 text = f"{_ABOUT} of another zone: read as of {self._zone}, {took}"
             yield Attention.of("project-zone", text, _REMEDY, count=self._early, rows=self._rows)
             return
-        if self._local is not None:
+        if self._is_local:
             return
         text = f"{_ABOUT}: a project from before 2023 exports its times in its own zone, not in UTC"
         if self._compared >= _ENOUGH and self._least_lag is not None and self._least_lag >= _SURE:

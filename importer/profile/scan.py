@@ -19,6 +19,8 @@ from importer.profile.json_fields import LineParts
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
+from importer.source.files import source_size
+from importer.source.members import SourcePath
 from importer.source.reader import open_source
 
 _LOOKED_AT: Final = 2_000
@@ -46,23 +48,31 @@ class PassProgress:
 
     Args:
         progress: Where the number of bytes read on disk is reported.
+
+    Attributes:
+        done: Bytes of the sources before the present one.
     """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._done = 0
+        self.done = 0
 
     def update(self, position: int) -> None:
         """Report how many bytes of the present source have been read."""
-        self._progress.update(self._done + position)
+        self._progress.update(self.done + position)
 
     def finish(self, size: int) -> None:
         """Go on to the next source."""
-        self._done += size
+        self.done += size
 
 
 def profile_source(
-    path: Path, reading: Reading, observers: Sequence[Observer], progress: PassProgress, name: str = ""
+    path: SourcePath,
+    reading: Reading,
+    observers: Sequence[Observer],
+    progress: PassProgress,
+    name: str = "",
+    parts: LineParts | None = None,
 ) -> ProfiledSource:
     """Read a source once, to its end.
 
@@ -72,24 +82,27 @@ def profile_source(
         observers: Each of them receives every record.
         progress: Where the progress of the pass is reported.
         name: The source as it was named.
+        parts: Splits its lines; None to make it.
 
     Raises:
         SourceError: It can't be read to its end, or it changes while it is read.
     """
     records = 0
-    parts = LineParts(reading)
+    parts = parts or LineParts(reading)
     with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
-        for items in source.chunks():
-            records += len(items)
-            for chunk in parts.chunks(items, name) if observers else ():
-                for observer in observers:
-                    observer.observe(chunk)
-            progress.update(source.position())
-        progress.finish(source.size)
+        try:
+            for items in source.chunks():
+                records += len(items)
+                for chunk in parts.chunks(items, name) if observers else ():
+                    for observer in observers:
+                        observer.observe(chunk)
+                progress.update(source.position())
+        finally:
+            progress.finish(source.size)
         return ProfiledSource(records, source.fingerprint())
 
 
-def are_mostly_found(path: Path, reading: Reading) -> bool:
+def are_mostly_found(path: SourcePath, reading: Reading) -> bool:
     """Return whether the values of fields are found in most of the first lines without reading all others.
 
     Args:
@@ -114,12 +127,13 @@ def are_mostly_found(path: Path, reading: Reading) -> bool:
 
 
 def find_collisions(
-    paths: Sequence[Path],
+    paths: Sequence[SourcePath],
     readings: Sequence[Reading],
     now: Callable[[], int],
     *,
     folder: Path,
     progress: Progress,
+    names: Sequence[str] = (),
     limit: int | None = None,
     ids_may_differ: bool = True,
 ) -> Collisions:
@@ -134,6 +148,7 @@ def find_collisions(
         now: Milliseconds since the epoch.
         folder: Where temporary files may go.
         progress: Where the number of bytes read on disk is reported.
+        names: The sources as they were named, if there are several.
         limit: Most records of each source to compare; None for all.
         ids_may_differ: False if two ids are known to be equal.
 
@@ -147,18 +162,18 @@ def find_collisions(
     if count is not None:
         return replace(NO_COLLISIONS, events=count)
     if ids_may_differ:
-        progress.begin("Comparing events", sum(path.stat().st_size for path in paths))
+        progress.begin("Comparing events", sum(map(source_size, paths)))
     passes = PassProgress(progress)
     with CollisionAudit(folder) as audit:
-        for path, reading in zip(paths, readings, strict=True):
+        for number, (path, reading) in enumerate(zip(paths, readings, strict=True)):
             mapper = Mapper(reading, now)
             for chunk in _chunks(path, reading, limit, passes):
-                audit.add(mapper.map(chunk))
-        return audit.result()
+                audit.add(mapper.map(chunk), number)
+        return audit.result(names)
 
 
 def _count_if_ids_differ(
-    paths: Sequence[Path],
+    paths: Sequence[SourcePath],
     readings: Sequence[Reading],
     now: Callable[[], int],
     folder: Path,
@@ -176,7 +191,7 @@ def _count_if_ids_differ(
 
 
 def _chunks(
-    path: Path, reading: Reading, limit: int | None, progress: PassProgress
+    path: SourcePath, reading: Reading, limit: int | None, progress: PassProgress
 ) -> Iterator[Sequence[Record | Rejection]]:
     """Yield the items of a source, up to the limit, in chunks."""
     records = 0

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from array import array
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from itertools import accumulate, groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from importer import speedups
 from importer.errors import StorageError
 
 _PARTS: Final = 128
+_MOST_PICKLED: Final = 1 << 15  # bytes
+_WORTH_A_FILE: Final = 4 << 20
+"""Bytes of the rows of another spill below which they are copied, so that many spills are not many files."""
 
 
 class Spill:
-    """Rows of 64-bit numbers: few of them in memory, many in temporary files by their first number.
+    """Rows of 64-bit numbers: few of them in memory, many in a temporary file, by their first number.
 
     Close it, so that its temporary files are removed.
 
@@ -24,21 +31,54 @@ class Spill:
         width: Numbers in a row.
         max_in_memory: Rows that are held in memory.
         folder: Where temporary files are made; None for the system's own folder, which may be in memory.
+        shared: True if it may go to another process: its files then have names in ``folder``, by which it
+            hands them over. Who makes the folder should remove it at the end, as a process may be killed.
     """
 
-    def __init__(self, width: int, max_in_memory: int, folder: Path | None) -> None:
+    def __init__(self, width: int, max_in_memory: int, folder: Path | None, *, shared: bool = False) -> None:
         self._width = width
         self._max_bytes = max_in_memory * width * 8
         self._folder = folder
+        self._shared = shared
         self._held = bytearray()
-        self._parts: list[IO[bytes]] = []
+        self._file: IO[bytes] | None = None  # what it writes to
+        self._size = 0  # of that file
+        self._paths: list[Path] = []  # of named files
+        self._own = -1  # the place of its own among these; -1 for a file without a name, or none
+        # What was written at once: the place of its file, and where each part begins and ends in it.
+        self._pieces: list[tuple[int, Sequence[int]]] = []
         self._count = 0
+        self._is_handed_over = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Hand over its files: this must not be used any more once the other is merged or closed."""
+        if not self._shared and self._file is not None:
+            raise TypeError("a spill that is not shared belongs to one process")
+        self.settle()
+        if self._file is not None:
+            self._file.close()
+        self._file, self._own = None, -1
+        self._is_handed_over = True
+        return {**self.__dict__, "_is_handed_over": False}
+
+    def settle(self) -> None:
+        """Hold little in memory, if this is shared.
+
+        Raises:
+            StorageError: The rows can't be kept.
+        """
+        if self._shared and len(self._held) > _MOST_PICKLED:
+            self._spill()
 
     def close(self) -> None:
-        """Remove the temporary files."""
-        for part in self._parts:
+        """Remove the temporary files, unless they were handed over."""
+        if self._file is not None:
             with suppress(OSError):  # a full disk does not matter: these rows are not needed any more
-                part.close()
+                self._file.close()
+        for path in () if self._is_handed_over else self._paths:
+            with suppress(OSError):  # the folder may be gone
+                path.unlink()
+        self._paths = []
 
     @property
     def count(self) -> int:
@@ -55,35 +95,84 @@ class Spill:
         if len(self._held) >= self._max_bytes:
             self._spill()
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield all rows, those with the same first number in one block. Nothing can be added afterwards.
+    def merge(self, later: Spill) -> None:
+        """Add the rows of another spill behind these. It is shared, and can't be used afterwards.
 
         Raises:
             StorageError: They can't be kept, or can't be read again.
         """
-        if not self._parts:
+        if later._count * later._width * 8 < _WORTH_A_FILE:
+            for block in later.blocks() if later.count else ():
+                self.add(block)
+            later.close()
+            return
+        if self._held:
+            self._spill()
+        first = len(self._paths)
+        self._paths += later._paths
+        self._pieces += [(first + place, bounds) for place, bounds in later._pieces]
+        self._count += later._count
+        later._paths = []
+        later.close()
+        self.add(bytes(later._held))
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield all rows, those with the same first number in one block, in the order in which they came.
+
+        Nothing can be added afterwards.
+
+        Raises:
+            StorageError: They can't be kept, or can't be read again.
+        """
+        if not self._pieces:
             yield bytes(self._held)
             return
         if self._held:
             self._spill()
-        for part in self._parts:
-            try:
-                part.seek(0)
-                block = part.read()
-            except OSError as error:  # buffered rows reach the disk only now
-                raise _storage_error(error) from error
-            yield block
+        try:
+            for part in range(_PARTS):
+                yield b"".join(self._read(part))
+        except OSError as error:
+            raise _storage_error(error) from error
+
+    def _read(self, part: int) -> Iterator[bytes]:
+        """Yield the rows of a part, piece by piece."""
+        for place, pieces in groupby(self._pieces, itemgetter(0)):
+            with ExitStack() as stack:  # one file at a time, as they may be many
+                file = self._file
+                if file is None or place != self._own:
+                    file = stack.enter_context(self._paths[place].open("rb", buffering=0))
+                for _, bounds in pieces:
+                    yield _read_at(file, bounds[part], bounds[part + 1] - bounds[part])
 
     def _spill(self) -> None:
         try:
-            if not self._parts:
-                self._parts = [tempfile.TemporaryFile(dir=self._folder) for _ in range(_PARTS)]  # noqa: SIM115 - see close
-            for part, rows in zip(self._parts, _split(self._held, self._width), strict=True):
-                part.write(rows)
+            file = self._file = self._file or self._open()
+            parts = _split(self._held, self._width)
+            bounds = array("Q", accumulate(map(len, parts), initial=self._size))
+            file.writelines(parts)
+            file.flush()
         except OSError as error:
             raise _storage_error(error) from error
+        self._size = bounds[-1]
+        self._pieces.append((self._own, bounds))
         self._count += len(self._held) // (self._width * 8)
         self._held.clear()
+
+    def _open(self) -> IO[bytes]:
+        if not self._shared:
+            return tempfile.TemporaryFile(dir=self._folder)
+        number, name = tempfile.mkstemp(suffix=".rows", dir=self._folder)
+        self._own, self._size = len(self._paths), 0
+        self._paths.append(Path(name))
+        return os.fdopen(number, "w+b")
+
+
+def _read_at(file: IO[bytes], start: int, size: int) -> bytes:
+    data = os.pread(file.fileno(), size, start)
+    if len(data) < size:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return data
 
 
 def _split(rows: bytearray, width: int) -> list[bytes]:

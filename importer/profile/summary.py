@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from operator import add, itemgetter
@@ -149,11 +149,18 @@ class SummaryCounter:
             self._times = speedups.TimeCounts(_QUARTER_NS)
         self._times.add(instants)
 
-    def merge(self, part: ProfileSummary) -> None:
+    def __reduce__(self) -> tuple[Callable[..., SummaryCounter], tuple[ProfileSummary, Mapping[str, int]]]:
+        return _counter_of, (self.summary(), self.names.counts())
+
+    def merge(self, part: ProfileSummary, names: Mapping[str, int] | None = None) -> None:
         """Add what was counted over another part of the source, or over another source.
 
         The counts are those of one pass over both, unless there are more names than are counted one by one:
         then others of these may be.
+
+        Args:
+            part: What was counted.
+            names: Its names in the order in which they first occur; None if that does not matter.
         """
         self.records += part.records
         self.unreadable += part.unreadable
@@ -161,7 +168,7 @@ class SummaryCounter:
         self.no_name += part.no_name
         self.no_zone += part.no_zone
         self.clock_changes += part.clock_changes
-        self.names.add_counts(part.names, part.other_names)
+        self.names.add_counts(part.names if names is None else names, part.other_names)
         self.forms.update(part.forms)
         self._quarters.update(part.quarters)
         for name, taken in part.taken.items():
@@ -204,6 +211,12 @@ class SummaryCounter:
             quarters=quarters,
             taken={name: dict(taken) for name, taken in self.taken.items()},
         )
+
+
+def _counter_of(summary: ProfileSummary, names: Mapping[str, int]) -> SummaryCounter:
+    counter = SummaryCounter()
+    counter.merge(summary, names)
+    return counter
 
 
 EMPTY_SUMMARY: Final = SummaryCounter().summary()

@@ -121,7 +121,7 @@ class _Writer:
             f"{self._name} would be {kind} but for {counted(count, 'cell')} {shown}",
             self._with_nulls(""),
             count=count,
-            rows=_in_order(row for each in words for row in each.rows),
+            rows=in_order(row for each in words for row in each.rows),
         )
 
     def _with_nulls(self, options: str) -> str:
@@ -301,7 +301,7 @@ class _Writer:
         return self._column.filled - sum(each.count for each in self._column.words.values())
 
 
-def _in_order(rows: Iterable[AttentionRow]) -> list[AttentionRow]:
+def in_order(rows: Iterable[AttentionRow]) -> list[AttentionRow]:
     """Return records in the order of their rows, source by source."""
     found = dict.fromkeys(rows)
     sources = list(dict.fromkeys(each.source for each in found))

@@ -31,6 +31,11 @@ class TypeObserver:
             else:
                 self.inference.add_block(chunk.block, chunk.row)
 
+    def merge(self, later: TypeObserver) -> None:
+        """Add what is known of later sources, whose columns may be others."""
+        self.inference.merge(later.inference)
+        self._null_sample.merge(later._null_sample)
+
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""
         columns = self.inference.columns

@@ -22,22 +22,27 @@ class UniqueCheck:
 
     Args:
         folder: As for `Spill`.
+        shared: As for `Spill`. Then no table is held, and all hashes are put aside.
 
     Attributes:
         count: How many texts there are.
         found_equal: True if it is known by now that two of them are equal.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, shared: bool = False) -> None:
         self.count = 0
         self.found_equal = False
-        self._known = new_hash_set()
-        self._spill = Spill(1, _MAX_IN_MEMORY, folder)
+        self._known = None if shared else new_hash_set()
+        self._spill = Spill(1, _MAX_IN_MEMORY, folder, shared=shared)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary files."""
         self._spill.close()
 
     def add(self, texts: Sequence[str]) -> bool:
@@ -56,6 +61,9 @@ class UniqueCheck:
         self.count += len(hashes) // 8
         if self.found_equal:
             return False
+        if self._known is None:
+            self._spill.add(hashes)
+            return True
         seen, left = self._known.add(hashes)
         self.found_equal = bool(seen)
         if len(left) * 8 == len(hashes):
@@ -68,7 +76,7 @@ class UniqueCheck:
     def merge(self, other: UniqueCheck) -> bool:
         """Add the texts of another check, which can't be used afterwards.
 
-        Both must have the compiled part, or neither: see `hashing`.
+        Both must have the compiled part, or neither: see `hashing`. Both are shared, or neither.
 
         Returns:
             As for `add`.
@@ -78,6 +86,10 @@ class UniqueCheck:
         """
         total = self.count + other.count
         self.found_equal |= other.found_equal
+        if other._known is None:
+            self._spill.merge(other._spill)
+            self.count = total
+            return not self.found_equal
         for hashes in (other._known.hashes(), *other._spill.blocks()):
             self.add_hashes(hashes)
         self.count = total

@@ -9,10 +9,14 @@ from typing import Any, Final
 from importer import speedups
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
-from importer.events.values import make_cleaned
-from importer.profile.choices import ChoiceCounter, make_choice_finder
-from importer.profile.chunk import ColumnarChunk, Finder, make_column_finder
-from importer.profile.field_values import make_field_cell_finder, make_mapped_finder
+from importer.events.null_words import make_cleaned
+from importer.profile.chunk import ColumnarChunk, Finder, Portable, make_column_finder
+from importer.profile.field_values import (
+    ChoiceCounter,
+    make_choice_finder,
+    make_field_cell_finder,
+    make_mapped_finder,
+)
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.text import Remembered, counted, cut, shell_word
 
@@ -38,12 +42,14 @@ def make_user_observer(reading: Reading) -> UserObserver | None:
     return None if "distinct_id" in reading.constants else UserObserver(reading)
 
 
-class UserObserver:
+class UserObserver(Portable):
     """Counts records without a user, and how many of them have a value in a column that could be one.
 
     Args:
         reading: How the source is read.
     """
+
+    _FINDERS = frozenset({"_cleaned", "_find_user", "_find_cells", "_find_candidates"})
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -83,7 +89,8 @@ class UserObserver:
         self._records += later._records
         self._missing += later._missing
         self._rows = (self._rows + later._rows)[:MOST_ATTENTION_ROWS]
-        self._filled.update(later._filled)
+        for column, count in later._filled.items():
+            self._add(column, count)
 
     def attention(self) -> list[Attention]:
         """As in `AttentionObserver`."""

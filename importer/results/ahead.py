@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.model import Status
 from importer.results.reader import read_failures
-from importer.results.selection import select_records
-
-AHEAD_OF_CLOCK: Final = "is ahead of the clock"
-"""In the error of such a record."""
+from importer.results.selection import read_choices, select_records
 
 _AFTER: Final = re.compile(r"send it after (\S+)$")
 
@@ -38,7 +36,7 @@ def find_ahead(results: Path) -> Ahead | None:
         results: The last results of a source.
     """
     selection = select_records(results, {Status.INVALID}, AHEAD_OF_CLOCK)
-    rows = {choice.row for choice in selection}
+    rows = {choice.row for choice in read_choices(selection)}
     failures = (failure for run in selection.runs for failure in read_failures(run.results) if rows)
     found = (_AFTER.search(failure.error) for failure in failures if failure.row in rows)
     try:

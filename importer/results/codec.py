@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import repeat
 from math import isfinite
 from types import NoneType, UnionType
@@ -62,13 +63,18 @@ def decode(kind: type[T], value: Any, where: str = "") -> T:
         DecodeError: A key is missing or unknown, or a value is of another type.
     """
     found = _expect(value, dict, where, "an object")
-    hints = get_type_hints(kind)
-    needed = {each.name for each in fields(kind) if _is_needed(each)}  # type: ignore[arg-type]  # any dataclass
+    hints, needed = _fields_of(kind)  # type: ignore[arg-type]  # a class is hashable
     if unknown := found.keys() - hints.keys():
         raise DecodeError(f"{_at(where, min(unknown))} is not known")
     if missing := needed - found.keys():
         raise DecodeError(f"{_at(where, min(missing))} is missing")
     return kind(**{name: _decode(hints[name], each, _at(where, name)) for name, each in found.items()})
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the types of the fields of a dataclass by name, and the names of those without a default."""
+    return get_type_hints(kind), frozenset(each.name for each in fields(kind) if _is_needed(each))
 
 
 def _is_needed(each: Any) -> bool:

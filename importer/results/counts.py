@@ -1,8 +1,8 @@
-"""Counts of records by outcome."""
+"""Counts of records by outcome, and how far results go."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from importer.model import Status
@@ -69,3 +69,22 @@ class Counts:
     def __getitem__(self, status: Status) -> int:
         count: int = getattr(self, status.value)
         return count
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsState:
+    """How far a results file goes, and what it holds.
+
+    Attributes:
+        records: Outcomes in it.
+        last_row: The record that the last of them is for; 0 if there is none.
+        counts: The outcomes by status.
+        valid_bytes: Length of what is whole: the header and every complete line.
+        has_torn_end: True if something unfinished follows that.
+    """
+
+    records: int = 0
+    last_row: int = 0
+    counts: Counts = field(default_factory=Counts)
+    valid_bytes: int = 0
+    has_torn_end: bool = False

@@ -13,6 +13,7 @@ from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
+from importer.results.set_manifest import results_of
 from importer.text import counted, file_command, quoted
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from importer.results.manifest import Manifest
+    from importer.results.set_manifest import SetManifest
 
 _MAPS = {
     "fields": "column of field",
@@ -106,6 +108,26 @@ def check_overwrite(results: Path, manifest: Manifest, *, only_rehearsals: bool 
             if _same_project(read_manifest(manifest_path(each)), manifest):
                 _check_not_mended(each, manifest)
                 _check_same_reading(each, manifest)
+
+
+def check_set_overwrite(folder: Path, old: SetManifest, new: Manifest) -> None:
+    """Stop where to replace the results of a set would hide what landed, as `check_overwrite`.
+
+    Raises:
+        ResultsError: Records of it landed under another reading.
+    """
+    if old.kind != "real" or not _same_project(old, new):
+        return
+    differ = [
+        line for line in find_reading_differences(old.reading, new.reading) if "compression" not in line
+    ]
+    if differ and any(inspect_results(results_of(folder, old, each)).counts.landed for each in old.sources):
+        raise ResultsError(
+            f"{folder} holds records that Mixpanel took or may have taken, under another reading"
+            f" ({'; '.join(differ)}). Sent again, they would double.",
+            "Go on with the reading that they were sent with (--resume), or, if you want them twice, "
+            "name another folder with --results.",
+        )
 
 
 def _check_not_mended(results: Path, manifest: Manifest) -> None:

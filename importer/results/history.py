@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ from importer.results.formats import read_format
 from importer.results.manifest import read_manifest, resolve_link
 from importer.results.paths import find_manifests, manifest_path, results_of_manifest
 from importer.results.reader import OutcomeColumns, read_columns
+from importer.results.recorded import RecordedRun
 from importer.results.recovery import inspect_results
 from importer.results.row_ranges import read_ranges
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from importer.results.counts import ResultsState
     from importer.results.manifest import Manifest
-    from importer.results.recovery import ResultsState
 
 
 _MOST_NAMED: Final = 8
@@ -36,30 +37,6 @@ _MOST_NAMED: Final = 8
 
 _MOST_LOOKED_AT: Final = 100
 """Most manifests in which a source is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRun:
-    """One run as its results and its manifest record it.
-
-    Attributes:
-        results: The results file.
-        manifest: How it was made.
-        state: How far the results go.
-        origin: After a run of mended records: for each record of its source, which record it is of the
-            source of the first run. None if both sources are one.
-    """
-
-    results: Path
-    manifest: Manifest
-    state: ResultsState
-    origin: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def unattempted(self) -> int | None:
-        """Records in scope that have no outcome; None while the scope is not known."""
-        scope = self.manifest.scope
-        return None if scope is None else scope - self.state.records
 
 
 def history_up_to(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, overload
 
 import orjson
 
@@ -116,6 +116,9 @@ class Manifest:
     refused_at: tuple[str, ...] = ()
 
 
+AnyManifest = TypeVar("AnyManifest", bound=Manifest)
+
+
 def manifest_text(manifest: Manifest) -> str:
     """Return a manifest as JSON in ASCII, which is safe on a terminal and exact for any name of a file.
 
@@ -165,11 +168,16 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         raise storage_error(path, error) from error
 
 
-def read_manifest(path: Path) -> Manifest:
+@overload
+def read_manifest(path: Path) -> Manifest: ...
+@overload
+def read_manifest(path: Path, kind: type[AnyManifest]) -> AnyManifest: ...
+def read_manifest(path: Path, kind: type[Any] = Manifest) -> Any:
     """Read a manifest.
 
     Args:
         path: From `manifest_path`.
+        kind: The class that it is of.
 
     Raises:
         ResultsError: It is missing, cut short, edited, or of a newer importer.
@@ -199,7 +207,7 @@ def read_manifest(path: Path) -> Manifest:
     if version != VERSION:
         raise _unusable(path, f"{_VERSION_KEY} is {quoted(version)}, expected {VERSION}")
     try:
-        manifest = decode(Manifest, _upgraded(document))
+        manifest = decode(kind, _upgraded(document))
         if "reader_version" not in document and manifest.reading.dialect.format == "jsonl":
             # Words for "no value" meant nothing in JSONL then.
             manifest = replace(manifest, reading=replace(manifest.reading, null=()))

@@ -62,6 +62,8 @@ def _faults(manifest: _Manifest) -> Iterator[str]:
         yield f"base_url is {quoted(manifest.base_url)}, expected http:// or https://"
     if manifest.settings.batch_size < 1:
         yield f"settings.batch_size is {manifest.settings.batch_size}, expected at least 1"
+    if manifest.settings.rate == 0:
+        yield "settings.rate is 0, expected at least 1"
     yield from _faults_of_rows(manifest)
     for url in manifest.refused_at:
         if not url.startswith(("http://", "https://")):

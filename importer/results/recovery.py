@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from importer import speedups
 from importer.errors import ResultsError
-from importer.results.counts import Counts
+from importer.results.counts import Counts, ResultsState
 from importer.results.formats import changed_line_ends, existing_format, read_blocks, read_format
 from importer.results.rows import RowFormat
 from importer.results.storage import storage_error
@@ -24,25 +23,6 @@ if TYPE_CHECKING:
     from importer.model import Status
 
 _COUNT_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class ResultsState:
-    """How far a results file goes, and what it holds.
-
-    Attributes:
-        records: Outcomes in it.
-        last_row: The record that the last of them is for; 0 if there is none.
-        counts: The outcomes by status.
-        valid_bytes: Length of what is whole: the header and every complete line.
-        has_torn_end: True if something unfinished follows that.
-    """
-
-    records: int = 0
-    last_row: int = 0
-    counts: Counts = field(default_factory=Counts)
-    valid_bytes: int = 0
-    has_torn_end: bool = False
 
 
 def repair_results(path: Path) -> ResultsState:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass
 from itertools import chain, compress, repeat
 from operator import and_
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +12,6 @@ from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.history import (
-    RecordedRun,
     choose_rows,
     history_up_to,
     read_outcomes,
@@ -21,6 +19,7 @@ from importer.results.history import (
     same_source,
 )
 from importer.results.reader import STATUSES
+from importer.results.recorded import RecordedRun, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -50,30 +49,16 @@ class Choice(NamedTuple):
     insert_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The records that a retry sends again; iterable any number of times, in the order of the source.
+def read_choices(selection: Selection) -> Iterator[Choice]:
+    """Yield the records of a selection, in the order of the source.
 
-    Only the rows that were retried before are held: each iteration reads the results again.
+    Only the rows that were retried before are held: the results are read each time.
 
-    Attributes:
-        statuses: Only records that ended so.
-        error_contains: A text that ``error`` must hold as it stands in the results; None for any.
-        counts: The records by status.
-        runs: The run and its retries up to the results that are retried, as far as their source is the same.
+    Raises:
+        ResultsError: They can't be read.
     """
-
-    statuses: frozenset[Status]
-    error_contains: str | None
-    counts: Counts
-    runs: tuple[RecordedRun, ...]
-
-    def __len__(self) -> int:
-        return self.counts.total
-
-    def __iter__(self) -> Iterator[Choice]:
-        # No record is in two of them, and each is in order.
-        return heapq.merge(*_choices_by_run(self.runs, self.statuses, self.error_contains))
+    # No record is in two of them, and each is in order.
+    return heapq.merge(*_choices_by_run(selection.runs, selection.statuses, selection.error_contains))
 
 
 def select_records(

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Literal
 from importer.errors import ResultsError
 from importer.results.counts import Counts
 from importer.results.history import (
-    RecordedRun,
     check_exists,
     choose_rows,
     read_outcomes,
     rows_of,
     whole_history,
 )
+from importer.results.recorded import RecordedRun
 from importer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from importer.results.counts import ResultsState
     from importer.results.manifest import Manifest
-    from importer.results.recovery import ResultsState
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Self
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
-from importer.results.counts import Counts
+from importer.results.counts import Counts, ResultsState
 from importer.results.formats import existing_format, new_format
 from importer.results.lines import EncodedLines, LineEncoder, outcomes_of
-from importer.results.recovery import ResultsState
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 
 if TYPE_CHECKING:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 from importer.reading import Dialect
+from importer.source.members import SourcePath
 from importer.source.reader import Source
 
 
 def copy_records(
-    path: Path,
+    path: SourcePath,
     dialect: Dialect,
     columns: tuple[str, ...],
     rows: Iterable[int],

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from importer.errors import SourceError, UsageError
+from importer.errors import EmptySourceError, UsageError
 from importer.model import Record
 from importer.reading import Attention, Dialect
 from importer.source.encoding import BOM, error_handler
-from importer.source.files import compression_of, open_binary, read_start, source_error
+from importer.source.files import open_binary, read_start
 from importer.source.foreign_formats import refuse_foreign_formats, refuse_foreign_text
 from importer.source.formats.format import Format, SourceHead
 from importer.source.formats.json_layout import read_leniently
 from importer.source.formats.registry import FORMATS
+from importer.source.members import SourcePath
 from importer.source.options import dialect_options
+from importer.source.raw import compression_of, source_error
 from importer.source.reader import open_source
 from importer.text import quoted_name
 
@@ -63,7 +64,7 @@ class DetectedSource:
 
 
 def detect_source(
-    path: Path,
+    path: SourcePath,
     *,
     format: str | None = None,  # noqa: A002  (the option's own name)
     header: bool | None = None,
@@ -110,7 +111,7 @@ def detect_source(
     )
 
 
-def _read_head(path: Path, declared_encoding: str | None) -> SourceHead:
+def _read_head(path: SourcePath, declared_encoding: str | None) -> SourceHead:
     """Return the beginning of a file as text.
 
     Raises:
@@ -125,11 +126,11 @@ def _read_head(path: Path, declared_encoding: str | None) -> SourceHead:
     text = _decode(path, data, encoding)
     refuse_foreign_text(path, text)
     if not text.strip():
-        raise SourceError(f"{path} is empty.", "Check the export or the command that made it.")
+        raise EmptySourceError(f"{path} is empty.", "Check the export or the command that made it.")
     return SourceHead(path, text, compression, encoding)
 
 
-def _decode(path: Path, data: bytes, encoding: str) -> str:
+def _decode(path: SourcePath, data: bytes, encoding: str) -> str:
     """Return the first bytes of a file as text; a character that is cut off at their end is left out."""
     decoder = codecs.getincrementaldecoder(encoding)(error_handler(encoding))
     try:
@@ -160,7 +161,7 @@ class _Sample(NamedTuple):
     problems: tuple[str, ...]
 
 
-def _sample(path: Path, dialect: Dialect, columns: tuple[str, ...]) -> _Sample:
+def _sample(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> _Sample:
     """Return the first records, read by the very reader that will read the rest."""
     records: list[Record] = []
     with_like: list[Record] = []

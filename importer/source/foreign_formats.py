@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 from importer.errors import SourceError
-from importer.source.files import compression_of
+from importer.source.members import SourcePath
+from importer.source.raw import compression_of
 
 _EXPORT: Final = "Export the data as CSV (UTF-8) or as JSON lines, and give that file."
 _UNPACK: Final = "Unpack it, and give the file in it."
@@ -52,7 +52,7 @@ _SAMPLE_SIZE: Final = 8192  # bytes
 _MAX_CONTROLS: Final = 0.05  # share of the bytes: 8 % of random bytes are such controls, none of text
 
 
-def refuse_foreign_formats(path: Path, head: bytes, *, wide: bool) -> None:
+def refuse_foreign_formats(path: SourcePath, head: bytes, *, wide: bool) -> None:
     """Refuse a file that holds no text.
 
     Args:
@@ -109,7 +109,7 @@ _TEXTS: Final = (
 )
 
 
-def refuse_foreign_text(path: Path, text: str) -> None:
+def refuse_foreign_text(path: SourcePath, text: str) -> None:
     """Refuse a file of text that is neither CSV nor JSON lines.
 
     Args:

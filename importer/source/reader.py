@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from importer.errors import SourceError
 from importer.model import Fingerprint, Record, Rejection
 from importer.reading import Dialect
-from importer.source.files import open_binary, open_raw, source_error
-from importer.source.fingerprint import HashedFile
+from importer.source.files import open_binary, open_hashed
 from importer.source.formats.format import RecordReader
 from importer.source.formats.registry import FORMATS
 from importer.source.header import column_names
+from importer.source.members import SourcePath
 from importer.source.options import known_encoding
 from importer.source.oversized import OversizedSink, discard
+from importer.source.raw import source_error
 from importer.text import counted, escaped_cut, was_or_were
 
 _T = TypeVar("_T")
 
 
 class Source:
-    """A file that is being read; a context manager, to be iterated once.
+    """A file, or a member of an archive, that is being read; a context manager, to be iterated once.
 
     Args:
-        path: The file.
+        path: The source.
         dialect: How its bytes become records.
         columns: The names that its header must have (CSV).
         oversized: Where the bytes of records go that are too long to be held.
         hashed: True if `fingerprint` will be called: the bytes on disk are hashed as they are read.
 
     Attributes:
-        size: Bytes on disk.
+        size: Bytes as they are stored.
         reader: What reads the records.
 
     Raises:
@@ -45,7 +45,7 @@ class Source:
 
     def __init__(
         self,
-        path: Path,
+        path: SourcePath,
         dialect: Dialect,
         columns: tuple[str, ...],
         *,
@@ -54,7 +54,7 @@ class Source:
     ) -> None:
         self._path = path
         dialect = replace(dialect, encoding=known_encoding(dialect.encoding))
-        self._hashed = open_raw(path, HashedFile) if hashed else None
+        self._hashed = open_hashed(path) if hashed else None
         self._file, self._disk = open_binary(path, dialect.compression, self._hashed)
         self.size = self._disk.size
         self._at_end = False
@@ -84,7 +84,7 @@ class Source:
         self._file.close()
 
     def position(self) -> int:
-        """Return how many bytes on disk have been read; never less than before, `size` at the end."""
+        """Return how many stored bytes have been read; never less than before, `size` at the end."""
         return self.size if self._at_end else min(self._disk.position(), self.size)
 
     def fingerprint(self) -> Fingerprint:
@@ -150,11 +150,13 @@ class Source:
             )
 
 
-def open_source(path: Path, dialect: Dialect, columns: tuple[str, ...], *, hashed: bool = False) -> Source:
+def open_source(
+    path: SourcePath, dialect: Dialect, columns: tuple[str, ...], *, hashed: bool = False
+) -> Source:
     """Return a source that is ready to be read.
 
     Args:
-        path: The file.
+        path: The source.
         dialect: As `detect_source` found it or the manifest holds it.
         columns: Likewise.
         hashed: True if `Source.fingerprint` will be called.

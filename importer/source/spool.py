@@ -1,8 +1,9 @@
-"""Standard input written to a file, so that it can be read more than once."""
+"""Standard input, or a pipe, written to a file, so that it can be read more than once."""
 
 from __future__ import annotations
 
 import os
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -11,8 +12,29 @@ from importer.errors import SourceError, StorageError
 _READ_SIZE: Final = 1 << 20  # bytes
 
 
-def spool_stream(stream: BinaryIO, path: Path) -> None:
+def spool_pipe(pipe: Path, path: Path) -> None:
+    """Write all of a pipe that has a path to a file, as `spool_stream` does. It is opened once.
+
+    Raises:
+        SourceError: The pipe can't be read, or there is nothing in it.
+        StorageError: The file can't be written.
+    """
+    name = f"the pipe {pipe}"
+    try:
+        stream = pipe.open("rb", buffering=0)
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    with stream:
+        spool_stream(stream, path, name)
+
+
+def spool_stream(stream: BinaryIO | RawIOBase, path: Path, name: str = "standard input") -> None:
     """Write all of a stream to a file that only its owner may read. The file appears whole or not at all.
+
+    Args:
+        stream: The stream.
+        path: The file.
+        name: What the stream is, for messages.
 
     Raises:
         SourceError: The stream can't be read, or there is nothing in it.
@@ -24,14 +46,14 @@ def spool_stream(stream: BinaryIO, path: Path) -> None:
             part.unlink(missing_ok=True)  # left by a run that was killed
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as out:
-                _copy(stream, out)
+                _copy(stream, out, name)
                 out.flush()
                 os.fsync(out.fileno())
             part.replace(path)
             _sync_directory(path.parent)
         except OSError as error:
             raise StorageError(
-                f"Standard input can't be kept in {path}: {error.strerror or error}.",
+                f"{_at_start(name)} can't be kept in {path}: {error.strerror or error}.",
                 "Free some space, or name another place with --results.",
             ) from error
     except BaseException:
@@ -39,9 +61,9 @@ def spool_stream(stream: BinaryIO, path: Path) -> None:
         raise
 
 
-def _copy(stream: BinaryIO, out: BinaryIO) -> None:
+def _copy(stream: BinaryIO | RawIOBase, out: BinaryIO, name: str) -> None:
     empty = True
-    while piece := _read(stream):
+    while piece := _read(stream, name):
         out.write(piece)
         empty = False
         if (
@@ -49,14 +71,23 @@ def _copy(stream: BinaryIO, out: BinaryIO) -> None:
         ):  # a keyboard would have to say twice that this is the end
             break
     if empty:
-        raise SourceError("Standard input is empty.", "Check the command that feeds it.")
+        raise SourceError(f"{_at_start(name)} is empty.", "Check the command that feeds it.")
 
 
-def _read(stream: BinaryIO) -> bytes:
+def _read(stream: BinaryIO | RawIOBase, name: str) -> bytes:
     try:
-        return stream.read(_READ_SIZE)
+        return stream.read(_READ_SIZE) or b""
     except OSError as error:
-        raise SourceError(f"Standard input can't be read: {error.strerror or error}.") from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> SourceError:
+    reason = (error.strerror if isinstance(error, OSError) else "") or error
+    return SourceError(f"{_at_start(name)} can't be read: {reason}.")
+
+
+def _at_start(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _sync_directory(directory: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from delivery_helpers import CREDENTIALS, NOW, PATIENCE, event, many, no_senders, settings, wait_until
 from delivery_server import Server
 
+from importer.delivery.client import make_client_factory
 from importer.delivery.connections import Connections
 from importer.delivery.engine import deliver
 from importer.delivery.replies import Response
@@ -25,7 +26,7 @@ def take(request, connection):
 def go(connections, server, batches, **changes):
     given = settings(**{"retry_wait": 0.002, "timeout": PATIENCE, "concurrency": 1, **changes})
     destination = Destination("import", server.url, "sandbox")
-    factory = connections.factory(destination, CREDENTIALS, given.timeout)
+    factory = connections.factory(destination, CREDENTIALS, given.timeout, make_client_factory)
     found = list(
         deliver(
             batches,
@@ -103,7 +104,7 @@ def test_a_delivery_that_failed_leaves_the_next_one_as_it_is():
 
 def test_a_base_url_that_can_not_be_used_is_refused_at_once():
     with Connections() as connections, pytest.raises(RefusedError):
-        connections.factory(Destination("import", "nowhere"), CREDENTIALS, 5.0)
+        connections.factory(Destination("import", "nowhere"), CREDENTIALS, 5.0, make_client_factory)
 
 
 # ── what is given back ───────────────────────────────────────────────────────────────────────────
@@ -128,13 +129,13 @@ class FakeClient:
 
 
 def making(made):
-    """Return connections that are none, each of which is appended to a list."""
+    """Return what makes connections that are none, each of which is appended to a list."""
 
     def make():
         made.append(FakeClient())
         return made[-1]
 
-    return Connections(lambda *_: make)
+    return lambda *_: make
 
 
 DESTINATION = Destination("import", "http://127.0.0.1:9")
@@ -142,8 +143,8 @@ DESTINATION = Destination("import", "http://127.0.0.1:9")
 
 def test_what_was_aborted_or_raised_is_closed_and_nothing_else():
     made = []
-    with making(made) as connections:
-        lend = connections.factory(DESTINATION, CREDENTIALS, 5.0)
+    with Connections() as connections:
+        lend = connections.factory(DESTINATION, CREDENTIALS, 5.0, making(made))
         fine, aborted, broken = lend(), lend(), lend()
         assert fine.post(BODIES) == Response(200, b"")
         aborted.abort()
@@ -166,9 +167,9 @@ def test_what_was_aborted_or_raised_is_closed_and_nothing_else():
 
 def test_what_is_given_back_too_late_is_closed():
     made = []
-    with making(made) as connections:
-        late = connections.factory(DESTINATION, CREDENTIALS, 5.0)()
-        other = connections.factory(DESTINATION, CREDENTIALS, 6.0)()
+    with Connections() as connections:
+        late = connections.factory(DESTINATION, CREDENTIALS, 5.0, making(made))()
+        other = connections.factory(DESTINATION, CREDENTIALS, 6.0, making(made))()
         late.close()
         assert made[0].closed
     other.close()

@@ -553,11 +553,11 @@ def test_records_that_were_not_counted_are_offered_as_about_so_many(
     shell: Shell, server: Server, columns: int
 ):
     shell.write("long.jsonl", long_jsonl(8_765))
-    words = ("run", "long.jsonl", "--null", "NULL")
+    words = ("run", "long.jsonl", "--null", "NULL", "--rate", "1460")
     seen = type_in_terminal(shell, *words, columns=columns, answers=["n"])
     assert question(seen) == "about 8,760 events?"
     assert "bytes · about 8,760 records" in seen.text
-    assert "Volume about 8,760 events; at the 30,000 a second that Mixpanel takes, about 1 s" in seen.text
+    assert "Volume about 8,760 events; at the 1,460 a second of --rate, about 6 s" in seen.text
     assert not seen.too_wide(*JSON_OR_COMMAND)
 
     assert question(type_in_terminal(shell, *words, "--limit", "5", answers=["n"])) == "at most 5 events?"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from set_helpers import prepared_set
 
 from importer.errors import UsageError
 from importer.events.mapper import Mapper
@@ -18,8 +19,8 @@ from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event
 from importer.pipeline.forecast import Forecast, JobSet
 from importer.pipeline.job import Job, RunOptions, Target
-from importer.pipeline.outputs import resolve_outputs
-from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import run_job
 from importer.pipeline.transfer import OutcomePosition
 from importer.progress import NullProgress
@@ -56,9 +57,10 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def jobs_of(names: list[str], **options: Any) -> JobSet:
     made = RunOptions(kind=options.pop("kind", "sandbox"), **options)
-    return JobSet.of(
-        prepare_jobs(resolve_outputs(names, made), made, TARGET, now_ms=NOW_MS, progress=NullProgress())
-    )
+    if len(names) > 1:
+        return prepared_set(names, replace(made, results=Path("out")), TARGET, NOW_MS).jobs
+    output = resolve_output(names[0], made)
+    return JobSet.of([prepare_job(output, made, TARGET, now_ms=NOW_MS, progress=NullProgress())])
 
 
 def sendable(job: Job) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from set_helpers import prepared_set
 
 from importer.cli.conversion import declared_reading
 from importer.cli.options import ReadingOptions
@@ -22,8 +23,8 @@ from importer.events.mapping_file import load, render
 from importer.model import Destination, Event
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
-from importer.pipeline.outputs import resolve_outputs
-from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.resolve import draft_reading, redeclare
 from importer.progress import NullProgress
 from importer.reading import Attention
@@ -51,12 +52,11 @@ def declared(words: str) -> Any:
 
 def prepared(paths: Sequence[Path], words: str = "") -> list[Job]:
     options = RunOptions(kind="sandbox", results=paths[0].parent / "out", declared=declared(words))
-    if len(paths) > 1:
-        (paths[0].parent / "out").mkdir(exist_ok=True)
     names = [str(path) for path in paths]
-    return prepare_jobs(
-        resolve_outputs(names, options), options, TARGET, now_ms=NOW_MS, progress=NullProgress()
-    )
+    if len(names) > 1:
+        return list(prepared_set(names, options, TARGET, NOW_MS).jobs.jobs)
+    output = resolve_output(names[0], options)
+    return [prepare_job(output, options, TARGET, now_ms=NOW_MS, progress=NullProgress())]
 
 
 def said(job: Job) -> list[Attention]:

@@ -15,8 +15,8 @@ import pytest
 from importer.errors import ResultsError, UsageError
 from importer.model import Destination
 from importer.pipeline.job import EarlierDryRun, Job, RunOptions, Target
-from importer.pipeline.outputs import resolve_outputs
-from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import run_job
 from importer.progress import NullProgress
 from importer.results.counts import Counts
@@ -37,10 +37,7 @@ def events(path: Path, rows: int = ROWS) -> Path:
 
 def prepared(path: Path, **options: Any) -> Job:
     made = RunOptions(kind=options.pop("kind", "sandbox"), results=path.with_suffix(".out.csv"), **options)
-    (job,) = prepare_jobs(
-        resolve_outputs([str(path)], made), made, TARGET, now_ms=NOW_MS, progress=NullProgress()
-    )
-    return job
+    return prepare_job(resolve_output(str(path), made), made, TARGET, now_ms=NOW_MS, progress=NullProgress())
 
 
 def bytes_read() -> int:
@@ -121,8 +118,8 @@ def test_a_damaged_manifest_of_a_dry_run_is_named_with_what_to_do(
     monkeypatch.chdir(tmp_path)
     source = events(Path("events.csv"), 3)
     options = RunOptions(kind="dry-run")
-    (job,) = prepare_jobs(
-        resolve_outputs([str(source)], options), options, TARGET, now_ms=NOW_MS, progress=NullProgress()
+    job = prepare_job(
+        resolve_output(str(source), options), options, TARGET, now_ms=NOW_MS, progress=NullProgress()
     )
     run_job(job, NullProgress(), threading.Event(), lambda: NOW_MS)
     beside = manifest_path(job.results)

@@ -12,8 +12,8 @@ from importer.errors import ReconciliationError
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Batch, Delivered, Destination, Event, Outcome, Rejection, Status, Verdict
 from importer.pipeline.job import RunOptions, RunReport, Target
-from importer.pipeline.outputs import resolve_outputs
-from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import run_job
 from importer.progress import NullProgress
 from importer.results.lines import outcomes_of
@@ -41,8 +41,8 @@ def dry_run(folder: Path, rows: int, watcher: NullProgress, name: str = "events.
     source.write_text("\n".join(["event,user_id,time,n", *lines, ""]))
     options = RunOptions(DeclaredReading(), "dry-run", results=folder / name)
     target = Target(Destination("import", "https://api.mixpanel.com"), None)
-    (job,) = prepare_jobs(
-        resolve_outputs([str(source)], options),
+    job = prepare_job(
+        resolve_output(str(source), options),
         options,
         target,
         now_ms=NOW_MS,

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from importer.errors import MappingError, SourceError
 from importer.events.mapper import Mapper
 from importer.facts import NO_COLLISIONS
+from importer.pipeline.collision_text import collision_text
 from importer.profile.collisions import CollisionAudit, Collisions
 from importer.profile.id_observer import IdObserver
 from importer.profile.scan import PassProgress, find_collisions, profile_source
@@ -53,11 +54,11 @@ def audited_by_events(
 ) -> Collisions:
     """What comparing every event finds."""
     with CollisionAudit() as found:
-        for path, reading in zip(paths, readings, strict=True):
+        for number, (path, reading) in enumerate(zip(paths, readings, strict=True)):
             mapper = Mapper(reading, lambda: NOW_MS)
             with open_source(path, reading.dialect, reading.columns) as source:
                 items = [item for chunk in source.chunks() for item in mapper.map(chunk[:limit])][:limit]
-            found.add(EventBlock(items))
+            found.add(EventBlock(items), number)
         return found.result()
 
 
@@ -274,6 +275,26 @@ def test_events_of_two_sources_that_differ_and_share_an_id_are_found(tmp_path: P
     found = audited(paths, [SHAPE, SHAPE])
     assert (found.events, found.lost) == (3, 1)
     assert audited(paths[:1], [SHAPE]).lost == 0
+
+
+def test_events_that_collide_are_named_by_source_and_row_if_there_are_several_sources(tmp_path: Path):
+    lines = [line("Paid", TIME, "u", own, f'"n":{n}', 3) + "\n" for n, own in enumerate(["a", "b", "c", "b"])]
+    paths = [
+        written(tmp_path, lines[:1], "one"),
+        written(tmp_path, lines[1:3], "two"),
+        written(tmp_path, [lines[0], lines[3]], "three"),
+    ]
+    found = find_collisions(
+        paths,
+        [SHAPE] * 3,
+        lambda: NOW_MS,
+        folder=tmp_path,
+        progress=NullProgress(),
+        names=["1.json", "2\n.json", "3.json"],
+    )
+    assert (found.first, found.first_sources) == (((1, 2),), (("2\n.json", "3.json"),))
+    assert (found.first_identical, found.identical_sources) == (((1, 1),), (("1.json", "3.json"),))
+    assert collision_text(found, 3).endswith("and id (rows 2\\n.json 1 and 3.json 2)")
 
 
 def test_records_beyond_the_limit_are_not_compared(tmp_path: Path):

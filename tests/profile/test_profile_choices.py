@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from importer.events.mapper import Mapper
 from importer.model import Event, Record
-from importer.profile.choices import ChoiceCounter
+from importer.profile.field_values import ChoiceCounter
 from importer.profile.observers import ColumnarChunk, SummaryObserver
 from importer.profile.summary import SummaryCounter
 from importer.reading import Dialect, Reading

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from importer import speedups
 from importer.model import Record
 from importer.profile.copies import Copies, CopyCounter, copies_remedy
-from importer.profile.copy_observer import CopyObserver
+from importer.profile.copy_observer import CopyObserver, copies_attention
 from importer.profile.hashing import HashSet, HashSetInPython
 from importer.profile.observers import ColumnarChunk
 from importer.profile.scan import PassProgress, profile_source
@@ -89,12 +89,14 @@ def test_a_full_disk_stops_nothing_but_the_count(tmp_path: Path) -> None:
 
 
 def found_in(reading: Reading, *paths: Path) -> list[tuple[int, list[tuple[str, int]], str]]:
-    with CopyObserver(reading) as observer:
+    with CopyCounter() as counter:
+        observer = CopyObserver(reading, counter)
         for path in paths:
             profile_source(path, reading, [observer], PassProgress(NullProgress()), path.name)
+        observer.finish()
         return [
             (each.count, [(row.source, row.row) for row in each.rows], each.remedy)
-            for each in observer.attention()
+            for each in copies_attention(counter.result(), reading)
         ]
 
 
@@ -172,9 +174,11 @@ def test_a_record_that_can_not_be_written_again_is_left_out() -> None:
     for _ in range(900):
         deep = [deep]
     items = [Record(row, row, {"a": value}) for row, value in enumerate([deep, 1, deep, 1], 1)]
-    with CopyObserver(JSONL) as observer:
+    with CopyCounter() as counter:
+        observer = CopyObserver(JSONL, counter)
         observer.observe(ColumnarChunk(items, has_cells=False, source="a"))
-        (found,) = observer.attention()
+        observer.finish()
+        (found,) = copies_attention(counter.result(), JSONL)
     assert (found.count, found.rows) == (1, (AttentionRow("a", 4),))
     assert found.text.startswith("1 of 2 records")
 

@@ -14,8 +14,8 @@ import pytest
 from importer.mixpanel.limits import MAX_EVENTS_OF_USER_AND_DAY as LIMIT
 from importer.model import Destination
 from importer.pipeline.job import RunOptions, Target
-from importer.pipeline.outputs import resolve_outputs
-from importer.pipeline.prepare import prepare_jobs
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import run_job
 from importer.profile.hashing import DAY_NS, as_instants
 from importer.profile.hot_shards import HotShards, UserDayCounter, UserDayObserver, find_hot_shards
@@ -130,8 +130,8 @@ def test_the_plan_or_at_the_latest_the_dry_run_names_them(tmp_path: Path, name: 
         assert path.stat().st_size > 16_000_000
     options = RunOptions(kind="dry-run", results=tmp_path / "out.csv")
     target = Target(Destination("import", "http://127.0.0.1:9", "sandbox"), SANDBOX_CREDENTIALS)
-    (job,) = prepare_jobs(
-        resolve_outputs([str(path)], options), options, target, now_ms=NOW_MS, progress=NullProgress()
+    job = prepare_job(
+        resolve_output(str(path), options), options, target, now_ms=NOW_MS, progress=NullProgress()
     )
     if name == "a.csv":
         assert "hot-shard" in [each.code for each in job.manifest.attention]

@@ -232,6 +232,7 @@ def test_a_manifest_cut_at_any_byte_is_a_clear_error(tmp_path):
         ({"fingerprint": []}, r"fingerprint is \[\], expected an object"),
         ({"fingerprint": {"size": 1, "mtime_ns": 1}}, "fingerprint.digest is missing"),
         ({"settings": {"timeout": "x"}}, "settings.timeout is 'x', expected a number"),
+        ({"settings": {"rate": 0}}, "settings.rate is 0, expected at least 1"),
         ({"audit": 7}, "audit is 7, expected an object"),
         ({"audit": {}}, "audit.facts is missing"),
         ({"audit": {"facts": {}, "whole": True}}, "audit.facts.clock_changes is missing"),

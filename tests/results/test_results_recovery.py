@@ -10,8 +10,8 @@ from results_helpers import counts_of, delivered_of, lines_of, outcome, outcomes
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
-from importer.results.counts import Counts
-from importer.results.recovery import ResultsState, inspect_results, matches_disk, repair_results
+from importer.results.counts import Counts, ResultsState
+from importer.results.recovery import inspect_results, matches_disk, repair_results
 from importer.results.rows import CSV, JSONL
 from importer.results.writer import ResultsWriter
 

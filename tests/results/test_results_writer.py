@@ -17,8 +17,8 @@ from results_helpers import delivered_of, outcome, outcomes, read_results
 
 from importer.errors import ResultsError, StorageError
 from importer.model import Status
-from importer.results.counts import Counts
-from importer.results.recovery import ResultsState, inspect_results, repair_results
+from importer.results.counts import Counts, ResultsState
+from importer.results.recovery import inspect_results, repair_results
 from importer.results.writer import ResultsWriter
 
 ROOT = Path(__file__).parents[2]

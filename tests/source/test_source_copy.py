@@ -3,6 +3,10 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +19,7 @@ from importer.source.copy import copy_records
 from importer.source.detect import detect_source
 from importer.source.formats.csv import MAX_RECORD_SIZE
 from importer.source.formats.jsonl import MAX_LINE_SIZE
-from importer.source.spool import spool_stream
+from importer.source.spool import spool_pipe, spool_stream
 
 
 def copied(path, rows, **given) -> bytes:
@@ -146,3 +150,64 @@ def test_an_empty_stream_is_refused_and_leaves_nothing_behind(tmp_path):
 def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match="can't be kept"):
         spool_stream(io.BytesIO(b"abc"), tmp_path / "nowhere" / "x")
+
+
+# ── pipes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fed(pipe: Path, data: bytes) -> threading.Thread:
+    """Write to a pipe once somebody opens it, and close it then: who opens it again waits forever."""
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True)
+    writer.start()
+    return writer
+
+
+def test_a_pipe_with_a_path_is_opened_once_and_kept_whole(tmp_path):
+    data = os.urandom(300_000)
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    writer = fed(pipe, data)
+    spool_pipe(pipe, tmp_path / "x.source")
+    writer.join(10)
+    assert (tmp_path / "x.source").read_bytes() == data
+
+
+def test_a_pipe_of_the_shell_is_found_and_kept_without_being_opened_twice(tmp_path):
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from importer.source.find import find_sources\n"
+        "from importer.source.spool import spool_pipe\n"
+        "source = find_sources(sys.argv[1:2]).sources[0]\n"
+        "spool_pipe(source.path, Path(sys.argv[2]))\n"
+        "print(source.name, source.pipe)\n"
+    )
+    kept = tmp_path / "x.source"
+    (tmp_path / "e.csv").write_bytes(b"a\n1\n")
+    command = [
+        "bash",
+        "-c",
+        '"$0" -c "$1" <(cat "$2") "$3"',
+        sys.executable,
+        script,
+        tmp_path / "e.csv",
+        kept,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.startswith("/dev/fd/")
+    assert done.stdout.endswith(" True\n")
+    assert kept.read_bytes() == b"a\n1\n"
+
+
+def test_an_empty_pipe_is_refused_by_its_name(tmp_path):
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    fed(pipe, b"")
+    with pytest.raises(SourceError, match=f"The pipe {pipe} is empty"):
+        spool_pipe(pipe, tmp_path / "x.source")
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_pipe_that_is_gone_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"The pipe .*gone can't be read: No such file"):
+        spool_pipe(tmp_path / "gone", tmp_path / "x.source")
+    assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,8 @@ from importer.errors import SourceError, UsageError
 from importer.model import Record
 from importer.reading import Dialect
 from importer.source.detect import detect_source
-from importer.source.files import source_error
 from importer.source.fingerprint import take_fingerprint
+from importer.source.raw import source_error
 from importer.source.reader import open_source
 
 COLUMNS = ("n", "text")

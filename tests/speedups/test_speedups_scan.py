@@ -29,7 +29,7 @@ from importer.model import Record
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.copies import CopyCounter
-from importer.profile.copy_observer import CopyObserver
+from importer.profile.copy_observer import CopyObserver, copies_attention
 from importer.profile.hashing import HashSetInPython, hash_texts
 from importer.profile.hot_shards import UserDayObserver
 from importer.profile.id_observer import IdObserver
@@ -551,11 +551,13 @@ def test_copies_among_rejections_are_named_by_their_rows(tmp_path: Path) -> None
     path.write_text(",".join(SCANNED.columns) + "\n" + "".join(rows))
     found = []
     for in_blocks in (True, False):
-        with CopyObserver(SCANNED) as copies, open_source(path, SCANNED.dialect, SCANNED.columns) as source:
+        with CopyCounter() as counter, open_source(path, SCANNED.dialect, SCANNED.columns) as source:
+            copies = CopyObserver(SCANNED, counter)
             for items in source.chunks():
                 assert isinstance(items, list) or len(items.rows()) > 50  # type: ignore[attr-defined]  # a block
                 copies.observe(ColumnarChunk(items if in_blocks else list(items), has_cells=True, source="s"))
-            found.append(copies.attention())
+            copies.finish()
+            found.append(copies_attention(counter.result(), SCANNED))
     assert found[0] == found[1]
     assert found[0][0].rows
 

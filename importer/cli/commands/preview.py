@@ -32,6 +32,7 @@ from importer.pipeline.resolve import detect_declared, draft_reading, settle_rea
 from importer.pipeline.survey import scan_source
 from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
+from importer.source.members import SourcePath, file_of
 from importer.source.reader import open_source
 from importer.text import PROGRAM, counted, escape_controls, file_command, quoted
 
@@ -62,20 +63,19 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
             "preview reads its source more than once, so it can't be standard input",
             f"Keep it in a file first: cat > {kept}, then {PROGRAM} preview {kept}",
         )
-    check_source(source)
+    path = check_source(source)
     declared = declared_reading(reading_options)
     console = Console(stream=sys.stdout)
-    path = Path(source)
     detected = detect_declared(path, declared)
     if options.save is not None:
-        _check_save(options.save, path)
+        _check_save(options.save, file_of(path))
     console.lines(
         [
             LabeledLine("Source", source),
             LabeledLine("Columns", ", ".join(map(_name_text, detected.columns))),
         ]
     )
-    draft = draft_reading(detected, declared, path.name, system_now())
+    draft = draft_reading(detected, declared, Path(source).name, system_now())
     reading, survey = _scan(path, detected, draft)
     found = with_mapping_attention(survey.attention, survey.summary, "", declared, draft)
     survey = replace(survey, attention=found)
@@ -101,18 +101,18 @@ def _check_save(save: Path, source: Path) -> None:
         )
 
 
-def _scan(path: Path, detected: DetectedSource, draft: Reading) -> tuple[Reading, Survey]:
+def _scan(path: SourcePath, detected: DetectedSource, draft: Reading) -> tuple[Reading, Survey]:
     """Scan a whole source; return the reading with the types that were inferred, and the survey."""
     progress = progress_for(quiet=not sys.stderr.isatty())
     surveyed = scan_source(path, draft, now_ms=system_now(), progress=progress)
     reading = settle_reading(draft, surveyed.types)
-    return reading, with_attention(surveyed.survey, [detected], system_now())
+    return reading, with_attention(surveyed.survey, detected.attention, system_now())
 
 
-def _show_source(path: Path, reading: Reading, survey: Survey, console: Console) -> None:
+def _show_source(path: SourcePath, reading: Reading, survey: Survey, console: Console) -> None:
     """Write how a source is read, its columns, and its first events."""
     records = counted(survey.summary.records, "record")
-    console.lines([LabeledLine("Read as", f"{dialect_text(reading)} · {records}")])
+    console.lines([LabeledLine("Read as", f"{dialect_text(reading.dialect)} · {records}")])
     console.lines(describe_source(reading, survey))
     if survey.columns:
         console.say_as_is("\n" + _column_table(reading, survey.columns, console.columns))

@@ -90,7 +90,7 @@ def retry_results(
         with stop_requests(console.quiet) as stop:
             report = run_job(job, progress_for(quiet=command.quiet), stop, system_now, may_send=consent.send)
             ended, code = finish_job(report, command, console)
-            finish_command([ended], [], opened.sandbox, command, console)
+            finish_command(ended, opened.sandbox, command, console)
         if command.json:
             print_manifests([report.manifest], as_list=False)
         return stopped_code(code, stop, console)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from importer.errors import SourceError
 from importer.reading import Dialect
@@ -19,6 +18,7 @@ from importer.source.formats.csv_hints import csv_attention
 from importer.source.formats.csv_parser import DELIMITERS, FirstRows, below
 from importer.source.formats.format import DetectedFormat, DialectOptions, SourceHead
 from importer.source.header import column_names
+from importer.source.members import SourcePath
 from importer.source.options import check_dialect
 from importer.text import counted
 
@@ -77,7 +77,7 @@ def _detect_dialect(
     return replace(dialect, trailing_delimiter=trailing), delimiters
 
 
-def _first_row(path: Path, first: FirstRows, dialect: Dialect) -> list[str]:
+def _first_row(path: SourcePath, first: FirstRows, dialect: Dialect) -> list[str]:
     """Return the cells of the first record of a file.
 
     Raises:
@@ -114,7 +114,7 @@ def _header_end(first: FirstRows, dialect: Dialect) -> int:
     return above + (rows[1].line - 1 if len(rows) > 1 else rows[0].line)
 
 
-def _check_header(path: Path, header: list[str], encoding: str) -> None:
+def _check_header(path: SourcePath, header: list[str], encoding: str) -> None:
     """Refuse a header whose names are not text.
 
     Raises:

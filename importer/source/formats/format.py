@@ -10,11 +10,11 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol, TypedDict
 
 from importer.model import Record, Rejection
 from importer.reading import Attention, Dialect, FormatName, LineEnd
+from importer.source.members import SourcePath
 from importer.source.oversized import OversizedSink
 
 
@@ -59,7 +59,7 @@ class SourceHead:
         encoding: What the text was decoded with: as declared, or by the byte order mark, else UTF-8.
     """
 
-    path: Path
+    path: SourcePath
     text: str
     compression: str
     encoding: str

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from importer.errors import SourceError
 from importer.source.formats.format import SourceHead
-from importer.text import quoted_name, shell_word
+from importer.source.members import SourcePath, printing_words
+from importer.text import quoted_name, shell_word, shell_words
 
 _SPLIT_ARRAY: Final = "jq -c '.[]'"
 _ARRAY: Final = re.compile(r'\s*\[\s*[\[\]{"0-9-]')
@@ -208,13 +208,15 @@ def _is_over_several_lines(text: str) -> bool:
     return end > len(first)
 
 
-def _command(path: Path, compression: str, tool: str) -> str:
-    """Return a shell command that sends a file through a tool."""
+def _command(path: SourcePath, compression: str, tool: str) -> str:
+    """Return a shell command that sends a source through a tool."""
     base = path.with_suffix("") if compression else path
     made = base.with_suffix(".jsonl")
     if made == path:
         made = path.with_suffix(".lines.jsonl")
     source, target = shell_word(str(path)), shell_word(str(made))
+    if printing := shell_words(printing_words(path)):
+        return f"{printing} | {f'{_DECOMPRESS[compression]} | ' if compression else ''}{tool} > {target}"
     if compression:
         return f"{_DECOMPRESS[compression]} {source} | {tool} > {target}"
     return f"{tool} {'< ' if tool in _FILTERS else ''}{source} > {target}"

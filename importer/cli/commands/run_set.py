@@ -1,0 +1,154 @@
+"""``run`` of a set of sources: one plan, one question, one progress, one sum."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from importer.cli.consent import check_can_ask, get_consent
+from importer.cli.console import Console, LabeledLine
+from importer.cli.ending import print_manifests, stopped_code
+from importer.cli.next_step import print_next
+from importer.cli.open_files import allow_connections
+from importer.cli.options import CommandOptions
+from importer.cli.process import StopRequests, tidied
+from importer.cli.progress_bar import progress_for
+from importer.cli.set_next import after_set
+from importer.cli.set_plan import set_plan_lines
+from importer.cli.set_summary import print_set_summary
+from importer.cli.summary import print_faults, print_landed
+from importer.cli.target import OpenTarget, open_target
+from importer.delivery.protocols import system_now
+from importer.delivery.quota import cap_of
+from importer.errors import UsageError
+from importer.pipeline.attention import check_strict
+from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.run import JobTask
+from importer.pipeline.set_job import PreparedSet, SetOutput, SetReport
+from importer.pipeline.set_mapping import map_set
+from importer.pipeline.set_outputs import check_not_run_alone, find_set_output
+from importer.pipeline.set_prepare import prepare_set
+from importer.pipeline.set_profile import survey_set
+from importer.pipeline.set_resume import resume_set
+from importer.pipeline.set_run import SetWatch, run_set
+from importer.pipeline.set_sources import readable_sources, remove_copies
+from importer.pipeline.workers import Workers
+from importer.progress import Progress
+from importer.source.found import Found
+
+
+def run_set_of_sources(
+    found: Found, options: RunOptions, command: CommandOptions, stop_requests: StopRequests
+) -> int:
+    """Import a set of sources.
+
+    Args:
+        found: The sources.
+        options: The options of the run.
+        command: Those that the command needs itself.
+        stop_requests: Lets the run be stopped.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ImporterError: Nothing was sent: options, sources, credentials or results don't allow it.
+    """
+    console = Console(quiet=command.quiet)
+    output = find_set_output(found, options)
+    if output.use != "resume":
+        check_can_ask(["-" for each in found.sources if each.name == "-"], options.kind, command)
+    allow_connections(options.kind, options.delivery.concurrency)
+    stop = threading.Event()  # while sources are surveyed, nobody sets it: a signal ends the command
+    watch = SetWatch(progress_for(quiet=command.quiet), stop, options.max_errors)
+    with (
+        open_target(options.kind, command) as opened,
+        Workers(
+            options.workers or os.cpu_count() or 1,
+            progress=watch,
+            stop=stop,
+            cap=cap_of(opened.target.destination, options.delivery),
+        ) as workers,
+    ):
+        prepared = _prepare(found, output, options, opened.target, workers, watch)
+        console.lines(set_plan_lines(prepared))
+        if command.faults is not None:
+            console.lines(
+                [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
+            )
+        _check_strict(prepared, options, command)
+        consent = get_consent(prepared.jobs, command, console)
+        if not consent.begin:
+            remove_copies(output.folder)
+            return 2
+        with stop_requests(console.quiet) as event:
+            workers.stop = watch.stop = event
+            report = run_set(prepared, workers, watch, partial(JobTask, may_send=consent.send))
+            code = _finish(report, opened, command, console)
+        return stopped_code(code, event, console)
+
+
+def _prepare(
+    found: Found,
+    output: SetOutput,
+    options: RunOptions,
+    target: Target,
+    workers: Workers,
+    progress: Progress,
+) -> PreparedSet:
+    """Return the set, ready to run: whatever stops it before it sends is found here."""
+    now_ms = system_now()
+    with tidied():
+        found = readable_sources(found, output.folder, options, progress, sys.stdin.buffer)
+        if output.use == "resume":
+            return resume_set(found, output, options, target, now_ms)
+        check_not_run_alone(found, (), output.folder)
+        mapped = map_set(found, options, workers, now_ms)
+        with _scratch(output.folder) as scratch:
+            surveyed = survey_set(mapped, options, workers, now_ms=now_ms, progress=progress, scratch=scratch)
+        return prepare_set(surveyed, output, options, target, now_ms)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Yield a folder beside the results for what is compared over all sources; it is removed at the end."""
+    parent = folder.absolute().parent
+    where = parent if parent.is_dir() else None
+    with tempfile.TemporaryDirectory(
+        prefix=".mixpanel-importer-", dir=where, ignore_cleanup_errors=True
+    ) as made:
+        yield Path(made)
+
+
+def _check_strict(prepared: PreparedSet, options: RunOptions, command: CommandOptions) -> None:
+    try:
+        check_strict(prepared.manifest.attention, options)
+    except UsageError:
+        if command.json:
+            print_manifests([prepared.manifest], as_list=False)
+        raise
+
+
+def _finish(report: SetReport, opened: OpenTarget, command: CommandOptions, console: Console) -> int:
+    """Write how a set ended, and what to type next; return the exit code."""
+    print_set_summary(report, console, verbose=command.verbose)
+    if report.error is not None:
+        console.fail(report.error)
+    if opened.sandbox is not None:
+        store = opened.sandbox.store
+        print_landed(store.count(), store.counts_by_event_and_day(), console)
+        print_faults(opened.sandbox.stats.faults, console)
+    print_next([after_set(report, command)], console)
+    manifest = report.manifest
+    is_over = manifest.kind != "real" or (not manifest.unattempted and not manifest.counts.unsuccessful)
+    if report.error is None and is_over:
+        remove_copies(report.prepared.output.folder)
+    if command.json:
+        print_manifests([manifest], as_list=False)
+    return manifest.exit_code or 0

@@ -1,0 +1,36 @@
+"""The sources of a run: those that were named, or those of a set that is gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from importer.errors import UsageError
+from importer.pipeline.job import RunOptions
+from importer.results.set_manifest import read_set
+from importer.source.find import find_sources
+from importer.source.found import Found
+from importer.text import PROGRAM
+
+
+def find_named(names: Sequence[str], options: RunOptions) -> Found:
+    """Return the sources that were named, or those of the set whose results were.
+
+    Args:
+        names: The sources as typed; ``-`` is standard input.
+        options: Of these, the patterns of what is read, and the results.
+
+    Raises:
+        ImporterError: There are none, or they can't be read.
+    """
+    if names:
+        return find_sources(names, include=options.include, exclude=options.exclude)
+    if not options.resume or options.results is None:
+        raise UsageError(
+            "no source is named",
+            f"Name a file, a folder or an archive: {PROGRAM} run export/ --dry-run",
+            f"To go on with a set of sources that was stopped: {PROGRAM} run --results FOLDER --resume",
+        )
+    manifest = read_set(options.results)
+    found = find_sources(manifest.named, include=manifest.include, exclude=manifest.exclude)
+    return replace(found, is_set=True)

@@ -1,0 +1,78 @@
+"""The summary of the run of a set: the sum, and the worst sources first."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from importer.cli.console import Console, LabeledLine
+from importer.cli.phrases import counts_text
+from importer.cli.summary import duration_text, equation
+from importer.pipeline.set_job import SetReport, SourceEnd
+from importer.results.reader import read_failures
+from importer.text import counted
+
+_MOST_NAMED: Final = 10
+_FIRST_ERRORS: Final = 2
+_MOST_ERRORS: Final = 20
+
+
+def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> None:
+    """Write how the records of all sources ended, and which sources to look at."""
+    manifest, prepared = report.manifest, report.prepared
+    copies = sum(each.count for each in manifest.attention if each.code == "copies")
+    result = equation(
+        manifest.scope, manifest.counts, manifest.unattempted, 0, checked=bool(manifest.reconciled)
+    )
+    finished = prepared.finished + sum(_is_finished(each) for each in report.ends)
+    lines = [
+        LabeledLine("Result", result),
+        LabeledLine("Sources", _sources_text(report, finished)),
+        LabeledLine("Took", duration_text(report.seconds, manifest.counts.total - prepared.done.total)),
+        LabeledLine("Results", f"{prepared.output.folder}/"),
+    ]
+    if copies and manifest.counts.succeeded and report.error is None:
+        keeps = manifest.counts.succeeded - copies
+        lines.insert(1, LabeledLine("", f"Mixpanel keeps {keeps:,}: the others are copies"))
+    if report.notes:
+        noted = f"on {counted(report.notes, 'record')}: what was changed, or will be"
+        lines.append(LabeledLine("Notes", noted))
+    console.lines(lines)
+    _print_worst(report, console, verbose=verbose)
+
+
+def _is_finished(each: SourceEnd) -> bool:
+    return each.error is None and each.end is not None and each.end.scope == each.end.counts.total
+
+
+def _sources_text(report: SetReport, finished: int) -> str:
+    total = report.prepared.finished + len(report.ends)
+    parts = [f"{finished:,} of {total:,} finished" if finished < total else f"{total:,} finished"]
+    if left_out := report.prepared.left_out:
+        parts.append(f"{len(left_out):,} left out")
+    return " · ".join(parts)
+
+
+def _print_worst(report: SetReport, console: Console, *, verbose: bool) -> None:
+    """Write the sources with the most records that were not taken, and those that were stopped."""
+    broken = [each for each in report.ends if each.error is not None]
+    for each in broken[:_MOST_NAMED]:
+        console.say(f"  {each.job.manifest.source}: {each.error.message if each.error else ''}")
+    if len(broken) > _MOST_NAMED:
+        console.say(f"  and {len(broken) - _MOST_NAMED:,} more were stopped")
+    ended = [(each.end.counts, each) for each in report.ends if each.end is not None]
+    worst = [(counts, each) for counts, each in ended if counts.unsuccessful]
+    worst.sort(key=lambda item: -item[0].unsuccessful)
+    if not worst:
+        return
+    for counts, each in worst[:_MOST_NAMED]:
+        console.say(f"  {each.job.manifest.source}: {' · '.join(counts_text(counts))}")
+        _print_errors(each.job.results, console, _MOST_ERRORS if verbose else _FIRST_ERRORS)
+    if len(worst) > _MOST_NAMED:
+        console.say(f"  and {counted(len(worst) - _MOST_NAMED, 'source')} more with such records")
+
+
+def _print_errors(results: Path, console: Console, count: int) -> None:
+    for line in islice(read_failures(results), count):
+        console.say(f"    row {line.row:,} (line {line.line:,}) {line.status}: {line.error}")

@@ -1,0 +1,176 @@
+"""What each source of a set is, by its beginning, and the mapping of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from importer.errors import EmptySourceError, SourceError, UsageError
+from importer.events.mapping import nested_columns
+from importer.events.mapping_file import DeclaredReading
+from importer.model import Fingerprint
+from importer.pipeline.job import RunOptions
+from importer.pipeline.resolve import detect_declared, draft_reading
+from importer.pipeline.set_job import MappedSet, left_out
+from importer.pipeline.shape import (
+    FoundShape,
+    column_attention,
+    joined_attention,
+    misfit,
+    missing_columns,
+    usual_format,
+)
+from importer.pipeline.task import Context
+from importer.pipeline.workers import Workers
+from importer.results.set_manifest import SetSource, Shape
+from importer.source.detect import DetectedSource
+from importer.source.found import Found
+from importer.source.members import SourcePath
+from importer.text import counted
+
+_MOST_AT_ONCE: Final = 500
+"""Most sources in a task."""
+_TASKS_PER_WORKER: Final = 8
+_MOST_NAMED: Final = 5
+
+
+def find_shape(path: SourcePath, declared: DeclaredReading) -> FoundShape:
+    """Return what the beginning of a source tells of it.
+
+    Raises:
+        SourceError: It can't be read, has no known format, or is empty.
+    """
+    found = detect_declared(path, declared, with_cells=False)
+    paths = frozenset(each for column in found.columns for each in nested_columns(found.like, column))
+    return FoundShape(found.dialect, found.columns, paths, found.attention)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapesTask:
+    """Finds out what some sources are, from the beginning of each.
+
+    Attributes:
+        name: Of the first, for people.
+        paths: The sources.
+        declared: What is declared of their reading.
+    """
+
+    name: str
+    paths: tuple[SourcePath, ...]
+    declared: DeclaredReading
+
+    def run(self, context: Context) -> list[FoundShape | SourceError]:
+        """Return what each source is, or why it can't be read."""
+        found: list[FoundShape | SourceError] = []
+        for path in self.paths:
+            if context.stop.is_set():
+                break
+            try:
+                found.append(find_shape(path, self.declared))
+            except SourceError as error:
+                found.append(error)
+        return found
+
+    def again(self) -> ShapesTask:
+        """Return the same task: it left nothing behind."""
+        return self
+
+
+def _joined(first: DetectedSource, found: Sequence[FoundShape]) -> DetectedSource:
+    """Return the first source of a set as if it had the columns of all of them.
+
+    Args:
+        first: The first source.
+        found: What is known of all of those that have its format, the first among them.
+    """
+    columns = tuple(dict.fromkeys((*first.columns, *(name for each in found for name in each.columns))))
+    more = len(columns) - len(first.columns)
+    if not more or not first.dialect.has_cells:
+        return replace(first, columns=columns)
+    sample = tuple(record._replace(values=[*record.values, *[""] * more]) for record in first.sample)
+    return replace(first, columns=columns, sample=sample)
+
+
+def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) -> MappedSet:
+    """Look at the beginning of each source, and settle the mapping of all of them.
+
+    Args:
+        found: The sources.
+        options: Of these, what is declared of their reading, and what becomes of those that do not fit.
+        workers: Who looks at them.
+        now_ms: Milliseconds since the epoch: the time of a record without one, if that is declared.
+
+    Raises:
+        ImporterError: No source can be read, or the columns don't fit what is declared.
+        UsageError: A source does not fit, and is not to be left out.
+    """
+    states = [SetSource(each.name, each.relative) for each in found.sources]
+    known = _find_shapes(found, options.declared, workers, states)
+    usual = usual_format(list(known.values()))
+    alike = [at for at in known if known[at].dialect.format == usual]
+    first = detect_declared(found.sources[alike[0]].path, options.declared)
+    draft = draft_reading(_joined(first, [known[at] for at in alike]), options.declared, "", now_ms)
+    shapes: dict[Shape, int] = {}
+    fitting = []
+    for at, each in known.items():
+        why = misfit(each, draft, options.declared)
+        if why:
+            states[at] = left_out(states[at], "unfit", why)
+            continue
+        fitting.append(at)
+        shape = Shape(each.dialect, each.columns if draft.dialect.has_cells else draft.columns)
+        states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
+    _check_fit(states, fitting, options)
+    kept = [known[at] for at in fitting]
+    missing = missing_columns([states[at].name for at in fitting], kept)
+    attention = (*column_attention(missing), *joined_attention(kept))
+    return MappedSet(found, tuple(states), tuple(shapes), draft, tuple(missing), attention)
+
+
+def _find_shapes(
+    found: Found, declared: DeclaredReading, workers: Workers, states: list[SetSource]
+) -> dict[int, FoundShape]:
+    """Return what each source is that can be read and holds something, by its place; note what others are.
+
+    Raises:
+        SourceError: There is none.
+    """
+    sources = found.sources
+    size = max(1, min(_MOST_AT_ONCE, -(-len(sources) // (workers.count * _TASKS_PER_WORKER))))
+    parts = [sources[start : start + size] for start in range(0, len(sources), size)]
+    tasks = [ShapesTask(part[0].name, tuple(each.path for each in part), declared) for part in parts]
+    shapes: dict[int, FoundShape] = {}
+    for place, result in workers.run(tasks, title="Looking at the sources", size=0):
+        if isinstance(result, Exception):
+            raise result
+        for at, one in enumerate(result, place * size):
+            if isinstance(one, FoundShape):
+                shapes[at] = one
+            elif isinstance(one, EmptySourceError):
+                states[at] = replace(states[at], state="empty", fingerprint=Fingerprint(0, 0, ""))
+            else:
+                states[at] = left_out(states[at], "damaged", one, sources[at].path)
+    if not shapes:
+        damaged = next((state for state in states if state.state == "damaged"), None)
+        if damaged is None:
+            raise SourceError("no source has a record", "Check the export or the command that made it.")
+        raise SourceError(
+            f"no source can be read; {damaged.name}: {damaged.why}", "Mend them, or name others."
+        )
+    return dict(sorted(shapes.items()))
+
+
+def _check_fit(states: Sequence[SetSource], fitting: Sequence[int], options: RunOptions) -> None:
+    unfit = [state for state in states if state.state == "unfit"]
+    if fitting and (not unfit or options.skip_unfit):
+        return
+    named = [f"{state.name}: {state.why}" for state in unfit[:_MOST_NAMED]]
+    more = [f"and {len(unfit) - _MOST_NAMED:,} more"] if len(unfit) > _MOST_NAMED else []
+    raise UsageError(
+        f"{counted(len(unfit), 'source')} can't be read like the others",
+        *named,
+        *more,
+        "To leave them out: --skip-unfit",
+        "To name columns that all of them have: --map FIELD=COLUMN,OTHER, or for none --map FIELD=",
+    )

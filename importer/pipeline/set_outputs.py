@@ -1,0 +1,218 @@
+"""Where the results of a set of sources go, and whether they may."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from importer.errors import ResultsError, UsageError
+from importer.model import RunKind
+from importer.pipeline.job import RunOptions
+from importer.pipeline.paths import known_manifest
+from importer.pipeline.set_job import SetOutput, Use
+from importer.results.differences import check_set_overwrite
+from importer.results.lock import Lock
+from importer.results.paths import find_manifests, manifest_path, results_of_manifest
+from importer.results.set_manifest import (
+    SetManifest,
+    SetSource,
+    is_set_folder,
+    read_set,
+    results_of,
+    set_path,
+)
+from importer.results.storage import storage_error, sync_directory
+from importer.source.found import Found
+from importer.text import counted, file_command, shell_word
+
+_ENDINGS: Final[Mapping[RunKind, str]] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
+_MOST_NAMED: Final = 3
+
+
+def default_folder(named: str, kind: RunKind) -> Path:
+    """Return the folder of the results of a set, in the working directory: ``export.zip.results``.
+
+    Args:
+        named: What was named: a folder or an archive.
+        kind: The kind of the run.
+    """
+    path = Path(named)
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return Path(f"{name or 'root'}.{_ENDINGS[kind]}")
+
+
+def find_set_output(found: Found, options: RunOptions) -> SetOutput:
+    """Return where the results of a set go.
+
+    Raises:
+        UsageError: No folder was named and none can be made of what was, or it can't be used.
+        ResultsError: It holds results that must be kept.
+    """
+    folder = options.results
+    if folder is None:
+        if len(found.named) > 1 or any(mark in found.named[0] for mark in "*?["):
+            raise UsageError(
+                "several sources have one folder for their results, which must be named",
+                f"For example: --results {shell_word(str(_example(found, options.kind)))}",
+            )
+        folder = default_folder(found.named[0], options.kind)
+    if any(_is_same(Path(name), folder) for name in found.named):
+        raise UsageError(
+            f"{folder} is a source: its results can't go there", "Name another folder: --results"
+        )
+    return SetOutput(folder, _use_of(folder, options))
+
+
+def _example(found: Found, kind: RunKind) -> Path:
+    parents = {Path(name).parent for name in found.named}
+    return default_folder(str(parents.pop().resolve()) if len(parents) == 1 else "export", kind)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _use_of(folder: Path, options: RunOptions) -> Use:
+    if not folder.exists():
+        if folder.suffix.lower() in (".csv", ".jsonl"):
+            raise UsageError(
+                f"--results {folder}: a set of sources has a folder of results, not a file",
+                f"For example: --results {shell_word(str(folder.with_suffix('.results')))}",
+            )
+        return "new"
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file: the results of a set go to a folder", "Name one: --results")
+    if not is_set_folder(folder):
+        _check_empty(folder)
+        return "new"
+    if options.resume:
+        return "resume"
+    old = read_set(folder)
+    if options.kind != "real" == old.kind:
+        raise ResultsError(
+            f"{folder} is there already, from an earlier run: a rehearsal replaces none",
+            "Name another folder with --results.",
+        )
+    if options.overwrite or old.kind == options.kind != "real":
+        return "replace"
+    offers = [
+        "To begin again:             --overwrite",
+        f"To see where it stands:     {file_command('status', folder)}",
+    ]
+    if old.kind == options.kind:
+        offers.insert(0, "To go on where it stopped:  --resume")
+    raise ResultsError(f"{folder} is there already, from an earlier run", *offers)
+
+
+def _check_empty(folder: Path) -> None:
+    loose = list(_loose_results([folder]))
+    if loose:
+        raise ResultsError(
+            f"{folder} holds results of single sources: {_some([str(path) for path, _ in loose])}",
+            f"See where they stand, for example: {file_command('status', loose[0][0])}",
+            "To import all sources as one set, name another folder with --results.",
+        )
+    if any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} is not empty, and holds no results of a set", "Name another folder with --results."
+        )
+
+
+def check_not_run_alone(found: Found, states: Sequence[SetSource], folder: Path) -> None:
+    """Stop where a source of a set has results of its own: an older version wrote these for each source.
+
+    Args:
+        found: The sources.
+        states: What is known of them; those that were read are known by their bytes, too.
+        folder: Where the results of the set go. Those of single sources may lie beside it, or here.
+
+    Raises:
+        ResultsError: There are such results, of a real run.
+    """
+    names = {os.path.realpath(each.path): each.name for each in found.sources if isinstance(each.path, Path)}
+    digests = {each.fingerprint.digest: each.name for each in states if each.fingerprint and each.records}
+    alone = [
+        (path, name)
+        for path, (source, digest) in _loose_results([Path(), folder.parent])
+        if (name := names.get(os.path.realpath(source)) or digests.get(digest))
+    ]
+    if not alone:
+        return
+    path, name = alone[0]
+    more = f"; so were {counted(len(alone) - 1, 'other source')}" if len(alone) > 1 else ""
+    raise ResultsError(
+        f"{name} was imported by itself before: its results are {path}{more}",
+        f"To see where that stands: {file_command('status', path)}",
+        "To import all as one set, from the beginning: put those results into another folder. What landed is"
+        " not doubled, as long as it is read in the same way.",
+    )
+
+
+def _loose_results(folders: Sequence[Path]) -> Iterator[tuple[Path, tuple[str, str]]]:
+    """Yield results of single sources of a real run, with the path and the digest of the source."""
+    for folder in {os.path.realpath(folder): folder for folder in reversed(folders)}.values():
+        for path in find_manifests(folder):
+            results = results_of_manifest(path)
+            if results == set_path(folder):
+                continue
+            manifest = known_manifest(results)
+            if manifest is not None and manifest.kind == "real" and manifest.source != "-":
+                yield results, (manifest.source, manifest.fingerprint.digest)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+# ── room for the results of a new run ────────────────────────────────────────────────────────────
+
+
+def make_room(folder: Path, manifest: SetManifest) -> None:
+    """Make room for the results of a set where there are those of an earlier run.
+
+    Those of a real run are set aside, as a folder ``NAME.old-1``; those of a rehearsal are removed.
+
+    Raises:
+        ResultsError: They are in use, or must not be replaced.
+        StorageError: They can't be moved or removed.
+    """
+    with Lock(set_path(folder)):
+        old = read_set(folder)
+        check_set_overwrite(folder, old, manifest)
+        aside = _free(folder)
+        try:
+            folder.rename(aside)
+            sync_directory(folder.resolve().parent)
+        except OSError as error:
+            raise storage_error(folder, error) from error
+        # The lock file went along: nothing stands under its name here any more.
+        manifest_path(set_path(aside)).with_name("set.lock").unlink(missing_ok=True)
+    if old.kind != "real":
+        remove_set(aside, old)
+
+
+def _free(folder: Path) -> Path:
+    number = 1
+    while os.path.lexists(aside := folder.with_name(f"{folder.name}.old-{number}")):
+        number += 1
+    return aside
+
+
+def remove_set(folder: Path, manifest: SetManifest) -> None:
+    """Remove the results of a set, and the folders that are empty then. What else is there stays."""
+    folders = {folder}
+    for source in manifest.sources:
+        results = results_of(folder, manifest, source)
+        for path in (results, manifest_path(results)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        folders.update(parent for parent in results.parents if parent.is_relative_to(folder))
+    with suppress(OSError):
+        manifest_path(set_path(folder)).unlink(missing_ok=True)
+    for each in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):
+            each.rmdir()

@@ -1,0 +1,97 @@
+"""From the survey of a set of sources to its jobs: nothing is sent, and no results are touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from importer.facts import SourceAudit
+from importer.pipeline.attention import with_target_attention
+from importer.pipeline.collision_attention import check_collisions, with_collisions
+from importer.pipeline.forecast import JobSet
+from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.mapping_attention import with_mapping_attention
+from importer.pipeline.set_job import (
+    PreparedSet,
+    SetOutput,
+    SurveyedSet,
+    job_of,
+    set_manifest_of,
+    with_scopes,
+)
+from importer.pipeline.set_outputs import check_not_run_alone
+from importer.pipeline.shape import in_shape
+from importer.results.set_manifest import SetSource, Shape, set_path
+from importer.source.found import Found, LeftOut
+from importer.text import counted
+
+
+def prepare_set(
+    surveyed: SurveyedSet, output: SetOutput, options: RunOptions, target: Target, now_ms: int
+) -> PreparedSet:
+    """Return a set of sources with a job for each.
+
+    Args:
+        surveyed: The sources, and what they hold.
+        output: Where results go.
+        options: The options of the run.
+        target: Where events go.
+        now_ms: Milliseconds since the epoch.
+
+    Raises:
+        UsageError: Mixpanel would merge events that differ, and may not.
+        ResultsError: A source was imported by itself before.
+    """
+    mapped, reading, survey = surveyed.mapped, surveyed.reading, surveyed.survey
+    found = mapped.found
+    check_not_run_alone(found, mapped.states, output.folder)
+    sources = with_scopes([*mapped.states, *map(_left_out, found.left_out)], options.limit)
+    attention = with_mapping_attention(survey.attention, survey.summary, "", options.declared, mapped.draft)
+    survey = replace(survey, attention=attention, sources=len(sources))
+    own = in_shape(reading, Shape(mapped.shapes[0].dialect, reading.columns), "")
+    manifest = set_manifest_of(found, sources, mapped.shapes, own, options, target, output)
+    whole = Job(
+        Path(), set_path(output.folder), manifest, target, options, survey, sources=len(sources), of_set=True
+    )
+    if survey.collisions is not None:
+        check_collisions(survey.collisions, reading, options, len(sources))
+        whole = with_collisions(whole, survey.collisions, len(sources))
+    whole = with_target_attention(whole, now_ms)
+    manifest = replace(
+        manifest,
+        scope=sum(source.scope for source in sources),
+        audit=SourceAudit(survey.summary, whole=True, collisions=survey.collisions, sources=len(sources)),
+        attention=whole.survey.attention,
+    )
+    there = {each.name: each for each in found.sources}
+    jobs = [
+        job_of(manifest, source, there[source.name], output.folder, options, target, whole.survey)
+        for source in sources
+        if source.scope
+    ]
+    return PreparedSet(
+        output,
+        manifest,
+        JobSet.of(jobs or [replace(whole, manifest=manifest, records=0)]),
+        missing=mapped.missing,
+        kept_text=surveyed.kept_text,
+        notes=_notes(found),
+    )
+
+
+def _left_out(each: LeftOut) -> SetSource:
+    return SetSource(each.name, "", "damaged", each.why)
+
+
+def _notes(found: Found) -> tuple[str, ...]:
+    """Return what was found beside the sources, a sentence each."""
+    notes = []
+    if found.others:
+        more = found.others - len(found.other_names)
+        named = ", ".join(found.other_names) + (f" and {more:,} more" if more > 0 else "")
+        notes.append(f"{counted(found.others, 'file')} of other kinds: not read ({named})")
+    if found.own:
+        notes.append(f"{counted(found.own, 'result')} of earlier runs: not read")
+    if found.unwanted:
+        notes.append(f"{counted(found.unwanted, 'file')} left out by --include and --exclude")
+    return tuple(notes)

@@ -1,0 +1,207 @@
+"""Goes on with a set of sources that was stopped: what is finished is not read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, cast
+
+from importer.errors import ResultsError, SourceError
+from importer.pipeline.attention import at_this_time, with_target_attention
+from importer.pipeline.forecast import JobSet
+from importer.pipeline.job import Job, RunOptions, Survey, Target
+from importer.pipeline.resolve import redeclare
+from importer.pipeline.set_job import PreparedSet, SetOutput, job_of, set_manifest_of, with_scopes
+from importer.results.counts import Counts, ResultsState
+from importer.results.differences import find_differences, with_destination_of
+from importer.results.manifest import READER_VERSION, credential_digest
+from importer.results.recovery import inspect_results
+from importer.results.set_manifest import SetManifest, SetSource, read_set, results_of, set_path
+from importer.source.files import source_size
+from importer.source.fingerprint import is_unchanged
+from importer.source.found import Found, FoundSource
+from importer.text import counted, was_or_were
+
+_MOST_NAMED: Final = 3
+
+
+def resume_set(
+    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int
+) -> PreparedSet:
+    """Return a set that was stopped, with a job for each source that is not finished.
+
+    Args:
+        found: The sources that there are now.
+        output: Where the results are.
+        options: The options of the run.
+        target: Where events go.
+        now_ms: Milliseconds since the epoch.
+
+    Raises:
+        ResultsError: The sources, the reading, the kind or the destination are not what they were.
+    """
+    folder = output.folder
+    old = read_set(folder)
+    if old.reader_version != READER_VERSION:
+        raise ResultsError(
+            f"{folder} was begun with an importer that counts records in another way",
+            "Finish it with that one.",
+        )
+    states = _states(folder, old)
+    done = sum((state.counts for state in states.values()), Counts())
+    new = _as_typed_now(found, old, output, options, target, now_ms)
+    if old.unauthorized and not done.total and with_destination_of(old, new) != old:
+        new = replace(new, refused_at=(*old.refused_at, old.base_url))
+        old = cast(SetManifest, with_destination_of(old, new))
+    if differ := find_differences(old, new):
+        raise ResultsError(
+            f"{folder} can't be resumed: " + "; ".join(differ),
+            "Type the command as it was, or start again with another --results.",
+            target.host_remedy(old.base_url),
+        )
+    sources = with_scopes(old.sources, options.limit)
+    _check_limit(sources, states, options)
+    manifest = replace(
+        old,
+        base_url=new.base_url,
+        refused_at=new.refused_at,
+        credentials_kind=new.credentials_kind,
+        project_id=new.project_id,
+        credential_salt=new.credential_salt,
+        credential_digest=new.credential_digest,
+        settings=new.settings,
+        limit=options.limit,
+        sources=sources,
+        scope=sum(source.scope for source in sources),
+        ended=None,
+        exit_code=None,
+    )
+    return _resumed(manifest, states, found, output, options, target, now_ms)
+
+
+def _as_typed_now(
+    found: Found, old: SetManifest, output: SetOutput, options: RunOptions, target: Target, now_ms: int
+) -> SetManifest:
+    """Return the manifest that the set would have by the options of today."""
+    reading = redeclare(old.reading, options.declared, now_ms)
+    new = set_manifest_of(found, old.sources, old.shapes, reading, options, target, output)
+    new = replace(new, started=old.started, refused_at=old.refused_at)
+    if target.credentials is not None:
+        salt = old.credential_salt
+        digest = credential_digest(salt, target.credentials)
+        new = replace(new, credential_salt=salt, credential_digest=digest)
+    if options.kind == old.kind == "sandbox":  # each rehearsal listens on a port of its own
+        new = replace(new, base_url=old.base_url)
+    return new
+
+
+def _resumed(
+    manifest: SetManifest,
+    states: Mapping[str, ResultsState],
+    found: Found,
+    output: SetOutput,
+    options: RunOptions,
+    target: Target,
+    now_ms: int,
+) -> PreparedSet:
+    audit = manifest.audit
+    survey = Survey(
+        attention=manifest.attention, whole=True, collisions=None if audit is None else audit.collisions,
+        sources=len(manifest.sources),
+    )  # fmt: skip
+    if audit is not None:
+        survey = at_this_time(replace(survey, summary=audit.facts), now_ms)
+    there = {each.name: each for each in found.sources}
+    finished = [
+        each for each in manifest.sources if each.state == "ready" and states[each.name].records == each.scope
+    ]
+    left = [each for each in manifest.sources if each.scope > states[each.name].records]
+    _check_there(left, there)
+    jobs = []
+    for source in left:
+        job = job_of(manifest, source, there[source.name], output.folder, options, target, survey)
+        state = states[source.name]
+        begun = job.results.exists()
+        jobs.append(replace(job, state=state, options=replace(job.options, resume=begun)))
+    done = sum((states[each.name].counts for each in finished), Counts())
+    whole = Job(
+        Path(), set_path(output.folder), manifest, target, options, survey, 0,
+        sources=len(manifest.sources), of_set=True,
+    )  # fmt: skip
+    manifest = replace(manifest, attention=with_target_attention(whole, now_ms).manifest.attention)
+    notes = tuple(_changes(manifest, finished, there))
+    return PreparedSet(output, manifest, JobSet.of(jobs or [whole]), done, len(finished), notes=notes)
+
+
+def _states(folder: Path, manifest: SetManifest) -> dict[str, ResultsState]:
+    """Return how far the results of each source go."""
+    return {
+        source.name: inspect_results(results_of(folder, manifest, source))
+        if source.records
+        else ResultsState()
+        for source in manifest.sources
+    }
+
+
+def _check_limit(
+    sources: Iterable[SetSource], states: Mapping[str, ResultsState], options: RunOptions
+) -> None:
+    for source in sources:
+        if states[source.name].records > source.scope:
+            raise ResultsError(
+                f"the results of {source.name} go further than --limit {options.limit or 0:,} allows",
+                "Type --resume with a greater --limit, or without.",
+            )
+
+
+def _check_there(left: Sequence[SetSource], there: Mapping[str, FoundSource]) -> None:
+    """Check that all sources that are not finished are there as they were.
+
+    Raises:
+        ResultsError: One is not.
+    """
+    wrong = [f"{each.name} {what}" for each in left if (what := _what_is_wrong(each, there.get(each.name)))]
+    if wrong:
+        more = f", and {len(wrong) - _MOST_NAMED:,} more" if len(wrong) > _MOST_NAMED else ""
+        raise ResultsError(
+            f"what is left of the set is not as it was: {', '.join(wrong[:_MOST_NAMED])}{more}",
+            "Put it back, then go on with --resume. Or import what is there now, with another --results:"
+            " records that did not change keep their ids, so they are not doubled.",
+        )
+
+
+def _what_is_wrong(source: SetSource, found: FoundSource | None) -> str:
+    if found is None:
+        return "is gone"
+    assert source.fingerprint is not None, "it was surveyed"
+    try:
+        return "" if is_unchanged(found.path, source.fingerprint) else "has changed"
+    except SourceError:
+        return "can't be read"
+
+
+def _changes(
+    manifest: SetManifest, finished: Sequence[SetSource], there: Mapping[str, FoundSource]
+) -> Iterator[str]:
+    """Yield what has changed since a set was begun, without concerning what is left of it."""
+    known = {each.name for each in manifest.sources}
+    new = [name for name in there if name not in known]
+    if new:
+        yield f"{_named(new)} {was_or_were(len(new))} not there when the set was begun: not imported with it"
+    gone = [each.name for each in finished if each.name not in there and not each.is_left_out]
+    if gone:
+        yield f"{_named(gone)} {'is' if len(gone) == 1 else 'are'} gone since"
+    changed = [
+        each.name
+        for each in finished
+        if each.name in there and each.fingerprint and each.records
+        and source_size(there[each.name].path) != each.fingerprint.size
+    ]  # fmt: skip
+    if changed:
+        yield f"{_named(changed)} changed after the import"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"{counted(len(names), 'source')} ({', '.join(names[:_MOST_NAMED])}{more})"

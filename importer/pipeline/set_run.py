@@ -1,0 +1,217 @@
+"""Runs a set of sources: the job of each, on as many processes as there are, and one sum of all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from importer.errors import (
+    ImporterError,
+    Interrupted,
+    ReconciliationError,
+    RefusedError,
+    SourceError,
+    TooManyErrors,
+)
+from importer.facts import NO_COLLISIONS
+from importer.pipeline.job import Job, MaxErrors, Survey, now_iso
+from importer.pipeline.set_job import JobEnd, PreparedSet, SetReport, SourceEnd
+from importer.pipeline.set_outputs import make_room
+from importer.pipeline.task import Task
+from importer.pipeline.workers import Workers
+from importer.progress import Progress
+from importer.results.counts import Counts
+from importer.results.lock import Lock
+from importer.results.manifest import write_manifest
+from importer.results.paths import manifest_path
+from importer.results.recovery import inspect_results
+from importer.results.set_manifest import SetManifest, set_path
+from importer.results.storage import storage_error
+from importer.text import counted
+
+_TITLES: Final = {"dry-run": "Checking", "real": "Importing", "sandbox": "Importing"}
+
+
+class SetWatch:
+    """The progress of a set: it stops all sources where more records than allowed were not taken.
+
+    Args:
+        progress: Where it is reported.
+        stop: Set to stop all sources.
+        max_errors: When to stop; None for never.
+
+    Attributes:
+        stop: As above.
+        done: Outcomes that there were before this run.
+        reached: True once too many records were not taken.
+    """
+
+    def __init__(self, progress: Progress, stop: threading.Event, max_errors: MaxErrors | None) -> None:
+        self._progress, self.stop, self._max_errors = progress, stop, max_errors
+        self.done = Counts()
+        self.reached = False
+
+    def begin(self, title: str, size: int) -> None:
+        """As in `Progress`."""
+        self._progress.begin(title, size)
+
+    def update(self, position: int, records: int | None = None, unsuccessful: int = 0) -> None:
+        """As in `Progress`."""
+        self._progress.update(position, records, unsuccessful)
+        if records is not None:
+            self.check(self.done.unsuccessful + unsuccessful, self.done.total + records)
+
+    def clear(self) -> None:
+        """As in `Progress`."""
+        self._progress.clear()
+
+    def end(self) -> None:
+        """As in `Progress`."""
+        self._progress.end()
+
+    def waiting(self, reason: str, until: float) -> None:
+        """As in `Progress`."""
+        self._progress.waiting(reason, until)
+
+    def resumed(self) -> None:
+        """As in `Progress`."""
+        self._progress.resumed()
+
+    def at_work(self, names: Sequence[str]) -> None:
+        """As in `Progress`."""
+        self._progress.at_work(names)
+
+    def check(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:
+        """Stop all sources if too many records were not taken."""
+        limit = self._max_errors
+        if limit is not None and not self.reached and limit.reached(unsuccessful, total, at_end=at_end):
+            self.reached = True
+            self.stop.set()
+
+
+def run_set(
+    prepared: PreparedSet, workers: Workers, watch: SetWatch, task_of: Callable[[Job], Task[JobEnd]]
+) -> SetReport:
+    """Run the jobs of a set.
+
+    Args:
+        prepared: The set.
+        workers: Who does the jobs; they report to the watch.
+        watch: Counts what was not taken. Set its event, which is also theirs, to end in good order.
+        task_of: Makes the task that runs a job.
+
+    Raises:
+        ResultsError: The results are in use by another run, or can't be used.
+        StorageError: Not even the manifest could be written.
+    """
+    began = time.monotonic()
+    folder = prepared.output.folder
+    if prepared.output.use == "replace":
+        make_room(folder, prepared.manifest)
+    _make_folder(folder)
+    path = manifest_path(set_path(folder))
+    with Lock(set_path(folder)):
+        write_manifest(path, replace(prepared.manifest, ended=None))
+        watch.done = prepared.done
+        ends, cause = _run_jobs(prepared, workers, watch, task_of)
+        counts = _counts(prepared, ends)
+        watch.check(counts.unsuccessful, counts.total, at_end=cause is None)
+        manifest, cause = _final(prepared, ends, counts, _cause(cause, counts, watch))
+        write_manifest(path, manifest)
+    notes = sum(each.end.notes for each in ends if each.end is not None)
+    return SetReport(prepared, manifest, ends, cause, time.monotonic() - began, notes)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+
+
+def _run_jobs(
+    prepared: PreparedSet, workers: Workers, watch: SetWatch, task_of: Callable[[Job], Task[JobEnd]]
+) -> tuple[list[SourceEnd], ImporterError | None]:
+    """Run the jobs, and return how each ended, and what stopped all of them."""
+    jobs = [job for job in prepared.jobs.jobs if job.records]
+    ends = [SourceEnd(job) for job in jobs]
+    cause: ImporterError | None = None
+    tasks = (task_of(_plain(job)) for job in jobs)
+    title, size = _TITLES[prepared.manifest.kind], prepared.jobs.size
+    for at, result in workers.run(tasks, title=title, size=size, at_work=watch.at_work):
+        if isinstance(result, Exception) and not isinstance(result, ImporterError):
+            raise result
+        error = result if isinstance(result, ImporterError) else result.error
+        end = None if isinstance(result, ImporterError) else result
+        ends[at] = SourceEnd(jobs[at], end, None if isinstance(error, Interrupted) else error)
+        if error is not None and not isinstance(error, (SourceError, Interrupted)) and cause is None:
+            cause = error
+            watch.stop.set()
+    return ends, cause
+
+
+def _plain(job: Job) -> Job:
+    """Return a job without what is known of all sources, which its process does not need."""
+    return replace(job, survey=Survey(whole=True, sources=job.sources, collisions=NO_COLLISIONS))
+
+
+def _counts(prepared: PreparedSet, ends: Sequence[SourceEnd]) -> Counts:
+    """Return the outcomes of all sources, as their results hold them."""
+    return sum((_own_counts(each) for each in ends), prepared.done)
+
+
+def _own_counts(each: SourceEnd) -> Counts:
+    if each.end is not None:
+        return each.end.counts
+    if each.error is None:  # it was not begun, or stopped with its process
+        return inspect_results(each.job.results).counts
+    return each.job.state.counts
+
+
+def _cause(cause: ImporterError | None, counts: Counts, watch: SetWatch) -> ImporterError | None:
+    """Return what stopped the set."""
+    if watch.reached:
+        return TooManyErrors(
+            f"{counts.unsuccessful:,} of {counted(counts.total, 'record')} not taken: more than --max-errors"
+            " allows",
+            "The error column of the results says why.",
+        )
+    return cause
+
+
+def _final(
+    prepared: PreparedSet, ends: Sequence[SourceEnd], counts: Counts, cause: ImporterError | None
+) -> tuple[SetManifest, ImporterError | None]:
+    """Return the manifest of a set that has ended, and what stopped it or is wrong with it."""
+    manifest, scope = prepared.manifest, prepared.manifest.scope or 0
+    unfinished = [each for each in ends if each.end is None or each.end.scope != each.end.counts.total]
+    if cause is None and unfinished and not any(each.error for each in unfinished):
+        cause = Interrupted("by Ctrl-C or another signal", "The results hold everything up to here.")
+    errors = [each.error for each in ends if each.error is not None]
+    adds_up = counts.total <= scope and (counts.total == scope or bool(cause or errors))
+    if not adds_up:
+        cause = ReconciliationError(
+            f"{counted(scope, 'record')} in scope, but {counts.total:,} have an outcome",
+            f"Please report this, with {manifest_path(set_path(prepared.output.folder))}.",
+        )
+    code = max((error.exit_code for error in errors), default=0)
+    if cause is not None:
+        code = cause.exit_code
+    elif not code:
+        code = int(counts.unsuccessful > 0 or bool(prepared.left_out))
+    ended = replace(
+        manifest,
+        ended=now_iso(),
+        counts=counts,
+        unattempted=scope - counts.total,
+        reconciled=adds_up,
+        exit_code=code,
+        unauthorized=isinstance(cause, RefusedError)
+        and not counts.total
+        and all(each.end is None or each.end.unauthorized for each in ends),
+    )
+    return ended, cause

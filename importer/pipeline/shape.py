@@ -1,0 +1,175 @@
+"""The sources of a set as one: the columns of all of them, and those that can't be read as the others are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from importer.events.columns import path_to
+from importer.events.mapping_file import DeclaredReading
+from importer.events.templates import columns_in, mapped_text
+from importer.reading import FIELDS, Attention, Dialect, Field, Reading
+from importer.results.set_manifest import Shape
+from importer.text import counted, quoted
+
+_MOST_NAMED: Final = 3
+"""Most sources or columns that are named in a line."""
+_MOST_COLUMNS: Final = 10
+"""Most columns in the table of those that not all sources have."""
+_NEEDED: Final[tuple[Field, ...]] = ("event", "time", "distinct_id", "insert_id")
+"""Fields without which an event is invalid, or is not the event that it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundShape:
+    """What the beginning of a source tells of it.
+
+    Attributes:
+        dialect: How its bytes become records.
+        columns: Its columns, or the keys of its first objects (JSONL).
+        paths: The dotted paths to what is within its first objects (JSONL).
+        attention: What its owner might not expect of how it is read.
+    """
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    paths: frozenset[str] = frozenset()
+    attention: tuple[Attention, ...] = ()
+
+
+def usual_format(found: Sequence[FoundShape]) -> str:
+    """Return the format that most sources have; of several, that of the first source."""
+    return Counter(each.dialect.format for each in found).most_common(1)[0][0]
+
+
+def misfit(found: FoundShape, draft: Reading, declared: DeclaredReading) -> str:
+    """Return why a source can't be read as the others of its set are; empty if it can.
+
+    Args:
+        found: What is known of it.
+        draft: The reading of the set, with the columns of all sources.
+        declared: What was declared: a field that was mapped by an option must be there.
+    """
+    if found.dialect.format != draft.dialect.format:
+        return f"it is {found.dialect.format.upper()}, and the others are {draft.dialect.format.upper()}"
+    for field in FIELDS:
+        is_needed = field in _NEEDED or declared.fields.get(field)
+        if is_needed and field in draft.mapped and not _entries(field, found, draft):
+            return f"it has no {quoted(mapped_text(draft, field))} ({field})"
+    for name, text in draft.templates.items():
+        gone = [column for column in columns_in(text, draft.columns) if not _has(column, found, draft)]
+        if gone:
+            return f"it has no {quoted(gone[0])}, of which --set makes {name}"
+    return ""
+
+
+def _entries(field: Field, found: FoundShape, draft: Reading) -> tuple[str, ...]:
+    """Return what gives a field in a source, in the order in which it is tried."""
+    entries = draft.alternatives.get(field) or ((draft.fields[field],) if field in draft.fields else ())
+    return tuple(
+        entry
+        for entry in entries
+        if all(_has(column, found, draft) for column in columns_in(entry, draft.columns))
+    )
+
+
+def _has(column: str, found: FoundShape, draft: Reading) -> bool:
+    if draft.dialect.has_cells:
+        return column in found.columns
+    first, *inner = path_to(column, draft.columns)
+    return first in found.columns and (len(inner) != 1 or column in found.paths)
+
+
+def in_shape(reading: Reading, shape: Shape, source_name: str) -> Reading:
+    """Return the reading of a set for a source of it.
+
+    Args:
+        reading: That of the set, with the columns of all sources.
+        shape: What the source has of its own.
+        source_name: Its path in the set: part of the ids where these hang on the row.
+    """
+    own = replace(reading, dialect=shape.dialect, source_name=source_name)
+    if not shape.dialect.has_cells or shape.columns == reading.columns:
+        return own
+    columns = set(shape.columns)
+    found = FoundShape(shape.dialect, shape.columns)
+    entries = {field: _entries(field, found, reading) for field in reading.alternatives}
+    return replace(
+        own,
+        columns=shape.columns,
+        fields={field: column for field, column in reading.fields.items() if column in columns},
+        alternatives={field: kept for field, kept in entries.items() if kept},
+        types={name: kind for name, kind in reading.types.items() if name in columns},
+        names={column: name for column, name in reading.names.items() if column in columns},
+        deep_columns={column: deep for column, deep in reading.deep_columns.items() if column in columns},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingColumn:
+    """A column that not all sources of a set have.
+
+    Attributes:
+        column: Its name.
+        missing: How many sources lack it.
+        sources: How many sources there are.
+        examples: Some that lack it or, if these are more than half, some that have it.
+    """
+
+    column: str
+    missing: int
+    sources: int
+    examples: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Which sources lack it, for people."""
+        few = self.missing * 2 <= self.sources
+        number = self.missing if few else self.sources - self.missing
+        more = f" and {number - len(self.examples):,} more" if number > len(self.examples) else ""
+        names = ", ".join(self.examples) + more
+        return f"not in {number:,} of {self.sources:,}: {names}" if few else f"only in {number:,}: {names}"
+
+
+def missing_columns(names: Sequence[str], found: Sequence[FoundShape]) -> list[MissingColumn]:
+    """Return the columns that not all sources have, those first that fewest have.
+
+    Args:
+        names: The names of the sources.
+        found: What is known of each.
+    """
+    having = Counter(column for each in found for column in each.columns)
+    rare = [column for column, count in having.items() if count < len(found)]
+    rare.sort(key=lambda column: having[column])
+    return [_missing(column, len(found) - having[column], names, found) for column in rare[:_MOST_COLUMNS]]
+
+
+def _missing(column: str, missing: int, names: Sequence[str], found: Sequence[FoundShape]) -> MissingColumn:
+    few = missing * 2 <= len(found)
+    which = (name for name, each in zip(names, found, strict=True) if (column not in each.columns) == few)
+    examples = tuple(name for name, _ in zip(which, range(_MOST_NAMED), strict=False))
+    return MissingColumn(column, missing, len(found), examples)
+
+
+def column_attention(missing: Sequence[MissingColumn]) -> Iterator[Attention]:
+    """Yield that not all sources have the same columns, if it is so."""
+    if missing:
+        first = ", ".join(quoted(each.column) for each in missing[:_MOST_NAMED])
+        more = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
+        text = f"not all sources have the same columns: {first}{more} {'is' if len(missing) == 1 else 'are'}"
+        yield Attention.of("other-columns", f"{text} missing in some")
+
+
+def joined_attention(found: Sequence[FoundShape]) -> list[Attention]:
+    """Return what the owner of the sources might not expect of how they are read, once for each kind."""
+    by_text: dict[tuple[str, str], list[Attention]] = {}
+    for each in (attention for shape in found for attention in shape.attention):
+        by_text.setdefault((each.code, each.remedy), []).append(each)
+    return [
+        each[0]
+        if len(each) == 1
+        else replace(each[0], text=f"{each[0].text} (the same in {counted(len(each) - 1, 'other source')})")
+        for each in by_text.values()
+    ]

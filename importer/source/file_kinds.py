@@ -1,0 +1,53 @@
+"""What a file is by its name: data, an archive, or something that the product wrote itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+Kind = Literal["data", "archive", "other"]
+
+KINDS_TEXT: Final = ".csv .tsv .txt .jsonl .ndjson .json, also with .gz .zst .bz2 .xz; .zip .tar .tar.gz .tgz"
+"""The endings of what is read, for people."""
+
+SET_MANIFEST: Final = "set.run.json"
+"""The manifest of a folder of results."""
+
+_MANIFEST_END: Final = ".run.json"
+_BESIDE_RESULTS: Final = (".lock", ".source", ".source.part")
+_DATA: Final = re.compile(r"\.(?:csv|tsv|txt|jsonl|ndjson|json)(?:\.(?:gz|zst|bz2|xz))?\Z", re.IGNORECASE)
+_ARCHIVE: Final = re.compile(r"\.(?:zip|tgz|tar(?:\.(?:gz|zst|bz2|xz))?)\Z", re.IGNORECASE)
+
+
+def kind_of(name: str) -> Kind:
+    """Return what a file is, by the ending of its name."""
+    if _DATA.search(name):
+        return "data"
+    return "archive" if _ARCHIVE.search(name) else "other"
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether people see no file or folder of this name: ``.…``, or what macOS adds to an archive."""
+    return name == "__MACOSX" or (name.startswith(".") and name not in (".", ".."))
+
+
+def is_own(path: str, exists: Callable[[str], bool]) -> bool:
+    """Return whether a file is results of a run, a manifest, or something else that a run keeps beside them.
+
+    Args:
+        path: The file.
+        exists: Returns whether there is a file of such a path.
+    """
+    if path.endswith((_MANIFEST_END, f"{_MANIFEST_END}.tmp")) or exists(f"{path}{_MANIFEST_END}"):
+        return True
+    return any(
+        path.endswith(end) and exists(f"{path.removesuffix(end)}{_MANIFEST_END}") for end in _BESIDE_RESULTS
+    )
+
+
+def is_results_folder(folder: str) -> bool:
+    """Return whether a folder is that of the results of a set."""
+    return os.path.lexists(Path(folder, SET_MANIFEST))

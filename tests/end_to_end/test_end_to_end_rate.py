@@ -1,0 +1,25 @@
+"""``--rate``: no more events a second, however they are spread over sources and requests."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from itertools import pairwise
+
+from end_to_end_helpers import Server, Shell, simple_csv
+
+
+def test_a_rate_holds_over_all_sources_of_a_command(shell: Shell, server: Server):
+    shell.write("a.csv", simple_csv(12))
+    shell.write("b.csv", simple_csv(18).replace(",user-", ",guest-"))
+    done = shell.type("run", "a.csv", "b.csv", "--yes", "--rate", "20", "--log-file", "log.jsonl")
+    assert done.code == 0, done.err
+    log = [json.loads(line) for line in (shell.folder / "log.jsonl").read_text().splitlines()]
+    assert {line["rate"] for line in log if line["what"] == "start"} == {20}
+    sent = [line for line in log if line["what"] == "request"]
+    assert [line["events"] for line in sent] == [12, 12, 6], "no more than go out at once"
+    assert len(server.events()) == 30
+    times = [datetime.fromisoformat(line["at"]).timestamp() for line in sent]
+    waits = [after - before for before, after in pairwise(times)]
+    assert waits[0] > 0.6, "12 at 19.2 a second: the second source begins with what the first left"
+    assert waits[1] > 0.3

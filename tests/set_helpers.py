@@ -1,0 +1,36 @@
+"""Sets of sources, prepared as the command does it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.set_job import PreparedSet
+from importer.pipeline.set_mapping import map_set
+from importer.pipeline.set_outputs import find_set_output
+from importer.pipeline.set_prepare import prepare_set
+from importer.pipeline.set_profile import survey_set
+from importer.pipeline.workers import Workers
+from importer.progress import NullProgress
+from importer.source.find import find_sources
+
+
+def prepared_set(
+    names: Sequence[str], options: RunOptions, target: Target, now_ms: int, workers: int = 1
+) -> PreparedSet:
+    """Return the set of some sources, looked at by so many processes."""
+    found = find_sources(names, include=options.include, exclude=options.exclude)
+    output = find_set_output(found, options)
+    progress = NullProgress()
+    with (
+        Workers(workers, progress=progress, stop=threading.Event()) as processes,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        mapped = map_set(found, options, processes, now_ms)
+        surveyed = survey_set(
+            mapped, options, processes, now_ms=now_ms, progress=progress, scratch=Path(scratch)
+        )
+    return prepare_set(surveyed, output, options, target, now_ms)
