@@ -109,6 +109,11 @@ def _is_log(path: Path) -> bool:
     return isinstance(first, dict) and first.get("program") == PROGRAM and first.get("what") == "start"
 
 
+def _as_shown(name: str) -> str:
+    """Return a name that may not be UTF-8 as people see it."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _count_taken(verdicts: Sequence[Verdict]) -> int:
     """Return how many events were taken; mostly all of them were, with one verdict."""
     first = verdicts[0]
@@ -127,13 +132,15 @@ class RequestLog:
         error: Why the log ends early; empty if it does not.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, *, source: str = "") -> None:
         """Open a log, which is made if it does not exist.
 
         Args:
             path: The file, after `check_log_file`.
             clock: Monotonic seconds.
+            source: The source that each line names, where processes write about several at once.
         """
+        self._source = {"source": _as_shown(source)} if source else {}
         self.path, self.error = path, ""
         self._clock, self._lock = clock, threading.Lock()
         self._lines: list[bytes] = []
@@ -176,7 +183,7 @@ class RequestLog:
                 "python": sys.version.split()[0],
                 "platform": sys.platform,
                 "kind": kind,
-                "source": Path(source).name.encode("utf-8", "backslashreplace").decode(),  # as it is shown
+                "source": self._source.get("source") or _as_shown(Path(source).name),
                 "endpoint": destination.endpoint,
                 "base_url": destination.base_url,
                 "credentials": None if credentials is None else credentials.kind,
@@ -258,7 +265,7 @@ class RequestLog:
     ) -> None:
         when = datetime.now(UTC) if at is None else datetime.fromtimestamp(at / 1000, UTC)
         at_text = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        text = orjson.dumps({"at": at_text, **line}, option=orjson.OPT_APPEND_NEWLINE)
+        text = orjson.dumps({"at": at_text, **line, **self._source}, option=orjson.OPT_APPEND_NEWLINE)
         with self._lock:
             self._requests += attempt > 0
             self._retries += attempt > 1

@@ -221,7 +221,7 @@ def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Mani
 @contextmanager
 def _open_log(job: Job, path: Path) -> Iterator[RequestLog]:
     """Yield the log of a job's requests, in which it has begun."""
-    log = RequestLog(path)
+    log = RequestLog(path, source=job.manifest.reading.source_name if job.of_set else "")
     try:
         manifest, target = job.manifest, job.target
         log.start(
