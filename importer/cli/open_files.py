@@ -15,18 +15,19 @@ _FOR_OTHERS: Final = 40
 """Connections to a sandbox of other programs that are let in at least."""
 
 
-def allow_connections(kind: RunKind, concurrency: int | None) -> None:
+def allow_connections(kind: RunKind, concurrency: int | None, workers: int = 1) -> None:
     """Let the process open the files that a run needs, as far as the system lets it.
 
     Args:
         kind: A dry run has no connections; of a rehearsal's, this process has both ends.
         concurrency: Batches in flight at most; None for adaptive.
+        workers: Processes that send. Of a rehearsal, this process has the other ends of them all.
 
     Raises:
         StorageError: It may not open so many. A run that comes to its limit would wait for connections, and
             the sandbox for ever.
     """
-    ends = {"dry-run": 0, "real": 1, "sandbox": 2}[kind]
+    ends = {"dry-run": 0, "real": 1, "sandbox": 1 + workers}[kind]
     if ends:
         _allow(ends * (concurrency or MAX_LIMIT), "Or send less at a time: --concurrency 4")
 

@@ -39,6 +39,11 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
         noted = f"on {counted(report.notes, 'record')}: what was changed, or will be"
         lines.append(LabeledLine("Notes", noted))
     console.lines(lines)
+    if console.quiet and (manifest.counts.unsuccessful or manifest.unattempted):
+        left = [f"{manifest.unattempted:,} unattempted"] if manifest.unattempted else []
+        Console(stream=console.stream).say(
+            f"{', '.join([*counts_text(manifest.counts), *left])}: see {prepared.output.folder}"
+        )
     _print_worst(report, console, verbose=verbose)
 
 
@@ -64,7 +69,7 @@ def _print_worst(report: SetReport, console: Console, *, verbose: bool) -> None:
     ended = [(each.end.counts, each) for each in report.ends if each.end is not None]
     worst = [(counts, each) for counts, each in ended if counts.unsuccessful]
     worst.sort(key=lambda item: -item[0].unsuccessful)
-    if not worst:
+    if not worst or console.quiet:
         return
     for counts, each in worst[:_MOST_NAMED]:
         console.say(f"  {each.job.manifest.source}: {' · '.join(counts_text(counts))}")

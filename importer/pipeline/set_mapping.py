@@ -23,6 +23,7 @@ from importer.pipeline.shape import (
 )
 from importer.pipeline.task import Context
 from importer.pipeline.workers import Workers
+from importer.progress import stage
 from importer.results.set_manifest import SetSource, Shape
 from importer.source.detect import DetectedSource
 from importer.source.found import Found
@@ -63,13 +64,15 @@ class ShapesTask:
     def run(self, context: Context) -> list[FoundShape | SourceError]:
         """Return what each source is, or why it can't be read."""
         found: list[FoundShape | SourceError] = []
-        for path in self.paths:
-            if context.stop.is_set():
-                break
-            try:
-                found.append(find_shape(path, self.declared))
-            except SourceError as error:
-                found.append(error)
+        known: dict[FoundShape, FoundShape] = {}  # most are equal, and each is sent back
+        with stage(context.progress, "", len(self.paths)):
+            for path in self.paths:
+                try:
+                    shape = find_shape(path, self.declared)
+                    found.append(known.setdefault(shape, shape))
+                except SourceError as error:
+                    found.append(error)
+                context.progress.update(len(found))
         return found
 
     def again(self) -> ShapesTask:
@@ -141,12 +144,13 @@ def _find_shapes(
     parts = [sources[start : start + size] for start in range(0, len(sources), size)]
     tasks = [ShapesTask(part[0].name, tuple(each.path for each in part), declared) for part in parts]
     shapes: dict[int, FoundShape] = {}
-    for place, result in workers.run(tasks, title="Looking at the sources", size=0):
+    alike: dict[FoundShape, FoundShape] = {}
+    for place, result in workers.run(tasks, title="Looking at the sources", size=len(sources)):
         if isinstance(result, Exception):
             raise result
         for at, one in enumerate(result, place * size):
             if isinstance(one, FoundShape):
-                shapes[at] = one
+                shapes[at] = alike.setdefault(one, one)
             elif isinstance(one, EmptySourceError):
                 states[at] = replace(states[at], state="empty", fingerprint=Fingerprint(0, 0, ""))
             else:

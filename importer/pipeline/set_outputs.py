@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from importer.delivery.request_log import check_log_file
 from importer.errors import ResultsError, UsageError
 from importer.model import RunKind
 from importer.pipeline.job import RunOptions
@@ -26,6 +27,7 @@ from importer.results.set_manifest import (
 )
 from importer.results.storage import storage_error, sync_directory
 from importer.source.found import Found
+from importer.source.members import file_of
 from importer.text import counted, file_command, shell_word
 
 _ENDINGS: Final[Mapping[RunKind, str]] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
@@ -63,7 +65,17 @@ def find_set_output(found: Found, options: RunOptions) -> SetOutput:
         raise UsageError(
             f"{folder} is a source: its results can't go there", "Name another folder: --results"
         )
+    if options.log_file is not None:
+        _check_log_file(options.log_file, found)
     return SetOutput(folder, _use_of(folder, options))
+
+
+def _check_log_file(log_file: Path, found: Found) -> None:
+    log = os.path.realpath(log_file)
+    for source in found.sources:
+        if os.path.realpath(file_of(source.path)) == log:
+            raise UsageError(f"--log-file would be written into {source.name}", "Name another file.")
+    check_log_file(log_file)
 
 
 def _example(found: Found, kind: RunKind) -> Path:
@@ -180,7 +192,7 @@ def make_room(folder: Path, manifest: SetManifest) -> None:
         ResultsError: They are in use, or must not be replaced.
         StorageError: They can't be moved or removed.
     """
-    with Lock(set_path(folder)):
+    with Lock(set_path(folder), folder):
         old = read_set(folder)
         check_set_overwrite(folder, old, manifest)
         aside = _free(folder)

@@ -14,6 +14,7 @@ from importer.errors import (
     Interrupted,
     ReconciliationError,
     RefusedError,
+    ResultsError,
     SourceError,
     TooManyErrors,
 )
@@ -29,9 +30,9 @@ from importer.results.lock import Lock
 from importer.results.manifest import write_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.results.set_manifest import SetManifest, set_path
+from importer.results.set_manifest import SetManifest, is_set_folder, set_path
 from importer.results.storage import storage_error
-from importer.text import counted
+from importer.text import counted, file_command
 
 _TITLES: Final = {"dry-run": "Checking", "real": "Importing", "sandbox": "Importing"}
 
@@ -114,7 +115,8 @@ def run_set(
         make_room(folder, prepared.manifest)
     _make_folder(folder)
     path = manifest_path(set_path(folder))
-    with Lock(set_path(folder)):
+    with Lock(set_path(folder), folder):
+        _check_as_prepared(prepared)
         write_manifest(path, replace(prepared.manifest, ended=None))
         watch.done = prepared.done
         ends, cause = _run_jobs(prepared, workers, watch, task_of)
@@ -124,6 +126,20 @@ def run_set(
         write_manifest(path, manifest)
     notes = sum(each.end.notes for each in ends if each.end is not None)
     return SetReport(prepared, manifest, ends, cause, time.monotonic() - began, notes)
+
+
+def _check_as_prepared(prepared: PreparedSet) -> None:
+    """Check that no other run wrote to the results since they were looked at; each source checks its own.
+
+    Raises:
+        ResultsError: One did.
+    """
+    output = prepared.output
+    if output.use != "resume" and is_set_folder(output.folder):
+        raise ResultsError(
+            f"{output.folder} was written by another run in the meantime",
+            f"To see where it stands: {file_command('status', output.folder)}",
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -47,9 +47,14 @@ class Lock:
         path: The lock file.
     """
 
-    def __init__(self, results: Path) -> None:
-        """Name the results file; nothing is opened yet."""
-        self._results = results
+    def __init__(self, results: Path, named: Path | None = None) -> None:
+        """Name the results; nothing is opened yet.
+
+        Args:
+            results: The results file.
+            named: What people call the results, if that is not the file: the folder of a set.
+        """
+        self._named = named or results
         # Two names of one file must meet in one lock.
         self.path = Path(f"{os.path.realpath(results)}.lock")
         self._handle: int | None = None
@@ -102,8 +107,8 @@ class Lock:
         except OSError as error:
             if error.errno in _HELD:
                 raise ResultsError(
-                    f"Another run is writing to {self._results}.",
-                    "Wait for it to end, or give this run another file with --results.",
+                    f"Another run is writing to {self._named}.",
+                    "Wait for it to end, or name other results with --results.",
                 ) from None
             raise StorageError(
                 f"{self.path} can't be locked: {error.strerror or error}.",

@@ -64,13 +64,14 @@ def run_set_of_sources(
     output = find_set_output(found, options)
     if output.use != "resume":
         check_can_ask(["-" for each in found.sources if each.name == "-"], options.kind, command)
-    allow_connections(options.kind, options.delivery.concurrency)
+    count = options.workers or os.cpu_count() or 1
+    allow_connections(options.kind, options.delivery.concurrency, count)
     stop = threading.Event()  # while sources are surveyed, nobody sets it: a signal ends the command
     watch = SetWatch(progress_for(quiet=command.quiet), stop, options.max_errors)
     with (
         open_target(options.kind, command) as opened,
         Workers(
-            options.workers or os.cpu_count() or 1,
+            count,
             progress=watch,
             stop=stop,
             cap=cap_of(opened.target.destination, options.delivery),
