@@ -124,6 +124,14 @@ def credential_flags(options: CommandOptions) -> list[str]:
     return flags
 
 
+def is_pipe(name: str) -> bool:
+    """Return whether a source can't be typed again: a pipe, as of ``<(…)``."""
+    try:
+        return name.startswith("/dev/fd/") or Path(name).is_fifo()
+    except (OSError, ValueError):
+        return False
+
+
 def repeat_command(
     command: str, *, without: Sequence[str] = (), drop: Sequence[str] = (), add: Sequence[str] = ()
 ) -> str:
@@ -141,5 +149,6 @@ def repeat_command(
         if argument in drop:
             next(arguments, None)
         elif argument not in without and argument.partition("=")[0] not in drop:
-            kept.append(argument)
+            # A pipe of the shell is gone by then: what comes out of it comes by standard input.
+            kept.append("-" if is_pipe(argument) else argument)
     return shell_words([PROGRAM, command, *kept, *add])

@@ -9,6 +9,7 @@ from importer.cli.command_lines import (
     command_line,
     credential_flags,
     destination_flags,
+    is_pipe,
     limit_flags,
     repeat_command,
 )
@@ -92,6 +93,11 @@ def _after_rehearsal(report: SetReport) -> Next:
     allowed = report.prepared.jobs.first.options.allow_collisions
     if collisions is not None and collisions.found and not allowed:
         return Next(COLLISION_REMEDY)
+    if any(name == "-" or is_pipe(name) for name in manifest.named):
+        flag = f"--{manifest.kind}"
+        return Next(
+            (f"Nothing reached Mixpanel: the same command with its pipes, without {flag}, imports it.",)
+        )
     if report.prepared.output.use == "resume":
         flag = f"--{manifest.kind}"
         return Next((f"Nothing reached Mixpanel: the command of the first run without {flag} imports it.",))
