@@ -108,7 +108,7 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
         ImporterError: No source can be read, or the columns don't fit what is declared.
         UsageError: A source does not fit, and is not to be left out.
     """
-    states = [SetSource(each.name, each.relative) for each in found.sources]
+    states = [SetSource(each.name, each.relative, pipe=each.pipe) for each in found.sources]
     known = _find_shapes(found, options.declared, workers, states)
     usual = usual_format(list(known.values()))
     alike = [at for at in known if known[at].dialect.format == usual]

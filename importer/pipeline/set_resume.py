@@ -13,6 +13,7 @@ from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target
 from importer.pipeline.resolve import redeclare
 from importer.pipeline.set_job import PreparedSet, SetOutput, job_of, set_manifest_of, with_scopes
+from importer.pipeline.set_sources import Copies
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import find_differences, with_destination_of
 from importer.results.manifest import READER_VERSION, credential_digest
@@ -27,7 +28,7 @@ _MOST_NAMED: Final = 3
 
 
 def resume_set(
-    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int
+    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int, copies: Copies
 ) -> PreparedSet:
     """Return a set that was stopped, with a job for each source that is not finished.
 
@@ -37,6 +38,7 @@ def resume_set(
         options: The options of the run.
         target: Where events go.
         now_ms: Milliseconds since the epoch.
+        copies: Makes sources readable.
 
     Raises:
         ResultsError: The sources, the reading, the kind or the destination are not what they were.
@@ -77,7 +79,8 @@ def resume_set(
         ended=None,
         exit_code=None,
     )
-    return _resumed(manifest, states, found, output, options, target, now_ms)
+    left = {each.name for each in sources if each.scope > states[each.name].records}
+    return _resumed(manifest, states, copies.of(found, left), output, options, target, now_ms)
 
 
 def _as_typed_now(
@@ -195,11 +198,19 @@ def _changes(
     changed = [
         each.name
         for each in finished
-        if each.name in there and each.fingerprint and each.records
-        and source_size(there[each.name].path) != each.fingerprint.size
-    ]  # fmt: skip
+        if each.name in there and each.records and _has_other_size(each, there[each.name])
+    ]
     if changed:
         yield f"{_named(changed)} changed after the import"
+
+
+def _has_other_size(source: SetSource, found: FoundSource) -> bool:
+    if found.pipe or source.fingerprint is None:
+        return False
+    try:
+        return source_size(found.path) != source.fingerprint.size
+    except SourceError:  # a member of a compressed tar, which is not unpacked for that
+        return False
 
 
 def _named(names: Sequence[str]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from importer.pipeline.job import RunOptions
 from importer.progress import Progress
 from importer.results.storage import storage_error
 from importer.source.archives import archive_kind
@@ -29,62 +29,84 @@ def remove_copies(folder: Path) -> None:
     shutil.rmtree(copies_folder(folder), ignore_errors=True)
 
 
-def readable_sources(
-    found: Found, folder: Path, options: RunOptions, progress: Progress, stdin: BinaryIO
-) -> Found:
-    """Return sources of which each can be read as often as need be, wherever one likes to begin.
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Makes sources readable as often as need be, wherever one likes to begin.
 
-    A compressed tar is unpacked, and a pipe is read to its end; where a run that was stopped did that, its
-    copies are taken.
+    A compressed tar is unpacked, and a pipe is read to its end.
 
-    Args:
-        found: The sources as they were named.
-        folder: The folder of the results.
-        options: Of these, how much room an archive may take.
+    Attributes:
+        folder: Where the copies go: see `copies_folder`.
+        most_bytes: How much room all archives together may take.
         progress: Where the progress is reported.
         stdin: Standard input.
-
-    Raises:
-        SourceError: A source can't be read, or needs more room than it may take.
-        StorageError: A copy can't be written.
+        resumed: True to take the copies of a run that was stopped.
     """
-    copies = copies_folder(folder)
-    sources: list[FoundSource] = []
-    packed: dict[Path, dict[str, FoundSource]] = {}
-    for at, source in enumerate(found.sources):
-        if source.pipe:
-            source = replace(source, path=_copy_of_pipe(source, copies / f"pipe-{at}", stdin))  # noqa: PLW2901
-        elif isinstance(source.path, Member):
-            kind = archive_kind(source.path.archive) if source.path.archive not in packed else "packed"
-            if kind not in _READ_IN_PLACE:
-                packed.setdefault(source.path.archive, {})[source.path.name] = source
-        sources.append(source)
-    left_out = list(found.left_out)
-    members: dict[SourcePath, Member] = {}
-    space = options.spool_space
-    for number, (archive, names) in enumerate(packed.items()):
-        _make(copies)
-        unpacked = unpack_tar(archive, copies / f"tar-{number}", space, progress, wanted=names.__contains__)
-        members |= {names[each.name].path: each for each in unpacked.members(archive) if each.name in names}
-        space -= sum(file.stat().st_size for file in unpacked.files.values())
-        known = {each.name for each in left_out}
-        damaged = [(f"{archive}::{each.name}", each) for each in unpacked.left_out]
-        left_out += [LeftOut(name, each.problem, each.remedy) for name, each in damaged if name not in known]
-    gone = {source.path for names in packed.values() for source in names.values()} - members.keys()
-    kept = tuple(
-        replace(each, path=members.get(each.path, each.path)) for each in sources if each.path not in gone
-    )
-    return replace(found, sources=kept, left_out=tuple(left_out))
+
+    folder: Path
+    most_bytes: int
+    progress: Progress
+    stdin: BinaryIO
+    resumed: bool
+
+    def of(self, found: Found, names: Collection[str] | None = None) -> Found:
+        """Return the sources with copies in place of those that can be read only once.
+
+        Args:
+            found: The sources.
+            names: Those that will be read; None for all. The others are returned as they are.
+
+        Raises:
+            SourceError: A source can't be read, or needs more room than it may take.
+            StorageError: A copy can't be written.
+        """
+        sources = [
+            self._copied(each) if each.pipe and (names is None or each.name in names) else each
+            for each in found.sources
+        ]
+        packed = _packed(sources)
+        left_out = list(found.left_out)
+        space = self.most_bytes
+        paths: dict[SourcePath, SourcePath | None] = {}
+        for number, (archive, members) in enumerate(packed.items()):
+            wanted = {each.path: each for each in members if names is None or each.name in names}
+            if not wanted:
+                continue
+            of_tar = {each.name for each in wanted if isinstance(each, Member)}
+            _make(self.folder)
+            place = self.folder / f"tar-{number}"
+            unpacked = unpack_tar(archive, place, space, self.progress, wanted=of_tar.__contains__)
+            space -= sum(file.stat().st_size for file in unpacked.files.values())
+            there = {each.name: each for each in unpacked.members(archive)}
+            paths |= {path: there.get(path.name) for path in wanted if isinstance(path, Member)}
+            known = {each.name for each in left_out}
+            damaged = [(f"{archive}::{each.name}", each) for each in unpacked.left_out]
+            left_out += [
+                LeftOut(name, each.problem, each.remedy) for name, each in damaged if name not in known
+            ]
+        paths = {each.path: paths.get(each.path, each.path) for each in sources}
+        kept = [replace(each, path=path) for each in sources if (path := paths[each.path]) is not None]
+        return replace(found, sources=tuple(kept), left_out=tuple(left_out))
+
+    def _copied(self, source: FoundSource) -> FoundSource:
+        """Return a pipe as the file that holds what came out of it."""
+        copy = self.folder / f"pipe-{source.relative.replace('/', '_')}"
+        if not (self.resumed and copy.exists()):
+            _make(self.folder)
+            if source.name == "-":
+                spool_stream(self.stdin, copy)
+            else:
+                spool_pipe(Path(source.name), copy)
+        return replace(source, path=copy)
 
 
-def _copy_of_pipe(source: FoundSource, copy: Path, stdin: BinaryIO) -> Path:
-    if not copy.exists():
-        _make(copy.parent)
-        if source.name == "-":
-            spool_stream(stdin, copy)
-        else:
-            spool_pipe(Path(source.name), copy)
-    return copy
+def _packed(sources: Sequence[FoundSource]) -> dict[Path, list[FoundSource]]:
+    """Return the members of compressed tars, by their archives."""
+    members: dict[Path, list[FoundSource]] = {}
+    for source in sources:
+        if isinstance(source.path, Member):
+            members.setdefault(source.path.archive, []).append(source)
+    return {archive: each for archive, each in members.items() if archive_kind(archive) not in _READ_IN_PLACE}
 
 
 def _make(folder: Path) -> None:

@@ -48,6 +48,7 @@ class SetSource:
         fingerprint: The source as it was when it was surveyed; None if it could not be read.
         records: Its records.
         scope: Those of them that the run is for.
+        pipe: True if it can be read only once: a copy of it is kept beside the results.
     """
 
     name: str
@@ -58,6 +59,7 @@ class SetSource:
     fingerprint: Fingerprint | None = None
     records: int = 0
     scope: int = 0
+    pipe: bool = False
 
     @property
     def is_left_out(self) -> bool:

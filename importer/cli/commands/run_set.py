@@ -37,7 +37,7 @@ from importer.pipeline.set_prepare import prepare_set
 from importer.pipeline.set_profile import survey_set
 from importer.pipeline.set_resume import resume_set
 from importer.pipeline.set_run import SetWatch, run_set
-from importer.pipeline.set_sources import readable_sources, remove_copies
+from importer.pipeline.set_sources import Copies, copies_folder, remove_copies
 from importer.pipeline.workers import Workers
 from importer.progress import Progress
 from importer.source.found import Found
@@ -64,7 +64,7 @@ def run_set_of_sources(
     output = find_set_output(found, options)
     if output.use != "resume":
         check_can_ask(["-" for each in found.sources if each.name == "-"], options.kind, command)
-    count = options.workers or os.cpu_count() or 1
+    count = min(options.workers or os.cpu_count() or 1, len(found.sources))
     allow_connections(options.kind, options.delivery.concurrency, count)
     stop = threading.Event()  # while sources are surveyed, nobody sets it: a signal ends the command
     watch = SetWatch(progress_for(quiet=command.quiet), stop, options.max_errors)
@@ -105,15 +105,29 @@ def _prepare(
 ) -> PreparedSet:
     """Return the set, ready to run: whatever stops it before it sends is found here."""
     now_ms = system_now()
-    with tidied():
-        found = readable_sources(found, output.folder, options, progress, sys.stdin.buffer)
-        if output.use == "resume":
-            return resume_set(found, output, options, target, now_ms)
+    is_resumed = output.use == "resume"
+    with tidied(), _no_copies_left(output.folder, keep=is_resumed):
+        copies = Copies(
+            copies_folder(output.folder), options.spool_space, progress, sys.stdin.buffer, is_resumed
+        )
+        if is_resumed:
+            return resume_set(found, output, options, target, now_ms, copies)
         check_not_run_alone(found, (), output.folder)
-        mapped = map_set(found, options, workers, now_ms)
+        mapped = map_set(copies.of(found), options, workers, now_ms)
         with _scratch(output.folder) as scratch:
             surveyed = survey_set(mapped, options, workers, now_ms=now_ms, progress=progress, scratch=scratch)
         return prepare_set(surveyed, output, options, target, now_ms)
+
+
+@contextmanager
+def _no_copies_left(folder: Path, *, keep: bool) -> Iterator[None]:
+    """Remove the copies of sources if the block fails, so that a run that did not begin leaves nothing."""
+    try:
+        yield
+    except BaseException:
+        if not keep:
+            remove_copies(folder)
+        raise
 
 
 @contextmanager
@@ -147,8 +161,8 @@ def _finish(report: SetReport, opened: OpenTarget, command: CommandOptions, cons
         print_faults(opened.sandbox.stats.faults, console)
     print_next([after_set(report, command)], console)
     manifest = report.manifest
-    is_over = manifest.kind != "real" or (not manifest.unattempted and not manifest.counts.unsuccessful)
-    if report.error is None and is_over:
+    nothing_left = not manifest.unattempted and not manifest.counts.unsuccessful
+    if report.error is None and (manifest.kind == "dry-run" or nothing_left):
         remove_copies(report.prepared.output.folder)
     if command.json:
         print_manifests([manifest], as_list=False)
