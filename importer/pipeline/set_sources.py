@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from importer.errors import SourceError
 from importer.progress import Progress
 from importer.results.storage import storage_error
 from importer.source.archives import archive_kind
@@ -92,6 +93,11 @@ class Copies:
         """Return a pipe as the file that holds what came out of it."""
         copy = self.folder / f"pipe-{source.relative.replace('/', '_')}"
         if not (self.resumed and copy.exists()):
+            if source.name != "-" and not Path(source.name).exists():
+                raise SourceError(
+                    f"what came out of {source.name} is not kept any more",
+                    "Type the command as it was, with its pipes, and --resume.",
+                )
             _make(self.folder)
             if source.name == "-":
                 spool_stream(self.stdin, copy)
