@@ -183,9 +183,10 @@ def _counts(prepared: PreparedSet, ends: Sequence[SourceEnd]) -> Counts:
 def _own_counts(each: SourceEnd) -> Counts:
     if each.end is not None:
         return each.end.counts
-    if each.error is None:  # it was not begun, or stopped with its process
+    try:  # it was not begun, or ended with its process
         return inspect_results(each.job.results).counts
-    return each.job.state.counts
+    except ResultsError:  # for which it was stopped
+        return each.job.state.counts
 
 
 def _cause(cause: ImporterError | None, counts: Counts, watch: SetWatch) -> ImporterError | None:
