@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from importer.cli.consent import check_can_ask, get_consent
 from importer.cli.console import Console, LabeledLine
@@ -41,6 +44,10 @@ from importer.pipeline.set_sources import Copies, copies_folder, remove_copies
 from importer.pipeline.workers import Workers
 from importer.progress import Progress
 from importer.source.found import Found
+
+_SCRATCH: Final = ".mixpanel-importer-"
+_SECONDS_LEFT_BEHIND: Final = 2 * 86_400
+"""No survey takes longer."""
 
 
 def run_set_of_sources(
@@ -135,9 +142,11 @@ def _scratch(folder: Path) -> Iterator[Path]:
     """Yield a folder beside the results for what is compared over all sources; it is removed at the end."""
     parent = folder.absolute().parent
     where = parent if parent.is_dir() else None
-    with tempfile.TemporaryDirectory(
-        prefix=".mixpanel-importer-", dir=where, ignore_cleanup_errors=True
-    ) as made:
+    for left in (where or Path(tempfile.gettempdir())).glob(f"{_SCRATCH}*"):
+        with suppress(OSError):  # of a run that was killed; of one that goes on, it is younger
+            if time.time() - left.stat().st_mtime > _SECONDS_LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=where, ignore_cleanup_errors=True) as made:
         yield Path(made)
 
 
