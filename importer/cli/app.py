@@ -35,7 +35,7 @@ from importer.cli.options import (
     TrackOptions,
 )
 from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
-from importer.cli.set_options import SetOptions
+from importer.cli.set_options import SetOptions, WorkOptions
 from importer.errors import Interrupted, UsageError
 from importer.text import PROGRAM, VERSION, escape_controls, nearest, quoted
 
@@ -312,6 +312,7 @@ def retry(
     context: typer.Context,
     parent: Path,
     scope: RetryScopeOptions,
+    work: WorkOptions,
     reading: ReadingOptions,
     delivery: DeliveryOptions,
     output: OutputOptions,
@@ -321,12 +322,17 @@ def retry(
     Writes results of its own, events.results.retry-1.csv, with just those records.
     """
     moment.words = NOTHING_SENT
-    from importer.cli.commands.retry import retry_results  # noqa: PLC0415
+    from importer.results.set_manifest import is_set_folder  # noqa: PLC0415
 
     _say_if_slow(quiet=output.quiet)
-    return retry_results(
-        parent, scope, reading, delivery, output, stop_requests=context.obj or no_stop_requests
-    )
+    stop_requests = context.obj or no_stop_requests
+    if is_set_folder(parent):
+        from importer.cli.commands.retry_set import retry_set  # noqa: PLC0415
+
+        return retry_set(parent, scope, work, reading, delivery, output, stop_requests=stop_requests)
+    from importer.cli.commands.retry import retry_results  # noqa: PLC0415
+
+    return retry_results(parent, scope, reading, delivery, output, stop_requests=stop_requests)
 
 
 @_command(_RESULTS)

@@ -60,7 +60,7 @@ def limit_flags(manifest: Manifest) -> list[str]:
 
 
 def _resume_retry(parent: RecordedRun, run: RecordedRun, more: Sequence[str] = ()) -> str:
-    words = ["retry", file_word(str(parent.results)), *_host_flags(run.manifest)]
+    words = ["retry", file_word(str(parent.results)), *host_flags(run.manifest)]
     if run.manifest.endpoint != parent.manifest.endpoint:
         words += ["--endpoint", run.manifest.endpoint]
     if run.results != retry_path(parent.results):
@@ -78,11 +78,11 @@ def retry_command(run: RecordedRun, *words: Sequence[str]) -> str:
             str(free_path(lambda number: usual.with_stem(f"{usual.stem}-{number + 1}"))),
         ]
     typed = {word.partition("=")[0] for part in words for word in part}
-    host = [] if "--base-url" in typed else _host_flags(run.manifest)
+    host = [] if "--base-url" in typed else host_flags(run.manifest)
     return command_line(["retry", file_word(str(run.results)), *host, *elsewhere], *words)
 
 
-def _host_flags(manifest: Manifest) -> list[str]:
+def host_flags(manifest: Manifest) -> list[str]:
     """Return the flags of a retry that sends where its run sent, whatever host the environment names."""
     named = os.environ.get(BASE_URL, "").strip().rstrip("/")
     goes_there = manifest.kind != "real" or named in ("", manifest.base_url)

@@ -51,7 +51,7 @@ REHEARSAL_OPTIONS: Final = (
 )  # fmt: skip
 """Options that it leaves out, too: what fits the sandbox, or is hurried for it, does not fit Mixpanel."""
 
-_READ_OTHERWISE: Final = frozenset(
+READ_OTHERWISE: Final = frozenset(
     {
         "--source-changed",
         "--endpoint",
@@ -370,13 +370,13 @@ def not_retriable_remedy(error: NotRetriableError) -> str:
         return "Nothing is left to retry."
     if step.action == "resume":
         return f"Finish it first: {resume_command(step)}"
-    words = _retry_words_typed()
-    if step.action == "mend" and not _READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
+    words = retry_words_typed()
+    if step.action == "mend" and not READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
         return f"Only records to mend are left: {file_command('status', step.run.results)}"
     return f"Next: {retry_command(step.run, words)}"
 
 
-def _retry_words_typed() -> list[str]:
+def retry_words_typed() -> list[str]:
     """Return the options of this process, if it is a retry; its results are the first word that is none."""
     words = sys.argv[2:] if sys.argv[1:2] == ["retry"] else []
     positional = next((n for n, word in enumerate(words) if not word.startswith("-")), None)

@@ -3,85 +3,270 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from importer.cli.command_lines import (
     command_line,
     credential_flags,
     destination_flags,
+    host_flags,
     is_pipe,
     limit_flags,
     repeat_command,
 )
+from importer.cli.cures import Cure, cure_of_history, cure_of_run
 from importer.cli.next_step import (
+    READ_OTHERWISE,
     REHEARSAL_FLAGS,
     REHEARSAL_OPTIONS,
     RESUMABLE,
     Next,
     advice_on_refusal,
     flags_to_repeat,
+    retry_words_typed,
 )
 from importer.cli.options import CommandOptions
+from importer.cli.source_folder import missing_text
 from importer.pipeline.collision_text import COLLISION_REMEDY
+from importer.pipeline.paths import free_path
+from importer.pipeline.set_found import NO_CHANGES, SetChanges
 from importer.pipeline.set_job import SetReport
-from importer.results.counts import Counts
 from importer.results.set_manifest import SetManifest
-from importer.text import counted, file_word
+from importer.results.set_status import (
+    SetRun,
+    SetStatus,
+    read_set_status,
+    retry_folder,
+    set_history,
+    source_histories,
+)
+from importer.results.status import HistoryStatus
+from importer.text import counted, file_command, file_word
+
+_MOST_NAMED: Final = 3
+_MOST_LOOKED_AT: Final = 5
+"""In so many of the worst sources an option is looked for that mends their records."""
+_AGAIN: Final = ("--resume", "--overwrite", "--json")
+"""What the command of a rehearsal leaves out that is typed again: its results may be replaced."""
 
 
-def after_set(report: SetReport, options: CommandOptions) -> Next:
-    """Return what to do after a run of a set.
+def after_set(report: SetReport, options: CommandOptions, mended: Path | None = None) -> Next:
+    """Return what to do after a run of a set, or of a retry of it.
 
     Args:
         report: How it ended.
         options: Of these, the credentials and where records to mend are copied.
+        mended: The folder of the copies of the records to mend; None if there is none.
+
+    Raises:
+        ResultsError: Results can't be read.
     """
     manifest, folder = report.manifest, report.prepared.output.folder
     if report.error is not None and not isinstance(report.error, RESUMABLE):
         return Next()
     if manifest.unattempted:
+        runs = set_history(folder) if manifest.parent else [SetRun(folder, manifest)]
         flags = flags_to_repeat(report.prepared.jobs.first.options.max_errors, report.error, options)
-        return Next(advice_on_refusal(manifest), (resume_set_command(folder, manifest, flags),))
-    if manifest.kind != "real" and not manifest.counts.failed:
+        if options.failed_rows is not None:  # they are copied at the end
+            flags = ["--failed-rows", str(options.failed_rows), *flags]
+        return Next(advice_on_refusal(manifest), (resume_set_command(runs, flags),))
+    is_retry = manifest.parent is not None and not manifest.mended
+    if manifest.kind != "real" and not manifest.counts.failed and not is_retry:
         return _after_rehearsal(report)
-    return left_of_set(folder, manifest, manifest.counts, options)
+    return _left_of(_standing(report), options, mended=mended)
 
 
-def resume_set_command(folder: Path, manifest: SetManifest, flags: Sequence[str] = ()) -> str:
-    """Return the command that goes on with a set: it names the results only, which know their sources."""
-    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
-    words = ["run", "--results", file_word(str(folder)), *kind, *destination_flags(manifest)]
-    return command_line(words, limit_flags(manifest), ["--resume"], flags)
+def _standing(report: SetReport) -> SetStatus:
+    """Return where a set stands after a run; what is known of it by now is not read again."""
+    manifest, folder = report.manifest, report.prepared.output.folder
+    if manifest.parent is not None or manifest.retried_by is not None or manifest.counts.unsuccessful:
+        return read_set_status(folder)
+    return SetStatus((SetRun(folder, manifest, manifest.counts),), manifest.counts, manifest.scope or 0)
 
 
-def left_of_set(folder: Path, manifest: SetManifest, counts: Counts, options: CommandOptions) -> Next:
-    """Return what is left to do for a set that is finished.
+def resume_set_command(runs: Sequence[SetRun], flags: Sequence[str] = ()) -> str:
+    """Return the command that goes on with the last of these runs of a set.
+
+    It names no sources: the results know them.
+    """
+    last, manifest = runs[-1], runs[-1].manifest
+    if manifest.parent is None or manifest.mended:
+        kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+        words = ["run", "--results", file_word(str(last.folder)), *kind, *destination_flags(manifest)]
+        return command_line(words, limit_flags(manifest), ["--resume"], flags)
+    parent = runs[-2]
+    words = ["retry", file_word(str(parent.folder)), *host_flags(manifest)]
+    if manifest.endpoint != parent.manifest.endpoint:
+        words += ["--endpoint", manifest.endpoint]
+    if last.folder != retry_folder(parent.folder):
+        words += ["--results", str(last.folder)]
+    return command_line(words, ["--resume"], flags)
+
+
+def retry_set_command(run: SetRun, *words: Sequence[str]) -> str:
+    """Return the command that retries the last run of a set."""
+    usual = retry_folder(run.folder)
+    elsewhere = []
+    if usual.exists():  # of a retry of results that were there before
+        elsewhere = [
+            "--results",
+            str(free_path(lambda number: usual.with_name(f"{usual.name}-{number + 1}"))),
+        ]
+    typed = {word.partition("=")[0] for part in words for word in part}
+    host = [] if "--base-url" in typed else host_flags(run.manifest)
+    return command_line(["retry", file_word(str(run.folder)), *host, *elsewhere], *words)
+
+
+def copies_of(run: SetRun) -> Path:
+    """Return a free name for a folder of copies of the records of a set that must be mended."""
+    stem = run.folder.name.replace(".results", "", 1)
+
+    def name(number: int) -> Path:
+        return run.folder.with_name(f"{stem}.failed{'' if number == 1 else f'-{number}'}")
+
+    return free_path(name)
+
+
+def after_set_status(status: SetStatus, changes: SetChanges) -> Next:
+    """Return what to do where a set stands so.
 
     Args:
-        folder: Its results.
-        manifest: Its manifest.
-        counts: Where its records stand.
-        options: Of these, the credentials.
+        status: Where it stands.
+        changes: How its sources differ from those that it was begun with.
     """
-    to_mend = counts.invalid + counts.rejected
-    flags = credential_flags(options)
-    left_out = [each.name for each in manifest.sources if each.is_left_out]
-    advice = []
-    if len(left_out) == 1:
-        advice.append(f"{left_out[0]} was left out: mend it, and import it by itself.")
-    elif left_out:
-        advice.append(f"{len(left_out):,} sources were left out: mend them, and import them as another set.")
-    if counts.failed:
+    if not status.reconciles:
+        named = [f"{name}: {what}" for name, what in status.wrong.named]
+        put = "Put results and manifests back as they were written."
+        return Next((*named, put))
+    manifest = status.last.manifest
+    if status.action is None and manifest.kind == "dry-run":
+        if status.counts.unsuccessful:
+            return Next(
+                ("Mend the data, then type the command of the dry run again: its results will be replaced.",)
+            )
+        return Next(("Nothing was sent yet: the same command without --dry-run imports it.",))
+    if status.action is None and manifest.kind == "sandbox":
+        command = "the same command" if len(status.runs) == 1 else "the command of the first run"
+        return Next((f"Nothing reached Mixpanel: {command} without --sandbox (and --faults) imports it.",))
+    return _left_of(status, CommandOptions(), changes)
+
+
+def _left_of(
+    status: SetStatus,
+    options: CommandOptions,
+    changes: SetChanges = NO_CHANGES,
+    mended: Path | None = None,
+) -> Next:
+    """Return what is left to do for a set.
+
+    Args:
+        status: Where it stands.
+        options: Of these, the credentials.
+        changes: How its sources differ from those that it was begun with.
+        mended: The folder of the copies of the records to mend; None if there is none.
+    """
+    flags, last = credential_flags(options), status.last
+    left_out = _left_out(status)
+    if status.action is None:
+        return _beyond_limit(status, left_out, flags)
+    stops, only_changed = _in_the_way(status, changes)
+    advice = (*left_out, *stops)
+    if status.action == "resume":
+        return Next((*advice, *advice_on_refusal(last.manifest)), (resume_set_command(status.runs, flags),))
+    if only_changed:
+        return Next((*left_out, *only_changed), (retry_set_command(last, ["--source-changed"], flags),))
+    to_mend = status.counts.invalid + status.counts.rejected
+    records, them = counted(to_mend, "record"), "it" if to_mend == 1 else "them"
+    copied = () if mended is None else (mended_set_command(mended, last.manifest, options),)
+    if status.action == "retry":
         only = ["--status", "failed"] if to_mend else []
-        if to_mend:
-            advice.append(f"{counted(to_mend, 'record')} must be mended. First, retry what failed:")
-        return Next(tuple(advice), (command_line(["retry", file_word(str(folder))], only, flags),))
-    if to_mend:
-        advice.append(f"{counted(to_mend, 'record')} must be mended. To copy them to a folder of their own:")
-        copies = folder.with_name(f"{folder.name.removesuffix('.results')}.failed")
-        more = ["--failed-rows", str(copies), *flags]
-        return Next(tuple(advice), (resume_set_command(folder, manifest, more),))
-    return Next(tuple(advice))
+        mend = (f"{records} must be mended. First, retry what failed:",) if to_mend else ()
+        return Next((*advice, *mend), (retry_set_command(last, only, flags), *copied))
+    if cure := _cure_of(status):
+        where = () if mended is None else (f"The records to mend are copied to {mended}/.",)
+        return Next((*advice, *where, cure.advice), (retry_set_command(last, cure.options, flags),))
+    if mended is not None:
+        are = "is" if to_mend == 1 else "are"
+        return Next((*advice, f"{records} to mend {are} in {mended}/. Mend {them} there, then:"), copied)
+    copying = (
+        f"{records} must be mended. To copy {them} to a folder of {'its' if to_mend == 1 else 'their'} own:"
+    )
+    more = ["--failed-rows", str(copies_of(last)), *flags]
+    return Next((*advice, copying), (resume_set_command(status.runs, more),))
+
+
+def set_not_retriable_remedy(status: SetStatus) -> str:
+    """Return what to do where a set can't be retried: what was typed, with the right results."""
+    if status.action is None:
+        return "Nothing is left to retry."
+    if status.action == "resume":
+        return f"Finish it first: {resume_set_command(status.runs)}"
+    words = retry_words_typed()
+    if status.action == "mend" and not READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
+        return f"Only records to mend are left: {file_command('status', status.last.folder)}"
+    return f"Next: {retry_set_command(status.last, words)}"
+
+
+def mended_set_command(copies: Path, manifest: SetManifest, options: CommandOptions) -> str:
+    """Return the command that imports the copies of failed records of a set, once they are mended."""
+    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+    flags = [*destination_flags(manifest), *credential_flags(options)] if manifest.kind == "real" else []
+    words = ["run", file_word(str(copies)), "--mapping", str(copies), *kind]
+    return command_line(words, flags)
+
+
+def _cure_of(status: SetStatus) -> Cure | None:
+    """Return what mends invalid records of the worst sources; None if nothing is known that does."""
+    names = [name for name, _ in status.worst.named]
+    histories = source_histories(status.runs, names) if status.counts.invalid else ()
+    cures = (cure_of_history(each) for _, each in histories if isinstance(each, HistoryStatus))
+    return next((cure for cure in cures if cure is not None), None)
+
+
+def _left_out(status: SetStatus) -> tuple[str, ...]:
+    """Return what to do about sources that were left out."""
+    names = [each.name for each in status.of_state("damaged", "unfit")]
+    if not names:
+        return ()
+    if len(names) == 1:
+        return (f"{names[0]} was left out: mend it, and import it by itself.",)
+    return (f"{len(names):,} sources were left out: mend them, and import them as another set.",)
+
+
+def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what must be put back before a set goes on, and what to say if some were only changed."""
+    if changes.missing:
+        return (f"{missing_text(changes.missing)}, then:",), ()
+    gone = [name for name in changes.vanished if name in status.to_do]
+    changed = [name for name in changes.changed if name in status.to_do]
+    if gone:
+        are = "is" if len(gone) == 1 else "are"
+        return (f"{_some(gone)} {are} not there any more. Put back what is gone, then:",), ()
+    if changed and status.action == "resume":
+        return (f"{_some(changed)} changed since. Put back what was there, then:",), ()
+    if changed:
+        return (), (f"{_some(changed)} changed since. If what is left was mended there:",)
+    return (), ()
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _beyond_limit(status: SetStatus, left_out: tuple[str, ...], flags: Sequence[str]) -> Next:
+    """Return how to import what ``--limit`` left out, if nothing else is left to do."""
+    manifest = status.runs[0].manifest
+    records = sum(each.records for each in manifest.sources if each.state == "ready")
+    if manifest.limit is None or records <= status.scope or len(status.runs) > 1 or manifest.kind != "real":
+        return Next(left_out)
+    whole = replace(status.runs[0], manifest=replace(manifest, limit=None))
+    what = (
+        f"--limit left out what follows the first {counted(manifest.limit, 'record')}. To import that, too:"
+    )
+    return Next((*left_out, what), (resume_set_command([whole], flags),))
 
 
 def _after_rehearsal(report: SetReport) -> Next:
@@ -111,8 +296,13 @@ def _after_rehearsal(report: SetReport) -> Next:
     if not counts.unsuccessful:
         return Next((), (command,))
     records = counted(counts.unsuccessful, "record")
+    worst = sorted(report.ends, key=lambda each: 0 if each.end is None else -each.end.counts.invalid)
+    cures = map(cure_of_run, [each.job.results for each in worst[:_MOST_LOOKED_AT]])
+    if cure := next((each for each in cures if each is not None), None):
+        again = repeat_command("run", without=_AGAIN, add=cure.options)
+        return Next((cure.advice,), (again,))
     if not counts.succeeded:
-        again = repeat_command("run", without=("--resume", "--overwrite", "--json"))
+        again = repeat_command("run", without=_AGAIN)
         return Next(
             ("Mend the data, or read it differently (--map, --type, …), then check again:",), (again,)
         )

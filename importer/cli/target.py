@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from importer.cli.options import CommandOptions
 from importer.delivery.trust import check_trust
 from importer.model import Destination, RunKind
 from importer.pipeline.job import Target
+from importer.results.manifest import Manifest
 from importer.settings import BASE_URL, SANDBOX_CREDENTIALS, find_credentials, find_destination
 
 if TYPE_CHECKING:
@@ -64,3 +65,11 @@ def open_target(kind: RunKind, options: CommandOptions) -> Iterator[OpenTarget]:
         credentials = find_credentials(os.environ, kind=options.credentials, token_file=options.token_file)
     named_by = BASE_URL if options.base_url is None and os.environ.get(BASE_URL, "").strip() else ""
     yield OpenTarget(Target(destination, credentials, named_by))
+
+
+def with_destination_of(earlier: Manifest, options: CommandOptions) -> CommandOptions:
+    """Return options that send where a run sent, unless they or the environment name a destination."""
+    named = options.base_url or options.region or os.environ.get(BASE_URL, "").strip()
+    if not named:
+        options = replace(options, base_url=earlier.base_url)
+    return replace(options, endpoint=options.endpoint or earlier.endpoint)

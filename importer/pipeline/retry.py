@@ -39,6 +39,8 @@ def prepare_retry(
     statuses: Collection[Status] | None = None,
     error_contains: str | None = None,
     source_changed: bool = False,
+    path: SourcePath | None = None,
+    changed_to: Fingerprint | None = None,
 ) -> Job:
     """Return the job that retries what failed in a results file.
 
@@ -50,6 +52,8 @@ def prepare_retry(
         statuses: Only records with these outcomes; None for all without success.
         error_contains: Only records whose error holds this text.
         source_changed: True if the source may have changed; it is then checked against what was sent.
+        path: What the source is read from; None for what its name stands for.
+        changed_to: The source as it was checked when a retry of several began; None for no other.
 
     Raises:
         ResultsError: The results, the source or the options don't allow it; the remedy says what does.
@@ -62,7 +66,7 @@ def prepare_retry(
     else:
         statuses, error_contains = stopped.statuses, stopped.error_contains
     selection = select_records(results, statuses, error_contains)
-    path = spool_path(selection.runs[0].results) if parent.source == "-" else parse_source_path(parent.source)
+    path = path or _path_of(parent, selection)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
     reading = redeclare((stopped or parent).reading, options.declared, now())
     Mapper(reading, now)  # raises if the new reading does not fit the columns
@@ -76,7 +80,8 @@ def prepare_retry(
     state = inspect_results(child)
     manifest, untouched = _checked_manifest(manifest, results, child, stopped, state, target)
     if stopped is None:
-        fingerprint = _checked_source(path, parent, selection, now, changed=source_changed)
+        of_retry = changed_to is not None and is_unchanged(path, changed_to)
+        fingerprint = _checked_source(path, parent, selection, now, changed=source_changed or of_retry)
     else:
         fingerprint = _source_at_start(path, stopped)
         _check_other_reader(path, stopped, selection, now)
@@ -84,6 +89,11 @@ def prepare_retry(
     manifest = replace(manifest, fingerprint=fingerprint)
     job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
     return with_target_attention(replace(job, untouched=untouched), now())
+
+
+def _path_of(parent: Manifest, selection: Selection) -> SourcePath:
+    """Return what a source is read from that was run by itself."""
+    return spool_path(selection.runs[0].results) if parent.source == "-" else parse_source_path(parent.source)
 
 
 def _parent_manifest(results: Path) -> Manifest:

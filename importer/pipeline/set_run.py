@@ -30,7 +30,8 @@ from importer.results.lock import Lock
 from importer.results.manifest import write_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.results.set_manifest import SetManifest, is_set_folder, set_path
+from importer.results.set_manifest import SetManifest, is_set_folder, read_set, set_path
+from importer.results.set_status import linked_set, set_link
 from importer.results.storage import storage_error
 from importer.text import counted, file_command
 
@@ -118,6 +119,8 @@ def run_set(
     with Lock(set_path(folder), folder):
         _check_as_prepared(prepared)
         write_manifest(path, replace(prepared.manifest, ended=None))
+        if prepared.manifest.parent is not None:
+            _link(linked_set(folder, prepared.manifest.parent), folder)
         watch.done = prepared.done
         ends, cause = _run_jobs(prepared, workers, watch, task_of)
         counts = _counts(prepared, ends)
@@ -147,6 +150,21 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
+
+
+def _link(parent: Path, child: Path) -> None:
+    """Write into the manifest of a set which retry it has."""
+    with Lock(set_path(parent)):
+        manifest = read_set(parent)
+        link = set_link(parent, child)
+        other = None if manifest.retried_by is None else linked_set(parent, manifest.retried_by)
+        if other is not None and manifest.retried_by != link and is_set_folder(other):
+            raise ResultsError(
+                f"{parent} is being retried by {other} already",
+                f"See where that stands: {file_command('status', other)}",
+            )
+        if manifest.retried_by != link:
+            write_manifest(manifest_path(set_path(parent)), replace(manifest, retried_by=link))
 
 
 def _run_jobs(

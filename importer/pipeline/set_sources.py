@@ -25,6 +25,11 @@ def copies_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.source")
 
 
+def is_packed(path: SourcePath) -> bool:
+    """Return whether a source can be read only where its archive is unpacked."""
+    return isinstance(path, Member) and archive_kind(path.archive) not in _READ_IN_PLACE
+
+
 def remove_copies(folder: Path) -> None:
     """Remove the copies of the sources of a set, if there are any."""
     shutil.rmtree(copies_folder(folder), ignore_errors=True)

@@ -56,12 +56,14 @@ def decode(kind: type[T], value: Any, where: str = "") -> T:
 
     Args:
         kind: The dataclass. A key may be missing where it has a default.
-        value: What JSON holds.
+        value: What JSON holds; or the dataclass itself, decoded before.
         where: Path to the value, for messages.
 
     Raises:
         DecodeError: A key is missing or unknown, or a value is of another type.
     """
+    if type(value) is kind:
+        return value
     found = _expect(value, dict, where, "an object")
     hints, needed = _fields_of(kind)  # type: ignore[arg-type]  # a class is hashable
     if unknown := found.keys() - hints.keys():

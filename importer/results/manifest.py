@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
@@ -221,10 +222,31 @@ def read_manifest(path: Path, kind: type[Any] = Manifest) -> Any:
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest as this version writes it: older ones hold one format of times, as text."""
     reading = document.get("reading")
-    if isinstance(reading, dict) and isinstance(reading.get("time_format"), str):
-        form = reading["time_format"]
-        return {**document, "reading": {**reading, "time_format": [form] if form else []}}
-    return document
+    if not isinstance(reading, dict):
+        return document
+    if isinstance(form := reading.get("time_format"), str):
+        reading = {**reading, "time_format": [form] if form else []}
+    return {**document, "reading": _decoded_reading(reading)}
+
+
+def _decoded_reading(document: dict[str, Any]) -> Reading | dict[str, Any]:
+    """Return a reading; as it is if it is none that JSON can write.
+
+    Raises:
+        DecodeError: As `decode`.
+    """
+    name = document.get("source_name", "")
+    try:
+        text = orjson.dumps({**document, "source_name": ""})
+    except orjson.JSONEncodeError:
+        return document
+    return replace(_known_reading(text), source_name=name) if isinstance(name, str) else document
+
+
+@lru_cache(maxsize=8)
+def _known_reading(text: bytes) -> Reading:
+    """Return a reading without the name of its source: thousands of manifests of a set have it in common."""
+    return decode(Reading, orjson.loads(text), "reading")
 
 
 def _unusable(path: Path, why: str) -> ResultsError:

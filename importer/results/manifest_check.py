@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from importer.facts import ProfileSummary, SourceAudit
@@ -88,15 +88,15 @@ def _faults_of_rows(manifest: _Manifest) -> Iterator[str]:
         yield f"mended_rows are {rows:,}, expected at most {_MOST_MENDED:,}"
 
 
-def _negative(value: object, where: str) -> Iterator[str]:
+def _negative(value: Any, where: str) -> Iterator[str]:
     """Yield the counts and sizes in a dataclass that are negative."""
-    if not is_dataclass(value):
-        return
     for each in fields(value):
         inner = getattr(value, each.name)
-        if isinstance(inner, int | float) and inner < 0 and each.name not in _MAY_BE_NEGATIVE:
-            yield f"{where}{each.name} is {inner}, expected no negative number"
-        yield from _negative(inner, f"{where}{each.name}.")
+        if isinstance(inner, (int, float)):
+            if inner < 0 and each.name not in _MAY_BE_NEGATIVE:
+                yield f"{where}{each.name} is {inner}, expected no negative number"
+        elif is_dataclass(inner) and not isinstance(inner, type):
+            yield from _negative(inner, f"{where}{each.name}.")
 
 
 def _faults_of_reading(reading: Reading) -> Iterator[str]:

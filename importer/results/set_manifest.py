@@ -78,6 +78,7 @@ class SetManifest(Manifest):
         ending: Ending of the results of each source, ``.csv`` or ``.jsonl``.
         shapes: The shapes of the sources. The reading of a source is that of the set, in its shape.
         sources: The sources, in the order in which they are run.
+        mended: The sources are copies of records of the set `parent` that were mended.
     """
 
     named: tuple[str, ...] = ()
@@ -86,6 +87,7 @@ class SetManifest(Manifest):
     ending: str = ".csv"
     shapes: tuple[Shape, ...] = ()
     sources: tuple[SetSource, ...] = ()
+    mended: bool = False
 
 
 SET_NAME: Final = "set"

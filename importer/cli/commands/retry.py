@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from importer.cli.ending import finish_command, finish_job, print_manifests, sto
 from importer.cli.next_step import not_retriable_remedy
 from importer.cli.open_files import allow_connections
 from importer.cli.options import (
-    CommandOptions,
     DeliveryOptions,
     OutputOptions,
     ReadingOptions,
@@ -23,8 +21,9 @@ from importer.cli.phrases import attention_lines
 from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
-from importer.cli.target import open_target
+from importer.cli.target import open_target, with_destination_of
 from importer.delivery.protocols import system_now
+from importer.errors import ResultsError
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import check_is_file
@@ -32,11 +31,11 @@ from importer.pipeline.paths import known_manifest
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import run_job
 from importer.results.history import check_exists
-from importer.results.manifest import Manifest, read_manifest
+from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path, retry_path
+from importer.results.set_status import set_of
 from importer.results.status import NotRetriableError
-from importer.settings import BASE_URL
-from importer.text import counted
+from importer.text import counted, file_command
 
 
 def retry_results(
@@ -68,6 +67,7 @@ def retry_results(
     selected = retry_scope(scope)
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
+    _check_alone(results)
     check_exists(results)
     if options.results is not None:
         check_is_file(options.results, retry_path(results))
@@ -75,7 +75,7 @@ def retry_results(
     options = replace(options, kind=parent.kind)
     allow_connections(parent.kind, options.delivery.concurrency)
     child = known_manifest(options.results or retry_path(results)) if options.resume else None
-    with open_target(parent.kind, _with_destination_of(child or parent, command)) as opened:
+    with open_target(parent.kind, with_destination_of(child or parent, command)) as opened:
         job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")
@@ -113,9 +113,14 @@ def _prepare(results: Path, options: RunOptions, target: Target, scope: RetrySco
         raise
 
 
-def _with_destination_of(earlier: Manifest, options: CommandOptions) -> CommandOptions:
-    """Return options that send where a run sent, unless they or the environment name a destination."""
-    named = options.base_url or options.region or os.environ.get(BASE_URL, "").strip()
-    if not named:
-        options = replace(options, base_url=earlier.base_url)
-    return replace(options, endpoint=options.endpoint or earlier.endpoint)
+def _check_alone(results: Path) -> None:
+    """Stop where results are of one source of a set, which is retried as a whole.
+
+    Raises:
+        ResultsError: They are.
+    """
+    if (whole := set_of(results)) is not None:
+        raise ResultsError(
+            f"{results} is of one source of a set, which is retried as a whole",
+            f"Next: {file_command('retry', whole)}",
+        )

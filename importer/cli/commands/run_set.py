@@ -43,6 +43,7 @@ from importer.pipeline.set_run import SetWatch, run_set
 from importer.pipeline.set_sources import Copies, copies_folder, remove_copies
 from importer.pipeline.workers import Workers
 from importer.progress import Progress
+from importer.results.set_status import read_set_status
 from importer.source.found import Found
 
 _SCRATCH: Final = ".mixpanel-importer-"
@@ -98,7 +99,7 @@ def run_set_of_sources(
         with stop_requests(console.quiet) as event:
             workers.stop = watch.stop = event
             report = run_set(prepared, workers, watch, partial(JobTask, may_send=consent.send))
-            code = _finish(report, opened, command, console)
+            code = finish_set(report, opened, command, console)
         return stopped_code(code, event, console)
 
 
@@ -159,8 +160,8 @@ def _check_strict(prepared: PreparedSet, options: RunOptions, command: CommandOp
         raise
 
 
-def _finish(report: SetReport, opened: OpenTarget, command: CommandOptions, console: Console) -> int:
-    """Write how a set ended, and what to type next; return the exit code."""
+def finish_set(report: SetReport, opened: OpenTarget, command: CommandOptions, console: Console) -> int:
+    """Write how a run of a set ended, or a retry, and what to type next; return the exit code."""
     print_set_summary(report, console, verbose=command.verbose)
     if report.error is not None:
         console.fail(report.error)
@@ -170,9 +171,20 @@ def _finish(report: SetReport, opened: OpenTarget, command: CommandOptions, cons
         print_faults(opened.sandbox.stats.faults, console)
     print_next([after_set(report, command)], console)
     manifest = report.manifest
-    nothing_left = not manifest.unattempted and not manifest.counts.unsuccessful
-    if report.error is None and (manifest.kind == "dry-run" or nothing_left):
-        remove_copies(report.prepared.output.folder)
+    if report.error is None:
+        _remove_copies(report)
     if command.json:
         print_manifests([manifest], as_list=False)
     return manifest.exit_code or 0
+
+
+def _remove_copies(report: SetReport) -> None:
+    """Remove the copies of what can be read only once, if nothing is left to do with them."""
+    manifest, folder = report.manifest, report.prepared.output.folder
+    if manifest.parent is not None:
+        status = read_set_status(folder)
+        if status.action is None:
+            for run in status.runs:
+                remove_copies(run.folder)
+    elif manifest.kind != "real" or not (manifest.unattempted or manifest.counts.unsuccessful):
+        remove_copies(folder)

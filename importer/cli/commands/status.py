@@ -16,8 +16,10 @@ from importer.cli.phrases import attention_lines, counts_text
 from importer.cli.source_folder import folder_to_go_to, seen_from
 from importer.model import Status
 from importer.results.lock import is_locked
+from importer.results.set_manifest import is_set_folder
+from importer.results.set_status import set_of
 from importer.results.status import HistoryStatus, read_status
-from importer.text import counted, file_word, shell_word
+from importer.text import counted, file_command, file_word, shell_word
 
 
 def show_status(results: Path, options: StatusOptions) -> int:
@@ -34,13 +36,20 @@ def show_status(results: Path, options: StatusOptions) -> int:
     Raises:
         ResultsError: Results or a manifest are missing or can't be used.
     """
+    if is_set_folder(results):
+        from importer.cli.commands.status_set import show_set_status  # noqa: PLC0415 - one file needs none of it
+
+        return show_set_status(results, options)
     status = read_status(results)
-    step = _next_step(status)
+    whole = set_of(results)
+    step = _next_step(status) if whole is None else _step_of_set(status, whole)
     if options.json:
-        sys.stdout.write(_json_text(status, step) + "\n")
+        sys.stdout.write(_json_text(status, step, whole) + "\n")
     else:
         console = Console(stream=sys.stdout)
         console.lines(_status_lines(status))
+        if whole is not None:
+            console.lines([LabeledLine("Set", f"{whole}/, of which this is one source")])
         if is_locked(results) or is_locked(status.runs[-1].results):
             console.say("A run is writing to these results now.")
         elif step.advice or step.commands:
@@ -67,11 +76,18 @@ def _next_step(status: HistoryStatus) -> Next:
     return Next((there, *step.advice), tuple(f"{go} {line}" for line in step.commands))
 
 
+def _step_of_set(status: HistoryStatus, whole: Path) -> Next:
+    """Return what to do for a source of a set: that is done for all of the set together."""
+    if status.next_step is None and status.reconciles:
+        return Next()
+    return Next(("It is one source of a set, which goes on as a whole:",), (file_command("status", whole),))
+
+
 def _step_from_here(status: HistoryStatus) -> Next:
     return after_status(status) if status.reconciles else Next(*way_on(status))
 
 
-def _json_text(status: HistoryStatus, step: Next) -> str:
+def _json_text(status: HistoryStatus, step: Next, whole: Path | None) -> str:
     counts = status.counts
     data = {
         "runs": [{"results": str(run.results), "kind": run.manifest.kind} for run in status.runs],
@@ -79,6 +95,7 @@ def _json_text(status: HistoryStatus, step: Next) -> str:
         **{each.value: counts[each] for each in Status if counts[each] or each is not Status.SKIPPED},
         "unattempted": status.unattempted,
         "reconciles": status.reconciles,
+        **({} if whole is None else {"set": str(whole)}),
         "next": step.commands[0] if step.commands else "",
     }
     return json.dumps(data, indent=2, ensure_ascii=False)  # orjson refuses a name that is not UTF-8

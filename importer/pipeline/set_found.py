@@ -1,0 +1,124 @@
+"""The sources of a set, found again by what was named, and how they differ from what they were."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from importer.errors import ImporterError, SourceError
+from importer.pipeline.set_sources import copies_folder, is_packed
+from importer.results.set_manifest import SetManifest, SetSource
+from importer.source.find import find_sources
+from importer.source.fingerprint import is_unchanged
+from importer.source.found import Found, FoundSource
+from importer.source.members import SourcePath
+
+_is_open_file = re.compile(r"/dev/(?:stdin|fd/[0-9]+)|/proc/[^/]+/fd/[0-9]+").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class SetChanges:
+    """How the sources of a set differ from those that it was begun with.
+
+    Attributes:
+        appeared: Sources that there were not.
+        vanished: Sources that are not there any more.
+        changed: Sources whose bytes are others now.
+        missing: What was named and can't be found from here; empty if all was looked at.
+        why: What stands in the way, where nothing that was named is missing.
+    """
+
+    appeared: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    missing: str = ""
+    why: str = ""
+
+
+NO_CHANGES: Final = SetChanges()
+
+
+def find_again(folder: Path, manifest: SetManifest) -> Found:
+    """Return the sources that there are now of what was named for a set; of pipes, the copies.
+
+    Args:
+        folder: The folder of the results, beside which the copies are.
+        manifest: The manifest of the set.
+
+    Raises:
+        ImporterError: What was named is not there, or can't be read.
+    """
+    names = [name for name in manifest.named if not _is_pipe(name)]
+    found = Found((), (), (), is_set=True)
+    if names:
+        found = find_sources(names, include=manifest.include, exclude=manifest.exclude)
+    copies = copies_folder(folder)
+    piped = [
+        FoundSource(source.name, copies / f"pipe-{at}", source.relative)
+        for at, source in enumerate(manifest.sources)
+        if _is_pipe(source.name)
+    ]
+    sources = (*found.sources, *(each for each in piped if os.path.lexists(str(each.path))))
+    return Found(manifest.named, sources, found.left_out, is_set=True)
+
+
+def _is_pipe(name: str) -> bool:
+    """Return whether a name was of something that can be read only once."""
+    if name == "-" or _is_open_file(name):
+        return True
+    try:
+        return stat.S_ISFIFO(Path(name).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def find_changes(folder: Path, manifest: SetManifest) -> SetChanges:
+    """Return how the sources of a set differ from those that it was begun with.
+
+    Args:
+        folder: The folder of its results.
+        manifest: Its manifest.
+    """
+    try:
+        found = find_again(folder, manifest)
+    except ImporterError as error:
+        gone = next((name for name in manifest.named if not _is_pipe(name) and not _is_there(name)), "")
+        return SetChanges(missing=gone, why="" if gone else error.message)
+    known = {each.name: each for each in manifest.sources}
+    there = {each.name: each.path for each in found.sources}
+    unreadable = {each.name for each in found.left_out}
+    changed = [name for name, path in there.items() if name in known and _has_changed(known[name], path)]
+    return SetChanges(
+        tuple(name for name in there if name not in known),
+        tuple(
+            name
+            for name, each in known.items()
+            if each.fingerprint is not None and name not in there and name not in unreadable
+            and not _is_pipe(name)
+        ),
+        (*changed, *(name for name in known if name in unreadable and not known[name].is_left_out)),
+    )  # fmt: skip
+
+
+def _is_there(name: str) -> bool:
+    """Return whether what was named is there; whether a pattern matches is not looked at."""
+    if os.path.lexists(name) or any(mark in name for mark in "*?["):
+        return True
+    archive, _, member = name.partition("::")
+    return bool(member) and os.path.lexists(archive)
+
+
+def _has_changed(source: SetSource, path: SourcePath) -> bool:
+    seen = source.fingerprint
+    if seen is None or not seen.digest:  # it could not be read, or had no byte to take a digest of
+        return False
+    if is_packed(path):
+        return False  # what a compressed archive holds is compared where it is unpacked
+    try:
+        return not is_unchanged(path, seen)
+    except SourceError:
+        return True

@@ -1,0 +1,270 @@
+"""What a user does with the results of a set of sources after a run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import fault_server
+import httpx
+import pytest
+from end_to_end_helpers import TOKEN, CommandResult, Server, Shell
+
+HEADER = "event,time,distinct_id,$insert_id,amount\n"
+
+
+def write_sources(shell: Shell, number: int = 3, rows: int = 4, bad: Sequence[tuple[int, int]] = ()) -> Path:
+    """Write CSV files in nested folders; ``bad`` are the records (file, row) whose time can't be read."""
+    for at in range(1, number + 1):
+        path = shell.folder / f"export/{2020 + at}/{at:02}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            f"Buy,{'never' if (at, row) in bad else 1_700_000_000 + row},u{row},id-{at}-{row},{row}\n"
+            for row in range(1, rows + 1)
+        ]
+        path.write_text(HEADER + "".join(lines))
+    return shell.folder / "export"
+
+
+def run_set(shell: Shell, *words: str) -> int:
+    return shell.type("run", "export", "--workers", "1", "--yes", *words).code
+
+
+# ── status ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_status_of_a_finished_set(shell: Shell) -> None:
+    write_sources(shell)
+    assert run_set(shell) == 0
+    done = shell.type("status", "export.results")
+    assert done.code == 0
+    assert "12 records = 12 imported + 0 unattempted  (adds up)" in done.out
+    assert "3 sources · 3 finished" in done.out
+    assert done.out.endswith("Nothing is left to do.\n")
+
+
+def test_status_names_the_worst_sources_first_and_what_is_left_out(shell: Shell) -> None:
+    folder = write_sources(shell, 4, bad=[(2, 1), (3, 1), (3, 2)])
+    (folder / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
+    (folder / "empty.csv").touch()
+    assert run_set(shell) == 1
+    done = shell.type("status", "export.results")
+    assert done.code == 1
+    assert "6 sources · 4 finished · 1 empty · 1 damaged" in done.out
+    worst = [line for line in done.out.splitlines() if "invalid" in line and ".csv:" in line]
+    assert ["2023/03.csv" in worst[0], "2022/02.csv" in worst[1]] == [True, True]
+    assert "Left out     export/broken.csv.gz: damaged:" in done.out
+    assert "--resume --failed-rows export.failed" in done.out
+
+
+def test_status_says_which_sources_appeared_vanished_and_changed(shell: Shell) -> None:
+    folder = write_sources(shell)
+    run_set(shell)
+    (folder / "new.csv").write_text(HEADER)
+    (folder / "2021/01.csv").unlink()
+    (folder / "2022/02.csv").write_text(HEADER)
+    done = shell.type("status", "export.results")
+    assert done.code == 0
+    assert "1 source appeared: export/new.csv" in done.out
+    assert "1 source vanished: export/2021/01.csv" in done.out
+    assert "1 source changed: export/2022/02.csv" in done.out
+
+
+def test_status_as_json(shell: Shell) -> None:
+    write_sources(shell, bad=[(1, 1)])
+    run_set(shell)
+    found = json.loads(shell.type("status", "export.results", "--json").out)
+    assert [found["scope"], found["imported"], found["invalid"]] == [12, 11, 1]
+    assert found["sources"] == {
+        "total": 3, "finished": 3, "unfinished": 0, "empty": 0, "damaged": 0, "unfit": 0,
+    }  # fmt: skip
+    assert found["worst"][0]["source"] == "export/2021/01.csv"
+    assert "--failed-rows export.failed" in found["next"]
+
+
+def test_status_does_not_believe_the_end_of_the_manifest(shell: Shell) -> None:
+    """A parent that is killed leaves the manifest of the set as it was at the beginning."""
+    write_sources(shell)
+    run_set(shell)
+    path = shell.folder / "export.results/set.run.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "ended": None, "counts": {}, "unattempted": None}))
+    results = shell.folder / "export.results/2022/02.csv.csv"
+    results.unlink()
+    results.with_name("02.csv.csv.run.json").unlink()
+    done = shell.type("status", "export.results")
+    assert done.code == 1
+    assert "not ended  8 imported · 4 unattempted" in done.out
+    assert "Not finished export/2022/02.csv: 4 unattempted" in done.out
+    command = next(line for line in done.out.splitlines() if line.startswith("Next: "))
+    assert shell.type_line(command.removeprefix("Next: "), "--yes").code == 0
+    assert shell.type("status", "export.results").code == 0
+
+
+def test_status_of_results_that_were_taken_out_does_not_add_up(shell: Shell) -> None:
+    write_sources(shell)
+    run_set(shell)
+    (shell.folder / "export.results/2022/02.csv.csv").unlink()
+    done = shell.type("status", "export.results")
+    assert done.code == 6
+    assert "DOES NOT ADD UP" in done.out
+    assert "export/2022/02.csv: its outcomes don't add up" in done.out
+
+
+def test_status_of_one_source_says_that_it_belongs_to_a_set(shell: Shell) -> None:
+    write_sources(shell, bad=[(1, 1)])
+    run_set(shell)
+    done = shell.type("status", "export.results/2021/01.csv.csv")
+    assert done.code == 1
+    assert "Set          export.results/, of which this is one source" in done.out
+    assert "Next: mixpanel-importer status export.results" in done.out
+
+
+def test_status_from_another_folder_goes_to_where_the_sources_are(shell: Shell) -> None:
+    write_sources(shell, bad=[(1, 1)])
+    run_set(shell)
+    (shell.folder / "elsewhere").mkdir()
+    there = Shell(shell.folder / "elsewhere", shell.environ)
+    done = there.type("status", "../export.results")
+    assert done.code == 1
+    assert "what became of the sources can't be told: export is not there" in done.out
+    assert "cd .. && mixpanel-importer run --results export.results" in done.out
+
+
+# ── retry ────────────────────────────────────────────────────────────────────────────────────────
+
+FAST = ("--max-retries", "1", "--retry-wait", "0.05", "--concurrency", "1", "--batch-size", "1")
+POISON = ("--poison", '503:"amount":2}')
+"""A server that takes all records but the second ones of each source."""
+
+
+@contextmanager
+def poisoned(bare: Shell) -> Iterator[tuple[Shell, str]]:
+    """A server that lets records fail until it is mended."""
+    with fault_server.running(*POISON) as url:
+        yield bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url), url
+
+
+def mend_server(url: str) -> None:
+    httpx.get(f"{url}/faults/mend")
+
+
+def next_line(result: CommandResult) -> str:
+    lines = [line for line in (result.err + result.out).splitlines() if line.startswith("Next: ")]
+    return lines[0].removeprefix("Next: ") if lines else ""
+
+
+def test_a_set_is_retried_by_what_is_offered(bare: Shell) -> None:
+    with poisoned(bare) as (shell, url):
+        write_sources(shell, 4, bad=[(3, 1)])
+        done = shell.type("run", "export", "--workers", "1", "--yes", *FAST)
+        assert done.code == 1, done.err
+        mend_server(url)
+        assert next_line(done) == "mixpanel-importer retry export.results --status failed"
+
+        again = shell.type_line(next_line(done), "--yes", "--workers", "1")
+
+        assert again.code == 0, again.err
+        assert "Retrying 4 records of 4 sources of export.results; results go to export.results.retry-1/" in (
+            again.err
+        )
+        status = shell.type("status", "export.results", "--json")
+        found = json.loads(status.out)
+        assert [each["results"] for each in found["runs"]] == ["export.results", "export.results.retry-1"]
+        assert [found[key] for key in ("imported", "invalid", "failed")] == [15, 1, 0]
+        assert found["reconciles"]
+        assert Server(url).counts()["raw_count"] == 15
+        # Of the source whose only record left is invalid, there is a retry, too.
+        assert next_line(again) == next_line(shell.type("status", "export.results.retry-1"))
+        assert "retry export.results --resume --failed-rows export.retry-1.failed" in next_line(again)
+
+
+def test_a_retry_takes_the_last_results_of_each_source(bare: Shell) -> None:
+    """What the retry before left out is sent by the next one: here those whose time says no zone."""
+    with poisoned(bare) as (shell, url):
+        path = write_sources(shell, 3) / "2022/02.csv"
+        path.write_text(path.read_text().replace("1700000001", "2024-03-01 10:00:05"))
+        run_set(shell, *FAST)
+        mend_server(url)
+        first = shell.type("retry", "export.results", "--status", "failed", "--yes", "--workers", "1")
+        assert first.code == 0, first.err
+        offer = "mixpanel-importer retry export.results.retry-1 --timezone ZONE"
+        assert next_line(first) == next_line(shell.type("status", "export.results")) == offer
+
+        second = shell.type_line(offer.replace("ZONE", "UTC"), "--yes", "--workers", "1")
+
+        assert second.code == 0, second.err
+        assert (shell.folder / "export.results.retry-2/2022/02.csv.csv").exists()
+        assert len(list((shell.folder / "export.results.retry-2").rglob("*.csv"))) == 1
+        assert shell.type("status", "export.results").code == 0
+        assert Server(url).counts()["raw_count"] == 12
+
+
+def test_what_can_not_be_retried_names_what_can(bare: Shell) -> None:
+    with poisoned(bare) as (shell, url):
+        write_sources(shell, 2)
+        run_set(shell, *FAST)
+        mend_server(url)
+        alone = shell.type("retry", "export.results/2021/01.csv.csv", "--yes")
+        assert [alone.code, "retry export.results\n" in alone.err] == [2, True]
+        assert shell.type("retry", "export.results", "--yes", "--workers", "1").code == 0
+        twice = shell.type("retry", "export.results", "--yes")
+        assert twice.code == 2
+        assert "export.results was retried already; export.results.retry-1 is the last" in twice.err
+        nothing = shell.type("retry", "export.results.retry-1", "--yes")
+        assert [nothing.code, "Nothing to retry" in nothing.err] == [0, True]
+        assert shell.type("status", "export.results").code == 0
+
+
+def test_a_set_that_is_not_finished_is_not_retried(shell: Shell) -> None:
+    write_sources(shell)
+    run_set(shell, "--limit", "5")
+    path = shell.folder / "export.results/2022/02.csv.csv"
+    path.unlink()
+    path.with_name("02.csv.csv.run.json").unlink()
+    manifest = shell.folder / "export.results/set.run.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "ended": None}))
+    done = shell.type("retry", "export.results", "--yes")
+    assert done.code == 2
+    assert "The run of export.results is not finished: 1 record has no outcome yet" in done.err
+    assert "Finish it first: mixpanel-importer run --results export.results" in done.err
+
+
+def test_a_retry_that_was_stopped_goes_on(bare: Shell) -> None:
+    with poisoned(bare) as (shell, url):
+        write_sources(shell, 3)
+        run_set(shell, *FAST)
+        again = shell.type("retry", "export.results", "--yes", "--workers", "1", "--max-errors", "0", *FAST)
+        assert again.code == 5, again.err
+        mend_server(url)
+        stands = shell.type("status", "export.results")
+        assert stands.code == 1
+        assert "3 unattempted" in stands.out
+        assert next_line(stands).startswith("mixpanel-importer retry export.results --resume")
+
+        done = shell.type_line(next_line(stands), "--yes", "--workers", "2")
+
+        assert done.code == 0, done.err
+        assert shell.type("status", "export.results").code == 0
+        assert Server(url).counts()["raw_count"] == 12
+        # Going on with what is finished does nothing.
+        assert shell.type("retry", "export.results", "--resume", "--yes").code == 0
+
+
+@pytest.mark.parametrize("archive", ["export.zip", "export.tar", "export.tar.gz"])
+def test_members_of_archives_are_found_again(bare: Shell, archive: str) -> None:
+    with poisoned(bare) as (shell, url):
+        folder = write_sources(shell, 3)
+        kind = {"export.zip": "zip", "export.tar": "tar", "export.tar.gz": "gztar"}[archive]
+        shutil.make_archive(str(shell.folder / "export"), kind, folder)
+        done = shell.type("run", archive, "--yes", "--workers", "1", *FAST)
+        assert done.code == 1, done.err
+        mend_server(url)
+        again = shell.type_line(next_line(done), "--yes", "--workers", "1")
+        assert again.code == 0, again.err
+        assert Server(url).counts()["raw_count"] == 12
+        assert shell.type("status", f"{archive}.results").code == 0
+        assert not (shell.folder / f"{archive}.results.source").exists()
