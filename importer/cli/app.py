@@ -272,10 +272,10 @@ def run(
     context: typer.Context,
     sources: list[str],
     scope: RunScopeOptions,
-    set_options: SetOptions,
     reading: ReadingOptions,
     delivery: DeliveryOptions,
     output: OutputOptions,
+    set_options: SetOptions,
 ) -> int:
     """Import files of events: the main job.
 

@@ -11,6 +11,7 @@ from importer.cli.phrases import counts_text
 from importer.cli.summary import duration_text, equation
 from importer.pipeline.set_job import SetReport, SourceEnd
 from importer.results.reader import read_failures
+from importer.results.set_manifest import SetManifest
 from importer.text import counted
 
 _MOST_NAMED: Final = 10
@@ -21,7 +22,7 @@ _MOST_ERRORS: Final = 20
 def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> None:
     """Write how the records of all sources ended, and which sources to look at."""
     manifest, prepared = report.manifest, report.prepared
-    copies = sum(each.count for each in manifest.attention if each.code == "copies")
+    copies = _copies(manifest)
     result = equation(
         manifest.scope, manifest.counts, manifest.unattempted, 0, checked=bool(manifest.reconciled)
     )
@@ -32,7 +33,7 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
         LabeledLine("Took", duration_text(report.seconds, manifest.counts.total - prepared.done.total)),
         LabeledLine("Results", f"{prepared.output.folder}/"),
     ]
-    if copies and manifest.counts.succeeded and report.error is None:
+    if copies:
         keeps = manifest.counts.succeeded - copies
         lines.insert(1, LabeledLine("", f"Mixpanel keeps {keeps:,}: the others are copies"))
     if report.notes:
@@ -45,6 +46,17 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
             f"{', '.join([*counts_text(manifest.counts), *left])}: see {prepared.output.folder}"
         )
     _print_worst(report, console, verbose=verbose)
+
+
+def _copies(manifest: SetManifest) -> int:
+    """Return how many events of a set Mixpanel does not keep; 0 where it is not known which were taken."""
+    records = sum(source.records for source in manifest.sources if source.state == "ready")
+    if manifest.counts.succeeded != records:  # the copies may be among those that were not
+        return 0
+    found = None if manifest.audit is None else manifest.audit.collisions
+    if found is not None:
+        return found.identical + found.lost
+    return sum(each.count for each in manifest.attention if each.code == "copies")
 
 
 def _is_finished(each: SourceEnd) -> bool:

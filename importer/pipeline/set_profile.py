@@ -106,7 +106,7 @@ def survey_set(
         result.summary, result.columns, whole=True, attention=tuple(result.attention), sources=len(states)
     )
     survey = with_attention(survey, mapped.attention, now_ms, hot)
-    if options.audit:
+    if options.audit and "insert_id" in reading.mapped:  # of ids of the content, equal ones are copies
         found = _collisions(mapped, result, reading, now_ms, progress, scratch)
         survey = replace(survey, collisions=found)
     return SurveyedSet(mapped, reading, survey, _kept_text(result, reading))
@@ -216,7 +216,7 @@ def _collisions(
     scratch: Path,
 ) -> Collisions:
     """Return which events of all sources Mixpanel would merge."""
-    if "insert_id" not in reading.mapped or result.ids_differ:  # of ids of the content, equal ones are copies
+    if result.ids_differ:
         return NO_COLLISIONS
     ready = mapped.ready(reading)
     with stage(progress, "Comparing ids", _size(mapped)):

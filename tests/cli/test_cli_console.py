@@ -7,6 +7,7 @@ import pytest
 from importer.cli.console import Console
 from importer.errors import (
     DeliveryError,
+    EmptySourceError,
     ImporterError,
     Interrupted,
     LostSourceError,
@@ -95,6 +96,7 @@ def test_a_word_that_is_neither_yes_nor_no_is_asked_about_again(monkeypatch: pyt
         (ResultsError, 2),
         (NotRetriableError, 2),
         (SourceError, 2),
+        (EmptySourceError, 2),
         (LostSourceError, 5),
         (TooManyErrors, 3),
         (RefusedError, 4),

@@ -24,7 +24,7 @@ from importer.errors import ImporterError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADINGS = {
-    "run": ["Reading", "Mapping", "Checking", "Delivery", "Credentials", "Results", "Output"],
+    "run": ["Sources", "Reading", "Mapping", "Checking", "Delivery", "Credentials", "Results", "Output"],
     "retry": ["Records", "Reading", "Mapping", "Delivery", "Credentials", "Results", "Output"],
     "status": ["Output"],
     "preview": ["Reading", "Mapping", "Results", "Output"],
@@ -80,7 +80,7 @@ def test_options_stand_in_groups_in_one_order(command: str) -> None:
 def test_the_help_of_run_begins_with_three_examples() -> None:
     text = shown("run", "--help")
     examples = text.partition("Examples:\n")[2].partition("\n\n")[0]
-    assert text.index("Examples:") < text.index("Reading:")
+    assert text.index("Examples:") < text.index("Sources:")
     lines = [line for line in examples.splitlines() if line.startswith("  mixpanel-importer run ")]
     assert len(lines) == 3
 
@@ -97,7 +97,7 @@ def test_every_example_is_a_command_that_is_understood() -> None:
 def test_the_usual_options_of_a_group_come_first() -> None:
     text = shown("run", "--help")
     for heading, first in (
-        ("Reading", "--format"), ("Mapping", "--map"), ("Checking", "--dry-run"), ("Delivery", "--region"),
+        ("Sources", "--include"), ("Reading", "--format"), ("Mapping", "--map"), ("Checking", "--dry-run"), ("Delivery", "--region"),
         ("Credentials", "--token-file"), ("Results", "--results"), ("Output", "-y, --yes"),
     ):  # fmt: skip
         options = re.findall(r"^  ((?:-\w, )?--[\w-]+)", text.partition(f"\n{heading}:\n")[2], re.MULTILINE)

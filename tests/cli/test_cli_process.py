@@ -11,17 +11,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from house import ROOT
 
-from importer.cli.commands.run import run_sources
+from importer.cli.app import run
 from importer.cli.options import (
     DeliveryOptions,
     OutputOptions,
     ReadingOptions,
     RunScopeOptions,
 )
+from importer.cli.set_options import SetOptions
 
 SOURCE = "event,user_id,time\nHi,u,2024-03-01T00:00:00Z\nHi,v,2024-03-01T00:00:01Z\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -109,9 +112,17 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "events.csv"
 
 
-def run_here(source: str, **more: object) -> int:
-    scope, output = RunScopeOptions(sandbox=True), OutputOptions(quiet=True)
-    return run_sources([source], scope, ReadingOptions(), DeliveryOptions(), output, **more)
+def run_here(source: str, stop_requests: Any = None, *, results: Path | None = None) -> int:
+    context: Any = SimpleNamespace(obj=stop_requests)
+    scope, output = RunScopeOptions(sandbox=True), OutputOptions(quiet=True, results=results)
+    return run(context, [source], scope, ReadingOptions(), DeliveryOptions(), output, SetOptions())
+
+
+def test_a_set_can_be_called_by_a_program_and_leaves_its_signals_alone(source: str) -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    assert run_here("*.csv", results=Path("out")) == 0
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert (Path("out") / f"{source}.csv").exists()
 
 
 def test_a_command_can_be_called_by_a_program_and_leaves_its_signals_alone(source: str) -> None:

@@ -8,7 +8,7 @@ import pyte
 import pytest
 
 from importer.cli.progress_bar import ProgressBar, ProgressLines, progress_for
-from importer.progress import JointProgress, NullProgress, stage
+from importer.progress import NullProgress, stage
 
 
 class Terminal(io.StringIO):
@@ -198,17 +198,38 @@ def test_a_run_of_waits_is_one_line_and_stays_in_the_lines_that_follow(clock: Ha
     assert third.startswith("waiting until ")
 
 
-def test_several_sources_are_one_stage(clock: Hands) -> None:
+@pytest.mark.parametrize(
+    ("columns", "names"), [(80, r"01\.csv\.gz \+4"), (120, r"01\.csv\.gz b\.csv 3\.csv \+2")]
+)
+def test_the_bar_names_as_many_sources_at_work_as_there_is_room_for(
+    columns: int, names: str, clock: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    bar = ProgressBar(terminal, clock)
+    bar.begin("Importing", 2_000)
+    bar.at_work(["x.zip::2024/01.csv.gz", "x.zip::b.csv", "data/3.csv", "data/4.csv", "data/5.csv"])
+    bar.update(0, 0, 0)
+    clock.time += 10
+    bar.update(1_000, 500, 2)
+    (line,) = terminal.screen(columns)
+    assert re.search(rf"\| 500 records, (50/s, )?2 not taken, (10 s left, )?{names}$", line)
+
+
+def test_a_line_names_the_sources_at_work(clock: Hands) -> None:
     out = io.StringIO()
-    joint = JointProgress(ProgressLines(out, clock), 1_000)
-    with stage(joint, "Importing", 200):
-        joint.update(0, 0, 0)
-        joint.update(200, 20, 1)
-    with stage(joint, "Importing", 800):
-        clock.time += 10
-        joint.update(400, 40, 2)
-    joint.close()
-    assert out.getvalue() == "Importing: 60%, 60 records, 6.0 a second, 3 not taken, 7 s left\n"
+    lines = ProgressLines(out, clock)
+    with stage(lines, "Importing", 400):
+        lines.update(0, 0, 0)
+        for names in (["a.zip::x/1.csv", "b.csv", "3.csv", "4.csv"], ["evil\x1b[2J.csv"], []):
+            lines.at_work(names)
+            clock.time += 10
+            lines.update(100, 100, 0)
+    first, second, third = out.getvalue().splitlines()
+    assert first.endswith(" left, 1.csv b.csv 3.csv +1")
+    assert "evil" in second
+    assert "\x1b" not in second
+    assert third.endswith(" left")
 
 
 def test_lines_written_by_several_threads_do_not_mix() -> None:

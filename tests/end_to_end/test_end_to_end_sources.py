@@ -141,11 +141,11 @@ def test_several_sources_have_results_each_and_one_type_per_column(shell: Shell,
     shell.write("january.csv", numbered(1, 60, ""))
     shell.write("february.csv", numbered(61, 80, "0"))
 
-    result = shell.type("run", "january.csv", "february.csv", "--yes")
+    result = shell.type("run", "january.csv", "february.csv", "--yes", "--results", "out")
 
     assert result.code == 0
-    assert len(shell.results("january.results.csv")) == 60
-    assert len(shell.results("february.results.csv")) == 20
+    assert len(shell.results("out/january.csv.csv")) == 60
+    assert len(shell.results("out/february.csv.csv")) == 20
     codes = {event["properties"]["n"]: event["properties"]["code"] for event in server.events()}
     assert codes == {n: str(n) if n <= 60 else f"0{n}" for n in range(1, 81)}
 
@@ -154,21 +154,38 @@ def test_several_sources_are_sent_on_the_same_connections(bare: Shell) -> None:
     names = [bare.write(f"{n}.csv", numbered(100 * n, 100 * n + 60, "")).name for n in range(5)]
     with delivery_server.Server(lambda request, connection: connection.take(request)) as mixpanel:
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN="0123456789abcdef", MIXPANEL_BASE_URL=mixpanel.url)
-        result = shell.type("run", *names, "--concurrency", "1", "--yes")
+        words = ("--concurrency", "1", "--workers", "1", "--yes", "--results", "out")
+        result = shell.type("run", *names, *words)
     assert result.code == 0
     assert mixpanel.connections == 1
     assert sum(len(request.events()) for request in mixpanel.requests) == 5 * 61
 
 
-def test_results_of_several_sources_go_to_a_folder(shell: Shell) -> None:
+def test_several_sources_without_a_folder_for_their_results_stop_with_an_example(
+    shell: Shell, server: Server
+) -> None:
     shell.write("a.csv", numbered(1, 3, ""))
     shell.write("b.csv", numbered(4, 6, ""))
-    (shell.folder / "out").mkdir()
+
+    result = shell.type("run", "a.csv", "b.csv", "--yes")
+
+    assert result.code == 2
+    assert "several sources have one folder for their results, which must be named" in result.err
+    assert f"--results {shell.folder.name}.results" in result.err
+    assert not server.numbers()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_results_of_several_sources_go_to_a_folder(shell: Shell, is_there: bool) -> None:
+    shell.write("a.csv", numbered(1, 3, ""))
+    shell.write("b.csv", numbered(4, 6, ""))
+    if is_there:
+        (shell.folder / "out").mkdir()
 
     assert shell.type("run", "a.csv", "b.csv", "--yes", "--results", "out").code == 0
 
     assert sorted(path.name for path in (shell.folder / "out").iterdir()) == [
-        "a.results.csv", "a.results.csv.run.json", "b.results.csv", "b.results.csv.run.json",
+        "a.csv.csv", "a.csv.csv.run.json", "b.csv.csv", "b.csv.csv.run.json", "set.run.json",
     ]  # fmt: skip
 
 
@@ -177,21 +194,28 @@ def test_sources_of_one_name_have_results_of_their_own(shell: Shell, server: Ser
     shell.write("a.csv", numbered(1, 3, ""))
     shell.write("sub/a.csv", numbered(4, 6, ""))
 
-    assert shell.type("run", "a.csv", "sub/a.csv", "--yes").code == 0
+    assert shell.type("run", "a.csv", "sub/a.csv", "--yes", "--results", "out").code == 0
 
-    assert len(shell.results("a.results.csv")) == len(shell.results("a.csv.results.csv")) == 3
+    assert len(shell.results("out/a.csv.csv")) == len(shell.results("out/sub/a.csv.csv")) == 3
     assert server.numbers() == [1, 2, 3, 4, 5, 6]
 
 
-def test_sources_with_other_columns_stop_before_anything_is_sent(shell: Shell, server: Server) -> None:
+def test_a_source_without_a_mapped_column_stops_before_anything_is_sent(shell: Shell, server: Server) -> None:
     shell.write("a.csv", numbered(1, 3, ""))
-    shell.write("b.csv", simple_csv(3))
+    shell.write("b.csv", simple_csv(3).replace("time", "day"))
 
-    result = shell.type("run", "a.csv", "b.csv", "--yes")
+    result = shell.type("run", "a.csv", "b.csv", "--yes", "--results", "out")
 
     assert result.code == 2
-    assert "b.csv" in result.err
+    assert "b.csv: it has no 'time' (time)" in result.err
     assert not server.numbers()
+    assert not (shell.folder / "out").exists()
+
+    skipped = shell.type("run", "a.csv", "b.csv", "--yes", "--results", "out", "--skip-unfit")
+
+    assert skipped.code == 1
+    assert server.numbers() == [1, 2, 3]
+    assert [each["state"] for each in shell.manifest("out/set")["sources"]] == ["ready", "unfit"]
 
 
 @pytest.mark.parametrize("names", [("a.csv", "b.jsonl"), ("b.jsonl", "a.csv")])
@@ -199,28 +223,32 @@ def test_sources_of_two_formats_stop_before_anything_is_sent(shell: Shell, names
     shell.write("a.csv", "event,time\nHi,2024-03-01T00:00:00Z\n")
     shell.write("b.jsonl", '{"event":"Hi","time":"2024-03-01T00:00:00Z"}\n')
 
-    result = shell.type("run", *names, "--dry-run")
+    result = shell.type("run", *names, "--dry-run", "--results", "out")
 
     assert result.code == 2
-    assert f"{names[1]} has different columns from {names[0]}" in result.err
+    assert "b.jsonl: it is JSONL, and the others are CSV" in result.err or (
+        "a.csv: it is CSV, and the others are JSONL" in result.err
+    )
 
 
 def test_the_exit_code_of_several_sources_is_that_of_the_worst(shell: Shell, server: Server) -> None:
     shell.write("a.csv", simple_csv(6, broken=NO_ZONE))
     shell.write("b.csv", simple_csv(3))
 
-    result = shell.type("run", "a.csv", "b.csv", "--yes")
+    result = shell.type("run", "a.csv", "b.csv", "--yes", "--results", "out")
 
     assert result.code == 1
-    assert statuses(shell.results("b.results.csv")) == ["imported"] * 3
+    assert statuses(shell.results("out/b.csv.csv")) == ["imported"] * 3
 
 
 def test_several_stopped_sources_are_resumed_by_one_command(shell: Shell, server: Server) -> None:
     shell.write("a.csv", numbered(1, 60, ""))
     shell.write("b.csv", numbered(61, 120, ""))
-    shell.type("run", "a.csv", "b.csv", "--yes", "--limit", "10")
+    stopped = shell.type("run", "a.csv", "b.csv", "--yes", "--limit", "70", "--results", "out")
+    assert stopped.code == 0
+    assert server.numbers() == list(range(1, 71))
 
-    assert shell.type("run", "a.csv", "b.csv", "--yes", "--resume").code == 0
+    assert shell.type("run", "a.csv", "b.csv", "--yes", "--resume", "--results", "out").code == 0
 
     assert server.counts()["raw_count"] == 120
     assert server.numbers() == list(range(1, 121))
@@ -353,20 +381,6 @@ def test_failed_rows_that_can_not_be_written_stop_before_anything_is_sent(
     assert "--failed-rows" in result.err
     assert "Traceback" not in result.err
     assert not server.numbers()
-
-
-def test_failed_rows_of_several_sources_don_t_overwrite_each_other(shell: Shell) -> None:
-    for name in ("a.csv", "b.csv"):
-        shell.write(name, MENDABLE.replace("u2", f"u-{name}"))
-
-    result = shell.type("run", "a.csv", "b.csv", "--yes", "--failed-rows", "bad.csv")
-
-    if result.code == 2:
-        assert "--failed-rows" in result.err
-    else:
-        kept = (shell.folder / "bad.csv").read_text()
-        assert "u-a.csv" in kept
-        assert "u-b.csv" in kept
 
 
 def test_failed_rows_of_jsonl_are_copied_as_they_stand(shell: Shell) -> None:

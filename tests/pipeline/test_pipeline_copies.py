@@ -156,17 +156,17 @@ def test_events_that_differ_and_share_an_id_are_not_called_copies(shell: Shell) 
 
 
 @pytest.mark.slow
-def test_copies_in_several_files_are_counted_before_sending_and_stay_in_each_manifest(shell: Shell) -> None:
+def test_copies_in_several_files_are_counted_before_sending_and_stay_in_the_manifest(shell: Shell) -> None:
     shell.write("a.csv", HEAD + ROW + OTHER)
     shell.write("b.csv", HEAD + ROW + 2 * OTHER)
 
-    done = shell.type("run", "a.csv", "b.csv", "--sandbox")
+    done = shell.type("run", "a.csv", "b.csv", "--sandbox", "--results", "out")
 
     assert "3 of 5 records are copies of others" in done.err
     assert "(rows b.csv 1, b.csv 2, b.csv 3)" in done.err
-    assert "3 records = 3 imported (Mixpanel keeps 2)" in done.err
-    for results in ("a.sandbox.csv", "b.sandbox.csv"):
-        assert [each["count"] for each in attention_of(shell, results)] == [3]
+    assert "5 records = 5 imported  ✓ adds up\n" in done.err
+    assert "Mixpanel keeps 2: the others are copies" in done.err
+    assert [each["count"] for each in attention_of(shell, "out/set")] == [3]
 
 
 @pytest.mark.slow

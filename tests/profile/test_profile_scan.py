@@ -66,7 +66,7 @@ def check(summary: ProfileSummary, records: int) -> None:
 def test_names_and_times_of_cells_and_of_objects_are_counted_alike(tmp_path: Path):
     seen = scan(as_csv(tmp_path), CELLS)
     check(seen.survey.summary, 1_201)
-    assert seen.records == (1_201,)
+    assert seen.records == 1_201
     check(scan(as_jsonl(tmp_path), OBJECTS).survey.summary, 1_201)
     assert [(column.type, column.filled) for column in seen.survey.columns] == [
         ("string", 800), ("string", 1_000), ("integer", 1_200),
