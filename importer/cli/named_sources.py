@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from importer.errors import UsageError
 from importer.pipeline.job import RunOptions
+from importer.pipeline.set_found import find_again
 from importer.results.set_manifest import read_set
 from importer.source.find import find_sources
-from importer.source.found import Found, FoundSource
+from importer.source.found import Found
 from importer.text import PROGRAM
 
 
@@ -32,17 +31,4 @@ def find_named(names: Sequence[str], options: RunOptions) -> Found:
             f"Name a file, a folder or an archive: {PROGRAM} run export/ --dry-run",
             f"To go on with a set of sources that was stopped: {PROGRAM} run --results FOLDER --resume",
         )
-    manifest = read_set(options.results)
-    # A pipe of the shell is gone by now; what came out of it was kept.
-    pipes = [
-        FoundSource(each.name, Path(each.name), each.relative, pipe=True)
-        for each in manifest.sources
-        if each.pipe
-    ]
-    others = [name for name in manifest.named if name not in {pipe.name for pipe in pipes}]
-    found = (
-        find_sources(others, include=manifest.include, exclude=manifest.exclude)
-        if others
-        else Found((), (), (), is_set=True)
-    )
-    return replace(found, named=manifest.named, sources=(*found.sources, *pipes), is_set=True)
+    return find_again(options.results, read_set(options.results))

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from importer.errors import ImporterError, SourceError
-from importer.pipeline.set_sources import copies_folder, is_packed
+from importer.pipeline.set_sources import copies_folder, is_packed, pipe_copy
 from importer.results.set_manifest import SetManifest, SetSource
 from importer.source.find import find_sources
 from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
 from importer.source.members import SourcePath
-
-_is_open_file = re.compile(r"/dev/(?:stdin|fd/[0-9]+)|/proc/[^/]+/fd/[0-9]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +48,23 @@ def find_again(folder: Path, manifest: SetManifest) -> Found:
     Raises:
         ImporterError: What was named is not there, or can't be read.
     """
-    names = [name for name in manifest.named if not _is_pipe(name)]
+    pipes = _pipes(manifest)
+    names = [name for name in manifest.named if name not in pipes]
     found = Found((), (), (), is_set=True)
     if names:
         found = find_sources(names, include=manifest.include, exclude=manifest.exclude)
     copies = copies_folder(folder)
-    piped = [
-        FoundSource(source.name, copies / f"pipe-{at}", source.relative)
-        for at, source in enumerate(manifest.sources)
-        if _is_pipe(source.name)
+    kept = [
+        FoundSource(source.name, path, source.relative, pipe=True)
+        for source in manifest.sources
+        if source.pipe and os.path.lexists(path := pipe_copy(copies, source.relative))
     ]
-    sources = (*found.sources, *(each for each in piped if os.path.lexists(str(each.path))))
-    return Found(manifest.named, sources, found.left_out, is_set=True)
+    return replace(found, named=manifest.named, sources=(*found.sources, *kept), is_set=True)
 
 
-def _is_pipe(name: str) -> bool:
-    """Return whether a name was of something that can be read only once."""
-    if name == "-" or _is_open_file(name):
-        return True
-    try:
-        return stat.S_ISFIFO(Path(name).stat().st_mode)
-    except (OSError, ValueError):
-        return False
+def _pipes(manifest: SetManifest) -> frozenset[str]:
+    """Return the names of the sources that could be read only once: they are not there any more."""
+    return frozenset(source.name for source in manifest.sources if source.pipe)
 
 
 def find_changes(folder: Path, manifest: SetManifest) -> SetChanges:
@@ -86,7 +77,8 @@ def find_changes(folder: Path, manifest: SetManifest) -> SetChanges:
     try:
         found = find_again(folder, manifest)
     except ImporterError as error:
-        gone = next((name for name in manifest.named if not _is_pipe(name) and not _is_there(name)), "")
+        pipes = _pipes(manifest)
+        gone = next((name for name in manifest.named if name not in pipes and not _is_there(name)), "")
         return SetChanges(missing=gone, why="" if gone else error.message)
     known = {each.name: each for each in manifest.sources}
     there = {each.name: each.path for each in found.sources}
@@ -98,7 +90,7 @@ def find_changes(folder: Path, manifest: SetManifest) -> SetChanges:
             name
             for name, each in known.items()
             if each.fingerprint is not None and name not in there and name not in unreadable
-            and not _is_pipe(name)
+            and not each.pipe
         ),
         (*changed, *(name for name in known if name in unreadable and not known[name].is_left_out)),
     )  # fmt: skip

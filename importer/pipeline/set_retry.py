@@ -15,7 +15,7 @@ from importer.pipeline.resolve import redeclare
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.set_found import find_again
 from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
-from importer.pipeline.set_sources import is_packed, readable_sources
+from importer.pipeline.set_sources import Copies, copies_folder
 from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest, resolve_link
@@ -106,8 +106,8 @@ class SetSources:
 
     def _find(self, run: SetRun) -> Mapping[str, SourcePath]:
         found = find_again(run.folder, run.manifest)
-        if any(is_packed(each.path) for each in found.sources):
-            found = readable_sources(found, run.folder, self._options, self._progress, self._stdin)
+        place, most = copies_folder(run.folder), self._options.spool_space
+        found = Copies(place, most, self._progress, self._stdin, resumed=True).of(found)
         return {each.name: each.path for each in found.sources}
 
 

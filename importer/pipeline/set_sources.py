@@ -25,6 +25,11 @@ def copies_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.source")
 
 
+def pipe_copy(copies: Path, relative: str) -> Path:
+    """Return where, among the copies, that of a pipe is."""
+    return copies / f"pipe-{relative.replace('/', '_')}"
+
+
 def is_packed(path: SourcePath) -> bool:
     """Return whether a source can be read only where its archive is unpacked."""
     return isinstance(path, Member) and archive_kind(path.archive) not in _READ_IN_PLACE
@@ -96,7 +101,7 @@ class Copies:
 
     def _copied(self, source: FoundSource) -> FoundSource:
         """Return a pipe as the file that holds what came out of it."""
-        copy = self.folder / f"pipe-{source.relative.replace('/', '_')}"
+        copy = pipe_copy(self.folder, source.relative)
         if not (self.resumed and copy.exists()):
             if source.name != "-" and not Path(source.name).exists():
                 raise SourceError(
@@ -117,7 +122,7 @@ def _packed(sources: Sequence[FoundSource]) -> dict[Path, list[FoundSource]]:
     for source in sources:
         if isinstance(source.path, Member):
             members.setdefault(source.path.archive, []).append(source)
-    return {archive: each for archive, each in members.items() if archive_kind(archive) not in _READ_IN_PLACE}
+    return {archive: each for archive, each in members.items() if is_packed(each[0].path)}
 
 
 def _make(folder: Path) -> None:

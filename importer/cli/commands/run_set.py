@@ -186,5 +186,5 @@ def _remove_copies(report: SetReport) -> None:
         if status.action is None:
             for run in status.runs:
                 remove_copies(run.folder)
-    elif manifest.kind != "real" or not (manifest.unattempted or manifest.counts.unsuccessful):
+    elif manifest.kind == "dry-run" or not (manifest.unattempted or manifest.counts.unsuccessful):
         remove_copies(folder)
