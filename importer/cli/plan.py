@@ -46,28 +46,29 @@ def plan_lines(jobs: JobSet) -> Iterator[LabeledLine]:
     """Yield what a run is about to do."""
     first = jobs.first
     survey, limit = first.survey, first.options.limit
-    if survey.summary.records == (jobs.records if limit is None else limit * len(jobs.jobs)):
+    if survey.summary.records == (jobs.records if limit is None else limit):
         survey = replace(survey, whole=True)  # what was looked at is what will be sent
     if jobs.forecast.events == 0:
         found = tuple(each for each in survey.attention if each.code not in _OF_WHAT_IS_SENT)
         survey = replace(survey, attention=found)
-    for job in jobs.jobs:
-        yield LabeledLine("Source", _source(job))
-    if len(jobs.jobs) > 1:
-        yield LabeledLine("Sources", " · ".join(_all_sources(jobs)))
+    yield LabeledLine("Source", _source(first))
     if limit is not None:
-        of_each = " of each source" if len(jobs.jobs) > 1 else ""
-        yield LabeledLine("Limit", f"only the first {counted(limit, 'record')}{of_each}")
+        yield LabeledLine("Limit", f"only the first {counted(limit, 'record')}")
         if first.survey.whole:
             yield LabeledLine("", "names, times and counts that follow are of all records")
-    yield from describe_source(first.manifest.reading, survey, len(jobs.jobs))
+    yield from describe_source(first.manifest.reading, survey)
+    yield from dry_run_line(jobs)
+    yield destination_line(first)
+    yield from volume_line(jobs)
+
+
+def dry_run_line(jobs: JobSet) -> Iterator[LabeledLine]:
+    """Yield what an earlier dry run of the same sources found."""
     counts = jobs.dry_run
     if counts is not None:
         noted = sum(job.dry_run.notes for job in jobs.jobs if job.dry_run is not None)
         notes = f", notes on {noted:,} of them" if noted else ""
         yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
-    yield destination_line(first)
-    yield from volume_line(jobs)
 
 
 def volume_line(jobs: JobSet) -> Iterator[LabeledLine]:
@@ -167,17 +168,6 @@ def _times(reading: Reading, survey: Survey, about: str) -> Iterator[LabeledLine
 def _form_text(form: str) -> str:
     """Return the name of a form of times for a sentence: ``epoch s`` is ``epoch in s``."""
     return form.replace("epoch ", "epoch in ", 1) if form.startswith("epoch ") else form
-
-
-def _all_sources(jobs: JobSet) -> Iterator[str]:
-    yield counted(len(jobs.jobs), "source")
-    yield counted(jobs.size, "byte")
-    if jobs.records is not None:
-        yield counted(jobs.records, "record")
-    elif jobs.about is not None:
-        yield about_text(jobs.about, "record")
-    if done := jobs.done.total:
-        yield f"{done:,} of them done"
 
 
 def _source(job: Job) -> str:

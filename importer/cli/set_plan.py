@@ -8,7 +8,7 @@ from typing import Final
 
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import counts_text
-from importer.cli.plan import describe_source, destination_line, dialect_text, volume_line
+from importer.cli.plan import describe_source, destination_line, dialect_text, dry_run_line, volume_line
 from importer.pipeline.set_job import PreparedSet
 from importer.results.set_manifest import SetManifest, SetSource
 from importer.text import counted
@@ -34,6 +34,7 @@ def set_plan_lines(prepared: PreparedSet) -> Iterator[LabeledLine]:
     first = prepared.jobs.first
     yield LabeledLine("Read as", _dialects_text(manifest))
     yield from describe_source(manifest.reading, first.survey, len(manifest.sources))
+    yield from dry_run_line(prepared.jobs)
     yield LabeledLine("Results", f"{prepared.output.folder}/, a file for each source")
     yield destination_line(first)
     yield from volume_line(prepared.jobs)

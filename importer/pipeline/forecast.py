@@ -54,9 +54,11 @@ class JobSet:
 
     Attributes:
         jobs: In the order of the sources.
+        rehearsed: What an earlier dry run of all of them found; None if there was none, or if each job knows.
     """
 
     jobs: tuple[Job, ...]
+    rehearsed: Counts | None = None
 
     @classmethod
     def of(cls, jobs: Sequence[Job]) -> JobSet:
@@ -95,6 +97,8 @@ class JobSet:
     @property
     def dry_run(self) -> Counts | None:
         """Outcomes of earlier dry runs of all the same sources; None unless each had one."""
+        if self.rehearsed is not None:
+            return self.rehearsed
         found = [job.dry_run.counts for job in self.jobs if job.dry_run is not None]
         return sum(found, Counts()) if len(found) == len(self.jobs) else None
 
@@ -105,7 +109,17 @@ class JobSet:
         Left out are records that have an outcome already, and records that are known to be invalid: from a
         dry run of the same source and reading, or from the survey if that was of whole sources.
         """
+        if self.rehearsed is not None and self.records is not None:
+            ahead = self.ahead  # they may be valid by the time that the run comes to them
+            events = min(self.records, self.rehearsed.valid + ahead)
+            exact = not ahead and self.first.manifest.endpoint == "import"
+            return Forecast(events, exact or not events, self.records)
         return add_up([self._of(job) for job in self.jobs], self._survey_allows())
+
+    @property
+    def ahead(self) -> int:
+        """How many records lie ahead of the clock, as the survey of all sources tells."""
+        return sum(each.count for each in self.first.survey.attention if each.code == "ahead")
 
     def _of(self, job: Job) -> Forecast:
         """Return how many events a single job will send."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from importer.errors import ResultsError, TooManyErrors
 from importer.facts import SourceAudit
 from importer.pipeline.attention import with_target_attention
 from importer.pipeline.collision_attention import check_collisions, with_collisions
@@ -19,9 +20,11 @@ from importer.pipeline.set_job import (
     set_manifest_of,
     with_scopes,
 )
-from importer.pipeline.set_outputs import check_not_run_alone
+from importer.pipeline.set_outputs import check_not_run_alone, default_folder
 from importer.pipeline.shape import in_shape
-from importer.results.set_manifest import SetSource, Shape, set_path
+from importer.results.counts import Counts
+from importer.results.differences import find_reading_differences
+from importer.results.set_manifest import SetManifest, SetSource, Shape, is_set_folder, read_set, set_path
 from importer.source.found import Found, LeftOut
 from importer.text import counted
 
@@ -69,14 +72,62 @@ def prepare_set(
         for source in sources
         if source.scope
     ]
+    own_jobs = JobSet(tuple(jobs or [replace(whole, manifest=manifest, records=0)]), _rehearsed(manifest))
+    _check_invalid(own_jobs, options)
     return PreparedSet(
         output,
         manifest,
-        JobSet.of(jobs or [replace(whole, manifest=manifest, records=0)]),
+        own_jobs,
         missing=mapped.missing,
         kept_text=surveyed.kept_text,
         notes=_notes(found),
     )
+
+
+def _rehearsed(manifest: SetManifest) -> Counts | None:
+    """Return what a finished dry run of the same sources and reading found; None if there was none."""
+    if manifest.kind == "dry-run" or len(manifest.named) > 1:
+        return None
+    folder = default_folder(manifest.named[0], "dry-run")
+    if not is_set_folder(folder):
+        return None
+    try:
+        old = read_set(folder)
+    except ResultsError:  # it is replaced by the next one
+        return None
+    is_finished = old.kind == "dry-run" and old.reconciled is True and old.unattempted == 0
+    is_same = (
+        old.importer_version == manifest.importer_version
+        and _contents(old) == _contents(manifest)
+        and not find_reading_differences(old.reading, manifest.reading)
+    )
+    return old.counts if is_finished and is_same else None
+
+
+def _contents(manifest: SetManifest) -> list[tuple[str, str, int]]:
+    """Return what was read of the sources: place, digest and records in scope of each."""
+    return [
+        (each.relative, "" if each.fingerprint is None else each.fingerprint.digest, each.scope)
+        for each in manifest.sources
+        if each.state == "ready"
+    ]
+
+
+def _check_invalid(jobs: JobSet, options: RunOptions) -> None:
+    """Check that a dry run of the set found no more invalid records than ``--max-errors`` allows.
+
+    Raises:
+        TooManyErrors: It did.
+    """
+    found, limit = jobs.rehearsed, options.max_errors
+    if found is None or limit is None:
+        return
+    if limit.reached(found.invalid - min(found.invalid, jobs.ahead), found.total, at_end=True):
+        raise TooManyErrors(
+            f"the dry run found {found.invalid:,} of {counted(found.total, 'record')} invalid: more than"
+            " --max-errors allows, so nothing was sent",
+            "Mend them, or allow more.",
+        )
 
 
 def _left_out(each: LeftOut) -> SetSource:
