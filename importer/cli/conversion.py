@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final, TypeVar, get_args
 
 from importer.cli.options import (
@@ -88,15 +88,17 @@ def run_options(
     """
     if output.resume and output.overwrite:
         raise UsageError("--resume goes on with results and --overwrite replaces them", "Choose one of them.")
-    scope = scope or RunScopeOptions()
+    is_run, scope = scope is not None, scope or RunScopeOptions()
     check_codes(scope.accept)
+    # In a folder of copies of failed records, each has a mapping file of its own.
+    of_copies = is_run and reading.mapping is not None and reading.mapping.is_dir()
     sources = work if isinstance(work, SetOptions) else SetOptions(None if work is None else work.workers)
     return _convert(
         RunOptions,
         output,
         scope,
         sources,
-        declared=declared_reading(reading),
+        declared=declared_reading(replace(reading, mapping=None) if of_copies else reading),
         kind=kind,
         mapping=reading.mapping,
         delivery=_convert(DeliverySettings, delivery),

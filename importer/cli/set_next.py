@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,8 @@ from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.paths import free_path
 from importer.pipeline.set_found import NO_CHANGES, SetChanges
 from importer.pipeline.set_job import SetReport
-from importer.results.set_manifest import SetManifest
+from importer.pipeline.set_outputs import default_folder
+from importer.results.set_manifest import SetManifest, is_set_folder
 from importer.results.set_status import (
     SetRun,
     SetStatus,
@@ -72,9 +74,8 @@ def after_set(report: SetReport, options: CommandOptions, mended: Path | None = 
         if options.failed_rows is not None:  # they are copied at the end
             flags = ["--failed-rows", str(options.failed_rows), *flags]
         return Next(advice_on_refusal(manifest), (resume_set_command(runs, flags),))
-    is_retry = manifest.parent is not None and not manifest.mended
-    if manifest.kind != "real" and not manifest.counts.failed and not is_retry:
-        return _after_rehearsal(report)
+    if manifest.kind != "real" and not manifest.counts.failed and manifest.parent is None:
+        return _after_rehearsal(report, mended)
     return _left_of(_standing(report), options, mended=mended)
 
 
@@ -269,7 +270,7 @@ def _beyond_limit(status: SetStatus, left_out: tuple[str, ...], flags: Sequence[
     return Next((*left_out, what), (resume_set_command([whole], flags),))
 
 
-def _after_rehearsal(report: SetReport) -> Next:
+def _after_rehearsal(report: SetReport, mended: Path | None) -> Next:
     """Return what to do after a dry run of a set, or a run into the sandbox, that came to its end."""
     manifest, counts = report.manifest, report.manifest.counts
     if report.error is not None or any(each.error is not None for each in report.ends):
@@ -286,29 +287,42 @@ def _after_rehearsal(report: SetReport) -> Next:
     if report.prepared.output.use == "resume":
         flag = f"--{manifest.kind}"
         return Next((f"Nothing reached Mixpanel: the command of the first run without {flag} imports it.",))
-    drop = (*REHEARSAL_OPTIONS, "--results")
-    several = len(manifest.named) > 1 or any(mark in manifest.named[0] for mark in "*?[")
-    command = repeat_command("run", without=REHEARSAL_FLAGS, drop=drop)
-    if several:
-        command = repeat_command(
-            "run", without=REHEARSAL_FLAGS, drop=drop, add=["--results", _real_folder(report)]
-        )
     if not counts.unsuccessful:
-        return Next((), (command,))
-    records = counted(counts.unsuccessful, "record")
+        return _real_run(report)
     worst = sorted(report.ends, key=lambda each: 0 if each.end is None else -each.end.counts.invalid)
     cures = map(cure_of_run, [each.job.results for each in worst[:_MOST_LOOKED_AT]])
+    again = partial(repeat_command, "run", without=_AGAIN, drop=("--failed-rows",))
+    copied = () if mended is None else (f"The records to mend are copied to {mended}/.",)
     if cure := next((each for each in cures if each is not None), None):
-        again = repeat_command("run", without=_AGAIN, add=cure.options)
-        return Next((cure.advice,), (again,))
+        return Next((*copied, cure.advice), (again(add=cure.options),))
     if not counts.succeeded:
-        again = repeat_command("run", without=_AGAIN)
-        return Next(
-            ("Mend the data, or read it differently (--map, --type, …), then check again:",), (again,)
-        )
-    them = "it" if counts.unsuccessful == 1 else "them"
-    advice = f"{records} can't be imported. Mend {them} and check again, or import the others:"
-    return Next((advice,), (command,))
+        advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
+        return Next((*copied, advice), (again(),))
+    records, them = counted(counts.unsuccessful, "record"), "it" if counts.unsuccessful == 1 else "them"
+    copy = "" if mended is None else f" ({mended}/ has a copy of {them})"
+    advice = f"{records} can't be imported{copy}. Mend {them} and check again"
+    return _real_run(report, f"{advice}.", f"{advice}, or import the others:")
+
+
+def _real_run(report: SetReport, first: str = "", advice: str = "") -> Next:
+    """Return how to import what was rehearsed; or see what was, where some of it was imported before.
+
+    Args:
+        report: Of the rehearsal.
+        first: What to do first, where nothing is left to import.
+        advice: The same, where all the same there is something to import.
+    """
+    manifest = report.manifest
+    add: list[str] = []
+    if len(manifest.named) > 1 or any(mark in manifest.named[0] for mark in "*?["):
+        add = ["--results", _real_folder(report)]
+    elif is_set_folder(folder := default_folder(manifest.named[0], "real")):
+        before = f"{folder}/ is of an earlier import of {manifest.named[0]}. To see where that stands:"
+        return Next((first, before) if first else (before,), (file_command("status", folder),))
+    drop = (*REHEARSAL_OPTIONS, "--results")
+    return Next(
+        (advice,) if advice else (), (repeat_command("run", without=REHEARSAL_FLAGS, drop=drop, add=add),)
+    )
 
 
 def _real_folder(report: SetReport) -> str:

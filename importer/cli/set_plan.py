@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from importer.cli.console import LabeledLine
-from importer.cli.phrases import counts_text
+from importer.cli.phrases import attention_lines, counts_text
 from importer.cli.plan import describe_source, destination_line, dialect_text, dry_run_line, volume_line
 from importer.pipeline.set_job import PreparedSet
 from importer.results.set_manifest import SetManifest, SetSource
@@ -38,6 +38,20 @@ def set_plan_lines(prepared: PreparedSet) -> Iterator[LabeledLine]:
     yield LabeledLine("Results", f"{prepared.output.folder}/, a file for each source")
     yield destination_line(first)
     yield from volume_line(prepared.jobs)
+
+
+def mended_plan_lines(prepared: PreparedSet) -> Iterator[LabeledLine]:
+    """Yield what the run of mended copies of failed records is about to do."""
+    manifest, jobs = prepared.manifest, prepared.jobs
+    records = counted(sum(each.scope for each in manifest.sources), "record")
+    named = ", ".join(manifest.named[:_MOST_NAMED])
+    yield LabeledLine("Mended", f"{named} · {counted(len(manifest.sources), 'source')} · {records}")
+    if prepared.done.total:
+        yield LabeledLine("Done", " · ".join(counts_text(prepared.done)))
+    yield from attention_lines(manifest.attention)
+    yield LabeledLine("Results", f"{prepared.output.folder}/, a file for each source")
+    yield destination_line(jobs.first)
+    yield from volume_line(jobs)
 
 
 def _sources_text(manifest: SetManifest) -> str:

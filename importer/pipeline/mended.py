@@ -13,11 +13,12 @@ from importer.pipeline.paths import default_results, failed_rows_mapping_path, k
 from importer.reading import Dialect, Reading
 from importer.results.differences import find_destination_differences
 from importer.results.history import check_exists, whole_history
-from importer.results.manifest import read_manifest, relative_link
+from importer.results.manifest import Manifest, read_manifest, relative_link
 from importer.results.paths import manifest_path
 from importer.results.recorded import RecordedRun
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
+from importer.results.set_status import set_of
 from importer.results.status import check_retriable
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged
@@ -131,7 +132,7 @@ def _parent_of(copied: CopiedRows, source: str, options: RunOptions) -> Path | N
     if kind != "real":
         return None
     # The copy was made in a rehearsal: the records are those of the run that came after it.
-    results = default_results(parent.source, "real")
+    results = _results_of_real_run(copied.parent, parent)
     real = known_manifest(results)
     if real is None or real.fingerprint.digest != parent.fingerprint.digest:
         raise ResultsError(
@@ -139,6 +140,15 @@ def _parent_of(copied: CopiedRows, source: str, options: RunOptions) -> Path | N
             f"Import that first: {file_command('run', parent.source)}",
         )
     return results
+
+
+def _results_of_real_run(rehearsed: Path, manifest: Manifest) -> Path:
+    """Return the results of the run that came after a rehearsal, where these usually are."""
+    whole = set_of(rehearsed)
+    if whole is None:
+        return default_results(manifest.source, "real")
+    name = whole.name.removesuffix(f".{manifest.kind}")
+    return whole.with_name(f"{name}.results") / rehearsed.absolute().relative_to(whole.absolute())
 
 
 def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import ImporterError, SourceError
-from importer.pipeline.set_sources import copies_folder, is_packed, pipe_copy
+from importer.pipeline.set_sources import copies_folder, copy_of_pipe, is_packed
 from importer.results.set_manifest import SetManifest, SetSource
 from importer.source.find import find_sources
 from importer.source.fingerprint import is_unchanged
@@ -57,7 +57,7 @@ def find_again(folder: Path, manifest: SetManifest) -> Found:
     kept = [
         FoundSource(source.name, path, source.relative, pipe=True)
         for source in manifest.sources
-        if source.pipe and os.path.lexists(path := pipe_copy(copies, source.relative))
+        if source.pipe and os.path.lexists(path := copy_of_pipe(copies, source.relative))
     ]
     return replace(found, named=manifest.named, sources=(*found.sources, *kept), is_set=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -13,9 +13,8 @@ from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.resolve import redeclare
 from importer.pipeline.retry import prepare_retry
-from importer.pipeline.set_found import find_again
+from importer.pipeline.retry_sources import RetrySources
 from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
-from importer.pipeline.set_sources import Copies, copies_folder
 from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest, resolve_link
@@ -40,7 +39,6 @@ from importer.results.set_status import (
     source_histories,
 )
 from importer.results.status import NotRetriableError, read_status
-from importer.source.members import SourcePath
 from importer.text import counted, file_command, was_or_were
 
 
@@ -69,46 +67,6 @@ class RetryChoice:
     statuses: Collection[Status] | None = None
     error_contains: str | None = None
     source_changed: bool = False
-
-
-class SetSources:
-    """The sources of the runs of a set, looked for when they are needed.
-
-    Args:
-        runs: The runs.
-        options: Of these, how much room an archive may take.
-        progress: Where the progress of unpacking is reported.
-        stdin: Standard input.
-    """
-
-    def __init__(
-        self, runs: Sequence[SetRun], options: RunOptions, progress: Progress, stdin: BinaryIO
-    ) -> None:
-        self._options, self._progress, self._stdin = options, progress, stdin
-        roots = [run for run in runs if run.manifest.parent is None or run.manifest.mended]
-        self._roots = [(run, frozenset(each.name for each in run.manifest.sources)) for run in roots]
-        self._found: dict[Path, Mapping[str, SourcePath]] = {}
-
-    def path_of(self, name: str) -> SourcePath:
-        """Return what a source is read from.
-
-        Raises:
-            ImporterError: It is not there, or what was named can't be read.
-        """
-        for run, names in reversed(self._roots):
-            if name in names:
-                if run.folder not in self._found:
-                    self._found[run.folder] = self._find(run)
-                path = self._found[run.folder].get(name)
-                if path is not None:
-                    return path
-        raise ResultsError(f"{name} is not there any more, seen from {Path.cwd()}", "Put it back as it was.")
-
-    def _find(self, run: SetRun) -> Mapping[str, SourcePath]:
-        found = find_again(run.folder, run.manifest)
-        place, most = copies_folder(run.folder), self._options.spool_space
-        found = Copies(place, most, self._progress, self._stdin, resumed=True).of(found)
-        return {each.name: each.path for each in found.sources}
 
 
 def prepare_set_retry(
@@ -142,7 +100,7 @@ def prepare_set_retry(
     stopped = _stopped(parent, child, options)
     if stopped is not None:
         choice = replace(choice, statuses=stopped.statuses, error_contains=stopped.error_contains)
-    sources = SetSources(runs, options, progress, stdin)
+    sources = RetrySources(runs, options, progress, stdin)
     retry = _Retry(parent, child, options, target, now, choice, sources)
     done, finished = Counts(), 0
     if stopped is None:
@@ -151,6 +109,7 @@ def prepare_set_retry(
         jobs = [job for _, job in found]
     else:
         left, done, finished = _left(runs[0], child, stopped)
+        sources.wanted = {source.name for source, _ in left}
         jobs = [retry.stopped_job(stopped, source, results) for source, results in left]
         manifest = retry.manifest(stopped.sources)
         manifest = replace(manifest, started=stopped.started, retried_by=stopped.retried_by)
@@ -222,12 +181,13 @@ class _Retry:
     target: Target
     now: Callable[[], int]
     choice: RetryChoice
-    sources: SetSources
+    sources: RetrySources
 
     def new_jobs(self) -> Iterator[tuple[SetSource, Job]]:
         """Yield each source of which records are to be retried, as the first run has it, with its job."""
         status = read_set_status(self.parent.folder)
         _check_retriable(self.parent.folder, status)
+        self.sources.wanted = status.to_do
         for source, history in source_histories(status.runs, status.to_do):
             assert history is not None, "the set adds up"
             assert not isinstance(history, ResultsError), "the set adds up"

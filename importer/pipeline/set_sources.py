@@ -25,9 +25,14 @@ def copies_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.source")
 
 
-def pipe_copy(copies: Path, relative: str) -> Path:
-    """Return where, among the copies, that of a pipe is."""
-    return copies / f"pipe-{relative.replace('/', '_')}"
+def copy_of_pipe(folder: Path, relative: str) -> Path:
+    """Return where the copy of a pipe is.
+
+    Args:
+        folder: Where the copies are.
+        relative: The path of the pipe's results in theirs.
+    """
+    return folder / f"pipe-{relative.replace('/', '_')}"
 
 
 def is_packed(path: SourcePath) -> bool:
@@ -101,7 +106,7 @@ class Copies:
 
     def _copied(self, source: FoundSource) -> FoundSource:
         """Return a pipe as the file that holds what came out of it."""
-        copy = pipe_copy(self.folder, source.relative)
+        copy = copy_of_pipe(self.folder, source.relative)
         if not (self.resumed and copy.exists()):
             if source.name != "-" and not Path(source.name).exists():
                 raise SourceError(

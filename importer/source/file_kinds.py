@@ -17,6 +17,7 @@ SET_MANIFEST: Final = "set.run.json"
 """The manifest of a folder of results."""
 
 _MANIFEST_END: Final = ".run.json"
+_MAPPING_END: Final = ".toml"
 _BESIDE_RESULTS: Final = (".lock", ".source", ".source.part")
 _DATA: Final = re.compile(r"\.(?:csv|tsv|txt|jsonl|ndjson|json)(?:\.(?:gz|zst|bz2|xz))?\Z", re.IGNORECASE)
 _ARCHIVE: Final = re.compile(r"\.(?:zip|tgz|tar(?:\.(?:gz|zst|bz2|xz))?)\Z", re.IGNORECASE)
@@ -41,6 +42,8 @@ def is_own(path: str, exists: Callable[[str], bool]) -> bool:
         path: The file.
         exists: Returns whether there is a file of such a path.
     """
+    if path.endswith(_MAPPING_END) and exists(path.removesuffix(_MAPPING_END)):  # of a copy of failed records
+        return True
     if path.endswith((_MANIFEST_END, f"{_MANIFEST_END}.tmp")) or exists(f"{path}{_MANIFEST_END}"):
         return True
     return any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -268,3 +269,131 @@ def test_members_of_archives_are_found_again(bare: Shell, archive: str) -> None:
         assert Server(url).counts()["raw_count"] == 12
         assert shell.type("status", f"{archive}.results").code == 0
         assert not (shell.folder / f"{archive}.results.source").exists()
+
+
+# ── records that must be mended ──────────────────────────────────────────────────────────────────
+
+
+def mend_copies(folder: Path) -> None:
+    """Give every record a time, as a person does in an editor."""
+    for path in folder.rglob("*.csv"):
+        path.write_text(path.read_text().replace("never", "1700000099"))
+
+
+def test_what_must_be_mended_is_copied_mended_and_imported_as_a_set(shell: Shell, server: Server) -> None:
+    write_sources(shell, 4, bad=[(1, 2), (3, 1), (3, 4)])
+    first = shell.type("run", "export", "--workers", "1", "--yes")
+    assert first.code == 1, first.err
+    copied = shell.type_line(next_line(first))
+    assert copied.code == 1, copied.err
+    copies = shell.folder / "export.failed"
+    found = sorted(str(path.relative_to(copies)) for path in copies.rglob("*") if path.is_file())
+    assert found == ["2021/01.csv", "2021/01.csv.toml", "2023/03.csv", "2023/03.csv.toml"]
+    assert (copies / "2023/03.csv").read_text().count("never") == 2
+    assert "3 records to mend are in export.failed/. Mend them there, then:" in copied.err
+    mend_copies(copies)
+
+    done = shell.type_line(next_line(copied), "--yes", "--workers", "2")
+
+    assert done.code == 0, done.err
+    assert "Mended       export.failed · 2 sources · 3 records" in done.err
+    status = shell.type("status", "export.results")
+    assert status.code == 0, status.out
+    assert "16 records = 16 imported + 0 unattempted  (adds up)" in status.out
+    assert "export.failed.results/" in status.out
+    assert server.counts()["raw_count"] == 16
+    again = shell.type("run", "--results", "export.failed.results", "--resume", "--yes")
+    assert again.code == 0, again.err
+    assert server.counts()["raw_count"] == 16
+
+
+def test_copies_are_made_at_the_end_of_a_run_and_of_a_retry(bare: Shell) -> None:
+    with poisoned(bare) as (shell, url):
+        write_sources(shell, 2, bad=[(2, 1)])
+        first = shell.type(
+            "run", "export", "--workers", "1", "--yes", "--failed-rows", "bad", *FAST
+        )  # the records that failed come first
+        assert "retry export.results --status failed" in next_line(first)
+        assert "run bad --mapping bad" in first.err
+        mend_server(url)
+        again = shell.type_line(next_line(first), "--yes", "--workers", "1", "--failed-rows", "bad-2")
+        assert next_line(again).startswith("mixpanel-importer run bad-2 --mapping bad-2"), again.err
+        mend_copies(shell.folder / "bad-2")
+        done = shell.type_line(next_line(again), "--yes", "--workers", "1")
+        assert done.code == 0, done.err
+        assert Server(url).counts()["raw_count"] == 8
+        found = json.loads(shell.type("status", "export.results", "--json").out)
+        assert [each["results"] for each in found["runs"]] == [
+            "export.results", "export.results.retry-1", "bad-2.results",
+        ]  # fmt: skip
+        assert [found["imported"], found["reconciles"], found["next"]] == [8, True, ""]
+
+
+def test_mended_copies_that_are_still_wrong_are_copied_again(shell: Shell, server: Server) -> None:
+    write_sources(shell, 2, bad=[(1, 1), (2, 1)])
+    run_set(shell, "--failed-rows", "bad")
+    path = shell.folder / "bad/2021/01.csv"
+    path.write_text(path.read_text().replace("never", "1700000099"))
+    half = shell.type("run", "bad", "--mapping", "bad", "--yes", "--workers", "1")
+    assert half.code == 1, half.err
+    status = shell.type("status", "export.results")
+    assert [status.code, "7 imported + 1 invalid" in status.out] == [1, True]
+    assert next_line(half) == next_line(status)
+    again = shell.type_line(next_line(half))
+    copies = shell.folder / "bad.failed"
+    assert [path.name for path in copies.rglob("*.csv")] == ["02.csv"], again.err
+    mend_copies(copies)
+    done = shell.type_line(next_line(again), "--yes", "--workers", "1")
+    assert done.code == 0, done.err
+    assert shell.type("status", "bad.results").code == 0
+    assert server.counts()["raw_count"] == 8
+
+
+def test_copies_are_not_taken_for_new_sources(shell: Shell) -> None:
+    write_sources(shell, 2, bad=[(1, 1)])
+    run_set(shell, "--failed-rows", "bad")
+    done = shell.type("run", "bad", "--yes")
+    assert done.code == 2
+    assert "bad/2021/01.csv is a copy of failed records" in done.err
+    assert "mixpanel-importer run bad --mapping bad" in done.err
+
+
+@pytest.mark.parametrize("folder", ["there", "export/inside", "export.results", "nowhere/else"])
+def test_a_folder_of_copies_is_checked_before_anything_is_sent(
+    shell: Shell, server: Server, folder: str
+) -> None:
+    write_sources(shell, 1, bad=[(1, 1)])
+    (shell.folder / "there").mkdir()
+    (shell.folder / "there/file").touch()
+    done = shell.type("run", "export", "--yes", "--failed-rows", folder)
+    assert [done.code, f"--failed-rows {folder}" in done.err] == [2, True]
+    assert server.counts()["raw_count"] == 0
+
+
+def test_members_of_archives_are_copied_and_mended(shell: Shell, server: Server) -> None:
+    folder = write_sources(shell, 2, bad=[(1, 1), (2, 2)])
+    data = (folder / "2021/01.csv").read_bytes()
+    (folder / "2021/01.csv").unlink()
+    (folder / "2021/01.csv.gz").write_bytes(gzip.compress(data))
+    shutil.make_archive(str(shell.folder / "export"), "zip", folder)
+    done = shell.type("run", "export.zip", "--yes", "--workers", "1", "--failed-rows", "bad")
+    found = sorted(path.name for path in (shell.folder / "bad").rglob("*.csv"))
+    assert found == ["01.csv", "02.csv"], done.err
+    mend_copies(shell.folder / "bad")
+    assert shell.type_line(next_line(done), "--yes", "--workers", "1").code == 0
+    assert shell.type("status", "export.zip.results").code == 0
+    assert server.counts()["raw_count"] == 8
+
+
+def test_a_rehearsed_set_is_mended_and_imported(shell: Shell, server: Server) -> None:
+    """What was copied in a dry run is imported after the others, by the results of the real run."""
+    write_sources(shell, 2, bad=[(1, 1)])
+    dry = shell.type("run", "export", "--dry-run", "--workers", "1", "--failed-rows", "bad")
+    assert next_line(dry) == "mixpanel-importer run export --workers 1", dry.err
+    assert "(bad/ has a copy of it)" in dry.err
+    assert shell.type("run", "export", "--yes", "--workers", "1").code == 1
+    mend_copies(shell.folder / "bad")
+    done = shell.type("run", "bad", "--mapping", "bad", "--yes", "--workers", "1")
+    assert done.code == 0, done.err
+    assert shell.type("status", "export.results").code == 0
+    assert server.counts()["raw_count"] == 8

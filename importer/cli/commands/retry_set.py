@@ -32,6 +32,7 @@ from importer.delivery.protocols import system_now
 from importer.delivery.quota import cap_of
 from importer.pipeline.job import RunOptions
 from importer.pipeline.run import JobTask
+from importer.pipeline.set_failed_rows import check_copies_folder
 from importer.pipeline.set_job import PreparedSet
 from importer.pipeline.set_retry import RetryChoice, SetNotRetriableError, prepare_set_retry
 from importer.pipeline.set_run import SetWatch, run_set
@@ -76,6 +77,8 @@ def retry_set(
     parent = read_set(folder)
     options = replace(options, kind=parent.kind)
     child = options.results or retry_folder(folder)
+    if options.failed_rows is not None:
+        check_copies_folder(options.failed_rows, child, (*parent.named, str(folder)))
     earlier = read_set(child) if options.resume and is_set_folder(child) else parent
     count = options.workers or os.cpu_count() or 1
     allow_connections(parent.kind, options.delivery.concurrency, count)
@@ -86,11 +89,7 @@ def retry_set(
         if not prepared.manifest.scope:
             console.say(f"Nothing to retry: {folder} has no such record.")
             return 0
-        records, sources = prepared.jobs.records or 0, len(prepared.jobs.jobs)
-        what = f"{counted(records, 'record')} of {counted(sources, 'source')} of {folder}"
-        console.say(f"Retrying {what}; results go to {prepared.output.folder}/")
-        console.lines([destination_line(prepared.jobs.first)])
-        console.lines(attention_lines(prepared.manifest.attention))
+        _print_plan(folder, prepared, console)
         consent = get_consent(prepared.jobs, command, console)
         if not consent.begin:
             return 2
@@ -103,6 +102,14 @@ def retry_set(
             report = run_set(prepared, workers, watch, partial(JobTask, may_send=consent.send))
             code = finish_set(report, opened, command, console)
         return stopped_code(code, event, console)
+
+
+def _print_plan(folder: Path, prepared: PreparedSet, console: Console) -> None:
+    records, sources = prepared.jobs.records or 0, sum(bool(job.records) for job in prepared.jobs.jobs)
+    what = f"{counted(records, 'record')} of {counted(sources, 'source')} of {folder}"
+    console.say(f"Retrying {what}; results go to {prepared.output.folder}/")
+    console.lines([destination_line(prepared.jobs.first)])
+    console.lines(attention_lines(prepared.manifest.attention))
 
 
 def _prepare(

@@ -23,7 +23,7 @@ from importer.cli.options import CommandOptions
 from importer.cli.process import StopRequests, tidied
 from importer.cli.progress_bar import progress_for
 from importer.cli.set_next import after_set
-from importer.cli.set_plan import set_plan_lines
+from importer.cli.set_plan import mended_plan_lines, set_plan_lines
 from importer.cli.set_summary import print_set_summary
 from importer.cli.summary import print_faults, print_landed
 from importer.cli.target import OpenTarget, open_target
@@ -32,9 +32,12 @@ from importer.delivery.quota import cap_of
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
 from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.retry_sources import RetrySources
 from importer.pipeline.run import JobTask
+from importer.pipeline.set_failed_rows import check_copies_folder, copy_failed_rows_of_set
 from importer.pipeline.set_job import PreparedSet, SetOutput, SetReport
 from importer.pipeline.set_mapping import map_set
+from importer.pipeline.set_mended import check_not_copies, prepare_mended_set
 from importer.pipeline.set_outputs import check_not_run_alone, find_set_output
 from importer.pipeline.set_prepare import prepare_set
 from importer.pipeline.set_profile import survey_set
@@ -42,7 +45,8 @@ from importer.pipeline.set_resume import resume_set
 from importer.pipeline.set_run import SetWatch, run_set
 from importer.pipeline.set_sources import Copies, copies_folder, remove_copies
 from importer.pipeline.workers import Workers
-from importer.progress import Progress
+from importer.progress import NullProgress, Progress
+from importer.results.set_manifest import read_set
 from importer.results.set_status import read_set_status
 from importer.source.found import Found
 
@@ -70,6 +74,8 @@ def run_set_of_sources(
     """
     console = Console(quiet=command.quiet)
     output = find_set_output(found, options)
+    if options.failed_rows is not None:
+        check_copies_folder(options.failed_rows, output.folder, found.named)
     if output.use != "resume":
         check_can_ask(["-" for each in found.sources if each.name == "-"], options.kind, command)
     count = min(options.workers or os.cpu_count() or 1, len(found.sources))
@@ -86,7 +92,8 @@ def run_set_of_sources(
         ) as workers,
     ):
         prepared = _prepare(found, output, options, opened.target, workers, watch)
-        console.lines(set_plan_lines(prepared))
+        mended = prepared.manifest.mended
+        console.lines(mended_plan_lines(prepared) if mended else set_plan_lines(prepared))
         if command.faults is not None:
             console.lines(
                 [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
@@ -114,10 +121,17 @@ def _prepare(
     """Return the set, ready to run: whatever stops it before it sends is found here."""
     now_ms = system_now()
     is_resumed = output.use == "resume"
+    is_mended = options.mapping is not None and options.mapping.is_dir()
+    if is_resumed:
+        is_mended = read_set(output.folder).mended
+    if not is_mended:
+        check_not_copies(found, options)
     with tidied(), _no_copies_left(output.folder, keep=is_resumed):
         copies = Copies(
             copies_folder(output.folder), options.spool_space, progress, sys.stdin.buffer, is_resumed
         )
+        if is_mended:
+            return prepare_mended_set(found, output, options, target, now_ms, progress)
         if is_resumed:
             return resume_set(found, output, options, target, now_ms, copies)
         check_not_run_alone(found, (), output.folder)
@@ -169,13 +183,34 @@ def finish_set(report: SetReport, opened: OpenTarget, command: CommandOptions, c
         store = opened.sandbox.store
         print_landed(store.count(), store.counts_by_event_and_day(), console)
         print_faults(opened.sandbox.stats.faults, console)
-    print_next([after_set(report, command)], console)
+    mended = _copy_to_mend(report, command, console)
+    print_next([after_set(report, command, mended)], console)
     manifest = report.manifest
     if report.error is None:
         _remove_copies(report)
     if command.json:
         print_manifests([manifest], as_list=False)
     return manifest.exit_code or 0
+
+
+def _copy_to_mend(report: SetReport, command: CommandOptions, console: Console) -> Path | None:
+    """Copy the records that must be mended, if that is an option; return the folder of the copies."""
+    copies, folder = command.failed_rows, report.prepared.output.folder
+    if copies is None or report.manifest.unattempted:
+        return None
+    status = read_set_status(folder)
+    if not (status.counts.invalid or status.counts.rejected):
+        console.say("No record has to be mended, so none was copied.")
+        return None
+    last = status.last
+    if last.manifest.mended and not last.folder.samefile(folder):
+        console.say(f"The records to mend are copied already: {', '.join(last.manifest.named)}")
+        return None
+    options = report.prepared.jobs.first.options
+    sources = RetrySources(status.runs, options, NullProgress(), sys.stdin.buffer)
+    sources.wanted = status.to_do
+    copy_failed_rows_of_set(copies, status, sources.path_of)
+    return copies
 
 
 def _remove_copies(report: SetReport) -> None:

@@ -1,0 +1,244 @@
+"""The run of copies of failed records of a set that were mended: each goes on with what its source left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+
+from importer.errors import ResultsError, UsageError
+from importer.events import mapping_file
+from importer.pipeline.copied_rows import read_copied_rows
+from importer.pipeline.forecast import JobSet
+from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target
+from importer.pipeline.paths import failed_rows_mapping_path
+from importer.pipeline.prepare import prepare_job
+from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
+from importer.progress import Progress
+from importer.reading import Attention
+from importer.results.counts import Counts
+from importer.results.manifest import Manifest
+from importer.results.paths import manifest_path
+from importer.results.recovery import inspect_results
+from importer.results.set_manifest import (
+    SetManifest,
+    SetSource,
+    Shape,
+    read_set,
+    set_path,
+)
+from importer.results.set_status import set_history, set_link, set_of
+from importer.source.found import Found, FoundSource
+from importer.source.members import file_of
+from importer.text import counted, file_command
+
+
+def check_not_copies(found: Found, options: RunOptions) -> None:
+    """Stop where copies of failed records would be imported as if they were new ones.
+
+    Raises:
+        UsageError: One is among the sources.
+    """
+    for source in found.sources:
+        if not isinstance(source.path, Path) or source.pipe:
+            continue
+        mapping = failed_rows_mapping_path(source.path)
+        if os.path.lexists(mapping) and read_copied_rows(mapping) is not None:
+            kind = [] if options.kind == "real" else [f"--{options.kind}"]
+            folder = found.named[0]
+            raise UsageError(
+                f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
+                f"If all sources are such copies: {file_command('run', folder, '--mapping', folder, *kind)}",
+            )
+
+
+def prepare_mended_set(
+    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int, progress: Progress
+) -> PreparedSet:
+    """Return the set of some mended copies, with a job for each that is not finished.
+
+    Args:
+        found: The copies.
+        output: Where results go.
+        options: The options of the run.
+        target: Where events go.
+        now_ms: Milliseconds since the epoch.
+        progress: Where the progress of the survey is reported.
+
+    Raises:
+        ImporterError: A copy, its mapping file or the results that it goes on with can't be used.
+    """
+    if options.limit is not None and options.kind != "dry-run":
+        raise UsageError(
+            "--limit leaves out a part of the mended records: nothing could import it afterwards",
+            "Leave out --limit, or add --dry-run.",
+        )
+    if found.left_out:
+        first = found.left_out[0]
+        raise UsageError(
+            f"{first.name} {first.why}", "Put it back, so that all copies are imported together."
+        )
+    old = read_set(output.folder) if output.use == "resume" else None
+    ending = f".{options.results_format}" if old is None else old.ending
+    jobs, done, finished = [], Counts(), 0
+    for source in _sources(found, old):
+        results = Path(f"{output.folder / source.relative}{ending}")
+        scope = None if old is None else _scope_of(old, source)
+        if scope is not None and (state := inspect_results(results)).records == scope:
+            done, finished = done + state.counts, finished + 1
+            continue
+        jobs.append(_job(source, results, options, target, now_ms, progress))
+    if old is None:
+        manifest = _manifest(found, jobs, output, options, ending)
+    else:
+        manifest = _resumed(old, jobs, options)
+    number = len(manifest.sources)
+    if not jobs:
+        whole = set_path(output.folder)
+        jobs = [Job(Path(), whole, manifest, target, options, Survey(whole=True), 0)]
+    ready = [replace(job, of_set=True, sources=number) for job in jobs]
+    return PreparedSet(output, manifest, JobSet.of(ready), done, finished)
+
+
+def _sources(found: Found, old: SetManifest | None) -> Iterable[FoundSource]:
+    """Return the copies to run, which are those that there were at the beginning.
+
+    Raises:
+        ResultsError: One is gone.
+    """
+    if old is None:
+        return found.sources
+    there = {each.name: each for each in found.sources}
+    gone = [each.name for each in old.sources if each.name not in there]
+    if gone:
+        more = f", and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+        raise ResultsError(f"{gone[0]} is gone{more}", "Put it back, then go on with --resume.")
+    return [there[each.name] for each in old.sources]
+
+
+def _scope_of(old: SetManifest, source: FoundSource) -> int:
+    return next(each.scope for each in old.sources if each.name == source.name)
+
+
+def _resumed(old: SetManifest, jobs: list[Job], options: RunOptions) -> SetManifest:
+    """Return the manifest of a set of copies that goes on, by what its jobs say of where they send."""
+    manifest = replace(old, ended=None, exit_code=None, settings=options.delivery)
+    if not jobs:
+        return manifest
+    own = jobs[0].manifest
+    return replace(
+        manifest,
+        base_url=own.base_url,
+        refused_at=own.refused_at,
+        credentials_kind=own.credentials_kind,
+        project_id=own.project_id,
+        credential_salt=own.credential_salt,
+        credential_digest=own.credential_digest,
+    )
+
+
+def _job(
+    source: FoundSource,
+    results: Path,
+    options: RunOptions,
+    target: Target,
+    now_ms: int,
+    progress: Progress,
+) -> Job:
+    """Return the job of one copy, as if it were run by itself."""
+    path = file_of(source.path)
+    mapping = failed_rows_mapping_path(path)
+    if read_copied_rows(mapping) is None:
+        raise UsageError(
+            f"{mapping} does not say of which records {source.name} is a copy",
+            "Put it back as --failed-rows wrote it, or import that source by itself.",
+        )
+    begun = manifest_path(results).exists()
+    own = replace(
+        options,
+        declared=options.declared.over(mapping_file.load(mapping)),
+        mapping=mapping,
+        results=results,
+        resume=begun,
+        overwrite=False,
+        max_errors=None,
+        failed_rows=None,
+    )
+    job = prepare_job(SourceFile(source.name, path, results), own, target, now_ms=now_ms, progress=progress)
+    # Of the ids that hang on the row, none may be that of another copy, or of the source that it was made of.
+    reading = replace(job.manifest.reading, source_name=source.name)
+    return replace(job, manifest=replace(job.manifest, reading=reading, audit=None), dry_run=None)
+
+
+def _manifest(
+    found: Found, jobs: list[Job], output: SetOutput, options: RunOptions, ending: str
+) -> SetManifest:
+    """Return the manifest of a set of mended copies that starts now."""
+    shapes: dict[Shape, int] = {}
+    sources = []
+    for source, job in zip(found.sources, jobs, strict=True):
+        reading, records = job.manifest.reading, job.records or 0
+        shape = shapes.setdefault(Shape(reading.dialect, reading.columns), len(shapes))
+        fingerprint = job.manifest.fingerprint
+        sources.append(
+            SetSource(source.name, source.relative, "ready", "", shape, fingerprint, records, records)
+        )
+    first = jobs[0].manifest
+    common = {each.name: getattr(first, each.name) for each in fields(Manifest)}
+    name = found.named[0] if len(found.named) == 1 else counted(len(found.named), "source")
+    manifest = SetManifest(
+        **common,
+        named=found.named,
+        include=options.include,
+        exclude=options.exclude,
+        ending=ending,
+        shapes=tuple(shapes),
+        sources=tuple(sources),
+        mended=True,
+    )
+    parent = _parent_folder(jobs)
+    return replace(
+        manifest,
+        source=name,
+        fingerprint=set_fingerprint(sources),
+        scope=sum(each.scope for each in sources),
+        mended_rows="",
+        parent=None if parent is None else set_link(output.folder, parent),
+        attention=_attention(jobs),
+    )
+
+
+def _parent_folder(jobs: list[Job]) -> Path | None:
+    """Return the results of the set that mended copies go on with; None for a rehearsal of its own.
+
+    Raises:
+        UsageError: They belong to several sets, or to none.
+    """
+    folders: dict[Path, Path] = {}
+    for job in jobs:
+        if job.mended_of is None:
+            return None
+        whole = set_of(job.mended_of)
+        if whole is None:
+            raise UsageError(
+                f"{job.manifest.source} is a copy of records of a file that is in no set",
+                f"Import it by itself: {file_command('run', job.manifest.source)}",
+            )
+        folders.setdefault(whole.resolve(), whole)
+    histories = [set_history(folder) for folder in folders.values()]
+    firsts = {history[0].folder.resolve() for history in histories}
+    if len(firsts) > 1:
+        one, other, *_ = (history[0].folder for history in histories)
+        raise UsageError(
+            f"the copies are of records of several sets: {one}, {other}", "Import the copies of each apart."
+        )
+    return histories[0][-1].folder
+
+
+def _attention(jobs: list[Job]) -> tuple[Attention, ...]:
+    """Return what needs attention of all copies, the same but once."""
+    found: dict[tuple[str, str], Attention] = {}
+    for each in (attention for job in jobs for attention in job.manifest.attention):
+        found.setdefault((each.code, each.remedy), each)
+    return tuple(found.values())
