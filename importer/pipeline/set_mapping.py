@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from importer.errors import EmptySourceError, SourceError, UsageError
+from importer.errors import EmptySourceError, MappingError, SourceError, UsageError
 from importer.events.mapping import nested_columns
 from importer.events.mapping_file import DeclaredReading
 from importer.model import Fingerprint
@@ -24,6 +25,7 @@ from importer.pipeline.shape import (
 from importer.pipeline.task import Context
 from importer.pipeline.workers import Workers
 from importer.progress import stage
+from importer.reading import Reading
 from importer.results.set_manifest import SetSource, Shape
 from importer.source.detect import DetectedSource
 from importer.source.found import Found
@@ -80,6 +82,27 @@ class ShapesTask:
         return self
 
 
+def _draft(found: Found, known: Mapping[int, FoundShape], declared: DeclaredReading, now_ms: int) -> Reading:
+    """Return the reading of some sources without the types that must be inferred: by the columns of all.
+
+    Where these can't be told apart, it is by those that most sources have: then the others don't fit.
+
+    Raises:
+        MappingError: The columns don't fit what is declared, or a field has no column or two.
+    """
+    first = detect_declared(found.sources[next(iter(known))].path, declared)
+    whole = _joined(first, list(known.values()))
+    try:
+        return draft_reading(whole, declared, "", now_ms)
+    except MappingError:
+        usual, count = Counter(each.columns for each in known.values()).most_common(1)[0]
+        if count * 2 <= len(known) or usual == whole.columns:
+            raise
+        at = next(at for at, each in known.items() if each.columns == usual)
+        draft = draft_reading(detect_declared(found.sources[at].path, declared), declared, "", now_ms)
+        return replace(draft, columns=whole.columns)
+
+
 def _joined(first: DetectedSource, found: Sequence[FoundShape]) -> DetectedSource:
     """Return the first source of a set as if it had the columns of all of them.
 
@@ -112,8 +135,7 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
     known = _find_shapes(found, options.declared, workers, states)
     usual = usual_format(list(known.values()))
     alike = [at for at in known if known[at].dialect.format == usual]
-    first = detect_declared(found.sources[alike[0]].path, options.declared)
-    draft = draft_reading(_joined(first, [known[at] for at in alike]), options.declared, "", now_ms)
+    draft = _draft(found, {at: known[at] for at in alike}, options.declared, now_ms)
     shapes: dict[Shape, int] = {}
     fitting = []
     for at, each in known.items():

@@ -89,7 +89,7 @@ def _nothing_found(found: Found, things: Sequence[NamedThing]) -> UsageError:
     return UsageError(
         f"{names} {verb} no source" + (f": there is {text}" if text else ""),
         remedy,
-        f"Read are {KINDS_TEXT}.",
+        f"Files are read that end in {KINDS_TEXT}.",
     )
 
 

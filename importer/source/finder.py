@@ -110,7 +110,9 @@ class Finder:
         if self._seen() == before and not self._is_alone:
             if pattern is not None:
                 raise UsageError(f"{thing.name} matches no file", "Name what is there, or leave it out.")
-            self._leave_out(thing.name, "holds no file that is read", f"Read are {KINDS_TEXT}.")
+            self._leave_out(
+                thing.name, "holds no file that is read", f"Files are read that end in {KINDS_TEXT}."
+            )
 
     def _is_wanted(self, relative: str, *, is_archive: bool) -> bool:
         if is_archive:  # to the patterns, its members are files in a folder

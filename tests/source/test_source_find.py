@@ -136,7 +136,7 @@ def test_nothing_found_says_what_is_there():
     assert "in holds no source: there is 1 file of other kinds (in/a.log)" in said
     assert "3 results of earlier runs" in said
     assert "1 hidden" in said
-    assert "Read are .csv .tsv" in said
+    assert "Files are read that end in .csv .tsv" in said
 
 
 def test_an_empty_folder_holds_no_source():
