@@ -21,6 +21,7 @@ from importer.pipeline.shape import (
     misfit,
     missing_columns,
     usual_format,
+    with_columns_of,
 )
 from importer.pipeline.task import Context
 from importer.pipeline.workers import Workers
@@ -136,18 +137,19 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
     usual = usual_format(list(known.values()))
     alike = [at for at in known if known[at].dialect.format == usual]
     draft = _draft(found, {at: known[at] for at in alike}, options.declared, now_ms)
-    shapes: dict[Shape, int] = {}
     fitting = []
     for at, each in known.items():
-        why = misfit(each, draft, options.declared)
-        if why:
+        if why := misfit(each, draft, options.declared):
             states[at] = left_out(states[at], "unfit", why)
-            continue
-        fitting.append(at)
-        shape = Shape(each.dialect, each.columns if draft.dialect.has_cells else draft.columns)
-        states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
+        else:
+            fitting.append(at)
     _check_fit(states, fitting, options)
     kept = [known[at] for at in fitting]
+    draft = with_columns_of(draft, kept)
+    shapes: dict[Shape, int] = {}
+    for at in fitting:
+        shape = Shape(known[at].dialect, known[at].columns if draft.dialect.has_cells else draft.columns)
+        states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
     missing = missing_columns([states[at].name for at in fitting], kept)
     attention = (*column_attention(missing), *joined_attention(kept))
     return MappedSet(found, tuple(states), tuple(shapes), draft, tuple(missing), attention)

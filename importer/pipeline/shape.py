@@ -107,6 +107,15 @@ def in_shape(reading: Reading, shape: Shape, source_name: str) -> Reading:
     )
 
 
+def with_columns_of(draft: Reading, found: Sequence[FoundShape]) -> Reading:
+    """Return the reading of a set with the columns of some of its sources only: of those that fit it."""
+    having = {column for each in found for column in each.columns}
+    columns = tuple(column for column in draft.columns if column in having)
+    if not draft.dialect.has_cells:
+        return replace(draft, columns=columns)
+    return in_shape(draft, Shape(draft.dialect, columns), draft.source_name)
+
+
 @dataclass(frozen=True, slots=True)
 class MissingColumn:
     """A column that not all sources of a set have.
