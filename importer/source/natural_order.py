@@ -21,6 +21,6 @@ def natural_key(path: str) -> tuple[str, ...]:
 
 
 def _number_key(digits: re.Match[str]) -> str:
-    """Return a text that sorts as the number does, and ahead of all that a name may hold in its place."""
+    """Return a text that sorts as the number does, and among other characters as a digit."""
     number = digits[0].lstrip("0")
-    return f"\0{chr(len(number))}{number}"
+    return f"0{chr(len(number))}{number}"
