@@ -217,6 +217,17 @@ class Job:
     of_set: bool = False
 
     @property
+    def is_told_by_set(self) -> bool:
+        """True if the manifest of its set tells all that its own one does before its end.
+
+        That of the set is flushed to disk before the first job begins. So its own one is written at its end,
+        and a power cut that takes this takes nothing else: `status` and a resume read that of the set. Of the
+        results it takes what it may take of any: outcomes since the last flush, which is once a second; their
+        events are sent again under the same ids. Of a rehearsal, nothing needs to be flushed.
+        """
+        return self.of_set and self.parent is None
+
+    @property
     def parent(self) -> Path | None:
         """For a retry and for mended records, the results that it goes on with; None for any other run."""
         return self.mended_of if self.selection is None else self.selection.runs[-1].results

@@ -35,9 +35,17 @@ from importer.results.aside import set_retried_aside
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import check_overwrite
 from importer.results.lock import Lock
-from importer.results.manifest import Manifest, read_manifest, relative_link, resolve_link, write_manifest
+from importer.results.manifest import (
+    Manifest,
+    is_lost,
+    read_manifest,
+    relative_link,
+    resolve_link,
+    write_manifest,
+)
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results, matches_disk, repair_results
+from importer.results.storage import Durability
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
@@ -187,7 +195,8 @@ def _run_job(
         )
         if dry_run is not None and transfer.finished and error is None and not job.of_set:
             manifest = _with_audit(manifest, dry_run, transfer)
-        write_manifest(manifest_path(job.results), manifest)
+        # The set flushes those of all its sources at its end, together.
+        write_manifest(manifest_path(job.results), manifest, durable=not job.is_told_by_set)
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
     return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions, copies)
@@ -203,7 +212,8 @@ def _begin(job: Job) -> Job:
     job = replace(job, state=_check_state(job))
     if job.options.overwrite:
         _make_room(job)
-    write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
+    if not job.is_told_by_set:
+        write_manifest(manifest_path(job.results), replace(job.manifest, scope=job.records, ended=None))
     if job.parent is not None:
         _link(job.parent, job.results)
     return job
@@ -266,7 +276,7 @@ def _check_state(job: Job) -> ResultsState:
             f"{job.results} was written by another run in the meantime",
             f"To see where it stands: {file_command('status', job.results)}",
         )
-    if job.manifest.refused_at:
+    if job.manifest.refused_at and not (job.is_told_by_set and is_lost(manifest_path(job.results))):
         old = read_manifest(manifest_path(job.results))
         if old.refused_at != job.manifest.refused_at and not old.unauthorized:
             raise ResultsError(
@@ -288,9 +298,12 @@ def _check_overwrite(job: Job) -> None:
 
 
 def _open_writer(job: Job) -> ResultsWriter:
+    durability = Durability.AT_ONCE
+    if job.is_told_by_set:
+        durability = Durability.SOON if job.manifest.kind == "real" else Durability.NEVER
     if job.options.resume:
-        return ResultsWriter.resume(job.results, job.state)
-    return ResultsWriter.create(job.results, overwrite=job.options.overwrite)
+        return ResultsWriter.resume(job.results, job.state, durability=durability)
+    return ResultsWriter.create(job.results, overwrite=job.options.overwrite, durability=durability)
 
 
 def _link(parent: Path, child: Path) -> None:

@@ -16,7 +16,8 @@ from importer.pipeline.set_job import PreparedSet, SetOutput, job_of, set_manife
 from importer.pipeline.set_sources import Copies
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import find_differences, with_destination_of
-from importer.results.manifest import READER_VERSION, credential_digest
+from importer.results.manifest import READER_VERSION, credential_digest, is_lost
+from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.results.set_manifest import SetManifest, SetSource, read_set, results_of, set_path
 from importer.source.files import source_size
@@ -116,10 +117,11 @@ def _resumed(
     if audit is not None:
         survey = at_this_time(replace(survey, summary=audit.facts), now_ms)
     there = {each.name: each for each in found.sources}
-    finished = [
-        each for each in manifest.sources if each.state == "ready" and states[each.name].records == each.scope
+    left = [
+        each for each in manifest.sources if each.scope and _is_left(output.folder, manifest, each, states)
     ]
-    left = [each for each in manifest.sources if each.scope > states[each.name].records]
+    names = {each.name for each in left}
+    finished = [each for each in manifest.sources if each.state == "ready" and each.name not in names]
     _check_there(left, there)
     jobs = []
     for source in left:
@@ -135,6 +137,15 @@ def _resumed(
     manifest = replace(manifest, attention=with_target_attention(whole, now_ms).manifest.attention)
     notes = tuple(_changes(manifest, finished, there))
     return PreparedSet(output, manifest, JobSet.of(jobs or [whole]), done, len(finished), notes=notes)
+
+
+def _is_left(
+    folder: Path, manifest: SetManifest, source: SetSource, states: Mapping[str, ResultsState]
+) -> bool:
+    """Return whether records of a source have no outcome, or its manifest was lost: its job writes that."""
+    if not source.scope or source.scope > states[source.name].records:
+        return source.scope > 0
+    return is_lost(manifest_path(results_of(folder, manifest, source)))
 
 
 def _states(folder: Path, manifest: SetManifest) -> dict[str, ResultsState]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -32,9 +33,10 @@ from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
 from importer.results.set_manifest import SetManifest, is_set_folder, read_set, set_path
 from importer.results.set_status import linked_set, set_link
-from importer.results.storage import storage_error
+from importer.results.storage import flush, storage_error
 from importer.text import counted, file_command
 
+_FLUSHED_AT_ONCE: Final = 16
 _TITLES: Final = {"dry-run": "Checking", "real": "Importing", "sandbox": "Importing"}
 
 
@@ -126,9 +128,27 @@ def run_set(
         counts = _counts(prepared, ends)
         watch.check(counts.unsuccessful, counts.total, at_end=cause is None)
         manifest, cause = _final(prepared, ends, counts, _cause(cause, counts, watch))
+        if manifest.kind == "real":  # else there is nothing that could not be made again
+            _flush_manifests([each.job for each in ends if each.end is not None and each.job.is_told_by_set])
         write_manifest(path, manifest)
     notes = sum(each.end.notes for each in ends if each.end is not None)
     return SetReport(prepared, manifest, ends, cause, time.monotonic() - began, notes)
+
+
+def _flush_manifests(jobs: Sequence[Job]) -> None:
+    """Flush the manifests of sources to disk, which their jobs did not.
+
+    Many at once take a tenth of the time that each would take by itself: file systems flush them together.
+
+    Raises:
+        StorageError: The disk is full or broken.
+    """
+    paths = [manifest_path(job.results) for job in jobs]
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+        for _ in pool.map(flush, paths):
+            pass
+        for _ in pool.map(flush, {path.parent for path in paths}):
+            pass
 
 
 def _check_as_prepared(prepared: PreparedSet) -> None:

@@ -143,12 +143,13 @@ def _as_escape(character: re.Match[str]) -> str:
     return json.dumps(character[0])[1:-1]
 
 
-def write_manifest(path: Path, manifest: Manifest) -> None:
+def write_manifest(path: Path, manifest: Manifest, *, durable: bool = True) -> None:
     """Write a manifest whole or not at all: write, fsync, rename, fsync of the folder.
 
     Args:
         path: From `manifest_path`. A file that is there is replaced.
         manifest: What to write; mode 0600.
+        durable: False to leave out what only a power cut needs: another file tells the same until then.
 
     Raises:
         StorageError: It can't be written. What was there stays as it was.
@@ -160,13 +161,30 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(manifest_text(manifest).encode("ascii"))
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         draft.replace(path)
-        sync_directory(path.parent)
+        if durable:
+            sync_directory(path.parent)
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise storage_error(path, error) from error
+
+
+def is_lost(path: Path) -> bool:
+    """Return whether a manifest is missing, or is what a power cut leaves of one that was not flushed.
+
+    Args:
+        path: From `manifest_path`.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(1) in (b"", b"\0")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 @overload

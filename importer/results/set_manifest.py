@@ -13,6 +13,7 @@ from typing import Final, Literal
 from importer.errors import ResultsError
 from importer.model import Fingerprint
 from importer.reading import Dialect, Reading
+from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
 from importer.text import quoted
@@ -151,6 +152,12 @@ def source_manifest(manifest: SetManifest, source: SetSource, reading: Reading) 
         fingerprint=source.fingerprint,
         reading=reading,
         scope=source.scope,
+        ended=None,
+        counts=Counts(),
+        unattempted=None,
+        reconciled=None,
+        exit_code=None,
+        unauthorized=False,
         audit=None,
         attention=(),
         parent=None,

@@ -15,8 +15,9 @@ from typing import Final, Literal
 from importer.errors import ResultsError
 from importer.results.counts import Counts
 from importer.results.lock import is_locked
-from importer.results.manifest import relative_link, resolve_link
+from importer.results.manifest import is_lost, relative_link, resolve_link
 from importer.results.paths import manifest_path, retry_path
+from importer.results.recovery import inspect_results
 from importer.results.set_manifest import (
     SET_NAME,
     SetManifest,
@@ -25,6 +26,7 @@ from importer.results.set_manifest import (
     read_set,
     results_of,
     set_path,
+    source_manifest,
 )
 from importer.results.status import HistoryStatus, read_status
 
@@ -227,7 +229,12 @@ def source_histories(
         results = results_of(first.folder, first.manifest, source)
         try:
             begun = manifest_path(results).exists() or results.exists()
-            yield source, read_status(results) if begun else None
+            if begun and first.manifest.parent is None and is_lost(manifest_path(results)):
+                # It is written at its end, and that of the set says how it was begun.
+                manifest = source_manifest(first.manifest, source, first.manifest.reading)
+                yield source, read_status(results, inspect_results(results), manifest)
+            else:
+                yield source, read_status(results) if begun else None
         except ResultsError as error:
             yield source, error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from importer.errors import StorageError
@@ -28,6 +29,17 @@ _REMEDIES = {
 }
 
 
+class Durability(Enum):
+    """When what is written to a file must outlast a power cut."""
+
+    AT_ONCE = "at once"
+    """Its name and its beginning before anything else happens, then what was added, once a second."""
+    SOON = "soon"
+    """Once a second, and when it is closed: its name and all of it."""
+    NEVER = "never"
+    """Not at all: all of it can be made again."""
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Return the error that a file can't be written, with what to do.
 
@@ -39,6 +51,25 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         f"{path} can't be written: {error.strerror or error}.",
         _REMEDIES.get(error.errno or 0, f"Check the disk, {_RESUME}"),
     )
+
+
+def flush(path: Path) -> None:
+    """Flush a file or a folder to disk that was written before.
+
+    Raises:
+        StorageError: It can't be opened or flushed.
+    """
+    try:
+        if path.is_dir():
+            sync_directory(path)
+            return
+        handle = os.open(path, os.O_RDWR | BINARY)  # Windows flushes no file that was opened to be read
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def sync_directory(directory: Path) -> None:

@@ -13,7 +13,7 @@ from importer.model import Status
 from importer.results.counts import Counts, ResultsState
 from importer.results.formats import existing_format, new_format
 from importer.results.lines import EncodedLines, LineEncoder, outcomes_of
-from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
+from importer.results.storage import BINARY, PRIVATE, Durability, storage_error, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +47,7 @@ class ResultsWriter:
         before: ResultsState,
         clock: Callable[[], float],
         fsync: Callable[[int], None],
+        durability: Durability,
     ) -> None:
         """Use an open file; call `create` or `resume` instead."""
         self.path = path
@@ -62,7 +63,9 @@ class ResultsWriter:
         self._clock = clock
         self._fsync = fsync
         self._synced = clock()
+        self._durability = durability
         self._dirty = False
+        self._is_named = durability is Durability.AT_ONCE and before.valid_bytes > 0  # durably
         self._failure: StorageError | None = None
 
     @classmethod
@@ -73,6 +76,7 @@ class ResultsWriter:
         overwrite: bool = False,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
+        durability: Durability = Durability.AT_ONCE,
     ) -> Self:
         """Make a new results file, mode 0600, with its header.
 
@@ -84,6 +88,7 @@ class ResultsWriter:
             overwrite: Empty a file that is there (`check_overwrite` says whether it may be).
             clock: Seconds that only go up.
             fsync: Flushes a file to disk.
+            durability: When.
 
         Raises:
             ResultsError: There is a file already, and ``overwrite`` is False.
@@ -96,7 +101,7 @@ class ResultsWriter:
                 f"{path} exists already.",
                 "Use --resume to go on with it, --overwrite to replace it, or --results for another file.",
             ) from None
-        writer = cls(path, handle, new_format(path), ResultsState(), clock, fsync)
+        writer = cls(path, handle, new_format(path), ResultsState(), clock, fsync, durability)
         writer._begin()
         return writer
 
@@ -108,6 +113,7 @@ class ResultsWriter:
         *,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
+        durability: Durability = Durability.AT_ONCE,
     ) -> Self:
         """Continue a results file that was repaired, or begin it if there is none.
 
@@ -118,6 +124,7 @@ class ResultsWriter:
             state: From `repair_results`.
             clock: Seconds that only go up.
             fsync: Flushes a file to disk.
+            durability: When.
 
         Raises:
             ResultsError: The file is not as long as the repair left it, or has a column ``item``.
@@ -129,7 +136,7 @@ class ResultsWriter:
                 f"{path} has a column item, which this version reads and does not write.",
                 "Go on with the version that began it.",
             )
-        writer = cls(path, _open(path, 0), form, state, clock, fsync)
+        writer = cls(path, _open(path, 0), form, state, clock, fsync, durability)
         if writer._size == state.valid_bytes:
             if not state.valid_bytes:
                 writer._begin()
@@ -197,14 +204,16 @@ class ResultsWriter:
             StorageError: The disk is full or broken.
         """
         self._synced = self._clock()
-        if not self._dirty:
+        if not self._dirty or self._durability is Durability.NEVER:
             return
         try:
             self._fsync(self._handle)
+            if not self._is_named:
+                sync_directory(self.path.parent)
         except OSError as error:
             self._failure = storage_error(self.path, error)
             raise self._failure from error
-        self._dirty = False
+        self._dirty, self._is_named = False, True
 
     def close(self) -> None:
         """Flush everything to disk and close the file.
@@ -230,15 +239,12 @@ class ResultsWriter:
         self.close()
 
     def _begin(self) -> None:
-        """Write the header, and flush it and the file's name to disk."""
+        """Write the header, and flush it and the file's name to disk, if that can't wait."""
         try:
             self._append(self._form.header)
             self._raise_failure()
-            self.sync()
-            sync_directory(self.path.parent)
-        except OSError as error:
-            os.close(self._handle)
-            raise storage_error(self.path, error) from error
+            if self._durability is Durability.AT_ONCE:
+                self.sync()
         except StorageError:
             os.close(self._handle)
             raise
