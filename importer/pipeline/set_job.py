@@ -72,8 +72,17 @@ class MappedSet:
             reading: That of the set.
         """
         readings = [in_shape(reading, shape, "") for shape in self.shapes]
+        by_row = (
+            reading.insert_id == "row"
+        )  # else all of a shape have the same: it is looked at and sent once
         return [
-            (state, source.path, replace(readings[state.shape], source_name=state.relative))
+            (
+                state,
+                source.path,
+                replace(readings[state.shape], source_name=state.relative)
+                if by_row
+                else readings[state.shape],
+            )
             for state, source in zip(self.states, self.found.sources, strict=True)
             if state.state == "ready"
         ]

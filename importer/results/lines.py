@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from importer import speedups
@@ -78,18 +79,24 @@ class LineEncoder:
         return EncodedLines.of(self._form, list(outcomes_of(delivered)))
 
 
+@lru_cache(8)  # of many small sources, it would be the most that there is to do
+def _plain(form: RowFormat) -> bytes:
+    """Return which characters of ASCII stand for themselves in a text, and which may begin one."""
+    letters = [chr(code) for code in range(128)]
+    return bytes(
+        _INSIDE * (form.text(f"a{letter}a") == f"a{letter}a") | _FIRST * (form.text(letter) == letter)
+        for letter in letters
+    )
+
+
 def _line_writer(form: RowFormat) -> speedups.ResultLineWriter:
     def line(item: Event | Rejection, verdict: Verdict | None) -> bytes:
         return form.encode(_outcome(item, verdict))
 
-    letters = [chr(code) for code in range(128)]
     return speedups.ResultLineWriter(
         pieces=form.pieces,
         no_time=form.no_time.encode(),
-        plain=bytes(
-            _INSIDE * (form.text(f"a{letter}a") == f"a{letter}a") | _FIRST * (form.text(letter) == letter)
-            for letter in letters
-        ),
+        plain=_plain(form),
         invalid=Status.INVALID,
         middle=form.middle,
         text=form.text,

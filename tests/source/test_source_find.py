@@ -366,7 +366,10 @@ def test_the_order_is_natural():
 def _slow_key(path: str) -> list[object]:
     """Return the same order in plainer words, for numbers that `int` reads."""
     return [
-        ([(ord("0"), int(p)) if p.isdigit() else (ord(p), 0) for p in re.findall(r"[0-9]+|[^0-9]", part)], part)
+        (
+            [(ord("0"), int(p)) if p.isdigit() else (ord(p), 0) for p in re.findall(r"[0-9]+|[^0-9]", part)],
+            part,
+        )
         for part in path.split("/")
     ]
 
