@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from importer.errors import ImporterError
 from importer.model import Fingerprint
@@ -27,6 +27,9 @@ from importer.results.set_manifest import (
 from importer.source.found import Found, FoundSource
 from importer.source.members import SourcePath
 from importer.text import counted
+
+_LARGE_PARTS: Final = 16
+"""A task is large if it is more than this part of what one worker has to do in all."""
 
 Use = Literal["new", "resume", "replace"]
 """What a run does with the folder of its results: it makes it, goes on with it, or makes room for its own."""
@@ -280,6 +283,23 @@ def job_of(
         sources=len(manifest.sources),
         of_set=True,
     )
+
+
+def begin_order(sizes: Sequence[int], workers: int) -> list[int]:
+    """Return in which order to begin tasks, by their places: as they stand, but large ones first.
+
+    Else a large one at the end keeps one worker busy for long while the others have nothing to do. What is
+    not large stays in its order: a set that is stopped has then been imported from its beginning, mostly.
+
+    Args:
+        sizes: How much there is to do for each.
+        workers: How many work at once.
+    """
+    order = list(range(len(sizes)))
+    if workers > 1:
+        large = sum(sizes) / (_LARGE_PARTS * workers)
+        order.sort(key=lambda at: -sizes[at] if sizes[at] > large else 0)
+    return order
 
 
 def left_out(source: SetSource, state: SourceState, why: ImporterError | str, *names: object) -> SetSource:

@@ -12,7 +12,7 @@ from importer.facts import NO_COLLISIONS, Collisions
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import RunOptions, Survey
 from importer.pipeline.resolve import settle_reading
-from importer.pipeline.set_job import MappedSet, SurveyedSet, left_out
+from importer.pipeline.set_job import MappedSet, SurveyedSet, begin_order, left_out
 from importer.pipeline.task import Context
 from importer.pipeline.workers import Workers
 from importer.profile.hot_shards import find_hot_shards
@@ -143,8 +143,11 @@ def _merged(
     whole: SurveyPart | None = None
     waiting: dict[int, SurveyPart] = {}
     merged = 0
-    size = sum(source_size(each.path) for task in tasks for each in task.sources)
-    for place, result in workers.run(tasks, title="Looking at every value", size=size):
+    sizes = [sum(source_size(each.path) for each in task.sources) for task in tasks]
+    order = begin_order(sizes, workers.count)
+    ordered = [tasks[at] for at in order]
+    for begun, result in workers.run(ordered, title="Looking at every value", size=sum(sizes)):
+        place = order[begun]
         if isinstance(result, Exception):
             raise result
         waiting[place], outcomes = result

@@ -21,7 +21,7 @@ from importer.errors import (
 )
 from importer.facts import NO_COLLISIONS
 from importer.pipeline.job import Job, MaxErrors, Survey, now_iso
-from importer.pipeline.set_job import JobEnd, PreparedSet, SetReport, SourceEnd
+from importer.pipeline.set_job import JobEnd, PreparedSet, SetReport, SourceEnd, begin_order
 from importer.pipeline.set_outputs import make_room
 from importer.pipeline.task import Task
 from importer.pipeline.workers import Workers
@@ -194,9 +194,11 @@ def _run_jobs(
     jobs = [job for job in prepared.jobs.jobs if job.records]
     ends = [SourceEnd(job) for job in jobs]
     cause: ImporterError | None = None
-    tasks = (task_of(_plain(job)) for job in jobs)
+    order = begin_order([job.records or 0 for job in jobs], workers.count)
+    tasks = (task_of(_plain(jobs[at])) for at in order)
     title, size = _TITLES[prepared.manifest.kind], prepared.jobs.size
-    for at, result in workers.run(tasks, title=title, size=size, at_work=watch.at_work):
+    for place, result in workers.run(tasks, title=title, size=size, at_work=watch.at_work):
+        at = order[place]
         if isinstance(result, Exception) and not isinstance(result, ImporterError):
             raise result
         error = result if isinstance(result, ImporterError) else result.error

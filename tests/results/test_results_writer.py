@@ -19,6 +19,7 @@ from importer.errors import ResultsError, StorageError
 from importer.model import Status
 from importer.results.counts import Counts, ResultsState
 from importer.results.recovery import inspect_results, repair_results
+from importer.results.storage import Durability
 from importer.results.writer import ResultsWriter
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,31 @@ def test_a_pause_can_be_used_to_make_outcomes_last(tmp_path):
         writer.sync()
         assert disk.syncs == 2  # the header's and one: nothing was new for the second
     assert disk.syncs == 2
+
+
+def test_outcomes_can_last_without_that_the_header_did_so_at_once(tmp_path):
+    clock, disk = Clock(), Disk()
+    with ResultsWriter.create(
+        tmp_path / "r.csv", clock=clock, fsync=disk, durability=Durability.SOON
+    ) as writer:
+        writer.write([delivered_of([outcome(1)])])
+        assert disk.syncs == 0
+        clock.now += 1
+        writer.tick()
+        assert disk.syncs == 1
+        writer.write([delivered_of([outcome(2)])])
+    assert disk.syncs == 2
+
+
+def test_outcomes_that_can_be_made_again_need_not_last(tmp_path):
+    clock, disk = Clock(), Disk()
+    with ResultsWriter.create(
+        tmp_path / "r.csv", clock=clock, fsync=disk, durability=Durability.NEVER
+    ) as writer:
+        clock.now += 1
+        writer.write([delivered_of([outcome(1)])])
+    assert disk.syncs == 0
+    assert repair_results(tmp_path / "r.csv").records == 1
 
 
 def test_a_disk_that_breaks_is_a_clear_error_and_takes_nothing_more(tmp_path):
