@@ -18,6 +18,21 @@ def spool_path(results: Path) -> Path:
     return results.with_name(f"{results.name}.source")
 
 
+def copies_folder(folder: Path) -> Path:
+    """Return where the copies are of what can be read only once, beside the results of a set."""
+    return folder.with_name(f"{folder.name}.source")
+
+
+def copy_of_pipe(folder: Path, relative: str) -> Path:
+    """Return where the copy of a pipe is.
+
+    Args:
+        folder: Where the copies are.
+        relative: The path of the pipe's results in theirs.
+    """
+    return folder / f"pipe-{relative.replace('/', '_')}"
+
+
 def failed_rows_mapping_path(failed_rows: Path) -> Path:
     """Return the path of the mapping file that reads a copy of failed records, beside that copy."""
     return Path(f"{failed_rows}.toml")

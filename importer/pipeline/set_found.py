@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import ImporterError, SourceError
-from importer.pipeline.set_sources import copies_folder, copy_of_pipe, is_packed
+from importer.pipeline.paths import copies_folder, copy_of_pipe
 from importer.results.set_manifest import SetManifest, SetSource
+from importer.source.archives import is_read_in_place
 from importer.source.find import find_sources
 from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
-from importer.source.members import SourcePath
+from importer.source.members import Member, SourcePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,16 @@ def find_changes(folder: Path, manifest: SetManifest) -> SetChanges:
     known = {each.name: each for each in manifest.sources}
     there = {each.name: each.path for each in found.sources}
     unreadable = {each.name for each in found.left_out}
-    changed = [name for name, path in there.items() if name in known and _has_changed(known[name], path)]
+    archives = {path.archive for path in there.values() if isinstance(path, Member)}
+    packed = {archive for archive in archives if not is_read_in_place(archive)}
+    changed = [
+        name
+        for name, path in there.items()
+        if name in known
+        # What a compressed archive holds is compared where it is unpacked.
+        and not (isinstance(path, Member) and path.archive in packed)
+        and _has_changed(known[name], path)
+    ]
     return SetChanges(
         tuple(name for name in there if name not in known),
         tuple(
@@ -108,8 +118,6 @@ def _has_changed(source: SetSource, path: SourcePath) -> bool:
     seen = source.fingerprint
     if seen is None or not seen.digest:  # it could not be read, or had no byte to take a digest of
         return False
-    if is_packed(path):
-        return False  # what a compressed archive holds is compared where it is unpacked
     try:
         return not is_unchanged(path, seen)
     except SourceError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,9 +13,7 @@ from importer.pipeline.copied_rows import read_copied_rows
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target
 from importer.pipeline.paths import failed_rows_mapping_path
-from importer.pipeline.prepare import prepare_job
 from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
-from importer.progress import Progress
 from importer.reading import Attention
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest
@@ -54,7 +52,11 @@ def check_not_copies(found: Found, options: RunOptions) -> None:
 
 
 def prepare_mended_set(
-    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int, progress: Progress
+    found: Found,
+    output: SetOutput,
+    options: RunOptions,
+    prepare: Callable[[SourceFile, RunOptions], Job],
+    target: Target,
 ) -> PreparedSet:
     """Return the set of some mended copies, with a job for each that is not finished.
 
@@ -62,9 +64,8 @@ def prepare_mended_set(
         found: The copies.
         output: Where results go.
         options: The options of the run.
+        prepare: Prepares a copy as if it were run by itself.
         target: Where events go.
-        now_ms: Milliseconds since the epoch.
-        progress: Where the progress of the survey is reported.
 
     Raises:
         ImporterError: A copy, its mapping file or the results that it goes on with can't be used.
@@ -88,7 +89,7 @@ def prepare_mended_set(
         if scope is not None and (state := inspect_results(results)).records == scope:
             done, finished = done + state.counts, finished + 1
             continue
-        jobs.append(_job(source, results, options, target, now_ms, progress))
+        jobs.append(_job(source, results, options, prepare))
     if old is None:
         manifest = _manifest(found, jobs, output, options, ending)
     else:
@@ -142,9 +143,7 @@ def _job(
     source: FoundSource,
     results: Path,
     options: RunOptions,
-    target: Target,
-    now_ms: int,
-    progress: Progress,
+    prepare: Callable[[SourceFile, RunOptions], Job],
 ) -> Job:
     """Return the job of one copy, as if it were run by itself."""
     path = file_of(source.path)
@@ -165,7 +164,7 @@ def _job(
         max_errors=None,
         failed_rows=None,
     )
-    job = prepare_job(SourceFile(source.name, path, results), own, target, now_ms=now_ms, progress=progress)
+    job = prepare(SourceFile(source.name, path, results), own)
     # Of the ids that hang on the row, none may be that of another copy, or of the source that it was made of.
     reading = replace(job.manifest.reading, source_name=source.name)
     return replace(job, manifest=replace(job.manifest, reading=reading, audit=None), dry_run=None)

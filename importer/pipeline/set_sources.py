@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from importer.errors import SourceError
+from importer.pipeline.paths import copies_folder, copy_of_pipe
 from importer.progress import Progress
 from importer.results.storage import storage_error
 from importer.source.archives import archive_kind
@@ -18,26 +19,6 @@ from importer.source.spool import spool_pipe, spool_stream
 from importer.source.unpack import unpack_tar
 
 _READ_IN_PLACE: Final = ("zip", "tar")
-
-
-def copies_folder(folder: Path) -> Path:
-    """Return where the copies are of what can be read only once, beside the results of a set."""
-    return folder.with_name(f"{folder.name}.source")
-
-
-def copy_of_pipe(folder: Path, relative: str) -> Path:
-    """Return where the copy of a pipe is.
-
-    Args:
-        folder: Where the copies are.
-        relative: The path of the pipe's results in theirs.
-    """
-    return folder / f"pipe-{relative.replace('/', '_')}"
-
-
-def is_packed(path: SourcePath) -> bool:
-    """Return whether a source can be read only where its archive is unpacked."""
-    return isinstance(path, Member) and archive_kind(path.archive) not in _READ_IN_PLACE
 
 
 def remove_copies(folder: Path) -> None:

@@ -103,6 +103,11 @@ def archive_kind(path: Path) -> str:
         return ""
 
 
+def is_read_in_place(archive: Path) -> bool:
+    """Return whether the members of an archive are read where they lie, and need not be unpacked."""
+    return archive_kind(archive) in ("zip", "tar")
+
+
 def list_members(archive: Path) -> list[ListedMember]:
     """Return what people put into an archive, in its order.
 

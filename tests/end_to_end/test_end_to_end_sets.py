@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -397,3 +398,116 @@ def test_a_rehearsed_set_is_mended_and_imported(shell: Shell, server: Server) ->
     assert done.code == 0, done.err
     assert shell.type("status", "export.results").code == 0
     assert server.counts()["raw_count"] == 8
+
+
+# ── what is offered works as typed ───────────────────────────────────────────────────────────────
+
+
+def go_on(shell: Shell, result: CommandResult) -> list[str]:
+    """Type what is offered, until nothing is; return what was typed."""
+    trail: list[str] = []
+    while line := next_line(result):
+        assert line not in trail, (trail, result.err)
+        trail.append(line)
+        words = shlex.split(line)
+        if "--mapping" in words:
+            mend_copies(shell.folder / words[2])
+        result = shell.type_line(line, *([] if words[0] == "status" else ["--yes", "--workers", "1"]))
+        assert result.code in (0, 1), (line, result.code, result.err)
+    return [line.removeprefix("mixpanel-importer ").split()[0] for line in trail]
+
+
+@pytest.mark.parametrize(
+    ("faults", "words", "code", "trail"),
+    [
+        (["--at", "1=401"], [], 4, ["run"]),
+        (["--at", "3=403"], [], 4, ["run"]),
+        (["--at", "1+=503"], [], 5, ["run"]),
+        (POISON, ["--max-errors", "0"], 3, ["run", "retry"]),
+        (POISON, [], 1, ["retry"]),
+        (["--refuse-every", "3"], [], 1, ["run", "run"]),
+    ],
+    ids=["401", "403 later", "nothing gets through", "too many errors", "failed", "rejected"],
+)
+@pytest.mark.parametrize("looked", [False, True], ids=["by the run", "by status"])
+def test_what_is_offered_works_once_the_server_is_well(
+    bare: Shell, faults: Sequence[str], words: Sequence[str], code: int, trail: Sequence[str], looked: bool
+) -> None:
+    with fault_server.running(*faults) as url:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)
+        write_sources(shell, 3)
+        result = shell.type("run", "export", "--workers", "1", "--yes", *FAST, *words)
+        assert result.code == code, result.err
+        mend_server(url)
+        if looked:
+            result = shell.type("status", "export.results")
+            assert json.loads(shell.type("status", "export.results", "--json").out)["next"] == (
+                next_line(result).removeprefix("Next: ")
+            )
+        assert go_on(shell, result) == list(trail)
+        assert shell.type("status", "export.results").code == 0
+        assert Server(url).counts()["raw_count"] == 12
+
+
+def test_a_source_that_was_left_out_stays_in_mind(shell: Shell, server: Server) -> None:
+    folder = write_sources(shell, 2)
+    (folder / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
+    done = shell.type("run", "export", "--yes", "--workers", "1")
+    assert done.code == 1
+    assert "export/broken.csv.gz was left out: mend it, and import it by itself." in done.err
+    assert shell.type("status", "export.results").code == 1
+    (folder / "broken.csv.gz").write_bytes(gzip.compress((HEADER + "Buy,1700000000,u,id-9,9\n").encode()))
+    assert shell.type("run", "export/broken.csv.gz", "--yes").code == 0
+    assert server.counts()["raw_count"] == 9
+
+
+def test_a_rehearsal_of_a_set_is_followed_by_its_import(shell: Shell, server: Server) -> None:
+    write_sources(shell, 2)
+    rehearsed = shell.type("run", "export", "--sandbox", "--workers", "1")
+    assert next_line(rehearsed) == "mixpanel-importer run export --workers 1", rehearsed.err
+    stands = shell.type("status", "export.sandbox")
+    assert [stands.code, "without --sandbox (and --faults) imports it" in stands.out] == [0, True]
+    assert go_on(shell, rehearsed) == ["run"]
+    assert server.counts()["raw_count"] == 8
+    again = shell.type("run", "export", "--dry-run", "--workers", "1")
+    assert next_line(again) == "mixpanel-importer status export.results"
+
+
+def test_records_beyond_the_limit_are_offered(shell: Shell, server: Server) -> None:
+    write_sources(shell, 3)
+    done = shell.type("run", "export", "--yes", "--workers", "1", "--limit", "5")
+    assert [done.code, "--limit left out what follows the first 5 records" in done.err] == [0, True]
+    assert next_line(done) == next_line(shell.type("status", "export.results"))
+    assert go_on(shell, done) == ["run"]
+    assert server.counts()["raw_count"] == 12
+
+
+def test_a_changed_source_is_retried_only_if_that_is_said(bare: Shell) -> None:
+    with poisoned(bare) as (shell, url):
+        path = write_sources(shell, 2) / "2021/01.csv"
+        run_set(shell, *FAST)
+        mend_server(url)
+        path.write_text(path.read_text() + "Buy,1700000050,u9,id-1-9,9\n")
+        refused = shell.type("retry", "export.results", "--yes", "--workers", "1")
+        assert [refused.code, "has changed since" in refused.err] == [2, True]
+        stands = shell.type("status", "export.results")
+        assert "export/2021/01.csv changed since" in stands.out
+        assert "retry export.results --source-changed" in next_line(stands)
+
+
+def test_what_came_through_a_pipe_is_retried_from_its_copy(bare: Shell) -> None:
+    with poisoned(bare) as (shell, url):
+        folder = write_sources(shell, 2)
+        text = (folder / "2021/01.csv").read_text().replace("id-1", "id-9")
+        done = shell.type(
+            "run", "export", "-", "--results", "all.results", "--workers", "1", "--yes", *FAST, stdin=text
+        )
+        assert done.code == 1, done.err
+        assert "retry all.results" in next_line(done)
+        mend_server(url)
+        assert shell.type("status", "all.results").code == 1
+        again = shell.type_line(next_line(done), "--yes", "--workers", "1")
+        assert again.code == 0, again.err
+        assert Server(url).counts()["raw_count"] == 12
+        assert shell.type("status", "all.results").code == 0
+        assert not (shell.folder / "all.results.source").exists()

@@ -32,6 +32,8 @@ from importer.delivery.quota import cap_of
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
 from importer.pipeline.job import RunOptions, Target
+from importer.pipeline.paths import copies_folder
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.retry_sources import RetrySources
 from importer.pipeline.run import JobTask
 from importer.pipeline.set_failed_rows import check_copies_folder, copy_failed_rows_of_set
@@ -43,7 +45,7 @@ from importer.pipeline.set_prepare import prepare_set
 from importer.pipeline.set_profile import survey_set
 from importer.pipeline.set_resume import resume_set
 from importer.pipeline.set_run import SetWatch, run_set
-from importer.pipeline.set_sources import Copies, copies_folder, remove_copies
+from importer.pipeline.set_sources import Copies, remove_copies
 from importer.pipeline.workers import Workers
 from importer.progress import NullProgress, Progress
 from importer.results.set_manifest import read_set
@@ -131,7 +133,8 @@ def _prepare(
             copies_folder(output.folder), options.spool_space, progress, sys.stdin.buffer, is_resumed
         )
         if is_mended:
-            return prepare_mended_set(found, output, options, target, now_ms, progress)
+            prepare = partial(prepare_job, target=target, now_ms=now_ms, progress=progress)
+            return prepare_mended_set(found, output, options, prepare, target)
         if is_resumed:
             return resume_set(found, output, options, target, now_ms, copies)
         check_not_run_alone(found, (), output.folder)
