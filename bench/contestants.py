@@ -120,9 +120,10 @@ def received(folder: Path, name: str) -> Path:
 def command_of(contestant: Contestant, rows: int, tree: Tree, url: str, data: Path, peers: Path) -> list[str]:
     """Return the arguments of a contestant's process, with a place for each that begins with ``@``."""
     ready = files_of(data, contestant.data)
+    is_set = contestant.kind == "importer" and len(ready) > 1
     places = {
         "@url": [url],
-        "@data": list(map(str, ready)),
+        "@data": [*map(str, ready), *(["--results", "set.results"] if is_set else [])],
         "@ready": [
             str(ready[0] if DATA[contestant.data].usual == "shape" else received(data, contestant.data))
         ],

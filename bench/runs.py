@@ -163,7 +163,11 @@ def _problem(contestant: Contestant, usage: Usage, rows: int, events: int | None
     if events is not None and events != expected:
         return f"{events:,} of {expected:,} events arrived"
     if contestant.kind == "importer" and "run" in contestant.command:
-        results = [*folder.glob("*.results.csv"), *folder.glob("*.dry-run.csv")]
+        results = [
+            path
+            for found in ("*.results.csv", "*.dry-run.csv", "*.results/*.csv")
+            for path in folder.glob(found)
+        ]
         written = sum(records_in(path) for path in results)
         if written != rows:
             return f"{written:,} results of {rows:,} rows"

@@ -84,7 +84,9 @@ def compare(contestant: Contestant, trees: Sequence[Tree], rows: int, place: Pla
         done = [
             run(contestant, tree, rows, place, folder) for tree, folder in zip(trees, folders, strict=True)
         ]
-        files = [sorted(folder.glob("*.results.csv")) for folder in folders]
+        files = [
+            sorted([*folder.glob("*.results.csv"), *folder.glob("*.results/*.csv")]) for folder in folders
+        ]
         columns = [{column for path in paths for column in columns_of(path)} for paths in files]
         left_out = columns[0] ^ columns[1]
         for what, paths in zip(done, files, strict=True):

@@ -1,18 +1,21 @@
-"""Sets of sources, prepared as the command does it."""
+"""Sets of sources, prepared and run as the command does it."""
 
 from __future__ import annotations
 
 import tempfile
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from importer.pipeline.job import RunOptions, Target
-from importer.pipeline.set_job import PreparedSet
+from importer.pipeline.run import JobTask
+from importer.pipeline.set_job import PreparedSet, SetReport
 from importer.pipeline.set_mapping import map_set
 from importer.pipeline.set_outputs import find_set_output
 from importer.pipeline.set_prepare import prepare_set
 from importer.pipeline.set_profile import survey_set
+from importer.pipeline.set_run import SetWatch, run_set
 from importer.pipeline.workers import Workers
 from importer.progress import NullProgress
 from importer.source.find import find_sources
@@ -34,3 +37,11 @@ def prepared_set(
             mapped, options, processes, now_ms=now_ms, progress=progress, scratch=Path(scratch)
         )
     return prepare_set(surveyed, output, options, target, now_ms)
+
+
+def run_prepared(prepared: PreparedSet, options: RunOptions, workers: int = 1) -> SetReport:
+    """Run a set by so many processes."""
+    stop = threading.Event()
+    watch = SetWatch(NullProgress(), stop, options.max_errors)
+    with Workers(workers, progress=watch, stop=stop) as processes:
+        return run_set(prepared, processes, watch, partial(JobTask, may_send=True))

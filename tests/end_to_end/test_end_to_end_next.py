@@ -332,42 +332,22 @@ def test_a_set_of_sources_that_was_stopped_goes_on_as_a_set(bare: Shell) -> None
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)
         for number, name in enumerate(("a.csv", "b.csv", "c.csv")):
             shell.write(name, HEADER + f"Hi,u,2024-03-01T10:00:00Z,{number}\n")
-        (shell.folder / "out").mkdir()
-
-        result = shell.type("run", "a.csv", "b.csv", "c.csv", "--yes", "--results", "out")
+        words = ("--workers", "1", "--results", "out")
+        result = shell.type("run", "a.csv", "b.csv", "c.csv", "--yes", *words)
 
         assert result.code == 4
-        assert go_on(shell, result) == [
-            f"mixpanel-importer run a.csv b.csv c.csv --base-url {url} --results out --resume"
-        ]
+        assert go_on(shell, result) == [f"mixpanel-importer run --results out --base-url {url} --resume"]
         assert Server(url).numbers() == [0, 1, 2]
         assert Server(url).counts()["raw_count"] == 3
-
-
-def test_each_source_of_a_set_has_its_own_next_step(shell: Shell, server: Server) -> None:
-    shell.write("a.csv", BROKEN)
-    shell.write("b.csv", HEADER + NAIVE)
-
-    result = shell.type("run", "a.csv", "b.csv", "--yes")
-
-    url = f"--base-url {server.url}"
-    assert offered(result) == [
-        f"mixpanel-importer run a.csv {url} --resume --failed-rows a.failed.csv",
-        "mixpanel-importer retry b.results.csv --timezone ZONE",
-    ]
-    copied, retried = (type_offer(shell, line) for line in offered(result))
-    assert retried.code == 0
-    go_on(shell, copied)
-    assert server.numbers() == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_rehearsed_set_is_run_as_a_set(shell: Shell, server: Server) -> None:
     shell.write("a.csv", HEADER + GOOD)
     shell.write("b.csv", HEADER + NAMELESS.replace("\n,", "\nHi,").replace(",u3", "Hi,u3", 1))
 
-    result = shell.type("run", "a.csv", "b.csv", "--dry-run")
+    result = shell.type("run", "a.csv", "b.csv", "--dry-run", "--results", "out")
 
-    assert go_on(shell, result) == ["mixpanel-importer run a.csv b.csv"]
+    assert go_on(shell, result) == ["mixpanel-importer run a.csv b.csv --results out.results"]
     assert server.numbers() == [1, 2, 3, 4]
 
 

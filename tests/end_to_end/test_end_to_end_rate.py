@@ -6,13 +6,16 @@ import json
 from datetime import datetime
 from itertools import pairwise
 
+import pytest
 from end_to_end_helpers import Server, Shell, simple_csv
 
 
-def test_a_rate_holds_over_all_sources_of_a_command(shell: Shell, server: Server):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_rate_holds_over_all_sources_and_processes_of_a_command(shell: Shell, server: Server, workers: str):
     shell.write("a.csv", simple_csv(12))
     shell.write("b.csv", simple_csv(18).replace(",user-", ",guest-"))
-    done = shell.type("run", "a.csv", "b.csv", "--yes", "--rate", "20", "--log-file", "log.jsonl")
+    words = ("--rate", "20", "--workers", workers, "--log-file", "log.jsonl", "--results", "out")
+    done = shell.type("run", "a.csv", "b.csv", "--yes", *words)
     assert done.code == 0, done.err
     log = [json.loads(line) for line in (shell.folder / "log.jsonl").read_text().splitlines()]
     assert {line["rate"] for line in log if line["what"] == "start"} == {20}

@@ -247,11 +247,12 @@ def test_a_stop_ends_all_of_several_sources(bare: Shell) -> None:
     with fault_server.running("--share", "slow=1.0", "--delay", "0.05") as url:
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN="x" * 32, MIXPANEL_BASE_URL=url)
         shell.write("one.csv", simple_csv(100))
-        shell.write("two.csv", simple_csv(100))
-        with shell.started("run", "one.csv", "two.csv", "--yes", "--concurrency", "1") as process:
+        shell.write("two.csv", simple_csv(101))
+        words = ("--yes", "--concurrency", "1", "--workers", "1", "--results", "out")
+        with shell.started("run", "one.csv", "two.csv", *words) as process:
             wait_until(lambda: requests_met(url) >= 2, "the last batch of the first is on the wire")
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
-    rest = shell.folder / "two.results.csv"
-    assert not rest.exists() or shell.results(rest.name) == []
+    rest = shell.folder / "out/two.csv.csv"
+    assert not rest.exists() or shell.results("out/two.csv.csv") == []

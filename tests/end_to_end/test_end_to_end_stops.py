@@ -45,7 +45,7 @@ def refuse(_: object) -> tuple[int, bytes]:
     [
         ["run"],
         ["run", "missing.csv", "--dry-run"],
-        ["run", ".", "--dry-run"],
+        ["run", "events.csv", "empty.csv", "--dry-run"],
         ["run", "events.csv", "--dry-run", "--sandbox"],
         ["run", "events.csv", "--dry-run", "--map", "tiem=time"],
         ["run", "events.csv", "--dry-run", "--type", "n=numbr"],

@@ -183,55 +183,29 @@ def test_what_lay_ahead_of_the_clock_may_be_sent_by_a_retry(shell: Shell):
 def test_what_is_known_of_several_sources_is_not_said_of_one(shell: Shell, columns: int):
     shell.write("a.csv", broken_csv(30, 4).replace("Page View", "Paid"))
     shell.write("b.csv", simple_csv(5))
-    shell.type("run", "a.csv", "b.csv", "--dry-run")
+    shell.type("run", "a.csv", "b.csv", "--dry-run", "--results", "out")
     seen = type_in_terminal(shell, "run", "b.csv", columns=columns, answers=["n"])
     assert "bytes · 5 records\n" in seen.text
     assert "Page View (5)" in seen.text
     assert "Paid" not in seen.text
     assert "a time without a zone" not in seen.text
-    assert question(seen) == "5 events?"
-
-    shell.type("run", "a.csv", "b.csv", "--yes", "--limit", "2")
-    seen = type_in_terminal(shell, "run", "b.csv", "--resume", columns=columns, answers=["n"])
-    assert "Paid" not in seen.text
-    assert "a time without a zone" not in seen.text
-    assert "bytes · 5 records · 2 of them done" in seen.text
-    assert "Page View (5)" in seen.text
-    assert question(seen) == "3 events?"
+    assert question(seen) == "at most 5 events?"
 
 
-@pytest.mark.parametrize("checked", [True, False])
-def test_sources_that_were_not_begun_are_looked_at_when_a_run_is_resumed(shell: Shell, checked: bool):
+def test_a_set_that_is_resumed_says_what_is_known_of_all_of_it_and_asks_for_what_is_left(shell: Shell):
     refused = dict.fromkeys(range(1, 5), "Page View,anonymous,2024-03-01T10:00:00Z,0")
     shell.write("a.csv", simple_csv(30).replace("Page View", "Paid"))
     shell.write("b.csv", simple_csv(40, broken={**refused, 9: "Page View,null,2024-03-01T10:00:00Z,0"}))
-    if checked:
-        shell.type("run", "a.csv", "b.csv", "--dry-run")
-    shell.type("run", "a.csv", "--yes")
-    seen = type_in_terminal(shell, "run", "a.csv", "b.csv", "--resume", columns=100, answers=["y"])
+    words = ("run", "a.csv", "b.csv", "--results", "out")
+    shell.type(*words, "--yes", "--limit", "30")
+    seen = type_in_terminal(shell, *words, "--resume", columns=100, answers=["y"])
+    assert "Done 30 imported" in seen.text
     assert "Events Page View (40) · Paid (30)" in seen.text
     assert "Time 2024-03-01T00:00:01Z to 2024-03-01T10:00:00Z (UTC)" in seen.text
     assert "5 records have a word as distinct_id that may mean no value" in seen.text
     assert "(rows b.csv 1, b.csv 2, b.csv 3, b.csv 4, b.csv 9)" in seen.text
-    assert question(seen) == ("35 events?" if checked else "at most 35 events?")
-    assert statuses(shell.results("b.results.csv")).count("imported") == 35
-    # Of these two together nothing was known, though each was begun together with another.
-    shell.write("c.csv", simple_csv(3).replace("Page View", "Left"))
-    seen = type_in_terminal(shell, "run", "b.csv", "c.csv", "--resume", columns=100, answers=["n"])
-    assert "Events Page View (40) · Left (3)" in seen.text
-    assert "Paid" not in seen.text
-    assert question(seen) == "at most 3 events?"
-
-
-def test_what_the_first_records_of_a_set_show_is_not_said_of_one_source(shell: Shell):
-    shell.write("a.jsonl", long_jsonl(8_500).replace('"u"', '"anonymous"', 5))
-    shell.write("b.jsonl", long_jsonl(8_500))
-    words = ("--null", "NULL")
-    shell.type("run", "a.jsonl", "b.jsonl", *words, "--dry-run")
-    seen = type_in_terminal(shell, "run", "b.jsonl", *words, answers=["n"])
-    assert "anonymous" not in seen.text
-    assert "bytes · 8,500 records" in seen.text
-    assert question(seen) == "8,500 events?"
+    assert question(seen) == "at most 40 events?"
+    assert statuses(shell.results("out/b.csv.csv")).count("imported") == 35
 
 
 @pytest.mark.parametrize("ahead", ["y\n", "y\ny\nyes\n", "\ny"])
@@ -303,39 +277,41 @@ def test_several_sources_have_one_plan_one_question_and_one_sum(shell: Shell, se
     shell.write("a.csv", broken_csv(30, 10))
     shell.write("b.csv", simple_csv(20))
     shell.write("c.csv", simple_csv(10))
-    names = ("a.csv", "b.csv", "c.csv")
-    seen = type_in_terminal(
-        shell, "run", *names, "--insert-id", "row", columns=columns, answers=["y", "y", "y"]
-    )
+    words = ("run", "a.csv", "b.csv", "c.csv", "--results", "out", "--insert-id", "row")
+    seen = type_in_terminal(shell, *words, columns=columns, answers=["y", "y", "y"])
     assert seen.code == 1
     assert seen.text.count("[y/N]") == 1
     assert question(seen) == "at most 50 events?"
-    assert "Sources 3 sources" in seen.text
+    assert "Sources a.csv, b.csv, c.csv · 3 sources" in seen.text
     assert "60 records" in seen.text
     assert seen.text.count("Events Page View") == 1
-    assert "Result 30 records = 20 imported + 10 invalid ✓ adds up" in seen.text
-    assert "All sources 60 records = 50 imported + 10 invalid ✓ adds up" in seen.text
+    assert seen.text.count("Result 60 records = 50 imported + 10 invalid ✓ adds up") == 1
+    assert "a.csv: 20 imported · 10 invalid" in seen.text, "the worst source is named"
+    assert "Sources 3 finished" in seen.text
     assert len(server.events()) == 50
-    again = type_in_terminal(shell, "run", *names, "--insert-id", "row", "--resume", columns=columns)
+    again = type_in_terminal(shell, *words, "--resume", columns=columns)
     assert (again.code, question(again)) == (1, "")
 
 
-def test_dry_runs_of_each_source_say_exactly_what_will_be_sent(shell: Shell):
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_dry_run_of_a_set_leaves_the_question_of_the_run_as_it_is(shell: Shell, checked: bool):
     shell.write("a.csv", broken_csv(30, 10))
     shell.write("b.csv", simple_csv(20))
-    shell.type("run", "a.csv", "b.csv", "--dry-run")
-    seen = type_in_terminal(shell, "run", "a.csv", "b.csv", answers=["n"])
-    assert question(seen) == "40 events?"
-    assert "Dry run found 40 valid and 10 invalid" in seen.text
+    if checked:
+        shell.type("run", "a.csv", "b.csv", "--dry-run", "--results", "checked")
+    seen = type_in_terminal(shell, "run", "a.csv", "b.csv", "--results", "out", answers=["n"])
+    assert question(seen) == "at most 40 events?"
+    assert not (shell.folder / "out").exists()
 
 
-def test_sources_that_a_stopped_run_did_not_come_to_are_named_in_the_sum(shell: Shell):
+def test_sources_that_a_stopped_run_did_not_come_to_are_counted_in_the_sum(shell: Shell):
     shell.write("a.csv", broken_csv(30, 10))
     shell.write("b.csv", simple_csv(20))
-    done = shell.type("run", "a.csv", "b.csv", "--yes", "--max-errors", "3")
+    words = ("--yes", "--max-errors", "3", "--workers", "1", "--results", "out")
+    done = shell.type("run", "a.csv", "b.csv", *words)
     assert done.code == 3
-    assert re.search(r"All sources  50 records = .* unattempted", done.err)
-    assert "1 source was not begun: b.csv" in done.err
+    assert re.search(r"Result       50 records = .* unattempted", done.err)
+    assert re.search(r"Sources      [01] of 2 finished", done.err)
 
 
 # ── progress ─────────────────────────────────────────────────────────────────────────────────────
@@ -587,13 +563,11 @@ def test_compressed_records_are_counted_as_they_are_read_to_the_end(shell: Shell
     assert question(seen) == "at most 14,000 events?"
 
 
-def test_several_sources_are_offered_as_about_so_many_as_are_left(shell: Shell):
+def test_all_records_of_several_sources_are_counted_however_large_they_are(shell: Shell):
     shell.write("a.jsonl", long_jsonl(4_500))
-    shell.write("b.jsonl", long_jsonl(4_500))
-    words = ("run", "a.jsonl", "b.jsonl", "--null", "NULL")
+    shell.write("b.jsonl", long_jsonl(4_500).replace('"u"', '"v"', 1))
+    words = ("run", "a.jsonl", "b.jsonl", "--null", "NULL", "--results", "out")
     seen = type_in_terminal(shell, *words, answers=["n"])
-    assert question(seen) == "about 9,000 events?"
-    assert "2 sources · 18,771,780 bytes · about 9,000 records" in seen.text
-    shell.type("run", "a.jsonl", "--null", "NULL", "--yes")
-    resumed = type_in_terminal(shell, *words, "--resume", answers=["n"])
-    assert question(resumed) == "about 4,500 events?"
+    assert question(seen) == "at most 9,000 events?"
+    assert "2 sources" in seen.text
+    assert "9,000 records" in seen.text
