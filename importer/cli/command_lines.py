@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from importer.cli.options import CommandOptions
+from importer.errors import ImporterError, TooManyErrors
 from importer.mixpanel.hosts import region_of
-from importer.pipeline.paths import default_results, failed_rows_mapping_path, free_path
+from importer.pipeline.job import MaxErrors
+from importer.pipeline.paths import default_results, free_path
 from importer.results.manifest import Manifest
-from importer.results.paths import retry_path
+from importer.results.paths import failed_rows_mapping_path, retry_path
 from importer.results.recorded import RecordedRun
 from importer.results.status import NextStep
 from importer.settings import BASE_URL
@@ -152,3 +154,21 @@ def repeat_command(
             # A pipe of the shell is gone by then: what comes out of it comes by standard input.
             kept.append("-" if is_pipe(argument) else argument)
     return shell_words([PROGRAM, command, *kept, *add])
+
+
+def flags_to_repeat(
+    max_errors: MaxErrors | None, error: ImporterError | None, options: CommandOptions
+) -> list[str]:
+    """Return the flags that a resume or a retry needs again, because the manifest does not keep them.
+
+    Args:
+        max_errors: ``--max-errors`` of the run.
+        error: What stopped it.
+        options: Of these, the credentials.
+    """
+    flags = []
+    # A person whose run was stopped by --max-errors must choose a new one; after any other stop, it stays.
+    stopped_otherwise = error is not None and not isinstance(error, TooManyErrors)
+    if max_errors is not None and stopped_otherwise:
+        flags += ["--max-errors", f"{max_errors.limit:g}{'%' if max_errors.percent else ''}"]
+    return flags + credential_flags(options)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.cli.console import Console
-from importer.cli.next_step import Ended, after_run, needs_decision, print_next
+from importer.cli.next_step import Ended, after_run, needs_decision
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import counts_text
+from importer.cli.steps import print_next
 from importer.cli.summary import print_faults, print_landed, print_summary
 from importer.errors import Interrupted, ResultsError, SourceError, UsageError
 from importer.pipeline.failed_rows import copy_failed_rows
 from importer.pipeline.job import RunReport
-from importer.results.manifest import Manifest, manifest_text
 from importer.results.status import HistoryStatus, read_status
 from importer.source.members import file_of
 
@@ -128,9 +126,3 @@ def stopped_code(code: int, stop: threading.Event, console: Console) -> int:
         return code
     console.say("Stopped, but every record had its outcome already.")
     return Interrupted.exit_code
-
-
-def print_manifests(manifests: Sequence[Manifest], *, as_list: bool) -> None:
-    """Print the manifests of runs as JSON: a list, or the only one by itself."""
-    texts = [manifest_text(manifest).rstrip() for manifest in manifests]
-    sys.stdout.write(f"[{', '.join(texts)}]\n" if as_list else f"{texts[0]}\n")

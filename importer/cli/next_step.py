@@ -2,90 +2,43 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from importer.cli.command_lines import (
     copy_path,
     credential_flags,
+    flags_to_repeat,
     mended_command,
     repeat_command,
     resume_command,
     retry_command,
 )
-from importer.cli.console import Console
 from importer.cli.cures import cure_of_history, cure_of_run
-from importer.cli.options import CommandOptions, ReadingOptions
+from importer.cli.options import CommandOptions
 from importer.cli.source_folder import is_source_changed, missing_text
-from importer.errors import (
-    DeliveryError,
-    ImporterError,
-    Interrupted,
-    RefusedError,
-    SourceError,
-    StorageError,
-    TooManyErrors,
+from importer.cli.steps import (
+    READ_OTHERWISE,
+    REHEARSAL_FLAGS,
+    REHEARSAL_OPTIONS,
+    RESUMABLE,
+    Next,
+    advice_on_refusal,
+    retry_words_typed,
 )
-from importer.mixpanel.hosts import region_of
+from importer.errors import (
+    ImporterError,
+    SourceError,
+)
 from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.pipeline.collision_text import COLLISION_REMEDY
-from importer.pipeline.job import MaxErrors, RunReport
+from importer.pipeline.job import RunReport
 from importer.pipeline.paths import default_results, known_manifest
 from importer.results.ahead import find_ahead
-from importer.results.manifest import Manifest
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
-from importer.settings import BASE_URL
 from importer.text import counted, file_command
-
-REHEARSAL_FLAGS: Final = (
-    "--dry-run", "--sandbox", "--resume", "--overwrite", "--json", "--quiet", "-q", "--yes", "-y",
-)  # fmt: skip
-"""Flags of a rehearsal that the command of the real run leaves out: that asks before it sends."""
-
-REHEARSAL_OPTIONS: Final = (
-    "--faults", "--failed-rows", "--timeout", "--retry-wait", "--max-retries", "--log-file",
-)  # fmt: skip
-"""Options that it leaves out, too: what fits the sandbox, or is hurried for it, does not fit Mixpanel."""
-
-READ_OTHERWISE: Final = frozenset(
-    {
-        "--source-changed",
-        "--endpoint",
-        *(f"--{each.name.replace('_', '-')}" for each in fields(ReadingOptions)),
-    }
-)
-"""Options of a retry that may make events of records which were invalid or rejected."""
-
-RESUMABLE: Final = (TooManyErrors, RefusedError, DeliveryError, StorageError, SourceError, Interrupted)
-"""Errors after which the same command goes on. The remedy of any other says what to do instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What to do next.
-
-    Attributes:
-        advice: Lines that come first: what to decide or to mend by hand.
-        commands: Command lines, in the order in which to type them. What is to be filled in stands in capital
-            letters. Empty if nothing is left to do, or nothing can be typed.
-    """
-
-    advice: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-
-
-def print_next(steps: Sequence[Next], console: Console) -> None:
-    """Write what to do next, as the last lines of a command."""
-    for step in steps:
-        for line in step.advice:
-            console.advise(line)
-        for command in step.commands:
-            console.next(command)
-
 
 # ── after a run, a retry, or a stop ──────────────────────────────────────────────────────────────
 
@@ -153,34 +106,6 @@ def _step_to_resume(ended: Ended) -> NextStep | None:
     runs = ended.status.runs
     own = next(number for number, run in enumerate(runs) if run.results == ended.report.job.results)
     return NextStep("resume", runs[own], runs[own - 1] if own else None)
-
-
-def flags_to_repeat(
-    max_errors: MaxErrors | None, error: ImporterError | None, options: CommandOptions
-) -> list[str]:
-    """Return the flags that a resume or a retry needs again, because the manifest does not keep them.
-
-    Args:
-        max_errors: ``--max-errors`` of the run.
-        error: What stopped it.
-        options: Of these, the credentials.
-    """
-    flags = []
-    # A person whose run was stopped by --max-errors must choose a new one; after any other stop, it stays.
-    stopped_otherwise = error is not None and not isinstance(error, TooManyErrors)
-    if max_errors is not None and stopped_otherwise:
-        flags += ["--max-errors", f"{max_errors.limit:g}{'%' if max_errors.percent else ''}"]
-    return flags + credential_flags(options)
-
-
-def advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
-    """Return what may be put right before a run that the server refused goes on."""
-    if not manifest.unauthorized:
-        return ()
-    # Mended records stay where the others went. Beside a URL in the environment, no region may be named.
-    movable = not manifest.mended_rows and not os.environ.get(BASE_URL, "").strip()
-    where = " or add --region us, eu or in," if movable and region_of(manifest.base_url) else ""
-    return (f"Nothing was taken. Put the credentials right,{where} and go on:",)
 
 
 def _after_rehearsal(ended: Ended) -> Next:
@@ -374,12 +299,3 @@ def not_retriable_remedy(error: NotRetriableError) -> str:
     if step.action == "mend" and not READ_OTHERWISE.intersection(word.partition("=")[0] for word in words):
         return f"Only records to mend are left: {file_command('status', step.run.results)}"
     return f"Next: {retry_command(step.run, words)}"
-
-
-def retry_words_typed() -> list[str]:
-    """Return the options of this process, if it is a retry; its results are the first word that is none."""
-    words = sys.argv[2:] if sys.argv[1:2] == ["retry"] else []
-    positional = next((n for n, word in enumerate(words) if not word.startswith("-")), None)
-    if positional != 0:  # behind an option, the word may be its value
-        return []
-    return words[1:]

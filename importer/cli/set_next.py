@@ -12,29 +12,28 @@ from importer.cli.command_lines import (
     command_line,
     credential_flags,
     destination_flags,
+    flags_to_repeat,
     host_flags,
     is_pipe,
     limit_flags,
     repeat_command,
 )
 from importer.cli.cures import Cure, cure_of_history, cure_of_run
-from importer.cli.next_step import (
+from importer.cli.options import CommandOptions
+from importer.cli.source_folder import missing_text
+from importer.cli.steps import (
     READ_OTHERWISE,
     REHEARSAL_FLAGS,
     REHEARSAL_OPTIONS,
     RESUMABLE,
     Next,
     advice_on_refusal,
-    flags_to_repeat,
     retry_words_typed,
 )
-from importer.cli.options import CommandOptions
-from importer.cli.source_folder import missing_text
 from importer.pipeline.collision_text import COLLISION_REMEDY
-from importer.pipeline.paths import free_path
+from importer.pipeline.paths import default_folder, free_path
 from importer.pipeline.set_found import NO_CHANGES, SetChanges
 from importer.pipeline.set_job import SetReport
-from importer.pipeline.set_outputs import default_folder
 from importer.results.set_manifest import SetManifest, is_set_folder
 from importer.results.set_status import (
     SetRun,

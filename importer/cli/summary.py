@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -13,6 +14,7 @@ from importer.cli.options import CommandOptions
 from importer.cli.phrases import attention_lines, counts_text
 from importer.pipeline.job import RunReport
 from importer.results.counts import Counts
+from importer.results.manifest import Manifest, manifest_text
 from importer.results.reader import read_failures
 from importer.text import counted
 
@@ -109,3 +111,9 @@ def print_faults(faults: Mapping[str, int], console: Console) -> None:
             for name, count in sorted(faults.items())
         )
         console.say(f"Faults made on purpose: {met}")
+
+
+def print_manifests(manifests: Sequence[Manifest], *, as_list: bool) -> None:
+    """Print the manifests of runs as JSON: a list, or the only one by itself."""
+    texts = [manifest_text(manifest).rstrip() for manifest in manifests]
+    sys.stdout.write(f"[{', '.join(texts)}]\n" if as_list else f"{texts[0]}\n")

@@ -14,8 +14,8 @@ import xxhash
 from importer.errors import MappingError
 from importer.events.mapping_file import FAILED_ROWS
 from importer.events.toml_lines import line_of_long_key
-from importer.pipeline.paths import failed_rows_mapping_path
 from importer.results.manifest import relative_link, resolve_link
+from importer.results.paths import failed_rows_mapping_path
 from importer.results.row_ranges import read_ranges
 from importer.source.fingerprint import take_fingerprint
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from importer.errors import StorageError
+from importer.errors import ResultsError, StorageError, UsageError
 from importer.events import mapping_file
-from importer.model import Status
+from importer.model import Fingerprint, Status
 from importer.pipeline.copied_rows import CopiedRows, copied_rows_text, record_digest
-from importer.pipeline.paths import failed_rows_mapping_path
 from importer.reading import Reading
+from importer.results.paths import failed_rows_mapping_path
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
+from importer.results.set_status import SetStatus, source_histories
+from importer.results.status import HistoryStatus
 from importer.results.storage import BINARY, PRIVATE
 from importer.source.copy import copy_records
-from importer.source.fingerprint import take_fingerprint
+from importer.source.file_kinds import kind_of
+from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.source.members import SourcePath
+from importer.text import counted
+
+_COMPRESSION: Final = re.compile(r"\.(?:gz|zst|bz2|xz)\Z", re.IGNORECASE)
 
 
 def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Reading) -> int:
@@ -82,3 +90,112 @@ def _private(path: Path) -> BinaryIO:
     """Open a file of which only its owner may read and write, empty."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, PRIVATE), "wb")
+
+
+# ── of a set ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _ToCopy:
+    name: str
+    path: SourcePath
+    results: Path
+    reading: Reading
+    copy: Path
+
+
+def check_copies_folder(copies: Path, results: Path, named: tuple[str, ...]) -> None:
+    """Check that copies of the records of a set may go to a folder, before anything is sent.
+
+    Args:
+        copies: The folder.
+        results: That of the results.
+        named: The sources as they were named.
+
+    Raises:
+        UsageError: They may not.
+    """
+    if os.path.lexists(copies) and not (copies.is_dir() and not any(copies.iterdir())):
+        raise UsageError(
+            f"--failed-rows {copies} is there already, perhaps with records that were mended",
+            "For a set of sources, name a folder that is empty or not there.",
+        )
+    if not copies.parent.is_dir():
+        raise UsageError(
+            f"--failed-rows {copies} can't be made: {copies.parent} is no folder", "Name another folder."
+        )
+    own = copies.resolve()
+    for folder in (results, *(Path(name) for name in named if name != "-")):
+        other = folder.resolve()
+        if own == other or (folder.is_dir() and own.is_relative_to(other)) or other.is_relative_to(own):
+            raise UsageError(
+                f"--failed-rows {copies} would lie in {folder}, or hold it", "Name another folder."
+            )
+
+
+def copy_failed_rows_of_set(copies: Path, status: SetStatus, path_of: Callable[[str], SourcePath]) -> int:
+    """Copy the rejected and invalid records of all sources of a set exactly as these have them.
+
+    Args:
+        copies: The folder of the copies.
+        status: Where the set stands.
+        path_of: Returns what a source is read from.
+
+    Returns:
+        How many records were copied; 0 if none has to be mended, and then no folder is made.
+
+    Raises:
+        ResultsError: Sources are not what they were.
+        SourceError: A source can't be read.
+        StorageError: A copy can't be written.
+    """
+    to_copy = list(_find(copies, status, path_of))
+    changed = [
+        each.name
+        for each, fingerprint in to_copy
+        if not is_unchanged(each.path, fingerprint)
+    ]  # fmt: skip
+    if changed:
+        more = f" and {counted(len(changed) - 1, 'other source')}" if len(changed) > 1 else ""
+        raise ResultsError(
+            f"{changed[0]}{more} changed since: the records to mend can't be copied",
+            "Put back what was there, and type that again.",
+        )
+    total = 0
+    for each, _ in to_copy:
+        try:
+            each.copy.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{each.copy.parent} can't be made: {error.strerror or error}",
+                "Name another folder for --failed-rows.",
+            ) from error
+        total += copy_failed_rows(each.copy, each.path, each.results, each.reading)
+    return total
+
+
+def _find(
+    copies: Path, status: SetStatus, path_of: Callable[[str], SourcePath]
+) -> Iterator[tuple[_ToCopy, Fingerprint]]:
+    """Yield what is to be copied, each with the source as it was read last."""
+    taken: set[Path] = set()
+    for source, history in source_histories(status.runs, status.to_do):
+        if not isinstance(history, HistoryStatus) or not (history.counts.invalid or history.counts.rejected):
+            continue
+        last = history.runs[-1]
+        manifest = last.manifest
+        path = copies / _copy_name(source.relative, manifest.reading)
+        number = 1
+        while path in taken:  # `a.csv` and `a.csv.gz`
+            number += 1
+            plain = copies / _copy_name(source.relative, manifest.reading)
+            path = plain.with_stem(f"{plain.stem}-{number}")
+        taken.add(path)
+        bytes_of = path_of(manifest.source)
+        yield _ToCopy(source.name, bytes_of, last.results, manifest.reading, path), manifest.fingerprint
+
+
+def _copy_name(relative: str, reading: Reading) -> str:
+    """Return the path of a copy: that of the source, which is not compressed there."""
+    plain = _COMPRESSION.sub("", relative)
+    return plain if kind_of(plain) == "data" else f"{plain}.{reading.dialect.format}"

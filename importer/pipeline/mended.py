@@ -9,12 +9,12 @@ from pathlib import Path
 from importer.errors import ResultsError, UsageError
 from importer.pipeline.copied_rows import CopiedRows, read_copied_rows, record_digest
 from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
-from importer.pipeline.paths import default_results, failed_rows_mapping_path, known_manifest
+from importer.pipeline.paths import default_results, known_manifest
 from importer.reading import Dialect, Reading
 from importer.results.differences import find_destination_differences
 from importer.results.history import check_exists, whole_history
 from importer.results.manifest import Manifest, read_manifest, relative_link
-from importer.results.paths import manifest_path
+from importer.results.paths import failed_rows_mapping_path, manifest_path
 from importer.results.recorded import RecordedRun
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records

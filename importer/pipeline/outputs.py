@@ -11,17 +11,10 @@ from importer.errors import ResultsError, UsageError
 from importer.model import RunKind
 from importer.pipeline.copied_rows import is_as_copied
 from importer.pipeline.job import RunOptions, SourceFile
-from importer.pipeline.paths import (
-    default_results,
-    failed_rows_mapping_path,
-    free_path,
-    is_of_source,
-    known_manifest,
-    spool_path,
-)
+from importer.pipeline.paths import default_results, free_path, is_of_source, known_manifest, spool_path
 from importer.results.lock import Lock
 from importer.results.manifest import Manifest
-from importer.results.paths import manifest_path
+from importer.results.paths import failed_rows_mapping_path, manifest_path
 from importer.source.address import check_no_address
 from importer.source.archives import archive_kind
 from importer.source.files import open_raw

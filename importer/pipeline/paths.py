@@ -9,7 +9,7 @@ from pathlib import Path
 from importer.errors import ResultsError, SourceError
 from importer.model import RunKind
 from importer.results.manifest import Manifest, read_manifest
-from importer.results.paths import manifest_path, results_path
+from importer.results.paths import RESULTS_NAMES, manifest_path, results_path
 from importer.source.fingerprint import take_fingerprint
 
 
@@ -31,11 +31,6 @@ def copy_of_pipe(folder: Path, relative: str) -> Path:
         relative: The path of the pipe's results in theirs.
     """
     return folder / f"pipe-{relative.replace('/', '_')}"
-
-
-def failed_rows_mapping_path(failed_rows: Path) -> Path:
-    """Return the path of the mapping file that reads a copy of failed records, beside that copy."""
-    return Path(f"{failed_rows}.toml")
 
 
 def free_path(candidate: Callable[[int], Path]) -> Path:
@@ -107,3 +102,15 @@ def default_results(name: str, kind: RunKind, folder: Path = Path(), taken: Coll
                 return path
     usual, whole = paths
     return usual if owners[usual] is None and usual not in taken else whole
+
+
+def default_folder(named: str, kind: RunKind) -> Path:
+    """Return the folder of the results of a set, in the working directory: ``export.zip.results``.
+
+    Args:
+        named: What was named: a folder or an archive.
+        kind: The kind of the run.
+    """
+    path = Path(named)
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return Path(f"{name or 'root'}.{RESULTS_NAMES[kind]}")

@@ -10,7 +10,7 @@ from importer.errors import ResultsError
 from importer.pipeline.job import RunOptions
 from importer.pipeline.paths import copies_folder
 from importer.pipeline.set_found import find_again
-from importer.pipeline.set_sources import Copies
+from importer.pipeline.set_sources import SourceCopies
 from importer.progress import Progress
 from importer.results.set_status import SetRun
 from importer.source.members import SourcePath
@@ -55,6 +55,6 @@ class RetrySources:
 
     def _find(self, run: SetRun) -> Mapping[str, SourcePath]:
         folder, space = copies_folder(run.folder), self._options.spool_space
-        copies = Copies(folder, space, self._progress, self._stdin, resumed=True)
+        copies = SourceCopies(folder, space, self._progress, self._stdin, resumed=True)
         found = copies.of(find_again(run.folder, run.manifest), self.wanted)
         return {each.name: each.path for each in found.sources}

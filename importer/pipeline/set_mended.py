@@ -12,12 +12,11 @@ from importer.events import mapping_file
 from importer.pipeline.copied_rows import read_copied_rows
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target
-from importer.pipeline.paths import failed_rows_mapping_path
 from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
 from importer.reading import Attention
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest
-from importer.results.paths import manifest_path
+from importer.results.paths import failed_rows_mapping_path, manifest_path
 from importer.results.recovery import inspect_results
 from importer.results.set_manifest import (
     SetManifest,

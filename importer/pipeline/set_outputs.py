@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from importer.delivery.request_log import check_log_file
 from importer.errors import ResultsError, UsageError
 from importer.model import RunKind
 from importer.pipeline.job import RunOptions
-from importer.pipeline.paths import known_manifest
+from importer.pipeline.paths import default_folder, known_manifest
 from importer.pipeline.set_job import SetOutput, Use
 from importer.results.differences import check_set_overwrite
 from importer.results.lock import Lock
@@ -30,20 +30,7 @@ from importer.source.found import Found
 from importer.source.members import file_of
 from importer.text import counted, file_command, shell_word
 
-_ENDINGS: Final[Mapping[RunKind, str]] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
 _MOST_NAMED: Final = 3
-
-
-def default_folder(named: str, kind: RunKind) -> Path:
-    """Return the folder of the results of a set, in the working directory: ``export.zip.results``.
-
-    Args:
-        named: What was named: a folder or an archive.
-        kind: The kind of the run.
-    """
-    path = Path(named)
-    name = path.name if path.name not in ("", "..") else path.resolve().name
-    return Path(f"{name or 'root'}.{_ENDINGS[kind]}")
 
 
 def find_set_output(found: Found, options: RunOptions) -> SetOutput:

@@ -12,6 +12,7 @@ from importer.pipeline.collision_attention import check_collisions, with_collisi
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.mapping_attention import with_mapping_attention
+from importer.pipeline.paths import default_folder
 from importer.pipeline.set_job import (
     PreparedSet,
     SetOutput,
@@ -20,7 +21,7 @@ from importer.pipeline.set_job import (
     set_manifest_of,
     with_scopes,
 )
-from importer.pipeline.set_outputs import check_not_run_alone, default_folder
+from importer.pipeline.set_outputs import check_not_run_alone
 from importer.pipeline.shape import in_shape
 from importer.results.counts import Counts
 from importer.results.differences import find_reading_differences

@@ -13,7 +13,7 @@ from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target
 from importer.pipeline.resolve import redeclare
 from importer.pipeline.set_job import PreparedSet, SetOutput, job_of, set_manifest_of, with_scopes
-from importer.pipeline.set_sources import Copies
+from importer.pipeline.set_sources import SourceCopies
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import find_differences, with_destination_of
 from importer.results.manifest import READER_VERSION, credential_digest, is_lost
@@ -29,7 +29,7 @@ _MOST_NAMED: Final = 3
 
 
 def resume_set(
-    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int, copies: Copies
+    found: Found, output: SetOutput, options: RunOptions, target: Target, now_ms: int, copies: SourceCopies
 ) -> PreparedSet:
     """Return a set that was stopped, with a job for each source that is not finished.
 

@@ -12,7 +12,6 @@ from importer.model import Status
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.resolve import redeclare
-from importer.pipeline.retry import prepare_retry
 from importer.pipeline.retry_sources import RetrySources
 from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
 from importer.progress import Progress
@@ -76,6 +75,7 @@ def prepare_set_retry(
     now: Callable[[], int],
     choice: RetryChoice,
     *,
+    prepare_retry: Callable[..., Job],
     progress: Progress,
     stdin: BinaryIO,
 ) -> PreparedSet:
@@ -87,6 +87,7 @@ def prepare_set_retry(
         target: Where events go: it must be where the run sent them.
         now: Milliseconds since the epoch.
         choice: Which records are retried.
+        prepare_retry: Prepares the retry of a single source: `retry.prepare_retry`.
         progress: Where the progress of unpacking is reported.
         stdin: Standard input.
 
@@ -101,7 +102,7 @@ def prepare_set_retry(
     if stopped is not None:
         choice = replace(choice, statuses=stopped.statuses, error_contains=stopped.error_contains)
     sources = RetrySources(runs, options, progress, stdin)
-    retry = _Retry(parent, child, options, target, now, choice, sources)
+    retry = _Retry(parent, child, options, target, now, choice, sources, prepare_retry)
     done, finished = Counts(), 0
     if stopped is None:
         found = list(retry.new_jobs())
@@ -173,6 +174,7 @@ class _Retry:
         now: Milliseconds since the epoch.
         choice: Which records are retried.
         sources: What the sources are read from.
+        prepare_retry: Prepares the retry of a single source.
     """
 
     parent: SetRun
@@ -182,6 +184,7 @@ class _Retry:
     now: Callable[[], int]
     choice: RetryChoice
     sources: RetrySources
+    prepare_retry: Callable[..., Job]
 
     def new_jobs(self) -> Iterator[tuple[SetSource, Job]]:
         """Yield each source of which records are to be retried, as the first run has it, with its job."""
@@ -193,7 +196,7 @@ class _Retry:
             assert not isinstance(history, ResultsError), "the set adds up"
             last = history.runs[-1]
             own = results_of(self.child, self.parent.manifest, source)
-            job = prepare_retry(
+            job = self.prepare_retry(
                 last.results,
                 self._options_of(own, resume=False),
                 self.target,
@@ -218,7 +221,7 @@ class _Retry:
             ResultsError: What is left to retry is not what it was.
         """
         own = results_of(self.child, stopped, source)
-        job = prepare_retry(
+        job = self.prepare_retry(
             results,
             self._options_of(own, resume=manifest_path(own).exists()),
             self.target,

@@ -6,19 +6,17 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from importer.errors import SourceError
 from importer.pipeline.paths import copies_folder, copy_of_pipe
 from importer.progress import Progress
 from importer.results.storage import storage_error
-from importer.source.archives import archive_kind
+from importer.source.archives import is_read_in_place
 from importer.source.found import Found, FoundSource, LeftOut
 from importer.source.members import Member, SourcePath
 from importer.source.spool import spool_pipe, spool_stream
 from importer.source.unpack import unpack_tar
-
-_READ_IN_PLACE: Final = ("zip", "tar")
 
 
 def remove_copies(folder: Path) -> None:
@@ -27,7 +25,7 @@ def remove_copies(folder: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
+class SourceCopies:
     """Makes sources readable as often as need be, wherever one likes to begin.
 
     A compressed tar is unpacked, and a pipe is read to its end.
@@ -108,7 +106,7 @@ def _packed(sources: Sequence[FoundSource]) -> dict[Path, list[FoundSource]]:
     for source in sources:
         if isinstance(source.path, Member):
             members.setdefault(source.path.archive, []).append(source)
-    return {archive: each for archive, each in members.items() if is_packed(each[0].path)}
+    return {archive: each for archive, each in members.items() if not is_read_in_place(archive)}
 
 
 def _make(folder: Path) -> None:

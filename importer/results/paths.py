@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from importer.model import RunKind
 
-_NAMES: dict[RunKind, str] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
+RESULTS_NAMES: Final[Mapping[RunKind, str]] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
+"""What the name of results ends in, by the kind of the run."""
 _COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
 _DATA = {".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt"}
 _MANIFEST_END = ".run.json"
@@ -29,7 +32,7 @@ def results_path(
         name = "stdin"
     else:
         name = source.name if whole_name else _without(_without(source.name, _COMPRESSED), _DATA)
-    return directory / f"{name}.{_NAMES[kind]}.csv"
+    return directory / f"{name}.{RESULTS_NAMES[kind]}.csv"
 
 
 def results_of_manifest(manifest: Path) -> Path:
@@ -59,6 +62,11 @@ def retry_path(results: Path) -> Path:
     stem = results.stem[: found.start()] if found else results.stem
     number = int(found[1]) + 1 if found else 1
     return results.with_name(f"{stem}.retry-{number}{results.suffix}")
+
+
+def failed_rows_mapping_path(failed_rows: Path) -> Path:
+    """Return the path of the mapping file that reads a copy of failed records, beside that copy."""
+    return Path(f"{failed_rows}.toml")
 
 
 def manifest_path(results: Path) -> Path:

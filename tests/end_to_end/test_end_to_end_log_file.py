@@ -24,7 +24,7 @@ from end_to_end_helpers import (
     simple_csv,
 )
 
-from importer.pipeline.paths import failed_rows_mapping_path
+from importer.results.paths import failed_rows_mapping_path
 
 QUICK = ("--yes", "--retry-wait", "0.01", "--concurrency", "1")
 

@@ -21,11 +21,12 @@ from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Fingerprint
 from importer.pipeline.job import MaxErrors, RunOptions, Target
 from importer.pipeline.outputs import resolve_output
+from importer.pipeline.paths import default_folder
 from importer.pipeline.prepare import prepare_job
 from importer.pipeline.set_job import PreparedSet, SetOutput, SetReport, with_scopes
-from importer.pipeline.set_outputs import default_folder, find_set_output
+from importer.pipeline.set_outputs import find_set_output
 from importer.pipeline.set_resume import resume_set
-from importer.pipeline.set_sources import Copies, copies_folder
+from importer.pipeline.set_sources import SourceCopies, copies_folder
 from importer.pipeline.shape import FoundShape, in_shape, misfit, missing_columns, usual_format
 from importer.progress import NullProgress
 from importer.reading import Dialect, Reading
@@ -494,7 +495,7 @@ def test_rehearsals_of_single_sources_are_no_reason_to_stop():
 
 def resumed(**more: Any) -> PreparedSet:
     options = options_of(resume=True, **more)
-    copies = Copies(copies_folder(Path("out")), 0, NullProgress(), io.BytesIO(), resumed=True)
+    copies = SourceCopies(copies_folder(Path("out")), 0, NullProgress(), io.BytesIO(), resumed=True)
     output = SetOutput(Path("out"), "resume")
     return resume_set(find_sources(["in"]), output, options, TARGET, NOW_MS, copies)
 

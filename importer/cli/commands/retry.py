@@ -8,7 +8,7 @@ from pathlib import Path
 from importer.cli.consent import get_consent
 from importer.cli.console import Console
 from importer.cli.conversion import RetryScope, command_options, retry_scope, run_options
-from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
+from importer.cli.ending import finish_command, finish_job, stopped_code
 from importer.cli.next_step import not_retriable_remedy
 from importer.cli.open_files import allow_connections
 from importer.cli.options import (
@@ -21,6 +21,7 @@ from importer.cli.phrases import attention_lines
 from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
+from importer.cli.summary import print_manifests
 from importer.cli.target import open_target, with_destination_of
 from importer.delivery.protocols import system_now
 from importer.errors import ResultsError

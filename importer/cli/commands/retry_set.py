@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from importer.cli.commands.run_set import finish_set
 from importer.cli.consent import get_consent
 from importer.cli.console import Console
 from importer.cli.conversion import command_options, retry_scope, run_options
@@ -25,14 +24,16 @@ from importer.cli.phrases import attention_lines
 from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests, tidied
 from importer.cli.progress_bar import progress_for
+from importer.cli.set_ending import finish_set
 from importer.cli.set_next import set_not_retriable_remedy
 from importer.cli.set_options import WorkOptions
 from importer.cli.target import OpenTarget, open_target, with_destination_of
 from importer.delivery.protocols import system_now
 from importer.delivery.quota import cap_of
+from importer.pipeline.failed_rows import check_copies_folder
 from importer.pipeline.job import RunOptions
+from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import JobTask
-from importer.pipeline.set_failed_rows import check_copies_folder
 from importer.pipeline.set_job import PreparedSet
 from importer.pipeline.set_retry import RetryChoice, SetNotRetriableError, prepare_set_retry
 from importer.pipeline.set_run import SetWatch, run_set
@@ -119,7 +120,14 @@ def _prepare(
     try:
         with tidied():
             return prepare_set_retry(
-                folder, options, opened.target, system_now, choice, progress=watch, stdin=sys.stdin.buffer
+                folder,
+                options,
+                opened.target,
+                system_now,
+                choice,
+                prepare_retry=prepare_retry,
+                progress=watch,
+                stdin=sys.stdin.buffer,
             )
     except SetNotRetriableError as error:
         error.steps = (set_not_retriable_remedy(error.status),)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from importer.cli.consent import check_can_ask, get_consent
 from importer.cli.console import Console, LabeledLine
-from importer.cli.ending import finish_command, finish_job, print_manifests, stopped_code
+from importer.cli.ending import finish_command, finish_job, stopped_code
 from importer.cli.open_files import allow_connections
 from importer.cli.options import (
     CommandOptions,
@@ -15,6 +15,7 @@ from importer.cli.options import (
 from importer.cli.plan import plan_lines
 from importer.cli.process import StopRequests, tidied
 from importer.cli.progress_bar import progress_for
+from importer.cli.summary import print_manifests
 from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError

@@ -16,28 +16,25 @@ from typing import Final
 
 from importer.cli.consent import check_can_ask, get_consent
 from importer.cli.console import Console, LabeledLine
-from importer.cli.ending import print_manifests, stopped_code
-from importer.cli.next_step import print_next
+from importer.cli.ending import stopped_code
 from importer.cli.open_files import allow_connections
 from importer.cli.options import CommandOptions
 from importer.cli.process import StopRequests, tidied
 from importer.cli.progress_bar import progress_for
-from importer.cli.set_next import after_set
+from importer.cli.set_ending import finish_set
 from importer.cli.set_plan import mended_plan_lines, set_plan_lines
-from importer.cli.set_summary import print_set_summary
-from importer.cli.summary import print_faults, print_landed
-from importer.cli.target import OpenTarget, open_target
+from importer.cli.summary import print_manifests
+from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
 from importer.delivery.quota import cap_of
 from importer.errors import UsageError
 from importer.pipeline.attention import check_strict
+from importer.pipeline.failed_rows import check_copies_folder
 from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.paths import copies_folder
 from importer.pipeline.prepare import prepare_job
-from importer.pipeline.retry_sources import RetrySources
 from importer.pipeline.run import JobTask
-from importer.pipeline.set_failed_rows import check_copies_folder, copy_failed_rows_of_set
-from importer.pipeline.set_job import PreparedSet, SetOutput, SetReport
+from importer.pipeline.set_job import PreparedSet, SetOutput
 from importer.pipeline.set_mapping import map_set
 from importer.pipeline.set_mended import check_not_copies, prepare_mended_set
 from importer.pipeline.set_outputs import check_not_run_alone, find_set_output
@@ -45,11 +42,10 @@ from importer.pipeline.set_prepare import prepare_set
 from importer.pipeline.set_profile import survey_set
 from importer.pipeline.set_resume import resume_set
 from importer.pipeline.set_run import SetWatch, run_set
-from importer.pipeline.set_sources import Copies, remove_copies
+from importer.pipeline.set_sources import SourceCopies, remove_copies
 from importer.pipeline.workers import Workers
-from importer.progress import NullProgress, Progress
+from importer.progress import Progress
 from importer.results.set_manifest import read_set
-from importer.results.set_status import read_set_status
 from importer.source.found import Found
 
 _SCRATCH: Final = ".mixpanel-importer-"
@@ -129,7 +125,7 @@ def _prepare(
     if not is_mended:
         check_not_copies(found, options)
     with tidied(), _no_copies_left(output.folder, keep=is_resumed):
-        copies = Copies(
+        copies = SourceCopies(
             copies_folder(output.folder), options.spool_space, progress, sys.stdin.buffer, is_resumed
         )
         if is_mended:
@@ -175,54 +171,3 @@ def _check_strict(prepared: PreparedSet, options: RunOptions, command: CommandOp
         if command.json:
             print_manifests([prepared.manifest], as_list=False)
         raise
-
-
-def finish_set(report: SetReport, opened: OpenTarget, command: CommandOptions, console: Console) -> int:
-    """Write how a run of a set ended, or a retry, and what to type next; return the exit code."""
-    print_set_summary(report, console, verbose=command.verbose)
-    if report.error is not None:
-        console.fail(report.error)
-    if opened.sandbox is not None:
-        store = opened.sandbox.store
-        print_landed(store.count(), store.counts_by_event_and_day(), console)
-        print_faults(opened.sandbox.stats.faults, console)
-    mended = _copy_to_mend(report, command, console)
-    print_next([after_set(report, command, mended)], console)
-    manifest = report.manifest
-    if report.error is None:
-        _remove_copies(report)
-    if command.json:
-        print_manifests([manifest], as_list=False)
-    return manifest.exit_code or 0
-
-
-def _copy_to_mend(report: SetReport, command: CommandOptions, console: Console) -> Path | None:
-    """Copy the records that must be mended, if that is an option; return the folder of the copies."""
-    copies, folder = command.failed_rows, report.prepared.output.folder
-    if copies is None or report.manifest.unattempted:
-        return None
-    status = read_set_status(folder)
-    if not (status.counts.invalid or status.counts.rejected):
-        console.say("No record has to be mended, so none was copied.")
-        return None
-    last = status.last
-    if last.manifest.mended and not last.folder.samefile(folder):
-        console.say(f"The records to mend are copied already: {', '.join(last.manifest.named)}")
-        return None
-    options = report.prepared.jobs.first.options
-    sources = RetrySources(status.runs, options, NullProgress(), sys.stdin.buffer)
-    sources.wanted = status.to_do
-    copy_failed_rows_of_set(copies, status, sources.path_of)
-    return copies
-
-
-def _remove_copies(report: SetReport) -> None:
-    """Remove the copies of what can be read only once, if nothing is left to do with them."""
-    manifest, folder = report.manifest, report.prepared.output.folder
-    if manifest.parent is not None:
-        status = read_set_status(folder)
-        if status.action is None:
-            for run in status.runs:
-                remove_copies(run.folder)
-    elif manifest.kind == "dry-run" or not (manifest.unattempted or manifest.counts.unsuccessful):
-        remove_copies(folder)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.discrepancy import way_on
-from importer.cli.next_step import Next, after_status, print_next
+from importer.cli.next_step import after_status
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
 from importer.cli.source_folder import folder_to_go_to, seen_from
+from importer.cli.steps import Next, print_next
 from importer.model import Status
 from importer.results.lock import is_locked
 from importer.results.set_manifest import is_set_folder

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from importer.cli.console import Console, LabeledLine
-from importer.cli.next_step import Next, print_next
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
 from importer.cli.set_next import after_set_status
 from importer.cli.source_folder import missing_text
+from importer.cli.steps import Next, print_next
 from importer.model import Status
 from importer.pipeline.set_found import SetChanges, find_changes
 from importer.results.counts import Counts
