@@ -60,17 +60,31 @@ REPLACED_IN_TESTS = {
 """The only objects that a test may change: everything else is handed in."""
 
 
-def test_help_loads_nothing_that_only_a_run_needs() -> None:
+def loaded_by(folder: Path, *words: str) -> set[str]:
+    """Return the modules that a command has loaded at its end."""
     script = (
         "import sys\n"
-        "sys.argv = ['mixpanel-importer', '--help']\n"
+        f"sys.argv = {['mixpanel-importer', *words]}\n"
         "from importer.__main__ import main\n"
         "try:\n    main()\n"
         "except SystemExit:\n    print('LOADED', *sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split("LOADED", 1)[1].split())
-    assert not loaded & HEAVY
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split("LOADED", 1)[1].split())
+
+
+def test_help_loads_nothing_that_only_a_run_needs(tmp_path: Path) -> None:
+    assert not loaded_by(tmp_path, "--help") & HEAVY
+
+
+def test_a_single_file_loads_nothing_that_only_a_set_needs(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("event,time,user_id\nBuy,1760000000,u1\n")
+    loaded = loaded_by(tmp_path, "run", "one.csv", "--dry-run", "--quiet")
+    assert "importer.pipeline.run" in loaded
+    of_sets = {name for name in loaded if re.search(r"^importer\.(?!cli).*\.(set_|workers?\b|worker_)", name)}
+    assert not of_sets | loaded & {"multiprocessing", "concurrent.futures"}
 
 
 def test_words_of_commands_are_quoted_in_one_place() -> None:

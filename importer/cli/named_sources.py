@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from importer.errors import UsageError
 from importer.pipeline.job import RunOptions
-from importer.pipeline.set_found import find_again
-from importer.results.set_manifest import read_set
 from importer.source.find import find_sources
 from importer.source.found import Found
 from importer.text import PROGRAM
@@ -25,6 +23,9 @@ def find_named(names: Sequence[str], options: RunOptions) -> Found:
     """
     if names:
         return find_sources(names, include=options.include, exclude=options.exclude)
+    from importer.pipeline.set_found import find_again  # noqa: PLC0415 - a single file does without
+    from importer.results.set_manifest import read_set  # noqa: PLC0415 - likewise
+
     if not options.resume or options.results is None:
         raise UsageError(
             "no source is named",

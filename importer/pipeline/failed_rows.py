@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from importer.errors import ResultsError, StorageError, UsageError
 from importer.events import mapping_file
@@ -18,7 +18,6 @@ from importer.reading import Reading
 from importer.results.paths import failed_rows_mapping_path
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
-from importer.results.set_status import SetStatus, source_histories
 from importer.results.status import HistoryStatus
 from importer.results.storage import BINARY, PRIVATE
 from importer.source.copy import copy_records
@@ -26,6 +25,9 @@ from importer.source.file_kinds import kind_of
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.source.members import SourcePath
 from importer.text import counted
+
+if TYPE_CHECKING:
+    from importer.results.set_status import SetStatus
 
 _COMPRESSION: Final = re.compile(r"\.(?:gz|zst|bz2|xz)\Z", re.IGNORECASE)
 
@@ -178,6 +180,8 @@ def _find(
     copies: Path, status: SetStatus, path_of: Callable[[str], SourcePath]
 ) -> Iterator[tuple[_ToCopy, Fingerprint]]:
     """Yield what is to be copied, each with the source as it was read last."""
+    from importer.results.set_status import source_histories  # noqa: PLC0415 - a single file does without
+
     taken: set[Path] = set()
     for source, history in source_histories(status.runs, status.to_do):
         if not isinstance(history, HistoryStatus) or not (history.counts.invalid or history.counts.rejected):

@@ -260,6 +260,27 @@ class RunReport:
     log_error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How the job of one source ended.
+
+    Attributes:
+        counts: Its outcomes, those from before included.
+        scope: Records in scope; None if the end of the source was not reached.
+        error: What stopped it; None if it finished.
+        notes: Records with a note.
+        reconciled: Whether outcomes and what is left add up to the scope.
+        unauthorized: No record has an outcome, and every request was answered 401 or 403.
+    """
+
+    counts: Counts
+    scope: int | None
+    error: ImporterError | None
+    notes: int
+    reconciled: bool | None
+    unauthorized: bool
+
+
 def new_manifest(
     source: str,
     fingerprint: Fingerprint,

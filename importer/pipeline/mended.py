@@ -18,7 +18,6 @@ from importer.results.paths import failed_rows_mapping_path, manifest_path
 from importer.results.recorded import RecordedRun
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
-from importer.results.set_status import set_of
 from importer.results.status import check_retriable
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged
@@ -144,6 +143,8 @@ def _parent_of(copied: CopiedRows, source: str, options: RunOptions) -> Path | N
 
 def _results_of_real_run(rehearsed: Path, manifest: Manifest) -> Path:
     """Return the results of the run that came after a rehearsal, where these usually are."""
+    from importer.results.set_status import set_of  # noqa: PLC0415 - a single file does without
+
     whole = set_of(rehearsed)
     if whole is None:
         return default_results(manifest.source, "real")

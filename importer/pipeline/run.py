@@ -24,10 +24,9 @@ from importer.errors import (
 )
 from importer.pipeline.collision_attention import with_collisions
 from importer.pipeline.dry_run import DryRun
-from importer.pipeline.job import Job, RunReport, now_iso
+from importer.pipeline.job import Job, JobEnd, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.record_selector import selector_of
-from importer.pipeline.set_job import JobEnd
 from importer.pipeline.task import Context
 from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress

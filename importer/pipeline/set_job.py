@@ -10,7 +10,7 @@ from typing import Final, Literal
 from importer.errors import ImporterError
 from importer.model import Fingerprint
 from importer.pipeline.forecast import JobSet
-from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
+from importer.pipeline.job import Job, JobEnd, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.shape import MissingColumn, in_shape
 from importer.reading import Attention, Reading
 from importer.results.counts import Counts
@@ -137,27 +137,6 @@ class PreparedSet:
     def left_out(self) -> list[SetSource]:
         """The sources that can't be read, or not like the others."""
         return [source for source in self.manifest.sources if source.is_left_out]
-
-
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How the job of one source ended.
-
-    Attributes:
-        counts: Its outcomes, those from before included.
-        scope: Records in scope; None if the end of the source was not reached.
-        error: What stopped it; None if it finished.
-        notes: Records with a note.
-        reconciled: Whether outcomes and what is left add up to the scope.
-        unauthorized: No record has an outcome, and every request was answered 401 or 403.
-    """
-
-    counts: Counts
-    scope: int | None
-    error: ImporterError | None
-    notes: int
-    reconciled: bool | None
-    unauthorized: bool
 
 
 @dataclass(frozen=True, slots=True)

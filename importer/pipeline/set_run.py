@@ -20,8 +20,8 @@ from importer.errors import (
     TooManyErrors,
 )
 from importer.facts import NO_COLLISIONS
-from importer.pipeline.job import Job, MaxErrors, Survey, now_iso
-from importer.pipeline.set_job import JobEnd, PreparedSet, SetReport, SourceEnd, begin_order
+from importer.pipeline.job import Job, JobEnd, MaxErrors, Survey, now_iso
+from importer.pipeline.set_job import PreparedSet, SetReport, SourceEnd, begin_order
 from importer.pipeline.set_outputs import make_room
 from importer.pipeline.task import Task
 from importer.pipeline.workers import Workers

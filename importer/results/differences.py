@@ -13,7 +13,6 @@ from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.results.set_manifest import results_of
 from importer.text import counted, file_command, quoted
 
 if TYPE_CHECKING:
@@ -121,6 +120,8 @@ def check_set_overwrite(folder: Path, old: SetManifest, new: Manifest) -> None:
     differ = [
         line for line in find_reading_differences(old.reading, new.reading) if "compression" not in line
     ]
+    from importer.results.set_manifest import results_of  # noqa: PLC0415 - a single file does without
+
     if differ and any(inspect_results(results_of(folder, old, each)).counts.landed for each in old.sources):
         raise ResultsError(
             f"{folder} holds records that Mixpanel took or may have taken, under another reading"
