@@ -88,7 +88,7 @@ class ReadingOptions:
         ),
     ] = field(default_factory=list)
     mapping: Annotated[
-        Path | None, Option("A mapping file; preview --save writes one.", metavar="FILE.toml")
+        Path | None, Option("A mapping file (preview --save), or a folder of mended copies.", metavar="PATH")
     ] = None
     time_format: Annotated[
         list[str],

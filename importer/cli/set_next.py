@@ -137,9 +137,12 @@ def after_set_status(status: SetStatus, changes: SetChanges) -> Next:
         changes: How its sources differ from those that it was begun with.
     """
     if not status.reconciles:
-        named = [f"{name}: {what}" for name, what in status.wrong.named]
         put = "Put results and manifests back as they were written."
-        return Next((*named, put))
+        if len(status.runs) > 1 or status.unattempted <= 0 or status.unusable:
+            return Next((put,))
+        again = "checks" if status.last.manifest.kind == "dry-run" else "sends"
+        lost = f"If they are lost, this {again} what has no outcome again, under the same ids:"
+        return Next((put, lost), (resume_set_command(status.runs),))
     manifest = status.last.manifest
     if status.action is None and manifest.kind == "dry-run":
         if status.counts.unsuccessful:

@@ -18,6 +18,7 @@ from importer.errors import (
     ResultsError,
     SourceError,
     TooManyErrors,
+    UsageError,
 )
 from importer.facts import NO_COLLISIONS
 from importer.pipeline.job import Job, JobEnd, MaxErrors, Survey, now_iso
@@ -255,7 +256,9 @@ def _final(
             f"{counted(scope, 'record')} in scope, but {counts.total:,} have an outcome",
             f"Please report this, with {manifest_path(set_path(prepared.output.folder))}.",
         )
-    code = max((error.exit_code for error in errors), default=0)
+    # A source that turned out to be damaged doesn't stop the others, which were sent: that is no wrong usage.
+    codes = [error.exit_code for error in errors]
+    code = max((1 if each == UsageError.exit_code else each for each in codes), default=0)
     if cause is not None:
         code = cause.exit_code
     elif not code:

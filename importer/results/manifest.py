@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 import orjson
 
@@ -202,7 +202,7 @@ def read_manifest(path: Path, kind: type[Any] = Manifest) -> Any:
         ResultsError: It is missing, cut short, edited, or of a newer importer.
     """
     try:
-        document: Any = json.loads(path.read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ResultsError(
             f"{path} is missing: nothing says how these results were made.",
@@ -212,6 +212,18 @@ def read_manifest(path: Path, kind: type[Any] = Manifest) -> Any:
         raise ResultsError(
             f"{path} can't be read: {error.strerror or error}.", "Make it readable."
         ) from error
+    parse: Callable[..., Any] = _parsed if len(data) <= _MOST_KEPT else _parse
+    return parse(path, kind, data)
+
+
+def _parse(path: Path, kind: type[Any], data: bytes) -> Any:
+    """Return what the bytes of a manifest say; the path is for messages.
+
+    Raises:
+        ResultsError: As `read_manifest`.
+    """
+    try:
+        document: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise _unusable(path, "it is cut short or not JSON") from error
     if not isinstance(document, dict) or _VERSION_KEY not in document:
@@ -235,6 +247,15 @@ def read_manifest(path: Path, kind: type[Any] = Manifest) -> Any:
     if fault := find_fault(manifest):
         raise _unusable(path, fault)
     return manifest
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, kind: Any, data: bytes) -> Any:
+    """As `_parse`: what is done for a source of a set needs its manifests again and again."""
+    return _parse(path, kind, data)
+
+
+_MOST_KEPT: Final = 1 << 16  # bytes: those of a set hold all of its sources
 
 
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:

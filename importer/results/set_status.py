@@ -89,6 +89,7 @@ class SetStatus:
         unfinished: Sources of which records have none.
         worst: Sources with records that were not taken, most of them first.
         wrong: Sources whose results can't be used, or don't add up.
+        unusable: Those of them whose results can't be used.
         reconciles: True if all adds up, over every source and over the set.
         to_do: The names of all sources of which something is left to do.
         is_running: True if a run writes to the set now.
@@ -102,6 +103,7 @@ class SetStatus:
     unfinished: NamedNumber = NamedNumber()
     worst: NamedNumber = NamedNumber()
     wrong: NamedNumber = NamedNumber()
+    unusable: int = 0
     reconciles: bool = True
     to_do: frozenset[str] = frozenset()
     is_running: bool = False
@@ -276,12 +278,14 @@ class _Tally:
         self._bad = 0
         self._wrong: list[tuple[str, str | Counts]] = []
         self._faults = 0
+        self._unusable = 0
         self._to_do: set[str] = set()
 
     def add(self, source: SetSource, status: HistoryStatus | ResultsError | None) -> None:
         """Add a source of the first run."""
         if isinstance(status, ResultsError):
             self._fault(source.name, status.message)
+            self._unusable += 1
             return
         if status is None:
             if len(self._runs) > 1:
@@ -341,6 +345,7 @@ class _Tally:
             worst=NamedNumber(self._bad, tuple(worst)),
             wrong=NamedNumber(self._faults, tuple(self._wrong)),
             reconciles=not self._faults and all(run.agrees for run in runs),
+            unusable=self._unusable,
             to_do=frozenset(self._to_do),
             is_running=any(is_locked(set_path(each)) for each in (folder, runs[-1].folder)),
         )

@@ -15,6 +15,9 @@ import httpx
 import pytest
 from end_to_end_helpers import TOKEN, CommandResult, Server, Shell
 
+from importer.results.lock import Lock
+from importer.results.set_manifest import set_path
+
 HEADER = "event,time,distinct_id,$insert_id,amount\n"
 
 
@@ -106,7 +109,7 @@ def test_status_does_not_believe_the_end_of_the_manifest(shell: Shell) -> None:
     assert shell.type("status", "export.results").code == 0
 
 
-def test_status_of_results_that_were_taken_out_does_not_add_up(shell: Shell) -> None:
+def test_status_of_results_that_were_taken_out_does_not_add_up(shell: Shell, server: Server) -> None:
     write_sources(shell)
     run_set(shell)
     (shell.folder / "export.results/2022/02.csv.csv").unlink()
@@ -114,6 +117,8 @@ def test_status_of_results_that_were_taken_out_does_not_add_up(shell: Shell) -> 
     assert done.code == 6
     assert "DOES NOT ADD UP" in done.out
     assert "export/2022/02.csv: its outcomes don't add up" in done.out
+    assert go_on(shell, done) == ["run"]
+    assert server.counts() == {**server.counts(), "count": 12}
 
 
 def test_status_of_one_source_says_that_it_belongs_to_a_set(shell: Shell) -> None:
@@ -418,21 +423,26 @@ def go_on(shell: Shell, result: CommandResult) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("faults", "words", "code", "trail"),
+    ("faults", "words", "code", "trail", "looked"),
     [
-        (["--at", "1=401"], [], 4, ["run"]),
-        (["--at", "3=403"], [], 4, ["run"]),
-        (["--at", "1+=503"], [], 5, ["run"]),
-        (POISON, ["--max-errors", "0"], 3, ["run", "retry"]),
-        (POISON, [], 1, ["retry"]),
-        (["--refuse-every", "3"], [], 1, ["run", "run"]),
+        (["--at", "1=401"], [], 4, ["run"], True),
+        (["--at", "3=403"], [], 4, ["run"], False),
+        (["--at", "1+=503"], [], 5, ["run"], False),
+        (POISON, ["--max-errors", "0"], 3, ["run", "retry"], True),
+        (POISON, [], 1, ["retry"], False),
+        (["--refuse-every", "3"], [], 1, ["run", "run"], True),
     ],
     ids=["401", "403 later", "nothing gets through", "too many errors", "failed", "rejected"],
 )
-@pytest.mark.parametrize("looked", [False, True], ids=["by the run", "by status"])
 def test_what_is_offered_works_once_the_server_is_well(
-    bare: Shell, faults: Sequence[str], words: Sequence[str], code: int, trail: Sequence[str], looked: bool
+    bare: Shell,
+    faults: Sequence[str],
+    words: Sequence[str],
+    code: int,
+    trail: Sequence[str],
+    looked: bool,
 ) -> None:
+    """What the run offers, and what ``status`` does."""
     with fault_server.running(*faults) as url:
         shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)
         write_sources(shell, 3)
@@ -441,12 +451,44 @@ def test_what_is_offered_works_once_the_server_is_well(
         mend_server(url)
         if looked:
             result = shell.type("status", "export.results")
-            assert json.loads(shell.type("status", "export.results", "--json").out)["next"] == (
-                next_line(result).removeprefix("Next: ")
-            )
+            found = json.loads(shell.type("status", "export.results", "--json").out)
+            assert found["next"] == next_line(result)
         assert go_on(shell, result) == list(trail)
         assert shell.type("status", "export.results").code == 0
         assert Server(url).counts()["raw_count"] == 12
+
+
+def test_a_retry_that_is_refused_or_killed_goes_on(bare: Shell) -> None:
+    """Also where the set knows nothing of the retry yet, or of its end."""
+    with fault_server.running(*POISON, "--at", "11=401") as url:
+        shell = bare.with_environ(MIXPANEL_PROJECT_TOKEN=TOKEN, MIXPANEL_BASE_URL=url)
+        write_sources(shell, 2)
+        assert run_set(shell, *FAST) == 1
+        refused = shell.type("retry", "export.results", "--yes", "--workers", "1", *FAST)
+        assert refused.code == 4, refused.err
+        assert next_line(refused) == next_line(shell.type("status", "export.results"))
+        for path in ("export.results", "export.results.retry-1"):
+            manifest = shell.folder / path / "set.run.json"
+            data = json.loads(manifest.read_text())
+            manifest.write_text(json.dumps({**data, "retried_by": None, "ended": None, "counts": {}}))
+        for path in shell.folder.glob("export.results/*/*.run.json"):
+            path.write_text(json.dumps({**json.loads(path.read_text()), "retried_by": None}))
+        shutil.rmtree(shell.folder / "export.results.retry-1/2022", ignore_errors=True)
+        twice = shell.type("retry", "export.results", "--yes")
+        assert twice.code == 2
+        assert "retry export.results --resume" in twice.err
+        mend_server(url)
+        done = shell.type("retry", "export.results", "--resume", "--yes", "--workers", "1")
+        assert done.code == 0, done.err
+        assert shell.type("status", "export.results").code == 0
+        assert Server(url).counts()["raw_count"] == 8
+
+
+def test_status_says_that_a_run_is_writing(shell: Shell) -> None:
+    write_sources(shell)
+    run_set(shell)
+    with Lock(set_path(shell.folder / "export.results")):
+        assert shell.type("status", "export.results").out.endswith("A run is writing to these results now.\n")
 
 
 def test_a_source_that_was_left_out_stays_in_mind(shell: Shell, server: Server) -> None:
