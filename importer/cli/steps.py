@@ -70,7 +70,7 @@ def print_next(steps: Sequence[Next], console: Console) -> None:
 
 def advice_on_refusal(manifest: Manifest) -> tuple[str, ...]:
     """Return what may be put right before a run that the server refused goes on."""
-    if not manifest.unauthorized:
+    if not manifest.unauthorized or manifest.exit_code != RefusedError.exit_code:
         return ()
     # Mended records stay where the others went. Beside a URL in the environment, no region may be named.
     movable = not manifest.mended_rows and not os.environ.get(BASE_URL, "").strip()

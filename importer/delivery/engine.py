@@ -43,6 +43,7 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
     client_factory: Callable[[], Client] | None = None,
     log: RequestLog | None = None,
     quota: Quota | None = None,
+    sent: threading.Event | None = None,
 ) -> Generator[Delivered, None, None]:
     """Send batches, several at a time, and yield the verdict on each event.
 
@@ -60,13 +61,13 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         client_factory: Makes a sender's connection, in the sender's thread; by default with httpx.
         log: Where requests are logged.
         quota: How much may go out, over this and other runs; None for as much as the server takes.
+        sent: Set at the end if a request went out.
 
     Returns:
         A generator of `Delivered`, one for each batch, in order. If it is closed early, its threads end.
 
     Raises:
-        RefusedError: The base URL can't be used (raised before a batch is read), or the server takes nothing
-            from us (raised after the batches before, as far as those are done).
+        RefusedError: The base URL can't be used (raised before a batch is read), or the server takes nothing.
         DeliveryError: The network or the server failed for all tries of a request.
     """
     from importer.delivery.request import bytes_added_per_event  # noqa: PLC0415 - loads the compressor
@@ -86,7 +87,7 @@ def deliver(  # noqa: PLR0913 - four arguments of a run, two hooks, and what tes
         log=log,
         quota=quota,
     )
-    return _run(batches, window, idle)
+    return _run(batches, window, idle, sent or threading.Event())
 
 
 def _httpx_clients(
@@ -98,7 +99,7 @@ def _httpx_clients(
 
 
 def _run(
-    batches: Iterable[Batch], window: Window, idle: Callable[[], None]
+    batches: Iterable[Batch], window: Window, idle: Callable[[], None], sent: threading.Event
 ) -> Generator[Delivered, None, None]:
     """Put batches into the window and yield finished ones, until both are exhausted."""
     source, source_error = iter(batches), None
@@ -133,6 +134,7 @@ def _run(
             window.error.unauthorized = window.only_unauthorized()
     finally:
         window.close()
+        window.tell_if_sent(sent)
     failure = window.error or source_error
     if failure is not None:
         raise failure

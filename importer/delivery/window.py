@@ -97,6 +97,11 @@ class Window:
         """True when no further request goes out: after a stop signal, an error or `close`."""
         return self.error is not None or self._closing or self._stop.is_set()
 
+    def tell_if_sent(self, sent: threading.Event) -> None:
+        """Set an event if a request went out."""
+        if self._state.requests:
+            sent.set()
+
     def put(self, batch: Batch) -> None:
         """Add the next batch."""
         pending = PendingBatch(self._put_count, batch)

@@ -16,6 +16,7 @@ from importer.delivery.quota import Quota
 from importer.delivery.request_log import RequestLog
 from importer.errors import (
     ImporterError,
+    Interrupted,
     LostSourceError,
     ReconciliationError,
     RefusedError,
@@ -355,6 +356,13 @@ def _check_source(job: Job) -> SourceError | None:
     )
 
 
+def _sent_nothing_else(error: ImporterError | None, transfer: Transfer) -> bool:
+    """Return whether no request went out but those that were answered 401 or 403."""
+    if isinstance(error, Interrupted):  # as by the source of a set that was refused
+        return not transfer.sent.is_set()
+    return isinstance(error, RefusedError) and error.unauthorized
+
+
 def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: ImporterError | None) -> Manifest:
     """Return the manifest of a run that has ended."""
     scope = transfer.records if transfer.finished else job.records
@@ -367,8 +375,5 @@ def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: Importe
         unattempted=None if scope is None else scope - counts.total,
         reconciled=None if scope is None else scope == counts.total or stopped_before_end,
         exit_code=error.exit_code if error else int(counts.unsuccessful > 0),
-        unauthorized=isinstance(error, RefusedError)
-        and error.unauthorized
-        and job.untouched
-        and not counts.total,
+        unauthorized=_sent_nothing_else(error, transfer) and job.untouched and not counts.total,
     )

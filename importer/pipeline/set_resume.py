@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
@@ -16,6 +16,7 @@ from importer.pipeline.set_job import PreparedSet, SetOutput, job_of, set_manife
 from importer.pipeline.set_sources import SourceCopies
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import find_differences, with_destination_of
+from importer.results.lock import Lock
 from importer.results.manifest import READER_VERSION, credential_digest, is_lost
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
@@ -57,12 +58,7 @@ def resume_set(
     if old.unauthorized and not done.total and with_destination_of(old, new) != old:
         new = replace(new, refused_at=(*old.refused_at, old.base_url))
         old = cast(SetManifest, with_destination_of(old, new))
-    if differ := find_differences(old, new):
-        raise ResultsError(
-            f"{folder} can't be resumed: " + "; ".join(differ),
-            "Type the command as it was, or start again with another --results.",
-            target.host_remedy(old.base_url),
-        )
+    _check_same(old, new, folder, target)
     sources = with_scopes(old.sources, options.limit)
     _check_limit(sources, states, options)
     manifest = replace(
@@ -79,9 +75,33 @@ def resume_set(
         scope=sum(source.scope for source in sources),
         ended=None,
         exit_code=None,
+        unauthorized=False,
     )
-    left = {each.name for each in sources if each.scope > states[each.name].records}
-    return _resumed(manifest, states, copies.of(found, left), output, options, target, now_ms)
+    needed = {each.name for each in sources if _is_left(folder, old, each, states)}
+    killed = {each.name for each in sources if each.name not in needed and _was_killed(folder, old, each)}
+    killed.intersection_update(each.name for each in found.sources)
+    there = {each.name: each for each in copies.of(found, needed | killed).sources}
+    _check_there([each for each in sources if each.name in needed], there)
+    # Of those that were killed at their end nothing is missing but that: it can do without the source.
+    at_end = [each for each in sources if each.name in killed]
+    left = needed.union(each.name for each in at_end if not _what_is_wrong(each, there.get(each.name)))
+    return _resumed(
+        manifest, states, there, output, options, target, left=left, refused=old.unauthorized, now_ms=now_ms
+    )
+
+
+def _check_same(old: SetManifest, new: SetManifest, folder: Path, target: Target) -> None:
+    """Check that a set goes on as it was begun.
+
+    Raises:
+        ResultsError: The sources, the reading, the kind or the destination are not what they were.
+    """
+    if differ := find_differences(old, new):
+        raise ResultsError(
+            f"{folder} can't be resumed: " + "; ".join(differ),
+            "Type the command as it was, or start again with another --results.",
+            target.host_remedy(old.base_url),
+        )
 
 
 def _as_typed_now(
@@ -103,12 +123,16 @@ def _as_typed_now(
 def _resumed(
     manifest: SetManifest,
     states: Mapping[str, ResultsState],
-    found: Found,
+    there: Mapping[str, FoundSource],
     output: SetOutput,
     options: RunOptions,
     target: Target,
+    *,
+    left: Collection[str],
+    refused: bool,
     now_ms: int,
 ) -> PreparedSet:
+    """Return the set with a job for each source that is left."""
     audit = manifest.audit
     survey = Survey(
         attention=manifest.attention, whole=True, collisions=None if audit is None else audit.collisions,
@@ -116,19 +140,18 @@ def _resumed(
     )  # fmt: skip
     if audit is not None:
         survey = at_this_time(replace(survey, summary=audit.facts), now_ms)
-    there = {each.name: each for each in found.sources}
-    left = [
-        each for each in manifest.sources if each.scope and _is_left(output.folder, manifest, each, states)
-    ]
-    names = {each.name for each in left}
-    finished = [each for each in manifest.sources if each.state == "ready" and each.name not in names]
-    _check_there(left, there)
+    finished = [each for each in manifest.sources if each.state == "ready" and each.name not in left]
     jobs = []
-    for source in left:
+    for source in manifest.sources:
+        if source.name not in left:
+            continue
         job = job_of(manifest, source, there[source.name], output.folder, options, target, survey)
         state = states[source.name]
         begun = job.results.exists()
-        jobs.append(replace(job, state=state, options=replace(job.options, resume=begun)))
+        # What was begun may have been sent, unless all that was sent was refused.
+        untouched = not begun or refused
+        own = replace(job.options, resume=begun)
+        jobs.append(replace(job, state=state, options=own, untouched=untouched))
     done = sum((states[each.name].counts for each in finished), Counts())
     whole = Job(
         Path(), set_path(output.folder), manifest, target, options, survey, 0,
@@ -146,6 +169,11 @@ def _is_left(
     if not source.scope or source.scope > states[source.name].records:
         return source.scope > 0
     return is_lost(manifest_path(results_of(folder, manifest, source)))
+
+
+def _was_killed(folder: Path, manifest: SetManifest, source: SetSource) -> bool:
+    """Return whether the job of a source was killed: its manifest may not say how it ended."""
+    return source.scope > 0 and Lock(results_of(folder, manifest, source)).path.exists()
 
 
 def _states(folder: Path, manifest: SetManifest) -> dict[str, ResultsState]:

@@ -216,6 +216,13 @@ def _plain(job: Job) -> Job:
     return replace(job, survey=Survey(whole=True, sources=job.sources, collisions=NO_COLLISIONS))
 
 
+def _is_untouched(each: SourceEnd) -> bool:
+    """Return whether nothing of a source was sent but what was refused with all else."""
+    if each.end is not None:
+        return each.end.unauthorized
+    return each.error is None and not each.job.results.exists()
+
+
 def _counts(prepared: PreparedSet, ends: Sequence[SourceEnd]) -> Counts:
     """Return the outcomes of all sources, as their results hold them."""
     return sum((_own_counts(each) for each in ends), prepared.done)
@@ -272,6 +279,6 @@ def _final(
         exit_code=code,
         unauthorized=isinstance(cause, RefusedError)
         and not counts.total
-        and all(each.end is None or each.end.unauthorized for each in ends),
+        and all(_is_untouched(each) for each in ends),
     )
     return ended, cause

@@ -126,6 +126,7 @@ class Transfer:
         records: Records in scope that were read, those of a resumed run's first part included.
         finished: The source was read to the end of the scope.
         notes: Records with a note that were written.
+        sent: Set at the end if a request went out.
     """
 
     def __init__(  # noqa: PLR0913 - all that a run hands on
@@ -146,6 +147,7 @@ class Transfer:
         self.records = 0
         self.finished = False
         self.notes = 0
+        self.sent = threading.Event()
         self._job, self._results, self._selector, self._rehearse = job, results, selector, rehearse
         self._progress, self._stop, self._now = progress, stop, now
         self._log, self._observe = log, observe
@@ -266,6 +268,7 @@ class Transfer:
             client_factory=None if kept is None else _kept_factory(kept, destination, credentials, settings),
             log=self._log,
             quota=self._quota or own_quota(destination, settings),
+            sent=self.sent,
         )
 
     def _check_max_errors(self, unsuccessful: int, total: int, *, at_end: bool = False) -> None:

@@ -80,8 +80,8 @@ class Manifest:
         audit: What was seen of the source as a whole.
         attention: What its owner might not expect of how it is read, or of what becomes of it.
         reader_version: Version of what makes records out of bytes: see `READER_VERSION`.
-        unauthorized: No record has an outcome, and every request was answered 401 or 403. For a retry, the
-            runs before it sent nothing either.
+        unauthorized: No record has an outcome, and every request, if there was one, was answered 401 or 403.
+            For a retry, the runs before it sent nothing either.
         refused_at: Base URLs that answered so before the destination was put right.
     """
 

@@ -8,9 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from importer.cli.steps import advice_on_refusal
 from importer.errors import ReconciliationError
 from importer.events.mapping_file import DeclaredReading
-from importer.model import Batch, Delivered, Destination, Event, Outcome, Rejection, Status, Verdict
+from importer.model import (
+    Batch,
+    Credentials,
+    Delivered,
+    Destination,
+    Event,
+    Outcome,
+    Rejection,
+    Status,
+    Verdict,
+)
 from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_output
 from importer.pipeline.prepare import prepare_job
@@ -125,3 +136,18 @@ def test_each_record_of_a_batch_has_its_outcome_in_order(kinds):
             )
         )  # fmt: skip
     assert list(outcomes_of(Delivered(Batch.of(EventBlock(items)), verdicts))) == expected
+
+
+def test_a_run_that_was_stopped_before_it_sent_anything_says_so(tmp_path: Path):
+    source = tmp_path / "events.csv"
+    source.write_text("event,user_id,time\nHi,u,2024-03-01T00:00:00Z\n")
+    options = RunOptions(results=tmp_path / "r.csv")
+    target = Target(Destination("import", "http://127.0.0.1:9"), Credentials("token", "x"))
+    job = prepare_job(
+        resolve_output(str(source), options), options, target, now_ms=NOW_MS, progress=NullProgress()
+    )
+    stop = threading.Event()
+    stop.set()
+    manifest = run_job(job, NullProgress(), stop, lambda: NOW_MS).manifest
+    assert (manifest.exit_code, manifest.unauthorized, manifest.unattempted) == (130, True, 1)
+    assert advice_on_refusal(manifest) == (), "nobody refused anything"

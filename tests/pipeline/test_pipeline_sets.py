@@ -577,3 +577,28 @@ def test_fingerprints_of_a_set_add_up():
     sizes = [Path(f"in/{n}.csv").stat().st_size for n in (1, 2)]
     assert found.manifest.fingerprint == Fingerprint(sum(sizes), 0, "")
     assert [each.fingerprint.size for each in found.manifest.sources if each.fingerprint] == sizes
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_source_whose_worker_was_killed_at_its_end_is_brought_to_it(is_there: bool):
+    for n in (1, 2):
+        write_rows(f"in/{n}.csv", n * 10, n * 10 + 2)
+    dry_run("in")
+    whole, lock = Path("out/2.csv.csv.run.json"), Path("out/2.csv.csv.lock")
+    manifest = json.loads(whole.read_bytes())
+    whole.write_text(json.dumps({**manifest, "ended": None, "counts": {}, "exit_code": None}))
+    lock.touch()
+    if not is_there:
+        Path("in/2.csv").unlink()
+    found = resumed()
+    assert (found.finished, found.done.valid) == ((1, 3) if is_there else (2, 6))
+    report = run_prepared(found, options_of(resume=True))
+    assert (report.manifest.exit_code, report.manifest.counts.valid, report.manifest.reconciled) == (
+        0,
+        6,
+        True,
+    )
+    if is_there:
+        after = json.loads(whole.read_bytes())
+        assert (after["counts"], after["exit_code"]) == (manifest["counts"], 0)
+        assert not lock.exists()

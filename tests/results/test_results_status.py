@@ -14,7 +14,7 @@ from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.manifest import read_manifest, write_manifest
 from importer.results.paths import manifest_path
-from importer.results.selection import Choice, read_successes, select_records
+from importer.results.selection import Choice, read_choices, read_successes, select_records
 from importer.results.status import NextStep, NotRetriableError, check_retriable, read_status
 
 I, A, R, X, F = Status.IMPORTED, Status.ACCEPTED, Status.REJECTED, Status.INVALID, Status.FAILED  # noqa: E741  a row of letters shows a file at a glance
@@ -39,17 +39,17 @@ def third(first):
 
 def test_all_records_without_success_are_chosen_in_order(first):
     chosen = select_records(first)
-    assert list(chosen) == [
+    assert list(read_choices(chosen)) == [
         Choice(row, status, f"{row:032x}") for row, status in [(2, R), (3, X), (4, F), (6, F)]
     ]
-    assert list(chosen) == list(chosen)
+    assert list(read_choices(chosen)) == list(read_choices(chosen))
     assert (len(chosen), chosen.counts) == (4, Counts(rejected=1, invalid=1, failed=2))
 
 
 @pytest.mark.parametrize(("statuses", "rows"), [([F], [4, 6]), ([R, X], [2, 3]), ([], [])])
 def test_statuses_narrow_the_choice(first, statuses, rows):
     chosen = select_records(first, statuses)
-    assert [each.row for each in chosen] == rows
+    assert [each.row for each in read_choices(chosen)] == rows
     assert len(chosen) == len(rows)
 
 
@@ -57,7 +57,7 @@ def test_statuses_narrow_the_choice(first, statuses, rows):
     ("text", "rows"), [("rejected for", [2]), ("for a reason", [2, 3, 4, 6]), (".*", [])]
 )
 def test_a_text_in_error_narrows_the_choice(first, text, rows):
-    assert [each.row for each in select_records(first, error_contains=text)] == rows
+    assert [each.row for each in read_choices(select_records(first, error_contains=text))] == rows
 
 
 def test_a_status_of_success_can_not_be_retried(first):
@@ -69,7 +69,7 @@ def test_a_status_of_success_can_not_be_retried(first):
 def test_an_insert_id_is_read_back_exactly(tmp_path, insert_id):
     lines = [outcome(1, F, insert_id=insert_id, error="=x,\n"), outcome(2, insert_id=insert_id)]
     path = write_results(tmp_path / "r.csv", lines)
-    assert list(select_records(path)) == [Choice(1, F, insert_id)]
+    assert list(read_choices(select_records(path))) == [Choice(1, F, insert_id)]
     assert list(read_successes(path)) == [(2, insert_id)]
 
 
@@ -89,13 +89,17 @@ def test_results_of_many_blocks_are_chosen_from_whole(tmp_path):
     lines = [outcome(row, F if row % 1000 == 0 else I, note="n" * 400) for row in range(1, rows + 1)]
     path = write_results(tmp_path / "r.csv", lines)
     assert path.stat().st_size > 1 << 23
-    assert [each.row for each in select_records(path)] == list(range(1000, rows + 1, 1000))
+    assert [each.row for each in read_choices(select_records(path))] == list(range(1000, rows + 1, 1000))
     assert len(list(read_successes(path))) == rows - rows // 1000
 
 
 def test_a_retry_takes_up_what_the_retry_before_passed_over(first):
     write_retry(first, second(first), [outcome(4, F), outcome(6, I)], statuses=(F,))
-    assert [(each.row, each.status) for each in select_records(second(first))] == [(2, R), (3, X), (4, F)]
+    assert [(each.row, each.status) for each in read_choices(select_records(second(first)))] == [
+        (2, R),
+        (3, X),
+        (4, F),
+    ]
 
 
 # ── where a source stands ────────────────────────────────────────────────────────────────────────
@@ -143,7 +147,7 @@ def test_any_chain_of_retries_adds_up(tmp_path_factory, statuses, data):
     path = write_results(folder / "r.csv", outcomes(statuses))
     last = dict(enumerate(statuses, 1))
     for number in (1, 2):
-        open_rows = [each.row for each in select_records(path)]
+        open_rows = [each.row for each in read_choices(select_records(path))]
         assert open_rows == [row for row, status in last.items() if not status.success]
         if not open_rows:
             break
