@@ -67,7 +67,7 @@ ENVIRONMENT: Final = (
 
 EXIT_CODES: Final = (
     (0, "Every record is imported, or valid in a dry run."),
-    (1, "Finished, but some records were not taken."),
+    (1, "Finished, but some records were not taken, or some sources left out."),
     (2, "Wrong usage, or a difference that needs a decision; nothing was sent."),
     (3, "Stopped at --max-errors."),
     (4, "Credentials, configuration or destination refused."),

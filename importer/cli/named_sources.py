@@ -32,4 +32,4 @@ def find_named(names: Sequence[str], options: RunOptions) -> Found:
             f"Name a file, a folder or an archive: {PROGRAM} run export/ --dry-run",
             f"To go on with a set of sources that was stopped: {PROGRAM} run --results FOLDER --resume",
         )
-    return find_again(options.results, read_set(options.results))
+    return find_again(options.results, read_set(options.results), partly=True)

@@ -41,6 +41,8 @@ def _rows_text(attention: Attention, sources: int) -> str:
     """Return the first records that an attention is about, in brackets; empty if it names none."""
     if not attention.rows:
         return ""
-    names = [f"{each.source} {each.row:,}" if sources > 1 else f"{each.row:,}" for each in attention.rows]
-    more = ", …" if attention.count > len(names) else ""
+    more = ", …" if attention.count > len(attention.rows) else ""
+    if sources > 1:
+        return f" ({', '.join(f'row {each.row:,} of {each.source}' for each in attention.rows)}{more})"
+    names = [f"{each.row:,}" for each in attention.rows]
     return f" (row{'s' if len(names) > 1 or more else ''} {', '.join(names)}{more})"

@@ -234,8 +234,10 @@ def _left_out(status: SetStatus) -> tuple[str, ...]:
     if not names:
         return ()
     if len(names) == 1:
-        return (f"{names[0]} was left out: mend it, and import it by itself.",)
-    return (f"{len(names):,} sources were left out: mend them, and import them as another set.",)
+        return (f"{names[0]} was left out: mend it, and import it by its name.",)
+    return (
+        f"{len(names):,} sources were left out: mend them, and import them by their names, not with the others.",
+    )
 
 
 def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -26,8 +26,9 @@ def set_plan_lines(prepared: PreparedSet) -> Iterator[LabeledLine]:
     yield from _left_out(prepared.left_out)
     for note in prepared.notes:
         yield LabeledLine("", note)
-    if prepared.done.total:
-        yield LabeledLine("Done", " · ".join(counts_text(prepared.done)))
+    done = prepared.done + prepared.jobs.done
+    if done.total:
+        yield LabeledLine("Done", " · ".join(counts_text(done)))
     if manifest.limit is not None:
         yield LabeledLine("Limit", f"only the first {counted(manifest.limit, 'record')} of the set")
         yield LabeledLine("", "names, times and counts that follow are of all records")
@@ -46,8 +47,9 @@ def mended_plan_lines(prepared: PreparedSet) -> Iterator[LabeledLine]:
     records = counted(sum(each.scope for each in manifest.sources), "record")
     named = ", ".join(manifest.named[:_MOST_NAMED])
     yield LabeledLine("Mended", f"{named} · {counted(len(manifest.sources), 'source')} · {records}")
-    if prepared.done.total:
-        yield LabeledLine("Done", " · ".join(counts_text(prepared.done)))
+    done = prepared.done + jobs.done
+    if done.total:
+        yield LabeledLine("Done", " · ".join(counts_text(done)))
     yield from attention_lines(manifest.attention)
     yield LabeledLine("Results", f"{prepared.output.folder}/, a file for each source")
     yield destination_line(jobs.first)
@@ -64,7 +66,7 @@ def _sources_text(manifest: SetManifest) -> str:
         counted(sum(each.records for each in run), "record"),
     ]
     if empty:
-        parts.append(f"{empty:,} more without a record")
+        parts.append(f"{counted(empty, 'other')} without any record")
     named = list(manifest.named[:_MOST_NAMED])
     more = f" and {len(manifest.named) - len(named):,} more" if len(manifest.named) > len(named) else ""
     return f"{', '.join(named)}{more} · {' · '.join(parts)}"

@@ -26,11 +26,12 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
     result = equation(
         manifest.scope, manifest.counts, manifest.unattempted, 0, checked=bool(manifest.reconciled)
     )
+    before = prepared.done.total + prepared.jobs.done.total
     finished = prepared.finished + sum(_is_finished(each) for each in report.ends)
     lines = [
         LabeledLine("Result", result),
         LabeledLine("Sources", _sources_text(report, finished)),
-        LabeledLine("Took", duration_text(report.seconds, manifest.counts.total - prepared.done.total)),
+        LabeledLine("Took", duration_text(report.seconds, manifest.counts.total - before)),
         LabeledLine("Results", f"{prepared.output.folder}/"),
     ]
     if copies:
@@ -40,11 +41,13 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
         noted = f"on {counted(report.notes, 'record')}: what was changed, or will be"
         lines.append(LabeledLine("Notes", noted))
     console.lines(lines)
-    if console.quiet and (manifest.counts.unsuccessful or manifest.unattempted):
-        left = [f"{manifest.unattempted:,} unattempted"] if manifest.unattempted else []
-        Console(stream=console.stream).say(
-            f"{', '.join([*counts_text(manifest.counts), *left])}: see {prepared.output.folder}"
-        )
+    if console.quiet and (manifest.counts.unsuccessful or manifest.unattempted or prepared.left_out):
+        parts = counts_text(manifest.counts)
+        if manifest.unattempted:
+            parts.append(f"{manifest.unattempted:,} unattempted")
+        if prepared.left_out:
+            parts.append(f"{counted(len(prepared.left_out), 'source')} left out")
+        Console(stream=console.stream).say(f"{', '.join(parts)}: see {prepared.output.folder}")
     _print_worst(report, console, verbose=verbose)
 
 

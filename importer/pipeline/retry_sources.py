@@ -56,5 +56,5 @@ class RetrySources:
     def _find(self, run: SetRun) -> Mapping[str, SourcePath]:
         folder, space = copies_folder(run.folder), self._options.spool_space
         copies = SourceCopies(folder, space, self._progress, self._stdin, resumed=True)
-        found = copies.of(find_again(run.folder, run.manifest), self.wanted)
+        found = copies.of(find_again(run.folder, run.manifest, partly=True), self.wanted)
         return {each.name: each.path for each in found.sources}

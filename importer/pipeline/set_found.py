@@ -39,18 +39,21 @@ class SetChanges:
 NO_CHANGES: Final = SetChanges()
 
 
-def find_again(folder: Path, manifest: SetManifest) -> Found:
+def find_again(folder: Path, manifest: SetManifest, *, partly: bool = False) -> Found:
     """Return the sources that there are now of what was named for a set; of pipes, the copies.
 
     Args:
         folder: The folder of the results, beside which the copies are.
         manifest: The manifest of the set.
+        partly: What was named and is gone is left out: it is missed where it is needed.
 
     Raises:
         ImporterError: What was named is not there, or can't be read.
     """
     pipes = _pipes(manifest)
     names = [name for name in manifest.named if name not in pipes]
+    if partly:
+        names = [name for name in names if _is_there(name)]
     found = Found((), (), (), is_set=True)
     if names:
         found = find_sources(names, include=manifest.include, exclude=manifest.exclude)

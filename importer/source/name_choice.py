@@ -78,7 +78,9 @@ class NameChoice:
                 raise UsageError(
                     f"{option} {pattern.text} matches nothing in {', '.join(names[:_MOST_SAMPLES])}"
                     + (" …" if len(names) > _MOST_SAMPLES else ""),
-                    f"There is, for example: {samples}" if samples else "No file is there.",
+                    f"There is, for example: {samples}"
+                    if samples
+                    else "It is matched with names, or with paths below what is named.",
                 )
 
     def _matches(self, pattern: PathPattern, parts: Sequence[str]) -> str:

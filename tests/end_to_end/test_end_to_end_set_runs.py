@@ -83,7 +83,7 @@ def test_what_is_damaged_is_named_in_the_plan_and_the_others_run(shell: Shell, s
         (line,) = [each for each in left_out.splitlines() if damaged in each]
         assert why in line.partition(": ")[2]
         assert line.partition(": ")[2], "it says why"
-    assert "1 more without a record" in plan
+    assert "1 other without any record" in plan
     assert "in/empty.csv" not in left_out
     manifest = set_manifest(shell.folder / "in.results")
     ready = [source["name"] for source in manifest["sources"] if source["state"] == "ready"]
