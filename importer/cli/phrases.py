@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from importer.cli.console import LabeledLine
 from importer.model import Status
@@ -43,6 +44,12 @@ def _rows_text(attention: Attention, sources: int) -> str:
         return ""
     more = ", …" if attention.count > len(attention.rows) else ""
     if sources > 1:
-        return f" ({', '.join(f'row {each.row:,} of {each.source}' for each in attention.rows)}{more})"
+        by_source = groupby(attention.rows, lambda each: each.source)
+        parts = [_rows_of(source, [f"{each.row:,}" for each in rows]) for source, rows in by_source]
+        return f" ({'; '.join(parts)}{more})"
     names = [f"{each.row:,}" for each in attention.rows]
     return f" (row{'s' if len(names) > 1 or more else ''} {', '.join(names)}{more})"
+
+
+def _rows_of(source: str, rows: Sequence[str]) -> str:
+    return f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)} of {source}"

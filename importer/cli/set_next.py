@@ -235,9 +235,7 @@ def _left_out(status: SetStatus) -> tuple[str, ...]:
         return ()
     if len(names) == 1:
         return (f"{names[0]} was left out: mend it, and import it by its name.",)
-    return (
-        f"{len(names):,} sources were left out: mend them, and import them by their names, not with the others.",
-    )
+    return (f"{len(names):,} sources were left out: mend them, and import them by their names.",)
 
 
 def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...], tuple[str, ...]]:

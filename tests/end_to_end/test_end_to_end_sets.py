@@ -496,7 +496,7 @@ def test_a_source_that_was_left_out_stays_in_mind(shell: Shell, server: Server) 
     (folder / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
     done = shell.type("run", "export", "--yes", "--workers", "1")
     assert done.code == 1
-    assert "export/broken.csv.gz was left out: mend it, and import it by itself." in done.err
+    assert "export/broken.csv.gz was left out: mend it, and import it by its name." in done.err
     assert shell.type("status", "export.results").code == 1
     (folder / "broken.csv.gz").write_bytes(gzip.compress((HEADER + "Buy,1700000000,u,id-9,9\n").encode()))
     assert shell.type("run", "export/broken.csv.gz", "--yes").code == 0

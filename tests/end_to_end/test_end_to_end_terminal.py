@@ -203,7 +203,7 @@ def test_a_set_that_is_resumed_says_what_is_known_of_all_of_it_and_asks_for_what
     assert "Events Page View (40) · Paid (30)" in seen.text
     assert "Time 2024-03-01T00:00:01Z to 2024-03-01T10:00:00Z (UTC)" in seen.text
     assert "5 records have a word as distinct_id that may mean no value" in seen.text
-    assert "(rows b.csv 1, b.csv 2, b.csv 3, b.csv 4, b.csv 9)" in seen.text
+    assert "(rows 1, 2, 3, 4, 9 of b.csv)" in seen.text
     assert question(seen) == "at most 40 events?"
     assert statuses(shell.results("out/b.csv.csv")).count("imported") == 35
 

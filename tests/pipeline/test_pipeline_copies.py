@@ -163,7 +163,7 @@ def test_copies_in_several_files_are_counted_before_sending_and_stay_in_the_mani
     done = shell.type("run", "a.csv", "b.csv", "--sandbox", "--results", "out")
 
     assert "3 of 5 records are copies of others" in done.err
-    assert "(rows b.csv 1, b.csv 2, b.csv 3)" in done.err
+    assert "(rows 1, 2, 3 of b.csv)" in done.err
     assert "5 records = 5 imported  ✓ adds up\n" in done.err
     assert "Mixpanel keeps 2: the others are copies" in done.err
     assert [each["count"] for each in attention_of(shell, "out/set")] == [3]
