@@ -231,14 +231,35 @@ def source_histories(
         results = results_of(first.folder, first.manifest, source)
         try:
             begun = manifest_path(results).exists() or results.exists()
-            if begun and first.manifest.parent is None and is_lost(manifest_path(results)):
-                # It is written at its end, and that of the set says how it was begun.
-                manifest = source_manifest(first.manifest, source, first.manifest.reading)
-                yield source, read_status(results, inspect_results(results), manifest)
-            else:
-                yield source, read_status(results) if begun else None
+            yield source, _status(first.manifest, source, results) if begun else None
         except ResultsError as error:
             yield source, error
+
+
+def _status(manifest: SetManifest, source: SetSource, results: Path) -> HistoryStatus:
+    """Return where a source of a set stands, from the first of its results."""
+    if manifest.parent is None and is_lost(manifest_path(results)):
+        # It is written at the end of its job, and that of the set says how this was begun.
+        begun = source_manifest(manifest, source, manifest.reading)
+        return read_status(results, inspect_results(results), begun)
+    return read_status(results)
+
+
+def read_status_in_set(folder: Path, results: Path) -> HistoryStatus:
+    """Return where one source of a set stands.
+
+    Args:
+        folder: The set, from `set_of`.
+        results: Results of the source.
+
+    Raises:
+        ResultsError: As for `read_status`.
+    """
+    manifest, wanted = read_set(folder), os.path.realpath(results)
+    for source in manifest.sources:
+        if source.scope and os.path.realpath(results_of(folder, manifest, source)) == wanted:
+            return _status(manifest, source, results)
+    return read_status(results)
 
 
 def read_set_status(folder: Path) -> SetStatus:

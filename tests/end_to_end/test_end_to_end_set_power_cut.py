@@ -42,6 +42,7 @@ def test_the_manifest_of_a_source_that_was_lost_is_written_again(
     done = shell.type("status", "r")
     assert "12 imported" in done.out
     assert "wrong" not in done.out.lower()
+    assert "4 imported + 0 unattempted  (adds up)" in shell.type("status", "r/2.csv.csv").out
     assert shell.type(*COMMAND, "--resume").code == 0
     after = json.loads(lost.read_text())
     for name in ("ended", "started", "settings"):

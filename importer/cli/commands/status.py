@@ -18,7 +18,7 @@ from importer.cli.steps import Next, print_next
 from importer.model import Status
 from importer.results.lock import is_locked
 from importer.results.set_manifest import is_set_folder
-from importer.results.set_status import set_of
+from importer.results.set_status import read_status_in_set, set_of
 from importer.results.status import HistoryStatus, read_status
 from importer.text import counted, file_command, file_word, shell_word
 
@@ -41,8 +41,8 @@ def show_status(results: Path, options: StatusOptions) -> int:
         from importer.cli.commands.status_set import show_set_status  # noqa: PLC0415 - one file needs none of it
 
         return show_set_status(results, options)
-    status = read_status(results)
     whole = set_of(results)
+    status = read_status(results) if whole is None else read_status_in_set(whole, results)
     step = _next_step(status) if whole is None else _step_of_set(status, whole)
     if options.json:
         sys.stdout.write(_json_text(status, step, whole) + "\n")
