@@ -78,7 +78,9 @@ def _print_worst(report: SetReport, console: Console, *, verbose: bool) -> None:
     """Write the sources with the most records that were not taken, and those that were stopped."""
     broken = [each for each in report.ends if each.error is not None]
     for each in broken[:_MOST_NAMED]:
-        console.say(f"  {each.job.manifest.source}: {each.error.message if each.error else ''}")
+        name = each.job.manifest.source
+        message = "" if each.error is None else each.error.message
+        console.say(f"  {name}: {message.removeprefix(f'{name}: ')}")
     if len(broken) > _MOST_NAMED:
         console.say(f"  and {len(broken) - _MOST_NAMED:,} more were stopped")
     ended = [(each.end.counts, each) for each in report.ends if each.end is not None]

@@ -114,7 +114,9 @@ def _check_empty(folder: Path) -> None:
             f"See where they stand, for example: {file_command('status', loose[0][0])}",
             "To import all sources as one set, name another folder with --results.",
         )
-    if any(folder.iterdir()):
+    manifest = manifest_path(set_path(folder))
+    begun = {Lock(set_path(folder)).path.name, f"{manifest.name}.tmp"}  # a run was killed before it sent
+    if any(path.name not in begun for path in folder.iterdir()):
         raise UsageError(
             f"{folder} is not empty, and holds no results of a set", "Name another folder with --results."
         )

@@ -39,6 +39,7 @@ def test_sixty_files_land_once_with_results_of_each_in_order(shell: Shell, serve
     assert not (shell.folder / "out.source").exists(), "what was unpacked is removed"
 
 
+@pytest.mark.slow
 def test_what_is_printed_does_not_grow_with_the_number_of_sources(shell: Shell) -> None:
     lines = []
     for files in (6, 120):

@@ -294,7 +294,7 @@ def test_a_limit_of_a_set_is_kept_and_a_resumed_run_takes_the_rest():
     assert [end.job.records for end in report.ends] == [4, 2]
     assert (report.manifest.scope, report.manifest.counts.valid, report.manifest.exit_code) == (6, 6, 0)
     again = resumed()
-    assert (again.finished, again.done.valid) == (1, 4)
+    assert (again.finished, again.done.valid, again.jobs.done.valid) == (1, 4, 2)
     done = run_prepared(again, options_of(resume=True))
     assert (done.manifest.scope, done.manifest.counts.valid, done.manifest.reconciled) == (12, 12, True)
     assert [int(each["row"]) for each in read_results(Path("out/2.csv.csv"))] == [1, 2, 3, 4]
@@ -365,10 +365,12 @@ def make_results(folder: str, kind: Any = "real") -> SetManifest:
     return found.manifest
 
 
-@pytest.mark.parametrize("folder", ["new", "deep/new", "empty"])
-def test_results_go_to_a_folder_that_is_new_or_empty(folder: str):
+@pytest.mark.parametrize("folder", ["new", "deep/new", "empty", "killed"])
+def test_results_go_to_a_folder_that_is_new_or_empty_or_of_a_run_that_did_not_begin(folder: str):
     write_rows("in/1.csv", 1, 2)
     Path("empty").mkdir()
+    write("killed/set.lock")
+    write("killed/set.run.json.tmp", "{")
     assert use_of(folder) == "new"
 
 
