@@ -10,13 +10,13 @@ from pathlib import Path
 
 from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.run import JobTask
-from importer.pipeline.set_job import PreparedSet, SetReport
-from importer.pipeline.set_mapping import map_set
-from importer.pipeline.set_outputs import find_set_output
-from importer.pipeline.set_prepare import prepare_set
-from importer.pipeline.set_profile import survey_set
-from importer.pipeline.set_run import SetWatch, run_set
-from importer.pipeline.workers import Workers
+from importer.pipeline.sets.job import PreparedSet, SetReport
+from importer.pipeline.sets.mapping import map_set
+from importer.pipeline.sets.outputs import find_set_output
+from importer.pipeline.sets.prepare import prepare_set
+from importer.pipeline.sets.run import SetWatch, run_set
+from importer.pipeline.sets.survey import survey_set
+from importer.pipeline.workers.pool import Workers
 from importer.progress import NullProgress
 from importer.source.find import find_sources
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 from waiting import wait_until
 
 from importer.errors import RefusedError
-from importer.pipeline.task import Context
+from importer.pipeline.workers.task import Context
 
 
 @dataclass(frozen=True)

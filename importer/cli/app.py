@@ -35,7 +35,7 @@ from importer.cli.options import (
     TrackOptions,
 )
 from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
-from importer.cli.set_options import SetOptions, WorkOptions
+from importer.cli.sets.options import SetOptions, WorkOptions
 from importer.errors import Interrupted, UsageError
 from importer.text import PROGRAM, VERSION, escape_controls, nearest, quoted
 

@@ -19,7 +19,7 @@ from importer.cli.options import (
     RetryScopeOptions,
     RunScopeOptions,
 )
-from importer.cli.set_options import SetOptions, WorkOptions
+from importer.cli.sets.options import SetOptions, WorkOptions
 from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.mapping_file import DeclaredReading

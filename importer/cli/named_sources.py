@@ -23,7 +23,7 @@ def find_named(names: Sequence[str], options: RunOptions) -> Found:
     """
     if names:
         return find_sources(names, include=options.include, exclude=options.exclude)
-    from importer.pipeline.set_found import find_again  # noqa: PLC0415 - a single file does without
+    from importer.pipeline.sets.found import find_again  # noqa: PLC0415 - a single file does without
     from importer.results.set_manifest import read_set  # noqa: PLC0415 - likewise
 
     if not options.resume or options.results is None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from importer.delivery.connections import Connections
 from importer.delivery.protocols import system_now
@@ -28,7 +29,6 @@ from importer.pipeline.dry_run import DryRun
 from importer.pipeline.job import Job, JobEnd, RunReport, now_iso
 from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.record_selector import selector_of
-from importer.pipeline.task import Context
 from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress
 from importer.results.aside import set_retried_aside
@@ -49,6 +49,9 @@ from importer.results.storage import Durability
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
+
+if TYPE_CHECKING:
+    from importer.pipeline.workers.task import Context
 
 
 def run_job(

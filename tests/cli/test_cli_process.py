@@ -24,7 +24,7 @@ from importer.cli.options import (
     ReadingOptions,
     RunScopeOptions,
 )
-from importer.cli.set_options import SetOptions
+from importer.cli.sets.options import SetOptions
 
 SOURCE = "event,user_id,time\nHi,u,2024-03-01T00:00:00Z\nHi,v,2024-03-01T00:00:01Z\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -20,7 +20,7 @@ from crash_helpers import wait_until
 from worker_tasks import Told
 
 from importer.errors import StorageError
-from importer.pipeline.workers import Workers
+from importer.pipeline.workers.pool import Workers
 from importer.progress import NullProgress
 
 
@@ -146,7 +146,7 @@ def test_idle_processes_that_die_are_replaced() -> None:
 
 STORM = """
 import os, signal, threading
-from importer.pipeline.workers import Workers
+from importer.pipeline.workers.pool import Workers
 from importer.progress import NullProgress
 from worker_tasks import Told
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -249,7 +249,7 @@ def test_fewer_processes_do_where_no_more_can_be_started(tmp_path: Path) -> None
 PARENT = """
 import sys, threading
 from pathlib import Path
-from importer.pipeline.workers import Workers
+from importer.pipeline.workers.pool import Workers
 from importer.progress import NullProgress
 from worker_tasks import Told
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """In which order the sources of a set are begun."""
 
-from importer.pipeline.set_job import begin_order
+from importer.pipeline.sets.job import begin_order
 
 
 def test_large_sources_are_begun_first_and_the_others_in_their_order():

@@ -23,11 +23,11 @@ from importer.pipeline.job import MaxErrors, RunOptions, Target
 from importer.pipeline.outputs import resolve_output
 from importer.pipeline.paths import default_folder
 from importer.pipeline.prepare import prepare_job
-from importer.pipeline.set_job import PreparedSet, SetOutput, SetReport, with_scopes
-from importer.pipeline.set_outputs import find_set_output
-from importer.pipeline.set_resume import resume_set
-from importer.pipeline.set_sources import SourceCopies, copies_folder
-from importer.pipeline.shape import FoundShape, in_shape, misfit, missing_columns, usual_format
+from importer.pipeline.sets.copies import SourceCopies, copies_folder
+from importer.pipeline.sets.job import PreparedSet, SetOutput, SetReport, with_scopes
+from importer.pipeline.sets.outputs import find_set_output
+from importer.pipeline.sets.resume import resume_set
+from importer.pipeline.sets.shape import FoundShape, in_shape, misfit, missing_columns, usual_format
 from importer.progress import NullProgress
 from importer.reading import Dialect, Reading
 from importer.results.manifest import write_manifest

@@ -20,9 +20,9 @@ from worker_tasks import Told
 
 from importer import errors
 from importer.delivery.quota import BURST_SHARE, Cap
-from importer.pipeline.task import Done, TaskDefect
-from importer.pipeline.worker_process import work
-from importer.pipeline.workers import Workers
+from importer.pipeline.workers.pool import Workers
+from importer.pipeline.workers.process import work
+from importer.pipeline.workers.task import Done, TaskDefect
 from importer.progress import NullProgress, Progress
 from importer.results.status import NotRetriableError
 

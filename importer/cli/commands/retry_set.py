@@ -24,9 +24,9 @@ from importer.cli.phrases import attention_lines
 from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests, tidied
 from importer.cli.progress_bar import progress_for
-from importer.cli.set_ending import finish_set
-from importer.cli.set_next import set_not_retriable_remedy
-from importer.cli.set_options import WorkOptions
+from importer.cli.sets.ending import finish_set
+from importer.cli.sets.next_step import set_not_retriable_remedy
+from importer.cli.sets.options import WorkOptions
 from importer.cli.target import OpenTarget, open_target, with_destination_of
 from importer.delivery.protocols import system_now
 from importer.delivery.quota import cap_of
@@ -34,10 +34,10 @@ from importer.pipeline.failed_rows import check_copies_folder
 from importer.pipeline.job import RunOptions
 from importer.pipeline.retry import prepare_retry
 from importer.pipeline.run import JobTask
-from importer.pipeline.set_job import PreparedSet
-from importer.pipeline.set_retry import RetryChoice, SetNotRetriableError, prepare_set_retry
-from importer.pipeline.set_run import SetWatch, run_set
-from importer.pipeline.workers import Workers
+from importer.pipeline.sets.job import PreparedSet
+from importer.pipeline.sets.retry import RetryChoice, SetNotRetriableError, prepare_set_retry
+from importer.pipeline.sets.run import SetWatch, run_set
+from importer.pipeline.workers.pool import Workers
 from importer.results.set_manifest import is_set_folder, read_set
 from importer.results.set_status import retry_folder
 from importer.text import counted

@@ -21,8 +21,8 @@ from importer.cli.open_files import allow_connections
 from importer.cli.options import CommandOptions
 from importer.cli.process import StopRequests, tidied
 from importer.cli.progress_bar import progress_for
-from importer.cli.set_ending import finish_set
-from importer.cli.set_plan import mended_plan_lines, set_plan_lines
+from importer.cli.sets.ending import finish_set
+from importer.cli.sets.plan import mended_plan_lines, set_plan_lines
 from importer.cli.summary import print_manifests
 from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
@@ -34,16 +34,16 @@ from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.paths import copies_folder
 from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import JobTask
-from importer.pipeline.set_job import PreparedSet, SetOutput
-from importer.pipeline.set_mapping import map_set
-from importer.pipeline.set_mended import check_not_copies, prepare_mended_set
-from importer.pipeline.set_outputs import check_not_run_alone, find_set_output
-from importer.pipeline.set_prepare import prepare_set
-from importer.pipeline.set_profile import survey_set
-from importer.pipeline.set_resume import resume_set
-from importer.pipeline.set_run import SetWatch, run_set
-from importer.pipeline.set_sources import SourceCopies, remove_copies
-from importer.pipeline.workers import Workers
+from importer.pipeline.sets.copies import SourceCopies, remove_copies
+from importer.pipeline.sets.job import PreparedSet, SetOutput
+from importer.pipeline.sets.mapping import map_set
+from importer.pipeline.sets.mended import check_not_copies, prepare_mended_set
+from importer.pipeline.sets.outputs import check_not_run_alone, find_set_output
+from importer.pipeline.sets.prepare import prepare_set
+from importer.pipeline.sets.resume import resume_set
+from importer.pipeline.sets.run import SetWatch, run_set
+from importer.pipeline.sets.survey import survey_set
+from importer.pipeline.workers.pool import Workers
 from importer.progress import Progress
 from importer.results.set_manifest import read_set
 from importer.source.found import Found

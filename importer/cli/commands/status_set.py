@@ -14,11 +14,11 @@ from typing import Any, Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
-from importer.cli.set_next import after_set_status
+from importer.cli.sets.next_step import after_set_status
 from importer.cli.source_folder import missing_text
 from importer.cli.steps import Next, print_next
 from importer.model import Status
-from importer.pipeline.set_found import SetChanges, find_changes
+from importer.pipeline.sets.found import SetChanges, find_changes
 from importer.results.counts import Counts
 from importer.results.set_manifest import SetManifest
 from importer.results.set_status import NamedNumber, SetRun, SetStatus, read_set_status

@@ -12,8 +12,8 @@ from importer.model import Status
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.resolve import redeclare
-from importer.pipeline.retry_sources import RetrySources
-from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
+from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
+from importer.pipeline.sets.retry_sources import RetrySources
 from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest, resolve_link

@@ -22,10 +22,10 @@ from importer.errors import (
 )
 from importer.facts import NO_COLLISIONS
 from importer.pipeline.job import Job, JobEnd, MaxErrors, Survey, now_iso
-from importer.pipeline.set_job import PreparedSet, SetReport, SourceEnd, begin_order
-from importer.pipeline.set_outputs import make_room
-from importer.pipeline.task import Task
-from importer.pipeline.workers import Workers
+from importer.pipeline.sets.job import PreparedSet, SetReport, SourceEnd, begin_order
+from importer.pipeline.sets.outputs import make_room
+from importer.pipeline.workers.pool import Workers
+from importer.pipeline.workers.task import Task
 from importer.progress import Progress
 from importer.results.counts import Counts
 from importer.results.lock import Lock

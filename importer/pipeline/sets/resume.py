@@ -12,8 +12,8 @@ from importer.pipeline.attention import at_this_time, with_target_attention
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target
 from importer.pipeline.resolve import redeclare
-from importer.pipeline.set_job import PreparedSet, SetOutput, job_of, set_manifest_of, with_scopes
-from importer.pipeline.set_sources import SourceCopies
+from importer.pipeline.sets.copies import SourceCopies
+from importer.pipeline.sets.job import PreparedSet, SetOutput, job_of, set_manifest_of, with_scopes
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import find_differences, with_destination_of
 from importer.results.lock import Lock

@@ -13,8 +13,8 @@ from importer.events.mapping_file import DeclaredReading
 from importer.model import Fingerprint
 from importer.pipeline.job import RunOptions
 from importer.pipeline.resolve import detect_declared, draft_reading
-from importer.pipeline.set_job import MappedSet, left_out
-from importer.pipeline.shape import (
+from importer.pipeline.sets.job import MappedSet, left_out
+from importer.pipeline.sets.shape import (
     FoundShape,
     column_attention,
     joined_attention,
@@ -23,8 +23,8 @@ from importer.pipeline.shape import (
     usual_format,
     with_columns_of,
 )
-from importer.pipeline.task import Context
-from importer.pipeline.workers import Workers
+from importer.pipeline.workers.pool import Workers
+from importer.pipeline.workers.task import Context
 from importer.progress import stage
 from importer.reading import Reading
 from importer.results.set_manifest import SetSource, Shape

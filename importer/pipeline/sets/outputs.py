@@ -13,7 +13,7 @@ from importer.errors import ResultsError, UsageError
 from importer.model import RunKind
 from importer.pipeline.job import RunOptions
 from importer.pipeline.paths import default_folder, known_manifest
-from importer.pipeline.set_job import SetOutput, Use
+from importer.pipeline.sets.job import SetOutput, Use
 from importer.results.differences import check_set_overwrite
 from importer.results.lock import Lock
 from importer.results.paths import find_manifests, manifest_path, results_of_manifest

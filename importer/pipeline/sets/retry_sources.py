@@ -9,8 +9,8 @@ from typing import BinaryIO
 from importer.errors import ResultsError
 from importer.pipeline.job import RunOptions
 from importer.pipeline.paths import copies_folder
-from importer.pipeline.set_found import find_again
-from importer.pipeline.set_sources import SourceCopies
+from importer.pipeline.sets.copies import SourceCopies
+from importer.pipeline.sets.found import find_again
 from importer.progress import Progress
 from importer.results.set_status import SetRun
 from importer.source.members import SourcePath

@@ -12,7 +12,7 @@ from importer.events import mapping_file
 from importer.pipeline.copied_rows import read_copied_rows
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target
-from importer.pipeline.set_job import PreparedSet, SetOutput, set_fingerprint
+from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.reading import Attention
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest

@@ -9,7 +9,7 @@ from typing import Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.phrases import counts_text
 from importer.cli.summary import duration_text, equation
-from importer.pipeline.set_job import SetReport, SourceEnd
+from importer.pipeline.sets.job import SetReport, SourceEnd
 from importer.results.reader import read_failures
 from importer.results.set_manifest import SetManifest
 from importer.text import counted

@@ -11,7 +11,7 @@ from importer.errors import ImporterError
 from importer.model import Fingerprint
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, JobEnd, RunOptions, Survey, Target, new_manifest
-from importer.pipeline.shape import MissingColumn, in_shape
+from importer.pipeline.sets.shape import MissingColumn, in_shape
 from importer.reading import Attention, Reading
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest

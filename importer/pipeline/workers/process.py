@@ -35,7 +35,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final
 
 from importer.delivery.connections import Connections
-from importer.pipeline.task import Context, TaskDefect, TaskProgress, kept_error
+from importer.pipeline.workers.task import Context, TaskDefect, TaskProgress, kept_error
 
 if TYPE_CHECKING:
     from importer.delivery.quota import LeasedQuota

@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final
 
-from importer.pipeline.task import Task
-from importer.pipeline.worker_process import work
+from importer.pipeline.workers.process import work
+from importer.pipeline.workers.task import Task
 
 _QUICK: Final = 0.05
 """Seconds: a process whose last task took less is given the next one before it asks."""

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from importer.cli.console import Console
 from importer.cli.options import CommandOptions
-from importer.cli.set_next import after_set
-from importer.cli.set_summary import print_set_summary
+from importer.cli.sets.next_step import after_set
+from importer.cli.sets.summary import print_set_summary
 from importer.cli.steps import print_next
 from importer.cli.summary import print_faults, print_landed, print_manifests
 from importer.cli.target import OpenTarget
 from importer.pipeline.failed_rows import copy_failed_rows_of_set
-from importer.pipeline.retry_sources import RetrySources
-from importer.pipeline.set_job import SetReport
-from importer.pipeline.set_sources import remove_copies
+from importer.pipeline.sets.copies import remove_copies
+from importer.pipeline.sets.job import SetReport
+from importer.pipeline.sets.retry_sources import RetrySources
 from importer.progress import NullProgress
 from importer.results.set_status import read_set_status
 

@@ -32,8 +32,8 @@ from importer.cli.steps import (
 )
 from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.paths import default_folder, free_path
-from importer.pipeline.set_found import NO_CHANGES, SetChanges
-from importer.pipeline.set_job import SetReport
+from importer.pipeline.sets.found import NO_CHANGES, SetChanges
+from importer.pipeline.sets.job import SetReport
 from importer.results.set_manifest import SetManifest, is_set_folder
 from importer.results.set_status import (
     SetRun,

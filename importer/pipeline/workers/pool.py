@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from importer.delivery.connections import Connections
 from importer.delivery.quota import Cap, QuotaKeeper, TokenBucket
 from importer.errors import StorageError
-from importer.pipeline.shared_progress import AtWork, SharedProgress
-from importer.pipeline.task import Context, Done, Task, TaskDefect, TaskProgress, kept_error
-from importer.pipeline.worker_handle import WorkerHandle
-from importer.pipeline.worker_process import Message
+from importer.pipeline.workers.handle import WorkerHandle
+from importer.pipeline.workers.process import Message
+from importer.pipeline.workers.shared_progress import AtWork, SharedProgress
+from importer.pipeline.workers.task import Context, Done, Task, TaskDefect, TaskProgress, kept_error
 from importer.progress import Progress, stage
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from importer.pipeline.task import Done
+from importer.pipeline.workers.task import Done
 from importer.progress import Progress
 
 _SECONDS_PER_UPDATE: Final = 0.1

@@ -12,9 +12,9 @@ from importer.facts import NO_COLLISIONS, Collisions
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import RunOptions, Survey
 from importer.pipeline.resolve import settle_reading
-from importer.pipeline.set_job import MappedSet, SurveyedSet, begin_order, left_out
-from importer.pipeline.task import Context
-from importer.pipeline.workers import Workers
+from importer.pipeline.sets.job import MappedSet, SurveyedSet, begin_order, left_out
+from importer.pipeline.workers.pool import Workers
+from importer.pipeline.workers.task import Context
 from importer.profile.hot_shards import find_hot_shards
 from importer.profile.scan import PassProgress, ProfiledSource, find_collisions
 from importer.profile.survey_part import NamedSource, PartResult, SurveyPart, survey_some

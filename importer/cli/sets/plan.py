@@ -9,7 +9,7 @@ from typing import Final
 from importer.cli.console import LabeledLine
 from importer.cli.phrases import attention_lines, counts_text
 from importer.cli.plan import describe_source, destination_line, dialect_text, dry_run_line, volume_line
-from importer.pipeline.set_job import PreparedSet
+from importer.pipeline.sets.job import PreparedSet
 from importer.results.set_manifest import SetManifest, SetSource
 from importer.text import counted
 

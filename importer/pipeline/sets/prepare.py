@@ -13,7 +13,7 @@ from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.mapping_attention import with_mapping_attention
 from importer.pipeline.paths import default_folder
-from importer.pipeline.set_job import (
+from importer.pipeline.sets.job import (
     PreparedSet,
     SetOutput,
     SurveyedSet,
@@ -21,8 +21,8 @@ from importer.pipeline.set_job import (
     set_manifest_of,
     with_scopes,
 )
-from importer.pipeline.set_outputs import check_not_run_alone
-from importer.pipeline.shape import in_shape
+from importer.pipeline.sets.outputs import check_not_run_alone
+from importer.pipeline.sets.shape import in_shape
 from importer.results.counts import Counts
 from importer.results.differences import find_reading_differences
 from importer.results.set_manifest import SetManifest, SetSource, Shape, is_set_folder, read_set, set_path

@@ -1,0 +1,1 @@
+"""What people read of a set of sources: its plan, its summary, what to type next; and its options."""
