@@ -14,6 +14,7 @@ The errors::
     ├── RefusedError              4    credentials, configuration or destination refused
     ├── DeliveryError             5    the network or the server failed: resume
     ├── StorageError              5    the results file can't be written (disk full): resume
+    │   └── LostWorkerError       5    processes died over a source again and again: resume with fewer
     ├── ReconciliationError       6    the counts don't add up
     └── Interrupted               130  Ctrl-C, SIGTERM or SIGHUP: resume
 
@@ -108,6 +109,10 @@ class StorageError(ImporterError):
     """The results file or the manifest can't be written."""
 
     exit_code = 5
+
+
+class LostWorkerError(StorageError):
+    """A source over which processes died again and again, without getting any further."""
 
 
 class ReconciliationError(ImporterError):

@@ -83,7 +83,11 @@ def test_a_single_file_loads_nothing_that_only_a_set_needs(tmp_path: Path) -> No
     (tmp_path / "one.csv").write_text("event,time,user_id\nBuy,1760000000,u1\n")
     loaded = loaded_by(tmp_path, "run", "one.csv", "--dry-run", "--quiet")
     assert "importer.pipeline.run" in loaded
-    of_sets = {name for name in loaded if re.search(r"pipeline\.(sets|workers)\b|cli\.sets\.(?!options)|\.set_", name)}
+    of_sets = {
+        name
+        for name in loaded
+        if re.search(r"pipeline\.(sets|workers)\b|cli\.sets\.(?!options)|\.set_", name)
+    }
     assert not of_sets | loaded & {"multiprocessing", "concurrent.futures"}
 
 

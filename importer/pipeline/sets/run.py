@@ -13,6 +13,7 @@ from typing import Final
 from importer.errors import (
     ImporterError,
     Interrupted,
+    LostWorkerError,
     ReconciliationError,
     RefusedError,
     ResultsError,
@@ -39,6 +40,10 @@ from importer.text import counted, file_command
 
 _FLUSHED_AT_ONCE: Final = 16
 _TITLES: Final = {"dry-run": "Checking", "real": "Importing", "sandbox": "Importing"}
+
+
+_OF_ONE_SOURCE: Final = (SourceError, Interrupted, LostWorkerError)
+"""Errors that concern a single source: the others go on."""
 
 
 class SetWatch:
@@ -205,7 +210,7 @@ def _run_jobs(
         error = result if isinstance(result, ImporterError) else result.error
         end = None if isinstance(result, ImporterError) else result
         ends[at] = SourceEnd(jobs[at], end, None if isinstance(error, Interrupted) else error)
-        if error is not None and not isinstance(error, (SourceError, Interrupted)) and cause is None:
+        if cause is None and error is not None and not isinstance(error, _OF_ONE_SOURCE):
             cause = error
             watch.stop.set()
     return ends, cause

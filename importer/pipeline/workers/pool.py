@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from importer.delivery.connections import Connections
 from importer.delivery.quota import Cap, QuotaKeeper, TokenBucket
-from importer.errors import StorageError
+from importer.errors import LostWorkerError, StorageError
 from importer.pipeline.workers.handle import WorkerHandle
 from importer.pipeline.workers.process import Message
 from importer.pipeline.workers.shared_progress import AtWork, SharedProgress
@@ -325,7 +325,7 @@ class _Run(Generic[T]):
         self._shared.leave(place)
         if worker.ready and self._is_lost(place):
             text = f"{task.name}: the process that worked at it {how}, {_MOST_DEATHS} times at the same place"
-            self._results.append((place, StorageError(text, _FEWER)))
+            self._results.append((place, LostWorkerError(text, _FEWER)))
             self._shared.end(place, self._shared.done_by(place))
             del items[0]
         elif worker.ready:
