@@ -263,7 +263,7 @@ class RunScopeOptions:
     ] = None
     limit: Annotated[
         int | None,
-        Option("Only the first N records of each source.", default="all", metavar="N", min=1),
+        Option("Only the first N records, of all sources together.", default="all", metavar="N", min=1),
     ] = None
     strict: Annotated[bool, Option("Send nothing where a decision about the file needs attention.")] = False
     accept: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -218,8 +219,8 @@ def _with_names(texts: Sequence[tuple[str, ...]], names: Sequence[str]) -> list[
 
 
 def _names_text(names: Sequence[str], most: int) -> str:
-    """Return the last parts of the names of the sources at work."""
-    shown = [escape_controls(name.rpartition("::")[2].rpartition("/")[2] or name) for name in names[:most]]
+    """Return the ends of the names of the sources at work: `9.json.gz` alone tells nothing of its day."""
+    shown = [escape_controls("/".join(re.split("/|::", name)[-2:])) for name in names[:most]]
     more = f" +{len(names) - most}" if len(names) > most else ""
     return f"{' '.join(shown)}{more}"
 

@@ -37,10 +37,12 @@ class ProfiledSource:
     Attributes:
         records: Records, readable or not.
         fingerprint: Identifies the bytes that were read.
+        content: Digest of these bytes, decompressed.
     """
 
     records: int
     fingerprint: Fingerprint
+    content: str
 
 
 class PassProgress:
@@ -99,7 +101,9 @@ def profile_source(
                 progress.update(source.position())
         finally:
             progress.finish(source.size)
-        return ProfiledSource(records, source.fingerprint())
+        content = source.content_digest()
+        fingerprint = source.fingerprint()
+        return ProfiledSource(records, fingerprint, content or fingerprint.digest)
 
 
 def are_mostly_found(path: SourcePath, reading: Reading) -> bool:

@@ -50,6 +50,8 @@ class SetSource:
         records: Its records.
         scope: Those of them that the run is for.
         pipe: True if it can be read only once: a copy of it is kept beside the results.
+        id_name: Its name in the ids of its records, where these hang on the row: its own as long as no other
+            source has it, so that it has the same ids by itself; else `relative`.
     """
 
     name: str
@@ -61,6 +63,7 @@ class SetSource:
     records: int = 0
     scope: int = 0
     pipe: bool = False
+    id_name: str = ""
 
     @property
     def is_left_out(self) -> bool:

@@ -71,7 +71,7 @@ def read_start(path: SourcePath, size: int) -> bytes:
 
 
 def open_binary(
-    path: SourcePath, compression: str, raw: RawSource | None = None
+    path: SourcePath, compression: str, raw: RawSource | None = None, *, hashed: bool = False
 ) -> tuple[io.BufferedReader, DecompressedFile]:
     """Return the decompressed bytes, buffered, and the file below them; closing the first closes both.
 
@@ -79,13 +79,14 @@ def open_binary(
         path: A source.
         compression: As in `Dialect.compression`.
         raw: The source if it is open already; closed with the others.
+        hashed: True if the digest of what was decompressed is asked for.
 
     Raises:
         SourceError: It can't be read; also while it is being read, if it can't be decompressed.
     """
     raw = raw or open_raw(path)
     try:
-        disk = DecompressedFile(path, raw, compression)
+        disk = DecompressedFile(path, raw, compression, hashed=hashed)
     except BaseException:
         raw.close()
         raise

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol, cast
 
+import xxhash
+
 from importer.errors import SourceError
 
 if TYPE_CHECKING:
@@ -264,6 +266,7 @@ class DecompressedFile(io.RawIOBase):
         path: For messages.
         raw: The bytes as they are stored; closed with this.
         compression: As in `Dialect.compression`.
+        hashed: True if `content_digest` will be called.
 
     Attributes:
         size: Stored bytes.
@@ -277,8 +280,11 @@ class DecompressedFile(io.RawIOBase):
         path: object,
         raw: RawSource,
         compression: str,
+        *,
+        hashed: bool = False,
     ) -> None:
         self.size = raw.size
+        self._content = xxhash.xxh3_128() if hashed and compression else None
         self._path = path
         self._raw = raw
         self._decoder, errors = decompressor(cast(io.RawIOBase, raw), compression)
@@ -296,9 +302,16 @@ class DecompressedFile(io.RawIOBase):
             SourceError: It can't be read or decompressed.
         """
         try:
-            return self._decoder.readinto(buffer) or 0
+            count = self._decoder.readinto(buffer) or 0
         except self._errors as error:
             raise source_error(self._path, error) from error
+        if self._content is not None:
+            self._content.update(memoryview(buffer)[:count])
+        return count
+
+    def content_digest(self) -> str:
+        """Return a digest of all that was read, if it was decompressed for that; else an empty text."""
+        return "" if self._content is None else self._content.hexdigest()
 
     def position(self) -> int:
         """Return how many stored bytes have been read; after closing, how many had been read then."""

@@ -55,7 +55,7 @@ class Source:
         self._path = path
         dialect = replace(dialect, encoding=known_encoding(dialect.encoding))
         self._hashed = open_hashed(path) if hashed else None
-        self._file, self._disk = open_binary(path, dialect.compression, self._hashed)
+        self._file, self._disk = open_binary(path, dialect.compression, self._hashed, hashed=hashed)
         self.size = self._disk.size
         self._at_end = False
         try:
@@ -101,6 +101,13 @@ class Source:
         if self._hashed is None:
             raise ValueError("the source was not opened with hashed=True")
         return self._hashed.fingerprint()
+
+    def content_digest(self) -> str:
+        """Return a digest of the decompressed bytes; an empty text if the source is not compressed.
+
+        Call it once the records are read. The source must have been opened with ``hashed``.
+        """
+        return self._disk.content_digest()
 
     def items(self) -> Iterator[Record | Rejection]:
         """Yield the records and rejections one by one.

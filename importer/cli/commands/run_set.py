@@ -133,7 +133,7 @@ def _prepare(
             return prepare_mended_set(found, output, options, prepare, target)
         if is_resumed:
             return resume_set(found, output, options, target, now_ms, copies)
-        check_not_run_alone(found, (), output.folder)
+        check_not_run_alone(found, (), output.folder, options)
         mapped = map_set(copies.of(found), options, workers, now_ms)
         with _scratch(output.folder) as scratch:
             surveyed = survey_set(mapped, options, workers, now_ms=now_ms, progress=progress, scratch=scratch)

@@ -29,6 +29,8 @@ def set_plan_lines(prepared: PreparedSet) -> Iterator[LabeledLine]:
     done = prepared.done + prepared.jobs.done
     if done.total:
         yield LabeledLine("Done", " · ".join(counts_text(done)))
+    if prepared.is_finished:
+        return
     if manifest.limit is not None:
         yield LabeledLine("Limit", f"only the first {counted(manifest.limit, 'record')} of the set")
         yield LabeledLine("", "names, times and counts that follow are of all records")

@@ -11,6 +11,7 @@ from importer.errors import ImporterError, SourceError
 from importer.pipeline.paths import copies_folder, copy_of_pipe
 from importer.results.set_manifest import SetManifest, SetSource
 from importer.source.archives import is_read_in_place
+from importer.source.files import source_size
 from importer.source.find import find_sources
 from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
@@ -119,9 +120,11 @@ def _is_there(name: str) -> bool:
 
 def _has_changed(source: SetSource, path: SourcePath) -> bool:
     seen = source.fingerprint
-    if seen is None or not seen.digest:  # it could not be read, or had no byte to take a digest of
+    if seen is None:  # it could not be read
         return False
     try:
+        if not seen.digest:  # it had no byte to take a digest of
+            return source_size(path) != seen.size
         return not is_unchanged(path, seen)
     except SourceError:
         return True

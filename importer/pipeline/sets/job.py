@@ -82,7 +82,7 @@ class MappedSet:
             (
                 state,
                 source.path,
-                replace(readings[state.shape], source_name=state.relative)
+                replace(readings[state.shape], source_name=state.id_name or state.relative)
                 if by_row
                 else readings[state.shape],
             )
@@ -132,6 +132,11 @@ class PreparedSet:
     missing: Sequence[MissingColumn] = ()
     kept_text: Sequence[str] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_finished(self) -> bool:
+        """True if it is gone on with, and every source has all its outcomes."""
+        return self.output.use == "resume" and not self.jobs.records
 
     @property
     def left_out(self) -> list[SetSource]:
@@ -240,7 +245,7 @@ def job_of(
     survey: Survey,
 ) -> Job:
     """Return the job of one source of a set, from its beginning."""
-    reading = in_shape(manifest.reading, manifest.shapes[source.shape], source.relative)
+    reading = in_shape(manifest.reading, manifest.shapes[source.shape], source.id_name or source.relative)
     results = results_of(folder, manifest, source)
     own = replace(
         options,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Final
 
 from importer.errors import EmptySourceError, MappingError, SourceError, UsageError
@@ -132,7 +133,16 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
         ImporterError: No source can be read, or the columns don't fit what is declared.
         UsageError: A source does not fit, and is not to be left out.
     """
-    states = [SetSource(each.name, each.relative, pipe=each.pipe) for each in found.sources]
+    own_names = Counter(PurePosixPath(each.relative).name for each in found.sources)
+    states = [
+        SetSource(
+            each.name,
+            each.relative,
+            pipe=each.pipe,
+            id_name=own if own_names[own := PurePosixPath(each.relative).name] == 1 else each.relative,
+        )
+        for each in found.sources
+    ]
     known = _find_shapes(found, options.declared, workers, states)
     usual = usual_format(list(known.values()))
     alike = [at for at in known if known[at].dialect.format == usual]

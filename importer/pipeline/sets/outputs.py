@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from importer.pipeline.paths import default_folder, known_manifest
 from importer.pipeline.sets.job import SetOutput, Use
 from importer.results.differences import check_set_overwrite
 from importer.results.lock import Lock
+from importer.results.manifest import Manifest
 from importer.results.paths import find_manifests, manifest_path, results_of_manifest
 from importer.results.set_manifest import (
     SetManifest,
@@ -28,7 +29,7 @@ from importer.results.set_manifest import (
 from importer.results.storage import storage_error, sync_directory
 from importer.source.found import Found
 from importer.source.members import file_of
-from importer.text import counted, file_command, shell_word
+from importer.text import file_command, shell_word
 
 _MOST_NAMED: Final = 3
 
@@ -122,46 +123,68 @@ def _check_empty(folder: Path) -> None:
         )
 
 
-def check_not_run_alone(found: Found, states: Sequence[SetSource], folder: Path) -> None:
+def check_not_run_alone(found: Found, states: Sequence[SetSource], folder: Path, options: RunOptions) -> None:
     """Stop where a source of a set has results of its own: an older version wrote these for each source.
 
     Args:
         found: The sources.
         states: What is known of them; those that were read are known by their bytes, too.
-        folder: Where the results of the set go. Those of single sources may lie beside it, or here.
+        folder: Where the results of the set go. Those of single sources may lie beside it, here, or beside
+            their sources.
+        options: The options of the run: a rehearsal sends nothing again.
 
     Raises:
         ResultsError: There are such results, of a real run.
     """
+    if options.kind != "real":
+        return
+    by_row = options.declared.insert_id == "row"
     names = {os.path.realpath(each.path): each.name for each in found.sources if isinstance(each.path, Path)}
     digests = {each.fingerprint.digest: each.name for each in states if each.fingerprint and each.records}
+    folders = [Path(), folder.parent, *(file_of(each.path).parent for each in found.sources)]
     alone = [
         (path, name)
-        for path, (source, digest) in _loose_results([Path(), folder.parent])
-        if (name := names.get(os.path.realpath(source)) or digests.get(digest))
+        for path, manifest in _loose_results(folders)
+        if (name := _name_of(path, manifest, names) or digests.get(manifest.fingerprint.digest))
     ]
     if not alone:
         return
     path, name = alone[0]
-    more = f"; so were {counted(len(alone) - 1, 'other source')}" if len(alone) > 1 else ""
+    others = [f"{other}: {results}" for results, other in alone[1:_MOST_NAMED]]
+    if len(alone) > _MOST_NAMED:
+        others.append(f"and {len(alone) - _MOST_NAMED:,} more")
+    landed = "What landed is not doubled, as long as it is read in the same way."
+    if by_row:
+        landed = (
+            "But with --insert-id row, records get other ids in a set where names are equal, and may double."
+        )
     raise ResultsError(
-        f"{name} was imported by itself before: its results are {path}{more}",
+        f"{name} was imported by itself before: its results are {path}",
+        *(["So were:", *others] if others else []),
         f"To see where that stands: {file_command('status', path)}",
-        "To import all as one set, from the beginning: put those results into another folder. What landed is"
-        " not doubled, as long as it is read in the same way.",
+        f"To import all as one set, from the beginning: put those results into another folder. {landed}",
     )
 
 
-def _loose_results(folders: Sequence[Path]) -> Iterator[tuple[Path, tuple[str, str]]]:
-    """Yield results of single sources of a real run, with the path and the digest of the source."""
-    for folder in {os.path.realpath(folder): folder for folder in reversed(folders)}.values():
+def _name_of(results: Path, manifest: Manifest, names: Mapping[str, str]) -> str | None:
+    """Return which source of a set results are of, by its path from here or from them; None for another."""
+    for folder in (Path(), results.parent):
+        name = names.get(os.path.realpath(folder / manifest.source))
+        if name is not None:
+            return name
+    return None
+
+
+def _loose_results(folders: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
+    """Yield results of single sources of a real run, with their manifests."""
+    for folder in {os.path.realpath(folder): folder for folder in folders}.values():
         for path in find_manifests(folder):
             results = results_of_manifest(path)
             if results == set_path(folder):
                 continue
             manifest = known_manifest(results)
             if manifest is not None and manifest.kind == "real" and manifest.source != "-":
-                yield results, (manifest.source, manifest.fingerprint.digest)
+                yield results, manifest
 
 
 def _some(names: Sequence[str]) -> str:

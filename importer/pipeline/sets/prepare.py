@@ -48,7 +48,7 @@ def prepare_set(
     """
     mapped, reading, survey = surveyed.mapped, surveyed.reading, surveyed.survey
     found = mapped.found
-    check_not_run_alone(found, mapped.states, output.folder)
+    check_not_run_alone(found, mapped.states, output.folder, options)
     sources = with_scopes([*mapped.states, *map(_left_out, found.left_out)], options.limit)
     attention = with_mapping_attention(survey.attention, survey.summary, "", options.declared, mapped.draft)
     survey = replace(survey, attention=attention, sources=len(sources))

@@ -24,6 +24,7 @@ from importer.results.set_manifest import SetManifest, SetSource, read_set, resu
 from importer.source.files import source_size
 from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
+from importer.source.members import file_of
 from importer.text import counted, was_or_were
 
 _MOST_NAMED: Final = 3
@@ -234,21 +235,22 @@ def _changes(
     gone = [each.name for each in finished if each.name not in there and not each.is_left_out]
     if gone:
         yield f"{_named(gone)} {'is' if len(gone) == 1 else 'are'} gone since"
-    changed = [
-        each.name
-        for each in finished
-        if each.name in there and each.records and _has_other_size(each, there[each.name])
-    ]
+    empty = [each for each in manifest.sources if each.state == "empty"]
+    done = [each for each in (*finished, *empty) if each.name in there]
+    changed = [each.name for each in done if _was_touched(each, there[each.name])]
     if changed:
-        yield f"{_named(changed)} changed after the import"
+        yield f"{_named(changed)} changed after the set was begun: what is new there is not imported with it"
 
 
-def _has_other_size(source: SetSource, found: FoundSource) -> bool:
-    if found.pipe or source.fingerprint is None:
+def _was_touched(source: SetSource, found: FoundSource) -> bool:
+    """Return whether a source has another size or time than it had; it is not read again for that."""
+    seen = source.fingerprint
+    if found.pipe or seen is None:
         return False
     try:
-        return source_size(found.path) != source.fingerprint.size
-    except SourceError:  # a member of a compressed tar, which is not unpacked for that
+        time = file_of(found.path).stat().st_mtime_ns
+        return (source_size(found.path), time if seen.digest else 0) != (seen.size, seen.mtime_ns)
+    except (OSError, SourceError):  # as a member of a compressed tar, which is not unpacked for that
         return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,8 +22,10 @@ from importer.progress import Progress, stage
 from importer.reading import Attention, Reading
 from importer.results.set_manifest import SetSource
 from importer.source.files import source_size
-from importer.text import quoted, shell_word
+from importer.text import counted, quoted, shell_word
 
+_MOST_NAMED: Final = 5
+"""Most pairs of sources that are named."""
 _MOST_AT_ONCE: Final = 500
 """Most sources in a task: what is known of them is held until those before them are done."""
 _TASKS_PER_WORKER: Final = 8
@@ -97,8 +99,9 @@ def survey_set(
     with_ids = options.audit and "insert_id" in mapped.draft.mapped
     tasks = list(_tasks(mapped, workers.count, scratch, now_ms, with_ids=with_ids))
     states = list(mapped.states)
-    result = _merged(tasks, workers, mapped, states)
-    _check_twice(states)
+    contents: dict[int, str] = {}
+    result = _merged(tasks, workers, mapped, states, contents)
+    _check_twice(states, contents)
     mapped = replace(mapped, states=tuple(states))
     reading = settle_reading(mapped.draft, result.types)
     hot = _hot_shards(mapped, result, reading, now_ms, progress)
@@ -137,9 +140,13 @@ def _tasks(
 
 
 def _merged(
-    tasks: Sequence[SurveyTask], workers: Workers, mapped: MappedSet, states: list[SetSource]
+    tasks: Sequence[SurveyTask],
+    workers: Workers,
+    mapped: MappedSet,
+    states: list[SetSource],
+    contents: dict[int, str],
 ) -> PartResult:
-    """Return what all sources hold together, and note what each of them is."""
+    """Return what all sources hold together; note what each of them is, and the digest of its content."""
     whole: SurveyPart | None = None
     waiting: dict[int, SurveyPart] = {}
     merged = 0
@@ -153,6 +160,8 @@ def _merged(
         waiting[place], outcomes = result
         for at, outcome in enumerate(outcomes, tasks[place].first):
             states[at] = _state(states[at], outcome, mapped.found.sources[at].path)
+            if isinstance(outcome, ProfiledSource):
+                contents[at] = outcome.content
         while merged in waiting:  # what comes first is counted first
             part = waiting.pop(merged)
             if whole is None:
@@ -177,26 +186,33 @@ def _state(state: SetSource, outcome: ProfiledSource | SourceError, path: object
     )
 
 
-def _check_twice(states: Sequence[SetSource]) -> None:
-    """Check that no two sources have the same content.
+def _check_twice(states: Sequence[SetSource], contents: Mapping[int, str]) -> None:
+    """Check that no two sources have the same content, however they are compressed.
+
+    Args:
+        states: The sources.
+        contents: The digest of what each holds, by its place.
 
     Raises:
         UsageError: Two have.
     """
-    known: dict[str, str] = {}
+    known: dict[str, SetSource] = {}
     twice = []
-    for state in states:
-        if state.state == "ready" and state.fingerprint is not None:
-            other = known.setdefault(state.fingerprint.digest, state.name)
-            if other != state.name:
-                twice.append((other, state))
-    if twice:
-        one, second = twice[0]
-        more = f", and {len(twice) - 1:,} more such" if len(twice) > 1 else ""
-        raise UsageError(
-            f"{one} and {second.name} hold the same content{more}",
-            f"Leave one out, for example: --exclude {shell_word(second.relative)}",
-        )
+    for at, content in sorted(contents.items()):
+        state = states[at]
+        if state.state == "ready" and known.setdefault(content, state) is not state:
+            twice.append((known[content], state))
+    if not twice:
+        return
+    pairs = [f"{one.name} and {other.name}" for one, other in twice]
+    more = [f"and {len(pairs) - _MOST_NAMED:,} more"] if len(pairs) > _MOST_NAMED else []
+    raise UsageError(
+        f"{pairs[0]} hold the same content"
+        + (f"; {counted(len(pairs) - 1, 'more pair')}:" if pairs[1:] else ""),
+        *pairs[1:_MOST_NAMED],
+        *more,
+        f"Leave one of each out, for example: --exclude {shell_word(twice[0][1].relative)}",
+    )
 
 
 def _hot_shards(
