@@ -168,7 +168,7 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
     check_retriable(last)
     left = select_records(last)
     if left.counts.failed:
-        retry = file_command("retry", last, "--status", "failed")
+        retry = file_command("retry", _whole(last), "--status", "failed")
         raise ResultsError(
             f"{counted(left.counts.failed, 'other record')} of {last} failed, to be retried first",
             f"Retry what failed: {retry}",
@@ -203,12 +203,20 @@ def _mended_already(run: RecordedRun, last: RecordedRun, job: Job) -> ResultsErr
     is_same = file.exists() and Path(source).exists() and file.samefile(source)
     is_open = last.unattempted == 0 and last_counts.unsuccessful > 0
     if not (is_same and is_open) or is_unchanged(job.path, last.manifest.fingerprint):
-        return ResultsError(what, f"See where they stand: {file_command('status', last.results)}")
+        return ResultsError(what, f"See where they stand: {file_command('status', _whole(last.results))}")
     return ResultsError(
         what,
         "If what was left is mended now, go on with that:",
-        file_command("retry", last.results, "--source-changed"),
+        file_command("retry", _whole(last.results), "--source-changed"),
     )
+
+
+def _whole(results: Path) -> Path:
+    """Return what is typed to go on with results: of one source of a set, the last folder of the set."""
+    from importer.results.set_status import set_history, set_of  # noqa: PLC0415 - a single file does without
+
+    folder = set_of(results)
+    return results if folder is None else set_history(folder)[-1].folder
 
 
 def _check_records(path: SourcePath, dialect: Dialect, columns: tuple[str, ...], copied: CopiedRows) -> None:

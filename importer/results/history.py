@@ -159,7 +159,7 @@ def check_exists(results: Path) -> None:
         ResultsError: There are none, or it is something else; the remedy names results that are there.
     """
     if results.is_dir():
-        inside = [results_of_manifest(path) for path in find_manifests(results)]
+        inside = _results_in(results)
         raise ResultsError(f"{results} is a folder, not a results file", f"Results in it: {_some(inside)}")
     if manifest_path(results).exists():
         return
@@ -177,10 +177,19 @@ def check_exists(results: Path) -> None:
         _check_begins_as_results(results)
         return
     # First those whose names are alike.
-    alike = map(Path, difflib.get_close_matches(str(results), list(map(str, found)), _MOST_NAMED, 0.3))
-    names = list(dict.fromkeys([*alike, *found]))
+    there = _results_in(folder)
+    alike = map(Path, difflib.get_close_matches(str(results), list(map(str, there)), _MOST_NAMED, 0.3))
+    names = list(dict.fromkeys([*alike, *there]))
     where = "here" if folder == Path() else f"in {folder}"
     raise ResultsError(f"there is no results file {results}", f"Results {where}: {_some(names)}")
+
+
+def _results_in(folder: Path) -> list[Path]:
+    """Return the results in a folder: those of single sources, then the folders of sets."""
+    from importer.results.set_manifest import SET_NAME  # noqa: PLC0415 - a single file does without
+
+    sets = [path.parent for path in find_manifests(folder, f"*/{SET_NAME}")]
+    return [*map(results_of_manifest, find_manifests(folder)), *sets]
 
 
 def _check_begins_as_results(path: Path) -> None:

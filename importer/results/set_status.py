@@ -92,6 +92,7 @@ class SetStatus:
         unusable: Those of them whose results can't be used.
         reconciles: True if all adds up, over every source and over the set.
         to_do: The names of all sources of which something is left to do.
+        read_from: The names of what that is read from: of mended records, of their copies.
         is_running: True if a run writes to the set now.
     """
 
@@ -106,6 +107,7 @@ class SetStatus:
     unusable: int = 0
     reconciles: bool = True
     to_do: frozenset[str] = frozenset()
+    read_from: frozenset[str] = frozenset()
     is_running: bool = False
 
     @property
@@ -301,6 +303,7 @@ class _Tally:
         self._faults = 0
         self._unusable = 0
         self._to_do: set[str] = set()
+        self._read_from: set[str] = set()
 
     def add(self, source: SetSource, status: HistoryStatus | ResultsError | None) -> None:
         """Add a source of the first run."""
@@ -325,19 +328,21 @@ class _Tally:
             self._counts[at] += run.state.counts
             of_last = self._not_begun.pop(name, None)
             if of_last is not None and (open_ := of_last.scope - run.state.records) > 0:
-                self._note_unfinished(source.name, open_)
+                self._note_unfinished(source.name, open_, run.manifest.source)
                 left = open_
         self._finished += left == 0
         if status.counts.unsuccessful:
             self._to_do.add(source.name)
+            self._read_from.add(status.runs[-1].manifest.source)
             self._bad += 1
             item = (status.counts.unsuccessful, -self._bad, source.name, status.counts)
             push = heapq.heappush if len(self._worst) < _MOST_NAMED else heapq.heappushpop
             push(self._worst, item)
 
-    def _note_unfinished(self, name: str, left: int) -> None:
+    def _note_unfinished(self, name: str, left: int, read_from: str) -> None:
         self._left += 1
         self._to_do.add(name)
+        self._read_from.add(read_from)
         if len(self._unfinished) < _MOST_NAMED:
             self._unfinished.append((name, f"{left:,} unattempted"))
 
@@ -349,7 +354,7 @@ class _Tally:
     def status(self, folder: Path) -> SetStatus:
         """Return how the set stands."""
         for source in self._not_begun.values():
-            self._note_unfinished(source.name, source.scope)
+            self._note_unfinished(source.name, source.scope, source.name)
         runs = tuple(
             SetRun(run.folder, run.manifest, counts)
             for run, counts in zip(self._runs, self._counts, strict=True)
@@ -368,6 +373,7 @@ class _Tally:
             reconciles=not self._faults and all(run.agrees for run in runs),
             unusable=self._unusable,
             to_do=frozenset(self._to_do),
+            read_from=frozenset(self._read_from),
             is_running=any(is_locked(set_path(each)) for each in (folder, runs[-1].folder)),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import threading
 import zlib
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from importer.errors import SourceError
 from importer.source.archive_entry import ArchiveEntry, checked
+from importer.source.file_kinds import kind_of
 from importer.source.members import Member, SourcePath
 from importer.source.raw import (
     DecompressedFile,
@@ -23,7 +25,7 @@ from importer.source.raw import (
 )
 from importer.source.tar_index import BLOCK, TarStream, cut_short, is_tar, read_tar
 from importer.source.zip_index import EMPTY_MAGIC, LOCAL_HEADER, LOCAL_MAGIC, METHODS, read_zip
-from importer.text import counted
+from importer.text import counted, file_command
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -314,9 +316,16 @@ def _read_index(archive: Path, file: DiskFile) -> list[ArchiveEntry]:
     if _is_zip(head):
         return checked(read_zip(archive, file, file.size))
     if not is_tar(head):
-        raise SourceError(f"{archive} is no archive whose members can be read where they lie.", _UNPACK)
+        raise SourceError(f"{archive} is no {_kind_by_name(archive)}archive.", "Copy or download it again.")
     file.seek(0)
     return checked(read_tar(TarStream(file, file), file.size))
+
+
+def _kind_by_name(archive: Path) -> str:
+    """Return what archive its name promises, as the word ahead of ``archive``; empty if it promises none."""
+    if kind_of(archive.name) != "archive":
+        return ""
+    return "zip " if archive.suffix.lower() == ".zip" else "tar "
 
 
 def _is_zip(head: bytes) -> bool:
@@ -331,7 +340,17 @@ def _readable_entry(member: Member, archive: DiskFile) -> ArchiveEntry:
         SourceError: It is not in the archive, can't be read, or the archive can't.
         OSError: The archive can't be read.
     """
-    entry = _INDEXES.get(member.archive, archive).get(member.name)
+    try:
+        entry = _INDEXES.get(member.archive, archive).get(member.name)
+    except SourceError:
+        archive.seek(0)
+        if compression_of_kind(_kind(member.archive, archive)):
+            raise SourceError(
+                f"{member} is a member of a compressed archive, which is unpacked only as a set",
+                "Choose it among all that is in it:",
+                file_command("run", member.archive, "--include", glob.escape(member.name)),
+            ) from None
+        raise
     if entry is None:
         raise SourceError(f"{member} does not exist: the archive has no such member.", "Check the name.")
     if entry.problem:

@@ -15,8 +15,9 @@ from importer.source.folder_walk import FolderWalk, Once, Walked, identity_of, p
 from importer.source.found import FoundSource, LeftOut
 from importer.source.members import Member, parse_source_path
 from importer.source.name_choice import NameChoice
+from importer.source.path_pattern import has_magic
 from importer.source.typed_names import NamedThing
-from importer.text import nearest, quoted
+from importer.text import file_command, nearest, quoted
 
 _MOST_NAMES: Final = 5
 """Most files of other kinds that are kept by name."""
@@ -213,6 +214,12 @@ class Finder:
         members = {member.name: member for member in list_members(path.archive)}
         member = members.get(path.name)
         if member is None:
+            if has_magic(path.name):
+                raise SourceError(
+                    f"{path.archive} has no member {quoted(path.name)}, which is a pattern",
+                    "Choose by patterns among all that is in it:",
+                    file_command("run", path.archive, "--include", path.name),
+                )
             near = nearest(path.name, islice(members, _MOST_COMPARED))
             raise SourceError(
                 f"{path.archive} has no member {quoted(path.name)}{near}",

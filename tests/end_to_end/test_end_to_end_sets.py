@@ -45,6 +45,8 @@ def test_status_of_a_finished_set(shell: Shell) -> None:
     write_sources(shell)
     assert run_set(shell) == 0
     done = shell.type("status", "export.results")
+    assert shell.type("status", ".").err.endswith("Results in it: export.results\n")
+    assert shell.type("status", "exports.results").err.endswith("Results here: export.results\n")
     assert done.code == 0
     assert "12 records = 12 imported + 0 unattempted  (adds up)" in done.out
     assert "3 sources · 3 finished" in done.out
@@ -55,10 +57,16 @@ def test_status_names_the_worst_sources_first_and_what_is_left_out(shell: Shell)
     folder = write_sources(shell, 4, bad=[(2, 1), (3, 1), (3, 2)])
     (folder / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
     (folder / "empty.csv").touch()
-    assert run_set(shell) == 1
+    (folder / "false.zip").write_bytes(b"a")
+    done = shell.type("run", "export", "--workers", "1", "--yes")
+    assert "2 sources were left out (export/broken.csv.gz, export/false.zip): mend them, and" in done.err
+    assert done.code == 1
+    assert json.loads(shell.type("status", "export.results", "--json").out)["left_out"][1] == {
+        "source": "export/false.zip", "state": "damaged", "why": "is no zip archive"
+    }  # fmt: skip
     done = shell.type("status", "export.results")
     assert done.code == 1
-    assert "6 sources · 4 finished · 1 empty · 1 damaged" in done.out
+    assert "7 sources · 4 finished · 1 empty · 2 damaged" in done.out
     worst = [line for line in done.out.splitlines() if "invalid" in line and ".csv:" in line]
     assert ["2023/03.csv" in worst[0], "2022/02.csv" in worst[1]] == [True, True]
     assert "Left out     export/broken.csv.gz: damaged:" in done.out
@@ -76,6 +84,57 @@ def test_status_says_which_sources_appeared_vanished_and_changed(shell: Shell) -
     assert "1 source appeared: export/new.csv" in done.out
     assert "1 source vanished: export/2021/01.csv" in done.out
     assert "1 source changed: export/2022/02.csv" in done.out
+    assert "Nothing is left to do of this set.\nexport/new.csv appeared since: what is new there" in done.out
+    assert done.out.endswith("Import each by its own name, with another --results.\n")
+    found = json.loads(shell.type("status", "export.results", "--json").out)
+    assert [found[key] for key in ("appeared", "vanished", "changed")] == [
+        ["export/new.csv"], ["export/2021/01.csv"], ["export/2022/02.csv"]
+    ]  # fmt: skip
+    assert [found["next"], found["left_out"]] == ["", []]
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_appeared_is_imported_as_status_says(shell: Shell, server: Server, old: bool) -> None:
+    folder = write_sources(shell)
+    run_set(shell)
+    path = folder / "new one.csv"
+    path.write_text(f"{HEADER}Buy,1700000001,u1,id-new,1\n")
+    if old:
+        (shell.folder / "new one.results.csv").touch()
+    status = shell.type("status", "export.results")
+    assert [status.code, "1 source appeared" in status.out] == [0, True]
+    host = f" --base-url {server.url}"  # as the environment names it
+    elsewhere = " --results 'new one.results-2.csv'" if old else ""
+    assert next_line(status) == f"mixpanel-importer run 'export/new one.csv'{host}{elsewhere}"
+    done = shell.type_line(next_line(status), "--yes")
+    assert [done.code, server.counts()["raw_count"]] == [0, 13], done.err
+    if not old:
+        assert shell.type("status", "export.results").out.endswith("Nothing is left to do.\n")
+
+
+def test_members_that_appeared_are_named_as_they_can_be_typed(shell: Shell, server: Server) -> None:
+    folder = write_sources(shell)
+    for kind, option in (("zip", "zip.zip::2021/[x].csv'"), ("gztar", "--include '2021/[[]x].csv'")):
+        archive = shutil.make_archive(str(shell.folder / kind), kind, folder, ".")
+        name = Path(archive).name
+        assert shell.type("run", name, "--yes", "--workers", "1").code == 0
+        (folder / "2021/[x].csv").write_text(f"{HEADER}Buy,1700000001,u1,id-{kind},1\n")
+        shutil.make_archive(str(shell.folder / kind), kind, folder, ".")
+        line = next_line(shell.type("status", f"{name}.results"))
+        assert option in line
+        assert shell.type_line(line, "--yes").code == 0
+        (folder / "2021/[x].csv").unlink()
+
+
+def test_a_source_that_was_mended_in_place_and_retried_has_not_changed(shell: Shell) -> None:
+    path = write_sources(shell, 1, bad=[(1, 1), (1, 2)]) / "2021/01.csv"
+    run_set(shell)
+    path.write_text(path.read_text().replace("never", "1700000099", 1))
+    retry = next_line(shell.type("status", "export.results"))
+    assert retry == "mixpanel-importer retry export.results --source-changed"
+    assert shell.type_line(retry, "--yes", "--workers", "1").code == 1
+    status = shell.type("status", "export.results")
+    assert ["changed" in status.out, "--failed-rows" in next_line(status)] == [False, True]
 
 
 def test_status_as_json(shell: Shell) -> None:
@@ -355,6 +414,27 @@ def test_mended_copies_that_are_still_wrong_are_copied_again(shell: Shell, serve
     assert server.counts()["raw_count"] == 8
 
 
+def test_copies_that_were_run_before_they_were_mended_are_retried(shell: Shell, server: Server) -> None:
+    write_sources(shell, 2, bad=[(1, 1), (2, 1)])
+    run_set(shell, "--failed-rows", "bad")
+    run = ("run", "bad", "--mapping", "bad", "--yes", "--workers", "1")
+    assert shell.type(*run).code == 1
+    mend_copies(shell.folder / "bad")
+    retry = "mixpanel-importer retry bad.results --source-changed"
+    for again in (["--overwrite"], ["--results", "elsewhere"]):
+        refused = shell.type(*run, *again)
+        assert [refused.code, "resume" in refused.err] == [2, False]
+        assert refused.err.endswith(f"{retry}\n")
+    status = shell.type("status", "bad.results")
+    assert [status.code, next_line(status)] == [1, retry]
+    done = shell.type_line(retry, "--yes", "--workers", "1")
+    assert done.code == 0, done.err
+    late = shell.type(*run, "--overwrite")
+    assert [late.code, "status bad.results.retry-1" in late.err] == [2, True]
+    assert shell.type("status", "export.results").code == 0
+    assert server.counts()["raw_count"] == 8
+
+
 def test_copies_are_not_taken_for_new_sources(shell: Shell) -> None:
     write_sources(shell, 2, bad=[(1, 1)])
     run_set(shell, "--failed-rows", "bad")
@@ -513,6 +593,7 @@ def test_a_rehearsal_of_a_set_is_followed_by_its_import(shell: Shell, server: Se
     assert server.counts()["raw_count"] == 8
     again = shell.type("run", "export", "--dry-run", "--workers", "1")
     assert next_line(again) == "mixpanel-importer status export.results"
+    assert "earlier import of export are in export.results/, so see first where it stands:" in again.err
 
 
 def test_records_beyond_the_limit_are_offered(shell: Shell, server: Server) -> None:

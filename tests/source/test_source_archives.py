@@ -605,5 +605,6 @@ def test_a_damaged_header_in_a_tar_is_named(tmp_path):
 
 def test_a_compressed_tar_is_not_read_where_it_lies(tmp_path):
     archive = make_tar(tmp_path / "x.tgz", CONTENT, "w:gz")
-    with pytest.raises(SourceError, match="is no archive whose members can be read where they lie"):
-        open_raw(Member(archive, "a.csv"))
+    with pytest.raises(SourceError, match="is a member of a compressed archive") as caught:
+        open_raw(Member(archive, "a[1].csv"))
+    assert caught.value.remedy.endswith(f"run {archive} --include 'a[[]1].csv'")

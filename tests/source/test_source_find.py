@@ -625,6 +625,24 @@ def test_one_member_may_be_named():
     assert "did you mean 'x/b.csv'" in refused("a.zip::x/bb.csv", kind=SourceError)
 
 
+def test_a_pattern_of_members_is_offered_as_an_option():
+    make_zip("a b.zip", "x/a.csv", "x/b.csv")
+    message = refused("a b.zip::x/?.csv", kind=SourceError)
+    assert "run 'a b.zip' --include 'x/?.csv'" in message
+    assert "did you mean" not in message
+    assert relatives(find_sources(["a b.zip"], include=["x/?.csv"])) == ["x/a.csv", "x/b.csv"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.zip", "zip"), ("b.tgz", "tar"), ("c.tar", "tar")])
+def test_what_only_has_the_name_of_an_archive_is_said_to_be_none(name, kind):
+    Path("f").mkdir()
+    Path(f"f/{name}").write_bytes(b"a")
+    make("f/x.csv")
+    left_out = find_sources(["f"]).left_out[0]
+    assert left_out.why == f"is no {kind} archive"
+    assert left_out.remedy == "Copy or download it again."
+
+
 # ── pipes ────────────────────────────────────────────────────────────────────────────────────────
 
 

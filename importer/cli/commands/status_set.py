@@ -14,7 +14,7 @@ from typing import Any, Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text
-from importer.cli.sets.next_step import after_set_status
+from importer.cli.sets.next_step import after_set_status, import_of_new
 from importer.cli.source_folder import missing_text
 from importer.cli.steps import Next, print_next
 from importer.model import Status
@@ -47,6 +47,7 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
     source_set = _source_set(status)
     changes = find_changes(source_set.folder, source_set.manifest)
     step = _next_step(status, changes)
+    more = import_of_new(status, source_set.manifest, changes)
     if options.json:
         sys.stdout.write(_json_text(status, changes, step) + "\n")
     else:
@@ -54,10 +55,10 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
         console.lines(_status_lines(status, changes))
         if status.is_running:
             console.say("A run is writing to these results now.")
-        elif step.advice or step.commands:
-            print_next([step], console)
         else:
-            console.say("Nothing is left to do.")
+            if step == Next():
+                console.say(f"Nothing is left to do{' of this set' if more.advice else ''}.")
+            print_next([step, more if step == Next() else replace(more, commands=())], console)
     if not status.reconciles:
         return 6
     if status.action is not None or status.of_state("damaged", "unfit"):
@@ -67,8 +68,18 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
 
 
 def _source_set(status: SetStatus) -> SetRun:
-    """Return the run whose sources those of the last run are: the first one, or that of mended records."""
-    return next((run for run in reversed(status.runs) if run.manifest.mended), status.runs[0])
+    """Return the run whose sources those of the last run are: the first one, or that of mended records.
+
+    Of a source that was mended, and retried as it is since, it has what the retry read.
+    """
+    at = max((number for number, run in enumerate(status.runs) if run.manifest.mended), default=0)
+    whole = status.runs[at]
+    since = {each.name: each.fingerprint for run in status.runs[at + 1 :] for each in run.manifest.sources}
+    sources = tuple(
+        replace(each, fingerprint=since[each.name]) if each.name in since else each
+        for each in whole.manifest.sources
+    )
+    return replace(whole, manifest=replace(whole.manifest, sources=sources))
 
 
 def _next_step(status: SetStatus, changes: SetChanges) -> Next:
@@ -210,8 +221,12 @@ def _json_text(status: SetStatus, changes: SetChanges, step: Next) -> str:
         },
         "worst": [_named(name, what) for name, what in status.worst.named],
         "wrong": [_named(name, what) for name, what in status.wrong.named],
+        "left_out": [
+            {"source": each.name, "state": each.state, "why": each.why}
+            for each in status.of_state("damaged", "unfit")
+        ],
         **{
-            key: None if changes.missing or changes.why else len(getattr(changes, key))
+            key: None if changes.missing or changes.why else getattr(changes, key)
             for key in ("appeared", "vanished", "changed")
         },
         "next": step.commands[0] if step.commands else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from importer.cli.command_lines import (
     is_pipe,
     limit_flags,
     repeat_command,
+    run_words,
 )
 from importer.cli.cures import Cure, cure_of_history, cure_of_run
 from importer.cli.options import CommandOptions
@@ -31,7 +33,13 @@ from importer.cli.steps import (
     retry_words_typed,
 )
 from importer.pipeline.collision_text import COLLISION_REMEDY
-from importer.pipeline.paths import default_folder, free_path
+from importer.pipeline.paths import (
+    default_folder,
+    default_results,
+    free_path,
+    is_of_source,
+    known_manifest,
+)
 from importer.pipeline.sets.found import NO_CHANGES, SetChanges
 from importer.pipeline.sets.job import SetReport
 from importer.results.set_manifest import SetManifest, is_set_folder
@@ -44,6 +52,8 @@ from importer.results.set_status import (
     source_histories,
 )
 from importer.results.status import HistoryStatus
+from importer.source.archives import is_read_in_place
+from importer.source.members import parse_source_path
 from importer.text import counted, file_command, file_word
 
 _MOST_NAMED: Final = 3
@@ -156,6 +166,51 @@ def after_set_status(status: SetStatus, changes: SetChanges) -> Next:
     return _left_of(status, CommandOptions(), changes)
 
 
+def import_of_new(status: SetStatus, source_set: SetManifest, changes: SetChanges) -> Next:
+    """Return how to import what is in the sources of a set by now, and is not imported with it.
+
+    Args:
+        status: Where the set stands.
+        source_set: The manifest of the run that found the sources.
+        changes: How they differ from those.
+    """
+    if source_set.kind != "real" or not status.reconciles:  # before a real run, all that is new comes with it
+        return Next()
+    appeared = [name for name in changes.appeared if not _has_own_results(name)]
+    others = [] if source_set.mended else [name for name in changes.changed if name not in status.read_from]
+    changed = [name for name in others if not _has_own_results(name)]
+    is_one = len(appeared) + len(changed) == 1
+    how = "To import it by itself:" if is_one else "Import each by its own name, with another --results."
+    advice = []
+    for names, verb in ((appeared, "appeared"), (changed, "changed")):
+        if names:
+            what = names[0] if len(names) == 1 else f"{len(names):,} sources ({_some(names)})"
+            advice.append(f"{what} {verb} since: what is new there is not imported with this set. {how}")
+    return Next(tuple(advice), (_import_command((appeared or changed)[0], source_set),) if is_one else ())
+
+
+def _has_own_results(name: str) -> bool:
+    """Return whether a source was imported by itself."""
+    manifest = known_manifest(default_results(name, "real"))
+    return manifest is not None and is_of_source(manifest, name)
+
+
+def _import_command(name: str, manifest: SetManifest) -> str:
+    """Return the command that imports a source of a set by itself, to where the set went."""
+    path = parse_source_path(name)
+    if isinstance(path, Path) or is_read_in_place(path.archive):
+        words, usual = run_words([name], manifest), default_results(name, "real")
+        ending = usual.suffix
+    else:  # its archive is unpacked only as a set
+        words = [*run_words([str(path.archive)], manifest), "--include", glob.escape(path.name)]
+        usual, ending = default_folder(str(path.archive), "real"), ""
+    if usual.exists():
+        stem = usual.name.removesuffix(ending)
+        free = free_path(lambda number: usual.with_name(f"{stem}-{number + 1}{ending}"))
+        words += ["--results", str(free)]
+    return command_line(words)
+
+
 def _left_of(
     status: SetStatus,
     options: CommandOptions,
@@ -235,15 +290,16 @@ def _left_out(status: SetStatus) -> tuple[str, ...]:
         return ()
     if len(names) == 1:
         return (f"{names[0]} was left out: mend it, and import it by its name.",)
-    return (f"{len(names):,} sources were left out: mend them, and import them by their names.",)
+    what = f"{len(names):,} sources were left out ({_some(names)})"
+    return (f"{what}: mend them, and import them by their names.",)
 
 
 def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what must be put back before a set goes on, and what to say if some were only changed."""
     if changes.missing:
         return (f"{missing_text(changes.missing)}, then:",), ()
-    gone = [name for name in changes.vanished if name in status.to_do]
-    changed = [name for name in changes.changed if name in status.to_do]
+    gone = [name for name in changes.vanished if name in status.read_from]
+    changed = [name for name in changes.changed if name in status.read_from]
     if gone:
         are = "is" if len(gone) == 1 else "are"
         return (f"{_some(gone)} {are} not there any more. Put back what is gone, then:",), ()
@@ -319,7 +375,8 @@ def _real_run(report: SetReport, first: str = "", advice: str = "") -> Next:
     if len(manifest.named) > 1 or any(mark in manifest.named[0] for mark in "*?["):
         add = ["--results", _real_folder(report)]
     elif is_set_folder(folder := default_folder(manifest.named[0], "real")):
-        before = f"{folder}/ is of an earlier import of {manifest.named[0]}. To see where that stands:"
+        where = f"Results of an earlier import of {manifest.named[0]} are in {folder}/"
+        before = f"{where}, so see first where it stands:"
         return Next((first, before) if first else (before,), (file_command("status", folder),))
     drop = (*REHEARSAL_OPTIONS, "--results")
     return Next(

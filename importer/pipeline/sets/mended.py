@@ -15,7 +15,7 @@ from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target
 from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.reading import Attention
 from importer.results.counts import Counts
-from importer.results.manifest import Manifest
+from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import failed_rows_mapping_path, manifest_path
 from importer.results.recovery import inspect_results
 from importer.results.set_manifest import (
@@ -25,7 +25,8 @@ from importer.results.set_manifest import (
     read_set,
     set_path,
 )
-from importer.results.set_status import set_history, set_link, set_of
+from importer.results.set_status import read_set_status, set_history, set_link, set_of
+from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
 from importer.source.members import file_of
 from importer.text import counted, file_command
@@ -88,7 +89,7 @@ def prepare_mended_set(
         if scope is not None and (state := inspect_results(results)).records == scope:
             done, finished = done + state.counts, finished + 1
             continue
-        jobs.append(_job(source, results, options, prepare))
+        jobs.append(_job(source, results, output.folder, options, prepare))
     if old is None:
         manifest = _manifest(found, jobs, output, options, ending)
     else:
@@ -141,10 +142,11 @@ def _resumed(old: SetManifest, jobs: list[Job], options: RunOptions) -> SetManif
 def _job(
     source: FoundSource,
     results: Path,
+    folder: Path,
     options: RunOptions,
     prepare: Callable[[SourceFile, RunOptions], Job],
 ) -> Job:
-    """Return the job of one copy, as if it were run by itself."""
+    """Return the job of one copy, as if it were run by itself; ``folder`` has the results of the set."""
     path = file_of(source.path)
     mapping = failed_rows_mapping_path(path)
     if read_copied_rows(mapping) is None:
@@ -153,6 +155,8 @@ def _job(
             "Put it back as --failed-rows wrote it, or import that source by itself.",
         )
     begun = manifest_path(results).exists()
+    if begun:
+        _check_unchanged(source, path, results, folder)
     own = replace(
         options,
         declared=options.declared.over(mapping_file.load(mapping)),
@@ -167,6 +171,26 @@ def _job(
     # Of the ids that hang on the row, none may be that of another copy, or of the source that it was made of.
     reading = replace(job.manifest.reading, source_name=source.name)
     return replace(job, manifest=replace(job.manifest, reading=reading, audit=None), dry_run=None)
+
+
+def _check_unchanged(source: FoundSource, path: Path, results: Path, folder: Path) -> None:
+    """Stop where a copy was mended after its records were run: a retry of the set sends them.
+
+    Raises:
+        ResultsError: It was.
+    """
+    if is_unchanged(path, read_manifest(manifest_path(results)).fingerprint):
+        return
+    status = read_set_status(folder)
+    last = status.last.folder
+    what = f"{source.name} is not what it was when its records were run: their results are in {folder}/"
+    if not status.reconciles or status.action not in ("retry", "mend"):
+        raise ResultsError(what, f"See where they stand: {file_command('status', last)}")
+    raise ResultsError(
+        what,
+        "If what was left is mended now, go on with that:",
+        file_command("retry", last, "--source-changed"),
+    )
 
 
 def _manifest(
