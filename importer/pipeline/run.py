@@ -159,6 +159,7 @@ def _run_job(
     """Run a job whose log is open: see `run_job`."""
     began = time.monotonic()
     with Lock(job.results), ExitStack() as stack:
+        _check_as_planned(job)
         job = _begin(job)
         dry_run = stack.enter_context(DryRun(job, now)) if job.manifest.kind == "dry-run" else None
         # Copies are counted over a set as a whole, before it is run.
@@ -203,6 +204,19 @@ def _run_job(
     seconds = time.monotonic() - began
     collisions = None if dry_run is None else dry_run.collisions
     return RunReport(job, manifest, error, seconds, transfer.notes, state_on_disk, collisions, copies)
+
+
+def _check_as_planned(job: Job) -> None:
+    """Check that the source is as it was when the plan was made.
+
+    Raises:
+        SourceError: It is another, or can't be read any more.
+    """
+    if not is_unchanged(job.path, job.manifest.fingerprint):
+        raise SourceError(
+            f"{job.path} has changed since the plan was made: nothing of it was sent",
+            "Put it back as it was and go on with --resume, or make a new plan: type the command again.",
+        )
 
 
 def _begin(job: Job) -> Job:

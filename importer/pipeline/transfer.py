@@ -202,7 +202,9 @@ class Transfer:
         Raises:
             ResultsError: The results hold outcomes that can't be those of this source.
         """
-        limit, done = self._job.options.limit, self._job.state.records
+        job, done = self._job, self._job.state.records
+        # What a source of a set has got since it was surveyed was in no plan.
+        limit = job.records if job.of_set and job.options.limit is None else job.options.limit
         for chunk in source.chunks():
             part = selector.select(chunk)
             if limit is not None:

@@ -16,6 +16,8 @@ KINDS_TEXT: Final = ".csv .tsv .txt .jsonl .ndjson .json, also with .gz .zst .bz
 SET_MANIFEST: Final = "set.run.json"
 """The manifest of a folder of results."""
 
+_HEAD: Final = 256
+"""Bytes in which a manifest says what it is."""
 _MANIFEST_END: Final = ".run.json"
 _MAPPING_END: Final = ".toml"
 _BESIDE_RESULTS: Final = (".lock", ".source", ".source.part")
@@ -35,22 +37,36 @@ def is_hidden(name: str) -> bool:
     return name == "__MACOSX" or (name.startswith(".") and name not in (".", ".."))
 
 
-def is_own(path: str, exists: Callable[[str], bool]) -> bool:
+def is_manifest(path: str) -> bool:
+    """Return whether a file is a manifest of ours: other programs have files that end in ``.run.json``, too."""
+    try:
+        with Path(path).open("rb") as file:
+            return b'"manifest_version"' in file.read(_HEAD)
+    except (OSError, ValueError):
+        return True  # whatever it is, it can't be read
+
+
+def is_own(
+    path: str, exists: Callable[[str], bool], manifest: Callable[[str], bool] = lambda _path: True
+) -> bool:
     """Return whether a file is results of a run, a manifest, or something else that a run keeps beside them.
 
     Args:
         path: The file.
         exists: Returns whether there is a file of such a path.
+        manifest: Returns whether that is a manifest of ours, by its content.
     """
     if path.endswith(_MAPPING_END) and exists(path.removesuffix(_MAPPING_END)):  # of a copy of failed records
         return True
-    if path.endswith((_MANIFEST_END, f"{_MANIFEST_END}.tmp")) or exists(f"{path}{_MANIFEST_END}"):
-        return True
+    if path.endswith((_MANIFEST_END, f"{_MANIFEST_END}.tmp")):
+        return manifest(path)
+    beside = [path, *(path.removesuffix(end) for end in _BESIDE_RESULTS if path.endswith(end))]
     return any(
-        path.endswith(end) and exists(f"{path.removesuffix(end)}{_MANIFEST_END}") for end in _BESIDE_RESULTS
+        exists(each) and manifest(each) for each in (f"{results}{_MANIFEST_END}" for results in beside)
     )
 
 
 def is_results_folder(folder: str) -> bool:
     """Return whether a folder is that of the results of a set."""
-    return os.path.lexists(Path(folder, SET_MANIFEST))
+    path = str(Path(folder, SET_MANIFEST))
+    return os.path.lexists(path) and is_manifest(path)

@@ -188,9 +188,7 @@ class Finder:
         if not members and not is_alone:
             self._leave_out(path, "is an empty archive")
         names = {member.name for member in members}
-        results = tuple(
-            name.removesuffix(SET_MANIFEST) for name in names if f"/{name}".endswith(f"/{SET_MANIFEST}")
-        )
+        results = _folders_of_results(names)
         for member in members:
             place = f"{relative}/{member.name}" if relative else member.name
             wanted = self._choice.wants(place)
@@ -267,3 +265,10 @@ class Finder:
         if self._is_alone:
             raise SourceError(f"{thing.name} {why}.", remedy)
         self._leave_out(thing.name, why, remedy)
+
+
+def _folders_of_results(names: Collection[str]) -> tuple[str, ...]:
+    """Return the beginnings of the names of members that are results of a set: with manifests of sources."""
+    folders = [name.removesuffix(SET_MANIFEST) for name in names if f"/{name}".endswith(f"/{SET_MANIFEST}")]
+    manifests = [name for name in names if name.endswith((".csv.run.json", ".jsonl.run.json"))]
+    return tuple(folder for folder in folders if any(name.startswith(folder) for name in manifests))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, Optional
 
 from importer.errors import UsageError
-from importer.source.file_kinds import SET_MANIFEST, is_hidden, is_own
+from importer.source.file_kinds import SET_MANIFEST, is_hidden, is_manifest, is_own
 from importer.text import shell_word, shell_words
 
 Identity = tuple[int, int] | tuple[int, int, str]
@@ -160,11 +160,11 @@ def _read_entries(
 ) -> Iterator[Walked]:
     """Yield the files of a folder; add its folders to ``folders``."""
     names = {entry.name for entry in entries}
-    if SET_MANIFEST in names:
+    start = f"{folder.path.rstrip(os.sep)}{os.sep}" if folder.path else ""
+    if SET_MANIFEST in names and is_manifest(start + SET_MANIFEST):
         yield Walked("own", folder.path, folder.relative)
         return
     parents = _Parents(folder.identity, folder.parents)
-    start = f"{folder.path.rstrip(os.sep)}{os.sep}" if folder.path else ""
     for entry in entries:
         path = start + entry.name
         relative = f"{folder.relative}/{entry.name}" if folder.relative else entry.name
@@ -178,4 +178,5 @@ def _read_entries(
         except OSError as error:
             yield Walked("problem", path, relative, *problem_of(path, error))
             continue
-        yield Walked("own" if is_own(entry.name, names.__contains__) else "file", path, relative)
+        own = is_own(entry.name, names.__contains__, lambda name: is_manifest(start + name))
+        yield Walked("own" if own else "file", path, relative)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from importer.errors import UsageError
 from importer.source.address import check_no_address
 from importer.source.archives import archive_kind
-from importer.source.file_kinds import is_own, is_results_folder
+from importer.source.file_kinds import is_manifest, is_own, is_results_folder
 from importer.source.folder_walk import Identity, identity_of, problem_of
 from importer.source.members import Member, parse_source_path
 from importer.source.path_pattern import PathPattern, has_magic
@@ -92,7 +92,7 @@ def _read_name(name: str, *, is_alone: bool) -> NamedThing | None:
     if stat.S_ISFIFO(mode) or (stat.S_ISREG(mode) and _name_of_open_file(name)):
         return NamedThing(name, "pipe", name, identity=identity)
     is_folder = stat.S_ISDIR(mode)
-    if is_results_folder(name) if is_folder else is_own(name, os.path.lexists):
+    if is_results_folder(name) if is_folder else is_own(name, os.path.lexists, is_manifest):
         _check_not_alone(name, is_alone=is_alone)
         return None
     return NamedThing(name, "folder", name) if is_folder else _read_file(name, mode, is_alone=is_alone)
