@@ -38,7 +38,7 @@ def is_hidden(name: str) -> bool:
 
 
 def is_manifest(path: str) -> bool:
-    """Return whether a file is a manifest of ours: other programs have files that end in ``.run.json``, too."""
+    """Return whether a file is a manifest of ours: other programs have files of such names, too."""
     try:
         with Path(path).open("rb") as file:
             return b'"manifest_version"' in file.read(_HEAD)
@@ -61,9 +61,8 @@ def is_own(
     if path.endswith((_MANIFEST_END, f"{_MANIFEST_END}.tmp")):
         return manifest(path)
     beside = [path, *(path.removesuffix(end) for end in _BESIDE_RESULTS if path.endswith(end))]
-    return any(
-        exists(each) and manifest(each) for each in (f"{results}{_MANIFEST_END}" for results in beside)
-    )
+    manifests = [f"{results}{_MANIFEST_END}" for results in beside]
+    return any(exists(each) and manifest(each) for each in manifests)
 
 
 def is_results_folder(folder: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 from typing import Final

@@ -38,7 +38,7 @@ from importer.pipeline.sets.copies import SourceCopies, remove_copies
 from importer.pipeline.sets.job import PreparedSet, SetOutput
 from importer.pipeline.sets.mapping import map_set
 from importer.pipeline.sets.mended import check_not_copies, prepare_mended_set
-from importer.pipeline.sets.outputs import check_not_run_alone, find_set_output
+from importer.pipeline.sets.outputs import check_not_run_alone, find_set_output, without_too_long
 from importer.pipeline.sets.prepare import prepare_set
 from importer.pipeline.sets.resume import resume_set
 from importer.pipeline.sets.run import SetWatch, run_set
@@ -72,6 +72,7 @@ def run_set_of_sources(
     """
     console = Console(quiet=command.quiet)
     output = find_set_output(found, options)
+    found = without_too_long(found, output.folder)
     if options.failed_rows is not None:
         check_copies_folder(options.failed_rows, output.folder, found.named)
     if output.use != "resume":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +28,14 @@ from importer.results.set_manifest import (
     set_path,
 )
 from importer.results.storage import storage_error, sync_directory
-from importer.source.found import Found
+from importer.source.found import Found, LeftOut
 from importer.source.members import file_of
 from importer.text import file_command, shell_word
 
 _MOST_NAMED: Final = 3
+
+_LONGEST_PATH: Final = 4_000
+"""Bytes of the path of a file of results: systems allow 4,096, and temporary files add endings."""
 
 
 def find_set_output(found: Found, options: RunOptions) -> SetOutput:
@@ -56,6 +60,31 @@ def find_set_output(found: Found, options: RunOptions) -> SetOutput:
     if options.log_file is not None:
         _check_log_file(options.log_file, found)
     return SetOutput(folder, _use_of(folder, options))
+
+
+def without_too_long(found: Found, folder: Path) -> Found:
+    """Return what was found, with the sources left out whose results would have a path that is too long.
+
+    Raises:
+        UsageError: None is left.
+    """
+    room = _LONGEST_PATH - len(os.fsencode(folder.absolute()))
+    kept = tuple(each for each in found.sources if len(os.fsencode(each.relative)) <= room)
+    if len(kept) == len(found.sources):
+        return found
+    if not kept:
+        raise UsageError("the path of --results is too long", "Name a folder further up: --results")
+    names = {each.name for each in kept}
+    left_out = (
+        LeftOut(
+            each.name,
+            "has a path that is too long for a file of results",
+            "Move it up, or name a folder further up with --results.",
+        )
+        for each in found.sources
+        if each.name not in names
+    )
+    return replace(found, sources=kept, left_out=(*found.left_out, *left_out))
 
 
 def _check_log_file(log_file: Path, found: Found) -> None:
