@@ -200,6 +200,16 @@ def test_status_from_another_folder_goes_to_where_the_sources_are(shell: Shell) 
     assert "cd .. && mixpanel-importer run --results export.results" in done.out
 
 
+def test_a_set_of_the_working_directory_is_not_looked_for_elsewhere(shell: Shell) -> None:
+    inside = Shell(write_sources(shell, bad=[(1, 1)]), shell.environ)
+    assert inside.type("run", ".", "--yes", "--workers", "1").code == 1
+    done = shell.type("status", "export/export.results")
+    assert done.code == 1
+    assert "appeared" not in done.out
+    assert "what became of the sources can't be told: ./2021/01.csv is not there" in done.out
+    assert next_line(done).startswith("cd export && mixpanel-importer run --results export.results")
+
+
 # ── retry ────────────────────────────────────────────────────────────────────────────────────────
 
 FAST = ("--max-retries", "1", "--retry-wait", "0.05", "--concurrency", "1", "--batch-size", "1")

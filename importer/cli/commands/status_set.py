@@ -45,7 +45,7 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
     """
     status = read_set_status(folder)
     source_set = _source_set(status)
-    changes = find_changes(source_set.folder, source_set.manifest)
+    changes = _changes_of(source_set)
     step = _next_step(status, changes)
     more = import_of_new(status, source_set.manifest, changes)
     if options.json:
@@ -80,6 +80,19 @@ def _source_set(status: SetStatus) -> SetRun:
         for each in whole.manifest.sources
     )
     return replace(whole, manifest=replace(whole.manifest, sources=sources))
+
+
+def _changes_of(source_set: SetRun) -> SetChanges:
+    """Return how the sources of a set changed, as far as that can be told from here.
+
+    ``.`` is another folder here than there: of what was found in that one, nothing is in this one.
+    """
+    changes = find_changes(source_set.folder, source_set.manifest)
+    known = sum(each.fingerprint is not None and not each.pipe for each in source_set.manifest.sources)
+    is_elsewhere = source_set.folder.absolute().parent != Path.cwd()
+    if is_elsewhere and changes.vanished and len(changes.vanished) == known:
+        return SetChanges(missing=changes.vanished[0])
+    return changes
 
 
 def _next_step(status: SetStatus, changes: SetChanges) -> Next:
