@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
@@ -25,7 +26,7 @@ from importer.pipeline.paths import default_folder
 from importer.pipeline.prepare import prepare_job
 from importer.pipeline.sets.copies import SourceCopies, copies_folder
 from importer.pipeline.sets.job import PreparedSet, SetOutput, SetReport, with_scopes
-from importer.pipeline.sets.outputs import find_set_output
+from importer.pipeline.sets.outputs import find_set_output, without_too_long
 from importer.pipeline.sets.resume import resume_set
 from importer.pipeline.sets.shape import FoundShape, in_shape, misfit, missing_columns, usual_format
 from importer.progress import NullProgress
@@ -35,6 +36,7 @@ from importer.results.paths import manifest_path
 from importer.results.set_manifest import SetManifest, SetSource, Shape, read_set, set_path
 from importer.settings import SANDBOX_CREDENTIALS
 from importer.source.find import find_sources
+from importer.source.found import Found, FoundSource
 
 NOW_MS = 1_780_000_000_000
 TARGET = Target(Destination("import", "http://127.0.0.1:9", "sandbox"), SANDBOX_CREDENTIALS)
@@ -249,6 +251,25 @@ def test_the_same_content_twice_is_refused_with_both_names():
     assert states(prepared("in", exclude=("copy of 1.csv",))) == {"in/1.csv": "ready", "in/2.csv": "ready"}
 
 
+def test_what_is_offered_to_leave_out_leaves_nothing_else_out():
+    write_rows("in/x/1.csv", 1, 3)
+    write_rows("in/[y]/2.csv", 4, 5)
+    write_rows("in/z/2.csv", 6, 7)
+    shutil.copy("in/x/1.csv", "in/1.csv")
+    shutil.copy("in/[y]/2.csv", "in/[y]/3.csv")
+    *_, offered = refusal("in")
+    patterns = tuple(word.strip("'") for word in offered.partition("--exclude ")[2].split(" --exclude "))
+    assert prepared("in", exclude=patterns).jobs.records == 7
+
+
+def test_the_same_content_twice_is_refused_whatever_compresses_it():
+    write_rows("in/a.csv", 1, 3)
+    Path("in/b.csv.gz").write_bytes(gzip.compress(Path("in/a.csv").read_bytes()))
+    said = " ".join(refusal("in"))
+    assert "in/a.csv" in said
+    assert "in/b.csv.gz" in said
+
+
 def test_sources_without_records_may_be_alike():
     for n in (1, 2, 3):
         write(f"in/{n}.csv", HEAD)
@@ -374,6 +395,16 @@ def test_results_go_to_a_folder_that_is_new_or_empty_or_of_a_run_that_did_not_be
     assert use_of(folder) == "new"
 
 
+def test_sources_whose_results_would_have_too_long_a_path_are_left_out():
+    sources = tuple(FoundSource(name, Path(name), name) for name in ("a.csv", f"{'x/' * 1_994}b.csv"))
+    found = Found(("in",), sources, (), is_set=True)
+    assert without_too_long(found, Path("/o")) is found
+    longer = without_too_long(found, Path("/results"))
+    assert (longer.sources, [each.name for each in longer.left_out]) == (sources[:1], [sources[1].name])
+    with pytest.raises(UsageError):
+        without_too_long(found, Path("/o" * 1_999))
+
+
 @pytest.mark.parametrize(
     ("folder", "said"),
     [
@@ -483,6 +514,20 @@ def test_a_source_that_was_imported_by_itself_is_not_sent_again(how: str, where:
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("kind", ["real", "dry-run"])
+def test_results_of_a_source_beside_it_stop_a_run_and_no_rehearsal(kind: str):
+    write_rows("elsewhere/in/1.csv", 1, 3)
+    options = RunOptions(kind="real", results=Path("elsewhere/in/1.results.csv"))
+    source = resolve_output("elsewhere/in/1.csv", options)
+    job = prepare_job(source, options, TARGET, now_ms=NOW_MS, progress=NullProgress())
+    write_manifest(manifest_path(source.results), job.manifest)
+    if kind == "dry-run":
+        assert prepared("elsewhere/in", kind=kind).jobs.records == 3
+        return
+    with pytest.raises(ResultsError, match="was imported by itself before"):
+        prepared("elsewhere/in", kind=kind)
+
+
 def test_rehearsals_of_single_sources_are_no_reason_to_stop():
     write_rows("in/1.csv", 1, 3)
     options = RunOptions(kind="sandbox")
@@ -490,6 +535,40 @@ def test_rehearsals_of_single_sources_are_no_reason_to_stop():
     job = prepare_job(source, options, TARGET, now_ms=NOW_MS, progress=NullProgress())
     write_manifest(manifest_path(source.results), job.manifest)
     assert prepared("in", kind="real").jobs.records == 3
+
+
+# ── sources that are written to ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("how", ["grown", "replaced", "gone"])
+def test_nothing_is_sent_of_a_source_that_is_not_as_it_was_planned(how: str):
+    write_rows("in/1.csv", 1, 3)
+    write_rows("in/2.csv", 4, 6)
+    planned = prepared("in")
+    path = Path("in/1.csv")
+    if how == "grown":
+        with path.open("a") as file:
+            file.write(f"{row(7)}\n")
+    elif how == "replaced":
+        path.unlink()
+        write_rows("in/1.csv", 7, 9)
+    else:
+        path.unlink()
+    report = run_prepared(planned, options_of())
+    assert report.manifest.counts.valid == 3
+    assert {end.job.manifest.source: end.error is None for end in report.ends} == {
+        "in/1.csv": False,
+        "in/2.csv": True,
+    }
+    assert report.manifest.exit_code != 0
+
+
+def test_a_source_that_was_empty_and_has_grown_is_named_when_the_set_goes_on():
+    write_rows("in/1.csv", 1, 3)
+    write("in/2.csv")
+    dry_run("in")
+    write_rows("in/2.csv", 4, 6)
+    assert "in/2.csv" in " · ".join(resumed().notes)
 
 
 # ── going on ─────────────────────────────────────────────────────────────────────────────────────
@@ -531,7 +610,7 @@ def test_what_appeared_vanished_or_changed_since_is_named():
     notes = " · ".join(resumed().notes)
     assert "1 source (in/4.csv) was not there when the set was begun: not imported with it" in notes
     assert "1 source (in/1.csv) is gone since" in notes
-    assert "1 source (in/2.csv) changed after the import" in notes
+    assert "1 source (in/2.csv) changed after the set was begun" in notes
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def make(*names: str) -> None:
     """Make files, each with content of its own, and the folders they are in."""
     for name in names:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(f"a\n{name}\n", errors="surrogateescape")
+        text = '{"manifest_version": 1}' if ".run.json" in name else f"a\n{name}\n"
+        Path(name).write_text(text, errors="surrogateescape")
 
 
 def make_zip(path: str, *names: str) -> None:
@@ -162,6 +163,18 @@ def test_results_of_runs_are_no_sources():
     make("in/old.results/set.run.json", "in/old.results/a.csv")
     found = find_sources(["in"])
     assert (relatives(found), found.own, found.others) == (["e.csv"], 7, 0)
+
+
+def test_manifests_of_other_programs_hide_nothing():
+    make("in/a.csv", "in/b.csv")
+    for name in ("in/a.csv.run.json", "in/set.run.json"):
+        Path(name).write_text('{"jobs": []}')
+    found = find_sources(["in"])
+    assert (relatives(found), found.own, found.others) == (
+        ["a.csv", "a.csv.run.json", "b.csv", "set.run.json"],
+        0,
+        0,
+    )
 
 
 def test_what_lies_beside_no_manifest_is_no_result():
@@ -610,9 +623,10 @@ def test_an_archive_that_is_named_is_known_by_its_content(mode):
 
 
 def test_results_folders_in_an_archive_are_no_sources():
-    make_zip("a.zip", "x.results/set.run.json", "x.results/a.csv", "b.csv")
+    results = ("x.results/set.run.json", "x.results/a.csv", "x.results/a.csv.run.json")
+    make_zip("a.zip", *results, "b.csv", "y/set.run.json", "y/c.csv")
     found = find_sources(["a.zip"])
-    assert (relatives(found), found.own) == (["b.csv"], 2)
+    assert (relatives(found), found.own) == (["b.csv", "y/c.csv"], 4)
 
 
 def test_one_member_may_be_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -206,13 +207,22 @@ def _check_twice(states: Sequence[SetSource], contents: Mapping[int, str]) -> No
         return
     pairs = [f"{one.name} and {other.name}" for one, other in twice]
     more = [f"and {len(pairs) - _MOST_NAMED:,} more"] if len(pairs) > _MOST_NAMED else []
+    said = "Leave one of each out" if pairs[1:] else "Leave one out"
+    left_out = [f"--exclude {shell_word(_pattern_of(other, states))}" for _, other in twice[:_MOST_NAMED]]
     raise UsageError(
         f"{pairs[0]} hold the same content"
         + (f"; {counted(len(pairs) - 1, 'more pair')}:" if pairs[1:] else ""),
         *pairs[1:_MOST_NAMED],
         *more,
-        f"Leave one of each out, for example: --exclude {shell_word(twice[0][1].relative)}",
+        f"{said}, for example: {' '.join(left_out)}",
     )
+
+
+def _pattern_of(source: SetSource, sources: Sequence[SetSource]) -> str:
+    """Return a pattern that matches this source and no other one."""
+    path = source.relative
+    shared = "/" not in path and any(each.relative.endswith(f"/{path}") for each in sources)
+    return f"{'/' if shared else ''}{glob.escape(path)}"
 
 
 def _hot_shards(
