@@ -199,7 +199,8 @@ def test_a_run_of_waits_is_one_line_and_stays_in_the_lines_that_follow(clock: Ha
 
 
 @pytest.mark.parametrize(
-    ("columns", "names"), [(80, r"01\.csv\.gz \+4"), (120, r"01\.csv\.gz b\.csv 3\.csv \+2")]
+    ("columns", "names"),
+    [(80, r"2024/01\.csv\.gz \+4"), (120, r"2024/01\.csv\.gz x\.zip/b\.csv data/3\.csv \+2")],
 )
 def test_the_bar_names_as_many_sources_at_work_as_there_is_room_for(
     columns: int, names: str, clock: Hands, monkeypatch: pytest.MonkeyPatch
@@ -226,7 +227,7 @@ def test_a_line_names_the_sources_at_work(clock: Hands) -> None:
             clock.time += 10
             lines.update(100, 100, 0)
     first, second, third = out.getvalue().splitlines()
-    assert first.endswith(" left, 1.csv b.csv 3.csv +1")
+    assert first.endswith(" left, x/1.csv b.csv 3.csv +1")
     assert "evil" in second
     assert "\x1b" not in second
     assert third.endswith(" left")

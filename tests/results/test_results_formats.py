@@ -25,7 +25,7 @@ from importer.results.paths import manifest_path
 from importer.results.reader import FailedRow, read_failures
 from importer.results.recovery import inspect_results, matches_disk, repair_results
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS
-from importer.results.selection import read_successes, select_records
+from importer.results.selection import read_choices, read_successes, select_records
 from importer.results.status import read_status
 from importer.results.writer import ResultsWriter
 
@@ -129,7 +129,7 @@ def test_results_without_times_are_continued_without_times(tmp_path, source):
 def test_results_without_times_are_chosen_from_and_added_up_with_those_that_have_them(tmp_path, form):
     path = write_results(tmp_path / name_of(form), LINES)
     path.write_bytes(form.header + lines_of(form, LINES))
-    assert [each.row for each in select_records(path)] == [2, 5]
+    assert [each.row for each in read_choices(select_records(path))] == [2, 5]
     write_retry(path, path.with_name(f"r.retry-1{path.suffix}"), [outcome(2), outcome(5, Status.REJECTED)])
     status = read_status(path)
     assert (status.counts, status.reconciles) == (Counts(imported=2, rejected=1), True)
@@ -160,8 +160,8 @@ def test_results_with_items_are_read(tmp_path, name):
     write_manifest(manifest_path(path), manifest(counts=counts, scope=5, unattempted=0, ended="2026-01-01"))
     assert (read_status(path).counts, read_status(path).reconciles) == (counts, True)
     assert list(read_successes(path)) == [(1, "a1"), (1, "a2"), (3, "a4")]
-    assert [each[:2] for each in select_records(path)] == [(2, Status.INVALID), (3, Status.FAILED)]
-    assert [each.insert_id for each in select_records(path)] == ["", "-a3"]
+    assert [each[:2] for each in read_choices(select_records(path))] == [(2, Status.INVALID), (3, Status.FAILED)]
+    assert [each.insert_id for each in read_choices(select_records(path))] == ["", "-a3"]
     assert list(read_failures(path)) == [
         FailedRow(2, 3, "invalid", "time: is empty"),
         FailedRow(3, 4, "failed", "no answer"),
@@ -212,7 +212,7 @@ def test_skipped_records_are_no_success_and_no_failure(skipped):
 
 
 def test_skipped_records_are_never_retried(skipped):
-    assert [each.row for each in select_records(skipped)] == [3]
+    assert [each.row for each in read_choices(select_records(skipped))] == [3]
     with pytest.raises(UsageError, match="records that are skipped"):
         select_records(skipped, [Status.FAILED, Status.SKIPPED])
     child = skipped.with_name(f"r.retry-1{skipped.suffix}")
