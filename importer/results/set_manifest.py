@@ -19,8 +19,8 @@ from importer.results.paths import manifest_path
 from importer.text import quoted
 
 SourceState = Literal["ready", "empty", "damaged", "unfit"]
-"""What becomes of a source: it is run; it has no record; it can't be read; it has other columns. The last two
-are left out."""
+"""What becomes of a source: it is run; it has no record; it can't be read; it lacks a mapped column, or is of
+another format. The last two are left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,6 @@ class PreparedSet:
         missing: Columns that not all sources have.
         kept_text: Columns that are text because of a value, and where that is.
         notes: What else its owner may want to know, a sentence each.
-        folder: Where its temporary files are.
     """
 
     output: SetOutput
