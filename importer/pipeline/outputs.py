@@ -55,13 +55,18 @@ def resolve_output(name: str, options: RunOptions) -> SourceFile:
 
     Raises:
         SourceError: The source is no file that can be read.
-        UsageError: An output would replace a file to be kept.
+        UsageError: An output would replace a file to be kept, or would not have the format asked for.
         ResultsError: Results exist, and there is neither ``--resume`` nor ``--overwrite``.
     """
     path = None if name == "-" else check_source(name)
     results = options.results or default_results(name, options.kind)
     if options.results is not None:
         check_is_file(results, default_results(name, options.kind, results))
+    if options.results_format == "jsonl" and results.suffix.lower() != ".jsonl":
+        raise UsageError(
+            "--results-format is of the files of a set: the results of one source are as their name ends",
+            f"Name them, for example: --results {shell_word(str(results.with_suffix('.jsonl')))}",
+        )
     source = SourceFile(name, spool_path(results) if path is None else path, results)
     check_outputs([source.path], [results], options)
     return _checked_results(source, options)

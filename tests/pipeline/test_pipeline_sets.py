@@ -571,6 +571,16 @@ def test_a_source_that_was_empty_and_has_grown_is_named_when_the_set_goes_on():
     assert "in/2.csv" in " · ".join(resumed().notes)
 
 
+@pytest.mark.parametrize("results", [None, Path("x.csv")])
+def test_a_format_is_refused_that_the_results_of_one_source_would_not_have(results: Path | None):
+    write_rows("1.csv", 1, 3)
+    with pytest.raises(UsageError, match="as their name ends") as caught:
+        resolve_output("1.csv", RunOptions(kind="dry-run", results=results, results_format="jsonl"))
+    name = Path(caught.value.remedy.partition("--results ")[2])
+    source = resolve_output("1.csv", RunOptions(kind="dry-run", results=name, results_format="jsonl"))
+    assert (source.results, source.results.suffix) == (name, ".jsonl")
+
+
 # ── going on ─────────────────────────────────────────────────────────────────────────────────────
 
 

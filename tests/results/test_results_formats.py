@@ -160,7 +160,10 @@ def test_results_with_items_are_read(tmp_path, name):
     write_manifest(manifest_path(path), manifest(counts=counts, scope=5, unattempted=0, ended="2026-01-01"))
     assert (read_status(path).counts, read_status(path).reconciles) == (counts, True)
     assert list(read_successes(path)) == [(1, "a1"), (1, "a2"), (3, "a4")]
-    assert [each[:2] for each in read_choices(select_records(path))] == [(2, Status.INVALID), (3, Status.FAILED)]
+    assert [each[:2] for each in read_choices(select_records(path))] == [
+        (2, Status.INVALID),
+        (3, Status.FAILED),
+    ]
     assert [each.insert_id for each in read_choices(select_records(path))] == ["", "-a3"]
     assert list(read_failures(path)) == [
         FailedRow(2, 3, "invalid", "time: is empty"),
