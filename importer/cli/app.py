@@ -322,6 +322,7 @@ def retry(
     Writes results of its own, events.results.retry-1.csv, with just those records.
     """
     moment.words = NOTHING_SENT
+    from importer.results.paths import named_folder  # noqa: PLC0415
     from importer.results.set_manifest import is_set_folder  # noqa: PLC0415
 
     _say_if_slow(quiet=output.quiet)
@@ -329,7 +330,8 @@ def retry(
     if is_set_folder(parent):
         from importer.cli.commands.retry_set import retry_set  # noqa: PLC0415
 
-        return retry_set(parent, scope, work, reading, delivery, output, stop_requests=stop_requests)
+        folder = named_folder(parent)
+        return retry_set(folder, scope, work, reading, delivery, output, stop_requests=stop_requests)
     from importer.cli.commands.retry import retry_results  # noqa: PLC0415
 
     return retry_results(parent, scope, reading, delivery, output, stop_requests=stop_requests)

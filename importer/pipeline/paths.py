@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Final
 
 from importer.errors import ResultsError, SourceError
 from importer.model import RunKind
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import RESULTS_NAMES, manifest_path, results_path
 from importer.source.fingerprint import take_fingerprint
+
+PIPE_COPY: Final = "pipe-"
+"""What the name of a copy of a pipe begins with."""
 
 
 def spool_path(results: Path) -> Path:
@@ -30,7 +34,7 @@ def copy_of_pipe(folder: Path, relative: str) -> Path:
         folder: Where the copies are.
         relative: The path of the pipe's results in theirs.
     """
-    return folder / f"pipe-{relative.replace('/', '_')}"
+    return folder / f"{PIPE_COPY}{relative.replace('/', '_')}"
 
 
 def free_path(candidate: Callable[[int], Path]) -> Path:

@@ -45,7 +45,7 @@ from importer.results.manifest import (
 )
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results, matches_disk, repair_results
-from importer.results.storage import Durability
+from importer.results.storage import Durability, storage_error
 from importer.results.writer import ResultsWriter
 from importer.source.fingerprint import is_unchanged
 from importer.text import counted, file_command
@@ -120,7 +120,10 @@ class JobTask:
         if self.is_again and job.results.exists():
             options = replace(job.options, resume=True, overwrite=False)
             job = replace(job, options=options, state=inspect_results(job.results))
-        job.results.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            job.results.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(job.results.parent, error) from error
         report = run_job(
             job,
             context.progress,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,11 @@ _COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
 _DATA = {".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt"}
 _MANIFEST_END = ".run.json"
 _RETRY = re.compile(r"\.retry-([1-9][0-9]*)$")
+
+
+def named_folder(folder: Path) -> Path:
+    """Return a folder by a path that ends in its name, which ``.`` and ``..`` do not."""
+    return folder if folder.name not in ("", "..") else Path(os.path.abspath(folder))  # noqa: PTH100 - no link is followed
 
 
 def results_path(

@@ -9,6 +9,7 @@ import heapq
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -190,15 +191,19 @@ def set_of(results: Path) -> Path | None:
     for folder in results.absolute().parents:
         if is_set_folder(folder):
             try:
-                manifest = read_set(folder)
-            except ResultsError:
+                there = _results_in(folder, manifest_path(set_path(folder)).stat().st_mtime_ns)
+            except (ResultsError, OSError):
                 return None
-            wanted = os.path.realpath(results)
-            if any(
-                os.path.realpath(results_of(folder, manifest, each)) == wanted for each in manifest.sources
-            ):
+            if os.path.realpath(results) in there:
                 return _as_typed(folder, results)
     return None
+
+
+@lru_cache(maxsize=1)  # of all the copies of a set's records, each is asked about
+def _results_in(folder: Path, _changed_ns: int) -> frozenset[str]:
+    """Return the results of the sources of a set, by their real paths."""
+    manifest = read_set(folder)
+    return frozenset(os.path.realpath(results_of(folder, manifest, each)) for each in manifest.sources)
 
 
 def _as_typed(folder: Path, results: Path) -> Path:

@@ -87,7 +87,7 @@ def _nothing_found(found: Found, things: Sequence[NamedThing]) -> UsageError:
     if len(found.named) == 1:
         verb = "matches" if verb == "match" else "holds"
     return UsageError(
-        f"{names} {verb} no source" + (f": there is {text}" if text else ""),
+        f"{names} {verb} no source" + (f", but {text}" if text else ""),
         remedy,
         f"Files are read that end in {KINDS_TEXT}.",
     )

@@ -378,26 +378,6 @@ def test_killed_with_records_that_no_event_can_be_made_of(tmp_path: Path):
         assert scene.status().reconciles
 
 
-@pytest.mark.parametrize("request_number", [4, 14])
-def test_killed_in_either_of_two_sources(tmp_path: Path, request_number: int):
-    with server(tmp_path, "--at", f"{request_number}=hold") as scene:
-        write_source(scene.path("a.csv"), ROWS)
-        write_source(scene.path("b.csv"), ROWS)
-        scene.path("out").mkdir()
-        command = ("run", "a.csv", "b.csv", "--results", "out", "--tag", "two")
-        with scene.start(*command, "--insert-id", "row") as importer:
-            scene.wait_for_fault("hold")
-            importer.kill()
-        scene.mend()
-        ended = scene.ended(*command, "--insert-id", "row", "--resume")
-        assert ended.code == 0, ended.said
-        landed = scene.landed()
-        assert sorted(each["n"] for each in landed) == sorted([*range(1, ROWS + 1), *range(1, ROWS + 1)])
-        for name in ("out/a.results.csv", "out/b.results.csv"):
-            assert [*broken_ends(scene.path(name), landed, ROWS)] == []
-            assert scene.status(name).next_step is None
-
-
 def test_killed_in_a_dry_run(tmp_path: Path):
     """The results are cut after a finished run, and the manifest is put back: dry runs wait for nothing."""
     with server(tmp_path) as scene:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -161,6 +163,36 @@ def test_a_rehearsal_of_a_set_never_replaces_the_results_of_a_run(shell: Shell, 
     assert again.code == 0, again.err
     assert statuses(read_results(shell.folder / "in.results.old-1/1.csv.csv")) == ["imported"] * 5
     assert server.numbers() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.slow
+def test_a_set_that_does_not_begin_leaves_no_copies_of_its_sources(shell: Shell, server: Server) -> None:
+    write_rows(shell, "in/1.csv", 1, 5)
+    shell.write("in/2.csv", b"event,user_id,time,zip\nHi,u,2024-03-01T00:00:00Z,01234\n")
+    with tarfile.open(shell.folder / "in.tar.gz", "w:gz") as archive:
+        archive.add(shell.folder / "in", "in")
+    before = {*shell.folder.iterdir()}
+    refused = shell.type("run", "in.tar.gz", "--yes", "--strict")
+    assert (refused.code, {*shell.folder.iterdir()}) == (2, before), refused.err
+    assert server.events() == []
+
+
+@pytest.mark.slow
+def test_what_was_piped_into_a_set_that_is_not_finished_is_not_replaced(shell: Shell) -> None:
+    write_rows(shell, "2.csv", 6, 9)
+    piped = write_rows(shell, "piped", 1, 5) + b"Hi,u,yesterday,6\n"  # for its sake the copy is kept
+    words = ("run", "-", "2.csv", "--sandbox", "--results", "out")
+    for _ in range(2):
+        done = shell.type(*words, stdin=piped)
+        assert (done.code, "10 records" in done.err) == (1, True), done.err
+    manifest = shell.folder / "out/set.run.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "ended": None}))
+    refused = shell.type(*words, stdin=b"event\n")
+    assert (refused.code, "--resume" in refused.err) == (2, True), refused.err
+    (copy,) = (shell.folder / "out.source").iterdir()
+    assert copy.read_bytes() == piped
+    assert shell.type(*words, "--resume").code == 1
+    assert shell.type(*words, "--overwrite", stdin=piped[:-20]).code == 1
 
 
 NO_NAMES = """

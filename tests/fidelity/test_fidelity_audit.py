@@ -276,9 +276,12 @@ def test_a_dry_run_of_several_sources_compares_them_with_each_other(tmp_path: Pa
     rows = [DIFFERENT[0], DIFFERENT[1]]
     for name, row in zip(("a.csv", "b.csv"), rows, strict=True):
         written(tmp_path, csv_text(COLUMNS, [row]), name)
-    dry = shell.type("run", "a.csv", "b.csv", "--dry-run", "--map", "insert_id=order_id")
+    both = ("run", "a.csv", "b.csv", "--results", "both", "--map", "insert_id=order_id")
+    dry = shell.type(*both, "--dry-run")
     assert "1 event differs from another" in dry.err
     assert "(over all sources together): a run will stop there" in dry.err
-    assert shell.type("run", "a.csv", "b.csv", "--sandbox", "--map", "insert_id=order_id").code == 2
+    assert "row 1 of a.csv; row 1 of b.csv" in dry.err
+    assert shell.type(*both[:3], *both[5:], "--results", "sent", "--sandbox").code == 2
+    assert not (tmp_path / "sent").exists()
     alone = shell.type("run", "a.csv", "--sandbox", "--map", "insert_id=order_id")
     assert alone.code == 0, alone.err

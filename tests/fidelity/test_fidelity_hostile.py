@@ -6,12 +6,15 @@ Every file goes through the whole command, as a process of its own: checked, pre
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import random
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import pytest
@@ -67,6 +70,15 @@ def nested(depth: int, opening: str, closing: str) -> str:
     )
 
 
+def workbook() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in ("[Content_Types].xml", "xl/workbook.xml"):
+            archive.writestr(name, "<x/>")
+    return content.getvalue()
+
+
+WORKBOOK = workbook()
 PACKED = gzip.compress(csv_of(*good(*range(200_000))))
 WIDE = ",".join(f"c{n}" for n in range(10_000))
 LINES = [LINE.format(n) for n in range(3)]
@@ -86,7 +98,8 @@ FILES = [
     Hostile("a header alone", "e.csv", HEADER.encode(), "0 records", ""),
     Hostile("a header alone, without an end", "e.csv", HEADER.strip().encode(), "0 records", ""),
     Hostile("a workbook", "e.xlsx", b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml" + bytes(500), "xlsx"),
-    Hostile("a workbook by another name", "e.csv", b"PK\x03\x04" + bytes(26) + b"xl/styles.xml", "xlsx"),
+    Hostile("a workbook by another name", "e.csv", WORKBOOK, "xlsx"),
+    Hostile("a workbook that is cut", "e.csv", WORKBOOK[:-30], "damaged zip"),
     Hostile("a JSON array", "e.json", b"[\n" + ",\n".join(LINES).encode() + b"]", r"jq -c '\.\[\]'"),
     Hostile("a JSON array on one line", "e.json", f"[{LINES[0].strip()}]".encode(), "one JSON array"),
     Hostile("a JSON object over lines", "e.json", b'{\n"event": "a",\n"time": 1}\n', "over several lines"),
@@ -204,11 +217,11 @@ def test_an_unclosed_quote_costs_one_record_of_100_000(shell: Shell):
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_directory_is_told(shell: Shell, command: list[str]):
+def test_a_folder_without_sources_is_told(shell: Shell, command: list[str]):
     (shell.folder / "exports").mkdir()
     said = said_well(shell.type(*command, "exports"))
     assert said.code == 2
-    assert "is a directory" in said.err
+    assert "exports holds no source" in said.err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -218,12 +231,20 @@ def test_a_file_that_is_not_there_is_told(shell: Shell, command: list[str]):
     assert "does not exist" in said.err
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_pipe_with_a_name_is_told_and_not_waited_for(shell: Shell, command: list[str]):
+def test_a_pipe_with_a_name_is_not_waited_for_by_a_preview(shell: Shell):
     os.mkfifo(shell.folder / "pipe.csv")
-    said = said_well(shell.type(*command, "pipe.csv"))
+    said = said_well(shell.type("preview", "pipe.csv"))
     assert said.code == 2
     assert "not a regular file" in said.err
+
+
+def test_a_pipe_with_a_name_is_read_to_its_end(shell: Shell):
+    os.mkfifo(shell.folder / "pipe.csv")
+    writer = Thread(target=(shell.folder / "pipe.csv").write_bytes, args=(csv_of(*good(1, 2)),))
+    writer.start()
+    said = said_well(shell.type("run", "--dry-run", "pipe.csv", "--results", "out.csv"))
+    writer.join()
+    assert (said.code, len(shell.results("out.csv"))) == (0, 2)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

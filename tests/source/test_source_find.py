@@ -134,7 +134,7 @@ def test_names_that_are_no_text_pass():
 def test_nothing_found_says_what_is_there():
     make("in/a.log", "in/.b.csv", "in/c.csv", "in/c.csv.run.json", "in/d/set.run.json")
     said = refused("in")
-    assert "in holds no source: there is 1 file of other kinds (in/a.log)" in said
+    assert "in holds no source, but 1 file of other kinds (in/a.log)" in said
     assert "3 results of earlier runs" in said
     assert "1 hidden" in said
     assert "Files are read that end in .csv .tsv" in said

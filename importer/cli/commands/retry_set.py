@@ -38,6 +38,7 @@ from importer.pipeline.sets.job import PreparedSet
 from importer.pipeline.sets.retry import RetryChoice, SetNotRetriableError, prepare_set_retry
 from importer.pipeline.sets.run import SetWatch, run_set
 from importer.pipeline.workers.pool import Workers
+from importer.results.paths import named_folder
 from importer.results.set_manifest import is_set_folder, read_set
 from importer.results.set_status import retry_folder
 from importer.text import counted
@@ -77,7 +78,7 @@ def retry_set(
     console = Console(quiet=command.quiet)
     parent = read_set(folder)
     options = replace(options, kind=parent.kind)
-    child = options.results or retry_folder(folder)
+    child = named_folder(options.results or retry_folder(folder))
     if options.failed_rows is not None:
         check_copies_folder(options.failed_rows, child, (*parent.named, str(folder)))
     earlier = read_set(child) if options.resume and is_set_folder(child) else parent

@@ -34,7 +34,7 @@ from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.paths import copies_folder
 from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import JobTask
-from importer.pipeline.sets.copies import SourceCopies, remove_copies
+from importer.pipeline.sets.copies import SourceCopies, held_copies, remove_copies
 from importer.pipeline.sets.job import PreparedSet, SetOutput
 from importer.pipeline.sets.mapping import map_set
 from importer.pipeline.sets.mended import check_not_copies, prepare_mended_set
@@ -46,6 +46,7 @@ from importer.pipeline.sets.survey import survey_set
 from importer.pipeline.workers.pool import Workers
 from importer.progress import Progress
 from importer.results.set_manifest import read_set
+from importer.results.storage import storage_error
 from importer.source.found import Found
 
 _SCRATCH: Final = ".mixpanel-importer-"
@@ -83,6 +84,7 @@ def run_set_of_sources(
     watch = SetWatch(progress_for(quiet=command.quiet), stop, options.max_errors)
     with (
         open_target(options.kind, command) as opened,
+        held_copies(found, output.folder),
         Workers(
             count,
             progress=watch,
@@ -90,17 +92,18 @@ def run_set_of_sources(
             cap=cap_of(opened.target.destination, options.delivery),
         ) as workers,
     ):
-        prepared = _prepare(found, output, options, opened.target, workers, watch)
-        mended = prepared.manifest.mended
-        console.lines(mended_plan_lines(prepared) if mended else set_plan_lines(prepared))
-        if command.faults is not None:
-            console.lines(
-                [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
-            )
-        _check_strict(prepared, options, command)
-        consent = get_consent(prepared.jobs, command, console)
+        with _no_copies_left(output):
+            prepared = _prepare(found, output, options, opened.target, workers, watch)
+            mended = prepared.manifest.mended
+            console.lines(mended_plan_lines(prepared) if mended else set_plan_lines(prepared))
+            if command.faults is not None:
+                console.lines(
+                    [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
+                )
+            _check_strict(prepared, options, command)
+            consent = get_consent(prepared.jobs, command, console)
         if not consent.begin:
-            remove_copies(output.folder)
+            _drop_copies(output)
             return 2
         with stop_requests(console.quiet) as event:
             workers.stop = watch.stop = event
@@ -125,7 +128,7 @@ def _prepare(
         is_mended = read_set(output.folder).mended
     if not is_mended:
         check_not_copies(found, options)
-    with tidied(), _no_copies_left(output.folder, keep=is_resumed):
+    with tidied():
         copies = SourceCopies(
             copies_folder(output.folder), options.spool_space, progress, sys.stdin.buffer, is_resumed
         )
@@ -142,14 +145,18 @@ def _prepare(
 
 
 @contextmanager
-def _no_copies_left(folder: Path, *, keep: bool) -> Iterator[None]:
+def _no_copies_left(output: SetOutput) -> Iterator[None]:
     """Remove the copies of sources if the block fails, so that a run that did not begin leaves nothing."""
     try:
         yield
     except BaseException:
-        if not keep:
-            remove_copies(folder)
+        _drop_copies(output)
         raise
+
+
+def _drop_copies(output: SetOutput) -> None:
+    if output.use != "resume":  # there they are of the run that was to go on
+        remove_copies(output.folder)
 
 
 @contextmanager
@@ -161,8 +168,12 @@ def _scratch(folder: Path) -> Iterator[Path]:
         with suppress(OSError):  # of a run that was killed; of one that goes on, it is younger
             if time.time() - left.stat().st_mtime > _SECONDS_LEFT_BEHIND:
                 shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=where, ignore_cleanup_errors=True) as made:
-        yield Path(made)
+    try:
+        made = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=where, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise storage_error(where or Path(tempfile.gettempdir()), error) from error
+    with made as name:
+        yield Path(name)
 
 
 def _check_strict(prepared: PreparedSet, options: RunOptions, command: CommandOptions) -> None:

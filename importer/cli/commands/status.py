@@ -17,6 +17,7 @@ from importer.cli.source_folder import folder_to_go_to, seen_from
 from importer.cli.steps import Next, print_next
 from importer.model import Status
 from importer.results.lock import is_locked
+from importer.results.paths import named_folder
 from importer.results.set_manifest import is_set_folder
 from importer.results.set_status import read_status_in_set, set_of
 from importer.results.status import HistoryStatus, read_status
@@ -40,7 +41,7 @@ def show_status(results: Path, options: StatusOptions) -> int:
     if is_set_folder(results):
         from importer.cli.commands.status_set import show_set_status  # noqa: PLC0415 - one file needs none of it
 
-        return show_set_status(results, options)
+        return show_set_status(named_folder(results), options)
     whole = set_of(results)
     status = read_status(results) if whole is None else read_status_in_set(whole, results)
     step = _next_step(status) if whole is None else _step_of_set(status, whole)

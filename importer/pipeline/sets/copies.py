@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,7 @@ from typing import BinaryIO
 from importer.errors import SourceError
 from importer.pipeline.paths import copies_folder, copy_of_pipe
 from importer.progress import Progress
+from importer.results.lock import Lock
 from importer.results.storage import storage_error
 from importer.source.archives import is_read_in_place
 from importer.source.found import Found, FoundSource, LeftOut
@@ -22,6 +24,28 @@ from importer.source.unpack import unpack_tar
 def remove_copies(folder: Path) -> None:
     """Remove the copies of the sources of a set, if there are any."""
     shutil.rmtree(copies_folder(folder), ignore_errors=True)
+
+
+@contextmanager
+def held_copies(found: Found, folder: Path) -> Iterator[None]:
+    """Hold the copies of the sources of a set, if it needs any, for one run.
+
+    Args:
+        found: The sources.
+        folder: The results of the set.
+
+    Raises:
+        ResultsError: Another run holds them.
+        StorageError: They can't be locked.
+    """
+    copies = copies_folder(folder)
+    archives = {each.path.archive for each in found.sources if isinstance(each.path, Member)}
+    if not any(each.pipe for each in found.sources) and all(map(is_read_in_place, archives)):
+        yield
+        return
+    _make(copies.parent)
+    with Lock(copies, folder):
+        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,10 @@ def prepare_mended_set(
     old = read_set(output.folder) if output.use == "resume" else None
     ending = f".{options.results_format}" if old is None else old.ending
     jobs, done, finished = [], Counts(), 0
+    scopes = {} if old is None else {each.name: each.scope for each in old.sources}
     for source in _sources(found, old):
         results = Path(f"{output.folder / source.relative}{ending}")
-        scope = None if old is None else _scope_of(old, source)
+        scope = None if old is None else scopes[source.name]
         if scope is not None and (state := inspect_results(results)).records == scope:
             done, finished = done + state.counts, finished + 1
             continue
@@ -116,10 +117,6 @@ def _sources(found: Found, old: SetManifest | None) -> Iterable[FoundSource]:
         more = f", and {len(gone) - 1:,} more" if len(gone) > 1 else ""
         raise ResultsError(f"{gone[0]} is gone{more}", "Put it back, then go on with --resume.")
     return [there[each.name] for each in old.sources]
-
-
-def _scope_of(old: SetManifest, source: FoundSource) -> int:
-    return next(each.scope for each in old.sources if each.name == source.name)
 
 
 def _resumed(old: SetManifest, jobs: list[Job], options: RunOptions) -> SetManifest:

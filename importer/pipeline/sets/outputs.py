@@ -13,12 +13,12 @@ from importer.delivery.request_log import check_log_file
 from importer.errors import ResultsError, UsageError
 from importer.model import RunKind
 from importer.pipeline.job import RunOptions
-from importer.pipeline.paths import default_folder, known_manifest
+from importer.pipeline.paths import PIPE_COPY, copies_folder, default_folder, known_manifest
 from importer.pipeline.sets.job import SetOutput, Use
 from importer.results.differences import check_set_overwrite
 from importer.results.lock import Lock
 from importer.results.manifest import Manifest
-from importer.results.paths import find_manifests, manifest_path, results_of_manifest
+from importer.results.paths import find_manifests, manifest_path, named_folder, results_of_manifest
 from importer.results.set_manifest import (
     SetManifest,
     SetSource,
@@ -53,6 +53,7 @@ def find_set_output(found: Found, options: RunOptions) -> SetOutput:
                 f"For example: --results {shell_word(str(_example(found, options.kind)))}",
             )
         folder = default_folder(found.named[0], options.kind)
+    folder = named_folder(folder)
     if any(_is_same(Path(name), folder) for name in found.named):
         raise UsageError(
             f"{folder} is a source: its results can't go there", "Name another folder: --results"
@@ -125,7 +126,10 @@ def _use_of(folder: Path, options: RunOptions) -> Use:
             f"{folder} is there already, from an earlier run: a rehearsal replaces none",
             "Name another folder with --results.",
         )
-    if options.overwrite or old.kind == options.kind != "real":
+    if options.overwrite:
+        return "replace"
+    if old.kind == options.kind != "real":
+        _check_nothing_piped(folder, old)
         return "replace"
     offers = [
         "To begin again:             --overwrite",
@@ -134,6 +138,17 @@ def _use_of(folder: Path, options: RunOptions) -> Use:
     if old.kind == options.kind:
         offers.insert(0, "To go on where it stopped:  --resume")
     raise ResultsError(f"{folder} is there already, from an earlier run", *offers)
+
+
+def _check_nothing_piped(folder: Path, old: SetManifest) -> None:
+    """Check that a rehearsal that is replaced keeps nothing that could not be read again."""
+    copies = copies_folder(folder)
+    if (old.ended is None or old.unattempted) and any(copies.glob(f"{PIPE_COPY}*")):
+        raise ResultsError(
+            f"{folder} is not finished, and {copies} holds what was piped into it",
+            "To go on where it stopped:  --resume",
+            "To begin again without it:  --overwrite",
+        )
 
 
 def _check_empty(folder: Path) -> None:

@@ -164,7 +164,9 @@ def _check_as_prepared(prepared: PreparedSet) -> None:
         ResultsError: One did.
     """
     output = prepared.output
-    if output.use != "resume" and is_set_folder(output.folder):
+    if is_set_folder(output.folder) and (
+        output.use != "resume" or read_set(output.folder).retried_by != prepared.manifest.retried_by
+    ):
         raise ResultsError(
             f"{output.folder} was written by another run in the meantime",
             f"To see where it stands: {file_command('status', output.folder)}",
