@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +22,14 @@ from importer.source.find import find_sources
 
 
 def prepared_set(
-    names: Sequence[str], options: RunOptions, target: Target, now_ms: int, workers: int = 1
+    names: Sequence[str],
+    options: RunOptions,
+    target: Target,
+    now_ms: int,
+    workers: int = 1,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> PreparedSet:
-    """Return the set of some sources, looked at by so many processes."""
+    """Return the set of some sources, looked at by so many processes; ``meanwhile`` is what others do then."""
     found = find_sources(names, include=options.include, exclude=options.exclude)
     output = find_set_output(found, options)
     progress = NullProgress()
@@ -33,6 +38,7 @@ def prepared_set(
         tempfile.TemporaryDirectory() as scratch,
     ):
         mapped = map_set(found, options, processes, now_ms)
+        meanwhile()
         surveyed = survey_set(
             mapped, options, processes, now_ms=now_ms, progress=progress, scratch=Path(scratch)
         )

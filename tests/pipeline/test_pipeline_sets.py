@@ -563,6 +563,14 @@ def test_nothing_is_sent_of_a_source_that_is_not_as_it_was_planned(how: str):
     assert report.manifest.exit_code != 0
 
 
+def test_a_source_that_vanishes_while_others_are_looked_at_is_left_out():
+    write_rows("in/1.csv", 1, 3)
+    write_rows("in/2.csv", 4, 6)
+    planned = prepared_set(["in"], options_of(), TARGET, NOW_MS, meanwhile=Path("in/1.csv").unlink)
+    assert states(planned) == {"in/1.csv": "damaged", "in/2.csv": "ready"}
+    assert planned.jobs.records == 3
+
+
 def test_a_source_that_was_empty_and_has_grown_is_named_when_the_set_goes_on():
     write_rows("in/1.csv", 1, 3)
     write("in/2.csv")

@@ -23,6 +23,7 @@ from importer.progress import Progress, stage
 from importer.reading import Attention, Reading
 from importer.results.set_manifest import SetSource
 from importer.source.files import source_size
+from importer.source.members import SourcePath
 from importer.text import counted, quoted, shell_word
 
 _MOST_NAMED: Final = 5
@@ -122,7 +123,7 @@ def _tasks(
     """Yield tasks, each for some sources that follow each other."""
     places = [at for at, state in enumerate(mapped.states) if state.state == "ready"]
     sources = [
-        (at, NamedSource(state.name, path, reading), source_size(path))
+        (at, NamedSource(state.name, path, reading), _size_of(path))
         for at, (state, path, reading) in zip(places, mapped.ready(mapped.draft), strict=True)
     ]
     most_bytes = sum(size for _, _, size in sources) // (workers * _TASKS_PER_WORKER) + 1
@@ -140,6 +141,13 @@ def _tasks(
     yield SurveyTask(first, tuple(group), mapped.draft, scratch, now_ms, with_ids)
 
 
+def _size_of(path: SourcePath) -> int:
+    try:
+        return source_size(path)
+    except SourceError:  # it is gone; whoever reads it says so
+        return 0
+
+
 def _merged(
     tasks: Sequence[SurveyTask],
     workers: Workers,
@@ -151,7 +159,7 @@ def _merged(
     whole: SurveyPart | None = None
     waiting: dict[int, SurveyPart] = {}
     merged = 0
-    sizes = [sum(source_size(each.path) for each in task.sources) for task in tasks]
+    sizes = [sum(_size_of(each.path) for each in task.sources) for task in tasks]
     order = begin_order(sizes, workers.count)
     ordered = [tasks[at] for at in order]
     for begun, result in workers.run(ordered, title="Looking at every value", size=sum(sizes)):
