@@ -62,26 +62,54 @@ def limit_flags(manifest: Manifest) -> list[str]:
 
 
 def _resume_retry(parent: RecordedRun, run: RecordedRun, more: Sequence[str] = ()) -> str:
-    words = ["retry", file_word(str(parent.results)), *host_flags(run.manifest)]
-    if run.manifest.endpoint != parent.manifest.endpoint:
-        words += ["--endpoint", run.manifest.endpoint]
-    if run.results != retry_path(parent.results):
-        words += ["--results", str(run.results)]
+    elsewhere = run.results if run.results != retry_path(parent.results) else None
+    return resumed_retry(parent.results, parent.manifest, run.manifest, elsewhere, more)
+
+
+def resumed_retry(
+    parent: Path, parent_manifest: Manifest, manifest: Manifest, elsewhere: Path | None, more: Sequence[str]
+) -> str:
+    """Return the command that goes on with a retry.
+
+    Args:
+        parent: The results that are retried, of a source or of a set.
+        parent_manifest: Their manifest.
+        manifest: The manifest of the retry.
+        elsewhere: Its results, if they are not where those of a retry usually are.
+        more: Flags to add.
+    """
+    words = ["retry", file_word(str(parent)), *host_flags(manifest)]
+    if manifest.endpoint != parent_manifest.endpoint:
+        words += ["--endpoint", manifest.endpoint]
+    if elsewhere is not None:
+        words += ["--results", str(elsewhere)]
     return command_line(words, ["--resume"], more)
 
 
 def retry_command(run: RecordedRun, *words: Sequence[str]) -> str:
     """Return the command that retries the last run of a source."""
     usual = retry_path(run.results)
+    return new_retry(run.results, usual, usual.suffix, run.manifest, *words)
+
+
+def new_retry(results: Path, usual: Path, ending: str, manifest: Manifest, *words: Sequence[str]) -> str:
+    """Return the command that retries results.
+
+    Args:
+        results: Those of a source, or of a set.
+        usual: Where the results of the retry go, if nothing is there.
+        ending: What its name ends in, after which no number may stand; of a folder, nothing.
+        manifest: The manifest of the results.
+        words: What else is typed.
+    """
     elsewhere = []
     if usual.exists():  # of a retry of results that were there before
-        elsewhere = [
-            "--results",
-            str(free_path(lambda number: usual.with_stem(f"{usual.stem}-{number + 1}"))),
-        ]
+        stem = usual.name.removesuffix(ending)
+        free = free_path(lambda number: usual.with_name(f"{stem}-{number + 1}{ending}"))
+        elsewhere = ["--results", str(free)]
     typed = {word.partition("=")[0] for part in words for word in part}
-    host = [] if "--base-url" in typed else host_flags(run.manifest)
-    return command_line(["retry", file_word(str(run.results)), *host, *elsewhere], *words)
+    host = [] if "--base-url" in typed else host_flags(manifest)
+    return command_line(["retry", file_word(str(results)), *host, *elsewhere], *words)
 
 
 def host_flags(manifest: Manifest) -> list[str]:

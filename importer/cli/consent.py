@@ -8,9 +8,14 @@ from typing import NamedTuple
 
 from importer.cli.console import Console
 from importer.cli.options import CommandOptions
+from importer.cli.summary import print_manifests
 from importer.errors import UsageError
 from importer.model import RunKind
+from importer.pipeline.attention import check_strict
 from importer.pipeline.forecast import JobSet
+from importer.pipeline.job import RunOptions
+from importer.reading import Attention
+from importer.results.manifest import Manifest
 from importer.text import counted
 
 
@@ -25,6 +30,28 @@ def check_can_ask(sources: Sequence[str], kind: RunKind, options: CommandOptions
             "this run would send to Mixpanel, and there is nobody to ask",
             "Add --yes to send, --dry-run to check, or --sandbox to rehearse.",
         )
+
+
+def check_decisions(
+    manifest: Manifest, attention: Sequence[Attention], options: RunOptions, command: CommandOptions
+) -> None:
+    """Stop a strict run that a decision forbids; its manifest is printed all the same, if that is asked for.
+
+    Args:
+        manifest: Of the run.
+        attention: The decisions.
+        options: Of these, ``--strict`` and what is accepted.
+        command: Of these, ``--json``.
+
+    Raises:
+        UsageError: ``--strict``, and a decision is not accepted.
+    """
+    try:
+        check_strict(attention, options)
+    except UsageError:
+        if command.json:
+            print_manifests([manifest], as_list=False)
+        raise
 
 
 class Consent(NamedTuple):

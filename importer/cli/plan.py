@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
+from importer.cli.options import CommandOptions
 from importer.cli.phrases import attention_lines
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns, replaced_columns, set_fields
@@ -292,3 +293,10 @@ def _local(instant: int, zone: str) -> str:
         return moment.astimezone(ZoneInfo(zone)).isoformat()
     except OverflowError:  # the zone moves the time beyond the years that Python knows
         return moment.isoformat()
+
+
+def fault_lines(options: CommandOptions) -> list[LabeledLine]:
+    """Return the line that names the faults that a sandbox makes on purpose; none if it makes none."""
+    if options.faults is None:
+        return []
+    return [LabeledLine("Faults", f"{options.faults} (the same text brings the same faults again)")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from importer.errors import ResultsError
 from importer.reading import Dialect, Reading
@@ -33,6 +33,9 @@ _MAPS = {
 _SHORT = 12  # characters of a digest
 _MOST_NAMES = 3
 _LONGEST_WORD = 60
+
+_M = TypeVar("_M", bound="Manifest")
+"""A manifest of a source or of a set."""
 
 
 def find_differences(old: Manifest, new: Manifest) -> list[str]:
@@ -197,7 +200,7 @@ def find_destination_differences(old: Manifest, new: Manifest) -> list[str]:
     ]
 
 
-def with_destination_of(manifest: Manifest, other: Manifest) -> Manifest:
+def with_destination_of(manifest: _M, other: Manifest) -> _M:
     """Return a manifest with the host and the credentials of another."""
     return replace(
         manifest,

@@ -5,23 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from importer.cli.consent import check_can_ask, get_consent
-from importer.cli.console import Console, LabeledLine
+from importer.cli.consent import check_can_ask, check_decisions, get_consent
+from importer.cli.console import Console
 from importer.cli.ending import finish_command, finish_job, stopped_code
 from importer.cli.open_files import allow_connections
 from importer.cli.options import (
     CommandOptions,
 )
-from importer.cli.plan import plan_lines
+from importer.cli.plan import fault_lines, plan_lines
 from importer.cli.process import StopRequests, tidied
 from importer.cli.progress_bar import progress_for
 from importer.cli.summary import print_manifests
 from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
-from importer.errors import UsageError
-from importer.pipeline.attention import check_strict
 from importer.pipeline.forecast import JobSet
-from importer.pipeline.job import Job, RunOptions, SourceFile
+from importer.pipeline.job import RunOptions, SourceFile
 from importer.pipeline.outputs import resolve_output
 from importer.pipeline.prepare import prepare_job
 from importer.pipeline.run import run_job
@@ -62,11 +60,8 @@ def run_source(
         job = prepare_job(source, options, opened.target, now_ms=system_now(), progress=progress)
         jobs = JobSet.of([job])
         console.lines(plan_lines(jobs))
-        if command.faults is not None:
-            console.lines(
-                [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
-            )
-        _check_strict(job, options, command)
+        console.lines(fault_lines(command))
+        check_decisions(job.manifest, (*job.manifest.attention, *job.survey.attention), options, command)
         consent = get_consent(jobs, command, console)
         if not consent.begin:
             return 2
@@ -77,20 +72,6 @@ def run_source(
         if command.json:
             print_manifests([report.manifest], as_list=False)
         return stopped_code(code, stop, console)
-
-
-def _check_strict(job: Job, options: RunOptions, command: CommandOptions) -> None:
-    """Stop a strict run that a decision forbids; its manifest is printed all the same.
-
-    Raises:
-        UsageError: ``--strict``, and a decision is not accepted.
-    """
-    try:
-        check_strict((*job.manifest.attention, *job.survey.attention), options)
-    except UsageError:
-        if command.json:
-            print_manifests([job.manifest], as_list=False)
-        raise
 
 
 def _copy_stream(found: FoundSource, source: SourceFile, console: Console) -> None:

@@ -14,21 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from importer.cli.consent import check_can_ask, get_consent
-from importer.cli.console import Console, LabeledLine
+from importer.cli.consent import check_can_ask, check_decisions, get_consent
+from importer.cli.console import Console
 from importer.cli.ending import stopped_code
 from importer.cli.open_files import allow_connections
 from importer.cli.options import CommandOptions
+from importer.cli.plan import fault_lines
 from importer.cli.process import StopRequests, tidied
 from importer.cli.progress_bar import progress_for
 from importer.cli.sets.ending import finish_set
 from importer.cli.sets.plan import mended_plan_lines, set_plan_lines
-from importer.cli.summary import print_manifests
 from importer.cli.target import open_target
 from importer.delivery.protocols import system_now
 from importer.delivery.quota import cap_of
-from importer.errors import UsageError
-from importer.pipeline.attention import check_strict
 from importer.pipeline.failed_rows import check_copies_folder
 from importer.pipeline.job import RunOptions, Target
 from importer.pipeline.paths import copies_folder
@@ -96,11 +94,8 @@ def run_set_of_sources(
             prepared = _prepare(found, output, options, opened.target, workers, watch)
             mended = prepared.manifest.mended
             console.lines(mended_plan_lines(prepared) if mended else set_plan_lines(prepared))
-            if command.faults is not None:
-                console.lines(
-                    [LabeledLine("Faults", f"{command.faults} (the same text brings the same faults again)")]
-                )
-            _check_strict(prepared, options, command)
+            console.lines(fault_lines(command))
+            check_decisions(prepared.manifest, prepared.manifest.attention, options, command)
             consent = get_consent(prepared.jobs, command, console)
         if not consent.begin:
             _drop_copies(output)
@@ -174,12 +169,3 @@ def _scratch(folder: Path) -> Iterator[Path]:
         raise storage_error(where or Path(tempfile.gettempdir()), error) from error
     with made as name:
         yield Path(name)
-
-
-def _check_strict(prepared: PreparedSet, options: RunOptions, command: CommandOptions) -> None:
-    try:
-        check_strict(prepared.manifest.attention, options)
-    except UsageError:
-        if command.json:
-            print_manifests([prepared.manifest], as_list=False)
-        raise

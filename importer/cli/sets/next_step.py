@@ -14,10 +14,11 @@ from importer.cli.command_lines import (
     credential_flags,
     destination_flags,
     flags_to_repeat,
-    host_flags,
     is_pipe,
     limit_flags,
+    new_retry,
     repeat_command,
+    resumed_retry,
     run_words,
 )
 from importer.cli.cures import Cure, cure_of_history, cure_of_run
@@ -107,26 +108,13 @@ def resume_set_command(runs: Sequence[SetRun], flags: Sequence[str] = ()) -> str
         words = ["run", "--results", file_word(str(last.folder)), *kind, *destination_flags(manifest)]
         return command_line(words, limit_flags(manifest), ["--resume"], flags)
     parent = runs[-2]
-    words = ["retry", file_word(str(parent.folder)), *host_flags(manifest)]
-    if manifest.endpoint != parent.manifest.endpoint:
-        words += ["--endpoint", manifest.endpoint]
-    if last.folder != retry_folder(parent.folder):
-        words += ["--results", str(last.folder)]
-    return command_line(words, ["--resume"], flags)
+    elsewhere = last.folder if last.folder != retry_folder(parent.folder) else None
+    return resumed_retry(parent.folder, parent.manifest, manifest, elsewhere, flags)
 
 
 def retry_set_command(run: SetRun, *words: Sequence[str]) -> str:
     """Return the command that retries the last run of a set."""
-    usual = retry_folder(run.folder)
-    elsewhere = []
-    if usual.exists():  # of a retry of results that were there before
-        elsewhere = [
-            "--results",
-            str(free_path(lambda number: usual.with_name(f"{usual.name}-{number + 1}"))),
-        ]
-    typed = {word.partition("=")[0] for part in words for word in part}
-    host = [] if "--base-url" in typed else host_flags(run.manifest)
-    return command_line(["retry", file_word(str(run.folder)), *host, *elsewhere], *words)
+    return new_retry(run.folder, retry_folder(run.folder), "", run.manifest, *words)
 
 
 def copies_of(run: SetRun) -> Path:

@@ -15,6 +15,7 @@ from importer.pipeline.job import Job, RunOptions, SourceFile, Survey, Target
 from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.reading import Attention
 from importer.results.counts import Counts
+from importer.results.differences import with_destination_of
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import failed_rows_mapping_path, manifest_path
 from importer.results.recovery import inspect_results
@@ -125,15 +126,7 @@ def _resumed(old: SetManifest, jobs: list[Job], options: RunOptions) -> SetManif
     if not jobs:
         return manifest
     own = jobs[0].manifest
-    return replace(
-        manifest,
-        base_url=own.base_url,
-        refused_at=own.refused_at,
-        credentials_kind=own.credentials_kind,
-        project_id=own.project_id,
-        credential_salt=own.credential_salt,
-        credential_digest=own.credential_digest,
-    )
+    return replace(with_destination_of(manifest, own), refused_at=own.refused_at)
 
 
 def _job(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from importer.errors import ResultsError, SourceError
 from importer.pipeline.attention import at_this_time, with_target_attention
@@ -58,18 +58,13 @@ def resume_set(
     new = _as_typed_now(found, old, output, options, target, now_ms)
     if old.unauthorized and not done.total and with_destination_of(old, new) != old:
         new = replace(new, refused_at=(*old.refused_at, old.base_url))
-        old = cast(SetManifest, with_destination_of(old, new))
+        old = with_destination_of(old, new)
     _check_same(old, new, folder, target)
     sources = with_scopes(old.sources, options.limit)
     _check_limit(sources, states, options)
     manifest = replace(
-        old,
-        base_url=new.base_url,
+        with_destination_of(old, new),
         refused_at=new.refused_at,
-        credentials_kind=new.credentials_kind,
-        project_id=new.project_id,
-        credential_salt=new.credential_salt,
-        credential_digest=new.credential_digest,
         settings=new.settings,
         limit=options.limit,
         sources=sources,
