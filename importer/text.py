@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 PROGRAM: Final = "mixpanel-importer"
-VERSION: Final = "0.1.0"
 """The name of the command."""
+VERSION: Final = "0.1.0"
 
 MAX_QUOTED: Final = 60
 """Most characters of a single value in a message."""
@@ -166,9 +166,25 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def kind_flags(kind: str) -> list[str]:
+    """Return the option that makes a run one of a kind (`model.RunKind`); none for a real one."""
+    return [] if kind == "real" else [f"--{kind}"]
+
+
+def listed(texts: Sequence[str], most: int, total: int | None = None) -> str:
+    """Return the first of several texts, and how many more there are: ``a, b and 1,200 more``.
+
+    Args:
+        texts: The texts; not all need be there, if ``total`` says how many there are.
+        most: How many are named.
+        total: How many there are; by default those that are there.
+    """
+    more = (len(texts) if total is None else total) - min(most, len(texts))
+    return ", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def list_columns(columns: Sequence[str]) -> str:
     """Return the first columns of a source as the last line of a remedy."""
     limit = MOST_LISTED
-    names = ", ".join(c if c.isprintable() and len(c) <= limit else quoted(c) for c in columns[:limit])
-    more = f" and {len(columns) - limit:,} more" if len(columns) > limit else ""
-    return f"The columns are: {names}{more}"
+    names = [c if c.isprintable() and len(c) <= limit else quoted(c) for c in columns[:limit]]
+    return f"The columns are: {listed(names, limit, len(columns))}"

@@ -11,13 +11,13 @@ from importer.cli.options import CommandOptions
 from importer.errors import ImporterError, TooManyErrors
 from importer.mixpanel.hosts import region_of
 from importer.pipeline.job import MaxErrors
-from importer.pipeline.paths import default_results, free_path
+from importer.pipeline.paths import default_results, free_beside, free_path
 from importer.results.manifest import Manifest
 from importer.results.paths import failed_rows_mapping_path, retry_path
 from importer.results.recorded import RecordedRun
 from importer.results.status import NextStep
 from importer.settings import BASE_URL
-from importer.text import PROGRAM, file_word, shell_words
+from importer.text import PROGRAM, file_word, kind_flags, shell_words
 
 
 def destination_flags(manifest: Manifest) -> list[str]:
@@ -52,7 +52,7 @@ def _resume_run(run: RecordedRun, more: Sequence[str] = ()) -> str:
 
 def run_words(sources: Sequence[str], manifest: Manifest) -> list[str]:
     """Return ``run`` with its sources, and the flags of its kind and destination."""
-    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+    kind = kind_flags(manifest.kind)
     return ["run", *map(file_word, sources), *kind, *destination_flags(manifest)]
 
 
@@ -104,9 +104,7 @@ def new_retry(results: Path, usual: Path, ending: str, manifest: Manifest, *word
     """
     elsewhere = []
     if usual.exists():  # of a retry of results that were there before
-        stem = usual.name.removesuffix(ending)
-        free = free_path(lambda number: usual.with_name(f"{stem}-{number + 1}{ending}"))
-        elsewhere = ["--results", str(free)]
+        elsewhere = ["--results", str(free_beside(usual, ending))]
     typed = {word.partition("=")[0] for part in words for word in part}
     host = [] if "--base-url" in typed else host_flags(manifest)
     return command_line(["retry", file_word(str(results)), *host, *elsewhere], *words)
@@ -134,7 +132,7 @@ def copy_path(run: RecordedRun) -> Path:
 def mended_command(copy: Path, manifest: Manifest, options: CommandOptions) -> str:
     """Return the command that imports a copy of failed records, once they are mended."""
     mapping = ["--mapping", str(failed_rows_mapping_path(copy))]
-    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+    kind = kind_flags(manifest.kind)
     flags = [*destination_flags(manifest), *credential_flags(options)] if manifest.kind == "real" else []
     return command_line(["run", file_word(str(copy)), *mapping, *kind], flags)
 

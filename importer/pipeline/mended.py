@@ -23,7 +23,7 @@ from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged
 from importer.source.members import SourcePath, file_of
 from importer.source.reader import open_source
-from importer.text import counted, file_command, was_or_were
+from importer.text import counted, file_command, kind_flags, was_or_were
 
 
 def find_copied_rows(source: SourceFile, options: RunOptions) -> CopiedRows | None:
@@ -36,7 +36,7 @@ def find_copied_rows(source: SourceFile, options: RunOptions) -> CopiedRows | No
     copied = None if options.mapping is None else read_copied_rows(options.mapping)
     mapping = failed_rows_mapping_path(file_of(source.path))
     if source.name != "-" and copied is None and read_copied_rows(mapping) is not None:
-        kind = [] if options.kind == "real" else [f"--{options.kind}"]
+        kind = kind_flags(options.kind)
         raise UsageError(
             f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",
             file_command("run", source.name, "--mapping", str(mapping), *kind),

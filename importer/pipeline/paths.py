@@ -45,6 +45,17 @@ def free_path(candidate: Callable[[int], Path]) -> Path:
     return candidate(number)
 
 
+def free_beside(usual: Path, ending: str) -> Path:
+    """Return a free name like that of results that are there: ``events.results-2.csv``.
+
+    Args:
+        usual: The results.
+        ending: What their name ends in, ahead of which the number stands; nothing, if they are a folder.
+    """
+    stem = usual.name.removesuffix(ending)
+    return free_path(lambda number: usual.with_name(f"{stem}-{number + 1}{ending}"))
+
+
 # ── whose results they are ───────────────────────────────────────────────────────────────────────
 
 

@@ -13,7 +13,7 @@ from importer.pipeline.attention import with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
-from importer.pipeline.paths import free_path, known_manifest, spool_path
+from importer.pipeline.paths import free_beside, known_manifest, spool_path
 from importer.pipeline.resolve import redeclare
 from importer.reading import Reading
 from importer.results.counts import ResultsState
@@ -172,7 +172,7 @@ def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOpt
         # It was killed as it began.
         remedy = f"To go on with it: {file_command('retry', results, '--resume')}"
         raise ResultsError(f"{child} is there already, from a retry that was stopped", remedy)
-    free = free_path(lambda number: child.with_stem(f"{child.stem}-{number + 1}"))
+    free = free_beside(child, child.suffix)
     raise ResultsError(
         f"{child} is there already, and is not a retry of {results} as it stands now",
         f"Write to another file: {file_command('retry', results, '--results', str(free))}",

@@ -13,7 +13,7 @@ from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
 from importer.results.recovery import inspect_results
-from importer.text import counted, file_command, quoted
+from importer.text import counted, file_command, listed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -244,15 +244,10 @@ def _changed_tuple(name: str, was: tuple[str, ...], now: tuple[str, ...]) -> Ite
     gone = [quoted(each) for each in was if each not in now]
     new = [quoted(each) for each in now if each not in was]
     parts = [
-        *([f"without {_some(gone)}"] if gone else []),
-        *([f"now with {_some(new)}"] if new else []),
+        *([f"without {listed(gone, _MOST_NAMES)}"] if gone else []),
+        *([f"now with {listed(new, _MOST_NAMES)}"] if new else []),
     ]
     yield f"{name}: {', '.join(parts) or 'in another order'}"
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _plain(value: Any) -> str:

@@ -21,6 +21,7 @@ from importer.results.reader import OutcomeColumns, read_columns
 from importer.results.recorded import RecordedRun
 from importer.results.recovery import inspect_results
 from importer.results.row_ranges import read_ranges
+from importer.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -205,10 +206,7 @@ def _check_begins_as_results(path: Path) -> None:
 
 
 def _some(names: Sequence[Path]) -> str:
-    if not names:
-        return "none"
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(map(str, names[:_MOST_NAMED])) + more
+    return listed([*map(str, names)], _MOST_NAMED) or "none"
 
 
 def _is_source_of(path: Path, results: Path) -> bool:

@@ -22,7 +22,7 @@ from importer.pipeline.sets.found import SetChanges, find_changes
 from importer.results.counts import Counts
 from importer.results.set_manifest import SetManifest
 from importer.results.set_status import NamedNumber, SetRun, SetStatus, read_set_status
-from importer.text import counted, file_word, shell_word
+from importer.text import counted, file_word, listed, shell_word
 
 _MOST_NAMED: Final = 5
 _MOST_RUNS: Final = 20
@@ -139,8 +139,7 @@ def _status_lines(status: SetStatus, changes: SetChanges) -> Iterator[LabeledLin
 
 
 def _named_text(manifest: SetManifest) -> str:
-    more = len(manifest.named) - _MOST_NAMED
-    parts = [", ".join(manifest.named[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")]
+    parts = [listed(manifest.named, _MOST_NAMED)]
     for word, patterns in (("only", manifest.include), ("without", manifest.exclude)):
         if patterns:
             parts.append(f"{word} {', '.join(patterns[:_MOST_NAMED])}")
@@ -199,9 +198,8 @@ def _changes_lines(changes: SetChanges) -> Iterator[LabeledLine]:
         ("changed", changes.changed),
     ):
         if names:
-            more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-            named = ", ".join(names[:_MOST_NAMED])
-            yield LabeledLine(label, f"{counted(len(names), 'source')} {verb}: {named}{more}")
+            named = listed(names, _MOST_NAMED)
+            yield LabeledLine(label, f"{counted(len(names), 'source')} {verb}: {named}")
             label = ""
 
 

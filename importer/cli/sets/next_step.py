@@ -37,6 +37,7 @@ from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.paths import (
     default_folder,
     default_results,
+    free_beside,
     free_path,
     is_of_source,
     known_manifest,
@@ -55,7 +56,7 @@ from importer.results.set_status import (
 from importer.results.status import HistoryStatus
 from importer.source.archives import is_read_in_place
 from importer.source.members import parse_source_path
-from importer.text import counted, file_command, file_word
+from importer.text import counted, file_command, file_word, kind_flags, listed
 
 _MOST_NAMED: Final = 3
 _MOST_LOOKED_AT: Final = 5
@@ -104,7 +105,7 @@ def resume_set_command(runs: Sequence[SetRun], flags: Sequence[str] = ()) -> str
     """
     last, manifest = runs[-1], runs[-1].manifest
     if manifest.parent is None or manifest.mended:
-        kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+        kind = kind_flags(manifest.kind)
         words = ["run", "--results", file_word(str(last.folder)), *kind, *destination_flags(manifest)]
         return command_line(words, limit_flags(manifest), ["--resume"], flags)
     parent = runs[-2]
@@ -172,7 +173,7 @@ def import_of_new(status: SetStatus, source_set: SetManifest, changes: SetChange
     advice = []
     for names, verb in ((appeared, "appeared"), (changed, "changed")):
         if names:
-            what = names[0] if len(names) == 1 else f"{len(names):,} sources ({_some(names)})"
+            what = names[0] if len(names) == 1 else f"{len(names):,} sources ({listed(names, _MOST_NAMED)})"
             advice.append(f"{what} {verb} since: what is new there is not imported with this set. {how}")
     return Next(tuple(advice), (_import_command((appeared or changed)[0], source_set),) if is_one else ())
 
@@ -193,9 +194,7 @@ def _import_command(name: str, manifest: SetManifest) -> str:
         words = [*run_words([str(path.archive)], manifest), "--include", glob.escape(path.name)]
         usual, ending = default_folder(str(path.archive), "real"), ""
     if usual.exists():
-        stem = usual.name.removesuffix(ending)
-        free = free_path(lambda number: usual.with_name(f"{stem}-{number + 1}{ending}"))
-        words += ["--results", str(free)]
+        words += ["--results", str(free_beside(usual, ending))]
     return command_line(words)
 
 
@@ -257,7 +256,7 @@ def set_not_retriable_remedy(status: SetStatus) -> str:
 
 def mended_set_command(copies: Path, manifest: SetManifest, options: CommandOptions) -> str:
     """Return the command that imports the copies of failed records of a set, once they are mended."""
-    kind = [] if manifest.kind == "real" else [f"--{manifest.kind}"]
+    kind = kind_flags(manifest.kind)
     flags = [*destination_flags(manifest), *credential_flags(options)] if manifest.kind == "real" else []
     words = ["run", file_word(str(copies)), "--mapping", str(copies), *kind]
     return command_line(words, flags)
@@ -278,7 +277,7 @@ def _left_out(status: SetStatus) -> tuple[str, ...]:
         return ()
     if len(names) == 1:
         return (f"{names[0]} was left out: mend it, and import it by its name.",)
-    what = f"{len(names):,} sources were left out ({_some(names)})"
+    what = f"{len(names):,} sources were left out ({listed(names, _MOST_NAMED)})"
     return (f"{what}: mend them, and import them by their names.",)
 
 
@@ -290,17 +289,12 @@ def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...]
     changed = [name for name in changes.changed if name in status.read_from]
     if gone:
         are = "is" if len(gone) == 1 else "are"
-        return (f"{_some(gone)} {are} not there any more. Put back what is gone, then:",), ()
+        return (f"{listed(gone, _MOST_NAMED)} {are} not there any more. Put back what is gone, then:",), ()
     if changed and status.action == "resume":
-        return (f"{_some(changed)} changed since. Put back what was there, then:",), ()
+        return (f"{listed(changed, _MOST_NAMED)} changed since. Put back what was there, then:",), ()
     if changed:
-        return (), (f"{_some(changed)} changed since. If what is left was mended there:",)
+        return (), (f"{listed(changed, _MOST_NAMED)} changed since. If what is left was mended there:",)
     return (), ()
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _beyond_limit(status: SetStatus, left_out: tuple[str, ...], flags: Sequence[str]) -> Next:

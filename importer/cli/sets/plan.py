@@ -11,7 +11,7 @@ from importer.cli.phrases import attention_lines, counts_text
 from importer.cli.plan import describe_source, destination_line, dialect_text, dry_run_line, volume_line
 from importer.pipeline.sets.job import PreparedSet
 from importer.results.set_manifest import SetManifest, SetSource
-from importer.text import counted
+from importer.text import counted, listed
 
 _MOST_NAMED: Final = 5
 _MOST_LEFT_OUT: Final = 10
@@ -69,9 +69,7 @@ def _sources_text(manifest: SetManifest) -> str:
     ]
     if empty:
         parts.append(f"{counted(empty, 'other')} without any record")
-    named = list(manifest.named[:_MOST_NAMED])
-    more = f" and {len(manifest.named) - len(named):,} more" if len(manifest.named) > len(named) else ""
-    return f"{', '.join(named)}{more} · {' · '.join(parts)}"
+    return " · ".join([listed(manifest.named, _MOST_NAMED), *parts])
 
 
 def _ends_of_order(manifest: SetManifest) -> Iterator[LabeledLine]:

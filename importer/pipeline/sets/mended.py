@@ -30,7 +30,7 @@ from importer.results.set_status import read_set_status, set_history, set_link, 
 from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
 from importer.source.members import file_of
-from importer.text import counted, file_command
+from importer.text import counted, file_command, kind_flags
 
 
 def check_not_copies(found: Found, options: RunOptions) -> None:
@@ -44,7 +44,7 @@ def check_not_copies(found: Found, options: RunOptions) -> None:
             continue
         mapping = failed_rows_mapping_path(source.path)
         if os.path.lexists(mapping) and read_copied_rows(mapping) is not None:
-            kind = [] if options.kind == "real" else [f"--{options.kind}"]
+            kind = kind_flags(options.kind)
             folder = found.named[0]
             raise UsageError(
                 f"{source.name} is a copy of failed records: {mapping} says which, and how to read them",

@@ -30,7 +30,7 @@ from importer.results.set_manifest import (
 from importer.results.storage import storage_error, sync_directory
 from importer.source.found import Found, LeftOut
 from importer.source.members import file_of
-from importer.text import file_command, shell_word
+from importer.text import file_command, listed, shell_word
 
 _MOST_NAMED: Final = 3
 
@@ -154,8 +154,9 @@ def _check_nothing_piped(folder: Path, old: SetManifest) -> None:
 def _check_empty(folder: Path) -> None:
     loose = list(_loose_results([folder]))
     if loose:
+        paths = [str(path) for path, _ in loose]
         raise ResultsError(
-            f"{folder} holds results of single sources: {_some([str(path) for path, _ in loose])}",
+            f"{folder} holds results of single sources: {listed(paths, _MOST_NAMED)}",
             f"See where they stand, for example: {file_command('status', loose[0][0])}",
             "To import all sources as one set, name another folder with --results.",
         )
@@ -229,11 +230,6 @@ def _loose_results(folders: Iterable[Path]) -> Iterator[tuple[Path, Manifest]]:
             manifest = known_manifest(results)
             if manifest is not None and manifest.kind == "real" and manifest.source != "-":
                 yield results, manifest
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 # ── room for the results of a new run ────────────────────────────────────────────────────────────

@@ -27,7 +27,7 @@ from importer.results.counts import Counts
 from importer.results.differences import find_reading_differences
 from importer.results.set_manifest import SetManifest, SetSource, Shape, is_set_folder, read_set, set_path
 from importer.source.found import Found, LeftOut
-from importer.text import counted
+from importer.text import counted, listed
 
 
 def prepare_set(
@@ -139,8 +139,7 @@ def _notes(found: Found) -> tuple[str, ...]:
     """Return what was found beside the sources, a sentence each."""
     notes = []
     if found.others:
-        more = found.others - len(found.other_names)
-        named = ", ".join(found.other_names) + (f" and {more:,} more" if more > 0 else "")
+        named = listed(found.other_names, len(found.other_names), found.others)
         notes.append(f"{counted(found.others, 'file')} of other kinds: not read ({named})")
     if found.own:
         notes.append(f"{counted(found.own, 'result')} of earlier runs: not read")

@@ -25,7 +25,7 @@ from importer.source.files import source_size
 from importer.source.fingerprint import is_unchanged
 from importer.source.found import Found, FoundSource
 from importer.source.members import file_of
-from importer.text import counted, was_or_were
+from importer.text import counted, listed, was_or_were
 
 _MOST_NAMED: Final = 3
 
@@ -250,5 +250,4 @@ def _was_touched(source: SetSource, found: FoundSource) -> bool:
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return f"{counted(len(names), 'source')} ({', '.join(names[:_MOST_NAMED])}{more})"
+    return f"{counted(len(names), 'source')} ({listed(names, _MOST_NAMED)})"

@@ -11,6 +11,7 @@ from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
+from importer.pipeline.paths import free_beside
 from importer.pipeline.resolve import redeclare
 from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.pipeline.sets.retry_sources import RetrySources
@@ -147,7 +148,7 @@ def _stopped(parent: SetRun, child: Path, options: RunOptions) -> SetManifest | 
     link = None if known is None else known.parent
     is_child = link is not None and linked_set(child, link).resolve() == parent.folder.resolve()
     if known is None or not is_child:
-        free = child.with_name(f"{child.name}-2")
+        free = free_beside(child, "")
         raise ResultsError(
             f"{child} is there already, and is no retry of {parent.folder}",
             f"Write to another folder: {file_command('retry', parent.folder, '--results', str(free))}",

@@ -12,7 +12,7 @@ from importer.events.mapping_file import DeclaredReading
 from importer.events.templates import columns_in, mapped_text
 from importer.reading import FIELDS, Attention, Dialect, Field, Reading
 from importer.results.set_manifest import Shape
-from importer.text import counted, quoted
+from importer.text import counted, listed, quoted
 
 _MOST_NAMED: Final = 3
 """Most sources or columns that are named in a line."""
@@ -137,8 +137,7 @@ class MissingColumn:
         """Which sources lack it, for people."""
         few = self.missing * 2 <= self.sources
         number = self.missing if few else self.sources - self.missing
-        more = f" and {number - len(self.examples):,} more" if number > len(self.examples) else ""
-        names = ", ".join(self.examples) + more
+        names = listed(self.examples, _MOST_NAMED, number)
         return f"not in {number:,} of {self.sources:,}: {names}" if few else f"only in {number:,}: {names}"
 
 
@@ -165,9 +164,8 @@ def _missing(column: str, missing: int, names: Sequence[str], found: Sequence[Fo
 def column_attention(missing: Sequence[MissingColumn]) -> Iterator[Attention]:
     """Yield that not all sources have the same columns, if it is so."""
     if missing:
-        first = ", ".join(quoted(each.column) for each in missing[:_MOST_NAMED])
-        more = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
-        text = f"not all sources have the same columns: {first}{more} {'is' if len(missing) == 1 else 'are'}"
+        columns = listed([quoted(each.column) for each in missing], _MOST_NAMED)
+        text = f"not all sources have the same columns: {columns} {'is' if len(missing) == 1 else 'are'}"
         yield Attention.of("other-columns", f"{text} missing in some")
 
 
