@@ -347,11 +347,11 @@ def test_columns_of_one_tree_alone_are_cut_out_of_results(tmp_path: Path) -> Non
 
 
 def test_processes_that_share_a_quota_keep_to_it_and_none_starves() -> None:
-    """In a second a burst goes out, and what fills the bucket meanwhile: 0.6 and 0.96 of a second's events."""
-    for _ in range(4):  # a busy machine may hold one of them up for most of a second
-        found = quota.measure_quota(2, Cap(2_000), seconds=1.0, batch_size=20)
+    """In two seconds a burst goes out, and what fills the bucket meanwhile: 0.6 and 1.92 seconds' events."""
+    for _ in range(4):  # a busy machine may hold one of them up for most of the time
+        found = quota.measure_quota(2, Cap(400), seconds=2.0, batch_size=20)  # slow enough for any machine
         assert found.refused == 0
-        assert found.reached < 1.7
+        assert found.reached < 1.4
         if found.reached > 0.7 and found.least > 0.4:
             return
     pytest.fail(f"one of them starves, or both do: {found}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -69,8 +70,10 @@ def loaded_by(folder: Path, *words: str) -> set[str]:
         "try:\n    main()\n"
         "except SystemExit:\n    print('LOADED', *sys.modules)\n"
     )
+    # Whoever measures which lines are run loads modules of its own.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=folder, env=environ, capture_output=True, text=True, check=True
     )
     return set(done.stdout.split("LOADED", 1)[1].split())
 
