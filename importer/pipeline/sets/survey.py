@@ -99,10 +99,10 @@ def survey_set(
         StorageError: What is compared can't be kept.
     """
     with_ids = options.audit and "insert_id" in mapped.draft.mapped
-    tasks = list(_tasks(mapped, workers.count, scratch, now_ms, with_ids=with_ids))
+    tasks, sizes = zip(*_tasks(mapped, workers.count, scratch, now_ms, with_ids=with_ids), strict=True)
     states = list(mapped.states)
     contents: dict[int, str] = {}
-    result = _merged(tasks, workers, mapped, states, contents)
+    result = _merged(tasks, sizes, workers, mapped, states, contents)
     _check_twice(states, contents)
     mapped = replace(mapped, states=tuple(states))
     reading = settle_reading(mapped.draft, result.types)
@@ -119,8 +119,8 @@ def survey_set(
 
 def _tasks(
     mapped: MappedSet, workers: int, scratch: Path, now_ms: int, *, with_ids: bool
-) -> Iterator[SurveyTask]:
-    """Yield tasks, each for some sources that follow each other."""
+) -> Iterator[tuple[SurveyTask, int]]:
+    """Yield tasks, each for some sources that follow each other, with how many bytes these have."""
     places = [at for at, state in enumerate(mapped.states) if state.state == "ready"]
     sources = [
         (at, NamedSource(state.name, path, reading), _size_of(path))
@@ -132,13 +132,13 @@ def _tasks(
     for at, source, size in sources:
         follows = at == first + len(group)
         if group and (len(group) == _MOST_AT_ONCE or total >= most_bytes or not follows):
-            yield SurveyTask(first, tuple(group), mapped.draft, scratch, now_ms, with_ids)
+            yield SurveyTask(first, tuple(group), mapped.draft, scratch, now_ms, with_ids), total
             group = []
         if not group:
             first, total = at, 0
         group.append(source)
         total += size
-    yield SurveyTask(first, tuple(group), mapped.draft, scratch, now_ms, with_ids)
+    yield SurveyTask(first, tuple(group), mapped.draft, scratch, now_ms, with_ids), total
 
 
 def _size_of(path: SourcePath) -> int:
@@ -150,6 +150,7 @@ def _size_of(path: SourcePath) -> int:
 
 def _merged(
     tasks: Sequence[SurveyTask],
+    sizes: Sequence[int],
     workers: Workers,
     mapped: MappedSet,
     states: list[SetSource],
@@ -159,7 +160,6 @@ def _merged(
     whole: SurveyPart | None = None
     waiting: dict[int, SurveyPart] = {}
     merged = 0
-    sizes = [sum(_size_of(each.path) for each in task.sources) for task in tasks]
     order = begin_order(sizes, workers.count)
     ordered = [tasks[at] for at in order]
     for begun, result in workers.run(ordered, title="Looking at every value", size=sum(sizes)):
