@@ -25,6 +25,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coverage import Coverage
 
 _MOST = 1 << 20
 
@@ -34,10 +38,11 @@ class CommandServer:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+        coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        environ = {name: value for name, value in os.environ.items() if name not in coverage}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, __file__, str(theirs.fileno()), json.dumps(coverage)],
                 pass_fds=[theirs.fileno()],
                 env={**environ, "LANG": "C.UTF-8"},
             )
@@ -133,10 +138,7 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
     os.environ.update(environ)
     time.tzset()
     os.chdir(folder)
-    if any(name.startswith("COVERAGE_PROCESS") for name in environ):
-        import coverage
-
-        coverage.process_startup(force=True)
+    _measure(environ)
     sys.argv = ["importer", *words]
     sys.path[0] = folder
 
@@ -147,8 +149,19 @@ def _open_stream(number: int) -> None:
     setattr(sys, name, os.fdopen(number, mode, buffering=1, encoding="utf-8", closefd=False))
 
 
-def _load() -> None:
-    """Load all that commands may need."""
+def _measure(environ: Mapping[str, str]) -> Coverage | None:
+    """Measure coverage in this process, where the variables of the tests say so."""
+    if not any(name.startswith("COVERAGE_PROCESS") for name in environ):
+        return None
+    import coverage
+
+    os.environ.update(environ)
+    return coverage.process_startup(force=True)
+
+
+def _load(measured: Mapping[str, str]) -> None:
+    """Load all that commands may need; what that runs is measured here, as no command does it again."""
+    coverage = _measure(measured)
     import importer
 
     for module in pkgutil.walk_packages(importer.__path__, "importer."):
@@ -156,12 +169,15 @@ def _load() -> None:
             importlib.import_module(module.name)
     for name in ("pandas", "httpx", "tqdm", "uvicorn"):
         importlib.import_module(name)
+    if coverage:
+        coverage.stop()
+        coverage.save()
 
 
 def main() -> None:
     """Serve; in the process of a command, be that command."""
     with socket.socket(fileno=int(sys.argv[1])) as server:
-        _load()
+        _load(json.loads(sys.argv[2]))
         gc.collect()
         gc.freeze()
         before = os.getpid()
