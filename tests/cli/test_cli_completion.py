@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from importer.cli.app import COMMANDS
-from importer.cli.completion import completion_script
+from importer.cli.completion import check_shell, completion_script
+from importer.cli.completion_files import install_completion
+from importer.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")
 FLAGS = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"], "fish": ["--no-config", "-i"]}
@@ -217,3 +219,100 @@ def test_fish_offers_commands_options_values_and_files(home: Path) -> None:
     offered = [line.partition("\t")[0] for line in done.stdout.splitlines()]
     assert offered == wanted
     assert len(wanted) > 6
+
+
+# ── where shells look for it, without a shell ────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of this process, in which no variable names other places."""
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR", "SHELL"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+PLACES = {
+    "bash": (".local/share/bash-completion/completions/mixpanel-importer", ".bashrc"),
+    "zsh": (".local/share/mixpanel-importer/completion.zsh", ".zshrc"),
+    "fish": (".config/fish/completions/mixpanel-importer.fish", ""),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_is_written_to_where_its_shell_looks_and_what_was_done_is_said(
+    shell: str, at_home: Path
+) -> None:
+    place, start_up = PLACES[shell]
+    said = install_completion(shell, "the script é\n")
+    assert (at_home / place).read_text("utf-8") == "the script é\n"
+    lines = said.splitlines()
+    assert lines[0] == f"Written: {at_home / place}"
+    assert lines[-1] == f"It works in each {shell} that is started from now on."
+    own = {".bashrc", ".zshrc"} & {path.name for path in at_home.iterdir()}
+    assert own == ({start_up} if start_up else set())
+    if start_up:
+        line = (at_home / start_up).read_text().removesuffix("\n")
+        assert lines[1] == f"Added to {at_home / start_up}: {line}"
+        assert line == f"[ ! -r {at_home / place} ] || . {at_home / place}  # completion of mixpanel-importer"
+
+
+@pytest.mark.parametrize(
+    ("before", "between"), [("", ""), ("own=yes", "\n"), ("own=yes\n", ""), ("own='\udcff'\n", "")]
+)
+def test_a_start_up_file_is_added_to_once_and_keeps_what_it_held(
+    before: str, between: str, at_home: Path
+) -> None:
+    start_up = at_home / ".bashrc"
+    start_up.write_text(before, errors="surrogateescape")
+    assert "Added to" in install_completion("bash", "one")
+    after = start_up.read_text(errors="surrogateescape")
+    assert after.startswith(before + between + "[ ! -r ")
+    assert after.endswith("# completion of mixpanel-importer\n")
+    said = install_completion("bash", "two")
+    assert "Written" in said
+    assert "Added" not in said
+    assert start_up.read_text(errors="surrogateescape") == after
+    assert (at_home / PLACES["bash"][0]).read_text() == "two"
+
+
+def test_variables_name_other_places(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
+        monkeypatch.setenv(name, str(at_home / name.lower()))
+    (at_home / "zdotdir").mkdir()
+    for shell in ("zsh", "fish"):
+        install_completion(shell, "x")
+    assert (at_home / "xdg_data_home/mixpanel-importer/completion.zsh").exists()
+    assert (at_home / "zdotdir/.zshrc").exists()
+    assert (at_home / "xdg_config_home/fish/completions/mixpanel-importer.fish").exists()
+    assert not (at_home / ".local").exists()
+
+
+@pytest.mark.parametrize("place", [".local", ".bashrc"])
+def test_what_can_not_be_written_is_named_with_what_prints_the_script(place: str, at_home: Path) -> None:
+    path = at_home / place
+    if place == ".local":
+        path.write_text("a file in the way")
+    else:
+        path.mkdir()
+    with pytest.raises(UsageError, match=f"--install-completion: {path}.* can't be written: ") as caught:
+        install_completion("bash", "x")
+    assert caught.value.remedy.startswith("mixpanel-importer --show-completion bash prints the script")
+
+
+def test_the_shell_is_what_was_typed_or_else_that_of_the_variable(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    option = "--show-completion"
+    with pytest.raises(UsageError, match=r"\$SHELL names none of bash, zsh, fish") as caught:
+        check_shell(None, option)
+    assert caught.value.remedy == "Say which: mixpanel-importer --show-completion bash"
+    monkeypatch.setenv("SHELL", "/usr/local/bin/fish")
+    assert check_shell(None, option) == "fish"
+    assert check_shell("zsh", option) == "zsh"
+    with pytest.raises(
+        UsageError, match=r"--show-completion zish: unknown shell.*did you mean 'zsh'"
+    ) as caught:
+        check_shell("zish", option)
+    assert caught.value.remedy == "Choose from bash, zsh, fish."

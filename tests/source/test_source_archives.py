@@ -29,12 +29,12 @@ from importer.errors import SourceError
 from importer.model import Fingerprint
 from importer.reading import Dialect
 from importer.source.archive_entry import BOMB_SIZE
-from importer.source.archives import ListedMember, Member, archive_kind, list_members
+from importer.source.archives import ListedMember, Member, MemberFile, archive_kind, list_members
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
 from importer.source.files import open_raw, read_start, source_exists, source_size
 from importer.source.fingerprint import is_unchanged, take_fingerprint, take_fingerprint_and_lines
-from importer.source.members import SourcePath, file_of, parse_source_path
+from importer.source.members import SourcePath, file_of, parse_source_path, printing_words
 from importer.source.reader import open_source
 
 TABLE = b"n,text\n" + b"".join(b"%d,%d\n" % (n, n * 7919 % 1000) for n in range(12_000))
@@ -111,6 +111,8 @@ def test_records_of_a_member_are_copied_as_they_stand(tmp_path, make):
 def test_a_member_names_itself_and_can_be_handed_to_another_process():
     member = Member(Path("in/export.zip"), "2024/05/01.json.gz")
     assert str(member) == "in/export.zip::2024/05/01.json.gz"
+    assert str(member.absolute()) == f"{Path.cwd()}/in/export.zip::2024/05/01.json.gz"
+    assert member.with_suffix(".csv") == Path("in/01.json.csv"), "beside the archive"
     assert member.suffixes == [".json", ".gz"]
     assert pickle.loads(pickle.dumps(member)) == member
 
@@ -123,6 +125,21 @@ def test_a_name_is_a_member_only_if_there_is_such_an_archive(tmp_path):
     whole = write(tmp_path, b"", "a::b.zip::x")
     assert parse_source_path(str(whole)) == whole
     assert parse_source_path("x.csv") == Path("x.csv")
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "words"),
+    [(make_zip, "x.ZIP", ["unzip", "-p"]), (make_tar, "x.tar", ["tar", "-xOf"]), (None, "a.csv", [])],
+)
+def test_a_member_is_printed_by_the_program_of_its_archive(tmp_path, make, name, words):
+    if make is None:
+        assert printing_words(tmp_path / name) == []
+        return
+    member = Member(make(tmp_path / name, CONTENT), "a.csv")
+    assert printing_words(member) == [*words, str(member.archive), "a.csv"]
+    if shutil.which(words[0]):
+        done = subprocess.run(printing_words(member), capture_output=True, check=True)
+        assert done.stdout == CONTENT["a.csv"]
 
 
 @either_kind
@@ -164,6 +181,30 @@ def test_members_are_listed_once(tmp_path, make):
     for n in range(0, 4_000, 20):
         assert content_of(Member(archive, f"2024/{n:05}.csv")) == b"a\n"
     assert time.process_time() - start < 4  # 0.02 s; with all names read again for each, 10 s and more
+
+
+@either_kind
+def test_a_member_can_be_read_through_a_buffer_and_nothing_wanted_is_not_its_end(tmp_path, make):
+    archive = make(tmp_path / "x.bin", CONTENT)
+    with io.BufferedReader(MemberFile(Member(archive, "b/10.csv"))) as buffered:
+        assert buffered.readline() == b"n,text\n"
+        assert buffered.read() == TABLE[7:]
+    with closing(open_raw(Member(archive, "a.csv"))) as raw:
+        assert raw.readinto(bytearray()) == 0
+        assert raw.read(100) == CONTENT["a.csv"]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="Linux has a file whose beginning can't be read"
+)
+def test_an_archive_that_the_disk_does_not_give_is_a_source_error():
+    member = Member(Path("/proc/self/mem"), "a.csv")
+    for ask in (lambda: list_members(member.archive), lambda: open_raw(member)):
+        with pytest.raises(SourceError, match=r"/proc/self/mem can't be read: Input/output error") as caught:
+            ask()
+        assert caught.value.remedy == "Check the disk and retry."
+    assert archive_kind(member.archive) == ""
+    assert not source_exists(member)
 
 
 # ── fingerprints ─────────────────────────────────────────────────────────────────────────────────
@@ -415,6 +456,37 @@ def test_a_directory_that_names_too_few_members_is_refused(tmp_path):
         list_members(write(tmp_path, bytes(data), "y.zip"))
 
 
+def test_a_directory_in_64_bits_whose_end_is_not_there_is_refused(tmp_path):
+    data = make_zip(tmp_path / "x.zip", CONTENT).read_bytes()
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
+    with pytest.raises(SourceError, match="the end of its directory can't be found"):
+        list_members(write(tmp_path, data[:-22] + locator + data[-22:], "y.zip"))
+
+
+def test_a_directory_outside_of_the_archive_is_refused(tmp_path):
+    data = bytearray(make_zip(tmp_path / "x.zip", CONTENT).read_bytes())
+    data[-6:-2] = struct.pack("<L", len(data))
+    with pytest.raises(SourceError, match="its directory lies outside of it"):
+        list_members(write(tmp_path, bytes(data), "y.zip"))
+
+
+def test_a_member_within_the_bytes_of_another_is_read_from_neither(tmp_path):
+    content = {"a.csv": random.Random(1).randbytes(5_000), "b.csv": b"1", "c.csv": b"2"}
+    archive = make_zip(tmp_path / "x.zip", content, zipfile.ZIP_STORED)
+    patched(archive, {42: struct.pack("<L", 100)})
+    shares = "shares its bytes with another member"
+    assert named(archive) == {"a.csv": shares, "b.csv": "", "c.csv": shares}
+
+
+def test_a_deflated_member_whose_bytes_end_too_early_is_cut_short(tmp_path):
+    archive = make_zip(tmp_path / "x.zip", {"a.csv": TABLE})
+    with zipfile.ZipFile(archive) as file:
+        size = file.getinfo("a.csv").compress_size
+    patched(archive, {20: struct.pack("<L", size - 9)})
+    with pytest.raises(SourceError, match=r"x\.zip::a\.csv is cut short: its compressed data ends"):
+        content_of(Member(archive, "a.csv"))
+
+
 def test_one_part_of_several_is_refused(tmp_path):
     data = bytearray(make_zip(tmp_path / "x.zip", CONTENT).read_bytes())
     data[-18:-16] = b"\1\0"
@@ -601,6 +673,80 @@ def test_a_damaged_header_in_a_tar_is_named(tmp_path):
     assert named(write(tmp_path, bytes(data), "x.tar")) == {
         "a": "", "(what follows a)": "can't be read: the header at byte 1,024 is damaged"
     }  # fmt: skip
+
+
+def tar_block(
+    name: str, kind: bytes = b"0", size: bytes = b"", more: Mapping[int, bytes] | None = None
+) -> bytes:
+    """Return the header of a member, with a size as it would be written, and other bytes at other places."""
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    for at, new in {124: size.ljust(12, b"\0"), **(more or {})}.items():
+        block[at : at + len(new)] = new
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize(
+    ("rest", "problem"),
+    [
+        (tar_block("n", b"L", b"%o" % (2 << 20)), "the header at byte 1,024 is too long"),
+        (tar_block("n", b"x", b"%o" % 600) + bytes(512), "the archive ends too early"),
+        (tar_block("n", b"S", more={482: b"\1"}), "the archive ends too early"),
+        (tar_block("n", b"x", b"24") + b"30 path=b.csv\n".ljust(512, b"\0"), "a header of it is damaged"),
+        (tar_block("n", b"x", b"16") + b"no path=b.csv\n".ljust(512, b"\0"), "a header of it is damaged"),
+        (
+            tar_block("n", b"x", b"13") + b"11 size=-5\n".ljust(512, b"\0") + tar_block("b"),
+            "a header of it is damaged",
+        ),
+        (tar_block("n", size=b"\xff" * 12), "a header of it is damaged"),
+        (tar_block("n", size=b"8"), "a header of it is damaged"),
+    ],
+)
+def test_a_header_of_a_tar_that_contradicts_itself_ends_the_list(tmp_path, rest, problem):
+    good = make_tar(tmp_path / "x", {"a.csv": b"1"}, form=tarfile.USTAR_FORMAT).read_bytes()[:1024]
+    archive = write(tmp_path, good + rest, "x.tar")
+    assert named(archive) == {"a.csv": "", "(what follows a.csv)": f"can't be read: {problem}"}
+    assert content_of(Member(archive, "a.csv")) == b"1"
+
+
+def test_a_member_that_began_in_another_part_of_a_tar_is_named(tmp_path):
+    archive = write(tmp_path, tar_block("a.csv", b"M") + tar_block("b.csv") + bytes(1024), "x.tar")
+    assert named(archive) == {"a.csv": "begins in another part of the archive", "b.csv": ""}
+    with pytest.raises(SourceError, match=r"a\.csv begins in another part") as caught:
+        open_raw(Member(archive, "a.csv"))
+    assert "tar -xf" in caught.value.remedy
+
+
+def test_a_size_that_is_left_out_of_a_tar_is_none(tmp_path):
+    archive = write(
+        tmp_path, tar_block("a.csv") + tar_block("b.csv", size=b"1") + b"1".ljust(1536, b"\0"), "x.tar"
+    )
+    assert list_members(archive) == [ListedMember("a.csv", 0), ListedMember("b.csv", 1)]
+    assert content_of(Member(archive, "b.csv")) == b"1"
+
+
+def test_a_size_beside_the_header_of_a_tar_wins(tmp_path):
+    data = tar_block("n", b"x", b"12") + b"10 size=3\n".ljust(512, b"\0")
+    data += tar_block("a.csv", size=b"1") + b"123".ljust(512, b"\0") + tar_block("b.csv") + bytes(1024)
+    archive = write(tmp_path, data, "x.tar")
+    assert list_members(archive) == [ListedMember("a.csv", 3), ListedMember("b.csv", 0)]
+    assert content_of(Member(archive, "a.csv")) == b"123"
+
+
+def test_a_link_with_a_long_target_in_a_tar_hides_nothing(tmp_path):
+    archive = tmp_path / "x.tar"
+    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as file:
+        info = tarfile.TarInfo("s")
+        info.type, info.linkname = tarfile.SYMTYPE, "folder/" * 40
+        file.addfile(info)
+        info = tarfile.TarInfo("a.csv")
+        info.size = 1
+        file.addfile(info, io.BytesIO(b"1"))
+    assert named(archive) == {"s": "is a link", "a.csv": ""}
+    assert content_of(Member(archive, "a.csv")) == b"1"
 
 
 def test_a_compressed_tar_is_not_read_where_it_lies(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import random
 import struct
@@ -16,7 +17,7 @@ from importer.model import Record
 from importer.reading import Dialect
 from importer.source.detect import detect_source
 from importer.source.fingerprint import take_fingerprint
-from importer.source.raw import source_error
+from importer.source.raw import DecompressedFile, decompressor, open_disk_file, source_error
 from importer.source.reader import open_source
 
 COLUMNS = ("n", "text")
@@ -61,6 +62,26 @@ def test_the_position_never_falls_and_ends_at_the_size(tmp_path, packed, compres
         assert seen == sorted(seen)
         assert seen[0] < source.size or source.size < 1 << 18
     assert source.position() == source.size
+
+
+@pytest.mark.parametrize("compression", [*COMPRESS, "deflate"])
+def test_what_decompresses_can_be_read_through_a_buffer(packed, compression):
+    data = zlib.compress(TABLE.encode(), wbits=-15) if compression == "deflate" else packed[compression]
+    stream, _ = decompressor(io.BytesIO(data), compression)  # type: ignore[arg-type]
+    with io.BufferedReader(stream) as buffered:  # type: ignore[type-var]
+        assert buffered.readline() == b"n,text\n"
+        assert buffered.read() == TABLE[7:].encode()
+
+
+def test_a_decompressed_file_may_be_closed_twice(tmp_path, packed):
+    path = write(tmp_path, packed["gzip"])
+    file = DecompressedFile(path, open_disk_file(path), "gzip")
+    assert file.read(7) == b"n,text\n"
+    before = file.position()
+    file.close()
+    file.close()
+    assert file.closed
+    assert file.position() == before > 0
 
 
 def test_the_position_can_be_asked_for_after_closing_early(tmp_path, packed):

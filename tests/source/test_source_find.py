@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
+import resource
+import shutil
 import socket
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from importer.results.lock import Lock
 from importer.results.paths import manifest_path
 from importer.source.file_kinds import is_own, kind_of
 from importer.source.find import Found, find_sources
+from importer.source.folder_walk import FolderWalk, problem_of
 from importer.source.members import Member
 from importer.source.natural_order import natural_key
 from importer.source.path_pattern import PathPattern
@@ -287,6 +293,14 @@ def test_patterns_choose_among_the_members_of_archives():
     assert relatives(find_sources(["in", "a.zip"], include=["a.zip/x"])) == ["a.zip/x/1.csv", "a.zip/x/2.csv"]
 
 
+def test_an_archive_that_a_pattern_leaves_out_is_not_opened():
+    make("in/x.csv")
+    Path("in/a.zip").write_bytes(b"PK\3\4 damaged")
+    found = find_sources(["in"], exclude=["a.zip"])
+    assert (names(found), found.left_out, found.unwanted) == (["in/x.csv"], (), 1)
+    assert len(find_sources(["in"]).left_out) == 1
+
+
 def test_patterns_choose_among_files_that_are_named():
     make("a.csv", "b.csv")
     found = find_sources(["a.csv", "b.csv"], exclude=["b.csv"])
@@ -540,6 +554,77 @@ def test_what_may_not_be_read_is_left_out():
     Path("in/x").chmod(0o700)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "is there no more"),
+        (PermissionError(13, "Permission denied"), "can't be read: permission denied"),
+        (OSError(errno.ELOOP, "Too many levels"), "is a link that leads back to itself"),
+        (OSError(5, "Input/output error"), "can't be read: Input/output error"),
+        (ValueError("embedded null byte"), "can't be read: embedded null byte"),
+    ],
+)
+def test_each_error_of_the_system_is_a_reason_and_a_remedy(error, words):
+    problem, remedy = problem_of("a file.csv", error)
+    assert problem == words
+    assert remedy
+    if isinstance(error, PermissionError):
+        assert remedy == "Try: chmod u+rX 'a file.csv'"
+
+
+def test_a_folder_that_vanishes_while_others_are_looked_at_is_left_out():
+    make("in/a/x.csv", "in/b/y.csv")
+
+    def enter(relative: str) -> bool:
+        if relative == "b":
+            shutil.rmtree("in/b")
+        return True
+
+    found = list(FolderWalk().walk("in", "", "in", enter))
+    assert [(each.what, each.path, each.problem) for each in found] == [
+        ("file", "in/a/x.csv", ""), ("problem", "in/b", "is there no more")
+    ]  # fmt: skip
+    assert "run again" in found[1].remedy
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let this process open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_folder_that_the_system_does_not_give_is_an_error_alone_and_left_out_among_others():
+    make("in/x.csv", "other/y.csv")
+    with no_more_files():
+        said = refused("in", kind=SourceError)
+        among = refused("in", "other")
+    assert said == "in can't be read: Too many open files.\nCheck the disk and retry."
+    assert "in, which can't be read: Too many open files" in among
+    assert "1 more of such" in among
+
+
+def test_a_device_among_others_is_left_out():
+    make("good.csv")
+    found = find_sources(["good.csv", os.devnull])
+    assert names(found) == ["good.csv"]
+    assert {each.name: each.why for each in found.left_out} == {os.devnull: "is not a regular file"}
+
+
+def test_a_member_that_can_not_be_read_is_an_error_alone_and_left_out_among_others():
+    make_zip("c.zip", "../x.csv", "good.csv")
+    said = refused("c.zip::../x.csv", kind=SourceError)
+    assert said.startswith("c.zip::../x.csv ")
+    found = find_sources(["c.zip::../x.csv", "c.zip::good.csv"])
+    assert names(found) == ["c.zip::good.csv"]
+    (left,) = found.left_out
+    assert said == f"{left.name} {left.why}.\n{left.remedy}"
+
+
 def test_a_broken_archive_below_a_folder_is_left_out():
     make("in/good.csv", "in/b.zip")
     make_zip("in/c.zip", "../x.csv", "inner.zip")
@@ -685,6 +770,17 @@ def test_standard_input_is_no_set():
     found = find_sources(["-"])
     assert (names(found), relatives(found), found.is_set) == (["-"], ["stdin"], False)
     assert found.sources[0].pipe
+
+
+def test_standard_input_that_is_closed_is_found_all_the_same():
+    kept = os.dup(0)
+    os.close(0)
+    try:
+        found = find_sources(["-"])
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+    assert (relatives(found), found.sources[0].pipe) == (["stdin"], True)
 
 
 # ── many ─────────────────────────────────────────────────────────────────────────────────────────

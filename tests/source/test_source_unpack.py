@@ -107,6 +107,7 @@ def test_nothing_is_unpacked_twice(tmp_path):
         lambda folder: (folder / "unpacked.json").unlink(),
         lambda folder: (folder / "unpacked.json").write_text("{}"),
         lambda folder: (folder / "unpacked.json").write_text("["),
+        lambda folder: (folder / "unpacked.json").write_text('{"version": 0}'),
         lambda folder: (folder / "unpacked.json").rename(folder / "unpacked.json.part"),
         lambda folder: (folder / "000003").rename(folder / "000003.part"),
         lambda folder: packed(folder.parent / "x.tgz", {"new.csv": b"1"}),
@@ -186,6 +187,18 @@ def test_an_archive_with_flipped_bits_is_refused(tmp_path, at):
     with pytest.raises(SourceError, match=r"x\.tgz is damaged"):
         unpack(archive, 1 << 20)
     assert in_folder(archive) == []
+
+
+def test_damage_in_the_middle_of_a_member_leaves_nothing_but_what_others_put_there(tmp_path):
+    archive = packed(tmp_path / "x.tgz", {"a.csv": b"1", "b.csv": os.urandom(400_000)})
+    data = bytearray(archive.read_bytes())
+    data[150_000:250_000] = b"\xff" * 100_000
+    archive.write_bytes(data)
+    (tmp_path / "spool").mkdir()
+    write(tmp_path / "spool", b"mine", "notes.txt")
+    with pytest.raises(SourceError, match=r"x\.tgz is damaged: its compressed data can't be decoded"):
+        unpack(archive, 1 << 20)
+    assert in_folder(archive) == ["notes.txt"]
 
 
 def test_what_is_no_compressed_tar_is_refused(tmp_path):
