@@ -66,12 +66,14 @@ class Record(NamedTuple):
         line: Physical line on which it starts, from 1; every line is counted.
         values: The cells in the order of the columns (CSV), or the object of the line (JSONL).
         note: What could not be read exactly; empty if there is nothing.
+        item: Which of several events of the record it is, from 1; 0 where a record is one event.
     """
 
     row: int
     line: int
     values: Sequence[str] | Mapping[str, Any]
     note: str = ""
+    item: int = 0
 
 
 class Rejection(NamedTuple):
@@ -82,6 +84,8 @@ class Rejection(NamedTuple):
         error: The field, what was found and what is expected; one line for people.
         event, distinct_id, insert_id: As in `Event`; empty if not known.
         note: As in `Event`.
+        item: As in `Record`.
+        status: ``invalid``, or ``skipped`` for a record that the mapping leaves out.
     """
 
     row: int
@@ -91,6 +95,8 @@ class Rejection(NamedTuple):
     distinct_id: str = ""
     insert_id: str = ""
     note: str = ""
+    item: int = 0
+    status: Status = Status.INVALID
 
 
 # ── events → delivery ────────────────────────────────────────────────────────────────────────────
@@ -107,6 +113,7 @@ class Event(NamedTuple):
         time: Milliseconds since the epoch, UTC.
         body: The event as JSON in UTF-8, encoded once: no newline, no token.
         note: What was changed, or what Mixpanel will change, if it is no error; else empty.
+        item: As in `Record`.
     """
 
     row: int
@@ -117,6 +124,7 @@ class Event(NamedTuple):
     time: int
     body: bytes
     note: str = ""
+    item: int = 0
 
 
 class ItemBlock(Protocol):

@@ -27,6 +27,9 @@ FormatName = Literal["csv", "jsonl"]
 
 _FORMATS_OF_CELLS: Final[frozenset[FormatName]] = frozenset({"csv"})
 
+DELIMITERS: Final = (",", ";", "\t", "|", "\x01", "\x1e", "\x1f")
+"""The delimiters of CSV that are looked for where none is declared; the first of equals wins."""
+
 LineEnd = Literal["any", "lf", "cr"]
 """What ends a line: LF, CRLF or CR alone; LF or CRLF, so that a lone CR is part of its cell; or CR alone."""
 
@@ -42,6 +45,12 @@ GeoIP = Literal["off", "request"]
 Deep = Literal["reject", "json", "flatten"]
 """What becomes of objects that are nested deeper than Mixpanel takes: the record is invalid, the part below
 becomes the text of its JSON, or its values become properties called ``a.b.c``."""
+
+MaskKind = Literal["sha256", "redact"]
+"""What stands for a personal value: a pseudonym, the same for the same value, or a word for all of them."""
+
+Prefer = Literal["column", "cell"]
+"""What counts where a column and a key of the properties object have one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,51 @@ def same_marks(dialect: Dialect) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyValue:
+    """Where the key and the value stand in each element of a list of pairs.
+
+    Attributes:
+        key: Path of the key.
+        value: Paths of the value, of which the first counts that is not null.
+        numbers: Those of them that hold numbers as text.
+    """
+
+    key: str = "key"
+    value: tuple[str, ...] = ("value",)
+    numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is done with each record before its fields are looked up, in the order of the attributes.
+
+    Attributes:
+        explode: Path of a list, of which each element makes an event; empty for one event a record.
+        key_value: Columns that hold lists of pairs, which become objects.
+        flatten: Depth to which the keys of a column's object become columns; ``*`` stands for all columns.
+        stringify: Columns that become the text of their JSON.
+        mask: What stands for the values of a column; names may be patterns.
+        mask_salt: A digest of the salt of the pseudonyms; empty without any.
+        where: A condition; records for which it is not true are skipped. Empty for none.
+    """
+
+    explode: str = ""
+    key_value: Mapping[str, KeyValue] = field(default_factory=dict)
+    flatten: Mapping[str, int] = field(default_factory=dict)
+    stringify: tuple[str, ...] = ()
+    mask: Mapping[str, MaskKind] = field(default_factory=dict)
+    mask_salt: str = ""
+    where: str = ""
+
+    def __bool__(self) -> bool:
+        """Return whether anything is done."""
+        return self != _UNCHANGED
+
+
+_UNCHANGED: Final = Shape()
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How a source becomes events.
 
@@ -124,6 +178,14 @@ class Reading:
         source_name: Base name of the source, part of the hash of ``row``.
         geoip: ``off`` sends ``"ip": 0`` where a record has no ip; ``request`` leaves it out.
         tag: Value of the property ``import_tag``; empty for none.
+        shape: What is done with each record before its fields are looked up.
+        only: Names or patterns of the properties that are kept; none for all.
+        drop: Names or patterns of properties that are left out.
+        renames: Patterns of names of properties, and what they become; ``names`` goes first.
+        prefix: Stands ahead of the names of all other properties, but of those that begin with ``$``.
+        prefer: What counts where a column and a key of the properties object have one name.
+        defaults: Values of fields where nothing else gives one.
+        time_offset: Column of milliseconds that are added to the time; empty for none.
     """
 
     dialect: Dialect
@@ -148,6 +210,14 @@ class Reading:
     source_name: str = ""
     geoip: GeoIP = "off"
     tag: str = ""
+    shape: Shape = field(default_factory=Shape)
+    only: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    renames: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
+    prefer: Prefer = "column"
+    defaults: Mapping[Field, str] = field(default_factory=dict)
+    time_offset: str = ""
 
     @property
     def mapped(self) -> frozenset[Field]:

@@ -47,8 +47,11 @@ from importer.reading import (
     FormatName,
     GeoIP,
     IdBasis,
+    KeyValue,
     LineEnd,
+    MaskKind,
     MissingTime,
+    Prefer,
     Reading,
 )
 from importer.text import nearest, quoted
@@ -66,7 +69,9 @@ class DeclaredReading:
         names: Property name of a column.
         types: Type of a column, or of a ``--set`` value.
         constants: ``--set``, typed.
-        deep_columns: As in `reading.Reading`.
+        deep_columns: As in `reading.Reading`, and so are ``defaults``, ``only`` and ``drop``.
+        key_value: As in `reading.Shape`, and so are ``flatten``, ``mask``, ``stringify``, ``explode`` and
+            ``where``.
         null: Texts that mean "no value".
         missing_time: ``reject`` or ``now``.
         timezone: As in `reading.Reading`, and so are those below.
@@ -77,6 +82,13 @@ class DeclaredReading:
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     constants: Mapping[str, JSON] = field(default_factory=dict)
     deep_columns: Mapping[str, Deep] = field(default_factory=dict)
+    defaults: Mapping[Field, str] = field(default_factory=dict)
+    key_value: Mapping[str, KeyValue] = field(default_factory=dict)
+    flatten: Mapping[str, int] = field(default_factory=dict)
+    mask: Mapping[str, MaskKind] = field(default_factory=dict)
+    stringify: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
     null: tuple[str, ...] = ()
     time_format: tuple[str, ...] = ()
     missing_time: MissingTime | None = None
@@ -100,6 +112,11 @@ class DeclaredReading:
     decimal: str | None = None
     thousands: str | None = None
     deep: Deep | None = None
+    explode: str | None = None
+    where: str | None = None
+    prefix: str | None = None
+    prefer: Prefer | None = None
+    time_offset: str | None = None
 
     def over(self, base: DeclaredReading) -> DeclaredReading:
         """Return ``base`` with the options of this reading in place of its own.

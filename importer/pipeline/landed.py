@@ -11,6 +11,7 @@ from typing import Final
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Fingerprint
+from importer.profile.records import open_records
 from importer.reading import Attention, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest
@@ -18,7 +19,6 @@ from importer.results.paths import find_manifests, results_of_manifest, results_
 from importer.results.recovery import inspect_results
 from importer.results.selection import read_successes
 from importer.source.members import SourcePath
-from importer.source.reader import open_source
 from importer.text import counted, file_command
 
 _MOST_MANIFESTS: Final = 100
@@ -44,7 +44,7 @@ def check_landed(
     landed = read_successes(results)
     wanted = next(landed, None)
     mappers = [Mapper(reading, now) for reading in readings]
-    with open_source(path, readings[0].dialect, readings[0].columns) as source:
+    with open_records(path, readings[0]) as source:
         for chunk in source.chunks():
             for item, *others in zip(*(mapper.map(chunk) for mapper in mappers), strict=True):
                 if wanted is None:

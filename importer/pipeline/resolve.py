@@ -19,12 +19,15 @@ from importer.events.mapping import (
 )
 from importer.events.mapping_file import DeclaredReading
 from importer.events.number_marks import check_marks
+from importer.events.shape import make_shaper
 from importer.events.templates import read_set
 from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
+from importer.model import Record
 from importer.pipeline.headerless import headerless_remedy
-from importer.reading import FIELDS, JSON, Attention, ColumnType, Dialect, Field, Reading
+from importer.pipeline.shaping import declared_shape, redeclared_shape
+from importer.reading import FIELDS, JSON, Attention, ColumnType, Dialect, Field, Reading, Shape
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
 from importer.source.members import SourcePath
@@ -37,8 +40,11 @@ _MOST_NAMES: Final = 5
 _SAME_OPTIONS: Final = sorted(
     {each.name for each in fields(DeclaredReading)}
     & {each.name for each in fields(Reading)}
-    - {"fields", "names", "types", "constants", "null", "time_format", "deep_columns", "missing_time"}
-)
+    - {
+        "fields", "names", "types", "constants", "null", "time_format", "deep_columns", "missing_time",
+        "defaults", "only", "drop",
+    }
+)  # fmt: skip
 """Options that a reading has under the same name, with the same values."""
 
 _DIALECT_OPTIONS: Final = sorted(
@@ -69,6 +75,7 @@ def detect_declared(
         with_cells=with_cells,
         **_declared_dialect(declared),
     )
+    found = _shaped(found, declared_shape(declared))
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
     if not padded:
         return found
@@ -77,6 +84,27 @@ def detect_declared(
     who = "1 column has" if len(padded) == 1 else f"{len(padded):,} columns have"
     text = f"the name of {who} white space around it: {', '.join(map(quoted, padded[:_MOST_NAMES]))}"
     return replace(found, attention=(*found.attention, Attention.of("padding", text, "--trim")))
+
+
+def _shaped(found: DetectedSource, shape: Shape) -> DetectedSource:
+    """Return a source as its first records look once they are shaped: other columns, fewer or more records.
+
+    Args:
+        found: The source as it was detected.
+        shape: What is done with its records.
+
+    Raises:
+        MappingError: Its records can't be shaped so.
+    """
+    shaper = make_shaper(shape, found.dialect, found.columns)
+    if shaper is None:
+        return found
+    sample = tuple(item for item in shaper(found.sample) if isinstance(item, Record))
+    if found.dialect.has_cells:
+        return replace(found, sample=sample)
+    like = tuple(item for item in shaper(found.like) if isinstance(item, Record))
+    columns = tuple(dict.fromkeys(key for record in like for key in record.values))
+    return replace(found, sample=sample, like=like, columns=columns)
 
 
 def _declared_dialect(declared: DeclaredReading) -> dict[str, Any]:
@@ -140,6 +168,10 @@ def draft_reading(
         null=declared.null,
         time_format=declared.time_format,
         deep_columns=dict(declared.deep_columns),
+        defaults=dict(declared.defaults),
+        shape=declared_shape(declared),
+        only=declared.only,
+        drop=declared.drop,
         source_name=source_name,
         **_same_options(declared),
     )
@@ -356,6 +388,10 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         types=types,
         names={**reading.names, **declared.names},
         deep_columns={**reading.deep_columns, **declared.deep_columns},
+        defaults={**reading.defaults, **declared.defaults},
+        shape=redeclared_shape(reading.shape, declared),
+        only=declared.only or reading.only,
+        drop=declared.drop or reading.drop,
         constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,
         **changes,
     )

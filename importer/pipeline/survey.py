@@ -19,6 +19,7 @@ from importer.profile.copy_observer import CopyObserver, copies_attention
 from importer.profile.hot_shards import UserDayCounter, UserDayObserver, find_hot_shards
 from importer.profile.id_observer import IdObserver
 from importer.profile.observers import SummaryObserver, summarise_sample
+from importer.profile.records import open_records
 from importer.profile.scan import PassProgress, ProfiledSource, are_mostly_found, profile_source
 from importer.profile.summary import count_ahead
 from importer.profile.type_observer import TypeObserver
@@ -32,7 +33,6 @@ from importer.source.detect import DetectedSource
 from importer.source.files import source_size
 from importer.source.fingerprint import take_fingerprint, take_fingerprint_and_lines
 from importer.source.members import SourcePath, file_of
-from importer.source.reader import open_source
 from importer.text import VERSION, shell_word
 
 _SMALL: Final = 16_000_000
@@ -137,7 +137,7 @@ def estimate_records(path: SourcePath, reading: Reading) -> tuple[Fingerprint, i
     line_end = b"\r" if reading.dialect.line_end == "cr" else b"\n"
     fingerprint, lines = take_fingerprint_and_lines(path, line_end)
     # Of the first lines, so many are records: the others are blank, or lie within quotes.
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with open_records(path, reading) as source:
         last = next((chunk[-1] for chunk in source.chunks() if chunk), None)
     return fingerprint, None if last is None else round(lines * last.row / last.line)
 

@@ -26,10 +26,11 @@ from importer.model import (
     Rejection,
 )
 from importer.pipeline.job import Job
+from importer.profile.records import open_records
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
-from importer.source.reader import Source, open_source
+from importer.source.reader import Source
 from importer.text import counted
 
 Rehearse = Callable[[Iterable[speedups.EventBlock], threading.Event], Generator[Delivered, None, None]]
@@ -164,7 +165,7 @@ class Transfer:
         reading = job.manifest.reading
         title = "Checking" if job.manifest.kind == "dry-run" else "Importing"
         with (
-            open_source(job.path, reading.dialect, reading.columns) as source,
+            open_records(job.path, reading) as source,
             stage(self._progress, title, source.size),
         ):
             buffer = OutcomeBuffer(results, self._report, self._observe)

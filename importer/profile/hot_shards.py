@@ -35,9 +35,9 @@ from importer.profile.hashing import (
     find_user_days,
     hash_texts,
 )
+from importer.profile.records import open_records
 from importer.reading import MOST_ATTENTION_ROWS, Attention, AttentionRow, Reading
 from importer.source.members import SourcePath
-from importer.source.reader import open_source
 from importer.text import quoted
 
 _MOST_NAMED: Final = 5
@@ -192,7 +192,7 @@ def find_hot_shards(
     done = 0
     for name, path, reading in sources:
         mapper = Mapper(reading, now)
-        with open_source(path, reading.dialect, reading.columns) as source:
+        with open_records(path, reading) as source:
             for chunk in source.chunks():
                 for event in counter.suspects(mapper.map(chunk)):
                     key = event.distinct_id, event.time * NS_PER_MS // DAY_NS

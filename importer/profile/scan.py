@@ -16,12 +16,12 @@ from importer.model import Fingerprint, Record, Rejection
 from importer.profile.chunk import Observer
 from importer.profile.collisions import CollisionAudit
 from importer.profile.json_fields import LineParts
+from importer.profile.records import open_records
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
 from importer.source.files import source_size
 from importer.source.members import SourcePath
-from importer.source.reader import open_source
 
 _LOOKED_AT: Final = 2_000
 """First records that tell of what kind the lines of a source are."""
@@ -91,7 +91,7 @@ def profile_source(
     """
     records = 0
     parts = parts or LineParts(reading)
-    with open_source(path, reading.dialect, reading.columns, hashed=True) as source:
+    with open_records(path, reading, hashed=True) as source:
         try:
             for items in source.chunks():
                 records += len(items)
@@ -120,7 +120,7 @@ def are_mostly_found(path: SourcePath, reading: Reading) -> bool:
     if not parts.columns:
         return False
     records = found = 0
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with open_records(path, reading) as source:
         for items in source.chunks():
             for chunk in parts.chunks(items, ""):
                 records += len(chunk.items)
@@ -199,7 +199,7 @@ def _chunks(
 ) -> Iterator[Sequence[Record | Rejection]]:
     """Yield the items of a source, up to the limit, in chunks."""
     records = 0
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with open_records(path, reading) as source:
         for chunk in source.chunks():
             wanted = chunk if limit is None else chunk[: limit - records]
             records += len(wanted)

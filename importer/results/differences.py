@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from importer.errors import ResultsError
-from importer.reading import Dialect, Reading
+from importer.reading import Dialect, Reading, Shape
 from importer.results.aside import check_same_folder
+from importer.results.codec import encode
 from importer.results.history import later_results
 from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path
@@ -29,6 +30,12 @@ _MAPS = {
     "names": "name of column",
     "types": "type of column",
     "constants": "constant",
+    "deep_columns": "deep column",
+    "defaults": "default of field",
+    "renames": "name of properties",
+    "key_value": "list of pairs",
+    "flatten": "depth of column",
+    "mask": "mask of column",
 }
 _SHORT = 12  # characters of a digest
 _MOST_NAMES = 3
@@ -65,9 +72,8 @@ def find_reading_differences(old: Reading, new: Reading) -> list[str]:
     lines = list[str]()
     for each in fields(Reading):
         was, now = getattr(old, each.name), getattr(new, each.name)
-        if isinstance(was, Dialect):
-            for part in fields(Dialect):
-                lines += _changed(part.name, getattr(was, part.name), getattr(now, part.name))
+        if isinstance(was, Dialect | Shape):
+            lines += _changed_parts(was, now)
         elif each.name in _MAPS:
             lines += _changed_map(_MAPS[each.name], was, now)
         elif isinstance(was, tuple):
@@ -225,6 +231,17 @@ def _project_differences(old: Manifest, new: Manifest) -> Iterator[str]:
 def _changed(name: str, was: Any, now: Any) -> Iterator[str]:
     if was != now:
         yield f"{name}: was {_plain(was)}, is {_plain(now)}"
+
+
+def _changed_parts(was: Dialect | Shape, now: Dialect | Shape) -> Iterator[str]:
+    for part in fields(was):
+        before, after = getattr(was, part.name), getattr(now, part.name)
+        if part.name in _MAPS:
+            yield from _changed_map(_MAPS[part.name], encode(before), encode(after))
+        elif isinstance(before, tuple):
+            yield from _changed_tuple(part.name, before, after)
+        else:
+            yield from _changed(part.name.replace("_", " "), before, after)
 
 
 def _changed_map(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -23,6 +23,12 @@ from importer.text import counted, escaped_cut, was_or_were
 
 _T = TypeVar("_T")
 
+Items = Sequence[Record | Rejection]
+"""Consecutive records and rejections: a list or a `speedups.Block`."""
+
+Reshape = Callable[[Items], Items]
+"""Makes other records of some, in their order: fewer, or several of one."""
+
 
 class Source:
     """A file, or a member of an archive, that is being read; a context manager, to be iterated once.
@@ -33,6 +39,7 @@ class Source:
         columns: The names that its header must have (CSV).
         oversized: Where the bytes of records go that are too long to be held.
         hashed: True if `fingerprint` will be called: the bytes on disk are hashed as they are read.
+        reshape: What makes other records of those that are read; None for nothing.
 
     Attributes:
         size: Bytes as they are stored.
@@ -51,8 +58,10 @@ class Source:
         *,
         oversized: OversizedSink = discard,
         hashed: bool = False,
+        reshape: Reshape | None = None,
     ) -> None:
         self._path = path
+        self._reshape = reshape
         dialect = replace(dialect, encoding=known_encoding(dialect.encoding))
         self._hashed = open_hashed(path) if hashed else None
         self._file, self._disk = open_binary(path, dialect.compression, self._hashed, hashed=hashed)
@@ -66,7 +75,7 @@ class Source:
         except BaseException:
             self.close()
             raise
-        self._items = self._to_the_end(iter(self.reader))
+        self._items = self._to_the_end(self._reshaped_items())
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +126,7 @@ class Source:
         """
         return self._items
 
-    def chunks(self) -> Iterator[Sequence[Record | Rejection]]:
+    def chunks(self) -> Iterator[Items]:
         """Yield the records and rejections that are left, many at once: lists or `speedups.Block`.
 
         Those that were read before an error come first.
@@ -125,7 +134,15 @@ class Source:
         Raises:
             SourceError: The file can't be read on.
         """
-        return self._to_the_end(self.reader.chunks())
+        chunks = self.reader.chunks()
+        return self._to_the_end(chunks if self._reshape is None else map(self._reshape, chunks))
+
+    def _reshaped_items(self) -> Iterator[Record | Rejection]:
+        if self._reshape is None:
+            yield from self.reader
+        else:
+            for item in self.reader:
+                yield from self._reshape([item])
 
     def _to_the_end(self, items: Iterator[_T]) -> Iterator[_T]:
         with self._errors_explained():
@@ -158,7 +175,12 @@ class Source:
 
 
 def open_source(
-    path: SourcePath, dialect: Dialect, columns: tuple[str, ...], *, hashed: bool = False
+    path: SourcePath,
+    dialect: Dialect,
+    columns: tuple[str, ...],
+    *,
+    hashed: bool = False,
+    reshape: Reshape | None = None,
 ) -> Source:
     """Return a source that is ready to be read.
 
@@ -167,9 +189,10 @@ def open_source(
         dialect: As `detect_source` found it or the manifest holds it.
         columns: Likewise.
         hashed: True if `Source.fingerprint` will be called.
+        reshape: As for `Source`.
 
     Raises:
         SourceError: It can't be read, or its header names other columns.
         UsageError: The encoding of the dialect is not known.
     """
-    return Source(path, dialect, columns, hashed=hashed)
+    return Source(path, dialect, columns, hashed=hashed, reshape=reshape)

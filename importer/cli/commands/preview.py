@@ -30,10 +30,10 @@ from importer.pipeline.outputs import check_source
 from importer.pipeline.paths import free_path
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
+from importer.profile.records import open_records
 from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.source.members import SourcePath, file_of
-from importer.source.reader import open_source
 from importer.text import PROGRAM, counted, escape_controls, file_command, quoted
 
 _FIRST_EVENTS: Final = 3
@@ -118,7 +118,7 @@ def _show_source(path: SourcePath, reading: Reading, survey: Survey, console: Co
         console.say_as_is("\n" + _column_table(reading, survey.columns, console.columns))
     console.say()
     console.say("The first events, as they would be sent:")
-    with open_source(path, reading.dialect, reading.columns) as opened:
+    with open_records(path, reading) as opened:
         for item in _first_items(opened.chunks(), Mapper(reading, system_now)):
             _say_item(item, console)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from importer.errors import SourceError
-from importer.reading import Dialect
+from importer.reading import DELIMITERS, Dialect
 from importer.source.encoding import find_bad_byte
 from importer.source.formats.csv_dialect import (
     belongs_to_delimiter,
@@ -15,7 +15,7 @@ from importer.source.formats.csv_dialect import (
     possible_line_ends,
 )
 from importer.source.formats.csv_hints import csv_attention
-from importer.source.formats.csv_parser import DELIMITERS, FirstRows, below
+from importer.source.formats.csv_parser import FirstRows, below
 from importer.source.formats.format import DetectedFormat, DialectOptions, SourceHead
 from importer.source.header import column_names
 from importer.source.members import SourcePath

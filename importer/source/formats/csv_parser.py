@@ -28,9 +28,6 @@ LINE_ENDS: Final[Mapping[LineEnd, tuple[str, ...]]] = {
 }
 """The characters with which a line ends."""
 
-DELIMITERS: Final = (",", ";", "\t", "|", "\x01", "\x1e", "\x1f")
-"""Those that are looked for where none is declared; the first of equals wins."""
-
 MOST_ROWS: Final = 100
 """Most records by which a dialect is chosen."""
 

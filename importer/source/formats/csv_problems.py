@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from importer.reading import Dialect
+from importer.reading import DELIMITERS, Dialect
 from importer.source.encoding import BOM
-from importer.source.formats.csv_parser import DELIMITERS
 from importer.text import counted
 
 DOUBLED: Final = "a quote inside a cell is doubled"

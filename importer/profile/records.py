@@ -1,0 +1,24 @@
+"""The records of a source as its reading shapes them: what everybody looks at who asks what they mean."""
+
+from __future__ import annotations
+
+from importer.events.shape import make_shaper
+from importer.reading import Reading
+from importer.source.members import SourcePath
+from importer.source.reader import Source, open_source
+
+
+def open_records(path: SourcePath, reading: Reading, *, hashed: bool = False) -> Source:
+    """Return a source that is ready to be read, whose records come as the reading shapes them.
+
+    Args:
+        path: The source.
+        reading: How it is read.
+        hashed: True if `Source.fingerprint` will be called.
+
+    Raises:
+        SourceError: It can't be read, or its header names other columns.
+        MappingError: Its records can't be shaped so.
+    """
+    shaper = make_shaper(reading.shape, reading.dialect, reading.columns)
+    return open_source(path, reading.dialect, reading.columns, hashed=hashed, reshape=shaper)
