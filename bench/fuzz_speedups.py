@@ -39,9 +39,9 @@ from importer.reading import ColumnType, Dialect, Field, Reading
 from importer.results.lines import LineEncoder
 from importer.results.recovery import LineChecker
 from importer.results.rows import CSV_FORMATS, JSONL_FORMATS
-from importer.source.formats.registry import FORMATS
 from importer.source.oversized import discard
 from importer.source.reader import open_source
+from importer.source.registry import FORMATS
 
 COLUMNS = ("event", "time", "user_id", "ip", "insert_id", "properties", "a", "b", "c")
 FIELDS: tuple[Field, ...] = ("event", "time", "distinct_id", "ip", "insert_id", "properties")

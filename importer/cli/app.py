@@ -30,12 +30,11 @@ from importer.cli.options import (
     ReadingOptions,
     RetryScopeOptions,
     RunScopeOptions,
-    SandboxOptions,
     StatusOptions,
-    TrackOptions,
 )
 from importer.cli.process import NOT_KNOWN, NOTHING_SENT, moment, no_stop_requests
 from importer.cli.sets.options import SetOptions, WorkOptions
+from importer.cli.tool_options import SandboxOptions, TrackOptions
 from importer.errors import Interrupted, UsageError
 from importer.text import PROGRAM, VERSION, escape_controls, nearest, quoted
 

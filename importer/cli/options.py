@@ -15,7 +15,16 @@ from typing import Annotated, Final, get_args
 
 from importer.cli.declared import Option
 from importer.model import CredentialsKind, DeliverySettings, Endpoint, Region
-from importer.reading import ATTENTION, FIELDS, ColumnType, Deep, FormatName, GeoIP, IdBasis, MissingTime
+from importer.reading import (
+    ATTENTION,
+    FIELDS,
+    FORMAT_NAMES,
+    ColumnType,
+    Deep,
+    GeoIP,
+    IdBasis,
+    MissingTime,
+)
 
 _DELIVERY: Final = DeliverySettings()
 _ENCODINGS: Final = ("utf-8", "utf-16", "cp1252", "latin-1")
@@ -32,7 +41,14 @@ class ReadingOptions:
     """How a source is read. An option that is left out is up to the mapping file, or to detection."""
 
     format: Annotated[
-        FormatName | None, Option("Format of the source.", heading="Reading", default="as found")
+        str | None,
+        Option(
+            "Format of the source.",
+            heading="Reading",
+            default="as found",
+            metavar="|".join(FORMAT_NAMES),
+            values=FORMAT_NAMES,
+        ),
     ] = None
     delimiter: Annotated[
         str | None, Option("Delimiter of a CSV file.", default="as found", metavar="CHAR")
@@ -52,6 +68,14 @@ class ReadingOptions:
     ] = None
     comment: Annotated[
         str | None, Option("Character that begins a comment line of a CSV file.", metavar="CHAR")
+    ] = None
+    records: Annotated[
+        str | None,
+        Option("Dotted path of the list that holds the records of a JSON file.", metavar="PATH"),
+    ] = None
+    sheet: Annotated[
+        str | None,
+        Option("Sheet of an Excel file that holds the records.", default="the first", metavar="NAME"),
     ] = None
     trim: Annotated[
         bool | None, Option("Leave out the spaces around every cell of CSV, or every field in JSONL.")
@@ -334,59 +358,10 @@ class PreviewOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackOptions:
-    """What one event holds beside its name, and whether it is a rehearsal."""
-
-    distinct_id: Annotated[str, Option("The user.", heading="Event", metavar="ID")] = ""
-    properties: Annotated[str | None, Option("Further properties, as a JSON object.", metavar="JSON")] = None
-    time: Annotated[
-        str | None, Option("ISO 8601 with an offset, or an epoch.", default="now", metavar="TIME")
-    ] = None
-    ip: Annotated[str | None, Option("Address of the user.", metavar="ADDRESS")] = None
-    sandbox: Annotated[
-        bool,
-        Option("Send to a local stand-in for Mixpanel; needs no account.", heading="Checking"),
-    ] = False
-    endpoint: Annotated[
-        Endpoint | None,
-        Option(
-            "/track does not check the token; /import does, and confirms the event.",
-            heading="Delivery",
-            default="track, and import for an event older than 5 days",
-        ),
-    ] = None
-    quiet: Annotated[bool, Option("Print only the answer.", heading="Output", short="-q")] = False
-
-
-@dataclass(frozen=True, slots=True)
 class HelpOptions:
     """In which form the help is printed."""
 
     man: Annotated[bool, Option("Print the manual page of all commands, for man.", heading="Output")] = False
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxOptions:
-    """Where a sandbox listens, what it keeps, and how much it takes."""
-
-    host: Annotated[str, Option("Address to listen on.", heading="Server", metavar="ADDRESS")] = "127.0.0.1"
-    port: Annotated[int, Option("Port; 0 takes a free one.", metavar="N", min=0, max=65535)] = 8090
-    db: Annotated[
-        Path | None,
-        Option("Keep what lands in this SQLite file.", default="a temporary file", metavar="FILE"),
-    ] = None
-    events_per_minute: Annotated[
-        int | None,
-        Option("Answer 429 beyond that, over a rolling minute.", default="no limit", metavar="N", min=1),
-    ] = None
-    faults: Annotated[
-        str | None,
-        Option(
-            "What goes wrong, with commas: 429, 503, 500, reset, lost-answer, hang (shares of the requests in"
-            " %), latency=200ms, rate=3000/min, seed=N to meet the same faults again.",
-            metavar="FAULTS",
-        ),
-    ] = None
 
 
 @dataclass(frozen=True, slots=True)

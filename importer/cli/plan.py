@@ -23,6 +23,7 @@ from importer.pipeline.forecast import JobSet, about_text
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Dialect, Reading
+from importer.source.registry import find_format
 from importer.text import MAX_QUOTED, counted, quoted
 
 _NS_PER_S: Final = 10**9
@@ -189,11 +190,17 @@ def _source(job: Job) -> str:
 
 def dialect_text(dialect: Dialect) -> str:
     """Return how the bytes of a source are read, such as ``CSV, comma, utf-8``."""
+    format_ = find_format(dialect.format)
     if not dialect.has_cells:
-        return "JSONL"
+        parts = [
+            format_.title,
+            f"records in {quoted(dialect.records)}" if dialect.records else "",
+            f"sheet {quoted(dialect.sheet)}" if dialect.sheet else "",
+        ]
+        return ", ".join(filter(None, parts))
     delimiter = _DELIMITERS.get(dialect.delimiter, quoted(dialect.delimiter))
     parts = [
-        "CSV",
+        format_.title,
         f"{delimiter} + space" if dialect.skip_space else delimiter,
         dialect.encoding,
         "" if dialect.header else "no header",

@@ -39,6 +39,7 @@ from importer.events.types import COLUMN_TYPES
 from importer.exact_json import MAX_INTEGER, MIN_INTEGER
 from importer.reading import (
     FIELDS,
+    FORMAT_NAMES,
     JSON,
     ColumnProfile,
     ColumnType,
@@ -108,6 +109,8 @@ class DeclaredReading:
     skip_lines: int | None = None
     comment: str | None = None
     line_end: LineEnd | None = None
+    records: str | None = None
+    sheet: str | None = None
     trim: bool | None = None
     decimal: str | None = None
     thousands: str | None = None
@@ -142,9 +145,10 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     if type(None) in get_args(hint)
 }
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    name: get_args(hint) for name, hint in _OPTIONS.items() if get_origin(hint) is Literal
+    "format": FORMAT_NAMES,
+    **{name: get_args(hint) for name, hint in _OPTIONS.items() if get_origin(hint) is Literal},
 }
-_TEXTS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is str)
+_TEXTS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is str and name not in _CHOICES)
 _FLAGS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is bool)
 _COUNTS: Final = tuple(name for name, hint in _OPTIONS.items() if hint is int)
 _LISTS: Final[Mapping[str, str]] = {
@@ -418,6 +422,7 @@ def _settings(reading: Reading) -> dict[str, Any]:
                 options[name] = getattr(dialect, name)
         if dialect.line_end != "lf":
             options["line_end"] = dialect.line_end
+    options |= {name: each for name in ("records", "sheet") if (each := getattr(dialect, name))}
     if reading.null:
         options["null"] = list(reading.null)
     optional = [name for name in _OPTIONS if name not in _CHOICES and hasattr(reading, name)]

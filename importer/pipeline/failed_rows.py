@@ -14,7 +14,7 @@ from importer.errors import ResultsError, StorageError, UsageError
 from importer.events import mapping_file
 from importer.model import Fingerprint, Status
 from importer.pipeline.copied_rows import CopiedRows, copied_rows_text, record_digest
-from importer.reading import Reading
+from importer.reading import Dialect, Reading
 from importer.results.paths import failed_rows_mapping_path
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
@@ -24,6 +24,7 @@ from importer.source.copy import copy_records
 from importer.source.file_kinds import kind_of
 from importer.source.fingerprint import is_unchanged, take_fingerprint
 from importer.source.members import SourcePath
+from importer.source.registry import find_format
 from importer.text import counted
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Rea
             count = copy_records(source, reading.dialect, reading.columns, chosen, out, note)
             out.flush()
             os.fsync(out.fileno())
-        of_copy = replace(
-            reading, dialect=replace(reading.dialect, skip_lines=0)
-        )  # such lines are not copied
+        of_copy = replace(reading, dialect=_dialect_of_copy(reading.dialect))
         has_header = reading.dialect.has_cells and reading.dialect.header
         copied = CopiedRows(
             results,
@@ -86,6 +85,12 @@ def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Rea
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return count
+
+
+def _dialect_of_copy(dialect: Dialect) -> Dialect:
+    """Return the dialect of a copy of records: lines that are skipped are not copied."""
+    copies = find_format(dialect.format).copies
+    return Dialect(copies) if copies else replace(dialect, skip_lines=0)
 
 
 def _private(path: Path) -> BinaryIO:
@@ -202,4 +207,5 @@ def _find(
 def _copy_name(relative: str, reading: Reading) -> str:
     """Return the path of a copy: that of the source, which is not compressed there."""
     plain = _COMPRESSION.sub("", relative)
-    return plain if kind_of(plain) == "data" else f"{plain}.{reading.dialect.format}"
+    copies = find_format(reading.dialect.format).copies
+    return plain if kind_of(plain) == "data" and not copies else f"{plain}.{copies or reading.dialect.format}"

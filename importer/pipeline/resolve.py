@@ -25,13 +25,14 @@ from importer.events.times import TimeReader
 from importer.events.types import to_boolean, to_integer, to_number
 from importer.exact_json import loads
 from importer.model import Record
+from importer.pipeline.declared_dialect import declared_dialect, redeclare_dialect
 from importer.pipeline.headerless import headerless_remedy
 from importer.pipeline.shaping import declared_shape, redeclared_shape
 from importer.reading import FIELDS, JSON, Attention, ColumnType, Dialect, Field, Reading, Shape
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
 from importer.source.members import SourcePath
-from importer.source.options import check_dialect, dialect_options, known_encoding
+from importer.source.registry import find_format
 from importer.text import nearest, quoted
 
 _MOST_NAMES: Final = 5
@@ -46,12 +47,6 @@ _SAME_OPTIONS: Final = sorted(
     }
 )  # fmt: skip
 """Options that a reading has under the same name, with the same values."""
-
-_DIALECT_OPTIONS: Final = sorted(
-    {each.name for each in fields(DeclaredReading)}
-    & {each.name for each in fields(Dialect)} - {"format", "header"}
-)
-"""Options of which a dialect of CSV is made."""
 
 
 def detect_declared(
@@ -73,7 +68,7 @@ def detect_declared(
         format=declared.format,
         header=declared.header,
         with_cells=with_cells,
-        **_declared_dialect(declared),
+        **declared_dialect(declared),
     )
     found = _shaped(found, declared_shape(declared))
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
@@ -107,11 +102,6 @@ def _shaped(found: DetectedSource, shape: Shape) -> DetectedSource:
     return replace(found, sample=sample, like=like, columns=columns)
 
 
-def _declared_dialect(declared: DeclaredReading) -> dict[str, Any]:
-    """Return what is declared of a dialect of CSV, by the names that a `Dialect` has for it."""
-    return {name: getattr(declared, name) for name in _DIALECT_OPTIONS}
-
-
 def draft_reading(
     detected: DetectedSource, declared: DeclaredReading, source_name: str, now_ms: int
 ) -> Reading:
@@ -130,7 +120,7 @@ def draft_reading(
     """
     columns, jsonl = detected.columns, not detected.dialect.has_cells
     if jsonl:
-        _check_no_cells_meant(declared, declared.types)
+        _check_marks_meant(declared, declared.types, detected.dialect)
     _check_has_columns(detected)
     types = dict(declared.types)
     said = _read_set_options(declared, columns, jsonl=jsonl)
@@ -177,40 +167,36 @@ def draft_reading(
     )
 
 
-def _check_no_cells_meant(declared: DeclaredReading, types: Mapping[str, ColumnType]) -> None:
-    """Check that nothing is declared that means nothing for JSON lines.
+def _check_marks_meant(declared: DeclaredReading, types: Mapping[str, ColumnType], dialect: Dialect) -> None:
+    """Check that no marks of numbers are declared where values have types.
 
     Args:
         declared: What is declared.
-        types: Of columns: marks of numbers have a meaning where texts are declared to be numbers.
+        types: Of columns: marks have a meaning where texts are declared to be numbers.
+        dialect: Of a format that has no cells.
 
     Raises:
-        UsageError: Something is.
+        UsageError: Some are.
     """
-    said = {**_declared_dialect(declared), "no_header": declared.header is False}
-    if said["encoding"] is not None and known_encoding(said["encoding"]) == "utf-8":
-        del said["encoding"]
-    if not {"number", "integer"}.intersection(types.values()):
-        said |= {"decimal": declared.decimal, "thousands": declared.thousands}
-    for name, value in said.items():
-        if value:
-            is_mark = name in ("decimal", "thousands")
-            why = "the values of JSON lines have types" if is_mark else "JSON lines have no cells"
-            if name == "encoding":
-                why = "JSON lines are UTF-8"
+    if {"number", "integer"}.intersection(types.values()):
+        return
+    for name in ("decimal", "thousands"):
+        if getattr(declared, name):
             raise UsageError(
-                f"--{name.replace('_', '-')} is for CSV: {why}",
-                "Leave it out, here or in the mapping file"
-                + ("; for texts that are numbers: --type COLUMN=number" if is_mark else ""),
+                f"--{name} is for CSV: the values of {find_format(dialect.format).title} have types",
+                "Leave it out, here or in the mapping file; for texts that are numbers: --type COLUMN=number",
             )
 
 
 def _check_has_columns(detected: DetectedSource) -> None:
     if not detected.columns and not detected.dialect.has_cells:
+        is_lines = detected.dialect.format == "jsonl"
         raise SourceError(
-            "no line at the beginning of the file is a JSON object with keys: no event can be found",
+            "no line at the beginning of the file is a JSON object with keys: no event can be found"
+            if is_lines
+            else "no record at the beginning of the file is an object with keys: no event can be found",
             *detected.problems,
-            "JSONL is one object on each line. If it is CSV: --format csv",
+            "JSONL is one object on each line. If it is CSV: --format csv" if is_lines else "",
         )
 
 
@@ -360,18 +346,11 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
     chosen = _fields_anew(reading, {**declared.fields, **said.fields}, said)
     types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}
     if not reading.dialect.has_cells:
-        _check_no_cells_meant(declared, types)
+        _check_marks_meant(declared, types, reading.dialect)
     types |= _skipped_columns(declared, reading.columns)
     changes = _same_options(declared)
     check_marks(changes.get("decimal", reading.decimal), changes.get("thousands", reading.thousands))
-    dialect: dict[str, Any] = {"format": declared.format or reading.dialect.format}
-    if reading.dialect.has_cells:
-        dialect |= dialect_options(**_declared_dialect(declared))
-        if declared.header is not None:
-            dialect["header"] = declared.header
-        if declared.skip_lines is not None:
-            dialect["sep_line"] = False  # it is among the lines that are skipped
-        check_dialect(replace(reading.dialect, **dialect))
+    dialect = redeclare_dialect(reading.dialect, declared)
     if declared.time_format:
         changes["time_format"] = declared.time_format
     changes["null"] = tuple(dict.fromkeys((*reading.null, *declared.null)))
@@ -381,7 +360,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         changes["missing_time"] = now_ms
     return replace(
         reading,
-        dialect=replace(reading.dialect, **dialect),
+        dialect=dialect,
         fields=chosen.fields,
         alternatives=chosen.alternatives,
         templates={n: text for n, text in reading.templates.items() if n not in said.names} | said.templates,

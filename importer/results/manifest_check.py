@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from importer.facts import ProfileSummary, SourceAudit
 from importer.model import DeliverySettings
-from importer.reading import Dialect, Reading, same_marks
+from importer.reading import FORMAT_NAMES, Dialect, Reading, same_marks
 from importer.results.row_ranges import read_ranges
 from importer.text import quoted
 
@@ -135,6 +135,8 @@ def _names_columns(text: str, reading: Reading) -> bool:
 
 def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:
     where = "reading.dialect."
+    if dialect.format not in FORMAT_NAMES:
+        yield f"{where}format is {quoted(dialect.format)}, expected {' or '.join(FORMAT_NAMES)}"
     if dialect.compression not in _COMPRESSIONS:
         yield f"{where}compression is {quoted(dialect.compression)}, which is none that can be read"
     if not dialect.has_cells:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from importer.errors import SourceError
 from importer.source.archive_entry import ArchiveEntry, checked
-from importer.source.file_kinds import kind_of
+from importer.source.archive_names import is_archive_name
 from importer.source.members import Member, SourcePath
 from importer.source.raw import (
     DecompressedFile,
@@ -323,7 +323,7 @@ def _read_index(archive: Path, file: DiskFile) -> list[ArchiveEntry]:
 
 def _kind_by_name(archive: Path) -> str:
     """Return what archive its name promises, as the word ahead of ``archive``; empty if it promises none."""
-    if kind_of(archive.name) != "archive":
+    if not is_archive_name(archive.name):
         return ""
     return "zip " if archive.suffix.lower() == ".zip" else "tar "
 

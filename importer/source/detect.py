@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from importer.errors import EmptySourceError, UsageError
+from importer.errors import EmptySourceError, SourceError
 from importer.model import Record
 from importer.reading import Attention, Dialect
 from importer.source.encoding import BOM, error_handler
 from importer.source.files import open_binary, read_start
 from importer.source.foreign_formats import refuse_foreign_formats, refuse_foreign_text
-from importer.source.formats.format import Format, SourceHead
+from importer.source.format import Format, SourceHead
 from importer.source.formats.json_layout import read_leniently
-from importer.source.formats.registry import FORMATS
 from importer.source.members import SourcePath
 from importer.source.options import dialect_options
 from importer.source.raw import compression_of, source_error
 from importer.source.reader import open_source
-from importer.text import quoted_name
+from importer.source.registry import FORMATS, check_installed, check_options, find_format
 
 SAMPLE_RECORDS: Final = 1000
 """Most records of the sample."""
@@ -46,11 +45,11 @@ class DetectedSource:
 
     Attributes:
         dialect: How its bytes become records.
-        columns: CSV: the header, or ``1``, ``2``, … without one. JSONL: the top-level keys of the
-            sample in the order in which they first appear.
+        columns: CSV: the header, or ``1``, ``2``, … without one. Else the columns that the file names, or the
+            top-level keys of the sample in the order in which they first appear.
         sample: The first readable records, if they were asked for.
         attention: What the owner of the file might not expect of how it is read.
-        like: The sample of JSONL, and in it the objects that would be JSON but for a NaN or an integer that
+        like: The sample of objects, and in it the objects that would be JSON but for a NaN or an integer that
             is too large: only their keys are of use.
         problems: Why the first records that can't be read can't.
     """
@@ -75,26 +74,24 @@ def detect_source(
 
     Args:
         path: The file.
-        format: ``csv`` or ``jsonl``; by the content where None.
+        format: One of the formats that are registered; by the content where None.
         header: False if the first record of CSV is data; it names the columns where None.
         with_cells: False if no sample of CSV is wanted, which tells nothing of its dialect and columns.
-        declared: Further parts of the dialect of CSV, as `source.options.dialect_options` takes them; by
-            the content where None, as far as it can tell.
+        declared: Further parts of the dialect, as `source.options.dialect_options` takes them; by the content
+            where None, as far as it can tell.
 
     Raises:
-        SourceError: It can't be read, or it is neither CSV nor JSONL; what it is, and what to do.
+        SourceError: It can't be read, or it is of no format that can be; what it is, and what to do.
         UsageError: An argument can't be used.
     """
-    if format is not None and format not in FORMATS:
-        raise UsageError(
-            f"{quoted_name(format)} is not a format.", f"Formats are {' and '.join(sorted(FORMATS))}."
-        )
+    said = None if format is None else find_format(format)
     options = dialect_options(**declared)
     options["header"] = header is not False
     if format is not None:
         options["format"] = format
-    head = _read_head(path, options.get("encoding"))
-    found = _recognize(head) if format is None else FORMATS[format]
+    found, head = _recognize(path, said, options.get("encoding"))
+    check_options(found, options)
+    check_installed(found, path)
     dialect, columns, attention = found.detect(head, options)
     if found.has_cells:
         records = _sample(path, dialect, columns).records if with_cells else ()
@@ -103,7 +100,7 @@ def detect_source(
     keys = (key for record in sample.with_like for key in record.values)
     return DetectedSource(
         dialect,
-        tuple(dict.fromkeys(keys)),
+        tuple(dict.fromkeys((*columns, *keys))),
         sample.records,
         attention,
         like=sample.with_like,
@@ -111,15 +108,44 @@ def detect_source(
     )
 
 
-def _read_head(path: SourcePath, declared_encoding: str | None) -> SourceHead:
-    """Return the beginning of a file as text.
+def _recognize(
+    path: SourcePath, declared: Format | None, declared_encoding: str | None
+) -> tuple[Format, SourceHead]:
+    """Return the format of a file, as declared or by its content and name, and how the file begins.
 
     Raises:
-        SourceError: It can't be read, holds no text, or holds nothing.
+        SourceError: It can't be read, holds nothing, or is of no format that can be.
     """
     compression = compression_of(read_start(path, _MAGIC_SIZE))
-    with open_binary(path, compression)[0] as binary:
-        data = binary.read(_HEAD_SIZE)
+    with open_binary(path, compression)[0] as file:
+        data = file.read(_HEAD_SIZE)
+    head = SourceHead(path, "", compression, "", data)
+    extensions = {suffix.lower() for suffix in path.suffixes[-2:]}  # the last may be .gz
+    named = {each.name for each in FORMATS.values() if not extensions.isdisjoint(each.extensions)}
+    if declared is not None and declared.binary and data:
+        return declared, head
+    binary = next((each for each in FORMATS.values() if each.binary and each.recognizes(head, named)), None)
+    if binary is not None:
+        if declared is not None:
+            raise SourceError(
+                f"{path} looks like {binary.title}, not like {declared.title}.",
+                f"Say --format {binary.name}, or leave --format out.",
+            )
+        return binary, head
+    head = _with_text(head, declared_encoding)
+    found = declared or next(
+        each for each in FORMATS.values() if not each.binary and each.recognizes(head, named)
+    )
+    return found, head
+
+
+def _with_text(head: SourceHead, declared_encoding: str | None) -> SourceHead:
+    """Return the beginning of a file with its text.
+
+    Raises:
+        SourceError: It holds no text, or nothing.
+    """
+    path, data = head.path, head.data
     by_mark = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     encoding = declared_encoding or by_mark
     refuse_foreign_formats(path, data, wide=encoding.startswith(("utf-16", "utf-32")))
@@ -127,7 +153,7 @@ def _read_head(path: SourcePath, declared_encoding: str | None) -> SourceHead:
     refuse_foreign_text(path, text)
     if not text.strip():
         raise EmptySourceError(f"{path} is empty.", "Check the export or the command that made it.")
-    return SourceHead(path, text, compression, encoding)
+    return replace(head, text=text, encoding=encoding)
 
 
 def _decode(path: SourcePath, data: bytes, encoding: str) -> str:
@@ -138,13 +164,6 @@ def _decode(path: SourcePath, data: bytes, encoding: str) -> str:
     except UnicodeError as error:
         raise source_error(path, error) from error
     return text.removeprefix(BOM)
-
-
-def _recognize(head: SourceHead) -> Format:
-    """Return the format of a file, by its content and by its name."""
-    extensions = {suffix.lower() for suffix in head.path.suffixes[-2:]}  # the last may be .gz
-    named = {each.name for each in FORMATS.values() if not extensions.isdisjoint(each.extensions)}
-    return next(each for each in FORMATS.values() if each.recognizes(head, named))
 
 
 class _Sample(NamedTuple):

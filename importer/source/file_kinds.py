@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Final, Literal
 
+from importer.reading import FORMAT_NAMES
+from importer.source.archive_names import is_archive_name
+
 Kind = Literal["data", "archive", "other"]
 
-KINDS_TEXT: Final = ".csv .tsv .txt .jsonl .ndjson .json, also with .gz .zst .bz2 .xz; .zip .tar .tar.gz .tgz"
+_EXTENSIONS: Final[tuple[str, ...]] = tuple(
+    extension
+    for name in FORMAT_NAMES
+    for extension in import_module(f"importer.source.formats.{name}").FORMAT.extensions
+)
+
+KINDS_TEXT: Final = f"{' '.join(_EXTENSIONS)}, also with .gz .zst .bz2 .xz; .zip .tar .tar.gz .tgz"
 """The endings of what is read, for people."""
 
 SET_MANIFEST: Final = "set.run.json"
@@ -21,15 +31,16 @@ _HEAD: Final = 256
 _MANIFEST_END: Final = ".run.json"
 _MAPPING_END: Final = ".toml"
 _BESIDE_RESULTS: Final = (".lock", ".source", ".source.part")
-_DATA: Final = re.compile(r"\.(?:csv|tsv|txt|jsonl|ndjson|json)(?:\.(?:gz|zst|bz2|xz))?\Z", re.IGNORECASE)
-_ARCHIVE: Final = re.compile(r"\.(?:zip|tgz|tar(?:\.(?:gz|zst|bz2|xz))?)\Z", re.IGNORECASE)
+_DATA: Final = re.compile(
+    rf"(?:{'|'.join(map(re.escape, _EXTENSIONS))})(?:\.(?:gz|zst|bz2|xz))?\Z", re.IGNORECASE
+)
 
 
 def kind_of(name: str) -> Kind:
     """Return what a file is, by the ending of its name."""
     if _DATA.search(name):
         return "data"
-    return "archive" if _ARCHIVE.search(name) else "other"
+    return "archive" if is_archive_name(name) else "other"
 
 
 def is_hidden(name: str) -> bool:

@@ -7,23 +7,28 @@ modules that read records see no other. Nobody else asks what kind a source is.
 from __future__ import annotations
 
 import io
+import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import xxhash
 
-from importer.errors import SourceError
+from importer.errors import SourceError, StorageError
 from importer.model import Fingerprint
 from importer.source.archives import MemberFile, has_member
 from importer.source.members import SourcePath
-from importer.source.raw import DecompressedFile, RawSource, open_disk_file, source_error
+from importer.source.raw import DecompressedFile, DiskFile, RawSource, open_disk_file, source_error
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+MOST_COPIED: Final = 20 * 10**9
+"""Most bytes of a temporary copy of a source that is read at any place."""
+
 _HASHED_READ_SIZE: Final = 1 << 20  # bytes
 _BUFFER_SIZE: Final = 1 << 18  # decompressed bytes
+_PIECE_SIZE: Final = 1 << 20  # bytes
 
 
 def open_raw(path: SourcePath) -> RawSource:
@@ -159,3 +164,98 @@ def open_hashed(path: SourcePath) -> HashedFile:
         SourceError: As `open_raw`.
     """
     return HashedFile(path, open_raw(path))
+
+
+# ── read at any place ────────────────────────────────────────────────────────────────────────────
+
+
+class StoredSource:
+    """What is known of the stored bytes of a source that is read at any place.
+
+    Attributes:
+        size: How many there are.
+    """
+
+    def __init__(self, size: int, content_digest: str) -> None:
+        self.size = size
+        self._content_digest = content_digest
+
+    def position(self) -> int:
+        """Return 0: the reader alone knows how much it has read."""
+        return 0
+
+    def content_digest(self) -> str:
+        """As in `raw.DecompressedFile`."""
+        return self._content_digest
+
+
+def open_seekable(
+    path: SourcePath, compression: str, *, hashed: bool = False
+) -> tuple[io.BufferedReader, StoredSource]:
+    """Return the decompressed bytes of a source, to be read at any place, and what is known of it.
+
+    A member of an archive, and a compressed file, are copied to a temporary file, which is gone once it is
+    closed, or with the process.
+
+    Args:
+        path: A source.
+        compression: As in `Dialect.compression`.
+        hashed: True if the digest of what was decompressed is asked for.
+
+    Raises:
+        SourceError: It can't be read, or is too large to be copied.
+        StorageError: It can't be copied.
+    """
+    raw = open_raw(path)
+    if isinstance(raw, DiskFile) and not compression:
+        return io.BufferedReader(raw), StoredSource(raw.size, "")
+    raw.close()
+    binary, stored = open_binary(path, compression, hashed=hashed)
+    with binary:
+        copy = _copied(path, binary)
+        return copy, StoredSource(stored.size, stored.content_digest())
+
+
+def _copied(path: SourcePath, binary: io.BufferedReader) -> io.BufferedReader:
+    """Return a temporary file with the bytes of a stream.
+
+    Raises:
+        SourceError: They can't be read, or are too many.
+        StorageError: They can't be written.
+    """
+    try:
+        file = cast(io.RawIOBase, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - the caller closes it
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    try:
+        size = 0
+        while size <= MOST_COPIED and (piece := binary.read(_PIECE_SIZE)):
+            _write(path, file, piece)
+            size += len(piece)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    if size > MOST_COPIED:
+        file.close()
+        raise SourceError(
+            f"{path} takes too much space unpacked: more than {MOST_COPIED:,} bytes.",
+            "Unpack it by hand, and give the file.",
+        )
+    return io.BufferedReader(file)
+
+
+def _write(path: SourcePath, file: io.RawIOBase, piece: bytes) -> None:
+    try:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[file.write(rest) or 0 :]
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+def _storage_error(path: SourcePath, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path} can't be unpacked into {tempfile.tempdir}: {error.strerror or error}.",
+        "Free some space there, name another folder in the variable TMPDIR, or unpack it by hand.",
+    )

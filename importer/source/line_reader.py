@@ -131,6 +131,10 @@ class LineReader(ABC, Generic[AnyStr]):
         """Return the last item as it stands in the decompressed file; empty if it was too long to be held."""
         return b"".join(map(self._encode, self.lines))
 
+    def share_read(self) -> float | None:
+        """Return None: the place in the bytes of the file tells how much of it has been read."""
+        return None
+
     @abstractmethod
     def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
         """Return the items of some lines, up to the first that must go the slow path.

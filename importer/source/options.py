@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from importer.errors import UsageError
 from importer.reading import Dialect, same_marks
-from importer.source.formats.format import DialectOptions
+from importer.source.format import DialectOptions
 from importer.text import quoted_name
 
 _NAMED: Final = {"\\t": "\t", "tab": "\t", "\\\\": "\\"}

@@ -11,14 +11,14 @@ from typing import Self, TypeVar
 from importer.errors import SourceError
 from importer.model import Fingerprint, Record, Rejection
 from importer.reading import Dialect
-from importer.source.files import open_binary, open_hashed
-from importer.source.formats.format import RecordReader
-from importer.source.formats.registry import FORMATS
+from importer.source.files import StoredSource, open_binary, open_hashed, open_seekable
+from importer.source.format import RecordReader
 from importer.source.header import column_names
 from importer.source.members import SourcePath
 from importer.source.options import known_encoding
 from importer.source.oversized import OversizedSink, discard
-from importer.source.raw import source_error
+from importer.source.raw import DecompressedFile, source_error
+from importer.source.registry import check_installed, find_format
 from importer.text import counted, escaped_cut, was_or_were
 
 _T = TypeVar("_T")
@@ -63,14 +63,24 @@ class Source:
         self._path = path
         self._reshape = reshape
         dialect = replace(dialect, encoding=known_encoding(dialect.encoding))
+        format_ = find_format(dialect.format)
+        check_installed(format_, path)
         self._hashed = open_hashed(path) if hashed else None
-        self._file, self._disk = open_binary(path, dialect.compression, self._hashed, hashed=hashed)
-        self.size = self._disk.size
         self._at_end = False
+        self._disk: DecompressedFile | StoredSource
         try:
-            self.reader: RecordReader = FORMATS[dialect.format].open_reader(
-                self._file, dialect, columns, oversized
-            )
+            if format_.seekable:  # it is hashed at the end
+                self._file, self._disk = open_seekable(path, dialect.compression, hashed=hashed)
+            else:  # the bytes are hashed as they are read
+                raw = self._hashed
+                self._file, self._disk = open_binary(path, dialect.compression, raw, hashed=hashed)
+            self.size = self._disk.size
+        except BaseException:
+            if self._hashed is not None:
+                self._hashed.close()
+            raise
+        try:
+            self.reader: RecordReader = format_.open_reader(self._file, dialect, columns, oversized)
             self._check_header(columns)
         except BaseException:
             self.close()
@@ -91,10 +101,15 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._hashed is not None:
+            self._hashed.close()
 
     def position(self) -> int:
         """Return how many stored bytes have been read; never less than before, `size` at the end."""
-        return self.size if self._at_end else min(self._disk.position(), self.size)
+        if self._at_end:
+            return self.size
+        share = self.reader.share_read()
+        return min(self._disk.position() if share is None else int(share * self.size), self.size)
 
     def fingerprint(self) -> Fingerprint:
         """Return what `take_fingerprint` returns for the file, of the bytes that were read.

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from importer.cli import options as declared_options
+from importer.cli import tool_options
 from importer.cli.conversion import (
     RetryScope,
     command_options,
@@ -36,7 +37,7 @@ from importer.sandbox.settings import SandboxSettings
 
 GROUPS = [
     kind
-    for kind in vars(declared_options).values()
+    for kind in [*vars(declared_options).values(), *vars(tool_options).values()]
     if isinstance(kind, type) and kind.__name__.endswith("Options") and kind is not CommandOptions
 ]
 
@@ -67,7 +68,7 @@ def test_every_setting_of_delivery_but_the_bytes_of_a_batch_has_an_option_with_t
         (CommandOptions, [DeliveryOptions, OutputOptions]),
         (RunOptions, [OutputOptions, RunScopeOptions]),
         (RetryScope, [RetryScopeOptions]),
-        (SandboxSettings, [declared_options.SandboxOptions]),
+        (SandboxSettings, [tool_options.SandboxOptions]),
     ],
 )
 def test_an_option_with_the_name_of_a_setting_has_its_type(settings: Any, groups: list[Any]) -> None:
@@ -98,7 +99,7 @@ def test_no_two_groups_of_a_command_share_a_name() -> None:
         [RunScopeOptions, ReadingOptions, DeliveryOptions, OutputOptions],
         [RetryScopeOptions, ReadingOptions, DeliveryOptions, OutputOptions],
         [declared_options.PreviewOptions, ReadingOptions],
-        [declared_options.TrackOptions, declared_options.DestinationOptions],
+        [tool_options.TrackOptions, declared_options.DestinationOptions],
     ):
         assert len(set().union(*map(names, groups))) == sum(len(names(group)) for group in groups)
 

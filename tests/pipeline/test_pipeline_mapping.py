@@ -28,6 +28,7 @@ from importer.pipeline.prepare import prepare_job
 from importer.pipeline.resolve import draft_reading, redeclare
 from importer.progress import NullProgress
 from importer.reading import Attention
+from importer.results.differences import find_reading_differences
 from importer.settings import SANDBOX_CREDENTIALS
 from importer.source.detect import detect_source
 from importer.source.reader import open_source
@@ -503,12 +504,12 @@ TEXT_LINE = '{"event":"A","time":"2024-05-01T10:00:00Z","user_id":"u","v":"1.234
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--decimal ,", "--decimal is for CSV: the values of JSON lines have types"),
-        ("--thousands .", "--thousands is for CSV: the values of JSON lines have types"),
-        ("--delimiter ;", "--delimiter is for CSV: JSON lines have no cells"),
-        ("--quote none", "--quote is for CSV: JSON lines have no cells"),
-        ("--comment #", "--comment is for CSV: JSON lines have no cells"),
-        ("--escape \\\\", "--escape is for CSV: JSON lines have no cells"),
+        ("--decimal ,", "--decimal is for CSV: the values of JSONL have types"),
+        ("--thousands .", "--thousands is for CSV: the values of JSONL have types"),
+        ("--delimiter ;", "--delimiter is for CSV, not for JSONL"),
+        ("--quote none", "--quote is for CSV, not for JSONL"),
+        ("--comment #", "--comment is for CSV, not for JSONL"),
+        ("--escape \\\\", "--escape is for CSV, not for JSONL"),
     ],
 )
 def test_an_option_for_csv_stops_a_run_of_json_lines(tmp_path: Path, words: str, message: str):
@@ -529,7 +530,7 @@ def test_an_option_for_csv_stops_a_run_of_json_lines(tmp_path: Path, words: str,
 )
 def test_a_key_for_csv_in_a_mapping_file_stops_a_run_of_json_lines(tmp_path: Path, key: str, option: str):
     mapping = file(tmp_path, "m.toml", key + "\n")
-    with pytest.raises(UsageError, match=f"{option} is for CSV: JSON lines have no cells"):
+    with pytest.raises(UsageError, match=f"{option} is for CSV, not for JSONL"):
         prepared([file(tmp_path, "a.jsonl", TEXT_LINE)], f"--mapping {mapping}")
 
 
@@ -537,8 +538,9 @@ def test_another_encoding_than_that_of_json_lines_stops(tmp_path: Path):
     path = file(tmp_path, "a.jsonl", TEXT_LINE)
     with pytest.raises(ImporterError, match="JSON lines are UTF-8"):
         prepared([path], "--encoding cp1252")
-    with pytest.raises(UsageError, match="--encoding is for CSV: JSON lines are UTF-8"):
-        redeclare(prepared([path])[0].manifest.reading, declared("--encoding cp1252"), NOW_MS)
+    reading = prepared([path])[0].manifest.reading
+    again = redeclare(reading, declared("--encoding cp1252"), NOW_MS)
+    assert find_reading_differences(reading, again) == ["encoding: was utf-8, is cp1252"]
 
 
 def test_options_for_csv_that_mean_something_for_json_lines_are_taken(tmp_path: Path):

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import get_args
 
 import pytest
 from source_helpers import write
 
 from importer.errors import UsageError
 from importer.model import Record, Rejection
-from importer.reading import Dialect, FormatName
+from importer.reading import FORMAT_NAMES, Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
-from importer.source.formats.format import DetectedFormat, Format, SourceHead
-from importer.source.formats.registry import FORMATS
+from importer.source.format import DetectedFormat, Format, SourceHead
 from importer.source.line_reader import NOT_PARSED, LineReader
 from importer.source.lines import ByteLines
 from importer.source.oversized import discard
 from importer.source.reader import open_source
+from importer.source.registry import FORMATS
 
 
 def test_every_format_name_has_a_format_under_its_own_name():
-    assert sorted(FORMATS) == sorted(get_args(FormatName))
+    assert sorted(FORMATS) == sorted(FORMAT_NAMES)
     assert all(name == each.name for name, each in FORMATS.items())
 
 
-@pytest.mark.parametrize("name", get_args(FormatName))
+@pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_registry_and_model_agree_on_which_formats_have_cells(name):
     assert FORMATS[name].has_cells is Dialect(name).has_cells
 
 
-@pytest.mark.parametrize("name", get_args(FormatName))
+@pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_records_are_rows_of_cells_or_objects_as_the_format_says(name):
     file = io.BytesIO(b'"a"\n{"a":1}\n')
     reader = FORMATS[name].open_reader(file, Dialect(name, header=False), ("1",), discard)
@@ -76,11 +75,12 @@ class PairReader(LineReader[bytes]):
 
 
 PAIRS = Format(
-    name="pairs",  # type: ignore[arg-type]
+    name="pairs",
+    title="Pairs",
     extensions=(".pairs",),
     has_cells=False,
     recognizes=lambda head, named: "pairs" in named or head.text.startswith("#pairs"),
-    detect=lambda head, _options: DetectedFormat(Dialect("pairs", head.compression), ()),  # type: ignore[arg-type]
+    detect=lambda head, _options: DetectedFormat(Dialect("pairs", head.compression), ()),
     open_reader=lambda file, _dialect, _columns, oversized: PairReader(ByteLines(file, 100), 0, oversized),
 )
 

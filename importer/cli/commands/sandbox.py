@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from importer.cli.open_files import allow_sandbox
-from importer.cli.options import SandboxOptions
+from importer.cli.tool_options import SandboxOptions
 from importer.errors import UsageError
 from importer.sandbox.faults import Faults, parse_faults
 from importer.sandbox.server import serve

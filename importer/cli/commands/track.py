@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from importer import exact_json
 from importer.cli.console import Console
-from importer.cli.options import CommandOptions, DestinationOptions, TrackOptions
+from importer.cli.options import CommandOptions, DestinationOptions
 from importer.cli.target import open_target
+from importer.cli.tool_options import TrackOptions
 from importer.errors import UsageError
 from importer.pipeline.track import prepare_event, send_prepared
 from importer.reading import JSON

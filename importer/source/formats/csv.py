@@ -23,6 +23,8 @@ from importer import speedups
 from importer.model import Record, Rejection
 from importer.reading import Dialect
 from importer.source.encoding import BOM, encoder, error_handler, find_bad_byte
+from importer.source.format import DialectOptions, Format
+from importer.source.formats.csv_detect import detect_csv
 from importer.source.formats.csv_parser import LINE_ENDS, Disguise, parse
 from importer.source.formats.csv_problems import (
     DOUBLED,
@@ -392,13 +394,25 @@ def _unclosed(what: str) -> str:
 _NEEDS_MORE: Final = _unclosed("nor was the one above it")
 
 
-def open_csv(
+def _open_reader(
     file: io.BufferedIOBase, dialect: Dialect, columns: tuple[str, ...], oversized: OversizedSink
 ) -> CsvReader:
-    """Return what reads the records of a CSV file: see `Format.open_reader`."""
     return CsvReader(
         TextLines(file, dialect.encoding, error_handler(dialect.encoding), MAX_RECORD_SIZE, dialect.line_end),
         dialect,
         len(columns),
         oversized=oversized,
     )
+
+
+FORMAT: Final = Format(
+    name="csv",
+    title="CSV",
+    extensions=(".csv", ".tsv", ".tab", ".psv", ".txt"),
+    has_cells=True,
+    recognizes=lambda _head, _named: True,  # any text can be CSV
+    detect=detect_csv,
+    open_reader=_open_reader,
+    order=100,
+    options=frozenset(DialectOptions.__annotations__) - {"records", "sheet"},
+)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importer.errors import SourceError
 from importer.reading import DELIMITERS, Dialect
 from importer.source.encoding import find_bad_byte
+from importer.source.format import DetectedFormat, DialectOptions, SourceHead
 from importer.source.formats.csv_dialect import (
     belongs_to_delimiter,
     choose_dialect,
@@ -16,7 +17,6 @@ from importer.source.formats.csv_dialect import (
 )
 from importer.source.formats.csv_hints import csv_attention
 from importer.source.formats.csv_parser import FirstRows, below
-from importer.source.formats.format import DetectedFormat, DialectOptions, SourceHead
 from importer.source.header import column_names
 from importer.source.members import SourcePath
 from importer.source.options import check_dialect

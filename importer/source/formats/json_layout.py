@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from importer.errors import SourceError
-from importer.source.formats.format import SourceHead
+from importer.source.format import SourceHead
 from importer.source.members import SourcePath, printing_words
 from importer.text import quoted_name, shell_word, shell_words
 

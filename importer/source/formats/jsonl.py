@@ -17,7 +17,7 @@ from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
 from importer.reading import Dialect, FormatName
 from importer.source.encoding import BOM
-from importer.source.formats.format import DetectedFormat, DialectOptions, Format, SourceHead
+from importer.source.format import DetectedFormat, DialectOptions, Format, SourceHead
 from importer.source.formats.json_layout import begins_as_json, is_array, refuse_other_layouts
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import ByteLines
@@ -166,11 +166,14 @@ def _open_reader(
     return JsonlReader(ByteLines(file, MAX_LINE_SIZE), oversized=oversized)
 
 
-JSONL: Final = Format(
+FORMAT: Final = Format(
     name="jsonl",
+    title="JSONL",
     extensions=(".jsonl", ".ndjson", ".json"),
     has_cells=False,
     recognizes=_recognizes,
     detect=_detect,
     open_reader=_open_reader,
+    order=50,
+    options=frozenset({"encoding"}),  # which must be UTF-8
 )

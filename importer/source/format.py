@@ -1,7 +1,7 @@
 """What a format is to the rest of the package.
 
-A new format is a module in this folder that defines a `Format`, its line in `registry`, and its name in
-`reading.FormatName`.
+A new format is a module in the folder ``formats`` that is called as the format is, and defines a `Format` of
+the name ``FORMAT``. It is found by being there: no other file names it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypedDict
 
 from importer.model import Record, Rejection
@@ -32,6 +32,8 @@ class DialectOptions(TypedDict, total=False):
     skip_lines: int
     comment: str
     line_end: LineEnd
+    records: str
+    sheet: str
 
 
 class DetectedFormat(NamedTuple):
@@ -54,15 +56,18 @@ class SourceHead:
 
     Attributes:
         path: The file, for its name and for messages.
-        text: The first megabyte, decompressed and decoded, without a byte order mark.
+        text: The first megabyte, decompressed and decoded, without a byte order mark; empty while binary
+            formats are asked.
         compression: As in `reading.Dialect`.
         encoding: What the text was decoded with: as declared, or by the byte order mark, else UTF-8.
+        data: The first megabyte, decompressed.
     """
 
     path: SourcePath
     text: str
     compression: str
     encoding: str
+    data: bytes = b""
 
 
 class RecordReader(Protocol):
@@ -93,7 +98,13 @@ class RecordReader(Protocol):
         """Return the size of the last item in characters or bytes; 0 if it was too long to be held."""
 
     def last_bytes(self) -> bytes:
-        """Return the last item as it stands in the decompressed file; empty if it was too long to be held."""
+        """Return the last item as a copy has it; empty if it was too long to be held.
+
+        That is how it stands in the decompressed file, or the line that it is in the format `Format.copies`.
+        """
+
+    def share_read(self) -> float | None:
+        """Return how much of the file has been read, from 0 to 1; None if the place in its bytes tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,8 @@ class Format:
     """A format that a source can have.
 
     Attributes:
-        name: As in `reading.Dialect`.
+        name: As in `reading.Dialect`, and as its module is called.
+        title: What people call it, such as ``CSV``.
         extensions: The extensions of files that have it, in lower case, with the dot.
         has_cells: True if a record is a row of text cells, whose types are to be inferred; else it is an
             object. The same as `reading.Dialect.has_cells`.
@@ -111,11 +123,26 @@ class Format:
             `SourceError` if it can't be read in this format; its remedy says how to convert it.
         open_reader: Return what reads the records of a file: of its decompressed bytes, in a dialect, with
             these columns. Oversized records are handed on in pieces.
+        order: Formats are asked in this order whether they recognize a file. What any text can be comes last.
+        binary: True if it holds no text: it is recognized by its first bytes, before anything is decoded.
+        seekable: True if the file that `open_reader` gets must allow to be read at any place.
+        options: What can be declared of its dialect beside its name: keys of `DialectOptions`.
+        copies: The format of copies of its records; empty for its own.
+        extra: What is installed with the package for it, as in ``mixpanel-importer[extra]``; else empty.
+        modules: What must be there to be imported then.
     """
 
     name: FormatName
+    title: str
     extensions: tuple[str, ...]
     has_cells: bool
     recognizes: Callable[[SourceHead, AbstractSet[FormatName]], bool]
     detect: Callable[[SourceHead, DialectOptions], DetectedFormat]
     open_reader: Callable[[io.BufferedIOBase, Dialect, tuple[str, ...], OversizedSink], RecordReader]
+    order: int = 0
+    binary: bool = False
+    seekable: bool = False
+    options: AbstractSet[str] = field(default_factory=frozenset)
+    copies: FormatName = ""
+    extra: str = ""
+    modules: tuple[str, ...] = ()
