@@ -26,6 +26,7 @@ HEAVY = {
     "orjson",
     "tomlkit",
     "pydantic",
+    "lark",
 }
 
 MOST_LOOSE_MODULES = 10
