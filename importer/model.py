@@ -146,6 +146,9 @@ class ItemBlock(Protocol):
     def bodies(self, start: int, stop: int) -> bytes:
         """Return the bodies of the events between two places, with a newline between them."""
 
+    def holds_invalid(self, start: int, stop: int) -> bool:
+        """Return whether an item between two places is a rejection that is not skipped."""
+
 
 class Part(NamedTuple):
     """Consecutive items of a block."""
@@ -198,6 +201,10 @@ class Batch:
         """Return the events among the items."""
         return [item for item in self.items() if isinstance(item, Event)]
 
+    def holds_invalid(self) -> bool:
+        """Return whether one of the items is a rejection that is not skipped."""
+        return any(block.holds_invalid(start, stop) for block, start, stop in self.parts)
+
     def bodies(self) -> Iterator[bytes]:
         """Yield the bodies of the events, several in one with a newline between them."""
         for block, start, stop in self.parts:
@@ -243,6 +250,7 @@ class Outcome(NamedTuple):
     error: str
     note: str
     time: int | None = None  # of an event: milliseconds since the epoch
+    item: int = 0  # as in `Record`
 
 
 # ── once per run ─────────────────────────────────────────────────────────────────────────────────

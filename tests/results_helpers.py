@@ -60,12 +60,13 @@ def delivered_of(
     """Return a batch of which outcomes are made: without a time, of a rejection."""
     items: list[Event | Rejection] = []
     verdicts = []
-    for row, line, status, code, event, user, insert_id, error, note, time in lines:
+    for row, line, status, code, event, user, insert_id, error, note, time, item in lines:
         if time is None:
-            assert (status, code) == (Status.INVALID, None)
-            items.append(Rejection(row, line, error, event, user, insert_id, note))
+            assert status in (Status.INVALID, Status.SKIPPED)
+            assert code is None
+            items.append(Rejection(row, line, error, event, user, insert_id, note, item, status))
         else:
-            items.append(Event(row, line, event, user, insert_id, time, b"{}", note))
+            items.append(Event(row, line, event, user, insert_id, time, b"{}", note, item))
             verdicts.append(Verdict(status, code, error))
     count = len(verdicts)
     return Delivered(Batch([Part(block(items), 0, len(items))], count, 3 * count), verdicts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from importer.model import Delivered, Verdict
+    from importer.model import Delivered
     from importer.results.writer import ResultsWriter
 
 _AT_ONCE = 500
@@ -68,11 +68,7 @@ class OutcomeBuffer:
         self._held.append(delivered)
         self._records += length
         self._bytes += delivered.batch.size
-        if (
-            self._records >= _AT_ONCE
-            or self._bytes >= _MOST_BYTES
-            or not _taken_whole(delivered.verdicts, length)
-        ):
+        if self._records >= _AT_ONCE or self._bytes >= _MOST_BYTES or _holds_failure(delivered):
             self.flush()
 
     def flush(self) -> None:
@@ -102,8 +98,11 @@ def _observe_written(held: Sequence[Delivered], rows: int, observe: Callable[[De
             observe(each)
 
 
-def _taken_whole(verdicts: Sequence[Verdict], length: int) -> bool:
-    """Return whether a batch has so many records, and all of them are events that were taken alike."""
+def _holds_failure(delivered: Delivered) -> bool:
+    """Return whether a record of a batch failed, or whether its events were not all taken alike."""
+    batch, verdicts = delivered
     first = verdicts[0] if verdicts else None
     # Nearly always they are one object, and are counted as fast as pointers are compared.
-    return first is not None and first.status.success and verdicts.count(first) == length
+    if first is not None and not (first.status.success and verdicts.count(first) == len(verdicts)):
+        return True
+    return len(verdicts) < batch.length and batch.holds_invalid()

@@ -29,10 +29,13 @@ def outcomes_of(delivered: Delivered) -> Iterator[Outcome]:
 def _outcome(item: Event | Rejection, verdict: Verdict | None) -> Outcome:
     """Return what became of an event, which has a verdict, or of a rejection."""
     time = item.time if isinstance(item, Event) else None
-    error = item.error if isinstance(item, Rejection) else ""
-    status, code, error = verdict or Verdict(Status.INVALID, None, error)
+    if isinstance(item, Rejection):
+        verdict = Verdict(item.status, None, item.error)
+    assert verdict is not None, "an event has one"
+    status, code, error = verdict
     name, user, insert_id = item.event, item.distinct_id, item.insert_id
-    return Outcome(item.row, item.line, status, code, name, user, insert_id, error, item.note, time)
+    texts = (name, user, insert_id, error, item.note)
+    return Outcome(item.row, item.line, status, code, *texts, time, item.item)
 
 
 class EncodedLines(NamedTuple):
@@ -98,6 +101,7 @@ def _line_writer(form: RowFormat) -> speedups.ResultLineWriter:
         no_time=form.no_time.encode(),
         plain=_plain(form),
         invalid=Status.INVALID,
+        skipped=Status.SKIPPED,
         middle=form.middle,
         text=form.text,
         error=form.error,

@@ -110,7 +110,7 @@ class RowFormat(ABC):
 
     @abstractmethod
     def encode(self, outcome: Outcome) -> bytes:
-        """Return the line of an outcome, with its newline. It has no column ``item``."""
+        """Return the line of an outcome, with its newline."""
 
     @abstractmethod
     def parse(self, line: bytes) -> ParsedRow | None:
@@ -184,11 +184,13 @@ class CsvFormat(RowFormat):
 
     def encode(self, outcome: Outcome) -> bytes:
         """As in `RowFormat`."""
-        row, line, status, code, event, user, insert_id, error, note, time = outcome
+        row, line, status, code, event, user, insert_id, error, note, time, item = outcome
         texts = [self.text(event), self.text(user), self.text(insert_id), self.error(error), self.text(note)]
         cells = [str(row), str(line), self.middle(status, code), *texts]
         if "time" in self.columns:
             cells.append(self.no_time if time is None else str(time))
+        if "item" in self.columns:
+            cells.append(str(item))
         return (",".join(cells) + "\n").encode()
 
     def parse(self, line: bytes) -> ParsedRow | None:
@@ -281,15 +283,15 @@ class JsonlFormat(RowFormat):
 
     def encode(self, outcome: Outcome) -> bytes:
         """As in `RowFormat`. A line with a character that does not print is written in ASCII."""
-        row, line, status, code, *others, error, note, time = outcome
+        row, line, status, code, *others, error, note, time, item = outcome
         texts = [*others, cut(error, LONGEST_ERROR), note]
-        every = (row, line, status.success, status.value, code, *texts, time)
+        every = (row, line, status.success, status.value, code, *texts, time, item)
         values = dict(zip(self.columns, every, strict=False))
         try:
             text = orjson.dumps(values).decode()
         except orjson.JSONEncodeError:  # a lone surrogate: no JSON can hold it
             event, user, insert_id, error, note = (text.translate(escaping.SURROGATES) for text in texts)
-            clean = Outcome(row, line, status, code, event, user, insert_id, error, note, time)
+            clean = Outcome(row, line, status, code, event, user, insert_id, error, note, time, item)
             return self.encode(clean)
         if not text.isprintable():
             text = json.dumps(values, separators=(",", ":"))

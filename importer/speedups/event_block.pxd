@@ -14,6 +14,8 @@ cdef struct Item:  # an event, or a rejection
     int64_t time  # of an event: milliseconds since the epoch
     int32_t body  # where its body starts, or would start, in `EventBlock.lines`
     bint is_event
+    bint is_skipped  # a rejection, of a record that the mapping leaves out
+    int32_t number  # which of several events of its record it is, from 1; else 0
     Text name
     Text user
     Text insert_id

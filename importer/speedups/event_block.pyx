@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memset
 
-from importer.model import Event, Rejection
+from importer.model import Event, Rejection, Status
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
@@ -16,6 +16,9 @@ cdef enum:
     USUAL_FRAME = 100  # bytes of an event beside those of its record
     NS_PER_MS = 1_000_000
     USUAL_TEXTS = 80  # bytes of the texts of an event
+
+cdef object INVALID = Status.INVALID
+cdef object SKIPPED = Status.SKIPPED
 
 
 cdef class EventBlock:
@@ -111,12 +114,15 @@ cdef class EventBlock:
     cdef int fill(self, Item* new, item) except -1:
         """Write an event or a rejection into the item that was added last."""
         cdef bytes body
-        new.row, new.line = item.row, item.line
+        new.row, new.line, new.number = item.row, item.line, item.item
         self.keep_str(&new.name, item.event)
         self.keep_str(&new.user, item.distinct_id)
         self.keep_str(&new.insert_id, item.insert_id)
         self.keep_str(&new.note, item.note)
         if type(item) is Rejection:
+            if item.status is not INVALID and item.status is not SKIPPED:
+                raise ValueError(f"no status of a rejection: {item.status}")
+            new.is_skipped = item.status is SKIPPED
             self.keep_str(&new.error, item.error)
             return 0
         new.time, body = item.time, item.body
@@ -139,10 +145,11 @@ cdef class EventBlock:
         cdef Py_ssize_t size
         name, user, insert_id = self.text(&one.name), self.text(&one.user), self.text(&one.insert_id)
         if not one.is_event:
-            return Rejection(one.row, one.line, self.text(&one.error), name, user, insert_id, self.text(&one.note))
+            error, note, status = self.text(&one.error), self.text(&one.note), SKIPPED if one.is_skipped else INVALID
+            return Rejection(one.row, one.line, error, name, user, insert_id, note, one.number, status)
         size = self.end_of(n) - one.body - 1
         body = PyBytes_FromStringAndSize(self.lines.base + one.body, size)
-        return Event(one.row, one.line, name, user, insert_id, one.time, body, self.text(&one.note))
+        return Event(one.row, one.line, name, user, insert_id, one.time, body, self.text(&one.note), one.number)
 
     def __len__(self):
         return self.count
@@ -177,6 +184,16 @@ cdef class EventBlock:
                 out[0] = self.items[n].time * NS_PER_MS
                 out += 1
         return made
+
+    def holds_invalid(self, Py_ssize_t start, Py_ssize_t stop):
+        """Return whether an item between two places is a rejection that is not skipped."""
+        cdef Py_ssize_t n
+        if not 0 <= start <= stop <= self.count:
+            raise IndexError(start, stop)
+        for n in range(start, stop):
+            if not self.items[n].is_event and not self.items[n].is_skipped:
+                return True
+        return False
 
     # ── as requests ──────────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
+from importer.model import Status
+
 
 class EventList(list[Any]):
     """A list of `Event` and `Rejection` with the methods of `event_block.EventBlock`, which say more."""
@@ -28,6 +30,12 @@ class EventList(list[Any]):
     def instants(self) -> bytes:
         """As `EventBlock.instants`."""
         return array("q", [event.time * 1_000_000 for event in self._events()]).tobytes()
+
+    def holds_invalid(self, start: int, stop: int) -> bool:
+        """As `EventBlock.holds_invalid`."""
+        if not 0 <= start <= stop <= len(self):
+            raise IndexError(start, stop)
+        return any(not _is_event(item) and item.status is not Status.SKIPPED for item in self[start:stop])
 
     def take(
         self,

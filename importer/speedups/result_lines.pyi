@@ -10,6 +10,7 @@ class ResultLineWriter:
         no_time: bytes,
         plain: bytes,
         invalid: Status,
+        skipped: Status,
         middle: Callable[[Status, int | None], str],
         text: Callable[[str], str | None],
         error: Callable[[str], str | None],

@@ -21,7 +21,7 @@ cdef enum:
     MOST_KEPT = 1000  # texts that are remembered, of each kind
     LONGEST_KEPT = 1000  # bytes of such a text
     LARGEST_KEPT = 1 << 24  # bytes of space that is kept for the next lines
-    NUMBERS = 60  # bytes of the numbers of a line, at most
+    NUMBERS = 90  # bytes of the numbers of a line, at most
 
 cdef enum:  # what a character of ASCII is
     INSIDE = 1  # it stays as it is, behind another
@@ -88,10 +88,12 @@ cdef class ResultLineWriter:
 
     Args:
         pieces: What stands before each of these values, and behind the last one: row, line, what `middle` returns,
-            event, distinct_id, insert_id, error, note, and time if there is a tenth piece.
+            event, distinct_id, insert_id, error, note, time if there is a tenth piece, and the item if there is an
+            eleventh one.
         no_time: What stands for the time of a rejection.
         plain: What each character of ASCII is: `INSIDE` and `FIRST`.
         invalid: The status of a rejection.
+        skipped: That of one that is skipped.
         middle: Returns what stands for a status and an HTTP status.
         text: Returns what stands for a text; None if the line must be written as a whole. A character that is beyond
             ASCII and prints stays as it is.
@@ -103,26 +105,27 @@ cdef class ResultLineWriter:
     cdef Pieces pieces
     cdef Buffer out
     cdef uint8_t[128] plain
-    cdef bint has_time
+    cdef bint has_time, has_item
     cdef bytes no_time
-    cdef Ending invalid
+    cdef Ending invalid, skipped
     cdef object middle, text, error, line
     cdef Py_ssize_t most_error
     cdef dict texts, errors, endings
 
-    def __cinit__(self, *, pieces, no_time, plain, invalid, middle, text, error, most_error, line):
+    def __cinit__(self, *, pieces, no_time, plain, invalid, skipped, middle, text, error, most_error, line):
         cdef bytes table = plain
         if len(table) != 128:
             raise ValueError("expected 128 characters")
         self.pieces, self.out = Pieces(pieces), Buffer()
-        self.has_time, self.no_time = self.pieces.count == 10, no_time
-        if not 9 <= self.pieces.count <= 10:
-            raise ValueError("expected 9 or 10 pieces")
+        self.has_time, self.has_item, self.no_time = self.pieces.count > 9, self.pieces.count > 10, no_time
+        if not 9 <= self.pieces.count <= 11:
+            raise ValueError("expected 9 to 11 pieces")
         for n in range(128):
             self.plain[n] = table[n]
         self.middle, self.text, self.error, self.most_error, self.line = middle, text, error, most_error, line
         self.texts, self.errors, self.endings = {}, {}, {}
         self.invalid = Ending(invalid, middle(invalid, None).encode(), b"")
+        self.skipped = Ending(skipped, middle(skipped, None).encode(), b"")
 
     def write(self, parts, verdicts):
         """Return the lines of some items.
@@ -152,7 +155,7 @@ cdef class ResultLineWriter:
                     item = &block.items[n]
                     verdict = None
                     if not item.is_event:
-                        last, ending = None, self.invalid
+                        last, ending = None, self.skipped if item.is_skipped else self.invalid
                     elif given == count:
                         raise ValueError("too few verdicts")
                     else:
@@ -216,7 +219,7 @@ cdef class ResultLineWriter:
                 and self.put_error(&piece[6], texts, item, ending, space)
                 and self.put(&piece[7], texts, &item.note, space)
             ):  # fmt: skip
-                self.put_time(item)
+                self.put_numbers(item)
                 out.put(piece[self.pieces.count - 1].text, piece[self.pieces.count - 1].size)
                 return 0
         whole = self.line(block.item(n), verdict)
@@ -227,7 +230,8 @@ cdef class ResultLineWriter:
         out.put(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole))
         return 0
 
-    cdef inline void put_time(self, Item* item) noexcept:
+    cdef inline void put_numbers(self, Item* item) noexcept:
+        """Write the time and the item, as far as the line has them."""
         if not self.has_time:
             return
         self.out.put(self.pieces.each[8].text, self.pieces.each[8].size)
@@ -235,6 +239,9 @@ cdef class ResultLineWriter:
             put_integer(self.out, item.time)
         else:
             self.out.put(PyBytes_AS_STRING(self.no_time), PyBytes_GET_SIZE(self.no_time))
+        if self.has_item:
+            self.out.put(self.pieces.each[9].text, self.pieces.each[9].size)
+            put_integer(self.out, item.number)
 
     cdef inline bint is_plain(self, const char* text, Py_ssize_t size) noexcept:
         """Return whether a text stays as it is; False if that is not sure."""

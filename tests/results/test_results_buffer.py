@@ -69,6 +69,16 @@ def test_nothing_is_held_beyond_some_hundred_records(book):
     assert len(book.lines()) == 1000
 
 
+def test_skipped_records_are_no_reason_to_write_at_once(book):
+    skipped = rejection(3)._replace(status=Status.SKIPPED)
+    book.buffer.add(delivered(event(1), event(2), skipped))
+    book.buffer.add(delivered(skipped._replace(row=4)))
+    assert (book.buffer.rows, book.lines(), book.buffer.unsuccessful) == (4, [], 0)
+    book.buffer.flush()
+    assert [line.split(",")[3] for line in book.lines()] == ["imported", "imported", "skipped", "skipped"]
+    assert (book.buffer.unsuccessful, book.results.counts.skipped) == (0, 2)
+
+
 @pytest.mark.parametrize(
     "second",
     [

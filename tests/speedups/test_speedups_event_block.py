@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model import Event, Rejection
+from importer.model import Event, Rejection, Status
 from importer.speedups import EventBlock
 from importer.speedups.event_list import EventList
 
 texts = st.text(st.sampled_from('ab"é杯😀\n\0\ud800\udcff'), max_size=8)
 numbers = st.integers(0, 2**60)
+item_numbers = st.integers(0, 2**31 - 1)
+statuses = st.sampled_from([Status.INVALID, Status.SKIPPED])
 events = st.builds(
     Event,
     numbers,
@@ -24,8 +26,9 @@ events = st.builds(
     st.integers(0, 9 * 10**12),
     st.binary(min_size=1, max_size=30),
     texts,
+    item_numbers,
 )
-rejections = st.builds(Rejection, numbers, numbers, texts, texts, texts, texts, texts)
+rejections = st.builds(Rejection, numbers, numbers, texts, texts, texts, texts, texts, item_numbers, statuses)
 items = st.lists(events | rejections, max_size=12)
 
 
@@ -54,6 +57,7 @@ def test_parts_are_taken_as_from_a_list(
     taken = block.take(start, most, size, count, holds_event)
     assert taken == plain.take(start, most, size, count, holds_event)
     assert block.bodies(start, taken[0]) == plain.bodies(start, taken[0])
+    assert block.holds_invalid(start, taken[0]) == plain.holds_invalid(start, taken[0])
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,7 @@ def test_parts_are_taken_as_from_a_list(
         Event(1, 2, "e", 3, "i", 4, b"{}", ""),  # type: ignore[arg-type]
         Event(1, 2, "e", "u", "i", 4, "{}", ""),  # type: ignore[arg-type]
         Rejection("one", 2, "no"),  # type: ignore[arg-type]
+        Rejection(1, 2, "no", status=Status.FAILED),
         ("e", "u"),
         None,
     ],
@@ -70,7 +75,7 @@ def test_parts_are_taken_as_from_a_list(
 def test_what_is_no_item_leaves_nothing_behind(wrong: Any) -> None:
     good = Event(1, 2, "e", "u", "i", 4, b"{}", "")
     block = EventBlock([good])
-    with pytest.raises((TypeError, AttributeError)):
+    with pytest.raises((TypeError, AttributeError, ValueError)):
         block.append(wrong)
     block.append(good)
     assert list(block) == [good, good]

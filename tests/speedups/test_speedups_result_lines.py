@@ -16,7 +16,7 @@ from importer.speedups.event_list import EventList
 
 pytestmark = pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
 
-FORMS = [*CSV_FORMATS[:2], *JSONL_FORMATS[:2]]
+FORMS = [*CSV_FORMATS, *JSONL_FORMATS]
 IMPORTED = Verdict(Status.IMPORTED, 200)
 
 texts = st.sampled_from(
@@ -25,9 +25,10 @@ texts = st.sampled_from(
      "\U0010ffff", "x" * 299, "x" * 300, "x" * 301, "ü" * 300, "x" * 299 + "\n", "=" * 300, "n" * 1_001]
 ) | st.text(st.characters(exclude_categories=()), max_size=6)  # fmt: skip
 numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-1, 10**6)
+item_numbers = st.integers(0, 2**31 - 1)
 events = st.builds(
     Event, row=numbers, line=numbers, event=texts, distinct_id=texts, insert_id=texts, time=numbers, body=st.just(b"{}"),
-    note=texts,
+    note=texts, item=item_numbers,
 )  # fmt: skip
 rejections = st.builds(
     Rejection,
@@ -38,6 +39,8 @@ rejections = st.builds(
     distinct_id=texts,
     insert_id=texts,
     note=texts,
+    item=item_numbers,
+    status=st.sampled_from([Status.INVALID, Status.SKIPPED]),
 )
 verdicts = st.just(IMPORTED) | st.builds(
     Verdict, st.sampled_from(Status), st.none() | st.integers(100, 599), texts
