@@ -102,7 +102,7 @@ class ProfileSummary:
     """Counts over the events of a source.
 
     Attributes:
-        records: Records, readable or not.
+        records: Records, readable or not, left out or not.
         unreadable: Records that could not be read, such as a line of bad JSON.
         names: Events by name.
         other_names: Events with further names, which are not counted by name: there were too many.
@@ -114,6 +114,7 @@ class ProfileSummary:
         first, last: Earliest and latest instant, nanoseconds since the epoch; None without times.
         quarters: Events by quarter of an hour since the epoch.
         taken: For each field that several columns may give, how many records took it from which.
+        skipped: Records that the mapping leaves out; they are in none of the other counts but the first.
     """
 
     records: int
@@ -129,6 +130,7 @@ class ProfileSummary:
     quarters: SortedCounts
     taken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     no_name: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,8 @@ def _choices(survey: Survey) -> Iterator[LabeledLine]:
     for name, taken in survey.summary.taken.items():
         if len(taken) > 1:
             parts = [f"{count:,} from {_printable(entry)}" for entry, count in taken.items()]
-            none = survey.summary.records - survey.summary.unreadable - sum(taken.values())
+            summary = survey.summary
+            none = summary.records - summary.unreadable - summary.skipped - sum(taken.values())
             parts += [f"{none:,} without"] if none else []
             yield LabeledLine("", f"{name}: {' · '.join(parts)}{about}")
 

@@ -41,14 +41,17 @@ class Condition:
         text: As it was written.
         columns: The columns that it names, each once.
         ask: Answers it, given a value for each of them: None for one that is missing.
+        truths: Those of the columns that are compared with true or false.
 
     Attributes:
         columns: As above: names, or paths as `columns.parse_path` reads them.
         ask: As above. It raises `BadValue` for a value that can't be compared, and names the column.
+        truths: As above.
     """
 
-    def __init__(self, text: str, columns: Sequence[Column], ask: Ask) -> None:
+    def __init__(self, text: str, columns: Sequence[Column], ask: Ask, truths: Collection[str]) -> None:
         self._text = text
+        self.truths = frozenset(truths)
         self._columns = columns
         self.columns = tuple(column.path for column in columns)
         self.ask = ask
@@ -97,14 +100,15 @@ def compile_where(text: str, null: Collection[str] = (), marks: NumberMarks | No
         ask = compiler.ask(node)
     except WrongPlace as error:
         raise error.shown_in(text) from None
-    return Condition(text, tuple(compiler.columns.values()), ask)
+    return Condition(text, tuple(compiler.columns.values()), ask, compiler.truths)
 
 
 class _Compiler:
-    """Makes an `Ask` of the tree of a condition, and notes its columns by their paths."""
+    """Makes an `Ask` of the tree of a condition, and notes its columns, by their paths."""
 
     def __init__(self, null: frozenset[str], marks: NumberMarks | None) -> None:
         self.columns: dict[str, Column] = {}
+        self.truths: set[str] = set()
         self._null = null | {""}
         self._marks = marks
 
@@ -131,6 +135,8 @@ class _Compiler:
         values = node.values if isinstance(node, Membership) else (node.value,)
         for value in values:
             self._check_value(node.column, value)
+            if isinstance(value.value, bool):
+                self.truths.add(node.column.path)
         if isinstance(node, Membership):
             self._check_kinds(node.values)
             return make_membership([value.value for value in node.values], self._marks)

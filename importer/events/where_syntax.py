@@ -37,7 +37,7 @@ _GRAMMAR: Final = r"""
     | PATH [NOT] _LIKE value [_ESCAPE value] -> likeness
 !value: TEXT | NUMBER | TRUE | FALSE
 
-PATH: (_NAME | _QUOTED) ("." (_KEY | _QUOTED) | "[" /[0-9]+/ "]")*
+PATH: (_NAME | _QUOTED) ("." (_KEY | _QUOTED) | "[" /[0-9]{1,9}/ "]")*
 _NAME: /(?:[^\W\d]|[$@])[\w$@:-]*/
 _KEY: /[\w$@:-]+/
 _QUOTED: /"(?:[^"]|"")+"/

@@ -151,7 +151,8 @@ class JobSet:
         is_resumed = any(job.options.resume for job in jobs)
         if len(jobs) > 1 and is_resumed and any(job.options.limit is not None for job in jobs):
             return None  # the survey may have been of fewer sources
-        possible = survey.summary.records - surely_invalid(survey, self.first.manifest.reading)
+        left_out = surely_invalid(survey, self.first.manifest.reading) + survey.summary.skipped
+        possible = survey.summary.records - left_out
         return max(0, possible - _sendable(self.done))
 
 
@@ -193,7 +194,7 @@ def _valid_share(job: Job) -> float:
     """Return which share of the first records can become events, as far as that was looked at."""
     summary = job.survey.summary
     invalid = surely_invalid(job.survey, job.manifest.reading)
-    return 1 - invalid / summary.records if summary.records else 1
+    return 1 - (invalid + summary.skipped) / summary.records if summary.records else 1
 
 
 def surely_invalid(survey: Survey, reading: Reading) -> int:

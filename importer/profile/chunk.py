@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Protocol, Self
 
 from importer import speedups
 from importer.events.columns import path_to
-from importer.model import Record, Rejection
+from importer.model import Record, Rejection, Status
 from importer.reading import Attention, AttentionRow, Reading
 
 _values_of: Final = attrgetter("values")
@@ -28,7 +28,7 @@ class ColumnarChunk:
         source: The source as it was named.
         trim: As `Reading.trim`, for cells: all that is seen of them is trimmed.
         cells: For columns of JSONL whose values stand in a block, too: the block, and the column of it. Then
-            all items are records.
+            all items but those left out are records.
 
     Attributes:
         instants: Of each record, nanoseconds since the epoch, as `hashing.as_instants` has them. Empty until
@@ -79,7 +79,17 @@ class ColumnarChunk:
         """How many of the items are records."""
         if self.block is not None:
             return self.block.records
-        return len(self.items) if self.cells else len(self._values)
+        if self.cells and isinstance(self.items, speedups.Block):
+            return self.items.records
+        return len(self._values)
+
+    @cached_property
+    def skipped(self) -> int:
+        """How many of the items are records that the mapping leaves out."""
+        items = self.items
+        if speedups.COMPILED and isinstance(items, speedups.Block):
+            items = items.rejections
+        return sum(type(item) is Rejection and item.status is Status.SKIPPED for item in items)
 
     def row(self, index: int) -> AttentionRow:
         """Return which record stands at this place of a column, or of the objects."""

@@ -6,7 +6,7 @@ import json
 from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, Final
 
 import orjson
@@ -67,9 +67,9 @@ class CopyObserver:
         self.finish()
         hashes = self._salted(speedups.hash_records(items))
         if chunk.records < items.records:  # some lines are no record
-            are_records = [type(item) is Record for item in items]
+            are_records = [type(items.record(place)) is Record for place in range(items.records)]
             hashes = array("Q", compress(array("Q", hashes), are_records)).tobytes()
-            rows = list(compress(range(items.row, items.row + len(items)), are_records))
+            rows = list(compress(chain.from_iterable(items.rows()), are_records))
             self._counter.add(hashes, rows.__getitem__, chunk.source)
             return
         at = 0

@@ -89,7 +89,7 @@ class DeepValuesObserver(Portable):
         if (
             speedups.COMPILED
             and isinstance(chunk.items, speedups.Block)
-            and len(chunk.items) == chunk.records
+            and chunk.items.records == chunk.records
         ):
             places = speedups.lines_with_braces(chunk.items, 1 + MAX_NESTING)  # that of the line itself
         for index in places:

@@ -71,7 +71,8 @@ class SummaryObserver(Portable):
         """As in `Observer`."""
         counter = self.counter
         counter.records += len(chunk.items)
-        counter.unreadable += len(chunk.items) - chunk.records
+        counter.skipped += chunk.skipped
+        counter.unreadable += len(chunk.items) - chunk.records - chunk.skipped
         if not chunk.records:
             return
         self._add_names(chunk)

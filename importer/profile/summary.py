@@ -106,6 +106,7 @@ class SummaryCounter:
 
     records: int = 0
     unreadable: int = 0
+    skipped: int = 0
     names: NameCounts = field(default_factory=new_name_counts)
     no_time: int = 0
     no_name: int = 0
@@ -164,6 +165,7 @@ class SummaryCounter:
         """
         self.records += part.records
         self.unreadable += part.unreadable
+        self.skipped += part.skipped
         self.no_time += part.no_time
         self.no_name += part.no_name
         self.no_zone += part.no_zone
@@ -210,6 +212,7 @@ class SummaryCounter:
             last=self.last,
             quarters=quarters,
             taken={name: dict(taken) for name, taken in self.taken.items()},
+            skipped=self.skipped,
         )
 
 

@@ -2,10 +2,10 @@
 """Blocks: the records of some lines of a file, as places in its bytes."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from importer.speedups.canonical cimport end_of_decimal
 from importer.speedups.marks cimport Marks, end_of_cell, end_of_characters, end_of_quoted, set_marks
@@ -138,6 +138,46 @@ cdef class Block:
         if start < self.row + len(self):
             found.append(range(start, self.row + len(self)))
         return found
+
+    @property
+    def rejections(self):
+        """The rejections among the items, in order."""
+        return list(self.rejected)
+
+    def without(self, places not None, reject not None):
+        """Return a block in which rejections stand in place of some records.
+
+        Args:
+            places: Of these records, in order.
+            reject: Returns the rejection of one, given its place, its row and its line.
+        """
+        cdef Block rest = Block.__new__(Block)
+        cdef Py_ssize_t n, row = self.row, at = 0, left = 0, width = max(self.width, 1), most = self.count
+        cdef Py_ssize_t out = len(places), passed = len(self.rejected)
+        rest.data, rest.row, rest.start, rest.end = self.data, self.row, self.start, self.end
+        rest.width, rest.quote, rest._read = self.width, self.quote, self._read
+        rest.spans = <Span*> PyMem_Malloc((most * width + 1) * sizeof(Span))
+        rest.lines = <int64_t*> PyMem_Malloc((most + 1) * sizeof(int64_t))
+        if rest.spans == NULL or rest.lines == NULL:
+            raise MemoryError
+        rest._capacity = most
+        for n in range(most):
+            while left < passed and self.rejected[left].row == row:
+                rest.rejected.append(self.rejected[left])
+                left += 1
+                row += 1
+            if at < out and places[at] == n:
+                rest.rejected.append(reject(n, row, self.lines[n]))
+                at += 1
+            else:
+                memcpy(rest.spans + rest.count * width, self.spans + n * width, width * sizeof(Span))
+                rest.lines[rest.count] = self.lines[n]
+                rest.count += 1
+            row += 1
+        if at < out:
+            raise IndexError(places[at])
+        rest.rejected += self.rejected[left:]
+        return rest
 
     def column(self, int cell, places=None):
         """Return the cells of a column (CSV); of the records at some places, if these are given."""

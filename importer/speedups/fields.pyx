@@ -133,6 +133,7 @@ cdef class FieldFinder:
             raise ValueError("its records are no lines")
         fields = Fields.__new__(Fields)
         fields.data, fields.row, fields.width, fields.quote = block.data, block.row, self.count, NOTHING
+        fields.rejected = block.rejected
         fields.spans = <Span*> PyMem_Malloc((count * self.count + 1) * sizeof(Span))
         fields.lines = <int64_t*> PyMem_Malloc((count + 1) * sizeof(int64_t))
         found = <char*> PyMem_Malloc(count + 1)
@@ -554,7 +555,10 @@ def has_outer_cell(Block block not None, int cell, Py_ssize_t count):
 
 
 cdef Block part_of(Block part, Block block, Py_ssize_t start, Py_ssize_t stop):
-    """Fill an empty block with some records of another one, and return it."""
+    """Fill an empty block with some records of another one and the rejections ahead of each, and return it.
+
+    Rejections behind the last record of the other block go with that.
+    """
     cdef Py_ssize_t count = stop - start, width = max(block.width, 1)
     part.data, part.row, part.width, part.quote = block.data, block.row + start, block.width, block.quote
     part._read = block._read
@@ -565,4 +569,9 @@ cdef Block part_of(Block part, Block block, Py_ssize_t start, Py_ssize_t stop):
     memcpy(part.spans, block.spans + start * width, count * width * sizeof(Span))
     memcpy(part.lines, block.lines + start, count * sizeof(int64_t))
     part.count = part._capacity = count
+    if block.rejected:
+        first = block.row if start == 0 else block.row_of(start - 1) + 1
+        end = block.row + len(block) if stop == block.count else block.row_of(stop - 1) + 1
+        part.row = first
+        part.rejected = [each for each in block.rejected if first <= each.row < end]
     return part

@@ -1,0 +1,198 @@
+"""The records that ``where`` leaves out: each becomes a rejection that says so, and is no failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from importer import speedups
+from importer.errors import BadValue
+from importer.events.columns import Path, parse_path, value_at
+from importer.events.null_words import make_cleaned
+from importer.events.number_marks import marks_of
+from importer.events.where import Condition, compile_where
+from importer.model import Record, Rejection, Status
+from importer.reading import Reading
+
+LEFT_OUT: Final = "left out by where"
+"""What is said of a record for which the condition does not hold."""
+
+_LEAST_LINES: Final = 8
+"""Lines that the parts of a block must have on average; shorter parts cost more than they save."""
+
+_MOST_KEYS: Final = 16
+"""Most keys that a `speedups.FieldFinder` finds."""
+
+Item = Record | Rejection
+
+
+class RowFilter:
+    """Puts rejections in place of the records for which a condition does not hold.
+
+    Args:
+        reading: How the records are read; its shape has a condition. A column that it names and that is not
+            there has no value.
+
+    Raises:
+        MappingError: The condition can't be read.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        condition = _condition_of(reading)
+        has_cells = reading.dialect.has_cells
+        self._ask = condition.ask
+        self._clean = make_cleaned(reading)
+        self._changes = reading.trim or bool(reading.null)
+        self._cells = [_cell_of(path, reading.columns) for path in condition.columns] if has_cells else None
+        self._finders = [_make_finder(path) for path in condition.columns]
+        self._fields = None if has_cells else _make_field_finder(condition)
+
+    def __call__(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items with rejections in place of some: a block for a block, or else a list."""
+        if speedups.COMPILED and isinstance(items, speedups.Block):
+            return self._filter_block(items)
+        return [self._filter(item) if isinstance(item, Record) else item for item in items]
+
+    def _filter(self, record: Record) -> Item:
+        try:
+            if self._ask(self._values(record)) is True:
+                return record
+            error, status, note = LEFT_OUT, Status.SKIPPED, ""
+        except BadValue as bad:
+            error, status, note = str(bad), Status.INVALID, record.note
+        return Rejection(record.row, record.line, error, note=note, item=record.item, status=status)
+
+    def _values(self, record: Record) -> list[Any]:
+        values: Any = record.values
+        if self._cells is not None:
+            return [None if cell is None else self._clean(values[cell]) for cell in self._cells]
+        return [self._clean(find(values)) for find in self._finders]
+
+    # ── many at once ─────────────────────────────────────────────────────────────────────────────
+
+    def _filter_block(self, block: speedups.Block) -> speedups.Block:
+        left_out: list[int] = []
+        errors: dict[int, str] = {}
+        ask = self._ask
+        for place, values in enumerate(self._rows(block)):
+            try:
+                if values is not None and ask(values) is not True:
+                    left_out.append(place)
+            except BadValue as bad:
+                left_out.append(place)
+                errors[place] = str(bad)
+
+        def reject(place: int, row: int, line: int) -> Rejection:
+            if place not in errors:
+                return Rejection(row, line, LEFT_OUT, status=Status.SKIPPED)
+            return Rejection(row, line, errors[place], note=block.record(place).note)
+
+        return block.without(left_out, reject) if left_out else block
+
+    def _rows(self, block: speedups.Block) -> Iterator[Sequence[Any] | None]:
+        """Yield the values of the columns for each record of a block; None for a line that can't be read."""
+        if self._cells is not None:
+            yield from self._rows_of_cells(block, self._cells)
+            return
+        parts = [(block, None)] if self._fields is None else self._fields.parts(block, _LEAST_LINES)
+        for lines, fields in parts:
+            if fields is not None:
+                yield from self._rows_of_cells(fields, range(len(self._finders)))
+                continue
+            for place in range(lines.records):
+                item = lines.record(place)
+                yield self._values(item) if isinstance(item, Record) else None
+
+    def _rows_of_cells(self, block: speedups.Block, cells: Sequence[int | None]) -> Iterator[Sequence[Any]]:
+        columns: list[Sequence[Any]] = [
+            [None] * block.records if cell is None else block.column(cell) for cell in cells
+        ]
+        if self._changes:
+            columns = [list(map(self._clean, column)) for column in columns]
+        return zip(*columns, strict=True)
+
+
+def check_where(reading: Reading, columns: Sequence[str]) -> None:
+    """Check that the columns of a condition exist; of objects, the keys at which paths begin.
+
+    Args:
+        reading: How the records are read.
+        columns: The columns that they have before any is left out.
+
+    Raises:
+        MappingError: One does not exist, or the condition can't be read.
+    """
+
+    def is_known(path: str) -> bool:
+        if reading.dialect.has_cells:
+            return _cell_of(path, columns) is not None
+        return any(first in columns for first, _ in _beginnings(path))
+
+    if reading.shape.where:
+        _condition_of(reading).check(is_known, columns)
+
+
+def _condition_of(reading: Reading) -> Condition:
+    return compile_where(reading.shape.where, reading.null, marks_of(reading))
+
+
+# ── where the values of a column stand ───────────────────────────────────────────────────────────
+
+
+def _path_of(text: str) -> Path:
+    path = parse_path(text)
+    assert path is not None, "the grammar of conditions has paths only"
+    return path
+
+
+def _cell_of(path: str, columns: Sequence[str]) -> int | None:
+    """Return the place of a column among others; None if there is none of its name."""
+    parsed = _path_of(path)
+    names = (path, *parsed) if len(parsed) == 1 else (path,)
+    return next((columns.index(name) for name in names if name in columns), None)
+
+
+def _beginnings(path: str) -> list[tuple[str, Path]]:
+    """Return the keys of an object at which a path may begin, and what is left of it there.
+
+    Dots may be part of a key, unless the path has quotes: then these say what the keys are.
+    """
+    parsed = _path_of(path)
+    names = next((at for at, step in enumerate(parsed) if not isinstance(step, str)), len(parsed))
+    most = 1 if '"' in path else names
+    return [(".".join(map(str, parsed[:end])), parsed[end:]) for end in range(most, 0, -1)]
+
+
+def _make_finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what finds the value at a path in an object."""
+    beginnings = _beginnings(path)
+
+    def find(values: Mapping[str, Any]) -> Any:
+        for first, rest in beginnings:
+            if first in values:
+                return value_at(rest, values[first])
+        return None
+
+    return find
+
+
+def _make_field_finder(condition: Condition) -> speedups.FieldFinder | None:
+    """Return what finds the values of a condition in lines of JSON; None if they must become objects."""
+    paths = [_path_of(path) for path in condition.columns]
+    inside = {path[0] for path in paths if len(path) > 1}
+    outside = {path[0] for path in paths if len(path) == 1}
+    if not speedups.COMPILED or len(inside) > 1 or inside & outside or len(paths) > _MOST_KEYS:
+        return None
+    if any(len(path) > 2 or not isinstance(path[-1], str) for path in paths) or len({*paths}) < len(paths):  # noqa: PLR2004
+        return None
+    keys = [
+        (_utf8(path[-1]), len(path) > 1, False, column not in condition.truths, -1)
+        for column, path in zip(condition.columns, paths, strict=True)
+    ]
+    # A key with the name of a whole path is what the path means.
+    refused = tuple(_utf8(text) for text, path in zip(condition.columns, paths, strict=True) if len(path) > 1)
+    return speedups.FieldFinder(keys, b"".join(map(_utf8, inside)), refused)
+
+
+def _utf8(name: str | int) -> bytes:
+    return str(name).encode("utf-8", "surrogatepass")
