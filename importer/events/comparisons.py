@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection
 from decimal import Decimal, InvalidOperation
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from importer.errors import BadValue
 from importer.events.number_marks import NumberMarks
@@ -20,12 +20,22 @@ from importer.text import quoted
 Written = str | int | Decimal | bool
 """A value that somebody wrote."""
 
+Kind = Literal["text", "number", "truth"]
+"""What a value is compared as."""
+
 Test = Callable[[Any], bool]
 """Says whether something holds of a value that is there; raises `BadValue` if it is of another kind."""
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": eq, "!=": ne, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
 }  # fmt: skip
+
+
+def kind_of(written: Written) -> Kind:
+    """Return what values are compared as with a written one."""
+    if isinstance(written, str):
+        return "text"
+    return "truth" if isinstance(written, bool) else "number"
 
 
 def make_comparison(operator: str, written: Written, marks: NumberMarks | None) -> Test:

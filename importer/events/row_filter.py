@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.columns import Path, parse_path, value_at
+from importer.events.comparisons import Kind
 from importer.events.null_words import make_cleaned
 from importer.events.number_marks import marks_of
+from importer.events.types import BOOLEANS, is_number
 from importer.events.where import Condition, compile_where
 from importer.model import Record, Rejection, Status
 from importer.reading import Reading
@@ -45,7 +47,7 @@ class RowFilter:
         self._changes = reading.trim or bool(reading.null)
         self._cells = [_cell_of(path, reading.columns) for path in condition.columns] if has_cells else None
         self._finders = [_make_finder(path) for path in condition.columns]
-        self._fields = None if has_cells else _make_field_finder(condition)
+        self._fields = None if has_cells else _make_field_finder(condition, reading)
 
     def __call__(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the items with rejections in place of some: a block for a block, or else a list."""
@@ -176,7 +178,7 @@ def _make_finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
     return find
 
 
-def _make_field_finder(condition: Condition) -> speedups.FieldFinder | None:
+def _make_field_finder(condition: Condition, reading: Reading) -> speedups.FieldFinder | None:
     """Return what finds the values of a condition in lines of JSON; None if they must become objects."""
     paths = [_path_of(path) for path in condition.columns]
     inside = {path[0] for path in paths if len(path) > 1}
@@ -185,13 +187,26 @@ def _make_field_finder(condition: Condition) -> speedups.FieldFinder | None:
         return None
     if any(len(path) > 2 or not isinstance(path[-1], str) for path in paths) or len({*paths}) < len(paths):  # noqa: PLR2004
         return None
+    # Where a text may mean something else than the number that is written so, texts alone are found.
+    odd_words = [word for word in reading.null if is_number(word) or word in BOOLEANS]
+    texts_only = bool(odd_words) or marks_of(reading) is not None
+    others = [0 if texts_only else _others(condition.kinds.get(column, ())) for column in condition.columns]
     keys = [
-        (_utf8(path[-1]), len(path) > 1, False, column not in condition.truths, -1)
-        for column, path in zip(condition.columns, paths, strict=True)
+        (_utf8(path[-1]), len(path) > 1, False, other, -1) for path, other in zip(paths, others, strict=True)
     ]
     # A key with the name of a whole path is what the path means.
     refused = tuple(_utf8(text) for text, path in zip(condition.columns, paths, strict=True) if len(path) > 1)
     return speedups.FieldFinder(keys, b"".join(map(_utf8, inside)), refused)
+
+
+def _others(kinds: Collection[Kind]) -> int:
+    """Return what the text of a value may stand for, as `speedups.FieldFinder` takes it.
+
+    It may be only what means the same as its text to all that it is compared with.
+    """
+    if "truth" in kinds:
+        return 3 if len(kinds) == 1 else 0
+    return 1 if "text" in kinds else 2
 
 
 def _utf8(name: str | int) -> bytes:

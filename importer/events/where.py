@@ -8,12 +8,20 @@ no number makes an order invalid, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from importer.errors import BadValue
-from importer.events.comparisons import Test, Written, make_comparison, make_likeness, make_membership
+from importer.events.comparisons import (
+    Kind,
+    Test,
+    Written,
+    kind_of,
+    make_comparison,
+    make_likeness,
+    make_membership,
+)
 from importer.events.number_marks import NumberMarks
 from importer.events.where_errors import WrongPlace
 from importer.events.where_syntax import (
@@ -30,6 +38,8 @@ from importer.events.where_syntax import (
 )
 from importer.text import escaped_cut, list_columns, nearest, quoted, quoted_name
 
+_NAMES: Final[Mapping[Kind, str]] = {"text": "a text", "number": "a number", "truth": "true or false"}
+
 Ask = Callable[[Sequence[Any]], bool | None]
 """Answers a condition, given the values of its columns; None if the answer is unknown."""
 
@@ -41,17 +51,19 @@ class Condition:
         text: As it was written.
         columns: The columns that it names, each once.
         ask: Answers it, given a value for each of them: None for one that is missing.
-        truths: Those of the columns that are compared with true or false.
+        kinds: Of each column that is compared, the kinds of what it is compared with.
 
     Attributes:
         columns: As above: names, or paths as `columns.parse_path` reads them.
         ask: As above. It raises `BadValue` for a value that can't be compared, and names the column.
-        truths: As above.
+        kinds: As above.
     """
 
-    def __init__(self, text: str, columns: Sequence[Column], ask: Ask, truths: Collection[str]) -> None:
+    def __init__(
+        self, text: str, columns: Sequence[Column], ask: Ask, kinds: Mapping[str, Collection[Kind]]
+    ) -> None:
         self._text = text
-        self.truths = frozenset(truths)
+        self.kinds = kinds
         self._columns = columns
         self.columns = tuple(column.path for column in columns)
         self.ask = ask
@@ -100,7 +112,7 @@ def compile_where(text: str, null: Collection[str] = (), marks: NumberMarks | No
         ask = compiler.ask(node)
     except WrongPlace as error:
         raise error.shown_in(text) from None
-    return Condition(text, tuple(compiler.columns.values()), ask, compiler.truths)
+    return Condition(text, tuple(compiler.columns.values()), ask, compiler.kinds)
 
 
 class _Compiler:
@@ -108,7 +120,7 @@ class _Compiler:
 
     def __init__(self, null: frozenset[str], marks: NumberMarks | None) -> None:
         self.columns: dict[str, Column] = {}
-        self.truths: set[str] = set()
+        self.kinds: dict[str, set[Kind]] = {}
         self._null = null | {""}
         self._marks = marks
 
@@ -135,8 +147,7 @@ class _Compiler:
         values = node.values if isinstance(node, Membership) else (node.value,)
         for value in values:
             self._check_value(node.column, value)
-            if isinstance(value.value, bool):
-                self.truths.add(node.column.path)
+            self.kinds.setdefault(node.column.path, set()).add(kind_of(value.value))
         if isinstance(node, Membership):
             self._check_kinds(node.values)
             return make_membership([value.value for value in node.values], self._marks)
@@ -148,6 +159,7 @@ class _Compiler:
 
     def _likeness(self, node: Likeness) -> Test:
         self._check_value(node.column, node.pattern)
+        self.kinds.setdefault(node.column.path, set()).add("text")
         pattern = _text_of(node.pattern)
         escape = "" if node.escape is None else _text_of(node.escape)
         if node.escape is not None and len(escape) != 1:
@@ -170,18 +182,12 @@ class _Compiler:
     def _check_kinds(self, values: Sequence[Value]) -> None:
         first = values[0].value
         for value in values:
-            if _kind_of(value.value) != _kind_of(first):
+            if kind_of(value.value) != kind_of(first):
                 raise WrongPlace(
                     value.position,
-                    f"expected {_kind_of(first)} as ahead of it, found {_written(value.value)}",
+                    f"expected {_NAMES[kind_of(first)]} as ahead of it, found {_written(value.value)}",
                     "The values in brackets are of one kind: the column is read as that.",
                 )
-
-
-def _kind_of(value: Written) -> str:
-    if isinstance(value, str):
-        return "a text"
-    return "true or false" if isinstance(value, bool) else "a number"
 
 
 def _text_of(value: Value) -> str:

@@ -76,10 +76,10 @@ class LineParts:
             yield ColumnarChunk(lines, has_cells=has_cells, source=source, cells=cells)
 
 
-def _keys(reading: Reading, paths: dict[str, tuple[str, ...]]) -> list[tuple[bytes, bool, bool, bool, int]]:
+def _keys(reading: Reading, paths: dict[str, tuple[str, ...]]) -> list[tuple[bytes, bool, bool, int, int]]:
     """Return what `speedups.FieldFinder` must know of the keys at the end of some paths."""
     given = {column: field for field, column in reading.fields.items()}
-    keys = []
+    keys: list[tuple[bytes, bool, bool, int, int]] = []
     for column, path in paths.items():
         field = given.get(column)
         is_number = field is None or field in _NUMBERS

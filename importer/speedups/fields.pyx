@@ -48,11 +48,19 @@ cdef enum:
     MOST_DIGITS = 18  # of an integer that surely fits 64 bits
     MOST_SIZE = 40  # of another number
     MOST_KEYS = 16
+    SHORT = 16  # of a decimal: fifteen digits, which a double keeps, and the point
     NOTHING = 256  # no byte: see `block`
 
 
+cdef enum:  # what a value may be beside a text
+    TEXT_ONLY = 0
+    WHOLE_NUMBERS = 1
+    SHORT_DECIMALS = 2  # and whole numbers
+    TRUTH_VALUES = 3
+
+
 cdef class Fields(Block):
-    """The values of some keys in lines of JSON, as the cells of CSV: texts, and whole numbers by their digits.
+    """The values of some keys in lines of JSON, as the cells of CSV: texts, and numbers and truth values as they stand.
 
     A cell is empty where a line has no such key, or nothing for it. In the bytes, a quote stands ahead of a text.
     Texts that are written with escapes stand behind the lines, as they are without.
@@ -65,7 +73,7 @@ cdef struct Key:
     int cell
     bint is_inside
     bint is_required
-    bint may_be_number
+    int others
     int instead_of
 
 
@@ -74,8 +82,9 @@ cdef class FieldFinder:
 
     Args:
         keys: Each with True if it stands in the object ``inside``; True if a line without its value is left to
-            Python; True if the value may be a whole number; and the place of the key instead of which it may
-            count, -1 for none: a line that has its value, and not that one, is left to Python.
+            Python; what the value may be beside a text: 0 for nothing, 1 for a whole number, 2 for a decimal of
+            a few digits, too, 3 for true or false; and the place of the key instead of which it may count, -1
+            for none: a line that has its value, and not that one, is left to Python.
         inside: The key of the object in which the other keys stand; empty if there are none.
         refused: Keys of a line, each of which leaves it to Python.
     """
@@ -98,14 +107,14 @@ cdef class FieldFinder:
             raise ValueError("too many keys")
         self.outside_sizes = self.inside_sizes = 0
         self.inside, self.refused, self.unescaped = inside, refused, Buffer()
-        for n, (text, is_inside, is_required, may_be_number, instead_of) in enumerate(keys):
+        for n, (text, is_inside, is_required, others, instead_of) in enumerate(keys):
             if not -1 <= instead_of < self.count:
                 raise IndexError(instead_of)
             self.keys[n].instead_of = instead_of
             self.kept.append(text)
             self.keys[n].text, self.keys[n].size = PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
             self.keys[n].cell, self.keys[n].is_inside = n, is_inside
-            self.keys[n].is_required, self.keys[n].may_be_number = is_required, may_be_number
+            self.keys[n].is_required, self.keys[n].others = is_required, others
             self.required |= (1 if is_required else 0) << n
             if is_inside:
                 self.inside_sizes |= bit_of(len(text))
@@ -303,13 +312,25 @@ cdef class FieldFinder:
             return p
         if p[0] == c"n":
             return skip_word(p, end, "null", 4)
-        if not self.keys[cell].may_be_number:
+        if self.keys[cell].others == TRUTH_VALUES:
+            p = skip_word(p, end, "true", 4) if p[0] == c"t" else skip_word(p, end, "false", 5)
+            if p != NULL:
+                spans[cell].start, spans[cell].size = start - base, p - start
+            return p
+        if self.keys[cell].others == TEXT_ONLY:
             return NULL
         p += p[0] == c"-"
         if p < end and p[0] == c"0" and p > start:
             return NULL  # -0 is 0
         while p < end and c"0" <= p[0] <= c"9":
             p += 1
+        if p < end and p[0] == c"." and self.keys[cell].others == SHORT_DECIMALS:
+            p = skip_number(start, end)
+            if p != NULL and p - start - (start[0] == c"-") > SHORT:
+                return NULL
+            if p != NULL:
+                spans[cell].start, spans[cell].size = start - base, p - start
+            return p
         if p < end and (p[0] == c"." or p[0] == c"e" or p[0] == c"E"):
             return NULL
         spans[cell].start, spans[cell].size = start - base, p - start

@@ -93,7 +93,7 @@ def test_parts_of_lines_hold_the_rejections_among_them(kinds: list[str], least: 
     data = "".join(f"{texts[kind]}\n" for kind in kinds).encode()
     lines, _ = cut_lines(data, 5, 50, lambda row, line, text: Record(row, line, json.loads(text)))
     rest = lines.without([at for at, kind in enumerate(kinds) if kind == "gone"], rejected)
-    finder = FieldFinder([(b"a", False, False, True, -1)], b"", ())
+    finder = FieldFinder([(b"a", False, False, 1, -1)], b"", ())
     parts = finder.parts(rest, least)
     assert [item for part, _ in parts for item in part] == list(rest)
     for part, fields in parts:
@@ -117,6 +117,8 @@ CONDITIONS = [
     "cell >= 1.1",
     "user like '%a%' or cell < 5",
     "cell = true",
+    "cell = true or cell = 'a'",
+    "cell = false and user = 1",
     "not (cell = 'a' and user = 'a')",
 ]
 
@@ -134,7 +136,7 @@ def test_cells_are_left_out_of_blocks_as_one_by_one(
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.integers(-2, 9), st.sampled_from([1.1, 5e300]),
+    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.integers(-2, 9), st.sampled_from([1.1, 5e300, -0.5, 0.1234567890123456, 1234567890.12345, -0.0, 1e-7]),
     st.sampled_from(["", "a", "b", "NULL", " a ", "1", "1.10", 'tru"e', "é\n", "true"]), st.just([1]), st.just({"in": "a"}),
 )  # fmt: skip
 OBJECTS = st.dictionaries(st.sampled_from(["user", "cell", "bag", "bag.in", "other"]), VALUES, max_size=5)
@@ -144,7 +146,7 @@ OBJECTS = st.dictionaries(st.sampled_from(["user", "cell", "bag", "bag.in", "oth
     st.lists(st.one_of(OBJECTS, st.just("broken"), st.fixed_dictionaries({"bag": OBJECTS})), max_size=12),
     st.sampled_from([*CONDITIONS, "bag.in = 'a'", "bag.in is null and user = 'a'", '"bag.in" = \'a\'', "bag[0] is null"]),
     st.booleans(),
-    st.sampled_from([(), ("NULL",)]),
+    st.sampled_from([(), ("NULL",), ("1",), ("true",)]),
     st.booleans(),
 )  # fmt: skip
 def test_objects_are_left_out_of_blocks_as_one_by_one(

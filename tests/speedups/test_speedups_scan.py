@@ -289,7 +289,7 @@ def test_wrong_calls_are_refused() -> None:
     for call in (
         lambda: finder().parts(cells),
         lambda: speedups.outer_lines_hold(cells, 1, b"x"),
-        lambda: speedups.FieldFinder([(b"k", False, False, False, -1)] * 17, b"", ()),
+        lambda: speedups.FieldFinder([(b"k", False, False, 0, -1)] * 17, b"", ()),
         lambda: speedups.split_rows(bytes(8), 1, 3),
         lambda: speedups.all_differ(bytes(7)),
         lambda: speedups.TimeCounts(0),
@@ -303,7 +303,7 @@ def test_wrong_calls_are_refused() -> None:
         lambda: speedups.compare_epochs(cells, 0, 2, UNITS, 1),
         lambda: speedups.ColumnCounts(3).add(cells),
         lambda: speedups.ColumnCounts(3).take(3),
-        lambda: speedups.FieldFinder([(b"k", False, False, False, 1)], b"", ()),
+        lambda: speedups.FieldFinder([(b"k", False, False, 0, 1)], b"", ()),
     ):
         with pytest.raises(IndexError):
             call()
