@@ -16,7 +16,7 @@ A whole source takes the slow path if its reading is one that a plan can't expre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -25,13 +25,12 @@ import orjson
 from importer import exact_json, speedups
 from importer.errors import BadValue
 from importer.events import insert_id
-from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, TAG, tag_member
+from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, tag_member
 from importer.events.canonical import canonical
+from importer.events.fast_layout import is_encodable, is_plain_name, is_reserved, make_layout
 from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time, no_object
-from importer.events.field_names import PROPERTY_OF
-from importer.events.field_notes import ODD_WORDS, notes_on_field
+from importer.events.field_notes import ODD_WORDS, notes_on_field, oddities_of_part
 from importer.events.format_steps import FIRST_SHORT_YEAR
-from importer.events.layout import LateKeys, Paths, field_paths, property_columns
 from importer.events.number_marks import marks_of
 from importer.events.times import (
     DATE_ONLY,
@@ -47,16 +46,10 @@ from importer.mixpanel import limits, rules
 from importer.mixpanel.reserved import REFUSED_IDS
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
-    ColumnPlan,
     ConstantPlan,
     EventLimits,
-    KeyMeaning,
     MappingPlan,
-    RecordLayout,
 )
-
-_FIELD_NAMES: Final = frozenset({*PROPERTY_OF.values(), "token", TAG})
-"""Properties that are a field or are never sent: only the slow path knows which of two values counts."""
 
 _LIMITS: Final = EventLimits(
     string_characters=limits.MAX_STRING_CHARACTERS,
@@ -78,11 +71,10 @@ def make_block_mapper(
 ) -> speedups.BlockMapper | None:
     """Return the mapper of a source's blocks; None if all of its records take the slow path.
 
-    That is so if nothing is compiled, or something is made by a template, or several columns may give a field
-    of JSONL or the properties; or ``--set`` gives a field other than the name and the user, or a value that
-    gets a note; or if cells are trimmed, or texts of JSONL mean no value; or if a property's name needs an
-    escape in JSON or is that of a field; or if a field stands deeper in an object than directly in a line or
-    in its properties.
+    That is so if nothing is compiled, or several columns may give the properties; or ``--set`` gives a field
+    other than the name and the user, or a value that gets a note; or if cells or fields are trimmed; or if a
+    property's name needs an escape in JSON (CSV); or if the properties stand deeper in an object than
+    directly in a line, or a value is both a field and an object that holds one (JSONL).
 
     Args:
         reading: How the source is read.
@@ -90,14 +82,10 @@ def make_block_mapper(
         set_fields: Fields that ``--set`` gives.
         constants: Properties that ``--set`` gives.
     """
-    if reading.templates or not _can_choose(reading):
-        return None
     if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
         return None
-    if reading.trim or (reading.null and not reading.dialect.has_cells):
-        return None
-    make_layout = _layout_of_cells if reading.dialect.has_cells else _layout_of_objects
-    layout = make_layout(reading, constants)
+    values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
+    layout = None if reading.trim else make_layout(reading, constants, partial(_cell_plan, reading, values))
     if layout is None:
         return None
     tag = tag_member(reading.tag)
@@ -108,6 +96,7 @@ def make_block_mapper(
             null=reading.null,
             event=set_fields.get("event"),
             distinct_id=set_fields.get("distinct_id"),
+            defaults={},
             constants=[
                 ConstantPlan(name.encode(), _encode(canonical(value))) for name, value in constants.items()
             ],
@@ -119,12 +108,13 @@ def make_block_mapper(
             why_no_object=_why_no_object,
             encode_number=_encode_number,
             read_event_name=_read_event_name,
-            is_reserved=_is_reserved,
+            is_reserved=is_reserved,
             row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
             note_on_names=_note_on_names,
             note_on_long_texts=_note_on_long_texts,
             odd_texts=speedups.OddTexts(ODD_WORDS),
             has_note=_has_note,
+            has_part_note=_has_part_note,
             note_no_user=NO_USER_NOTE,
             note_finer_time=FINER_TIME_NOTE,
             tail=IP_OFF + tag if reading.geoip == "off" else tag,
@@ -151,22 +141,12 @@ def make_fast_times(times: TimeReader) -> speedups.Times:
 # ── what a plan can express ──────────────────────────────────────────────────────────────────────
 
 
-def _can_choose(reading: Reading) -> bool:
-    """Return whether all that may give a field are cells."""
-    entries = [entry for each in reading.alternatives.values() for entry in each]
-    return not entries or (
-        reading.dialect.has_cells
-        and "properties" not in reading.alternatives
-        and all(entry in reading.columns for entry in entries)
-    )
-
-
 def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:
     """Return whether ``--set`` gives no fields but name and user, as text, which no column gives."""
     return set_fields.keys() <= {"event", "distinct_id"} - reading.mapped and all(
         type(value) is str
         and value
-        and _is_encodable(value)
+        and is_encodable(value)
         and (field == "event" or not _has_note(field, value))
         for field, value in set_fields.items()
     )
@@ -175,110 +155,11 @@ def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:
 def _can_add(constants: Mapping[str, Any]) -> bool:
     """Return whether the properties of ``--set`` break no rule and get no note."""
     return (
-        all(map(_is_plain_name, constants))
-        and all(map(_is_encodable, constants.values()))
+        all(map(is_plain_name, constants))
+        and all(map(is_encodable, constants.values()))
         and rules.check_properties(constants) is None
         and all(map(rules.is_plain, constants.values()))
     )
-
-
-def _is_encodable(value: Any) -> bool:
-    """Return whether a value can be JSON: it has no half of a surrogate pair, which a shell may hand over."""
-    try:
-        return bool(_encode(value))
-    except orjson.JSONEncodeError:
-        return False
-
-
-def _is_plain_name(name: str) -> bool:
-    """Return whether a property's name is not that of a field, and JSON writes it without an escape."""
-    return name not in _FIELD_NAMES and _is_encodable(name) and _encode(name) == b'"%b"' % name.encode()
-
-
-# ── where fields and properties stand ────────────────────────────────────────────────────────────
-
-
-def _layout_of_cells(reading: Reading, constants: Mapping[str, Any]) -> RecordLayout | None:
-    columns = property_columns(reading)
-    names = {each.name for each in columns}
-    if not all(map(_is_plain_name, names)) or not names.isdisjoint(constants):
-        return None
-    values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
-    taken = names | constants.keys()
-    return RecordLayout(
-        cells={field: reading.columns.index(column) for field, column in reading.fields.items()},
-        alternatives={
-            field: [reading.columns.index(column) for column in columns]
-            for field, columns in reading.alternatives.items()
-        },
-        columns=[
-            ColumnPlan(
-                each.cell,
-                each.name.encode(),
-                _type_in_plan(each.type, reading),
-                partial(_encode_cell, values, each.type),
-            )
-            for each in columns
-        ],
-        meaning_outside=lambda _: "defer",
-        meaning_inside=partial(_meaning, {}, lambda name: name not in taken),
-    )
-
-
-def _type_in_plan(kind: ColumnType, reading: Reading) -> ColumnType:
-    """Return the type that the compiled code may read by itself; ``json``, which it asks for, for another.
-
-    With another decimal mark than a point, a number of JSON may mean another one.
-    """
-    marks = marks_of(reading)
-    has_other_mark = marks is not None and marks.decimal != "."
-    return "json" if has_other_mark and kind in ("integer", "number") else kind
-
-
-def _layout_of_objects(reading: Reading, constants: Mapping[str, Any]) -> RecordLayout | None:
-    paths = field_paths(reading)
-    if any(len(path) > 1 for path, _ in (*paths.outside, *paths.inside)):
-        return None
-    taken = {*reading.types, *reading.names, *constants}
-    return RecordLayout(
-        cells={},
-        alternatives={},
-        columns=(),
-        meaning_outside=partial(
-            _meaning, _by_key(paths.outside), partial(_is_property, LateKeys(reading), taken)
-        ),
-        meaning_inside=partial(_meaning, _by_key(paths.inside), lambda name: name not in constants),
-    )
-
-
-def _by_key(paths: Paths) -> dict[str, frozenset[Field]]:
-    return {path[0]: frozenset(fields) for path, fields in paths}
-
-
-def _meaning(
-    fields_by_key: Mapping[str, frozenset[Field]], is_property: Callable[[str], bool], name: str
-) -> KeyMeaning:
-    """Return what a key of an object means."""
-    if name in fields_by_key:
-        return fields_by_key[name]
-    if name in _FIELD_NAMES or not is_property(name):
-        return "defer"
-    return "reserved" if _is_reserved(name) else "property"
-
-
-def _is_reserved(name: str) -> bool:
-    return bool(rules.note_on_names((name,)))
-
-
-def _is_property(late_keys: LateKeys, taken: Collection[str], name: str) -> bool:
-    """Return whether a key beside the mapped ones is a property under its own name and with its own type."""
-    if name in taken:
-        return False
-    try:
-        late_keys.check((name,))
-    except BadValue:
-        return False
-    return True
 
 
 # ── what the compiled code asks ──────────────────────────────────────────────────────────────────
@@ -300,6 +181,10 @@ def _note_on_long_texts(names: str) -> tuple[bytes, bytes]:
 
 def _has_note(field: Field, text: str) -> bool:
     return bool(notes_on_field(field, text))
+
+
+def _has_part_note(field: Field, text: str) -> bool:
+    return any(oddity.note for oddity in oddities_of_part(field, text))
 
 
 def _read_time(times: TimeReader, value: Any) -> int | str:
@@ -332,6 +217,19 @@ def _encode_number(text: bytes) -> bytes | None:
     except exact_json.BadJSON:
         return None
     return None if note else _encode(canonical(value))
+
+
+def _cell_plan(
+    reading: Reading, values: ValueReader, kind: ColumnType
+) -> tuple[ColumnType, Callable[[str], bytes | None]]:
+    """Return the type that the compiled code may read by itself, and what it asks for other cells of it.
+
+    With another decimal mark than a point, a number of JSON may mean another one: then it asks for all.
+    """
+    marks = marks_of(reading)
+    has_other_mark = marks is not None and marks.decimal != "."
+    known: ColumnType = "json" if has_other_mark and kind in ("integer", "number") else kind
+    return known, partial(_encode_cell, values, kind)
 
 
 def _encode_cell(values: ValueReader, kind: ColumnType, cell: str) -> bytes | None:

@@ -6,17 +6,22 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memmove
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DIGITS, SAFE_INTEGER, Buffer, KeyValue, Limits, end_of_decimal, end_of_key, end_of_number, is_longer,
-    is_longer_json, put_any_number, put_integer, put_key, put_number, put_text, put_value, read_key, set_key, skip_blanks,
-    sort_by_key,
+    DEEPEST, DIGITS, MOST_NESTED, SAFE_INTEGER, Buffer, KeyValue, Limits, end_of_decimal, end_of_key, end_of_number,
+    end_of_written, is_longer, is_longer_json, put_any_number, put_integer, put_key, put_number, put_text, put_value,
+    read_key, reorder, set_key, skip_blanks, sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
+from importer.speedups.meanings cimport (
+    IS_DEFERRED, IS_MORE, IS_RESERVED, TAKES_BOOLEAN, TAKES_INTEGER, TAKES_NUMBER, TAKES_TEXT, TAKES_TREE, KeyMeanings,
+    Meaning,
+)
 from importer.speedups.odd_texts cimport A_NAME, AN_ID, OddTexts, is_ipv4
-from importer.speedups.tables cimport Answer, Answers, Slot, Table
+from importer.speedups.parts cimport MISSING, NUMBER, TEXT, Part, Parts, Template
+from importer.speedups.tables cimport Answer, Answers, TextSet
 from importer.speedups.times cimport LATEST, Times
 
 from importer.reading import FIELDS
@@ -40,16 +45,9 @@ cdef enum:  # the fields, in the order of `importer.reading.FIELDS`
     OF_PROPERTIES
     FIELD_COUNT
 
-cdef enum:  # what a key means; else the sum of the bits of some fields
-    IS_PROPERTY
-    IS_RESERVED
-    IS_DEFERRED
-    FIRST_FIELD = 4  # the bit of the first field; those of the others follow
-
-cdef enum:  # what stands in a record as the value of a field
-    MISSING
-    TEXT
-    NUMBER
+cdef enum:  # places in `RecordLayout.keys`
+    OF_LINES
+    OF_PROPERTIES_OBJECT
 
 cdef enum:  # the types of cells that are known here
     CELL_STRING
@@ -58,100 +56,26 @@ cdef enum:  # the types of cells that are known here
     CELL_BOOLEAN
     CELL_OTHER
 
+cdef enum:  # what a note on a property is about
+    RESERVED_NAME = 1
+    LONG_TEXT = 2
+
 cdef enum:
     NS_PER_MS = 1_000_000
-    MOST_KEYS = 512  # that are remembered
-    GUESSES = 64  # a power of two
+    MOST_KEYS = 512  # sets of names that are remembered
     MOST_NAMES = 32_768  # of events, likewise
     ASKED_NAMES = 256  # of which Python is asked whether they are odd or not
     ID_SIZE = 32  # hexadecimal digits
-    MOST_SIZE = 63  # of a text, that a bit stands for
     MOST_ERRORS = 1000  # that are remembered
     LONGEST_KEPT = 100  # bytes of a text whose error is remembered
     MOST_TEXTS = 0x7FFFFFFF  # bytes of a block that a place can address
+    MOST_ELEMENTS = 1 << 30  # of an array that is left out
     MOST_IN_VAIN = 16  # questions in a row about cells that Python finds no fault with
 
 cdef dict CELL_TYPES = {
     "string": CELL_STRING, "integer": CELL_INTEGER, "number": CELL_NUMBER, "boolean": CELL_BOOLEAN,
 }
 cdef const char* HEX = "0123456789abcdef"
-cdef dict KEY_MEANINGS = {"property": IS_PROPERTY, "reserved": IS_RESERVED, "defer": IS_DEFERRED}
-
-
-cdef int bits_of(meaning) except -1:
-    """Return a `plan.KeyMeaning` as a number."""
-    cdef int bits = 0
-    if isinstance(meaning, str):
-        return KEY_MEANINGS[meaning]
-    for field in meaning:
-        bits |= FIRST_FIELD << <int> FIELDS.index(field)
-    return bits
-
-
-cdef class KeyMeanings:
-    """What the keys of objects mean, asked once for each.
-
-    Args:
-        meaning_of: Returns the `plan.KeyMeaning` of a key.
-    """
-
-    cdef Table table
-    cdef object meaning_of
-    cdef Slot* guesses[GUESSES]  # the slot of the key that stood at a place in the last object; NULL if there is none
-
-    def __cinit__(self, meaning_of):
-        cdef int n
-        self.meaning_of, self.table = meaning_of, Table(MOST_KEYS)
-        for n in range(GUESSES):
-            self.guesses[n] = NULL
-
-    cdef int get(self, const char* text, Py_ssize_t size, Py_ssize_t place) except -1:
-        """Return what a key means, which stands at some place in its object: mostly it is the one of last time."""
-        cdef Slot** guess = &self.guesses[place & (GUESSES - 1)]
-        cdef Slot* slot = guess[0]
-        cdef int n, meaning
-        if slot != NULL and slot.size == size and memcmp(slot.text, text, size) == 0:
-            return slot.value
-        slot = self.table.find(text, size)
-        if slot.text == NULL:
-            meaning = bits_of(self.meaning_of(PyUnicode_DecodeUTF8(text, size, NULL)))
-            for n in range(GUESSES):  # the slots may move
-                self.guesses[n] = NULL
-            self.table.put(text, size, meaning)
-            return meaning
-        guess[0] = slot
-        return slot.value
-
-
-cdef class TextSet:
-    """A few texts that others are compared with.
-
-    Args:
-        texts: The texts; none is empty.
-    """
-
-    cdef list texts  # for each first byte, those that begin with it
-    cdef uint64_t[256] sizes  # for each first byte, a bit for each size that they have
-
-    def __cinit__(self, texts):
-        cdef int first
-        for first in range(256):
-            self.sizes[first] = 0
-        self.texts = [[] for _ in range(256)]
-        for text in texts:
-            encoded = text.encode("utf-8", "surrogatepass")
-            self.texts[encoded[0]].append(encoded)
-            self.sizes[<uint8_t> encoded[0]] |= <uint64_t> 1 << min(<int> len(encoded), MOST_SIZE)
-
-    cdef bint holds(self, const char* text, Py_ssize_t size) except -1:
-        """Return whether a text, which is not empty, is one of them."""
-        cdef bytes one
-        if not self.sizes[<uint8_t> text[0]] >> min(size, MOST_SIZE) & 1:
-            return False
-        for one in self.texts[<uint8_t> text[0]]:
-            if PyBytes_GET_SIZE(one) == size and memcmp(PyBytes_AS_STRING(one), text, size) == 0:
-                return True
-        return False
 
 
 cdef inline bint is_boolean(const char* text, Py_ssize_t size) noexcept:
@@ -161,6 +85,25 @@ cdef inline bint is_boolean(const char* text, Py_ssize_t size) noexcept:
     return size == 5 and (
         memcmp(text, "false", 5) == 0 or memcmp(text, "False", 5) == 0 or memcmp(text, "FALSE", 5) == 0
     )
+
+
+cdef bint takes(const char* p, const char* end, int kinds) noexcept:
+    """Return whether a value of JSON is of one of some kinds, or null."""
+    cdef const char* stop
+    if p[0] == c'"':
+        return kinds & TAKES_TEXT
+    if p[0] == c"t" or p[0] == c"f":
+        return kinds & TAKES_BOOLEAN
+    if p[0] == c"n":
+        return True
+    if p[0] == c"{" or p[0] == c"[":
+        return kinds & TAKES_TREE
+    stop = end_of_number(p, end)
+    while p < stop:
+        if p[0] == c"." or p[0] == c"e" or p[0] == c"E":
+            return kinds & TAKES_NUMBER
+        p += 1
+    return kinds & TAKES_INTEGER
 
 
 cdef int put_name(Buffer names, const KeyValue* member) except -1:
@@ -179,12 +122,34 @@ cdef struct FieldValue:
 cdef struct Column:
     int cell
     int type
+    int part
 
 
-cdef struct Trial:  # one of several cells that may give a field
-    int place
-    int cell
-    bint taken  # in the record at hand
+cdef class Choice:
+    """What may give a field.
+
+    Args:
+        plan: A `plan.ChoicePlan`.
+        place: Place of the field.
+        parts: Parts that there are.
+    """
+
+    cdef int place
+    cdef list entries  # places of parts, and templates
+    cdef Buffer text  # that a template made in the record at hand
+    cdef int kind  # of parts of templates, as `OddTexts` takes them; -1 where they get no note
+    cdef object field
+
+    def __cinit__(self, plan, int place, Py_ssize_t parts):
+        self.place, self.field, self.text, self.entries = place, plan.field, Buffer(), []
+        self.kind = A_NAME if place == OF_EVENT else AN_ID if place == OF_USER or place == OF_ID else -1
+        for entry in plan.entries:
+            if not isinstance(entry, int):
+                self.entries.append(Template(entry, parts))
+            elif 0 <= entry < parts:
+                self.entries.append(entry)
+            else:
+                raise IndexError(entry)
 
 
 cdef class BlockMapper:
@@ -196,18 +161,22 @@ cdef class BlockMapper:
 
     # the plan
     cdef Column* columns
-    cdef Py_ssize_t column_count, named_count  # columns; columns and constants
+    cdef Py_ssize_t column_count  # of `named`; behind them stand templates
+    cdef Py_ssize_t constant_start, named_count  # where constants begin, and where they end
     cdef bint has_cells
-    cdef KeyValue* named  # the names of columns and of constants
+    cdef KeyValue* named  # the names of columns, templates and constants
     cdef bint* are_reserved  # of each of those: whether Mixpanel reserves it
     cdef list prefixes  # of each of those: its name as it begins a member, for a constant its value too
     cdef Py_ssize_t* prefix_sizes
     cdef list encoders
     cdef int[FIELD_COUNT] cells
-    cdef Trial* trials
-    cdef Py_ssize_t trial_count
-    cdef KeyMeanings outside, inside
+    cdef Parts parts
+    cdef list choices, templates
+    cdef list keys  # what they mean: in a line, in the properties' object, and in others that stand in these
+    cdef list defaults  # for each field a text, UTF-8; None if it has none
+    cdef bint has_defaults, chooses
     cdef Limits limits
+    cdef Limits loose  # of what is left out
     cdef Py_ssize_t max_properties, max_body, max_id_size
     cdef int64_t earliest
     cdef uint8_t[256] is_id_byte
@@ -217,7 +186,7 @@ cdef class BlockMapper:
     cdef bytes no_event, no_time
     cdef dict errors  # of texts that are no times
     cdef int asked_in_vain
-    cdef object row_suffix, has_note
+    cdef object row_suffix, has_note, has_part_note
     cdef OddTexts odd_texts
     cdef TextSet refused_ids, nulls
     cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
@@ -228,7 +197,10 @@ cdef class BlockMapper:
     cdef FieldValue[FIELD_COUNT] fields
     cdef int fields_seen  # bits of the fields whose key has been read (JSON)
     cdef KeyValue* properties
+    cdef char* notes  # on each of them, a bit for each
+    cdef bint has_notes
     cdef Py_ssize_t count  # of properties
+    cdef Py_ssize_t record  # its number, over all records
     cdef FieldValue user
     cdef Buffer written  # the properties in the order in which they were read
     cdef Buffer unquoted  # the cell of the properties without its doubled quotes
@@ -244,14 +216,16 @@ cdef class BlockMapper:
 
     def __cinit__(self, plan):  # so that no mapper can be used that is half made
         self.columns = NULL
-        self.trials = NULL
+        self.notes = NULL
         self.named = self.properties = NULL
         self.are_reserved = NULL
         self.prefix_sizes = NULL
         self.error_note = NULL
         self.set_limits(plan.limits, plan.encode_number)
-        self.set_layout(plan.layout, plan.constants, plan.is_reserved)
         self.nulls = TextSet(filter(None, plan.null))
+        self.set_layout(plan.layout, plan.constants, plan.is_reserved)
+        self.defaults = [None if field not in plan.defaults else plan.defaults[field].encode() for field in FIELDS]
+        self.has_defaults, self.record = any(each is not None for each in self.defaults), 0
         self.constant_event = None if plan.event is None else plan.event.encode()
         self.constant_user = None if plan.distinct_id is None else plan.distinct_id.encode()
         self.times, self.read_time = plan.times, plan.read_time
@@ -263,14 +237,14 @@ cdef class BlockMapper:
         self.long_notes = Answers(plan.note_on_long_texts, MOST_KEYS)
         self.row_suffix = plan.row_suffix
         self.note_no_user, self.note_finer_time = plan.note_no_user.encode(), plan.note_finer_time.encode()
-        self.odd_texts, self.has_note = plan.odd_texts, plan.has_note
+        self.odd_texts, self.has_note, self.has_part_note = plan.odd_texts, plan.has_note, plan.has_part_note
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
         self.name_json, self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer(), Buffer()
 
     def __dealloc__(self):
         PyMem_Free(self.columns)
-        PyMem_Free(self.trials)
+        PyMem_Free(self.notes)
         PyMem_Free(self.named)
         PyMem_Free(self.are_reserved)
         PyMem_Free(self.prefix_sizes)
@@ -282,6 +256,8 @@ cdef class BlockMapper:
         self.limits.elements, self.limits.nesting = limits.array_elements, limits.nesting
         self.encode_number = encode_number  # owns the reference that the limits, a struct, can't own
         self.limits.encode_number = <PyObject*> encode_number
+        self.loose = self.limits
+        self.loose.elements, self.loose.nesting, self.loose.keys = MOST_ELEMENTS, DEEPEST, MOST_NESTED
         self.max_properties, self.max_body = limits.properties, limits.event_bytes
         self.earliest = limits.earliest_ms
         self.refused_ids, self.max_id_size = TextSet(limits.refused_ids), limits.insert_id_bytes
@@ -293,48 +269,49 @@ cdef class BlockMapper:
         cdef Py_ssize_t n
         cdef bytes prefix
         self.column_count = len(layout.columns)
-        self.has_cells = bool(layout.columns or layout.cells or layout.alternatives)
-        self.named_count = self.column_count + len(constants)
+        self.constant_start = self.column_count + len(layout.templates)
+        self.has_cells = bool(layout.columns or layout.cells or layout.choices)
+        self.named_count = self.constant_start + len(constants)
         self.columns = <Column*> PyMem_Malloc((self.column_count + 1) * sizeof(Column))
         self.named = <KeyValue*> PyMem_Malloc((self.named_count + 1) * sizeof(KeyValue))
-        # Properties of the properties' object, of columns and constants, and the ip.
+        # Properties of the properties' object, of columns, templates and constants, and the ip.
         self.properties = <KeyValue*> PyMem_Malloc(
             (self.max_properties + self.named_count + 1) * sizeof(KeyValue)
         )
+        self.notes = <char*> PyMem_Malloc(self.max_properties + self.named_count + 1)
         self.are_reserved = <bint*> PyMem_Malloc((self.named_count + 1) * sizeof(bint))
         self.prefix_sizes = <Py_ssize_t*> PyMem_Malloc((self.named_count + 1) * sizeof(Py_ssize_t))
-        if self.columns == NULL or self.named == NULL or self.properties == NULL:
+        if self.columns == NULL or self.named == NULL or self.properties == NULL or self.notes == NULL:
             raise MemoryError
         if self.are_reserved == NULL or self.prefix_sizes == NULL:
             raise MemoryError
-        self.prefixes, self.encoders, names = [], [], []
-        for n, (cell, name, type_, encode) in enumerate(layout.columns):
-            prefix = b'"%b":' % name
-            self.columns[n].cell, self.columns[n].type = cell, CELL_TYPES.get(type_, CELL_OTHER)
-            self.prefix_sizes[n] = len(prefix)
-            self.encoders.append(encode)
-            self.prefixes.append(prefix)
-            names.append(name.decode())
-            set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
-        for n, (name, value) in enumerate(constants, self.column_count):
-            prefix = b'"%b":%b' % (name, value)
-            self.prefix_sizes[n] = len(prefix)
-            self.prefixes.append(prefix)
-            names.append(name.decode())
-            set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
-        for n, name in enumerate(names):
-            self.are_reserved[n] = bool(is_reserved(name))
+        self.parts = Parts(layout.parts, self.nulls)
+        self.prefixes, self.encoders, self.templates = [], [], []
+        for n, column in enumerate(layout.columns):
+            if column.part >= self.parts.count:
+                raise IndexError(column.part)
+            self.columns[n].cell, self.columns[n].part = column.cell, column.part
+            self.columns[n].type = CELL_TYPES.get(column.type, CELL_OTHER)
+            self.encoders.append(column.encode)
+            self.set_name(n, column.name, b"", is_reserved)
+        for n, (name, template) in enumerate(layout.templates, self.column_count):
+            self.templates.append(Template(template, self.parts.count))
+            self.set_name(n, name, b'"', is_reserved)
+        for n, (name, value) in enumerate(constants, self.constant_start):
+            self.set_name(n, name, value, is_reserved)
         for n, field in enumerate(FIELDS):
             self.cells[n] = layout.cells.get(field, -1)
-        trials = [(place, cell) for place, field in enumerate(FIELDS) for cell in layout.alternatives.get(field, ())]
-        self.trial_count = len(trials)
-        self.trials = <Trial*> PyMem_Malloc((self.trial_count + 1) * sizeof(Trial))
-        if self.trials == NULL:
-            raise MemoryError
-        for n, (place, cell) in enumerate(trials):
-            self.trials[n].place, self.trials[n].cell, self.trials[n].taken = place, cell, False
-        self.outside = KeyMeanings(layout.meaning_outside)
-        self.inside = KeyMeanings(layout.meaning_inside)
+        self.choices = [Choice(plan, FIELDS.index(plan.field), self.parts.count) for plan in layout.choices]
+        self.keys = [KeyMeanings(meaning_of) for meaning_of in layout.keys]
+        self.chooses = bool(layout.parts or layout.templates)
+        return 0
+
+    cdef int set_name(self, Py_ssize_t n, bytes name, bytes value, is_reserved) except -1:
+        """Keep the name of a property, and how its value begins, of which a constant is the whole."""
+        cdef bytes prefix = b'"%b":%b' % (name, value)
+        self.prefixes.append(prefix)
+        self.prefix_sizes[n], self.are_reserved[n] = len(prefix), bool(is_reserved(name.decode()))
+        set_key(&self.named[n], PyBytes_AS_STRING(prefix) + 1, len(name))
         return 0
 
     def map(self, Block block not None, int64_t clock, map_record not None):
@@ -398,9 +375,9 @@ cdef class BlockMapper:
             for n in range(FIELD_COUNT):
                 if self.cells[n] >= block.width:
                     raise IndexError(self.cells[n])
-            for n in range(self.trial_count):
-                if not 0 <= self.trials[n].cell < block.width:
-                    raise IndexError(self.trials[n].cell)
+            for n in range(self.parts.count):
+                if not 0 <= self.parts.cells[n] < block.width:
+                    raise IndexError(self.parts.cells[n])
         return 0
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -412,20 +389,23 @@ cdef class BlockMapper:
             self.fields[place].kind = MISSING
         self.error, self.error_note_size = None, 0
         self.count = self.fields_seen = 0
+        self.has_notes = False
+        self.record += 1
+        if self.chooses:
+            self.parts.clear()
         self.written.at = self.written.base
         self.reserved.at = self.reserved.base
         self.long_ones.at = self.long_ones.base
         self.limits.has_long = False
         if block.width:
             return self.has_cells and self.read_cells(block, n)
-        return self.read_line(block, n)
+        return self.read_line(block, n) and self.choose() and self.add_templates()
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
         cdef const char* base = PyBytes_AS_STRING(block.data)
         cdef Span* spans = block.spans + n * block.width
         cdef Span* span
         cdef Column* column
-        cdef Trial* trial
         cdef int place, quote
         cdef Py_ssize_t at, start
         cdef bytes value
@@ -438,7 +418,7 @@ cdef class BlockMapper:
             if place == OF_PROPERTIES:
                 quote = block.quote if span.doubled else -1
                 if not self.read_properties_cell(base + span.start, span.size, quote):
-                    if not self.trial_count:  # which may give other fields
+                    if not self.choices:  # which may give other fields
                         self.ask_why(base + span.start, span.size, quote)
                     return False
             elif span.doubled:
@@ -446,19 +426,19 @@ cdef class BlockMapper:
             else:
                 self.fields[place].kind = TEXT
                 self.fields[place].text, self.fields[place].size = base + span.start, span.size
-        for at in range(self.trial_count):
-            trial = &self.trials[at]
-            span = spans + trial.cell
-            trial.taken = self.fields[trial.place].kind == MISSING and not self.is_null(base + span.start, span.size)
-            if trial.taken:
-                if span.doubled:
-                    return False
-                self.fields[trial.place].kind = TEXT
-                self.fields[trial.place].text, self.fields[trial.place].size = base + span.start, span.size
+        for at in range(self.parts.count):
+            span = spans + self.parts.cells[at]
+            if not self.is_null(base + span.start, span.size):
+                quote = block.quote if span.doubled else -1
+                self.parts.keep_cell(&self.parts.parts[at], base + span.start, span.size, quote)
+        if not self.choose():
+            return False
         for at in range(self.column_count):
             column = &self.columns[at]
             span = spans + column.cell
-            if self.is_null(base + span.start, span.size) or (self.trial_count and self.is_taken(column.cell)):
+            if self.is_null(base + span.start, span.size):
+                continue
+            if column.part >= 0 and self.parts.parts[column.part].is_taken:
                 continue
             quote = block.quote if span.doubled else -1
             start = self.begin(at, 6 * <Py_ssize_t> span.size + 2)
@@ -472,16 +452,8 @@ cdef class BlockMapper:
                 self.written.reserve(PyBytes_GET_SIZE(value))
                 self.written.put(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
             self.add(&self.named[at], start)
-            self.note_name(&self.named[at], self.are_reserved[at])
-        return True
-
-    cdef bint is_taken(self, int cell) noexcept:
-        """Return whether a cell gave a field that several cells may give."""
-        cdef Py_ssize_t n
-        for n in range(self.trial_count):
-            if self.trials[n].taken and self.trials[n].cell == cell:
-                return True
-        return False
+            self.note_name(self.are_reserved[at])
+        return self.add_templates()
 
     cdef inline bint is_null(self, const char* text, Py_ssize_t size) except -1:
         """Return whether a cell means no value."""
@@ -531,7 +503,7 @@ cdef class BlockMapper:
         p = skip_blanks(text, end)
         if p == end or p[0] != c"{":
             return False
-        p = self.read_object(p + 1, end, self.inside)
+        p = self.read_object(p + 1, end, OF_PROPERTIES_OBJECT)
         return p != NULL and skip_blanks(p, end) == end
 
     cdef int ask_why(self, const char* text, Py_ssize_t size, int quote) except -1:
@@ -551,19 +523,26 @@ cdef class BlockMapper:
         p = skip_blanks(p, end)
         if p == end or p[0] != c"{":
             return False
-        p = self.read_object(p + 1, end, self.outside)
+        p = self.read_object(p + 1, end, OF_LINES)
         return p != NULL and skip_blanks(p, end) == end
 
-    cdef const char* read_object(self, const char* p, const char* end, KeyMeanings meanings) except? NULL:
+    cdef const char* read_object(self, const char* p, const char* end, int keys) except? NULL:
         """Read an object's members as fields and properties, behind its brace.
+
+        Args:
+            p: Where they begin.
+            end: Of the text.
+            keys: Place of what its keys mean.
 
         Returns:
             Where it ends; NULL to defer the record.
         """
+        cdef KeyMeanings meanings = self.keys[keys]
         cdef KeyValue key
-        cdef int meaning
+        cdef Meaning* meaning
         cdef Py_ssize_t place = 0
         self.written.reserve(end - p + 2)
+        meanings.begin()
         p = skip_blanks(p, end)
         if p < end and p[0] == c"}":
             return p + 1
@@ -573,19 +552,19 @@ cdef class BlockMapper:
                 return NULL
             meaning = meanings.get(key.key, key.key_size, place)
             place += 1
-            if meaning == IS_DEFERRED:
+            if meaning.kind == IS_DEFERRED:
                 return NULL
-            if meaning < FIRST_FIELD:
+            if meaning.kind == IS_MORE:
+                p = self.read_more(p, end, meaning)
+                if p == NULL:
+                    return NULL
+            else:
                 put_key(self.written, &key)
                 p = put_value(self.written, p, end, &self.limits, 0, 0)
                 if p == NULL:
                     return NULL
                 self.add(&key, key.start)
-                self.note_name(&key, meaning == IS_RESERVED)
-            else:
-                p = self.read_field(p, end, meaning)
-                if p == NULL:
-                    return NULL
+                self.note_name(meaning.kind == IS_RESERVED)
             p = skip_blanks(p, end)
             if p == end:
                 return NULL
@@ -596,34 +575,149 @@ cdef class BlockMapper:
                 return NULL
         return NULL
 
-    cdef const char* read_field(self, const char* p, const char* end, int meaning) except? NULL:
+    cdef const char* read_more(self, const char* p, const char* end, Meaning* meaning) except? NULL:
+        """Read the value of a key that is more than a property of its own name.
+
+        Returns:
+            Where it ends; NULL to defer the record.
+        """
+        cdef const char* first = p
+        cdef Py_ssize_t start = self.written.used(), value
+        cdef bint is_left_out = meaning.prefix == NULL
+        if p == end or (meaning.takes and not takes(p, end, meaning.takes)):
+            return NULL
+        if meaning.fields:
+            return self.read_field(p, end, meaning)
+        if is_left_out and (meaning.left_out_in == self.record or not meaning.is_kept):
+            return NULL  # a key stands twice, or may
+        self.written.reserve(meaning.prefix_size + (end - p) + 2)
+        if is_left_out:
+            meaning.left_out_in = self.record
+        else:
+            self.written.put(meaning.prefix, meaning.prefix_size)
+        value = self.written.used()
+        if meaning.keys >= 0 and p[0] == c"{":
+            p = self.read_nested(p + 1, end, meaning.keys, &self.loose if is_left_out else &self.limits, 1)
+        else:
+            p = put_value(self.written, p, end, &self.loose if is_left_out else &self.limits, 0, 0)
+        if p == NULL:
+            return NULL
+        if meaning.part >= 0 and not self.keep_part(meaning.part, first, p, value, is_left_out):
+            return NULL
+        if is_left_out:
+            self.written.at = self.written.base + start
+            return p
+        self.add(&meaning.named, start)
+        self.note_name(meaning.is_reserved)
+        return p
+
+    cdef inline bint keep_part(
+        self, int number, const char* start, const char* end, Py_ssize_t written, bint is_left_out
+    ) except -1:
+        """Keep a value that was written last; False to defer the record."""
+        cdef Part* part = &self.parts.parts[number]
+        part.at = -1 if is_left_out else self.count  # the property that is about to be added
+        return self.parts.keep_json(part, start, end, self.written.base + written, self.written.used() - written)
+
+    cdef const char* read_nested(
+        self, const char* p, const char* end, int keys, Limits* limits, int deep
+    ) except? NULL:
+        """Write an object without the fields in it, behind its brace.
+
+        Args:
+            p: Where its members begin.
+            end: Of the text.
+            keys: Place of what its keys mean.
+            limits: What it may be.
+            deep: Objects up to it, below the properties.
+
+        Returns:
+            Where it ends; NULL to defer the record.
+        """
+        cdef KeyValue[MOST_NESTED] members
+        cdef KeyMeanings meanings = self.keys[keys]
+        cdef Meaning* meaning
+        cdef KeyValue* member
+        cdef Buffer out = self.written
+        cdef const char* first
+        cdef Py_ssize_t count = 0, place = 0, start, value
+        meanings.begin()
+        out.put("{", 1)
+        start = out.used()
+        p = skip_blanks(p, end)
+        if p < end and p[0] == c"}":
+            out.put("}", 1)
+            return p + 1
+        while count < min(limits.keys, MOST_NESTED):
+            member = &members[count]
+            p = read_key(p, end, member)
+            if p == NULL or p == end:
+                return NULL
+            meaning = meanings.get(member.key, member.key_size, place)
+            place += 1
+            if meaning.kind == IS_DEFERRED:
+                return NULL
+            if meaning.fields:
+                p = self.read_field(p, end, meaning)
+                if p == NULL:
+                    return NULL
+            else:
+                if count:
+                    out.put(",", 1)
+                put_key(out, member)
+                first, value = p, out.used()
+                if meaning.kind == IS_MORE and meaning.keys >= 0 and p[0] == c"{":
+                    if deep >= limits.nesting or deep >= DEEPEST:
+                        return NULL
+                    p = self.read_nested(p + 1, end, meaning.keys, limits, deep + 1)
+                else:
+                    p = put_value(out, p, end, limits, deep, deep)
+                if p == NULL:
+                    return NULL
+                member.size = out.used() - member.start
+                count += 1
+                if meaning.part >= 0 and meaning.kind == IS_MORE:
+                    if not self.keep_part(meaning.part, first, p, value, limits == &self.loose):
+                        return NULL
+            p = skip_blanks(p, end)
+            if p == end or (p[0] != c"," and p[0] != c"}"):
+                return NULL
+            p += 1
+            if (p - 1)[0] == c"}":
+                out.put("}", 1)
+                return p if reorder(out, members, count, start) else NULL
+        return NULL
+
+    cdef const char* read_field(self, const char* p, const char* end, Meaning* meaning) except? NULL:
         """Keep the value of one field or several.
 
         Returns:
             Where it ends; NULL to defer the record.
         """
         cdef FieldValue value
-        cdef int place
+        cdef const char* first = p
+        cdef int place, fields = meaning.fields
+        cdef Py_ssize_t start
         if p == end:
             return NULL
         value.kind, value.text = TEXT, p
-        if p[0] == c"{" and meaning == FIRST_FIELD << OF_PROPERTIES:
-            p = self.read_object(p + 1, end, self.inside)
+        if p[0] == c"{" and fields == 1 << OF_PROPERTIES:
+            p = self.read_object(p + 1, end, OF_PROPERTIES_OBJECT)
             if p == NULL:
                 return NULL
         elif p[0] == c'"':
             value.text += 1
             p = end_of_key(p + 1, end)
-            if p == NULL or meaning >= FIRST_FIELD << OF_PROPERTIES:
+            if p == NULL or fields >= 1 << OF_PROPERTIES:
                 return NULL
             value.size = p - value.text
             p += 1
-            if not value.size:
+            if not value.size or self.nulls.holds(value.text, value.size):
                 value.kind = MISSING
         elif end - p >= 4 and memcmp(p, "null", 4) == 0:
             value.kind = MISSING
             p += 4
-        elif meaning == FIRST_FIELD << OF_TIME:
+        elif fields == 1 << OF_TIME:
             value.kind = NUMBER
             p = end_of_number(p, end)
             value.size = p - value.text
@@ -633,13 +727,146 @@ cdef class BlockMapper:
                 return NULL
         else:
             return NULL
-        if self.fields_seen & meaning:
+        if self.fields_seen & fields:
             return NULL  # a key stands twice
-        self.fields_seen |= meaning
+        self.fields_seen |= fields
         for place in range(FIELD_COUNT):
-            if meaning & FIRST_FIELD << place:
+            if fields & 1 << place:
                 self.fields[place] = value
+        if meaning.part >= 0:
+            start = self.written.used()
+            self.written.reserve(end - first + 2)
+            if put_value(self.written, first, end, &self.loose, 0, 0) != p:
+                return NULL
+            if not self.keep_part(meaning.part, first, p, start, True):
+                return NULL
+            self.written.at = self.written.base + start
         return p
+
+    # ── values that may give a field, and templates ──────────────────────────────────────────────
+
+    cdef bint choose(self) except -1:
+        """Find the fields that several values may give, or templates; False to defer the record."""
+        cdef Choice choice
+        cdef FieldValue* field
+        cdef Part* part
+        cdef bytes text
+        cdef int number, place, found
+        for choice in self.choices:
+            field = &self.fields[choice.place]
+            for entry in choice.entries:
+                if isinstance(entry, Template):
+                    choice.text.at = choice.text.base
+                    found = self.parts.put_text_of(
+                        entry, choice.text, self.odd_texts, choice.kind if (<Template> entry).is_mixed else -1,
+                        self.has_part_note, choice.field,
+                    )
+                    if found < 0:
+                        return False
+                    if not found or not choice.text.used():
+                        continue
+                    field.kind, field.text, field.size = TEXT, choice.text.base, choice.text.used()
+                    break
+                number = entry
+                part = &self.parts.parts[number]
+                if part.kind == MISSING:
+                    continue
+                if part.kind == NUMBER and choice.place == OF_TIME and (part.size == 1 or part.text[0] != c"0"):
+                    field.kind = NUMBER
+                elif part.kind == TEXT and part.written < 0 and part.quote < 0:
+                    field.kind = TEXT
+                else:
+                    return False
+                field.text, field.size = part.text, part.size
+                if not self.take(part, number):
+                    return False
+                break
+        if self.chooses and not self.parts.are_all_taken():
+            return False
+        if self.has_defaults:
+            for place in range(FIELD_COUNT):
+                field = &self.fields[place]
+                if field.kind == MISSING and self.defaults[place] is not None:
+                    text = self.defaults[place]
+                    field.kind, field.text, field.size = TEXT, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+        return True
+
+    cdef bint take(self, Part* part, int number) except -1:
+        """Take a value that gave a field out of the properties; False to defer the record."""
+        cdef Py_ssize_t at = part.at, left
+        cdef KeyValue* member
+        part.is_taken = True
+        if at < 0:
+            return True
+        member = &self.properties[at]
+        path = self.parts.paths[number]
+        if path:
+            part.at = -1
+            if is_longer(part.text, part.size, self.limits.text):
+                return False  # its property may have a note for it
+            self.cut(member, path)
+            return True
+        left = self.count - at - 1
+        memmove(member, member + 1, left * sizeof(KeyValue))
+        memmove(self.notes + at, self.notes + at + 1, left)
+        self.count -= 1
+        self.parts.forget_property(at)
+        return True
+
+    cdef int cut(self, KeyValue* member, tuple path) except -1:
+        """Take a value out of an object that was written as a property."""
+        cdef char* begin = self.written.base + member.start
+        cdef char* stop = begin + member.size
+        cdef char* p = begin + member.key_size + 3  # the quotes of the key, and its colon
+        cdef char* start
+        cdef char* end
+        cdef char* next_
+        cdef bytes key
+        cdef Py_ssize_t left = len(path), size
+        for key in path:
+            left -= 1
+            while True:
+                start = p + 1  # behind a brace or a comma: a key, in its quotes
+                size = end_of_key(start + 1, stop) - start - 1
+                p = start + size + 3
+                if size == PyBytes_GET_SIZE(key) and memcmp(start + 1, PyBytes_AS_STRING(key), size) == 0:
+                    break
+                p = <char*> end_of_written(p)
+                if p[0] != c",":
+                    return 0
+            if left and p[0] != c"{":
+                return 0
+        end = <char*> end_of_written(p)
+        if end[0] == c",":
+            end += 1
+        elif (start - 1)[0] == c",":
+            start -= 1
+        memmove(start, end, stop - end)
+        member.size -= end - start
+        return 0
+
+    cdef bint add_templates(self) except -1:
+        """Add the properties that templates make; False to defer the record."""
+        cdef Py_ssize_t at, start, first
+        cdef int found
+        if self.constant_start == self.column_count:
+            return True
+        for at in range(self.column_count, self.constant_start):
+            start = self.begin(at, 0)
+            first = self.written.used()
+            found = self.parts.put_json_of(self.templates[at - self.column_count], self.written)
+            if found < 0:
+                return False
+            if not found:
+                self.written.at = self.written.base + start
+                continue
+            self.limits.has_long = is_longer_json(
+                self.written.base + first, self.written.used() - first, self.limits.text
+            )
+            self.written.put('"', 1)
+            self.add(&self.named[at], start)
+            self.note_name(self.are_reserved[at])
+        return self.count <= self.max_properties
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -655,15 +882,25 @@ cdef class BlockMapper:
         cdef KeyValue* member = &self.properties[self.count]
         member[0] = named[0]
         member.start, member.size = start, self.written.used() - start
+        self.notes[self.count] = 0
         self.count += 1
 
-    cdef inline int note_name(self, const KeyValue* member, bint is_reserved) except -1:
-        """Collect the name of the property that was written last, if a note is about it."""
-        if is_reserved:
-            put_name(self.reserved, member)
-        if self.limits.has_long:
-            put_name(self.long_ones, member)
-            self.limits.has_long = False
+    cdef inline void note_name(self, bint is_reserved) noexcept:
+        """Keep what a note is about on the property that was added last."""
+        if is_reserved or self.limits.has_long:
+            self.notes[self.count - 1] = (RESERVED_NAME if is_reserved else 0) | (
+                LONG_TEXT if self.limits.has_long else 0
+            )
+            self.limits.has_long, self.has_notes = False, True
+
+    cdef int collect_names(self) except -1:
+        """Write the names of properties that notes are about, in the order in which they were read."""
+        cdef Py_ssize_t n
+        for n in range(self.count):
+            if self.notes[n] & RESERVED_NAME:
+                put_name(self.reserved, &self.properties[n])
+            if self.notes[n] & LONG_TEXT:
+                put_name(self.long_ones, &self.properties[n])
         return 0
 
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:
@@ -688,6 +925,8 @@ cdef class BlockMapper:
         tail = self.add_ip()
         if tail is None or not self.add_constants():
             return False
+        if self.has_notes:
+            self.collect_names()
         if not sort_by_key(self.properties, self.count):
             return False
         self.join()
@@ -816,9 +1055,9 @@ cdef class BlockMapper:
     cdef bint add_constants(self) except -1:
         """Add the properties of every record; False if there are too many."""
         cdef Py_ssize_t at
-        for at in range(self.column_count, self.named_count):
+        for at in range(self.constant_start, self.named_count):
             self.add(&self.named[at], self.begin(at, 0))
-            self.note_name(&self.named[at], self.are_reserved[at])
+            self.note_name(self.are_reserved[at])
         return self.count <= self.max_properties
 
     cdef int join(self) except -1:

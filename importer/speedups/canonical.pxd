@@ -6,6 +6,8 @@ from libc.string cimport memcpy
 cdef enum:
     DIGITS = 15  # of a decimal that a double surely holds, with its point and sign (IEEE 754)
     WHOLE_DIGITS = 18  # of an integer that surely fits 64 bits
+    DEEPEST = 8  # arrays and objects inside one another
+    MOST_NESTED = 64  # keys of a nested object
 
 
 cdef uint64_t SAFE_INTEGER  # up to which a double holds every integer
@@ -82,6 +84,9 @@ cdef int hex_of(const char* p) noexcept nogil
 cdef bint is_longer(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
 cdef bint is_longer_json(const char* text, Py_ssize_t size, Py_ssize_t most) noexcept
 cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept
+cdef void put_part_of_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept
+cdef void put_unescaped(Buffer out, const char* text, Py_ssize_t size) noexcept
+cdef const char* end_of_written(const char* p) noexcept
 cdef void put_integer(Buffer out, int64_t number) noexcept
 cdef const char* put_number(Buffer out, const char* p, const char* end, Py_ssize_t most) noexcept
 cdef const char* put_any_number(
@@ -95,4 +100,5 @@ cdef const char* end_of_number(const char* p, const char* end) noexcept
 cdef const char* read_key(const char* p, const char* end, KeyValue* member) noexcept
 cdef void put_key(Buffer out, KeyValue* member) noexcept
 cdef void set_key(KeyValue* member, const char* key, Py_ssize_t size) noexcept
+cdef bint reorder(Buffer out, KeyValue* members, Py_ssize_t count, Py_ssize_t first) except -1
 cdef bint sort_by_key(KeyValue* members, Py_ssize_t count) noexcept

@@ -14,8 +14,6 @@ cdef extern from "Python.h":
     char* PyOS_double_to_string(double number, char form, int precision, int flags, int* kind)
 
 cdef enum:
-    DEEPEST = 8  # arrays and objects inside one another
-    MOST_NESTED = 64  # keys of a nested object
     MOST_NUMBER = 40  # bytes of a number that is read here, but for integers
     LARGEST_EXPONENT = 290  # up to which, and down to whose negative, a double holds every decimal of `DIGITS`
     LEAST_POSITIONAL = -4  # the exponent of a decimal below 0.0001 is this or less
@@ -34,6 +32,7 @@ cdef enum:  # what a byte is within a string of JSON
 
 cdef uint8_t[256] KIND
 cdef uint8_t[256] SHORT  # the letter that stands for a control character
+cdef char[256] CONTROL_OF  # the control character for which a letter stands
 cdef const char* HEX = "0123456789abcdef"
 cdef char[200] PAIRS  # two digits of each number below a hundred
 
@@ -46,6 +45,9 @@ for _byte in range(256):
 KIND[c'"'] = QUOTE
 KIND[c"\\"] = BACKSLASH
 SHORT[c"\b"], SHORT[c"\t"], SHORT[c"\n"], SHORT[c"\f"], SHORT[c"\r"] = c"b", c"t", c"n", c"f", c"r"
+CONTROL_OF[:] = [0] * 256
+CONTROL_OF[c"b"], CONTROL_OF[c"t"], CONTROL_OF[c"n"] = c"\b", c"\t", c"\n"
+CONTROL_OF[c"f"], CONTROL_OF[c"r"] = c"\f", c"\r"
 
 
 cdef class Buffer:
@@ -124,10 +126,16 @@ cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noe
         size: Its bytes.
         quote: The quote that is doubled in it; -1 if none is.
     """
+    out.put('"', 1)
+    put_part_of_text(out, text, size, quote)
+    out.put('"', 1)
+
+
+cdef void put_part_of_text(Buffer out, const char* text, Py_ssize_t size, int quote) noexcept:
+    """Write what stands between the quotes of a string of JSON; arguments as for `put_text`."""
     cdef const char* p = text
     cdef const char* end = text + size
     cdef const char* start
-    out.put('"', 1)
     while p < end:
         start = p
         while p < end and KIND[<uint8_t> p[0]] == PLAIN and p[0] != quote:
@@ -136,7 +144,49 @@ cdef void put_text(Buffer out, const char* text, Py_ssize_t size, int quote) noe
         if p < end:
             put_escaped(out, p[0])
             p += 2 if p[0] == quote else 1
-    out.put('"', 1)
+
+
+cdef void put_unescaped(Buffer out, const char* text, Py_ssize_t size) noexcept:
+    """Write the text that a string means, given as it was written here between its quotes: no longer than that."""
+    cdef const char* p = text
+    cdef const char* end = text + size
+    cdef const char* start
+    cdef char c
+    while p < end:
+        start = p
+        while p < end and p[0] != c"\\":
+            p += 1
+        out.put(start, p - start)
+        if p < end:
+            c = p[1]
+            p += 2
+            if c == c"u":
+                c = <char> hex_of(p)
+                p += 4
+            elif c != c'"' and c != c"\\":
+                c = CONTROL_OF[<uint8_t> c]
+            out.put(&c, 1)
+
+
+cdef const char* end_of_written(const char* p) noexcept:
+    """Return where a value ends that was written here, and behind which something stands."""
+    cdef int deep = 0
+    while True:
+        if p[0] == c'"':
+            p += 1
+            while p[0] != c'"':
+                p += 2 if p[0] == c"\\" else 1
+        elif p[0] == c"{" or p[0] == c"[":
+            deep += 1
+        elif p[0] == c"}" or p[0] == c"]":
+            deep -= 1
+        elif not deep:
+            while p[0] != c"," and p[0] != c"}" and p[0] != c"]":
+                p += 1
+            return p
+        p += 1
+        if not deep:
+            return p
 
 
 cdef int hex_of(const char* p) noexcept nogil:

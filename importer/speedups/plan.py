@@ -18,9 +18,70 @@ if TYPE_CHECKING:
     from importer.speedups.odd_texts import OddTexts
     from importer.speedups.times import Times
 
-KeyMeaning = Literal["property", "reserved", "defer"] | frozenset[Field]
+
+class KeyPlan(NamedTuple):
+    """What a key of an object is, if it is more than a property of its own name.
+
+    Attributes:
+        name: Name of the property that it becomes, as in `ColumnPlan`; None if it becomes none.
+        is_reserved: Whether Mixpanel reserves that name, so that the record gets a note.
+        fields: The fields that its value gives. Then it is no property.
+        part: Place of its value among `RecordLayout.parts`; -1 if it is none of these.
+        keys: Place in `RecordLayout.keys` of what keys mean in an object that is its value; -1 if all of them
+            stay as they are.
+        type: What its value must be, or else its record is deferred; None if it may be anything.
+    """
+
+    name: bytes | None = None
+    is_reserved: bool = False
+    fields: frozenset[Field] = frozenset()
+    part: int = -1
+    keys: int = -1
+    type: ColumnType | None = None
+
+
+KeyMeaning = Literal["property", "reserved", "defer"] | KeyPlan
 """What a key of a JSON object is: a property, a property whose name Mixpanel reserves (so that its record
-gets a note), a reason to defer the record to the slow path, or the value of some fields."""
+gets a note), a reason to defer the record to the slow path, or something else."""
+
+
+class PartPlan(NamedTuple):
+    """A value of a record that may give a field, or that a template puts into a text.
+
+    Attributes:
+        cell: Place of its cell in a record, from 0 (CSV); -1 for JSONL.
+        path: The keys that lead to it within its property (JSONL); none if it is the property.
+        must_be_taken: Whether a record is deferred in which it is filled and gives no field.
+    """
+
+    cell: int = -1
+    path: tuple[bytes, ...] = ()
+    must_be_taken: bool = False
+
+
+class TemplatePlan(NamedTuple):
+    """A text that is made of parts.
+
+    Attributes:
+        parts: Their places among `RecordLayout.parts`.
+        texts: The text ahead of each of them, and that behind the last one, UTF-8; those of a property as
+            they stand between the quotes of JSON.
+    """
+
+    parts: Sequence[int]
+    texts: Sequence[bytes]
+
+
+class ChoicePlan(NamedTuple):
+    """What may give a field: the first of several values that is there.
+
+    Attributes:
+        field: The field; not ``properties``.
+        entries: Places of parts, which are no property then, and templates.
+    """
+
+    field: Field
+    entries: Sequence[int | TemplatePlan]
 
 
 class ColumnPlan(NamedTuple):
@@ -31,12 +92,14 @@ class ColumnPlan(NamedTuple):
         name: Name of the property, UTF-8; one that JSON writes without an escape.
         type: Type of its cells.
         encode: Returns the JSON of a cell that the compiled code does not know; None defers the record.
+        part: Place of its cell among `RecordLayout.parts`, if it may give a field; else -1.
     """
 
     cell: int
     name: bytes
     type: ColumnType
     encode: Callable[[str], bytes | None]
+    part: int = -1
 
 
 class ConstantPlan(NamedTuple):
@@ -56,19 +119,21 @@ class RecordLayout:
     """Where fields and properties stand in a record.
 
     Attributes:
-        cells: The cell of each mapped field, from 0 (CSV); empty for JSONL.
-        alternatives: The cells of each other mapped field but ``properties`` (CSV). The first that is filled
-            gives the field, and is no property then.
+        cells: The cell of each field that one column gives, from 0 (CSV); empty for JSONL.
         columns: The columns that become properties, sorted by name (CSV); empty for JSONL.
-        meaning_outside: What a key of a line means (JSONL).
-        meaning_inside: What a key of the object in the properties column means.
+        keys: Return what a key means: the first in a line (JSONL), the second in the object of the properties
+            column, all others in objects that stand in one of these.
+        parts: Values that may give a field, or that templates put together.
+        choices: What may give each other field.
+        templates: Name (as in `ColumnPlan`) and template of each property that is made of parts.
     """
 
     cells: Mapping[Field, int]
-    alternatives: Mapping[Field, Sequence[int]]
     columns: Sequence[ColumnPlan]
-    meaning_outside: Callable[[str], KeyMeaning]
-    meaning_inside: Callable[[str], KeyMeaning]
+    keys: Sequence[Callable[[str], KeyMeaning]]
+    parts: Sequence[PartPlan] = ()
+    choices: Sequence[ChoicePlan] = ()
+    templates: Sequence[tuple[bytes, TemplatePlan]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +172,10 @@ class MappingPlan:
     Attributes:
         layout: Where fields and properties stand in a record.
         limits: What an event may be.
-        null: Texts that mean "no value" beside the empty cell (CSV).
+        null: Texts that mean "no value" beside the empty one: of cells (CSV), or of fields and parts (JSONL).
         event: Name of every event; None if it is a field of the record.
         distinct_id: User of every event; None if it is a field of the record.
+        defaults: The text of a field where a record has none.
         constants: Properties of every event.
         times: Reads times in the usual forms.
         no_event: Why a record without the name of an event is rejected.
@@ -126,6 +192,7 @@ class MappingPlan:
         odd_texts: Finds the names of events and the ids that may get a note.
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
             no address of four numbers.
+        has_part_note: The same for a value that a template puts into the field.
         note_no_user: The note on an event without a user.
         note_finer_time: The note on a time that is finer than milliseconds.
         tail: JSON that stands behind the ``$insert_id`` of an event without an ip.
@@ -137,6 +204,7 @@ class MappingPlan:
     null: Sequence[str]
     event: str | None
     distinct_id: str | None
+    defaults: Mapping[Field, str]
     constants: Sequence[ConstantPlan]
     times: Times
     no_event: str
@@ -152,6 +220,7 @@ class MappingPlan:
     note_on_long_texts: Callable[[str], tuple[bytes, bytes]]
     odd_texts: OddTexts
     has_note: Callable[[Field, str], bool]
+    has_part_note: Callable[[Field, str], bool]
     note_no_user: str
     note_finer_time: str
     tail: bytes

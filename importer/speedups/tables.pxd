@@ -1,3 +1,6 @@
+from libc.stdint cimport uint64_t
+
+
 cdef struct Slot:
     char* text
     Py_ssize_t size
@@ -31,3 +34,10 @@ cdef class Answers:
     cdef object ask
 
     cdef Answer* get(self, const char* text, Py_ssize_t size) except NULL
+
+
+cdef class TextSet:
+    cdef list texts  # for each first byte, those that begin with it
+    cdef uint64_t[256] sizes  # for each first byte, a bit for each size that they have
+
+    cdef bint holds(self, const char* text, Py_ssize_t size) except -1

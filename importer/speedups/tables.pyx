@@ -4,11 +4,12 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 cdef enum:
     FIRST_SLOTS = 1024  # a power of two
+    MOST_SIZE = 63  # of a text, that a bit stands for
     MOST_BYTES = 1 << 23  # of texts, and of answers: few texts are long, and many long ones are not worth their space
 
 
@@ -130,3 +131,31 @@ cdef class Answers:
         self.kept.append(given)  # which owns the texts
         self.count += 1
         return answer
+
+
+cdef class TextSet:
+    """A few texts that others are compared with.
+
+    Args:
+        texts: The texts; none is empty.
+    """
+
+    def __cinit__(self, texts):
+        cdef int first
+        for first in range(256):
+            self.sizes[first] = 0
+        self.texts = [[] for _ in range(256)]
+        for text in texts:
+            encoded = text.encode("utf-8", "surrogatepass")
+            self.texts[encoded[0]].append(encoded)
+            self.sizes[<uint8_t> encoded[0]] |= <uint64_t> 1 << min(<int> len(encoded), MOST_SIZE)
+
+    cdef bint holds(self, const char* text, Py_ssize_t size) except -1:
+        """Return whether a text, which is not empty, is one of them."""
+        cdef bytes one
+        if not self.sizes[<uint8_t> text[0]] >> min(size, MOST_SIZE) & 1:
+            return False
+        for one in self.texts[<uint8_t> text[0]]:
+            if PyBytes_GET_SIZE(one) == size and memcmp(PyBytes_AS_STRING(one), text, size) == 0:
+                return True
+        return False

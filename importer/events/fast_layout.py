@@ -1,0 +1,363 @@
+"""Where fields and properties stand in a record, as the plan of the fast path has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from importer.errors import BadValue
+from importer.events.body import TAG
+from importer.events.columns import path_to
+from importer.events.field_names import PROPERTY_OF
+from importer.events.layout import LateKeys, Paths, field_columns, field_paths, property_columns
+from importer.events.templates import Template, choices_of, set_templates
+from importer.mixpanel import rules
+from importer.reading import ColumnType, Field, Reading
+from importer.speedups.plan import (
+    ChoicePlan,
+    ColumnPlan,
+    KeyMeaning,
+    KeyPlan,
+    PartPlan,
+    RecordLayout,
+    TemplatePlan,
+)
+
+_FIELD_NAMES: Final = frozenset({*PROPERTY_OF.values(), "token", TAG})
+"""Properties that are a field or are never sent: only the slow path knows which of two values counts."""
+
+_OF_LINES: Final = 0
+_OF_PROPERTIES: Final = 1  # places of `RecordLayout.keys`
+_encode: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+
+
+CellPlan = Callable[[ColumnType], tuple[ColumnType, Callable[[str], bytes | None]]]
+"""Returns the type of cells in the plan, and their `ColumnPlan.encode`."""
+
+
+def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -> RecordLayout | None:
+    """Return where fields and properties stand in the records of a source; None if a plan can't say it.
+
+    Args:
+        reading: How the source is read.
+        constants: Names of the properties that ``--set`` gives.
+        cells: Tells how the cells of a type are read.
+    """
+    if "properties" in reading.alternatives:
+        return None
+    templates = set_templates(reading)
+    texts = [text for each in _templates_in(reading) for text in each.texts]
+    texts += _columns_of_parts(reading)
+    if not all(map(is_plain_name, templates)) or not all(map(is_encodable, texts)):
+        return None
+    if not templates.keys().isdisjoint(constants):
+        return None
+    added = frozenset({*constants, *templates})
+    if reading.dialect.has_cells:
+        return _layout_of_cells(reading, added, cells)
+    return _layout_of_objects(reading, added)
+
+
+def is_encodable(value: Any) -> bool:
+    """Return whether a value can be JSON: it has no half of a surrogate pair, which a shell may hand over."""
+    try:
+        return bool(_encode(value))
+    except orjson.JSONEncodeError:
+        return False
+
+
+def is_plain_name(name: str) -> bool:
+    """Return whether a property's name is not that of a field, and JSON writes it without an escape."""
+    return name not in _FIELD_NAMES and _is_written_as_it_is(name)
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether Mixpanel reserves the name of a property, so that it gets a note."""
+    return bool(rules.note_on_names((name,)))
+
+
+def _is_written_as_it_is(name: str) -> bool:
+    return is_encodable(name) and _encode(name) == b'"%b"' % name.encode()
+
+
+# ── templates ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _templates_in(reading: Reading) -> list[Template]:
+    entries = [entry for choice in choices_of(reading) for entry in choice.entries]
+    return [*set_templates(reading).values(), *(each for each in entries if isinstance(each, Template))]
+
+
+def _columns_of_parts(reading: Reading) -> tuple[str, ...]:
+    """Return the columns that may give a field, or stand in templates; each once."""
+    entries = [entry for choice in choices_of(reading) for entry in choice.entries]
+    named = [each for each in entries if isinstance(each, str)]
+    return tuple(dict.fromkeys([*named, *(c for each in _templates_in(reading) for c in each.columns)]))
+
+
+def _alternative_columns(reading: Reading) -> frozenset[str]:
+    """Return the columns each of which may give a field by itself, and is no property then."""
+    return frozenset(e for choice in choices_of(reading) for e in choice.entries if isinstance(e, str))
+
+
+def _choice_plans(reading: Reading, numbers: Mapping[str, int]) -> list[ChoicePlan]:
+    return [
+        ChoicePlan(
+            choice.field,
+            [
+                numbers[entry]
+                if isinstance(entry, str)
+                else TemplatePlan([numbers[c] for c in entry.columns], [t.encode() for t in entry.texts])
+                for entry in choice.entries
+            ],
+        )
+        for choice in choices_of(reading)
+    ]
+
+
+def _template_plans(reading: Reading, numbers: Mapping[str, int]) -> list[tuple[bytes, TemplatePlan]]:
+    return [
+        (
+            name.encode(),
+            TemplatePlan([numbers[c] for c in each.columns], [_encode(t)[1:-1] for t in each.texts]),
+        )
+        for name, each in set_templates(reading).items()
+    ]
+
+
+# ── cells ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) -> RecordLayout | None:
+    columns = property_columns(reading)
+    properties = [each for each in columns if each.name not in _FIELD_NAMES]
+    names = {each.name for each in properties}
+    if not all(map(_is_written_as_it_is, names)) or not names.isdisjoint(added):
+        return None
+    parts = _columns_of_parts(reading)
+    guarded = [each.column for each in columns if each.name in _FIELD_NAMES]
+    watched = list(dict.fromkeys([*parts, *guarded]))
+    numbers = {column: number for number, column in enumerate(watched)}
+    alternatives = _alternative_columns(reading)
+    return RecordLayout(
+        cells={field: reading.columns.index(column) for field, column in reading.fields.items()},
+        columns=[
+            ColumnPlan(
+                each.cell,
+                each.name.encode(),
+                *cells(each.type),
+                numbers[each.column] if each.column in alternatives else -1,
+            )
+            for each in properties
+        ],
+        keys=[lambda _: "defer", partial(_meaning_in_cell, added)],
+        parts=[
+            PartPlan(cell=reading.columns.index(column), must_be_taken=column in guarded)
+            for column in watched
+        ],
+        choices=_choice_plans(reading, numbers),
+        templates=_template_plans(reading, numbers),
+    )
+
+
+def _meaning_in_cell(added: Collection[str], name: str) -> KeyMeaning:
+    """Return what a key of the object in the properties' cell means."""
+    if name in _FIELD_NAMES or name in added:
+        return "defer"
+    return "reserved" if is_reserved(name) else "property"
+
+
+# ── objects ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class _Spot:
+    """A place in an object of which something is known.
+
+    Attributes:
+        fields: The fields that stand there.
+        part: Its place among the parts; -1 if it is none.
+        may_give: Whether it may give a field by itself, as one of several.
+        is_left_out: Whether it never is a property.
+        places: The places in the object that stands there, by their keys.
+        number: Where what these keys mean stands in `RecordLayout.keys`; -1 if there are none.
+    """
+
+    fields: frozenset[Field] = frozenset()
+    part: int = -1
+    may_give: bool = False
+    is_left_out: bool = False
+    places: dict[str, _Spot] = field(default_factory=dict)
+    number: int = -1
+
+    def at(self, path: tuple[str, ...]) -> _Spot:
+        """Return the place at the end of a path of keys."""
+        place = self
+        for key in path:
+            place = place.places.setdefault(key, _Spot())
+        return place
+
+    def nested(self) -> list[_Spot]:
+        """Return the places of objects in this one, as deep as they stand, that hold others."""
+        return [
+            each for inner in self.places.values() for each in ([inner] * bool(inner.places) + inner.nested())
+        ]
+
+    def is_clear(self) -> bool:
+        """Return whether nothing is both a field and an object that holds one."""
+        return all(not (each.fields and each.places) and each.is_clear() for each in self.places.values())
+
+
+class _Spots:
+    """The places in the objects of a source: in those of lines, and in those of the properties column.
+
+    Args:
+        reading: How the source is read.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.outside, self.inside = _Spot(), _Spot()
+        paths = field_paths(reading)
+        self._put_fields(self.outside, paths.outside)
+        self._put_fields(self.inside, paths.inside)
+        bag = reading.fields.get("properties")
+        self._bag = None if bag is None else path_to(bag, reading.columns)
+        self.columns = _columns_of_parts(reading)
+        self.numbers = {column: number for number, column in enumerate(self.columns)}
+        alternatives = _alternative_columns(reading)
+        left_out = field_columns(reading) - {*reading.fields.values()}
+        for column, number in self.numbers.items():
+            place = self.place_of(column)
+            place.part = number
+            place.may_give = column in alternatives
+            place.is_left_out = column in left_out
+
+    def _put_fields(self, root: _Spot, paths: Paths) -> None:
+        for path, fields in paths:
+            root.at(path).fields |= frozenset(fields)
+
+    def is_inside(self, column: str) -> bool:
+        """Return whether a column stands in the object of the properties column."""
+        path, bag = path_to(column, self.reading.columns), self._bag
+        return bag is not None and len(path) > len(bag) and path[: len(bag)] == bag
+
+    def path(self, column: str) -> tuple[str, ...]:
+        """Return the keys that lead to a column, from the line or from the properties' object."""
+        path = path_to(column, self.reading.columns)
+        return path[len(self._bag or ()) :] if self.is_inside(column) else path
+
+    def place_of(self, column: str) -> _Spot:
+        """Return the place of a column."""
+        return (self.inside if self.is_inside(column) else self.outside).at(self.path(column))
+
+    def are_planned(self) -> bool:
+        """Return whether a plan can say where all that stands."""
+        if self._bag is not None:
+            bag = self.outside.at(self._bag)
+            if len(self._bag) > 1 or bag.places or bag.part >= 0:
+                return False
+        numbers = {*self.numbers.values()}
+        placed = {each.part for root in (self.outside, self.inside) for each in _all_of(root)} - {-1}
+        return placed == numbers and self.outside.is_clear() and self.inside.is_clear()
+
+
+def _all_of(place: _Spot) -> list[_Spot]:
+    return [each for inner in place.places.values() for each in (inner, *_all_of(inner))]
+
+
+def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout | None:
+    places = _Spots(reading)
+    if not places.are_planned():
+        return None
+    nested = [*places.outside.nested(), *places.inside.nested()]
+    for number, place in enumerate(nested, _OF_PROPERTIES + 1):
+        place.number = number
+    beside = partial(_name_beside, reading, LateKeys(reading), added)
+    within = partial(_name_within, added)
+    return RecordLayout(
+        cells={},
+        columns=(),
+        keys=[
+            partial(_meaning, places.outside, beside),
+            partial(_meaning, places.inside, within),
+            *(partial(_meaning_deep, place) for place in nested),
+        ],
+        parts=[
+            PartPlan(
+                path=tuple(key.encode() for key in places.path(column)[1:]),
+                must_be_taken=_must_be_taken(places, column, within if places.is_inside(column) else beside),
+            )
+            for column in places.columns
+        ],
+        choices=_choice_plans(reading, places.numbers),
+        templates=_template_plans(reading, places.numbers),
+    )
+
+
+_Naming = Callable[[str], tuple[str, ColumnType | None] | None]
+"""Returns the name of the property that a key becomes, and the type that its value must have; None to defer
+the records that have the key. A key of the type ``skip`` is left out."""
+
+
+def _name_beside(
+    reading: Reading, late_keys: LateKeys, added: Collection[str], key: str
+) -> tuple[str, ColumnType | None] | None:
+    """Return the name and the type of a key beside the mapped ones, as `_Naming`."""
+    name, kind = reading.names.get(key, key), reading.types.get(key)
+    if kind == "time" or (name in added and kind != "skip"):
+        return None
+    try:
+        late_keys.check((key,))
+    except BadValue:
+        return None
+    return name, kind
+
+
+def _name_within(added: Collection[str], key: str) -> tuple[str, ColumnType | None] | None:
+    """Return the name of a key in the properties' object, as `_Naming`."""
+    return None if key in added else (key, None)
+
+
+def _must_be_taken(places: _Spots, column: str, naming: _Naming) -> bool:
+    """Return whether a value would be a field of its own, if it does not give one."""
+    path, place = places.path(column), places.place_of(column)
+    if len(path) > 1 or not place.may_give or place.is_left_out:
+        return False
+    named = naming(path[0])
+    return named is not None and named[1] is None and named[0] in PROPERTY_OF.values()
+
+
+def _meaning(root: _Spot, naming: _Naming, key: str) -> KeyMeaning:
+    """Return what a key means in a line, or in the properties' object."""
+    place = root.places.get(key, _NOWHERE)
+    if place.fields:
+        return KeyPlan(fields=place.fields, part=place.part)
+    named = naming(key)
+    if named is None:
+        return "defer"
+    name, kind = named
+    if kind == "skip" or place.is_left_out:
+        return KeyPlan(part=place.part, keys=place.number)
+    if name in PROPERTY_OF.values() and kind is None and place.may_give and not place.places:
+        return KeyPlan(part=place.part)
+    if name in _FIELD_NAMES or not _is_written_as_it_is(name):
+        return "defer"
+    if place is _NOWHERE and name == key and kind is None:
+        return "reserved" if is_reserved(name) else "property"
+    return KeyPlan(name.encode(), is_reserved(name), part=place.part, keys=place.number, type=kind)
+
+
+_NOWHERE: Final = _Spot()
+
+
+def _meaning_deep(place: _Spot, key: str) -> KeyMeaning:
+    """Return what a key means in an object that stands deeper."""
+    inner = place.places.get(key)
+    if inner is None:
+        return "property"
+    return KeyPlan(fields=inner.fields, part=inner.part, keys=inner.number)

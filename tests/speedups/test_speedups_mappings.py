@@ -1,0 +1,334 @@
+"""Mappings that are more than columns: the compiled code and Python make the same events of hostile records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from speedups_helpers import CSV, TIME, assert_same, csv_file, takes_fast_path
+
+from importer.reading import Dialect, Field, Reading
+
+LONG = "x" * 256
+
+# ── lines of JSON ────────────────────────────────────────────────────────────────────────────────
+
+FLAT = Reading(
+    Dialect("jsonl"),
+    ("event", "time", "user", "device", "n", "context", "plan", "distinct_id"),
+    {"event": "event", "time": "time"},
+)
+BAG = Reading(
+    Dialect("jsonl"),
+    ("event", "properties", "user", "device", "context"),
+    {"event": "event", "time": "properties.time", "properties": "properties"},
+)
+USERS: dict[Field, tuple[str, ...]] = {"distinct_id": ("user", "device", "n")}
+LINES: dict[str, Reading] = {
+    "a fallback": replace(FLAT, alternatives=USERS),
+    "a fallback with words for no value": replace(FLAT, alternatives=USERS, null=("NULL", "\\N", 'q"', "5")),
+    "fallbacks of all fields": replace(
+        FLAT,
+        fields={},
+        alternatives={
+            "event": ("event", "plan", "n"), "time": ("n", "time"), "ip": ("device", "user"), "insert_id": ("plan", "user"),
+        },
+    ),
+    "a fallback by Mixpanel's own name": replace(
+        FLAT, alternatives={"distinct_id": ("distinct_id", "user"), "ip": ("user", "ip"), "insert_id": ("plan", "$insert_id")}
+    ),
+    "a fallback deeper": replace(FLAT, alternatives={"distinct_id": ("context.id", "context.traits.id", "user")}),
+    "a fallback that is a part of another": replace(FLAT, alternatives={"distinct_id": ("context", "context.id", "user")}),
+    "a fallback that is a field": replace(FLAT, alternatives={"distinct_id": ("user", "event")}),
+    "templates of fields": replace(
+        FLAT,
+        fields={"time": "time"},
+        alternatives={
+            "event": ("{plan} {n}", "event"), "distinct_id": ("user", "$device:{device}"), "insert_id": ("{user}-{n}",),
+        },
+    ),
+    "bare templates": replace(
+        FLAT, fields={"time": "time"}, alternatives={"event": ("{event}",), "distinct_id": ("{user}", "{n}")}
+    ),
+    "templates of times": replace(
+        FLAT, fields={"event": "event"}, alternatives={"time": ("{plan}T{n}Z", "{time}", "{device}")}
+    ),
+    "properties by templates": replace(
+        FLAT,
+        fields={**FLAT.fields, "distinct_id": "user"},
+        templates={"full": 'é "{user}" {device}\n', "n2": "{n}", "$os": "{plan}{plan}", "deep": "{context.id}/{time}"},
+    ),
+    "templates over properties": replace(FLAT, templates={"plan": "{n}!", "device": "{user}"}, constants={"a": 1, "z": "z"}),
+    "names": replace(FLAT, names={"plan": "Plan", "device": "$device_id", "n": "aaa", "user": "plan"}),
+    "names of fields": replace(FLAT, names={"plan": "time", "device": "distinct_id", "n": "token", "user": "import_tag"}),
+    "names and fallbacks": replace(FLAT, names={"device": "$device_id", "user": "mp_user"}, alternatives=USERS),
+    "types": replace(FLAT, types={"plan": "skip", "n": "number", "device": "string", "user": "boolean", "context": "json"}),
+    "types and fallbacks": replace(
+        FLAT, types={"user": "skip", "n": "integer", "device": "string"}, alternatives=USERS, null=("NULL",)
+    ),
+    "fields deeper": replace(
+        FLAT, fields={**FLAT.fields, "ip": "context.ip", "distinct_id": "context.traits.id", "insert_id": "context.id"}
+    ),
+    "times deeper": replace(FLAT, fields={"event": "event", "time": "context.n", "distinct_id": "user"}),
+    "a field with fields in it": replace(FLAT, fields={**FLAT.fields, "distinct_id": "context", "ip": "context.ip"}),
+    "words for no value": replace(FLAT, fields={**FLAT.fields, "distinct_id": "user", "ip": "context.ip"}, null=("NULL", "u1")),
+    "no name": replace(FLAT, fields={"time": "time"}, alternatives={"event": ("plan",), "distinct_id": ("user",)}),
+    "all at once": replace(
+        FLAT,
+        fields={"time": "time", "ip": "context.ip"},
+        alternatives={"event": ("event", "{plan} {n}"), "distinct_id": ("context.traits.id", "user", "device")},
+        templates={"who": "{user}@{context.id}", "id": "{context.traits.id}"},
+        names={"plan": "Plan", "context": "ctx", "time": "t"},
+        types={"n": "skip"},
+        constants={"source": "x"},
+        null=("NULL",),
+        tag="june",
+        geoip="request",
+    ),
+    "fallbacks in the properties": replace(
+        BAG, alternatives={"distinct_id": ("properties.user", "user", "properties.distinct_id"), "ip": ("properties.context.ip", "ip")}
+    ),
+    "fields deeper in the properties": replace(
+        BAG, fields={**BAG.fields, "distinct_id": "properties.context.traits.id", "ip": "context.ip"}
+    ),
+    "templates in the properties": replace(
+        BAG,
+        fields={"time": "properties.time", "properties": "properties"},
+        alternatives={"event": ("{properties.plan} {event}", "event"), "distinct_id": ("{properties.user}", "$device:{device}")},
+        templates={"who": "{properties.user} {user}", "plan2": "{properties.plan}", "ctx": "{properties.context.id}"},
+    ),
+    "the properties as a part": replace(BAG, alternatives={"distinct_id": ("properties", "user")}),
+    "the properties by choice": replace(FLAT, alternatives={"properties": ("context", "plan")}),
+    "the properties deeper": replace(BAG, fields={"event": "event", "time": "time", "properties": "context.traits"}),
+    "a path with dots": replace(FLAT, columns=(*FLAT.columns, "a.b"), alternatives={"distinct_id": ("a.b", "a.b.c", "user")}),
+}  # fmt: skip
+
+keys = st.sampled_from(
+    ["event", "time", "user", "device", "n", "context", "plan", "distinct_id", "ip", "$insert_id", "id", "traits", "Plan",
+     "$device_id", "token", "import_tag", "aaa", "full", "who", "a.b", "properties", "z", "timestamp", "source"]
+)  # fmt: skip
+numbers = st.sampled_from(
+    ["0", "5", "-5", "-0", "1.5", "1.50", "2.0", "0.5", "1e3", "1e-7", "1e22", "12345678901234567890", "9007199254740993",
+     "0.1234567890123456789", "1714557600", "1714557600.5", "1714557600123", "01", "1.", "1e400", "0.00001"]
+)  # fmt: skip
+texts = st.sampled_from(
+    ["", "u1", "NULL", "\\N", "5", " u1", "a b", 'q"', "a\\", "é☕", "\n", "\x01", "\x7f", LONG, "0", "1.0", "anon", TIME, "2024-05-01",
+     "10:00:00", "1.2.3.4", "=x", "null", "x" * 37, "\U0001f600", "$identify", "</a>"]
+)  # fmt: skip
+strings = st.builds(lambda text, ascii_: json.dumps(text, ensure_ascii=ascii_), texts, st.booleans())
+leaves = st.one_of(
+    strings,
+    strings,
+    numbers,
+    st.sampled_from(
+        ["null", "true", "false", "[]", "{}", "[1,2]", '"\\u004eULL"', '"\\/"', '"\\ud800"', "nul"]
+    ),
+)
+
+
+def objects_of(values: st.SearchStrategy[str], least: int = 0) -> st.SearchStrategy[str]:
+    written = st.builds(
+        lambda key, odd: f'"\\u{ord(key[0]):04x}{key[1:]}"' if odd else f'"{key}"',
+        keys,
+        st.sampled_from([False] * 20 + [True]),
+    )
+    members = st.tuples(written, values, st.sampled_from(["", "", " "]))
+    return st.lists(members, min_size=least, max_size=8).map(
+        lambda found: "{" + ",".join(f"{blank}{key}{blank}:{value}" for key, value, blank in found) + "}"
+    )
+
+
+trees = st.recursive(leaves, objects_of, max_leaves=6)
+
+
+@st.composite
+def usual_lines(draw: st.DrawFn, bag: bool) -> str:
+    """A line that mostly becomes an event, with some values that are odd."""
+    id_, n, device, user = (draw(st.one_of(st.just('"u1"'), st.just(""), strings, numbers)) for _ in range(4))
+    context = {"ip": draw(st.sampled_from(["", '"1.2.3.4"', '"::1"', "null"])), "id": id_, "n": draw(numbers)}
+    traits = f'{{"id":{draw(strings)},"b":{draw(leaves)}}}' if draw(st.booleans()) else ""
+    inner = _object({**context, "traits": traits, "z": draw(st.sampled_from(["", "1"]))}, draw)
+    members = {
+        "event": draw(st.sampled_from(['"View"', '"View"', '""'])),
+        "time": draw(st.sampled_from([f'"{TIME}"', "1714557600", '"soon"', "null"])),
+        "user": user,
+        "device": device,
+        "n": n,
+        "plan": draw(st.sampled_from(["", '"pro"', '"2024-05-01"', "1.5", "true"])),
+        "context": inner,
+        draw(keys): draw(trees),
+    }
+    if not bag:
+        return _object(members, draw)
+    event = members.pop("event")
+    outer = {"event": event, "properties": _object(members, draw), draw(keys): draw(leaves)}
+    return _object({**outer, "context": inner, "device": device}, draw)
+
+
+def _object(members: dict[str, str], draw: st.DrawFn) -> str:
+    found = [f'"{key}":{value}' for key, value in members.items() if value]
+    return "{" + ",".join(draw(st.permutations(found))) + "}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LINES)
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_lines_map_the_same(name: str, data: st.DataObject):
+    reading = LINES[name]
+    is_bag = "properties" in reading.fields or "properties" in reading.alternatives
+    lines = data.draw(st.lists(st.one_of(usual_lines(is_bag), objects_of(trees)), min_size=1, max_size=8))
+    assert_same("".join(line + "\n" for line in lines).encode("utf-8", "surrogatepass"), reading)
+
+
+PLAIN = {"event": "View", "time": TIME, "user": "u1", "device": "d1", "n": 5, "plan": "pro"}
+DEEP = {**PLAIN, "context": {"ip": "1.2.3.4", "id": "i-1", "z": 1, "traits": {"id": "t1", "age": 5}}}
+IN_BAG = {
+    "event": "View",
+    "properties": {k: v for k, v in DEEP.items() if k not in ("device", "event")},
+    "device": "d2",
+}
+NO_USER = {"event": "View", "properties": {"time": TIME, "context": {"traits": {"id": "t1"}}}}
+
+
+def lines_of(*records: dict[str, Any]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "changed"),
+    [
+        ("a fallback", PLAIN, {"user": None}),
+        ("a fallback", DEEP, {"user": "", "event": "É"}),
+        ("a fallback with words for no value", PLAIN, {"user": "NULL"}),
+        ("a fallback deeper", DEEP, {"context": {"traits": {"id": "t"}}}),
+        ("templates of fields", PLAIN, {"user": "", "plan": 'quo"ted'}),
+        ("templates of times", {**PLAIN, "plan": "2024-05-01", "n": "10:00:00"}, {"plan": ""}),
+        ("bare templates", PLAIN, {"user": None}),
+        ("properties by templates", DEEP, {"device": "a\\b", "n": 1.5, "plan": LONG}),
+        ("names", PLAIN, {"device": "x"}),
+        ("names and fallbacks", PLAIN, {"user": None}),
+        ("types", {**PLAIN, "user": True}, {"n": 1.5}),
+        ("fields deeper", DEEP, {"context": {"ip": "1.1.1.1"}}),
+        ("times deeper", {"event": "e", "context": {"n": 1714557600}}, {"context": {"n": TIME}}),
+        ("words for no value", DEEP, {"user": "NULL"}),
+        ("all at once", {**DEEP, "event": ""}, {"context": {"id": "i"}}),
+        ("fields deeper in the properties", NO_USER, {"properties": {"time": TIME}}),
+        ("templates in the properties", IN_BAG, {"event": "Other"}),
+    ],
+)  # fmt: skip
+def test_such_mappings_are_no_reason_to_be_slow(name: str, record: dict[str, Any], changed: dict[str, Any]):
+    lines = lines_of(record, {**record, **changed}, {**record, "more": {"a": [1, "é\n"]}})
+    assert_same(lines, LINES[name])
+    assert takes_fast_path(lines, LINES[name]) == [True] * 3
+
+
+def test_a_taken_value_leaves_no_note_on_its_name():
+    reading = replace(FLAT, names={"device": "$device_id"}, alternatives=USERS)
+    found = assert_same(lines_of({**PLAIN, "user": None}, PLAIN), reading)[1:]
+    assert ["$device_id" in str(item) for item in found] == [False, True]
+    assert takes_fast_path(lines_of({**PLAIN, "user": None}, PLAIN), reading) == [True, True]
+
+
+def test_more_keys_than_are_remembered_map_the_same():
+    """Those that are renamed or left out are still told apart, and none is taken for another."""
+    many = {f"k{n}": n for n in range(700)}
+    names = {**{key: f"renamed_{key}" for key in many}, "twice": "k1"}
+    types = {f"k{n}": "skip" for n in range(600)}
+    reading = replace(FLAT, names=names, types=types, alternatives=USERS)
+    records = [{**PLAIN, **dict(list(many.items())[start : start + 150])} for start in range(0, 700, 50)]
+    lines = lines_of(*records, {**PLAIN, **many}, *records)
+    assert_same(lines + '{"event":"e","time":1714557600,"k1":1,"k1":2}\n' + lines_of(PLAIN), reading)
+
+
+# ── cells ────────────────────────────────────────────────────────────────────────────────────────
+
+COLUMNS = ("event", "time", "user", "device", "n", "plan", "bag", "distinct_id")
+CELLS = replace(CSV, columns=COLUMNS, fields={"event": "event", "time": "time"}, types={"n": "number"})
+ROWS: dict[str, Reading] = {
+    "a fallback": replace(CELLS, alternatives=USERS),
+    "a fallback by Mixpanel's own name": replace(CELLS, alternatives={"distinct_id": ("distinct_id", "user")}),
+    "a fallback behind another": replace(CELLS, alternatives={"distinct_id": ("user", "distinct_id")}, null=("NULL",)),
+    "templates of fields": replace(
+        CELLS,
+        fields={"time": "time"},
+        alternatives={"event": ("{plan} {n}", "event"), "distinct_id": ("user", "$device:{device}"), "insert_id": ("{user}-{n}",)},
+    ),
+    "bare templates": replace(CELLS, alternatives={"distinct_id": ("{user}", "{n}")}),
+    "templates of times": replace(CELLS, fields={"event": "event"}, alternatives={"time": ("{plan}T{n}Z", "{time}")}),
+    "properties by templates": replace(
+        CELLS, templates={"full": 'é "{user}" {device}\n', "n2": "{n}", "$os": "{plan}{plan}"}, null=("NULL",)
+    ),
+    "templates over properties": replace(CELLS, templates={"plan": "{n}!"}),
+    "templates and properties": replace(
+        CELLS, fields={**CELLS.fields, "properties": "bag"}, templates={"a": "{user}", "k": "{n}"}, alternatives=USERS
+    ),
+    "names": replace(CELLS, names={"plan": "Plan", "device": "$device_id", "n": "aaa", "distinct_id": "id"}),
+    "names of fields": replace(CELLS, names={"plan": "ip", "device": "$insert_id", "n": "token", "user": "import_tag"}),
+    "types": replace(CELLS, types={"n": "skip", "distinct_id": "skip", "device": "boolean"}, alternatives=USERS),
+    "all at once": replace(
+        CELLS,
+        fields={"time": "time", "properties": "bag"},
+        alternatives={"event": ("event", "{plan} {n}"), "distinct_id": ("user", "distinct_id", "{device}")},
+        templates={"who": "{user}@{device}", "$x": "{plan}"},
+        names={"plan": "Plan"},
+        constants={"source": "x"},
+        null=("NULL",),
+        tag="june",
+        insert_id="row",
+        source_name="a.csv",
+    ),
+}  # fmt: skip
+cells_ = st.one_of(st.sampled_from(["", "u1", "5", "1.50"]), texts, numbers)
+bags = st.sampled_from(
+    [
+        "",
+        "{}",
+        '{"a":1}',
+        '{"plan":"x","n":5}',
+        '{"distinct_id":"d"}',
+        '{"k":1,"a":2}',
+        "bad",
+        '{"a":1,"a":2}',
+    ]
+)
+times = st.sampled_from([TIME, TIME, "2024-05-01", "soon", ""])
+
+
+@pytest.mark.parametrize("name", ROWS)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(["E", "E", ""]), times, cells_, cells_, cells_, cells_, bags, st.one_of(st.just(""), cells_)),
+        max_size=8,
+    )
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_rows_map_the_same(name: str, rows: list[tuple[str, ...]]):
+    assert_same(csv_file([["E", TIME, "u", "d", "1", "o", "", ""], *rows]), ROWS[name])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if name not in ("templates over properties", "names of fields")]
+)
+def test_such_rows_are_no_reason_to_be_slow(name: str):
+    rows = [["E", TIME, "u", "d", "1", "o", "", ""], ["E", TIME, 'u"1', "", "2.50", 'o"', '{"b":1}', ""]]
+    if name == "templates of times":
+        rows = [[*row[:4], "10:00:00", "2024-05-01", *row[6:]] for row in rows]
+        reading = replace(ROWS[name], types={"n": "string"})
+    else:
+        reading = ROWS[name]
+    if name == "types":
+        rows[0][3] = "true"
+    if "fallback" in name or name in (
+        "types",
+        "all at once",
+        "templates of fields",
+        "templates and properties",
+    ):
+        rows[1][2] = ""  # a quote in a field that no template makes defers its record
+    assert_same(csv_file(rows), reading)
+    assert takes_fast_path(csv_file(rows), reading) == [True] * 2
