@@ -270,6 +270,7 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "trailing-delimiter": "fact",
     "single-quotes": "decision",
     "unreadable": "decision",
+    "where": "decision",
     # which column is what
     "no-user": "decision",
     "id-merge": "decision",

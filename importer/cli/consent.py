@@ -108,7 +108,8 @@ def _nothing_to_send(jobs: JobSet) -> str:
     if left == 0:
         return "Nothing is left to send: every record has its outcome."
     that_are_left = " that are left" if jobs.done.total else ""
+    why = "invalid or left out by the mapping" if jobs.first.survey.summary.skipped else "invalid"
     if left == 1:
-        return f"Nothing can be sent: the only record{that_are_left and ' left'} is invalid."
+        return f"Nothing can be sent: the only record{that_are_left and ' left'} is {why}."
     which = f"all {left:,} records{that_are_left}" if left else f"all records{that_are_left}"
-    return f"Nothing can be sent: {which} are invalid."
+    return f"Nothing can be sent: {which} are {why}."

@@ -24,7 +24,7 @@ from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
 from importer.reading import FIELDS, Dialect, Reading
 from importer.source.registry import find_format
-from importer.text import MAX_QUOTED, counted, quoted
+from importer.text import MAX_QUOTED, counted, one_line, quoted
 
 _NS_PER_S: Final = 10**9
 _MOST_NAMES: Final = 8
@@ -70,7 +70,11 @@ def dry_run_line(jobs: JobSet) -> Iterator[LabeledLine]:
     if counts is not None:
         noted = sum(job.dry_run.notes for job in jobs.jobs if job.dry_run is not None)
         notes = f", notes on {noted:,} of them" if noted else ""
-        yield LabeledLine("Dry run", f"found {counts.valid:,} valid and {counts.invalid:,} invalid{notes}")
+        found = [f"{counts.valid:,} valid", f"{counts.invalid:,} invalid"]
+        if counts.skipped:
+            found.append(f"{counts.skipped:,} left out")
+        *first, last = found
+        yield LabeledLine("Dry run", f"found {', '.join(first)} and {last}{notes}")
 
 
 def volume_line(jobs: JobSet) -> Iterator[LabeledLine]:
@@ -106,6 +110,8 @@ def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Itera
         survey: What is known of it.
         sources: How many sources the survey is of.
     """
+    if reading.shape.where:
+        yield LabeledLine("Rows", _rows(reading.shape.where, survey))
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     yield from _choices(survey)
     yield from _replaced(reading)
@@ -122,6 +128,13 @@ def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Itera
         )
     yield from _times(reading, survey, about)
     yield from attention_lines(survey.attention, sources)
+
+
+def _rows(condition: str, survey: Survey) -> str:
+    """Return which records are sent, and how many are left out of those that were looked at."""
+    skipped, records = survey.summary.skipped, survey.summary.records
+    count = f"{skipped:,} of {counted(records, 'record')} left out{about_sample(survey)}"
+    return f"where {one_line(condition)} · {count}"
 
 
 def _choices(survey: Survey) -> Iterator[LabeledLine]:

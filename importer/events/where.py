@@ -38,6 +38,9 @@ from importer.events.where_syntax import (
 )
 from importer.text import escaped_cut, list_columns, nearest, quoted, quoted_name
 
+INCOMPARABLE: Final = "where: "
+"""How the error begins for a value that can't be compared."""
+
 _NAMES: Final[Mapping[Kind, str]] = {"text": "a text", "number": "a number", "truth": "true or false"}
 
 Ask = Callable[[Sequence[Any]], bool | None]
@@ -215,7 +218,7 @@ def _ask_value(place: int, column: str, test: Test, values: Sequence[Any]) -> bo
     try:
         return test(value)
     except BadValue as error:
-        raise BadValue(f"where: {escaped_cut(column)}: {error}") from None
+        raise BadValue(f"{INCOMPARABLE}{escaped_cut(column)}: {error}") from None
 
 
 def _oppose(ask: Ask, values: Sequence[Any]) -> bool | None:

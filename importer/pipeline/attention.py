@@ -58,8 +58,8 @@ def summary_attention(survey: Survey, now_ms: int) -> Iterator[Attention]:
     summary = survey.summary
     now_ns = now_ms * NS_PER_MS
     about = about_sample(survey)
-    headers = sum(each.count for each in survey.attention if each.code == "header-line")
-    broken = summary.unreadable - headers  # those have an attention of their own
+    named = sum(each.count for each in survey.attention if each.code in ("header-line", "where"))
+    broken = summary.unreadable - named  # those have an attention of their own
     ahead, old = count_ahead(summary, now_ns), count_undeletable(summary, now_ns)
     changes = f" ({summary.clock_changes:,} where clocks were changed)" if summary.clock_changes else ""
     invalid = "a time without a zone: invalid"

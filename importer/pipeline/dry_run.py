@@ -83,16 +83,17 @@ class DryRun:
         if self._audit is not None:
             self._audit.add(block)
 
-    def source_audit(self, records: int, notes: int) -> SourceAudit:
+    def source_audit(self, records: int, notes: int, skipped: int) -> SourceAudit:
         """Return what a finished dry run found out about the source.
 
         Args:
             records: Records in scope.
             notes: Records with a note.
+            skipped: Records that the mapping leaves out.
         """
         counter, survey = self._counter, self._job.survey
         if counter is not None:
-            counter.records = records
+            counter.records, counter.skipped = records, skipped
         return SourceAudit(
             survey.summary if counter is None else counter.summary(),
             whole=survey.whole or self._from_start,

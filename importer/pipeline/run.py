@@ -243,7 +243,7 @@ def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Mani
     """Return the manifest of a finished dry run with what that found out about the source."""
     return replace(
         manifest,
-        audit=dry_run.source_audit(transfer.records, transfer.notes),
+        audit=dry_run.source_audit(transfer.records, transfer.notes, manifest.counts.skipped),
         attention=(*manifest.attention, *dry_run.hot_shards),
     )
 

@@ -9,6 +9,7 @@ from importer.profile.chunk import MergingObserver
 from importer.profile.deep_values import DeepValuesObserver, make_deep_values_observer
 from importer.profile.field_oddities import FieldOddities
 from importer.profile.header_lines import HeaderObserver, make_header_observer
+from importer.profile.incomparable import IncomparableObserver, make_incomparable_observer
 from importer.profile.project_zone import ProjectZoneObserver, make_project_zone_observer
 from importer.profile.users import UserObserver, make_user_observer
 from importer.reading import Reading
@@ -19,11 +20,19 @@ _MAKERS: Final[Sequence[Callable[[Reading], MergingObserver | None]]] = (
     FieldOddities,
     make_deep_values_observer,
     make_project_zone_observer,
+    make_incomparable_observer,
 )
 """Each returns an observer for a reading, or None if there is nothing to look for."""
 
 
-_KINDS: Final = (HeaderObserver, UserObserver, FieldOddities, DeepValuesObserver, ProjectZoneObserver)
+_KINDS: Final = (
+    HeaderObserver,
+    UserObserver,
+    FieldOddities,
+    DeepValuesObserver,
+    ProjectZoneObserver,
+    IncomparableObserver,
+)
 """What these are, in their order."""
 
 

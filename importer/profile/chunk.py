@@ -84,12 +84,17 @@ class ColumnarChunk:
         return len(self._values)
 
     @cached_property
-    def skipped(self) -> int:
-        """How many of the items are records that the mapping leaves out."""
+    def rejections(self) -> list[Rejection]:
+        """The rejections among the items, but for lines of a block that can't be read."""
         items = self.items
         if speedups.COMPILED and isinstance(items, speedups.Block):
-            items = items.rejections
-        return sum(type(item) is Rejection and item.status is Status.SKIPPED for item in items)
+            return items.rejections
+        return [item for item in items if isinstance(item, Rejection)]
+
+    @property
+    def skipped(self) -> int:
+        """How many of the items are records that the mapping leaves out."""
+        return sum(item.status is Status.SKIPPED for item in self.rejections)
 
     def row(self, index: int) -> AttentionRow:
         """Return which record stands at this place of a column, or of the objects."""
