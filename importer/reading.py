@@ -271,6 +271,8 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "single-quotes": "decision",
     "unreadable": "decision",
     "where": "decision",
+    "broken-off": "decision",
+    "records-list": "fact",
     # which column is what
     "no-user": "decision",
     "id-merge": "decision",

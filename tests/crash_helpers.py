@@ -204,7 +204,9 @@ def write_source(path: Path, rows: int, invalid: Collection[int] = ()) -> Path:
         }
         for n in range(1, rows + 1)
     ]
-    if ".jsonl" in path.name:
+    if path.suffix == ".json":
+        text = json.dumps({"page": 1, "data": {"events": records}}, indent=2)
+    elif ".jsonl" in path.name:
         text = "".join(json.dumps(record) + "\n" for record in records)
     else:
         lines = [",".join([*records[0]]), *(_csv_line(record) for record in records)]

@@ -20,7 +20,8 @@ from importer.reading import Dialect, LineEnd
 from importer.source.detect import detect_source
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
-from importer.source.formats.jsonl import MAX_LINE_SIZE, JsonlReader
+from importer.source.formats.json_item import MAX_LINE_SIZE
+from importer.source.formats.jsonl import JsonlReader
 from importer.source.lines import ByteLines, TextLines
 from importer.source.members import SourcePath
 from importer.source.reader import open_source

@@ -33,10 +33,14 @@ from importer.source.detect import DetectedSource
 from importer.source.files import source_size
 from importer.source.fingerprint import take_fingerprint, take_fingerprint_and_lines
 from importer.source.members import SourcePath, file_of
+from importer.source.registry import find_format
 from importer.text import VERSION, shell_word
 
 _SMALL: Final = 16_000_000
 """Sources of up to so many bytes are scanned as a whole, even where each line must become an object."""
+
+_ENOUGH: Final = 1 << 22
+"""Bytes whose records tell how many there are in all."""
 
 _A_DAY_NS: Final = 86_400 * 10**9
 _QUARTER_NS: Final = 900 * 10**9
@@ -113,7 +117,8 @@ def survey_source(
     # That a compressed file is damaged may show only at its end, so it is read to its end first.
     if with_ids or detected.dialect.compression:
         ids_differ, profiled = source_pass.compare_ids(with_ids=with_ids)
-        survey = replace(survey, ids_differ=ids_differ)
+        attention = (*survey.attention, *_broken_attention(profiled))
+        survey = replace(survey, ids_differ=ids_differ, attention=attention)
         return Surveyed(survey, profiled.fingerprint, profiled.records, None, {})
     fingerprint, number = estimate_records(source.path, reading)
     return Surveyed(survey, fingerprint, None, number, {})
@@ -134,12 +139,25 @@ def estimate_records(path: SourcePath, reading: Reading) -> tuple[Fingerprint, i
     """
     if reading.dialect.compression:
         return take_fingerprint(path), None
+    if find_format(reading.dialect.format).copies:  # its records don't stand on lines
+        return take_fingerprint(path), _estimate_by_size(path, reading)
     line_end = b"\r" if reading.dialect.line_end == "cr" else b"\n"
     fingerprint, lines = take_fingerprint_and_lines(path, line_end)
     # Of the first lines, so many are records: the others are blank, or lie within quotes.
     with open_records(path, reading) as source:
         last = next((chunk[-1] for chunk in source.chunks() if chunk), None)
     return fingerprint, None if last is None else round(lines * last.row / last.line)
+
+
+def _estimate_by_size(path: SourcePath, reading: Reading) -> int | None:
+    """Return about how many records a source has, as the bytes of the first tell."""
+    row = 0
+    with open_records(path, reading, to_break=True) as source:
+        for chunk in source.chunks():
+            row = chunk[-1].row if chunk else row
+            if source.position() >= _ENOUGH:
+                break
+        return round(row * source.size / source.position()) if row and source.position() else None
 
 
 def _needs_types(draft: Reading) -> bool:
@@ -224,6 +242,7 @@ class _SourcePass:
                 *copies_attention(copies.result(), reading),
                 *_attention_of([*looking, counts]),
                 *hot_shards,
+                *_broken_attention(profiled),
             ),
         )
         return Surveyed(survey, profiled.fingerprint, profiled.records, None, inferred)
@@ -254,10 +273,19 @@ class _SourcePass:
             reading = self.reading
             ids = IdObserver(reading, check, lambda: self.now_ms, self.limit) if with_ids else None
             everyone = observers if ids is None else [*observers, ids]
+            progress = PassProgress(self.progress)
             profiled = profile_source(
-                self.source.path, reading, everyone, PassProgress(self.progress), self.source.name
+                self.source.path, reading, everyone, progress, self.source.name, to_break=True
             )
             return None if ids is None or ids.lacks_ids else check.all_differ(), profiled
+
+
+def _broken_attention(profiled: ProfiledSource) -> tuple[Attention, ...]:
+    """Return that the records end ahead of the end of the file, if they do."""
+    if profiled.broken is None:
+        return ()
+    text = f"{profiled.broken.message.removesuffix('.')}: no others can be imported"
+    return (Attention.of("broken-off", text),)
 
 
 def _attention_of(observers: Sequence[AttentionObserver]) -> tuple[Attention, ...]:

@@ -165,7 +165,7 @@ class Transfer:
         reading = job.manifest.reading
         title = "Checking" if job.manifest.kind == "dry-run" else "Importing"
         with (
-            open_records(job.path, reading) as source,
+            open_records(job.path, reading, to_break=True) as source,
             stage(self._progress, title, source.size),
         ):
             buffer = OutcomeBuffer(results, self._report, self._observe)
@@ -181,6 +181,9 @@ class Transfer:
             if self._stop.is_set() and not (self.finished and results.rows == self.records):
                 raise Interrupted("by Ctrl-C or another signal", "The results hold everything up to here.")
             self._progress.update(source.size, results.rows, results.unsuccessful)
+            if source.broken is not None:  # what stands ahead of it has an outcome by now
+                self.finished = False
+                raise source.broken
             self._check_max_errors(results.unsuccessful, results.rows, at_end=True)
 
     def _report(self) -> None:

@@ -192,7 +192,7 @@ def find_hot_shards(
     done = 0
     for name, path, reading in sources:
         mapper = Mapper(reading, now)
-        with open_records(path, reading) as source:
+        with open_records(path, reading, to_break=True) as source:
             for chunk in source.chunks():
                 for event in counter.suspects(mapper.map(chunk)):
                     key = event.distinct_id, event.time * NS_PER_MS // DAY_NS

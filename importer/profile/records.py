@@ -8,17 +8,23 @@ from importer.source.members import SourcePath
 from importer.source.reader import Source, open_source
 
 
-def open_records(path: SourcePath, reading: Reading, *, hashed: bool = False) -> Source:
+def open_records(
+    path: SourcePath, reading: Reading, *, hashed: bool = False, to_break: bool = False
+) -> Source:
     """Return a source that is ready to be read, whose records come as the reading shapes them.
 
     Args:
         path: The source.
         reading: How it is read.
         hashed: True if `Source.fingerprint` will be called.
+        to_break: True to look at what stands ahead of a break in the file, which is an error otherwise.
 
     Raises:
         SourceError: It can't be read, or its header names other columns.
         MappingError: Its records can't be shaped so.
     """
     shaper = make_shaper(reading.shape, reading.dialect, reading.columns)
-    return open_source(path, reading.dialect, reading.columns, hashed=hashed, reshape=shaper)
+    source = open_source(path, reading.dialect, reading.columns, hashed=hashed, reshape=shaper)
+    if to_break:
+        source.end_at_break()
+    return source

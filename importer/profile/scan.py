@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from importer.errors import SourceError
 from importer.events.mapper import Mapper
 from importer.facts import NO_COLLISIONS, Collisions
 from importer.model import Fingerprint, Record, Rejection
@@ -38,11 +39,13 @@ class ProfiledSource:
         records: Records, readable or not.
         fingerprint: Identifies the bytes that were read.
         content: Digest of these bytes, decompressed.
+        broken: Why the records end ahead of the end of the file; None if they don't.
     """
 
     records: int
     fingerprint: Fingerprint
     content: str
+    broken: SourceError | None = None
 
 
 class PassProgress:
@@ -75,6 +78,8 @@ def profile_source(
     progress: PassProgress,
     name: str = "",
     parts: LineParts | None = None,
+    *,
+    to_break: bool = False,
 ) -> ProfiledSource:
     """Read a source once, to its end.
 
@@ -85,13 +90,14 @@ def profile_source(
         progress: Where the progress of the pass is reported.
         name: The source as it was named.
         parts: Splits its lines; None to make it.
+        to_break: As for `open_records`.
 
     Raises:
         SourceError: It can't be read to its end, or it changes while it is read.
     """
     records = 0
     parts = parts or LineParts(reading)
-    with open_records(path, reading, hashed=True) as source:
+    with open_records(path, reading, hashed=True, to_break=to_break) as source:
         try:
             for items in source.chunks():
                 records += len(items)
@@ -103,7 +109,7 @@ def profile_source(
             progress.finish(source.size)
         content = source.content_digest()
         fingerprint = source.fingerprint()
-        return ProfiledSource(records, fingerprint, content or fingerprint.digest)
+        return ProfiledSource(records, fingerprint, content or fingerprint.digest, source.broken)
 
 
 def are_mostly_found(path: SourcePath, reading: Reading) -> bool:
@@ -199,7 +205,7 @@ def _chunks(
 ) -> Iterator[Sequence[Record | Rejection]]:
     """Yield the items of a source, up to the limit, in chunks."""
     records = 0
-    with open_records(path, reading) as source:
+    with open_records(path, reading, to_break=True) as source:
         for chunk in source.chunks():
             wanted = chunk if limit is None else chunk[: limit - records]
             records += len(wanted)

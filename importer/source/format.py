@@ -18,6 +18,20 @@ from importer.source.members import SourcePath
 from importer.source.oversized import OversizedSink
 
 
+class BrokenSourceError(Exception):
+    """The bytes of a file are no records any more, from some place on. `Source` names the file.
+
+    Attributes:
+        problem: The place, what was found there, and what was expected; without a full stop.
+        remedy: What to do.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
 class DialectOptions(TypedDict, total=False):
     """What was declared of a dialect, as `reading.Dialect` holds it; the content tells the rest."""
 
@@ -85,6 +99,7 @@ class RecordReader(Protocol):
 
         Raises:
             SourceError: The file can't be read on.
+            BrokenSourceError: Its bytes are no records any more.
             UnicodeError: The bytes are not in the encoding at all.
         """
 

@@ -12,7 +12,7 @@ from importer.errors import SourceError
 from importer.model import Fingerprint, Record, Rejection
 from importer.reading import Dialect
 from importer.source.files import StoredSource, open_binary, open_hashed, open_seekable
-from importer.source.format import RecordReader
+from importer.source.format import BrokenSourceError, RecordReader
 from importer.source.header import column_names
 from importer.source.members import SourcePath
 from importer.source.options import known_encoding
@@ -44,6 +44,7 @@ class Source:
     Attributes:
         size: Bytes as they are stored.
         reader: What reads the records.
+        broken: Why the records end ahead of the end of the file, if they do and `end_at_break` was called.
 
     Raises:
         SourceError: It can't be read, or its header names other columns.
@@ -66,7 +67,8 @@ class Source:
         format_ = find_format(dialect.format)
         check_installed(format_, path)
         self._hashed = open_hashed(path) if hashed else None
-        self._at_end = False
+        self._at_end = self._ends_at_break = False
+        self.broken: SourceError | None = None
         self._disk: DecompressedFile | StoredSource
         try:
             if format_.seekable:  # it is hashed at the end
@@ -133,6 +135,10 @@ class Source:
         """
         return self._disk.content_digest()
 
+    def end_at_break(self) -> None:
+        """Let the records end where the bytes of the file are none any more, which is an error otherwise."""
+        self._ends_at_break = True
+
     def items(self) -> Iterator[Record | Rejection]:
         """Yield the records and rejections one by one.
 
@@ -169,12 +175,17 @@ class Source:
         """Turn an error of reading into a `SourceError` that counts the records before it."""
         try:
             yield
-        except (SourceError, UnicodeError) as error:
-            cause = error if isinstance(error, SourceError) else source_error(self._path, error)
+        except (SourceError, BrokenSourceError, UnicodeError) as error:
+            if isinstance(error, BrokenSourceError):
+                cause = SourceError(f"{self._path}: {error.problem}.", error.remedy)
+            else:
+                cause = error if isinstance(error, SourceError) else source_error(self._path, error)
             row = max(self.reader.row, 0)
-            raise SourceError(
-                f"{cause.message} {counted(row, 'record')} {was_or_were(row)} read before.", *cause.steps
-            ) from error
+            message = f"{cause.message} {counted(row, 'record')} {was_or_were(row)} read before."
+            found = SourceError(message, *cause.steps)
+            if not (self._ends_at_break and isinstance(error, BrokenSourceError)):
+                raise found from error
+            self.broken = found
 
     def _check_header(self, columns: tuple[str, ...]) -> None:
         """Read the header, if there is one, and check that it names the columns of the reading."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from importer.text import shell_word
 
 try:
-    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, end_of_text
+    from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, cut_objects, end_of_text
     from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.column_counts import ColumnCounts
     from importer.speedups.counts import NameCounts, TimeCounts, compare_epochs, missing_cells
@@ -69,6 +69,7 @@ __all__ = [
     "count_user_days",
     "cut_csv",
     "cut_lines",
+    "cut_objects",
     "end_of_text",
     "find_user_days",
     "fingerprints",

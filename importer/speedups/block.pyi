@@ -61,4 +61,15 @@ def cut_lines(
     start: int = 0,
     stop: int | None = None,
 ) -> tuple[Block, int]: ...
+def cut_objects(
+    data: bytes,
+    row: int,
+    line: int,
+    read: Callable[[int, int, bytes], Record | Rejection],
+    comma: bool,
+    most: int,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+) -> tuple[Block, int, bool]: ...
 def end_of_text(data: bytes, start: int, stop: int, *, nul: bool = False) -> int: ...

@@ -9,6 +9,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from importer.speedups.canonical cimport end_of_decimal
 from importer.speedups.marks cimport Marks, end_of_cell, end_of_characters, end_of_quoted, set_marks
+from importer.speedups.strings cimport end_of_plain
 
 from bisect import bisect_left
 from operator import attrgetter
@@ -16,6 +17,8 @@ from operator import attrgetter
 from importer.model import Record
 
 cdef enum:
+    DEEPEST = 64  # objects and arrays inside one another
+    RECORD_SEPARATOR = 30  # ahead of each text of a JSON text sequence, RFC 7464
     MOST_BYTES = 0x7FFFFFFF  # that a span can address
     NOTHING = 256
     STRAY = 0  # in place of the number of cells
@@ -627,6 +630,105 @@ def cut_lines(
         p = below
         block.end = p - base
     return block, taken
+
+
+def cut_objects(
+    bytes data not None, Py_ssize_t row, Py_ssize_t line, read, bint comma, Py_ssize_t most,
+    *, Py_ssize_t start=0, stop=None,
+):
+    """Cut objects of JSON that follow one another, over any number of lines, up to the first that isn't simple.
+
+    Only their braces, brackets and strings are looked at. Whether they are JSON is up to ``read``.
+
+    Args:
+        data: UTF-8.
+        row: Number of the first record.
+        line: Number of the line at ``start``.
+        read: Makes a record, given its row, the number of the line on which it begins, and its bytes.
+        comma: True if a comma stands ahead of each object, as in an array behind its first element.
+        most: Bytes that an object may have.
+        start: Where to begin in ``data``.
+        stop: Where to end; None for the end of ``data``.
+
+    Returns:
+        The block, which ends behind its last object; how many line ends it took; and True if what follows must be
+        read by the slow path, False if it goes on beyond ``stop``.
+    """
+    cdef Block block = new_block(data, start, stop, row)
+    cdef const char* base = PyBytes_AS_STRING(data)
+    cdef const char* end = base + block.end
+    cdef const char* p = base + start
+    cdef const char* text
+    cdef Py_ssize_t lines = 0, below
+    cdef char blank = c" " if comma else RECORD_SEPARATOR
+    block._read = read
+    block.end = start
+    while True:
+        below = lines
+        p = skip_lines(p, end, &below, blank)
+        if comma and p < end:
+            if p[0] != c",":
+                return block, lines, True
+            p = skip_lines(p + 1, end, &below, blank)
+        if p == end:
+            return block, lines, False
+        if p[0] != c"{":
+            return block, lines, True
+        text = p
+        block.grow(end - p)
+        block.lines[block.count] = line + below
+        p = end_of_object(p, end, &below)
+        if p == NULL:
+            return block, lines, True
+        if p > end:
+            return block, lines, end - text > most
+        if p - text > most:
+            return block, lines, True
+        block.spans[block.count].start, block.spans[block.count].size = text - base, p - text
+        block.count += 1
+        block.end = p - base
+        lines = below
+
+
+cdef inline const char* skip_lines(const char* p, const char* end, Py_ssize_t* lines, char blank) noexcept:
+    """Return where something else than blanks and line ends stands; count the line ends."""
+    while p < end and (p[0] == c" " or p[0] == c"\n" or p[0] == c"\t" or p[0] == c"\r" or p[0] == blank):
+        lines[0] += p[0] == c"\n"
+        p += 1
+    return p
+
+
+cdef const char* end_of_object(const char* p, const char* end, Py_ssize_t* lines) noexcept:
+    """Return where the object ends that begins at a place, and count the line ends in it.
+
+    Beyond ``end``, it goes on there. NULL if its braces and brackets don't fit each other, or are too many.
+    """
+    cdef uint64_t kinds = 0  # of what is open: a bit that is set is an array; the lowest is the innermost
+    cdef int depth = 0
+    while p < end:
+        if p[0] == c'"':
+            p = end_of_plain(p + 1, end)
+            while p < end and p[0] != c'"':
+                lines[0] += p[0] == c"\n"
+                p = end_of_plain(p + (2 if p[0] == c"\\" else 1), end) if end - p > 1 else end
+            if p >= end:
+                return end + 1
+        elif p[0] == c"{" or p[0] == c"[":
+            if depth == DEEPEST:
+                return NULL
+            depth += 1
+            kinds = kinds << 1 | (p[0] == c"[")
+        elif p[0] == c"}" or p[0] == c"]":
+            if (kinds & 1) != (p[0] == c"]"):
+                return NULL
+            depth -= 1
+            kinds >>= 1
+            if depth == 0:
+                return p + 1
+        else:
+            lines[0] += p[0] == c"\n"
+        p += 1
+    return end + 1
 
 
 cdef Block new_block(bytes data, Py_ssize_t start, stop, Py_ssize_t row):

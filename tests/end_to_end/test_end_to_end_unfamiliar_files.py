@@ -170,7 +170,7 @@ CASES = [
         codes={"damaged-ids": 3},
     ),
     Case("login_page.csv", refused="HTML"),
-    Case("wrapped.json", refused="results", remedy="jq"),
+    Case("wrapped.json", landed=({"event": "L", "distinct_id": "u1"},), codes={"records-list": 0}),
 ]  # fmt: skip
 
 

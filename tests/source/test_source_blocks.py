@@ -19,8 +19,9 @@ from importer.model import Record, Rejection
 from importer.reading import Dialect
 from importer.source.encoding import error_handler
 from importer.source.formats.csv import MAX_RECORD_SIZE, CsvReader
-from importer.source.formats.jsonl import MAX_LINE_SIZE, JsonlReader
-from importer.source.line_reader import MAX_CHUNK_RECORDS
+from importer.source.formats.json_item import MAX_LINE_SIZE
+from importer.source.formats.jsonl import JsonlReader
+from importer.source.item_reader import MAX_CHUNK_RECORDS
 from importer.source.lines import ByteLines
 from importer.source.reader import open_source
 

@@ -18,7 +18,7 @@ from importer.reading import Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
 from importer.source.formats.csv import MAX_RECORD_SIZE
-from importer.source.formats.jsonl import MAX_LINE_SIZE
+from importer.source.formats.json_item import MAX_LINE_SIZE
 from importer.source.spool import spool_pipe, spool_stream
 
 

@@ -9,6 +9,7 @@ from importer.errors import SourceError, UsageError
 from importer.model import Record
 from importer.reading import Dialect
 from importer.source.detect import detect_source
+from importer.source.formats.json_layout import find_layout
 
 
 def refusal(path, **given) -> SourceError:
@@ -183,30 +184,36 @@ def test_a_header_that_never_ends_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "command"),
+    "content",
     [
-        ('[{"a":1},{"a":2}]', "jq -c '.[]'"),
-        ('\n [\n  {\n "a": 1\n }\n]\n', "jq -c '.[]'"),
-        ("[\n", "jq -c '.[]'"),
-        ("[]\n", "jq -c '.[]'"),
-        ('{\n  "a": 1\n}\n', "jq -c ."),
-        ('{"a": 1,\n "b": 2}\n{"a": 3}\n', "jq -c ."),
-        ("{\n" + '  "a": 1,\n' * 200_000, "jq -c ."),
+        '[{"a":1},{"a":2}]',
+        '\n [\n  {\n "a": 1\n }\n]\n',
+        "[\n",
+        "[]\n",
+        '{\n  "a": 1\n}\n',
+        '{"a": 1,\n "b": 2}\n{"a": 3}\n',
+        "{\n" + '  "a": 1,\n' * 200_000,
     ],
     ids=range(7),
 )
-def test_json_that_is_not_one_object_a_line_names_the_command_that_makes_it_so(tmp_path, content, command):
-    path = write(tmp_path, content, "my file.json")
-    error = refusal(path)
-    assert "not JSON lines" in error.message
-    assert error.remedy == f"Convert it: {command} '{path}' > '{tmp_path}/my file.jsonl'"
+@pytest.mark.parametrize("name", ["my file.json", "x.jsonl", "x.csv", "x"])
+def test_json_that_is_not_one_object_a_line_is_read_as_such_unless_it_is_declared(tmp_path, content, name):
+    path = write(tmp_path, content, name)
+    error = refusal(path, format="jsonl")
+    assert error.message == f"{path} is JSON, but not JSON lines (one object a line)."
+    assert error.remedy == "Say --format json, or leave --format out."
+    if "[]" in content or content.count("{") > content.count("}") or content == "[\n":
+        assert find_layout(content) == "values"
+    else:
+        assert detect_source(path).dialect.format == "json"
 
 
 def test_the_command_decompresses_and_does_not_overwrite_the_file(tmp_path):
-    packed = write(tmp_path, gzip.compress(b"[{}]"), "a.json.gz")
+    tool = "sed -E 's/,[[:space:]]*$//'"
+    packed = write(tmp_path, gzip.compress(b'{"a":1},\n{"a":2},\n'), "a.json.gz")
     target = tmp_path / "a.jsonl"
-    assert refusal(packed).remedy == f"Convert it: gzip -dc {packed} | jq -c '.[]' > {target}"
-    plain = write(tmp_path, "[{}]", "a.jsonl")
+    assert refusal(packed).remedy == f"Convert it: gzip -dc {packed} | {tool} > {target}"
+    plain = write(tmp_path, '{"a":1},\n{"a":2},\n', "a.jsonl")
     assert refusal(plain).remedy.endswith(f"> {tmp_path}/a.lines.jsonl")
 
 

@@ -115,4 +115,4 @@ def test_a_format_that_is_not_in_the_registry_is_refused(tmp_path):
     with pytest.raises(UsageError) as caught:
         detect_source(write(tmp_path, "a\n"), format="pairs")
     assert caught.value.message == "'pairs' is not a format."
-    assert caught.value.remedy == "Formats are csv and jsonl."
+    assert caught.value.remedy == f"Formats are {', '.join(FORMAT_NAMES[:-1])} and {FORMAT_NAMES[-1]}."

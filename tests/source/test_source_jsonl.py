@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from source_helpers import no_deadline, only_rejection, places, read_file, read_jsonl, write
 
 from importer.model import Record, Rejection
-from importer.source.formats.jsonl import MAX_LINE_SIZE
+from importer.source.formats.json_item import MAX_LINE_SIZE
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
 scalars |= st.floats(allow_nan=False, allow_infinity=False)

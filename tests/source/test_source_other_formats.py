@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -93,30 +92,16 @@ LINES = [json.dumps(record) for record in RECORDS]
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (json.dumps(RECORDS), "is one JSON array"),
-        (json.dumps(RECORDS, indent=1), "is one JSON array"),
-        (json.dumps({"next": None, "results": RECORDS}), "one object, with the records in its 'results'"),
-        (json.dumps({"my data": RECORDS}), "one object, with the records in its 'my data'"),
-        (json.dumps({"data": RECORDS}, indent=2), "over several lines, with the records in its 'data'"),
-        ('{"data": [\n' + ",\n".join(LINES) + "\n]}\n", "over several lines, with the records in its 'data'"),
-        (
-            "".join(json.dumps(record, indent=1) + "\n" for record in RECORDS),
-            "an object of JSON over several",
-        ),
         (",\n".join(LINES) + "\n", "objects with a comma behind each"),
         (", \r\n".join(LINES) + ",\n", "objects with a comma behind each"),
-        ("".join(LINES) + "\n", "several objects of JSON on one line"),
         ("".join(f"{record}\n" for record in RECORDS), "dictionaries of Python"),
-        ("".join(f"\x1e{line}\n" for line in LINES), "a JSON text sequence"),
     ],
 )
-def test_each_layout_of_json_is_known_and_its_command_makes_json_lines(tmp_path, text, kind, name):
+def test_what_is_nearly_json_is_known_and_its_command_makes_json_lines(tmp_path, text, kind, name):
     path = write(tmp_path, text, name)
     error = refusal(path)
     assert kind in error.message
     assert "not JSON lines" in error.message
-    if "jq" in error.remedy and shutil.which("jq") is None:
-        pytest.skip("jq is not installed")
     subprocess.run(error.remedy.removeprefix("Convert it: "), shell=True, check=True, cwd=tmp_path)
     made = error.remedy.rpartition("> ")[2]
     assert [item.values for item in read_jsonl((tmp_path / made).read_bytes())] == RECORDS

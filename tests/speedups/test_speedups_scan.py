@@ -39,7 +39,7 @@ from importer.profile.project_zone import ProjectZoneObserver
 from importer.profile.summary import MAX_NAMES, NameCountsInPython
 from importer.profile.unique import UniqueCheck
 from importer.reading import Dialect, Reading
-from importer.source.formats.jsonl import _item
+from importer.source.formats.json_item import read_item as _item
 from importer.source.reader import open_source
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))

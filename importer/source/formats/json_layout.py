@@ -1,32 +1,47 @@
-"""JSON in other layouts than one object a line, what is nearly JSON, and the commands that convert them."""
+"""How the records of JSON stand in a file, what is nearly JSON, and the commands that convert that."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from importer.errors import SourceError
+from importer.errors import SourceError, UsageError
+from importer.reading import Attention
 from importer.source.format import SourceHead
+from importer.source.formats.json_nesting import Nesting, UnbalancedError
 from importer.source.members import SourcePath, printing_words
-from importer.text import quoted_name, shell_word, shell_words
+from importer.text import nearest, quoted, shell_word, shell_words
 
-_SPLIT_ARRAY: Final = "jq -c '.[]'"
 _ARRAY: Final = re.compile(r'\s*\[\s*[\[\]{"0-9-]')
 _ARRAY_END: Final = re.compile(r"\s*\[\s*$")
+_MOST_LINES: Final = 20
+_BLANKS: Final = " \t\r\n"
 _NO_COMMAS: Final = "sed -E 's/,[[:space:]]*$//'"
-_NO_SEPARATORS: Final = "tr -d '\\036'"
 _FROM_PYTHON: Final = (
     "python3 -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(line))) for line in sys.stdin]'"
 )
-_FILTERS: Final = (_NO_SEPARATORS, _FROM_PYTHON)  # these read standard input alone
+_TOOLS: Final[Mapping[str, tuple[str, str]]] = {
+    "commas": ("holds objects with a comma behind each", _NO_COMMAS),
+    "python": ("holds dictionaries of Python", _FROM_PYTHON),
+}
+_FILTERS: Final = (_FROM_PYTHON,)  # these read standard input alone
 _SEPARATOR: Final = "\x1e"  # ahead of each text of a JSON text sequence, RFC 7464
-_WRAPPED_LIST: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*\{')
+_TOKEN: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]+)', re.DOTALL)
+_OBJECT: Final = re.compile(r"\s*\{")
+_OPENS: Final = frozenset("{[")
+_CLOSES: Final = frozenset("}]")
+_COLON: Final = re.compile(r"\s*:")
 _NAMES_AN_EVENT: Final = frozenset({"event", "event_name", "eventName", "event_type", "properties"})
 _DECOMPRESS: Final = {"gzip": "gzip -dc", "zstd": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
+
+
+Layout = Literal["", "lines", "values", "commas", "python"]
+"""One object a line; values of any layout, among them arrays; and what is only nearly JSON."""
 
 
 def read_leniently(line: bytes) -> dict[str, Any]:
@@ -63,67 +78,138 @@ def begins_as_json(text: str) -> bool:
     )
 
 
-def refuse_other_layouts(head: SourceHead, *, is_declared: bool) -> None:
-    """Refuse JSON that is not one object a line in UTF-8.
+def find_layout(text: str) -> Layout:
+    """Return how the records of JSON stand in a text; empty if it seems to be no JSON."""
+    start = text.lstrip(_BLANKS)
+    first = _first_line(text)
+    if is_array(text):
+        return "lines" if _is_lines(text) else "values"
+    if start.startswith(_SEPARATOR):
+        return "values"
+    if not first.startswith("{"):
+        return ""
+    if _is_json(first):
+        return "values" if text.strip() == first and find_lists(text).paths else "lines"
+    if _ends_with_comma(first):
+        return "commas"
+    if _is_json(_first_line(start.partition("\n")[2]) or "-"):
+        return "lines"
+    if _is_python(first):
+        return "python"
+    if _holds_several(first) or _is_over_several_lines(text) or _is_cut_list(text):
+        return "values"
+    return "lines"
+
+
+def refuse_other_layouts(head: SourceHead, title: str) -> None:
+    """Refuse what is no JSON in UTF-8, though it looks like it.
 
     Args:
         head: How the file begins.
-        is_declared: True if the file was said to be JSON lines.
+        title: What it is to be read as: ``JSON`` or ``JSONL``.
 
     Raises:
-        SourceError: What the file is, and the command that makes JSONL of it.
+        SourceError: What the file is, and the command that makes JSON lines of it.
     """
-    path, text, compression, encoding = head.path, head.text, head.compression, head.encoding
+    path, compression, encoding = head.path, head.compression, head.encoding
     if encoding not in ("utf-8", "ascii"):
         raise SourceError(
-            f"{path} is JSON in {encoding}; JSON lines are UTF-8.",
+            f"{path} is JSON in {encoding}; {title} is UTF-8.",
             f"Convert it: {_command(path, compression, f'iconv -f {encoding} -t utf-8')}",
         )
-    found = _other_layout(text, is_declared=is_declared)
-    if found is not None:
-        what, tool = found
+    layout = find_layout(head.text)
+    is_line = _first_line(head.text).startswith("{") and _is_json(_first_line(head.text))
+    if layout == "values" and title == "JSONL" and not is_line:
+        raise SourceError(
+            f"{path} is JSON, but not JSON lines (one object a line).",
+            "Say --format json, or leave --format out.",
+        )
+    if layout in _TOOLS:
+        what, tool = _TOOLS[layout]
         raise SourceError(
             f"{path} {what}, not JSON lines (one object a line).",
             f"Convert it: {_command(path, compression, tool)}",
         )
 
 
-def _other_layout(text: str, *, is_declared: bool) -> tuple[str, str] | None:
-    """Return what a text is in words, and the tool that makes JSON lines of it; None if it may be such."""
-    first = _first_line(text)
-    if is_array(text) and not _is_lines(text):
-        return "is one JSON array", _SPLIT_ARRAY
-    if text.lstrip(" \t\r\n").startswith(_SEPARATOR):
-        return "is a JSON text sequence, with a control character ahead of each object", _NO_SEPARATORS
-    if not first.startswith("{"):
-        return None
-    if _is_json(first):
-        name = "" if is_declared or text.strip() != first else _wrapped_list(first)
-        return (
-            (f"is one object, with the records in its {quoted_name(name)}", _unwrap(name)) if name else None
+class Lists(NamedTuple):
+    """The lists of objects in the first object of a text.
+
+    Attributes:
+        paths: The dotted path of each that is in no other list; none if the object names an event.
+        is_alone: True if nothing but the object is in the text, all of it or its beginning.
+        is_whole: True if the object ends in the text.
+    """
+
+    paths: tuple[str, ...] = ()
+    is_alone: bool = False
+    is_whole: bool = False
+
+
+def find_lists(text: str) -> Lists:
+    """Return the lists of objects in the object with which a text begins."""
+    paths: list[str] = []
+    keys: list[str] = []  # of the objects that are open: the one whose value is read
+    at = 0
+    while found := _TOKEN.match(text, at):
+        at = found.end()
+        mark = found[1]
+        if mark == "[":
+            if _OBJECT.match(text, at):
+                paths.append(".".join(keys))
+            at = _end_of_list(text, at)
+        elif mark == "{":
+            keys.append("")
+        elif mark == "}" and len(keys) == 1:
+            return Lists(tuple(paths), not text[at:].strip(_BLANKS), is_whole=True)
+        elif mark == "}" and keys:
+            keys.pop()
+        elif not keys:
+            break
+        elif mark.startswith('"') and _COLON.match(text, at):
+            keys[-1] = _name(mark)
+            if len(keys) == 1 and keys[0] in _NAMES_AN_EVENT:
+                return Lists()
+    return Lists(tuple(paths), is_alone=bool(keys))
+
+
+def _end_of_list(text: str, at: int) -> int:
+    """Return where a list ends that begins ahead of a place; or the text."""
+    depth = 1
+    while depth and (found := _TOKEN.match(text, at)):
+        at = found.end()
+        depth += (found[1] in _OPENS) - (found[1] in _CLOSES)
+    return len(text) if depth else at
+
+
+def find_records(head: SourceHead, declared: str | None) -> tuple[str, tuple[Attention, ...]]:
+    """Return the path of the list that holds the records, empty if they are the file, and what to say of it.
+
+    Args:
+        head: How the file begins.
+        declared: The path, if it was declared; empty to take objects as they are.
+
+    Raises:
+        SourceError: There are several lists, so that the path must be declared.
+        UsageError: There is no list at the path that was declared.
+    """
+    found = find_lists(head.text) if head.text.lstrip(_BLANKS).startswith("{") else Lists()
+    if declared:
+        if found.is_alone and found.is_whole and found.paths and declared not in found.paths:
+            raise UsageError(
+                f"--records {declared}: {head.path} has no list there{nearest(declared, found.paths)}",
+                f"Lists of objects are: {', '.join(map(quoted, found.paths))}",
+            )
+        return declared, ()
+    if declared == "" or not found.is_alone or not found.paths:
+        return "", ()
+    if len(found.paths) > 1:
+        raise SourceError(
+            f"{head.path} is an object with several lists of objects: {', '.join(map(quoted, found.paths))}.",
+            f"Say which holds the records, for example: --records {shell_word(found.paths[0])}",
         )
-    if _ends_with_comma(first):
-        return "holds objects with a comma behind each", _NO_COMMAS
-    if found := _other_lines(first, text):
-        return found
-    if _is_over_several_lines(text):
-        name = _wrapped_list(text)
-        if name:
-            what = f"holds an object of JSON over several lines, with the records in its {quoted_name(name)}"
-            return what, _unwrap(name)
-        return "holds an object of JSON over several lines", "jq -c ."
-    return None
-
-
-def _other_lines(first: str, text: str) -> tuple[str, str] | None:
-    """Return the same as `_other_layout` for lines that only look like JSON; None if the first alone does."""
-    if _is_json(_first_line(text.lstrip().partition("\n")[2]) or "-"):
-        return None
-    if _is_python(first):
-        return "holds dictionaries of Python", _FROM_PYTHON
-    if _holds_several(first):
-        return "holds several objects of JSON on one line", "jq -c ."
-    return None
+    (path,) = found.paths
+    return path, (Attention.of("records-list", f"the records are those of the list {quoted(path)}"),)
 
 
 def _first_line(text: str) -> str:
@@ -156,28 +242,6 @@ def _holds_several(line: str) -> bool:
     return isinstance(value, dict) and line[end:].lstrip().startswith("{")
 
 
-def _wrapped_list(text: str) -> str:
-    """Return the key under which the object at the beginning of a text has a list of objects; else empty.
-
-    An object that names an event is one, whatever lists it has.
-    """
-    try:
-        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
-    except (ValueError, RecursionError):  # the text may be cut
-        found = _WRAPPED_LIST.search(text)
-        before = set(re.findall(r'"(\w+)"\s*:', text[: found.start()])) if found else set()
-        return found[1] if found and not before & _NAMES_AN_EVENT else ""
-    if not isinstance(value, dict) or value.keys() & _NAMES_AN_EVENT:
-        return ""
-    lists = (key for key, inner in value.items() if isinstance(inner, list) and inner)
-    return next((key for key in lists if all(isinstance(each, dict) for each in value[key])), "")
-
-
-def _unwrap(key: str) -> str:
-    path = f".{key}[]" if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else f".[{json.dumps(key)}][]"
-    return f"jq -c {shell_word(path)}"
-
-
 def _is_json(line: str) -> bool:
     try:
         orjson.loads(line)
@@ -204,8 +268,31 @@ def _is_over_several_lines(text: str) -> bool:
     try:
         _, end = json.JSONDecoder().raw_decode(start)
     except (ValueError, RecursionError):
-        return False
+        return _goes_on(first, start)
     return end > len(first)
+
+
+def _goes_on(first: str, text: str) -> bool:
+    """Return whether the object of the first line is open at its end, and the lines below are no objects."""
+    below = [line for line in text.split("\n", _MOST_LINES)[1:_MOST_LINES] if line.strip()]
+    try:
+        is_open = Nesting().end(first.encode("utf-8", "replace"), 0) < 0
+    except UnbalancedError:
+        return False
+    return is_open and 2 * sum(map(_is_json, below)) <= len(below) and bool(below)
+
+
+def _is_cut_list(text: str) -> bool:
+    """Return whether a text is the beginning of an object, with a list of objects, on one line."""
+    lists = find_lists(text)
+    return lists.is_alone and bool(lists.paths) and not lists.is_whole
+
+
+def _name(token: str) -> str:
+    try:
+        return str(json.loads(token))
+    except ValueError:
+        return token
 
 
 def _command(path: SourcePath, compression: str, tool: str) -> str:

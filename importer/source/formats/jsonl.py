@@ -10,48 +10,20 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-import orjson
-
 from importer import speedups
-from importer.exact_json import BadJSON, explain, suspicious
 from importer.model import Record, Rejection
 from importer.reading import Dialect, FormatName
-from importer.source.encoding import BOM
 from importer.source.format import DetectedFormat, DialectOptions, Format, SourceHead
+from importer.source.formats.json_item import MAX_LINE_SIZE, OVERSIZED, read_item
 from importer.source.formats.json_layout import begins_as_json, is_array, refuse_other_layouts
 from importer.source.line_reader import NOT_PARSED, LineReader, ParsedBlock
 from importer.source.lines import ByteLines
 from importer.source.oversized import OversizedSink, discard
-from importer.text import quoted_name
-
-MAX_LINE_SIZE: Final = 8 * 1024 * 1024
-"""Most bytes of one line, its end included."""
 
 _END_OF_TEXT: Final = partial(speedups.end_of_text, nul=True) if speedups.COMPILED else None
 _BOM: Final = b"\xef\xbb\xbf"
+_OF_JSON: Final = {"json", "jsonl"}
 _OBJECT_LINE: Final = re.compile(r"^\s*\{", re.MULTILINE)
-
-_KINDS: Final = {
-    list: "an array",
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "true or false",
-    type(None): "null",
-}
-_MISTAKES: Final = {
-    "NaN": "NaN is no JSON: leave the key out or write null",
-    "Infinity": "Infinity is no JSON: leave the key out or write null",
-    "None": "None is Python: write null",
-    "True": "True is Python: write true",
-    "False": "False is Python: write false",
-    "undefined": "undefined is JavaScript: leave the key out or write null",
-    "'": "keys and strings are written in double quotes",
-}
-_MISTAKE: Final = re.compile("|".join(_MISTAKES)).match
-_OVERSIZED: Final = (
-    b"\0 oversized"  # stands for such a line; compared by identity, so no line of a file is equal
-)
 
 
 class JsonlReader(LineReader[bytes]):
@@ -70,7 +42,9 @@ class JsonlReader(LineReader[bytes]):
         """Return the items of some lines, up to the first that must go the slow path."""
         if stop - start > MAX_LINE_SIZE:
             return NOT_PARSED
-        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, _item, start=start, stop=stop)
+        block, taken = speedups.cut_lines(
+            data, self.row + 1, self.line + 1, read_item, start=start, stop=stop
+        )
         return ParsedBlock(block, taken, block.end, defers=False)
 
     def _encode(self, part: bytes) -> bytes:
@@ -80,24 +54,24 @@ class JsonlReader(LineReader[bytes]):
         lines = self.lines
         for line in self._read_lines():
             self.line += 1
-            if line is _OVERSIZED:
+            if line is OVERSIZED:
                 lines.clear()
             elif line.isspace():
                 continue
             else:
                 lines[:] = (line,)
             self.row += 1
-            yield _item(self.row, self.line, line)
+            yield read_item(self.row, self.line, line)
 
     def _read_lines(self) -> Iterator[bytes]:
-        """Yield the lines without the byte order mark; `_OVERSIZED` for one that is too long to be held."""
+        """Yield the lines without the byte order mark; `OVERSIZED` for one that is too long to be held."""
         first = self.source.readline(MAX_LINE_SIZE + 1 + len(_BOM))
         self.at_record_start = True  # every line is, once the byte order mark is off
         first = first.removeprefix(_BOM)
         for line in chain(filter(None, (first,)), iter(self._readline, b"")):
             if len(line) > MAX_LINE_SIZE:
                 self._skip(line)
-                yield _OVERSIZED
+                yield OVERSIZED
             else:
                 yield line
 
@@ -112,51 +86,18 @@ class JsonlReader(LineReader[bytes]):
             self._pass_on(piece)
 
 
-def _item(row: int, number: int, line: bytes) -> Record | Rejection:
-    """Return the item of a line that is not blank."""
-    try:
-        value = orjson.loads(line)
-        if type(value) is not dict:
-            return Rejection(row, number, f"expected a JSON object, found {_KINDS[type(value)]}")
-        return Record(row, number, value, explain(line) if suspicious(line, value) else "")
-    except orjson.JSONDecodeError as error:
-        return Rejection(row, number, _problem_with(line, error))
-    except BadJSON as wrong:
-        return Rejection(row, number, str(wrong))
-
-
-def _problem_with(line: bytes, error: orjson.JSONDecodeError) -> str:
-    """Return why a line is no JSON."""
-    if line is _OVERSIZED:
-        return f"the line is longer than {MAX_LINE_SIZE:,} bytes"
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as bad:
-        return (
-            f"byte 0x{line[bad.start]:02X} at position {bad.start + 1} of the line is not UTF-8, as "
-            "JSON must be; if the file is in another encoding, convert it first (iconv -t utf-8)"
-        )
-    if text.startswith(BOM):
-        return "a byte order mark stands ahead of the object, as where files were joined: take it out"
-    near = text[error.pos : error.pos + 20].rstrip()
-    found = _MISTAKE(near)
-    mistake = f"; {_MISTAKES[found[0]]}" if found else ""
-    where = f", near {quoted_name(near)}" if near else ""
-    return f"no JSON at column {error.colno}: {error.msg}{where}{mistake}"
-
-
 def _recognizes(head: SourceHead, named: AbstractSet[FormatName]) -> bool:
     """By the first character, and by the name of the file where that leaves a doubt."""
     text = head.text
     if is_array(text):
         return True
     if text.lstrip().startswith("{"):
-        return begins_as_json(text) or not named - {"jsonl"}
-    return "jsonl" in named and bool(_OBJECT_LINE.search(text))
+        return begins_as_json(text) or named <= _OF_JSON
+    return bool(named & _OF_JSON) and bool(_OBJECT_LINE.search(text))
 
 
-def _detect(head: SourceHead, options: DialectOptions) -> DetectedFormat:
-    refuse_other_layouts(head, is_declared="format" in options)
+def _detect(head: SourceHead, _options: DialectOptions) -> DetectedFormat:
+    refuse_other_layouts(head, "JSONL")
     return DetectedFormat(Dialect("jsonl", head.compression), ())
 
 
@@ -169,7 +110,7 @@ def _open_reader(
 FORMAT: Final = Format(
     name="jsonl",
     title="JSONL",
-    extensions=(".jsonl", ".ndjson", ".json"),
+    extensions=(".jsonl", ".ndjson"),
     has_cells=False,
     recognizes=_recognizes,
     detect=_detect,
