@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
@@ -33,6 +34,8 @@ class ColumnarChunk:
     Attributes:
         instants: Of each record, nanoseconds since the epoch, as `hashing.as_instants` has them. Empty until
             `SummaryObserver` has read them.
+        chosen: By the entries of a field that several columns may give: its values, and how many of them
+            each entry gave.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class ColumnarChunk:
         self.source = source
         self.instants = b""
         self.cells = cells or {}
+        self.chosen: dict[tuple[str, ...], tuple[list[Any], Counter[str]]] = {}
         self._by_path: dict[tuple[str, ...], Sequence[Any]] = {}
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED

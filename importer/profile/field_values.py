@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from importer import speedups
 from importer.errors import BadValue
@@ -19,6 +19,8 @@ from importer.reading import Field, Reading
 
 PlaceFinder = Callable[[ColumnarChunk, list[int]], Iterable[int]]
 """Returns which of some records of a chunk, given by their places, have something."""
+
+_TEXTS: Final = {str, type(None)}
 
 ValueOf = Callable[[Field, Any], Any]
 """Returns the value that the mapper takes for a field, of the values of a record; None if there is none."""
@@ -143,6 +145,7 @@ class ChoiceCounter:
     Attributes:
         columns: The columns whose values it needs.
         taken: How many records took the value from each of the entries.
+        entries: These, as the reading has them.
     """
 
     def __init__(self, reading: Reading, field: Field) -> None:
@@ -150,9 +153,9 @@ class ChoiceCounter:
         names = (column for entry in entries for column in columns_in(entry, reading.columns))
         self.columns = tuple(dict.fromkeys(names))
         self.taken: Counter[str] = Counter(dict.fromkeys(entries, 0))
-        self._entries = entries
+        self.entries = entries
         self._choice = next(each for each in choices_of(reading) if each.field == field)
-        self._nulls = frozenset({"", *reading.null})
+        self._nulls = frozenset({"", None, *reading.null})
         # Cells are trimmed before.
         self._cleaned = make_cleaned(reading) if reading.trim and not reading.dialect.has_cells else None
 
@@ -164,15 +167,17 @@ class ChoiceCounter:
         """
         if self._cleaned is not None:
             columns = [list(map(self._cleaned, values)) for values in columns]
-        if self.columns == self._entries:
+        if self.columns == self.entries:
             return self._first_filled(columns)
+        if all(set(map(type, values)) <= _TEXTS for values in columns):
+            return self._first_of_texts(columns)
         return [self._value(dict(zip(self.columns, row, strict=True))) for row in zip(*columns, strict=True)]
 
     def _first_filled(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the values where all entries are columns: column by column, for speed."""
         found = list(columns[0])
         left: Sequence[int] = range(len(found))
-        for entry, values in zip(self._entries, columns, strict=True):
+        for entry, values in zip(self.entries, columns, strict=True):
             still = [at for at in left if self._is_missing(values[at])]
             if values is not columns[0]:
                 for at in left:
@@ -181,6 +186,27 @@ class ChoiceCounter:
             left = still
         for at in left:
             found[at] = None
+        return found
+
+    def _first_of_texts(self, columns: Sequence[Sequence[str | None]]) -> list[Any]:
+        """Return the values where all columns hold texts: entry by entry, for speed."""
+        found: list[Any] = [None] * len(columns[0])
+        left: Sequence[int] = range(len(found))
+        is_missing = self._nulls.__contains__
+        for entry, each in zip(self.entries, self._choice.entries, strict=True):
+            if isinstance(each, str):
+                chosen = columns[self.columns.index(each)]
+                texts = [None if is_missing(text) else text for text in chosen]
+            else:
+                form = "%s".join(text.replace("%", "%%") for text in each.texts)
+                rows = zip(*(columns[self.columns.index(column)] for column in each.columns), strict=True)
+                are_filled = self._nulls.isdisjoint
+                texts = [form % row if are_filled(row) else None for row in rows]
+            for at in left:
+                found[at] = texts[at]
+            still = [at for at in left if found[at] is None]
+            self.taken[entry] += len(left) - len(still)
+            left = still
         return found
 
     def _is_missing(self, value: Any) -> bool:
@@ -195,11 +221,25 @@ class ChoiceCounter:
         except BadValue:
             return None
         if number >= 0:
-            self.taken[self._entries[number]] += 1
+            self.taken[self.entries[number]] += 1
         return value
 
 
 def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
-    """Return a function that finds the values of a field that several columns may give."""
+    """Return a function that finds the values of a field that several columns may give.
+
+    Who asks again for a chunk gets what was found before.
+    """
     finders = [make_column_finder(reading, column) for column in counter.columns]
-    return lambda chunk: counter.values([find(chunk) for find in finders])
+
+    def find(chunk: ColumnarChunk) -> Sequence[Any]:
+        if counter.entries not in chunk.chosen:
+            before = counter.taken.copy()
+            values = counter.values([find(chunk) for find in finders])
+            chunk.chosen[counter.entries] = values, counter.taken - before
+            return values
+        values, taken = chunk.chosen[counter.entries]
+        counter.taken.update(taken)
+        return values
+
+    return find

@@ -1,0 +1,244 @@
+"""What a mapping costs beside the plain file: the quotient of CPU seconds of the whole process.
+
+    python bench/mapping.py                     all of them, to bench/MAPPING.md; some ten minutes
+    python bench/mapping.py --only fallback     some of them
+
+A mapping and its plain file take turns, so that a machine that is slow for a while is slow for both. A run
+counts only if every event arrived and every row has its result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from data import CACHE, files_of, folder_of
+from measure import BENCH, CountingServer, measure, records_in
+
+MOST = 1.5
+"""Times the plain file that a mapping may cost."""
+
+ROWS = 200_000
+OUTPUT = BENCH / "MAPPING.md"
+KINDS = {
+    "csv": "CSV", "csv-shuffled": "CSV, shuffled", "flat": "JSONL", "flat-shuffled": "JSONL, shuffled",
+    "deep": "JSONL with objects", "deep-shuffled": "JSONL with objects, shuffled",
+    "bag": "JSONL with properties", "bag-shuffled": "JSONL with properties, shuffled",
+}  # fmt: skip
+
+FIELDS = {"event": "event", "distinct_id": "user_id", "time": "time", "ip": "ip"}
+CELL = {"properties": "properties"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A mapping that is measured.
+
+    Attributes:
+        title: What is special about it.
+        kinds: The data for which it is meant: what their names begin with.
+        text: The mapping file behind ``[fields]``; ahead of it stands what has no table.
+        fields: Those that are other than in the plain mapping.
+        top: What stands ahead of all tables.
+    """
+
+    title: str
+    kinds: tuple[str, ...] = ("csv", "flat")
+    text: str = ""
+    fields: tuple[tuple[str, object], ...] = ()
+    top: str = ""
+
+
+CASES = {
+    "rename": Case("rename", text='[rename]\nplan = "Plan"\nzip = "postcode"\n"c*" = "x_*"\n'),
+    "names": Case("names of columns", text='[names]\nzip = "postcode"\nquantity = "count"\nprice = "amount"\n'),
+    "only": Case("only", top='only = ["zip", "price", "pl*"]\n'),
+    "drop": Case("drop", top='drop = ["zip", "comment", "s*"]\n'),
+    "prefix": Case("prefix", top='prefix = "shop_"\n'),
+    "fallback": Case("a fallback column", fields=(("distinct_id", ["zip", "user_id"]),)),
+    "template": Case("a template of a field", fields=(("event", ["{event}: {zip}", "event"]),)),
+    "user": Case("a template of the user", fields=(("distinct_id", ["zip", "$device:{user_id}"]),)),
+    "set": Case("a property by a template", text='[set]\nlabel = "{event} ({zip})"\n"$user_id" = "{user_id}"\n'),
+    "defaults": Case("a default", fields=(("event", ["zip"]),), text='[defaults]\nevent = "Page view"\n'),
+    "null": Case("words for no value", kinds=("flat",), top='null = ["none at all", "NULL"]\n'),
+    "prefer": Case("prefer the cell", kinds=("csv", "bag"), top='prefer = "cell"\n'),
+    "ip": Case("a field in an object", kinds=("deep",)),
+    "ids": Case("fallbacks in objects", kinds=("deep",), fields=(("distinct_id", ["context.traits.id", "user_id"]),)),
+    "inside": Case(
+        "a field in the properties", kinds=("bag",), fields=(("distinct_id", ["properties.zip", "user_id"]),)
+    ),
+    "all": Case(
+        "all of that at once",
+        text='[rename]\nplan = "Plan"\n[set]\nlabel = "{event} ({zip})"\n[defaults]\nip = "192.0.2.1"\n',
+        fields=(("distinct_id", ["zip", "$device:{user_id}"]),),
+        top='drop = ["comment"]\nprefix = "shop_"\n',
+    ),
+}  # fmt: skip
+
+
+def fields_of(kind: str) -> dict[str, object]:
+    """Return the fields of the plain mapping of some data."""
+    base = kind.removesuffix("-shuffled")
+    if base == "csv":
+        return {**FIELDS, **CELL}
+    if base == "deep":
+        return {**FIELDS, "ip": "context.ip"}
+    return {**FIELDS, **CELL} if base == "bag" else {**FIELDS}
+
+
+def mapping_of(case: Case, kind: str) -> str:
+    """Return the text of a mapping file."""
+    fields = {**fields_of(kind), **dict(case.fields)}
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+    return f"{case.top}[fields]\n{lines}{case.text}"
+
+
+def plain_of(kind: str) -> str:
+    """Return the mapping of the plain file: of objects, the flat lines of the same events."""
+    return mapping_of(Case(""), "flat" if kind.startswith("deep") else kind)
+
+
+# ── data ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def make_data(cache: Path, rows: int) -> dict[str, Path]:
+    """Return the file of each kind; those that are not there are made."""
+    folder = folder_of(cache, rows)
+    names = ["csv", "csv-shuffled", "flat", "flat-shuffled"]
+    program = [sys.executable, str(BENCH / "data.py"), str(folder)]
+    subprocess.run([*program, "--rows", str(rows), "--only", *names], check=True)
+    found = {name: files_of(folder, name)[0] for name in names}
+    changes: dict[str, Callable[[dict[str, object]], dict[str, object]]] = {
+        "deep": with_context,
+        "bag": with_bag,
+    }
+    for base, change in changes.items():
+        for ending in ("", "-shuffled"):
+            path = folder / f"mapping-{base}{ending}.jsonl"
+            found[f"{base}{ending}"] = path
+            if not path.exists():
+                part = path.with_suffix(".part")
+                with found[f"flat{ending}"].open("rb") as lines, part.open("w", encoding="utf-8") as file:
+                    for line in lines:
+                        text = json.dumps(change(json.loads(line)), ensure_ascii=False, separators=(",", ":"))
+                        file.write(text + "\n")
+                part.replace(path)
+    return found
+
+
+def with_context(record: dict[str, object]) -> dict[str, object]:
+    """Return a record with its ip and another id in an object."""
+    left = {key: value for key, value in record.items() if key not in ("ip", "zip")}
+    traits = {"id": record["zip"], "plan": record.get("plan")}
+    return {**left, "context": {"ip": record["ip"], "library": "web 2.1", "traits": traits}}
+
+
+def with_bag(record: dict[str, object]) -> dict[str, object]:
+    """Return a record whose properties stand in an object."""
+    outer = {key: record[key] for key in ("event", "user_id", "time", "ip")}
+    return {**outer, "properties": {key: value for key, value in record.items() if key not in outer}}
+
+
+# ── runs ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cpu_of(path: Path, mapping: str, rows: int, cache: Path) -> float:
+    """Return the CPU seconds of a run; raises `SystemExit` if it did not do all that it should."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as name:
+        folder = Path(name)
+        (folder / "mapping.toml").write_text(mapping, "utf-8")
+        env = {
+            "PATH": os.environ.get("PATH", ""), "HOME": name, "LANG": "C.UTF-8", "PYTHONPATH": str(BENCH.parent),
+            "MIXPANEL_PROJECT_TOKEN": "bench_token",
+        }  # fmt: skip
+        link = folder / path.name
+        link.symlink_to(path)
+        with CountingServer() as server:
+            argv = [
+                sys.executable, "-m", "importer", "run", path.name, "--mapping", "mapping.toml",
+                "--base-url", server.url, "--batch-size", "2000", "--yes",
+            ]  # fmt: skip
+            usage = measure(argv, folder, env)
+        said = (folder / "output.txt").read_text("utf-8", "replace")
+        written = sum(records_in(found) for found in folder.glob("*.results.csv"))
+        if usage.exit_code or server.counts["events"] != rows or written != rows:
+            raise SystemExit(f"{path.name}: exit {usage.exit_code}, {written} results\n{mapping}\n{said}")
+        return usage.cpu
+
+
+def table(chosen: list[str], files: dict[str, Path], given: argparse.Namespace) -> Iterator[str]:
+    """Yield the lines of the table, each as soon as it is known."""
+    yield "| mapping | data | ÷ plain |  | CPU s | plain's CPU s |"
+    yield "|---|---|--:|:--|--:|--:|"
+    plains = {kind: files[kind.replace("deep", "flat")] for kind in files}
+    for key in chosen:
+        case = CASES[key]
+        for kind in KINDS:
+            if not kind.startswith(case.kinds):
+                continue
+            pairs = [
+                tuple(
+                    cpu_of(path, text, given.rows, given.folder)
+                    for path, text in ((plains[kind], plain_of(kind)), (files[kind], mapping_of(case, kind)))
+                )
+                for _ in range(given.runs)
+            ]
+            ratios = sorted(mapped / plain for plain, mapped in pairs)
+            cpus = [median(each) for each in zip(*pairs, strict=True)]
+            mark = "" if median(ratios) <= MOST else f" (must {MOST})"
+            yield (
+                f"| {case.title} | {KINDS[kind]} | **{median(ratios):.2f}**{mark}"
+                f" | ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {cpus[1]:.2f} | {cpus[0]:.2f} |"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=CASES, metavar="NAME")
+    parser.add_argument("--folder", type=Path, default=CACHE, help="of data")
+    parser.add_argument(
+        "--output", type=Path, help="where the table goes; bench/MAPPING.md if all are measured"
+    )
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(given.folder).free < given.rows * 4_000:
+        raise SystemExit(f"{given.folder}: too little room")
+    output = given.output or (None if given.only else OUTPUT)
+    files = make_data(given.folder, given.rows)
+    lines = []
+    for line in table(given.only or list(CASES), files, given):
+        print(line, flush=True)
+        lines.append(line)
+    if output:
+        again = f"python bench/mapping.py --rows {given.rows} --runs {given.runs}"
+        output.write_text(
+            _HEAD.format(rows=given.rows, again=again, most=MOST) + "\n".join(lines) + "\n", "utf-8"
+        )
+
+
+_HEAD = """\
+# Mappings
+
+Written by `{again}`; what is changed by hand is lost.
+
+**÷ plain** is CPU seconds of the whole process, user and system, divided by those of the same events with
+nothing but their columns named, in the same round: medians, and in brackets the least and the most.
+{rows:,} rows, 2,000 events a request, sent to a server that counts. No mapping may cost more than {most} times.
+Where fields stand in objects, the plain file has the same values as columns.
+
+"""
+
+
+if __name__ == "__main__":
+    main()
