@@ -24,7 +24,13 @@ from importer.events.null_words import make_cleaned
 from importer.events.templates import choices_of, columns_in, template_of
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
-from importer.profile.chunk import ColumnarChunk, Portable, make_cell_finder, make_column_finder
+from importer.profile.chunk import (
+    ColumnarChunk,
+    Portable,
+    make_cell_finder,
+    make_column_finder,
+    make_value_finder,
+)
 from importer.profile.tally import Tally
 from importer.reading import Attention, Field, Reading
 from importer.text import MAX_QUOTED, counted, quoted, shell_word
@@ -205,7 +211,7 @@ def _make_gives(
     names = reading.alternatives[field][: place.number + 1]
     cleaned = make_cleaned(reading)
     finders = {
-        column: make_column_finder(reading, column)
+        column: make_value_finder(reading, column)
         for entry in names
         for column in columns_in(entry, reading.columns)
     }

@@ -14,7 +14,14 @@ from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
 from importer.events.null_words import make_cleaned
 from importer.events.templates import choices_of, columns_in
-from importer.profile.chunk import CellFinder, ColumnarChunk, Finder, make_cell_finder, make_column_finder
+from importer.profile.chunk import (
+    CellFinder,
+    ColumnarChunk,
+    Finder,
+    make_cell_finder,
+    make_column_finder,
+    make_value_finder,
+)
 from importer.reading import Field, Reading
 
 PlaceFinder = Callable[[ColumnarChunk, list[int]], Iterable[int]]
@@ -169,7 +176,8 @@ class ChoiceCounter:
             columns = [list(map(self._cleaned, values)) for values in columns]
         if self.columns == self.entries:
             return self._first_filled(columns)
-        if all(set(map(type, values)) <= _TEXTS for values in columns):
+        has_parts = all(isinstance(entry, str) or entry.columns for entry in self._choice.entries)
+        if has_parts and all(set(map(type, values)) <= _TEXTS for values in columns):
             return self._first_of_texts(columns)
         return [self._value(dict(zip(self.columns, row, strict=True))) for row in zip(*columns, strict=True)]
 
@@ -230,7 +238,7 @@ def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
 
     Who asks again for a chunk gets what was found before.
     """
-    finders = [make_column_finder(reading, column) for column in counter.columns]
+    finders = [make_value_finder(reading, column) for column in counter.columns]
 
     def find(chunk: ColumnarChunk) -> Sequence[Any]:
         if counter.entries not in chunk.chosen:

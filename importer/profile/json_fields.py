@@ -7,7 +7,9 @@ from typing import Final
 
 from importer import speedups
 from importer.events.columns import path_to
+from importer.events.field_names import FIELD_CALLED
 from importer.events.layout import set_fields
+from importer.events.templates import columns_in
 from importer.model import Record, Rejection
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.project_zone import PROCESSED
@@ -20,6 +22,7 @@ _USER: Final = "distinct_id"
 
 _NUMBERS: Final[frozenset[Field]] = frozenset({"time", "distinct_id", "insert_id"})
 _LEAST: Final = 8
+_MOST_KEYS: Final = 16  # that a `speedups.FieldFinder` takes
 
 _BAG: Final = "properties"  # in which an export of Mixpanel has all but the name
 
@@ -53,11 +56,16 @@ class LineParts:
             paths[f"{_BAG}.{PROCESSED}"] = _BAG, PROCESSED
         else:
             paths[PROCESSED] = (PROCESSED,)
+        keys = _keys(reading, paths)
+        if len(keys) > _MOST_KEYS:
+            return
         self.columns = tuple(paths)
-        # Where such an object stands beside the fields, it tells what is in it: see `project_zone`.
+        # Where such an object stands beside the fields, it tells what is in it: see `project_zone`. A key
+        # that is called like a path is another value.
         objects = {_BAG, *([] if bag is None else path_to(bag, reading.columns)[:1])}
-        refused = tuple(key.encode() for key in sorted(objects - inside))
-        self._finder = speedups.FieldFinder(_keys(reading, paths), "".join(inside).encode(), refused)
+        dotted = {column for column, path in paths.items() if len(path) > 1}
+        refused = tuple(key.encode() for key in sorted((objects | dotted) - inside))
+        self._finder = speedups.FieldFinder(keys, "".join(inside).encode(), refused)
 
     def chunks(self, items: Sequence[Record | Rejection], source: str) -> Iterator[ColumnarChunk]:
         """Yield the items of a source in chunks.
@@ -79,28 +87,43 @@ class LineParts:
 def _keys(reading: Reading, paths: dict[str, tuple[str, ...]]) -> list[tuple[bytes, bool, bool, int, int]]:
     """Return what `speedups.FieldFinder` must know of the keys at the end of some paths."""
     given = {column: field for field, column in reading.fields.items()}
-    keys: list[tuple[bytes, bool, bool, int, int]] = []
+    numbers = {column for field in _NUMBERS for column in _columns_of(field, reading)}
+    keys = []
     for column, path in paths.items():
-        field = given.get(column)
-        is_number = field is None or field in _NUMBERS
-        keys.append((path[-1].encode(), len(path) > 1, field in _REQUIRED, is_number, -1))
-    user = reading.fields["distinct_id"]
-    others = {(_USER,), *((*path[:-1], _USER) for path in paths.values())} - {paths[user]}
-    keys += [(_USER.encode(), len(path) > 1, False, True, [*paths].index(user)) for path in sorted(others)]
+        is_number = column in numbers or (column not in given and path[-1] == PROCESSED)
+        keys.append((path[-1].encode(), len(path) > 1, given.get(column) in _REQUIRED, int(is_number), -1))
+    users = [paths[column] for column in _columns_of(_USER, reading)]
+    others = {(_USER,), *((*path[:-1], _USER) for path in paths.values())} - {*users}
+    first = [*paths.values()].index(users[0])
+    keys += [(_USER.encode(), len(path) > 1, False, 1, first) for path in sorted(others)]
     return keys
 
 
+def _columns_of(field: Field, reading: Reading) -> list[str]:
+    """Return the columns that may give a field, or a part of it; each once."""
+    if field in reading.fields:
+        return [reading.fields[field]]
+    entries = reading.alternatives.get(field, ())
+    return list(dict.fromkeys(column for entry in entries for column in columns_in(entry, reading.columns)))
+
+
 def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
-    """Return the path to each column that gives a field; none if that is not all that may give one."""
+    """Return the path to each column that may give a field; none if that is not all that may give one."""
     if not speedups.COMPILED or reading.dialect.has_cells or reading.trim or reading.null:
         return {}
     given = set_fields(reading).keys()
-    if reading.templates or reading.alternatives or not given <= {"event"} or _USER in reading.names.values():
+    if "properties" in reading.alternatives or not given <= {"event"} or not _keep_apart(reading):
         return {}
-    if not reading.fields.keys() >= {*_REQUIRED, "distinct_id"} - given:
+    if not reading.mapped >= {*_REQUIRED, _USER} - given:
         return {}
-    wanted = [field for field in _FOUND if field in reading.fields]
-    columns = [reading.fields[field] for field in wanted if field not in given]
-    if len({*columns}) < len(columns):  # one gives two fields
+    wanted = [field for field in _FOUND if field in reading.mapped and field not in given]
+    single = [reading.fields[field] for field in wanted if field in reading.fields]
+    if len({*single}) < len(single):  # one gives two fields
         return {}
+    columns = dict.fromkeys(column for field in wanted for column in _columns_of(field, reading))
     return {column: path_to(column, reading.columns) for column in columns}
+
+
+def _keep_apart(reading: Reading) -> bool:
+    """Return whether no property becomes a field under another name than that it has."""
+    return FIELD_CALLED.keys().isdisjoint({*reading.names.values(), *reading.templates})

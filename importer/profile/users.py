@@ -127,6 +127,13 @@ class UserObserver(Portable):
                 return empty
         else:
             empty = [at for at, user in enumerate(self._find_user(chunk)) if self._is_missing(user)]
+            if chunk.cells and empty:  # few lines have to become objects
+                left = self._without_own(chunk.at(empty), list(range(len(empty))))
+                return [empty[at] for at in left]
+        return self._without_own(chunk, empty)
+
+    def _without_own(self, chunk: ColumnarChunk, empty: list[int]) -> list[int]:
+        """Return which of some records have no user under Mixpanel's own name for it."""
         for column in self._own if empty else ():
             values = self._values_that_may_hold_user(chunk, column, empty)
             with_user = {at for at, value in values if self._holds_user(value)}

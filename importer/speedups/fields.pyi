@@ -2,7 +2,8 @@ from collections.abc import Sequence
 
 from importer.speedups.block import Block
 
-class Fields(Block): ...
+class Fields(Block):
+    def values(self, cell: int) -> list[str | int | None]: ...
 
 class FieldFinder:
     def __init__(

@@ -6,6 +6,7 @@ A line is checked to be JSON on the way, as orjson would read it: what is not su
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -35,6 +36,23 @@ cdef class Fields(Block):
     A cell is empty where a line has no such key, or nothing for it. In the bytes, a quote stands ahead of a text.
     Texts that are written with escapes stand behind the lines, as they are without.
     """
+
+    def values(self, int cell):
+        """Return the values of a column in which there are texts and whole numbers; None where there is none."""
+        cdef const char* base = PyBytes_AS_STRING(self.data)
+        cdef Span* span
+        cdef Py_ssize_t n
+        cdef list found = []
+        if not 0 <= cell < self.width:
+            raise IndexError(cell)
+        for n in range(self.count):
+            span = self.spans + n * self.width + cell
+            if not span.size:
+                found.append(None)
+                continue
+            text = PyUnicode_DecodeUTF8(base + span.start, span.size, NULL)
+            found.append(text if base[span.start - 1] == c'"' else int(text))
+        return found
 
 
 cdef struct Key:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,6 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from speedups_helpers import CSV, TIME, assert_same, csv_file, takes_fast_path
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+from scans import scan_difference
+
+from importer.profile.json_fields import LineParts
 from importer.reading import Dialect, Field, Reading
 
 LONG = "x" * 256
@@ -332,3 +340,38 @@ def test_such_rows_are_no_reason_to_be_slow(name: str):
         rows[1][2] = ""  # a quote in a field that no template makes defers its record
     assert_same(csv_file(rows), reading)
     assert takes_fast_path(csv_file(rows), reading) == [True] * 2
+
+
+# ── the pass before a run ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LINES)
+@given(data=st.data())
+@settings(deadline=None, max_examples=30)
+def test_a_pass_over_lines_finds_the_same(name: str, data: st.DataObject):
+    reading = LINES[name]
+    is_bag = "properties" in reading.fields or "properties" in reading.alternatives
+    lines = data.draw(st.lists(st.one_of(usual_lines(is_bag), objects_of(trees)), min_size=1, max_size=8))
+    content = "".join(line + "\n" for line in ["{}", *lines])
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "events.jsonl")
+        path.write_bytes(content.encode("utf-8", "surrogatepass"))
+        assert scan_difference(path, reading) == ""
+
+
+@pytest.mark.parametrize("name", ROWS)
+@given(rows=st.lists(st.tuples(st.sampled_from(["E", ""]), times, *[texts] * 4, bags, texts), max_size=8))
+@settings(deadline=None, max_examples=30)
+def test_a_pass_over_rows_finds_the_same(name: str, rows: list[tuple[str, ...]]):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "events.csv")
+        path.write_text(csv_file([["E", TIME, "u", "d", "1", "o", "", ""], *rows]), "utf-8")
+        assert scan_difference(path, ROWS[name]) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["a fallback", "templates of fields", "bare templates", "properties by templates"]
+)
+def test_a_pass_needs_no_objects_for_such_mappings(name: str):
+    assert LineParts(LINES[name]).columns
