@@ -8,11 +8,10 @@ from typing import Any, Final
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.columns import Path, parse_path, value_at
-from importer.events.comparisons import Kind
 from importer.events.null_words import make_cleaned
 from importer.events.number_marks import marks_of
 from importer.events.types import BOOLEANS, is_number
-from importer.events.where import Condition, compile_where
+from importer.events.where import Condition, Kind, compile_where
 from importer.model import Record, Rejection, Status
 from importer.reading import Reading
 

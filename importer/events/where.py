@@ -9,22 +9,15 @@ no number makes an order invalid, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal, Protocol
 
 from importer.errors import BadValue
-from importer.events.comparisons import (
-    Kind,
-    Test,
-    Written,
-    kind_of,
-    make_comparison,
-    make_likeness,
-    make_membership,
-)
-from importer.events.number_marks import NumberMarks
-from importer.events.where_errors import WrongPlace
-from importer.events.where_syntax import (
+from importer.events.comparisons import Read, Test, make_comparison, make_likeness, make_membership
+from importer.events.types import is_number, to_boolean
+from importer.events.where_syntax import WrongPlace, parse_where
+from importer.events.where_tree import (
     Column,
     Comparison,
     Junction,
@@ -34,17 +27,27 @@ from importer.events.where_syntax import (
     Node,
     NullTest,
     Value,
-    parse_where,
+    Written,
 )
 from importer.text import escaped_cut, list_columns, nearest, quoted, quoted_name
 
 INCOMPARABLE: Final = "where: "
 """How the error begins for a value that can't be compared."""
 
+Kind = Literal["text", "number", "truth"]
+"""What a value is compared as."""
+
 _NAMES: Final[Mapping[Kind, str]] = {"text": "a text", "number": "a number", "truth": "true or false"}
 
 Ask = Callable[[Sequence[Any]], bool | None]
 """Answers a condition, given the values of its columns; None if the answer is unknown."""
+
+
+class PlainNumbers(Protocol):
+    """The marks of numbers as people write them: `number_marks.NumberMarks`."""
+
+    def plain_number(self, text: str) -> str:
+        """Return a number in JSON's grammar; raises `BadValue` if the text is none."""
 
 
 class Condition:
@@ -98,7 +101,7 @@ class Condition:
                 raise WrongPlace(position, problem, list_columns(columns)).shown_in(self._text)
 
 
-def compile_where(text: str, null: Collection[str] = (), marks: NumberMarks | None = None) -> Condition:
+def compile_where(text: str, null: Collection[str] = (), marks: PlainNumbers | None = None) -> Condition:
     """Return the condition that a text is.
 
     Args:
@@ -121,7 +124,7 @@ def compile_where(text: str, null: Collection[str] = (), marks: NumberMarks | No
 class _Compiler:
     """Makes an `Ask` of the tree of a condition, and notes its columns, by their paths."""
 
-    def __init__(self, null: frozenset[str], marks: NumberMarks | None) -> None:
+    def __init__(self, null: frozenset[str], marks: PlainNumbers | None) -> None:
         self.columns: dict[str, Column] = {}
         self.kinds: dict[str, set[Kind]] = {}
         self._null = null | {""}
@@ -150,15 +153,15 @@ class _Compiler:
         values = node.values if isinstance(node, Membership) else (node.value,)
         for value in values:
             self._check_value(node.column, value)
-            self.kinds.setdefault(node.column.path, set()).add(kind_of(value.value))
+            self.kinds.setdefault(node.column.path, set()).add(_kind_of(value.value))
         if isinstance(node, Membership):
             self._check_kinds(node.values)
-            return make_membership([value.value for value in node.values], self._marks)
+            return make_membership([v.value for v in node.values], self._reader(node.values[0]))
         if isinstance(node.value.value, bool) and node.operator not in ("=", "!=", "<>"):
             raise WrongPlace(
                 node.value.position, f"true and false have no order, expected = or !=, found {node.operator}"
             )
-        return make_comparison(node.operator, node.value.value, self._marks)
+        return make_comparison(node.operator, node.value.value, self._reader(node.value), _exact)
 
     def _likeness(self, node: Likeness) -> Test:
         self._check_value(node.column, node.pattern)
@@ -168,9 +171,12 @@ class _Compiler:
         if node.escape is not None and len(escape) != 1:
             raise WrongPlace(node.escape.position, f"expected one character, found {_written(escape)}")
         try:
-            return make_likeness(pattern, escape)
+            return make_likeness(pattern, escape, _read_text)
         except ValueError as error:
             raise WrongPlace(node.pattern.position, str(error)) from None
+
+    def _reader(self, value: Value) -> Read:
+        return _reader_of(value.value, self._marks)
 
     def _check_value(self, column: Column, value: Value) -> None:
         """Refuse a text that no value can be, as it is missing where it stands."""
@@ -185,12 +191,19 @@ class _Compiler:
     def _check_kinds(self, values: Sequence[Value]) -> None:
         first = values[0].value
         for value in values:
-            if kind_of(value.value) != kind_of(first):
+            if _kind_of(value.value) != _kind_of(first):
                 raise WrongPlace(
                     value.position,
-                    f"expected {_NAMES[kind_of(first)]} as ahead of it, found {_written(value.value)}",
+                    f"expected {_NAMES[_kind_of(first)]} as ahead of it, found {_written(value.value)}",
                     "The values in brackets are of one kind: the column is read as that.",
                 )
+
+
+def _kind_of(written: Written) -> Kind:
+    """Return what values are compared as with a written one."""
+    if isinstance(written, str):
+        return "text"
+    return "truth" if isinstance(written, bool) else "number"
 
 
 def _text_of(value: Value) -> str:
@@ -241,3 +254,55 @@ def _settle(parts: Sequence[Ask], settled: bool, values: Sequence[Any]) -> bool 
             return settled
         unknown = unknown or answer is None
     return None if unknown else not settled
+
+
+# ── values of records ────────────────────────────────────────────────────────────────────────────
+
+
+def _reader_of(written: Written, marks: PlainNumbers | None) -> Read:
+    """Return what reads a value of a record as the kind that a written value has."""
+    if isinstance(written, str):
+        return _read_text
+    if isinstance(written, bool):
+        return _read_boolean
+    return lambda value: _read_number(value, marks)
+
+
+def _read_text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    if type(value) is int:  # no other text means it, as one does of 1.10 and 1.1
+        return str(value)
+    raise BadValue(f"expected text, found {quoted(value)}")
+
+
+def _read_boolean(value: Any) -> bool:
+    if type(value) is bool:
+        return value
+    if type(value) is str:
+        return to_boolean(value)
+    raise BadValue(f"expected true or false, found {quoted(value)}")
+
+
+def _read_number(value: Any, marks: PlainNumbers | None) -> int | Decimal:
+    if type(value) is int:
+        return value
+    if type(value) is str:
+        number = _exact(value if marks is None else marks.plain_number(value))
+    elif type(value) is float:
+        number = _exact(repr(value))  # the shortest text of the number: 1.1 is 1.1
+    else:
+        number = value if isinstance(value, Decimal) and value.is_finite() else None
+    if number is None:
+        raise BadValue(f"expected a number, found {quoted(value)}")
+    return number
+
+
+def _exact(text: str) -> Decimal | None:
+    """Return a number of JSON's grammar as it is written; None if the text is no such number."""
+    if not is_number(text):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent of 19 digits
+        return None
