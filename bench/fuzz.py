@@ -37,8 +37,8 @@ import zstandard
 
 from importer.cli.console import Console
 from importer.errors import ImporterError, MappingError
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import DeclaredReading
 from importer.mixpanel import rules
 from importer.model import Event, Record, Rejection
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.pipeline.resolve import detect_declared, draft_reading
 from importer.pipeline.survey import scan_source
 from importer.progress import NullProgress

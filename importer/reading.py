@@ -36,6 +36,15 @@ FORMAT_NAMES: Final[tuple[FormatName, ...]] = tuple(
 )
 """All of them: the modules of the folder ``source/formats``, but those that have a ``_`` in their names."""
 
+PRESET_NAMES: Final = tuple(
+    sorted(
+        name.removesuffix(".toml")
+        for name in os.listdir(Path(__file__).with_name("presets"))  # noqa: PTH208 - as above
+        if name.endswith(".toml")
+    )
+)
+"""The names of all presets: the mapping files of the folder ``presets``."""
+
 DELIMITERS: Final = (",", ";", "\t", "|", "\x01", "\x1e", "\x1f")
 """The delimiters of CSV that are looked for where none is declared; the first of equals wins."""
 
@@ -44,6 +53,9 @@ LineEnd = Literal["any", "lf", "cr"]
 
 MissingTime = Literal["reject", "now"]
 """What a record without a time becomes: invalid, or an event at the start of the run."""
+
+MissingColumns = Literal["refuse", "ignore"]
+"""What becomes of columns that a mapping names and the source lacks: it can't be used, or does without."""
 
 IdBasis = Literal["content", "row"]
 """What ``$insert_id`` is a hash of where no column is mapped: the event, or the event and its row."""
@@ -197,11 +209,17 @@ class Reading:
         shape: What is done with each record before its fields are looked up.
         only: Names or patterns of the properties that are kept; none for all.
         drop: Names or patterns of properties that are left out.
-        renames: Patterns of names of properties, and what they become; ``names`` goes first.
+        renames: Names of properties, wherever they stand, or patterns of them, and what they become;
+            ``names`` go first.
         prefix: Stands ahead of the names of all other properties, but of those that begin with ``$``.
         prefer: What counts where a column and a key of the properties object have one name.
         defaults: Values of fields where nothing else gives one.
         time_offset: Column of milliseconds that are added to the time; empty for none.
+        conditions: For each of the ``alternatives`` of a field, under which condition it counts; empty for
+            always. A field without any condition is not among them.
+        missing_columns: What becomes of columns that are named and that the source lacks.
+        preset: The preset that these come from, as far as nothing else was declared; empty for none. It makes
+            no difference to the events.
     """
 
     dialect: Dialect
@@ -234,6 +252,9 @@ class Reading:
     prefer: Prefer = "column"
     defaults: Mapping[Field, str] = field(default_factory=dict)
     time_offset: str = ""
+    conditions: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    missing_columns: MissingColumns = "refuse"
+    preset: str = ""
 
     @property
     def mapped(self) -> frozenset[Field]:

@@ -5,13 +5,14 @@ Credentials come from the environment, ``.env`` or a file, never from the value 
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from importer.errors import RefusedError
+from importer.errors import RefusedError, UsageError
 from importer.mixpanel.base_url import check_base_url
 from importer.mixpanel.hosts import HOSTS
 from importer.model import Credentials, CredentialsKind, Destination, Endpoint, Region
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 TOKEN: Final = "MIXPANEL_PROJECT_TOKEN"  # noqa: S105 - the name of a variable
 BASE_URL: Final = "MIXPANEL_BASE_URL"
+MASK_SALT: Final = "MIXPANEL_MASK_SALT"
+"""The variable that holds the salt of pseudonyms of masked values."""
+
+_LEAST_SALT: Final = 8
+"""Bytes that a salt must have at least: fewer are soon guessed."""
+
 _KINDS: Final[Mapping[CredentialsKind, tuple[str, ...]]] = {
     "token": (TOKEN,),
     "service-account": (
@@ -73,6 +80,29 @@ def find_credentials(
         else "no credentials: the environment and .env have none",
         f"Set {TOKEN} to the project's token (in Mixpanel: Settings → Project Settings → Access Keys),",
         "or rehearse without an account: --sandbox",
+    )
+
+
+def find_mask_salt(environ: Mapping[str, str] = os.environ, dotenv: Path = Path(".env")) -> bytes:
+    """Return the salt of the pseudonyms of masked values: of the environment, else of ``.env``.
+
+    Raises:
+        UsageError: There is none, or it is too short. Its text is never part of an error.
+        RefusedError: ``.env`` can't be read.
+    """
+    for where, values in _variables(environ, dotenv):
+        text = values.get(MASK_SALT, "").strip()
+        salt = text.encode("utf-8", "surrogateescape")
+        if text and len(salt) < _LEAST_SALT:
+            raise UsageError(
+                f"{MASK_SALT} in {where} is too short: whoever guesses it finds whom a pseudonym stands for",
+                "Take a long one and keep it, for example: openssl rand -hex 32",
+            )
+        if text:
+            return salt
+    raise UsageError(
+        f'mask: "sha256" needs a salt, and {MASK_SALT} is not set',
+        f"Set {MASK_SALT} to a long secret and keep it, for example: openssl rand -hex 32",
     )
 
 

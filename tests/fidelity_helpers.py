@@ -16,8 +16,8 @@ from hypothesis import settings
 from sandbox_helpers import NOW, Rehearsal
 
 from importer.delivery.request import ndjson
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event, Rejection
 from importer.pipeline.job import RunOptions, RunReport, Target
 from importer.pipeline.outputs import resolve_output

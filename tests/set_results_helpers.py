@@ -15,10 +15,10 @@ from importer.reading import Dialect
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, write_manifest
 from importer.results.paths import manifest_path
-from importer.results.set_manifest import SetManifest, SetSource, Shape, read_set, set_path
+from importer.results.set_manifest import SetManifest, SetSource, SourceShape, read_set, set_path
 from importer.results.set_status import set_link
 
-SHAPE = Shape(Dialect("csv"), ("event", "time"))
+SHAPE = SourceShape(Dialect("csv"), ("event", "time"))
 ENDED = "2026-01-01T00:01:00Z"
 
 

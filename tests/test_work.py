@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from importer.delivery.batches import make_batches
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import DeclaredReading
 from importer.model import Delivered, Event, ItemBlock, Record, Rejection, Status, Verdict
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import Surveyed, scan_source

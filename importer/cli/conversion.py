@@ -22,7 +22,9 @@ from importer.cli.options import (
 from importer.cli.sets.options import SetOptions, WorkOptions
 from importer.errors import UsageError
 from importer.events import mapping_file
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
+from importer.events.presets import load_preset
+from importer.events.property_names import pattern_fault
 from importer.model import DeliverySettings, RunKind, Status
 from importer.pipeline.attention import check_codes
 from importer.pipeline.job import MaxErrors, RunOptions
@@ -204,10 +206,45 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
         types=types,
         constants=dict(_pairs("--set", options.set, "source=crm", empty=True)),
         null=tuple(options.null),
+        preset=None,
+        only=tuple(_names("--only", options.only)),
+        drop=tuple(_names("--drop", options.drop)),
+        renames=_renames(options.rename),
         time_format=tuple(options.time_format),
         header=False if options.no_header else None,
     )
-    return declared.over(mapping_file.load(options.mapping)) if options.mapping else declared
+    if options.mapping:
+        declared = declared.over(mapping_file.load(options.mapping))
+    if options.preset is None:
+        return declared
+    return declared.over_preset(options.preset, load_preset(options.preset))
+
+
+def _names(option: str, texts: Sequence[str]) -> Iterator[str]:
+    """Yield the names that are given with commas between them.
+
+    Raises:
+        UsageError: One is empty, or a pattern that can't be read.
+    """
+    for text in texts:
+        for name in map(str.strip, text.split(",")):
+            fault = pattern_fault(name) if name else "found an empty name"
+            if fault:
+                raise UsageError(f"{option} {quoted(text)}: {fault}", f"For example {option} 'plan,utm_*'")
+            yield name
+
+
+def _renames(texts: Sequence[str]) -> dict[str, str]:
+    """Return the other names of properties, by the old ones.
+
+    Raises:
+        UsageError: One can't be read.
+    """
+    renames = dict(_pairs("--rename", texts, "'utm_*=campaign_*'"))
+    for old, new in renames.items():
+        if fault := pattern_fault(old, new):
+            raise UsageError(f"--rename {old}={new}: {fault}", "For example --rename 'utm_*=campaign_*'")
+    return renames
 
 
 def _declared_columns(texts: Sequence[str]) -> dict[Field, str]:

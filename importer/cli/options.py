@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Final, get_args
 
 from importer.cli.declared import Option
+from importer.cli.mapping_options import MappingOptions
 from importer.model import CredentialsKind, DeliverySettings, Endpoint, Region
 from importer.reading import (
     ATTENTION,
@@ -37,7 +38,7 @@ def _zones() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingOptions:
+class ReadingOptions(MappingOptions):
     """How a source is read. An option that is left out is up to the mapping file, or to detection."""
 
     format: Annotated[

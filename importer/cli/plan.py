@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from importer.cli.console import LabeledLine
 from importer.cli.options import CommandOptions
 from importer.cli.phrases import attention_lines
+from importer.events.field_choices import mapped_text
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns, replaced_columns, set_fields
 from importer.events.number_marks import marks_of
-from importer.events.templates import mapped_text
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind

@@ -9,6 +9,10 @@ from typing import Any, Final
 Path = tuple[str | int, ...]
 """The keys of objects and the places in lists, from 0, that lead to a value."""
 
+Openable = bool | Collection[str]
+"""Whether a column may be a path into another one; or the columns into which one may lead: those of CSV that
+hold JSON."""
+
 _STEP: Final = re.compile(
     r'(?:^|(?<=[\s\S])\.)(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<key>[^."\[\]]+))|\[(?P<place>[0-9]{1,9})\]'
 )
@@ -41,18 +45,55 @@ def value_at(path: Path, value: Any) -> Any:
     return value
 
 
-def path_to(column: str, columns: Collection[str]) -> tuple[str, ...]:
-    """Return the keys that lead to a column of JSONL: one, unless it is a dotted path."""
+def with_value(path: Path, value: Any, new: Any) -> Any:
+    """Return a value with something else at a path in it, which leads somewhere; the way to it is copied."""
+    if not path:
+        return new
+    step, rest = path[0], path[1:]
+    if isinstance(step, str):
+        return {**value, step: with_value(rest, value[step], new)}
+    return [*value[:step], with_value(rest, value[step], new), *value[step + 1 :]]
+
+
+def take_at(path: Path, left: dict[str, Any]) -> Any:
+    """Take the value at a path out of an object, and return it; None if nothing is there.
+
+    The objects on the way are copied.
+
+    An element of a list stays where it is, and so does what is within it.
+    """
+    *parents, last = path
+    for number, key in enumerate(parents):
+        inner = left.get(key) if isinstance(key, str) else None
+        if type(inner) is not dict:
+            return value_at(path[number:], left)
+        left[key] = left = dict(inner)  # type: ignore[index]  # it is a text, as above
+    return left.pop(last, None) if isinstance(last, str) else None
+
+
+def path_to(column: str, columns: Collection[str]) -> Path:
+    """Return the keys and places that lead to a column: one key, unless it is a path.
+
+    The name of a column wins over a path, and so does one with dots of its own at which a path begins.
+    """
     if column in columns:
         return (column,)
-    parts = column.split(".")
-    for end in range(len(parts) - 1, 1, -1):  # the name of a column may have dots of its own
-        first = ".".join(parts[:end])
-        if first in columns:
-            return (first, *parts[end:])
-    return tuple(parts)
+    for end in range(len(column) - 1, 0, -1):
+        if column[end] in ".[" and column[:end] in columns:
+            rest = parse_path(f"x{column[end:]}")
+            if rest is not None:
+                return (column[:end], *rest[1:])
+    return parse_path(column) or tuple(column.split("."))
 
 
-def exists(column: str, columns: Collection[str], *, paths: bool) -> bool:
-    """Return whether a column exists, or, with ``paths``, the key at which a dotted path begins."""
-    return column in columns or (paths and path_to(column, columns)[0] in columns)
+def exists(column: str, columns: Collection[str], *, paths: Openable) -> bool:
+    """Return whether a column exists, or the one at which a path begins.
+
+    Args:
+        column: The column, or a path.
+        columns: The columns of the source.
+        paths: As for `Openable`.
+    """
+    if column in columns or not paths:
+        return column in columns
+    return path_to(column, columns)[0] in (columns if paths is True else paths)

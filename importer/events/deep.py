@@ -16,6 +16,7 @@ import orjson
 
 from importer.errors import BadValue
 from importer.events.canonical import canonical
+from importer.events.property_names import PropertyNames
 from importer.mixpanel.limits import MAX_NESTING
 from importer.mixpanel.nesting import CONTAINERS, too_deep
 from importer.reading import Deep, Reading
@@ -35,8 +36,9 @@ class DeepValues:
 
     def __init__(self, reading: Reading) -> None:
         self._deep = reading.deep
+        names = PropertyNames(reading)
         self._by_name: dict[str, Deep] = {
-            reading.names.get(column, column): deep for column, deep in reading.deep_columns.items()
+            names.of_column(column) or column: deep for column, deep in reading.deep_columns.items()
         }
         self.changes = {"reject"} != {self._deep, *self._by_name.values()}
 

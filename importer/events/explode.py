@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-from importer.events.columns import path_to
+from importer.events.columns import path_to, value_at, with_value
+from importer.events.nested import kind_of
 from importer.model import Record, Rejection, Status
-from importer.text import quoted
 
 MOST_ITEMS: Final = 1_000_000
 """Most elements of the list of a record."""
@@ -29,25 +29,17 @@ def make_explode(column: str, columns: Collection[str]) -> Callable[[Record], It
 
     def explode(record: Record) -> Iterator[Record | Rejection]:
         values: Any = record.values
-        found = values
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
+        found = value_at(path, values)
         if found is None or found == []:
             yield Rejection(record.row, record.line, NO_ITEMS, item=1, status=Status.SKIPPED)
         elif not isinstance(found, list):
-            error = f"{column}: expected a list, found {quoted(found)}"
+            error = f"{column}: expected a list, found {kind_of(found)}"
             yield Rejection(record.row, record.line, error, item=1)
         elif len(found) > MOST_ITEMS:
             error = f"{column}: a list of {len(found):,} elements; the most are {MOST_ITEMS:,}"
             yield Rejection(record.row, record.line, error, item=1)
         else:
             for item, element in enumerate(found, 1):
-                yield record._replace(values=_with(values, path, element), item=item)
+                yield record._replace(values=with_value(path, values, element), item=item)
 
     return explode
-
-
-def _with(values: dict[str, Any], path: tuple[str, ...], element: Any) -> dict[str, Any]:
-    """Return an object with something else at a path; the objects on the way are copied."""
-    key, *rest = path
-    return {**values, key: _with(values[key], tuple(rest), element) if rest else element}

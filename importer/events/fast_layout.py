@@ -11,10 +11,11 @@ import orjson
 
 from importer.errors import BadValue
 from importer.events.body import TAG
-from importer.events.columns import path_to
+from importer.events.columns import Path, path_to
+from importer.events.field_choices import choices_of
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths, property_columns
-from importer.events.templates import Template, choices_of, set_templates
+from importer.events.templates import Template, set_templates
 from importer.mixpanel import rules
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
@@ -47,7 +48,7 @@ def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -
         constants: Names of the properties that ``--set`` gives.
         cells: Tells how the cells of a type are read.
     """
-    if "properties" in reading.alternatives:
+    if "properties" in reading.alternatives or _leads_into_lists(reading):
         return None
     templates = set_templates(reading)
     texts = [text for each in _templates_in(reading) for text in each.texts]
@@ -60,6 +61,12 @@ def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -
     if reading.dialect.has_cells:
         return _layout_of_cells(reading, added, cells)
     return _layout_of_objects(reading, added)
+
+
+def _leads_into_lists(reading: Reading) -> bool:
+    """Return whether the path of a column leads to an element of a list."""
+    named = (*reading.fields.values(), *_columns_of_parts(reading))
+    return any(isinstance(step, int) for column in named for step in path_to(column, reading.columns))
 
 
 def is_encodable(value: Any) -> bool:
@@ -194,11 +201,11 @@ class _Spot:
     places: dict[str, _Spot] = field(default_factory=dict)
     number: int = -1
 
-    def at(self, path: tuple[str, ...]) -> _Spot:
+    def at(self, path: Path) -> _Spot:
         """Return the place at the end of a path of keys."""
         place = self
         for key in path:
-            place = place.places.setdefault(key, _Spot())
+            place = place.places.setdefault(str(key), _Spot())
         return place
 
     def nested(self) -> list[_Spot]:
@@ -246,7 +253,7 @@ class _Spots:
         path, bag = path_to(column, self.reading.columns), self._bag
         return bag is not None and len(path) > len(bag) and path[: len(bag)] == bag
 
-    def path(self, column: str) -> tuple[str, ...]:
+    def path(self, column: str) -> Path:
         """Return the keys that lead to a column, from the line or from the properties' object."""
         path = path_to(column, self.reading.columns)
         return path[len(self._bag or ()) :] if self.is_inside(column) else path
@@ -289,7 +296,7 @@ def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout
         ],
         parts=[
             PartPlan(
-                path=tuple(key.encode() for key in places.path(column)[1:]),
+                path=tuple(str(key).encode() for key in places.path(column)[1:]),
                 must_be_taken=_must_be_taken(places, column, within if places.is_inside(column) else beside),
             )
             for column in places.columns
@@ -328,7 +335,7 @@ def _must_be_taken(places: _Spots, column: str, naming: _Naming) -> bool:
     path, place = places.path(column), places.place_of(column)
     if len(path) > 1 or not place.may_give or place.is_left_out:
         return False
-    named = naming(path[0])
+    named = naming(str(path[0]))
     return named is not None and named[1] is None and named[0] in PROPERTY_OF.values()
 
 

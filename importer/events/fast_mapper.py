@@ -32,6 +32,7 @@ from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time, no_object
 from importer.events.field_notes import ODD_WORDS, notes_on_field, oddities_of_part
 from importer.events.format_steps import FIRST_SHORT_YEAR
 from importer.events.number_marks import marks_of
+from importer.events.templates import columns_in
 from importer.events.times import (
     DATE_ONLY,
     EPOCHS,
@@ -82,6 +83,8 @@ def make_block_mapper(
         set_fields: Fields that ``--set`` gives.
         constants: Properties that ``--set`` gives.
     """
+    if not _is_plain_mapping(reading):
+        return None
     if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
         return None
     values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
@@ -139,6 +142,25 @@ def make_fast_times(times: TimeReader) -> speedups.Times:
 
 
 # ── what a plan can express ──────────────────────────────────────────────────────────────────────
+
+
+def _is_plain_mapping(reading: Reading) -> bool:
+    """Return whether all properties are kept, and nothing gives a field but columns and what they make."""
+    shape = reading.shape
+    entries = [
+        column
+        for each in (*reading.alternatives.values(), tuple(reading.templates.values()))
+        for entry in each
+        for column in columns_in(entry, reading.columns)
+    ]
+    return (
+        not (reading.only or reading.drop or reading.renames or reading.prefix)
+        and not (reading.defaults or reading.time_offset or reading.conditions)
+        and not (shape.key_value or shape.flatten or shape.stringify)
+        and reading.prefer == "column"
+        # A path may lead into the JSON of a cell.
+        and (not reading.dialect.has_cells or all(column in reading.columns for column in entries))
+    )
 
 
 def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:

@@ -10,13 +10,14 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from importer.errors import BadValue, MappingError
-from importer.events.columns import path_to
+from importer.events.columns import Path, path_to
 from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, well_known
+from importer.events.property_names import PropertyNames
 from importer.events.templates import template_of
 from importer.reading import ColumnType, Field, Reading
 from importer.text import quoted, shell_word
 
-Paths = tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
+Paths = tuple[tuple[Path, tuple[Field, ...]], ...]
 """Paths of keys, and the fields for which each of them holds the value."""
 
 
@@ -42,23 +43,24 @@ def field_columns(reading: Reading) -> frozenset[str]:
     The columns of a template are properties, unless that property would be the field itself: where a column
     ``time`` is a part of the time, there is no property ``time`` beside it.
     """
+    names = PropertyNames(reading)
     parts = {
         column
         for field, entries in reading.alternatives.items()
         for entry in entries
         if (template := template_of(entry, reading.columns)) is not None
         for column in template.columns
-        if _property_name(reading, column) == PROPERTY_OF.get(field)
+        if _property_name(names, reading, column) == PROPERTY_OF.get(field)
     }
     return frozenset({*reading.fields.values(), *parts})
 
 
-def _property_name(reading: Reading, column: str) -> str:
-    """Return the name of the property that a column would be."""
-    if reading.dialect.has_cells or column in reading.columns:
-        return reading.names.get(column, column)
+def _property_name(names: PropertyNames, reading: Reading, column: str) -> str | None:
+    """Return the name of the property that a column would be; None if it is left out."""
+    if column in reading.columns:
+        return names.of_column(column)
     bag = reading.fields.get("properties")
-    return column.removeprefix(f"{bag}.") if bag else column
+    return names.of_key(column.removeprefix(f"{bag}.") if bag else column)
 
 
 def replaced_columns(reading: Reading) -> dict[str, Field]:
@@ -66,10 +68,10 @@ def replaced_columns(reading: Reading) -> dict[str, Field]:
 
     Where ``--set`` gives it, they are left out; else they give it where the mapped column has no value.
     """
-    fields = field_columns(reading)
+    fields, names = field_columns(reading), PropertyNames(reading)
     given = {*reading.mapped, *set_fields(reading)}
     named = {
-        column: FIELD_CALLED.get(reading.names.get(column, column))
+        column: FIELD_CALLED.get(names.of_column(column) or "")
         for column in reading.columns
         if column not in fields and reading.types.get(column) != "skip"
     }
@@ -88,19 +90,19 @@ def property_columns(reading: Reading) -> tuple[PropertyColumn, ...]:
     Raises:
         MappingError: Two columns would be one property.
     """
-    mapped = field_columns(reading)
+    mapped, names = field_columns(reading), PropertyNames(reading)
     planned = []
     for index, column in enumerate(reading.columns):
-        kind = reading.types.get(column, "string")
-        if column not in mapped and kind != "skip":
-            planned.append(PropertyColumn(index, reading.names.get(column, column), column, kind))
+        kind, name = reading.types.get(column, "string"), names.of_column(column)
+        if column not in mapped and kind != "skip" and name is not None:
+            planned.append(PropertyColumn(index, name, column, kind))
     planned.sort(key=lambda each: each.name)
     for one, other in pairwise(planned):
         if one.name == other.name:
             raise MappingError(
                 f"the columns {quoted(one.column)} and {quoted(other.column)} would both be the property"
                 f" {quoted(one.name)}",
-                "Give one of them another name in [names], or leave it out: --type COLUMN=skip",
+                f"Give one of them another name, or leave it out: --drop {shell_word(other.column)}",
             )
     return tuple(planned)
 
@@ -119,11 +121,13 @@ class FieldPaths(NamedTuple):
 
 def field_paths(reading: Reading) -> FieldPaths:
     """Return where the mapped fields stand in the objects of a source of JSONL."""
-    fields_at: dict[tuple[str, ...], tuple[Field, ...]] = {}
+    fields_at: dict[Path, tuple[Field, ...]] = {}
     for field, column in reading.fields.items():
         path = path_to(column, reading.columns)
         fields_at[path] = (*fields_at.get(path, ()), field)
-    bag = path_to(reading.fields["properties"], reading.columns) if "properties" in reading.fields else ("",)
+    bag: Path = ("",)
+    if "properties" in reading.fields:
+        bag = path_to(reading.fields["properties"], reading.columns)
     inside = [path for path in fields_at if len(path) > len(bag) and path[: len(bag)] == bag]
     return FieldPaths(
         tuple((path, fields) for path, fields in fields_at.items() if path not in inside),
@@ -135,6 +139,7 @@ class LateKeys:
     """Refuses keys that would have been mapped to a field, had they been in the first records (JSONL)."""
 
     def __init__(self, reading: Reading) -> None:
+        self._names = PropertyNames(reading)
         self._known_keys = {*reading.columns, *reading.types, *reading.names}
         self._given = {
             *reading.fields,
@@ -152,7 +157,7 @@ class LateKeys:
             return
         for key in sorted({*keys} - self._known_keys):
             field = well_known(key)
-            if field and field not in self._given:
+            if field and field not in self._given and self._names.of_column(key) == key:
                 raise BadValue(
                     f"{key}: looks like the {field}, but the first records had no such key;"
                     f" say --map {shell_word(f'{field}={key}')}, or --type {shell_word(f'{key}=string')}"

@@ -34,6 +34,7 @@ from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import notes_on_field
 from importer.events.number_marks import marks_of
 from importer.events.objects import ObjectReader
+from importer.events.time_offset import read_offset
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc, make_time_property
 from importer.events.values import ValueReader, clash
 from importer.mixpanel import limits, rules
@@ -141,7 +142,7 @@ class Mapper:
     def _build(self, record: Record, known: dict[Field, Any], properties: dict[str, Any]) -> Event:
         self._choose_values(known, properties)
         event = self._event_name(known.get("event"))
-        instant = self._instant(known.get("time"))
+        instant = self._instant(known.get("time"), record.values)
         distinct_id = self._distinct_id(known.get("distinct_id"))
         ip = known.get("ip")
         if ip is not None:
@@ -216,7 +217,8 @@ class Mapper:
     def _choose_values(self, known: dict[Field, Any], properties: dict[str, Any]) -> None:
         """Choose each field's value and put it into ``known``; what stands beside it gets a note.
 
-        The order is: ``--set``, the mapped column, a column with the field's own name, the properties.
+        The order is: ``--set``, the mapped column, a column with the field's own name, the properties, the
+        default.
         """
         for field, name in _NAMED:
             if name in properties:
@@ -231,6 +233,9 @@ class Mapper:
                     )
         if self._set_fields or self._set_properties:
             self._apply_set(known, properties)
+        for field, value in self._reading.defaults.items():
+            if known.get(field) in (None, ""):
+                known[field] = value
         if "token" in properties:
             del properties["token"]
             self._values.notes.append("token: a record's own token is never sent")
@@ -250,7 +255,7 @@ class Mapper:
         self._values.notes += notes_on_field("event", value)
         return str(value)
 
-    def _instant(self, value: Any) -> int:
+    def _instant(self, value: Any, values: Any) -> int:
         if value is None:
             if self._reading.missing_time is None:
                 raise BadValue(NO_TIME)
@@ -260,6 +265,8 @@ class Mapper:
             instant = self._times.read(value)
         except BadValue as error:
             raise BadValue(bad_time(error)) from None
+        if self._reading.time_offset:
+            instant += self._offset(self._read_record.look(values, self._reading.time_offset))
         milliseconds = instant // NS_PER_MS
         if milliseconds < limits.MIN_TIME_MS:  # Mixpanel would take small milliseconds for seconds
             raise BadValue(f"time: {quoted(value)} is before 1971, the first year that Mixpanel takes")
@@ -269,6 +276,13 @@ class Mapper:
                 f" {iso_utc(instant)}"
             )
         return instant
+
+    def _offset(self, value: Any) -> int:
+        """Return the nanoseconds of an offset in milliseconds."""
+        try:
+            return read_offset(value)
+        except BadValue as error:
+            raise BadValue(f"{self._reading.time_offset}: {error}") from None
 
     def _distinct_id(self, value: Any) -> str:
         if value is None or value == "":

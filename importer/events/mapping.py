@@ -7,15 +7,16 @@ would help.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from importer.errors import MappingError
-from importer.events.columns import exists
+from importer.events.columns import Openable, exists
+from importer.events.declared_reading import FieldEntry
 from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, is_label, plain_name, well_known
-from importer.events.templates import check_template, columns_in
+from importer.events.templates import check_template, columns_in, constant_of
 from importer.model import Record
-from importer.reading import FIELDS, Field
+from importer.reading import FIELDS, Field, MissingColumns
 from importer.text import list_columns, nearest, quoted, shell_word
 
 _USER_ID: Final = "$user_id"
@@ -50,19 +51,39 @@ class ChosenFields(NamedTuple):
         fields: The column of each field that one column gives.
         alternatives: The columns and templates of each other mapped field, in the order in which they are
             tried.
+        conditions: When each of these is tried; empty for always.
     """
 
     fields: dict[Field, str]
     alternatives: dict[Field, tuple[str, ...]]
+    conditions: dict[Field, tuple[str, ...]]
+
+
+class Lookup(NamedTuple):
+    """How columns are looked up that the source may lack.
+
+    Attributes:
+        missing: What becomes of entries of a list whose columns the source lacks.
+        changing: As for `put_field`.
+    """
+
+    missing: MissingColumns
+    changing: bool
+
+
+STRICT: Final = Lookup("refuse", changing=False)
+"""A column must be there, and always stands at the same place."""
 
 
 def choose_fields(
     columns: Sequence[str],
-    declared: Mapping[Field, str | tuple[str, ...]],
+    declared: Mapping[Field, str | tuple[str | FieldEntry, ...]],
     constants: Iterable[str],
     nested: Sequence[str] = (),
     *,
-    paths: bool = False,
+    paths: Openable = False,
+    lookup: Lookup = STRICT,
+    defaults: Collection[Field] = (),
     times: str = "",
     labels: Sequence[str] = (),
 ) -> ChosenFields:
@@ -70,11 +91,13 @@ def choose_fields(
 
     Args:
         columns: The columns of the source.
-        declared: Columns by ``--map`` and the mapping file, as `columns_of_field` takes them; an empty text
-            means that the field has no column.
+        declared: Columns by ``--map`` and the mapping file, as for `entries_of_field`; an empty text means
+            that the field has none.
         constants: Names that ``--set`` defines; for a field among them, no column is guessed.
         nested: Dotted paths inside the ``properties`` column that are known (JSONL).
-        paths: True if a column may be a dotted path (JSONL).
+        paths: Whether a column may be a path.
+        lookup: How columns are looked up that the source may lack.
+        defaults: Fields that have a value where nothing else gives one.
         times: A column that holds times, for the example in a message; empty if none is known.
         labels: Columns called ``name`` or ``type`` whose values are names of events.
 
@@ -82,66 +105,151 @@ def choose_fields(
         MappingError: A column does not exist, or ``event`` or ``time`` has none, or a field could be meant
             by two columns, or is both mapped and set.
     """
-    set_fields = {FIELD_CALLED.get(name, name) for name in constants}
-    if "token" in set_fields:
-        raise MappingError("--set token=…: a token is never part of an event", "Leave it out.")
-    given = {f: columns_of_field(f, typed, columns, paths=paths) for f, typed in declared.items()}
-    taken = {entry for entries in given.values() for entry in entries}
+    set_fields = _set_fields(constants)
+    given = {
+        field: entries_of_field(field, typed, columns, paths=paths, missing=lookup.missing)
+        for field, typed in declared.items()
+    }
+    taken = {entry.text for entries in given.values() for entry in entries}
     free, free_nested = ([c for c in names if c not in taken] for names in (columns, nested))
-    chosen = ChosenFields({}, {})
+    chosen = ChosenFields({}, {}, {})
+    unfound = set[Field]()  # the first records have none of their columns
     for field in FIELDS:
         entries = given.get(field, ())
         # Whatever --set gives is settled, but what it can't give: it makes a property called properties.
         if field not in given and (field not in set_fields or field == "properties"):
-            entries = _guess(field, free, free_nested, labels, columns)
+            entries = as_entries(_guess(field, free, free_nested, labels, columns))
+        texts = [entry.text for entry in entries]
+        if lookup.missing == "ignore" and not finds_any(texts, columns, paths):
+            unfound.add(field)
+            entries = () if field in set_fields else entries
         if field in set_fields and entries:
-            raise mapped_and_set(field, entries)
-        put_field(chosen, field, entries, columns)
+            raise mapped_and_set(field, texts)
+        put_field(chosen, field, entries, columns, changing=lookup.changing)
     if "distinct_id" not in {*given, *set_fields, *chosen.fields}:
-        put_field(chosen, "distinct_id", _id_merge(columns, nested), columns)
-    missing = [f for f in _NEEDED if f not in {*chosen.fields, *chosen.alternatives, *set_fields}]
-    if missing:
-        names = [c for c in free if is_label(c) and c not in labels] if "event" in missing else []
+        put_field(chosen, "distinct_id", as_entries(_id_merge(columns, nested)), columns)
+    known = {*chosen.fields, *chosen.alternatives} - unfound | {*set_fields, *defaults}
+    unknown = [field for field in _NEEDED if field not in known]
+    if unknown:
+        names = [c for c in free if is_label(c) and c not in labels] if "event" in unknown else []
         used = set(chosen.fields.values())
-        raise _missing(missing, [c for c in (*free, *free_nested) if c not in used], times, names, columns)
+        raise _missing(unknown, [c for c in (*free, *free_nested) if c not in used], times, names, columns)
     return chosen
 
 
-def put_field(chosen: ChosenFields, field: Field, entries: tuple[str, ...], columns: Sequence[str]) -> None:
-    """Put what gives a field to the fields or the alternatives."""
-    if len(entries) == 1 and next(columns_in(entries[0], columns), None) == entries[0]:
-        chosen.fields[field] = entries[0]
-    elif entries:
-        chosen.alternatives[field] = entries
+def _set_fields(constants: Iterable[str]) -> set[str]:
+    names = {FIELD_CALLED.get(name, name) for name in constants}
+    if "token" in names:
+        raise MappingError("--set token=…: a token is never part of an event", "Leave it out.")
+    return names
 
 
-def columns_of_field(
-    field: Field, typed: str | tuple[str, ...], columns: Sequence[str], *, paths: bool
-) -> tuple[str, ...]:
-    """Return the columns and templates that are declared for a field, in order; empty if it has none.
+def finds_any(entries: Iterable[str], columns: Sequence[str], paths: Openable) -> bool:
+    """Return whether the columns of at least one of several entries exist, so far as is known."""
+    return any(
+        all(exists(column, columns, paths=paths) for column in columns_in(entry, columns))
+        for entry in entries
+    )
+
+
+def as_entries(texts: Iterable[str]) -> tuple[FieldEntry, ...]:
+    """Return what may give a field under no condition."""
+    return tuple(FieldEntry(text, "") for text in texts)
+
+
+def put_field(
+    chosen: ChosenFields,
+    field: Field,
+    entries: Sequence[FieldEntry],
+    columns: Sequence[str],
+    *,
+    changing: bool = False,
+) -> None:
+    """Put what gives a field to the fields or the alternatives.
+
+    Args:
+        chosen: What gives each field.
+        field: The field.
+        entries: What gives this one.
+        columns: The columns of the source.
+        changing: True if where a column stands that is not among them is found out for each record: within a
+            cell, or where objects are flattened. It becomes an alternative.
+    """
+    texts = tuple(entry.text for entry in entries)
+    is_column = len(texts) == 1 and next(iter(columns_in(texts[0], columns)), None) == texts[0]
+    if is_column and not entries[0].where and (not changing or texts[0] in columns):
+        chosen.fields[field] = texts[0]
+    elif texts:
+        chosen.alternatives[field] = texts
+        if any(entry.where for entry in entries):
+            chosen.conditions[field] = tuple(entry.where for entry in entries)
+
+
+def entries_of_field(
+    field: Field,
+    typed: str | tuple[str | FieldEntry, ...],
+    columns: Sequence[str],
+    *,
+    paths: Openable,
+    missing: MissingColumns = "refuse",
+) -> tuple[FieldEntry, ...]:
+    """Return what is declared for a field, in order; empty if it has nothing.
 
     Args:
         field: The field.
         typed: A text with commas between several, unless a column has such a name; or several as they stand.
         columns: The columns of the source.
-        paths: True if a column may be a dotted path (JSONL).
+        paths: Whether a column may be a path.
+        missing: What becomes of those of several as they stand whose columns the source lacks. Of objects,
+            a later one may have them, so they stay; of cells, they are left out.
 
     Raises:
-        MappingError: A column does not exist.
+        MappingError: A column does not exist, or a condition can't be read.
     """
-    entries = typed if isinstance(typed, tuple) else _split(typed, columns)
+    is_list = isinstance(typed, tuple)
+    entries = [
+        entry if isinstance(entry, FieldEntry) else FieldEntry(entry, "")
+        for entry in (typed if isinstance(typed, tuple) else _split(typed, columns))
+    ]
+    kept = []
     for entry in entries:
-        # A key that the first lines lack may come later: a well-known one is surely no slip of the pen.
-        if exists(entry, columns, paths=paths) or (paths and well_known(entry) == field):
-            continue
-        if "{" in entry:
-            check_template(f"--map {field}=", entry, columns, paths=paths)
+        if missing == "ignore" and is_list:
+            if paths is not True and not _has_columns(entry.text, columns, paths):
+                continue
         else:
-            raise MappingError(
-                f"--map {field}=…: there is no column {quoted(entry)}{nearest(entry, columns)}",
-                list_columns(columns),
-            )
-    return tuple(dict.fromkeys(entries))
+            _check_entry(field, entry.text, columns, paths)
+        if entry.where:
+            from importer.events.where import compile_where  # noqa: PLC0415 - as in `templates`
+
+            condition = compile_where(entry.where)
+            if missing == "refuse":
+                condition.check(lambda name: exists(name, columns, paths=paths), columns)
+        kept.append(entry)
+    return tuple(dict.fromkeys(kept))
+
+
+def _has_columns(text: str, columns: Sequence[str], paths: Openable) -> bool:
+    return finds_any((text,), columns, paths)
+
+
+def _check_entry(field: Field, text: str, columns: Sequence[str], paths: Openable) -> None:
+    """Check that the columns exist that may give a field.
+
+    Raises:
+        MappingError: One does not.
+    """
+    # A key that the first lines lack may come later: a well-known one is surely no slip of the pen.
+    if exists(text, columns, paths=paths) or (paths is True and well_known(text) == field):
+        return
+    if constant_of(text) is not None:
+        return
+    if "{" in text:
+        check_template(f"--map {field}=", text, columns, paths=paths)
+    else:
+        raise MappingError(
+            f"--map {field}=…: there is no column {quoted(text)}{nearest(text, columns)}",
+            list_columns(columns),
+        )
 
 
 def _split(text: str, columns: Sequence[str]) -> list[str]:

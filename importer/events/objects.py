@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-from importer.events.columns import path_to
+from importer.events.columns import Path, path_to, take_at, value_at
+from importer.events.field_choices import FieldChoice, choices_of
 from importer.events.field_notes import notes_on_template
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths
 from importer.events.null_words import make_cleaned
+from importer.events.property_names import PropertyNames, given_twice
 from importer.events.templates import (
-    FieldChoice,
-    choices_of,
     fill_templates,
     set_templates,
 )
@@ -27,6 +27,9 @@ class ObjectReader:
         self._values = values
         self._paths = field_paths(reading)
         self._late_keys = LateKeys(reading)
+        self._names = PropertyNames(reading)
+        self._is_flat = bool(reading.shape.flatten)
+        self._cell_wins = reading.prefer == "cell"
         choices = choices_of(reading)
         self._bag_choices = [each for each in choices if each.field == "properties"]
         self._choices = [each for each in choices if each.field != "properties"]
@@ -42,16 +45,19 @@ class ObjectReader:
         left: dict[str, Any] = dict(values)
         _take_all(left, self._paths.outside, known)
         for choice in self._bag_choices:
-            self._choose(choice, _Places(values, {}, None, self._reading.columns), left, {}, known)
+            self._choose(
+                choice, _Places(values, {}, None, self._reading.columns, self._is_flat), left, {}, known
+            )
         bag = known.pop("properties", None)
         inside: dict[str, Any] = {} if bag is None else self._values.object(bag)
         properties = dict(inside)
         _take_all(properties, self._paths.inside, known)
-        places = _Places(values, inside, self._bag, self._reading.columns)
+        places = _Places(values, inside, self._bag, self._reading.columns, self._is_flat)
         for choice in self._choices:
             self._choose(choice, places, left, properties, known)
         for column in self._parts:
             places.remove(column, left, properties)
+        properties = self._names.of_keys(properties)
         if self._changes_fields:
             cleaned = {field: self._cleaned(value) for field, value in known.items()}
             known.clear()
@@ -65,18 +71,39 @@ class ObjectReader:
         """Put what is left of the object beside its properties into these."""
         reading = self._reading
         self._late_keys.check(left.keys())
+        beside: dict[str, Any] = {}
         for column, found in left.items():
-            kind = reading.types.get(column)
-            if kind == "skip":
+            kind, name = reading.types.get(column), self._names.of_column(column)
+            if kind == "skip" or name is None:
                 continue
             value = found if kind is None else self._values.declared(column, kind, found)
-            name = reading.names.get(column, column)
+            if name in beside:
+                if value is None or value == "":
+                    continue
+                if clash(beside[name], value):
+                    raise given_twice(name)
+            beside[name] = value
             if name in properties:
                 if value is None or value == "":
                     continue
-                if clash(properties[name], value):
-                    self._values.notes.append(f"{name}: the value beside properties is sent, not that in it")
+                old = properties[name]
+                keeps = self._cell_wins and old is not None and old != ""
+                if clash(old, value):
+                    what = (
+                        "in properties is sent, not that beside it"
+                        if keeps
+                        else "beside properties is sent, not that in it"
+                    )
+                    self._values.notes.append(f"{name}: the value {what}")
+                if keeps:
+                    continue
             properties[name] = value
+
+    def look(self, values: Any, column: str) -> Any:
+        """Return the value of a column of a record; None if there is none."""
+        return (
+            values[column] if column in values else value_at(path_to(column, self._reading.columns), values)
+        )
 
     def _look(self, places: _Places, column: str) -> Any:
         value = places.look(column)
@@ -111,27 +138,31 @@ class _Places(NamedTuple):
         inside: The object that the properties column holds.
         bag: The path to the properties column; None if there is none.
         columns: The columns of the source.
+        is_flat: True if objects were flattened, so that a path may be the name of a key.
     """
 
     outside: dict[str, Any]
     inside: dict[str, Any]
-    bag: tuple[str, ...] | None
+    bag: Path | None
     columns: tuple[str, ...]
+    is_flat: bool
 
     def look(self, column: str) -> Any:
         """Return the value of a column; None if there is none."""
+        if self.is_flat and column in self.outside:  # a key of its own, though the first records had none
+            return self.outside[column]
         path, is_inside = self._path(column)
-        value: Any = self.inside if is_inside else self.outside
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
+        return value_at(path, self.inside if is_inside else self.outside)
 
     def remove(self, column: str, left: dict[str, Any], properties: dict[str, Any]) -> None:
         """Take the value of a column out of what becomes the properties."""
+        if self.is_flat and column in self.outside:
+            left.pop(column, None)
+            return
         path, is_inside = self._path(column)
-        _take(properties if is_inside else left, path)
+        take_at(path, properties if is_inside else left)
 
-    def _path(self, column: str) -> tuple[tuple[str, ...], bool]:
+    def _path(self, column: str) -> tuple[Path, bool]:
         path, bag = path_to(column, self.columns), self.bag
         is_inside = bag is not None and len(path) > len(bag) and path[: len(bag)] == bag
         return (path[len(bag) :], True) if bag is not None and is_inside else (path, False)
@@ -139,18 +170,7 @@ class _Places(NamedTuple):
 
 def _take_all(left: dict[str, Any], paths: Paths, known: dict[Field, Any]) -> None:
     for path, fields in paths:
-        value = left.pop(path[0], None) if len(path) == 1 else _take(left, path)
+        value = take_at(path, left)
         if value is not None and value != "":
             for field in fields:
                 known[field] = value
-
-
-def _take(left: dict[str, Any], path: tuple[str, ...]) -> Any:
-    """Take the value at ``path`` out of ``left``, whose nested objects are copied first; None if absent."""
-    *parents, last = path
-    for key in parents:
-        inner = left.get(key)
-        if type(inner) is not dict:
-            return None
-        left[key] = left = dict(inner)
-    return left.pop(last, None)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from importer.errors import MappingError
+from importer.errors import BadValue, MappingError
 from importer.events.explode import make_explode
+from importer.events.mask import NOT_EXACT, Masks
+from importer.events.nested import Nested, make_nested
 from importer.model import Record, Rejection
-from importer.reading import Dialect, Shape
+from importer.reading import Reading
 
 Item = Record | Rejection
 Step = Callable[[Record], Iterable[Item]]
 """Makes records of a record: one, several, or the reason why it is none."""
+
+
+Filter = Callable[[Sequence[Item]], Sequence[Item]]
+"""Puts rejections in place of records."""
 
 
 class Shaper:
@@ -19,36 +26,72 @@ class Shaper:
 
     Args:
         steps: What is done with each record, one after the other.
+        row_filter: Leaves out some of what they become; None to leave out nothing.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], row_filter: Filter | None) -> None:
         self._steps = steps
+        self._filter = row_filter
 
-    def __call__(self, items: Sequence[Item]) -> list[Item]:
-        """Return what the records become, in their order."""
-        found = list(items)
+    def __call__(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return what the records become, in their order: a `speedups.Block` only if these are one."""
+        found = items
         for step in self._steps:
             found = [made for item in found for made in (step(item) if isinstance(item, Record) else (item,))]
-        return found
+        return found if self._filter is None else self._filter(found)
 
 
-def make_shaper(shape: Shape, dialect: Dialect, columns: Sequence[str]) -> Shaper | None:
+def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:
     """Return what shapes the records of a source; None if they stay as they are.
 
     Args:
-        shape: What is done with them.
-        dialect: How they are read.
-        columns: Their columns, if they are rows of cells.
+        reading: How the source is read: what is done with its records, and what its columns are.
+        salt: Of the pseudonyms of masked values; empty if there are none.
 
     Raises:
         MappingError: Records of this kind can't be shaped so.
     """
-    steps: list[Step] = []
+    shape, steps = reading.shape, list[Step]()
+    has_cells = reading.dialect.has_cells
     if shape.explode:
-        if dialect.has_cells:
+        if has_cells:
             raise MappingError(
                 f"explode = {shape.explode!r}: a row of CSV holds no list of events",
                 "Export the records as JSON, or leave explode out.",
             )
-        steps.append(make_explode(shape.explode, columns))
-    return Shaper(steps) if steps else None
+        steps.append(make_explode(shape.explode, reading.columns))
+    # What stands in the cells of CSV is no object yet: see `cells.CellReader`.
+    nested = None if has_cells else make_nested(reading)
+    if nested is not None:
+        steps.append(_step(nested))
+    if shape.mask:
+        masks = Masks(reading, salt)
+        steps.append(_step(masks.in_cells if has_cells else masks.in_object, hides_notes=True))
+    row_filter = _row_filter(reading) if shape.where else None
+    return Shaper(steps, row_filter) if steps or row_filter is not None else None
+
+
+def _row_filter(reading: Reading) -> Filter:
+    from importer.events.row_filter import RowFilter  # noqa: PLC0415 - a parser that few readings need
+
+    return RowFilter(reading)
+
+
+def _step(change: Nested | Callable[[Any, list[str]], Any], *, hides_notes: bool = False) -> Step:
+    """Return a step that changes the values of each record.
+
+    Args:
+        change: Returns the values anew; adds notes; raises `BadValue`.
+        hides_notes: True if notes from before may hold values that nobody shall see.
+    """
+
+    def step(record: Record) -> Iterable[Item]:
+        notes = [NOT_EXACT if hides_notes else record.note] if record.note else []
+        values: Any = record.values
+        try:
+            made = change(values, notes)
+        except BadValue as error:
+            return (Rejection(record.row, record.line, str(error), note="; ".join(notes), item=record.item),)
+        return (record._replace(values=made, note="; ".join(notes)),)
+
+    return step

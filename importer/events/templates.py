@@ -2,9 +2,6 @@
 
 A template puts the cells in as they stand. ``{{`` and ``}}`` stand for braces. A column whose name is exactly
 the text of a template wins over it.
-
-Where several columns may give a field, the first that has a value in a record gives it there. That column is
-no property of that event; the other columns are, and so are those of a template.
 """
 
 from __future__ import annotations
@@ -14,14 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from importer.errors import BadValue, MappingError
-from importer.events.columns import exists
-from importer.reading import JSON, Field, Reading
+from importer.events.columns import Openable, exists
+from importer.reading import JSON, Reading
 from importer.text import list_columns, nearest, quoted
 
 Look = Callable[[str], Any]
 """Returns the value of a column in the record at hand; None if there is none."""
 
 _parts_of: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[^{}]+").match
+_CONSTANT: Final = "= "
+"""What an entry begins with that is neither a column nor a template, but a value."""
+
 _is_name: Final = re.compile(r"[\w$][\w$ .-]*").fullmatch
 
 
@@ -93,19 +93,31 @@ def template_of(text: str, columns: Sequence[str]) -> Template | None:
         text: An entry of `Reading.alternatives` or a value of `Reading.templates`.
         columns: The columns of the source.
     """
-    if text in columns or "{" not in text:
+    if text in columns:
         return None
-    return parse_template(text)
+    if text.startswith(_CONSTANT):
+        return Template((), (text.removeprefix(_CONSTANT),))
+    return parse_template(text) if "{" in text else None
 
 
-def check_template(where: str, text: str, columns: Sequence[str], *, paths: bool) -> None:
+def constant_entry(value: str) -> str:
+    """Return the entry of `Reading.alternatives` that gives a field a value of its own."""
+    return _CONSTANT + value
+
+
+def constant_of(entry: str) -> str | None:
+    """Return the value that an entry of `Reading.alternatives` is; None if it is a column or a template."""
+    return entry.removeprefix(_CONSTANT) if entry.startswith(_CONSTANT) else None
+
+
+def check_template(where: str, text: str, columns: Sequence[str], *, paths: Openable) -> None:
     """Check that each column in a template exists.
 
     Args:
         where: What was typed ahead of it, such as ``--map time=``.
         text: The template.
         columns: The columns of the source.
-        paths: True if a column may be a dotted path (JSONL).
+        paths: Whether a column may be a path.
 
     Raises:
         MappingError: One does not exist, or the braces don't match.
@@ -125,7 +137,7 @@ def check_template(where: str, text: str, columns: Sequence[str], *, paths: bool
             )
 
 
-def read_set(name: str, value: JSON, columns: Sequence[str], *, paths: bool) -> tuple[JSON, bool]:
+def read_set(name: str, value: JSON, columns: Sequence[str], *, paths: Openable) -> tuple[JSON, bool]:
     """Return what ``--set`` means: a constant, or a template.
 
     Braces that hold no column are part of a constant, such as JSON.
@@ -134,7 +146,7 @@ def read_set(name: str, value: JSON, columns: Sequence[str], *, paths: bool) -> 
         name: The property.
         value: What was typed.
         columns: The columns of the source.
-        paths: True if a column may be a dotted path (JSONL).
+        paths: Whether a column may be a path.
 
     Returns:
         The value, in which doubled braces are single if it is a constant; and whether it is a template.
@@ -154,7 +166,7 @@ def read_set(name: str, value: JSON, columns: Sequence[str], *, paths: bool) -> 
     return value, True
 
 
-def set_text(name: str, value: JSON, columns: Sequence[str], *, paths: bool) -> JSON:
+def set_text(name: str, value: JSON, columns: Sequence[str], *, paths: Openable) -> JSON:
     """Return what must be written for ``--set`` to mean this constant: the opposite of `read_set`."""
     try:
         if read_set(name, value, columns, paths=paths) == (value, False):
@@ -168,53 +180,6 @@ def columns_in(text: str, columns: Sequence[str]) -> Iterator[str]:
     """Yield the columns that an entry of `Reading.alternatives` names: itself, or those of a template."""
     template = template_of(text, columns)
     yield from (text,) if template is None else template.columns
-
-
-# ── fields that several columns may give ────────────────────────────────────────────────────────────
-
-
-class FieldChoice(NamedTuple):
-    """What may give a field.
-
-    Attributes:
-        field: The field.
-        entries: Columns and templates, in the order in which they are tried.
-    """
-
-    field: Field
-    entries: tuple[str | Template, ...]
-
-    def until(self, number: int) -> FieldChoice:
-        """Return the choice among the entries up to this one."""
-        return FieldChoice(self.field, self.entries[: number + 1])
-
-    def take(self, look: Look) -> tuple[Any, int]:
-        """Return the value of the field in a record, and which of the entries gave it; None and -1 if none.
-
-        Args:
-            look: Returns the value of a column in the record.
-
-        Raises:
-            BadValue: A template names a column that holds an object or an array (JSONL).
-        """
-        for number, entry in enumerate(self.entries):
-            value = look(entry) if isinstance(entry, str) else entry.fill(look)
-            if value is not None and value != "":
-                return value, number
-        return None, -1
-
-
-def mapped_text(reading: Reading, field: Field) -> str:
-    """Return what gives a mapped field, as ``--map`` takes it."""
-    return reading.fields.get(field) or ", ".join(reading.alternatives[field])
-
-
-def choices_of(reading: Reading) -> tuple[FieldChoice, ...]:
-    """Return the choice of each field that more than a single column may give."""
-    return tuple(
-        FieldChoice(field, tuple(template_of(entry, reading.columns) or entry for entry in entries))
-        for field, entries in reading.alternatives.items()
-    )
 
 
 def set_templates(reading: Reading) -> dict[str, Template]:

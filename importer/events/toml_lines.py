@@ -47,20 +47,21 @@ def line_of_long_key(text: str) -> int | None:
 def line_of(text: str, key: tuple[str, ...]) -> int:
     """Return the line of a key in a TOML file; that of its table if the key itself is not found."""
     table, found = "", 1
+    above = ".".join(key[:-1]) or key[0]
     for number, whole in enumerate(text.splitlines(), 1):
         line = whole[:_MOST_OF_LINE]  # a search in a line of a million blanks would take for ever
-        header = re.match(r"\s*\[\s*\"?([^]\"]+)\"?\s*\]", line)
+        header = re.match(r"\s*\[\s*([^]]+?)\s*\]", line)
         if header:
-            table = header[1]
-            if table == key[0]:
+            table = re.sub(r"[\"']", "", header[1])
+            if table in (".".join(key), above, key[0]):
                 found = number
-                if len(key) == 1:
+                if table == ".".join(key):
                     return number
         name = re.match(r"\s*[\"']?(.*?)[\"']?\s*=", line)
         if (
             name
             and name[1] in (key[-1], ".".join(key))
-            and table == ("" if name[1] == ".".join(key) else key[0])
+            and table == ("" if name[1] == ".".join(key) else above)
         ):
             return number
         if name and not table and len(key) > 1 and name[1] == key[0]:

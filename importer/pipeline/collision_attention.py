@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from importer.errors import UsageError
-from importer.events.templates import mapped_text
+from importer.events.field_choices import mapped_text
 from importer.facts import Collisions
 from importer.pipeline.collision_text import COLLISION_REMEDY, TOGETHER, collision_text, differences_text
 from importer.pipeline.job import Job, RunOptions

@@ -12,7 +12,7 @@ from typing import Any, Final
 import xxhash
 
 from importer.errors import MappingError
-from importer.events.mapping_file import FAILED_ROWS
+from importer.events.mapping_keys import FAILED_ROWS
 from importer.events.toml_lines import line_of_long_key
 from importer.results.manifest import relative_link, resolve_link
 from importer.results.paths import failed_rows_mapping_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.reading import Dialect
 from importer.source.options import check_dialect, dialect_options
 from importer.source.registry import check_options, find_format

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from importer.errors import ResultsError, StorageError, UsageError
-from importer.events import mapping_file
+from importer.events import mapping_text
 from importer.model import Fingerprint, Status
 from importer.pipeline.copied_rows import CopiedRows, copied_rows_text, record_digest
 from importer.reading import Dialect, Reading
@@ -75,7 +75,7 @@ def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Rea
             reading.missing_time,
         )
         with _private(mapping) as out:
-            out.write((mapping_file.render(of_copy) + copied_rows_text(copied, mapping)).encode())
+            out.write((mapping_text.render(of_copy) + copied_rows_text(copied, mapping)).encode())
         part.replace(path)
     except OSError as error:
         raise StorageError(

@@ -9,8 +9,8 @@ from typing import Any, Final
 import orjson
 
 from importer.errors import BadValue
+from importer.events.declared_reading import DeclaredReading
 from importer.events.field_names import FIELD_CALLED
-from importer.events.mapping_file import DeclaredReading
 from importer.events.times import TimeReader
 from importer.events.types import is_number
 from importer.model import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from importer.errors import ImporterError
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.facts import Collisions, ProfileSummary
 from importer.model import Credentials, DeliverySettings, Destination, Fingerprint, RunKind
 from importer.profile.summary import EMPTY_SUMMARY

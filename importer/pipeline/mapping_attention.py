@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from importer.events.declared_reading import DeclaredReading
 from importer.events.field_names import is_label
 from importer.events.mapping import is_by_id_merge
-from importer.events.mapping_file import DeclaredReading
 from importer.facts import ProfileSummary
 from importer.mixpanel.limits import MAX_EVENT_NAMES
 from importer.reading import Attention, Reading

@@ -24,7 +24,8 @@ from importer.pipeline.mended import (
     with_copied_time,
     with_mended_rows,
 )
-from importer.pipeline.resolve import detect_declared, draft_reading, redeclare, settle_reading
+from importer.pipeline.redeclare import redeclare
+from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import estimate_records, find_dry_run, survey_source
 from importer.profile.scan import find_collisions
 from importer.progress import Progress, stage

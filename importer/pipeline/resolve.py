@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from typing import Any, Final
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
+from importer.events.columns import Openable, exists
+from importer.events.declared_reading import DeclaredReading
 from importer.events.event_names import find_labels
-from importer.events.field_names import FIELD_CALLED, PROPERTY_OF, well_known
+from importer.events.field_names import well_known
 from importer.events.mapping import (
     ChosenFields,
+    Lookup,
     choose_fields,
-    columns_of_field,
-    mapped_and_set,
     nested_columns,
-    put_field,
 )
-from importer.events.mapping_file import DeclaredReading
 from importer.events.number_marks import check_marks
-from importer.events.shape import make_shaper
-from importer.events.templates import read_set
+from importer.events.property_names import is_pattern
 from importer.events.times import TimeReader
-from importer.events.types import to_boolean, to_integer, to_number
-from importer.exact_json import loads
-from importer.model import Record
-from importer.pipeline.declared_dialect import declared_dialect, redeclare_dialect
+from importer.pipeline.declared_dialect import declared_dialect
+from importer.pipeline.declared_options import (
+    check_marks_meant,
+    known_columns,
+    same_options,
+    skipped_columns,
+)
+from importer.pipeline.given_values import GivenValues, given_values
 from importer.pipeline.headerless import headerless_remedy
-from importer.pipeline.shaping import declared_shape, redeclared_shape
-from importer.reading import FIELDS, JSON, Attention, ColumnType, Dialect, Field, Reading, Shape
+from importer.pipeline.shaping import declared_shape, openable_columns, shaped
+from importer.reading import Attention, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.header import column_names
 from importer.source.members import SourcePath
-from importer.source.registry import find_format
-from importer.text import nearest, quoted
+from importer.text import counted, nearest, quoted
+
+_WRITTEN: Final = {"names": "[names]", "rename": "--rename", "only": "--only", "drop": "--drop"}
+"""How tables and lists of columns are named in errors."""
 
 _MOST_NAMES: Final = 5
 """Most columns that are named in a sentence."""
-
-_SAME_OPTIONS: Final = sorted(
-    {each.name for each in fields(DeclaredReading)}
-    & {each.name for each in fields(Reading)}
-    - {
-        "fields", "names", "types", "constants", "null", "time_format", "deep_columns", "missing_time",
-        "defaults", "only", "drop",
-    }
-)  # fmt: skip
-"""Options that a reading has under the same name, with the same values."""
 
 
 def detect_declared(
@@ -66,11 +60,11 @@ def detect_declared(
     found = detect_source(
         path,
         format=declared.format,
-        header=declared.header,
+        header=False if declared.columns and declared.header is None else declared.header,
         with_cells=with_cells,
         **declared_dialect(declared),
     )
-    found = _shaped(found, declared_shape(declared))
+    found = shaped(_with_names(found, declared), declared)
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
     if not padded:
         return found
@@ -81,25 +75,27 @@ def detect_declared(
     return replace(found, attention=(*found.attention, Attention.of("padding", text, "--trim")))
 
 
-def _shaped(found: DetectedSource, shape: Shape) -> DetectedSource:
-    """Return a source as its first records look once they are shaped: other columns, fewer or more records.
-
-    Args:
-        found: The source as it was detected.
-        shape: What is done with its records.
+def _with_names(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
+    """Return a source without a header with the names that are declared for its columns.
 
     Raises:
-        MappingError: Its records can't be shaped so.
+        UsageError: It has names of its own, or another number of columns.
     """
-    shaper = make_shaper(shape, found.dialect, found.columns)
-    if shaper is None:
+    names = declared.columns
+    if not names:
         return found
-    sample = tuple(item for item in shaper(found.sample) if isinstance(item, Record))
-    if found.dialect.has_cells:
-        return replace(found, sample=sample)
-    like = tuple(item for item in shaper(found.like) if isinstance(item, Record))
-    columns = tuple(dict.fromkeys(key for record in like for key in record.values))
-    return replace(found, sample=sample, like=like, columns=columns)
+    if not found.dialect.has_cells or found.dialect.header:
+        what = "CSV without a header" if found.dialect.has_cells else "CSV"
+        raise UsageError(
+            f"columns = [{quoted(names[0])}, …]: only {what} has columns without names",
+            "Leave columns out, or say header = false and skip_lines = 1 to use them in place of the header.",
+        )
+    if len(names) != len(found.columns):
+        raise UsageError(
+            f"columns: found {counted(len(names), 'name')} for {counted(len(found.columns), 'column')} in it",
+            "Name each column, in the order of the file.",
+        )
+    return replace(found, columns=names)
 
 
 def draft_reading(
@@ -120,72 +116,67 @@ def draft_reading(
     """
     columns, jsonl = detected.columns, not detected.dialect.has_cells
     if jsonl:
-        _check_marks_meant(declared, declared.types, detected.dialect)
+        check_marks_meant(declared, declared.types, detected.dialect)
     _check_has_columns(detected)
-    types = dict(declared.types)
-    said = _read_set_options(declared, columns, jsonl=jsonl)
-    if not jsonl:
-        for table, names in (("types", types), ("names", declared.names)):
-            _check_columns(table, [n for n in names if n not in said.names], columns)
-    well_known_column = next((column for column in columns if well_known(column) == "properties"), "")
-    said_column = declared.fields.get("properties")
-    properties_column = said_column if isinstance(said_column, str) and said_column else well_known_column
+    paths = openable_columns(detected, declared)
+    said = given_values(declared, columns, paths)
+    if declared.missing_columns != "ignore":
+        _check_declared_names(declared, said, detected, paths)
     try:
-        chosen = choose_fields(
-            columns,
-            {**declared.fields, **said.fields},
-            said.names,
-            nested_columns(detected.like, properties_column) if jsonl else (),
-            paths=jsonl,
-            times=_column_of_times(detected),
-            labels=find_labels(columns, detected.sample),
-        )
+        chosen = _chosen_fields(detected, declared, said, paths)
     except MappingError as error:
         raise _with_hint(error, detected, declared) from None
-    types |= _skipped_columns(declared, columns)
+    draft = Reading(detected.dialect, columns, {})
+    types = dict(known_columns(declared, declared.types, draft)) | skipped_columns(declared, columns)
+    if not jsonl:  # what becomes text is no object that must be looked into
+        types = {**{each: "string" for each in declared.stringify if each in columns}, **types}
     _check_local_epochs(declared)
     check_marks(declared.decimal, declared.thousands)
-    return Reading(
-        dialect=detected.dialect,
-        columns=columns,
+    return replace(
+        draft,
         fields=chosen.fields,
         alternatives=chosen.alternatives,
+        conditions=chosen.conditions,
         templates=said.templates,
-        names=dict(declared.names),
-        types={name: kind for name, kind in types.items() if name not in said.names},
+        names=dict(known_columns(declared, declared.names, draft)),
+        types={name: kind for name, kind in types.items() if name not in said.names or kind == "skip"},
         constants=said.constants,
         missing_time=now_ms if declared.missing_time == "now" else None,
         null=declared.null,
         time_format=declared.time_format,
-        deep_columns=dict(declared.deep_columns),
+        deep_columns=dict(known_columns(declared, declared.deep_columns, draft)),
         defaults=dict(declared.defaults),
         shape=declared_shape(declared),
         only=declared.only,
         drop=declared.drop,
+        renames=dict(declared.renames),
         source_name=source_name,
-        **_same_options(declared),
+        preset=declared.preset.name if declared.preset is not None else "",
+        **same_options(declared),
     )
 
 
-def _check_marks_meant(declared: DeclaredReading, types: Mapping[str, ColumnType], dialect: Dialect) -> None:
-    """Check that no marks of numbers are declared where values have types.
-
-    Args:
-        declared: What is declared.
-        types: Of columns: marks have a meaning where texts are declared to be numbers.
-        dialect: Of a format that has no cells.
-
-    Raises:
-        UsageError: Some are.
-    """
-    if {"number", "integer"}.intersection(types.values()):
-        return
-    for name in ("decimal", "thousands"):
-        if getattr(declared, name):
-            raise UsageError(
-                f"--{name} is for CSV: the values of {find_format(dialect.format).title} have types",
-                "Leave it out, here or in the mapping file; for texts that are numbers: --type COLUMN=number",
-            )
+def _chosen_fields(
+    detected: DetectedSource, declared: DeclaredReading, said: GivenValues, paths: Openable
+) -> ChosenFields:
+    """Return the columns of each field."""
+    columns = detected.columns
+    column = declared.fields.get("properties")
+    if not isinstance(column, str) or not column:
+        column = next((column for column in columns if well_known(column) == "properties"), "")
+    return choose_fields(
+        columns,
+        {**declared.fields, **said.fields},
+        said.names,
+        nested_columns(detected.like, column) if paths is True else (),
+        paths=paths,
+        lookup=Lookup(
+            declared.missing_columns or "refuse", changing=paths is not True or bool(declared.flatten)
+        ),
+        defaults=declared.defaults.keys(),
+        times=_column_of_times(detected),
+        labels=find_labels(columns, detected.sample),
+    )
 
 
 def _check_has_columns(detected: DetectedSource) -> None:
@@ -200,52 +191,6 @@ def _check_has_columns(detected: DetectedSource) -> None:
         )
 
 
-class _SetOptions(NamedTuple):
-    """What ``--set`` means.
-
-    Attributes:
-        constants: Values of fields and properties.
-        templates: Templates of properties.
-        fields: Templates of fields.
-    """
-
-    constants: dict[str, JSON]
-    templates: dict[str, str]
-    fields: dict[Field, tuple[str, ...]]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names of constants and of properties that are made of columns."""
-        return frozenset({*self.constants, *self.templates})
-
-
-def _read_set_options(declared: DeclaredReading, columns: Sequence[str], *, jsonl: bool) -> _SetOptions:
-    """Return what ``--set`` means for a source of these columns.
-
-    Raises:
-        MappingError: A template names a column that does not exist, or gives a field that is mapped, too.
-        UsageError: A value is not of the type that is declared for it.
-    """
-    said = _SetOptions({}, {}, {})
-    for name, value in declared.constants.items():
-        kind = declared.types.get(name, "string")
-        text, is_template = (value, False) if kind == "json" else read_set(name, value, columns, paths=jsonl)
-        field = FIELD_CALLED.get(name, name)
-        if not is_template:
-            said.constants[name] = _constant(name, text, declared.types)
-        elif field not in FIELDS or field == "properties":
-            if kind != "string":
-                raise UsageError(
-                    f"--set {name}={value}: a value made of columns is text", f"Leave out --type {name}."
-                )
-            said.templates[name] = str(text)
-        elif declared.fields.get(field):
-            raise mapped_and_set(field, [str(declared.fields[field])])
-        else:
-            said.fields[field] = (str(text),)
-    return said
-
-
 def _with_hint(error: MappingError, detected: DetectedSource, declared: DeclaredReading) -> MappingError:
     """Return an error about columns with what is known to be wrong with all of them, if anything is."""
     for each in detected.attention:
@@ -256,12 +201,6 @@ def _with_hint(error: MappingError, detected: DetectedSource, declared: Declared
         what = "the first line looks like data, not like column names"
         return MappingError(f"{error.message}: {what}", f"Read it like this: {remedy}")
     return error
-
-
-def _same_options(declared: DeclaredReading) -> dict[str, Any]:
-    """Return those of `_SAME_OPTIONS` that are declared, by name."""
-    values = {name: getattr(declared, name) for name in _SAME_OPTIONS}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _column_of_times(detected: DetectedSource) -> str:
@@ -287,12 +226,6 @@ def _is_time(reader: TimeReader, value: object) -> bool:
     return True
 
 
-def _skipped_columns(declared: DeclaredReading, columns: Sequence[str]) -> dict[str, ColumnType]:
-    """Return the type ``skip`` for columns named like a field that is declared to have no column."""
-    names = [PROPERTY_OF.get(field_, "") for field_, column in declared.fields.items() if not column]
-    return {name: "skip" for name in names if name in columns and name not in declared.types}
-
-
 def _check_local_epochs(declared: DeclaredReading) -> None:
     if declared.local_epochs and not declared.timezone:
         raise UsageError(
@@ -301,94 +234,39 @@ def _check_local_epochs(declared: DeclaredReading) -> None:
         )
 
 
+def _check_declared_names(
+    declared: DeclaredReading, said: GivenValues, detected: DetectedSource, paths: Openable
+) -> None:
+    """Check that the columns exist that are named beside those of the fields.
+
+    Raises:
+        MappingError: One does not.
+    """
+    columns = detected.columns
+    if declared.time_offset and not exists(declared.time_offset, columns, paths=paths):
+        _check_columns("time_offset", [declared.time_offset], columns)
+    if paths is True or declared.flatten:
+        return
+    for table, names in (("types", declared.types), ("names", declared.names)):
+        _check_columns(table, [name for name in names if name not in said.names], columns)
+    if not any(well_known(column) == "properties" for column in columns) and not declared.fields.get(
+        "properties"
+    ):
+        named = {"only": declared.only, "drop": declared.drop, "rename": declared.renames}
+        for table, patterns in named.items():
+            _check_columns(table, [name for name in patterns if not is_pattern(name)], columns)
+
+
 def _check_columns(table: str, names: Sequence[str], columns: Sequence[str]) -> None:
     for name in names:
         if name not in columns:
-            option = f"--type {name}=…" if table == "types" else f"[{table}] {name}"
+            option = f"--type {name}=…" if table == "types" else f"{_WRITTEN.get(table, table)} {name}"
             raise MappingError(
                 f"{option}: there is no column {quoted(name)}{nearest(name, columns)}",
                 f"The columns are: {', '.join(columns[:40])}",
             )
 
 
-def _constant(name: str, value: JSON, types: Mapping[str, ColumnType]) -> JSON:
-    """Return the value of a ``--set``: text, unless ``--type`` declares another type."""
-    kind = types.get(name, "string")
-    if not isinstance(value, str) or kind in ("string", "time") or name in FIELDS:
-        return value
-    try:
-        if kind == "json":
-            parsed: JSON = loads(value.encode())[0]
-            return parsed
-        return {"integer": to_integer, "number": to_number, "boolean": to_boolean}[kind](value)
-    except (KeyError, ValueError) as error:
-        raise UsageError(f"--set {name}={value}: {error}", f"Mend it, or leave out --type {name}.") from None
-
-
 def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:
     """Return a reading with all its types: the declared ones, else those that a survey inferred."""
     return replace(draft, types={**types, **draft.types})
-
-
-def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Reading:
-    """Return a reading with what is declared now in place of what was declared or inferred before.
-
-    Args:
-        reading: The reading of an earlier run.
-        declared: What is declared now.
-        now_ms: As for `draft_reading`.
-
-    Raises:
-        UsageError: A declaration can't be used.
-        MappingError: A column that is declared does not exist.
-    """
-    said = _read_set_options(declared, reading.columns, jsonl=not reading.dialect.has_cells)
-    chosen = _fields_anew(reading, {**declared.fields, **said.fields}, said)
-    types = {**reading.types, **{k: v for k, v in declared.types.items() if k not in declared.constants}}
-    if not reading.dialect.has_cells:
-        _check_marks_meant(declared, types, reading.dialect)
-    types |= _skipped_columns(declared, reading.columns)
-    changes = _same_options(declared)
-    check_marks(changes.get("decimal", reading.decimal), changes.get("thousands", reading.thousands))
-    dialect = redeclare_dialect(reading.dialect, declared)
-    if declared.time_format:
-        changes["time_format"] = declared.time_format
-    changes["null"] = tuple(dict.fromkeys((*reading.null, *declared.null)))
-    if declared.missing_time == "reject":
-        changes["missing_time"] = None
-    if declared.missing_time == "now" and reading.missing_time is None:
-        changes["missing_time"] = now_ms
-    return replace(
-        reading,
-        dialect=dialect,
-        fields=chosen.fields,
-        alternatives=chosen.alternatives,
-        templates={n: text for n, text in reading.templates.items() if n not in said.names} | said.templates,
-        types=types,
-        names={**reading.names, **declared.names},
-        deep_columns={**reading.deep_columns, **declared.deep_columns},
-        defaults={**reading.defaults, **declared.defaults},
-        shape=redeclared_shape(reading.shape, declared),
-        only=declared.only or reading.only,
-        drop=declared.drop or reading.drop,
-        constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,
-        **changes,
-    )
-
-
-def _fields_anew(
-    reading: Reading, declared: Mapping[Field, str | tuple[str, ...]], said: _SetOptions
-) -> ChosenFields:
-    """Return what gives each field, with what is declared now in place of what gave it before."""
-    chosen = ChosenFields(dict(reading.fields), dict(reading.alternatives))
-    settled = {field for name in said.constants if (field := FIELD_CALLED.get(name, name)) in FIELDS}
-    for field in FIELDS:
-        if field in declared or (field in settled and field != "properties"):
-            chosen.fields.pop(field, None)
-            chosen.alternatives.pop(field, None)
-        if field in declared:
-            entries = columns_of_field(
-                field, declared[field], reading.columns, paths=not reading.dialect.has_cells
-            )
-            put_field(chosen, field, entries, reading.columns)
-    return chosen

@@ -14,7 +14,7 @@ from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_beside, known_manifest, spool_path
-from importer.pipeline.resolve import redeclare
+from importer.pipeline.redeclare import redeclare
 from importer.reading import Reading
 from importer.results.counts import ResultsState
 from importer.results.differences import find_differences, with_destination_of

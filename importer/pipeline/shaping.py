@@ -2,30 +2,205 @@
 
 from __future__ import annotations
 
-from importer.events.mapping_file import DeclaredReading
-from importer.reading import Shape
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from importer.errors import MappingError
+from importer.events.columns import Openable, exists, path_to
+from importer.events.declared_reading import DeclaredReading
+from importer.events.field_names import well_known
+from importer.events.mapping import nested_columns
+from importer.events.mask import salt_digest
+from importer.events.nested import ALL, bags_of
+from importer.events.property_names import is_pattern
+from importer.events.shape import make_shaper
+from importer.exact_json import BadJSON, loads
+from importer.model import Record
+from importer.profile.mask_salt import has_pseudonyms, salt_of
+from importer.reading import Reading, Shape
+from importer.settings import find_mask_salt
+from importer.source.detect import DetectedSource
+from importer.text import list_columns, nearest, quoted
+
+_BEGINS_JSON: Final = ("{", "[")
 
 
 def declared_shape(declared: DeclaredReading) -> Shape:
-    """Return what is declared to be done with each record before its fields are looked up."""
+    """Return what is declared to be done with each record before its fields are looked up.
+
+    Raises:
+        UsageError: Values are to be masked, and there is no salt.
+    """
     return Shape(
         explode=declared.explode or "",
         key_value=dict(declared.key_value),
         flatten=dict(declared.flatten),
         stringify=declared.stringify,
         mask=dict(declared.mask),
+        mask_salt=salt_digest(find_mask_salt()) if has_pseudonyms(declared.mask) else "",
         where=declared.where or "",
     )
 
 
 def redeclared_shape(shape: Shape, declared: DeclaredReading) -> Shape:
-    """Return the shape of an earlier run, with what is declared now in place of what was declared then."""
+    """Return the shape of an earlier run, with what is declared now in place of what was declared then.
+
+    Raises:
+        UsageError: Values are to be masked that were not before, and there is no salt.
+    """
+    mask = {**shape.mask, **declared.mask}
+    needs_salt = has_pseudonyms(mask) and not shape.mask_salt
     return Shape(
         explode=shape.explode if declared.explode is None else declared.explode,
         key_value={**shape.key_value, **declared.key_value},
         flatten={**shape.flatten, **declared.flatten},
-        stringify=declared.stringify or shape.stringify,
-        mask={**shape.mask, **declared.mask},
-        mask_salt=shape.mask_salt,
+        stringify=tuple(dict.fromkeys((*shape.stringify, *declared.stringify))),
+        mask=mask,
+        mask_salt=salt_digest(find_mask_salt()) if needs_salt else shape.mask_salt,
         where=shape.where if declared.where is None else declared.where,
     )
+
+
+def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
+    """Return a source as its first records look once they are shaped: other columns, fewer or more records.
+
+    Args:
+        found: The source as it was detected.
+        declared: What is declared of its reading.
+
+    Raises:
+        MappingError: Its records can't be shaped so, or a column that is declared does not exist.
+        UsageError: Values are to be masked, and there is no salt.
+    """
+    shape = declared_shape(declared)
+    if not shape:
+        return found
+    reading = _for_shape(found, declared, shape)
+    shaper = make_shaper(reading, salt_of(reading))
+    if shaper is None:
+        return found
+    sample = tuple(item for item in shaper(found.sample) if isinstance(item, Record))
+    made = replace(found, sample=sample)
+    if not found.dialect.has_cells:
+        like = tuple(item for item in shaper(found.like) if isinstance(item, Record))
+        columns = tuple(dict.fromkeys(key for record in like for key in record.values))
+        made = replace(made, like=like, columns=columns)
+    if reading.missing_columns == "refuse":
+        _check_names(found, made, reading)
+    return made
+
+
+def _for_shape(found: DetectedSource, declared: DeclaredReading, shape: Shape) -> Reading:
+    """Return as much of a reading as is needed to shape records."""
+    said = declared.fields.get("properties")
+    if said is None:
+        said = next((column for column in found.columns if well_known(column) == "properties"), "")
+    entries = (
+        (said,)
+        if isinstance(said, str)
+        else tuple(each if isinstance(each, str) else each.text for each in said)
+    )
+    return Reading(
+        found.dialect,
+        found.columns,
+        {"properties": entries[0]} if len(entries) == 1 and entries[0] else {},
+        {"properties": entries} if len(entries) > 1 else {},
+        null=declared.null,
+        trim=bool(declared.trim),
+        decimal=declared.decimal or "",
+        thousands=declared.thousands or "",
+        shape=shape,
+        missing_columns=declared.missing_columns or "refuse",
+    )
+
+
+def openable_columns(found: DetectedSource, declared: DeclaredReading) -> Openable:
+    """Return into which columns of a source a path may lead."""
+    if not found.dialect.has_cells:
+        return True
+    holding = {
+        column
+        for at, column in enumerate(found.columns)
+        if any(
+            cell.lstrip().startswith(_BEGINS_JSON) for record in found.sample if (cell := _cell(record, at))
+        )
+    }
+    said = {column for column, kind in declared.types.items() if kind == "json"}
+    bag = declared.fields.get("properties")
+    return frozenset({*holding, *said, *([bag] if isinstance(bag, str) else [])}.intersection(found.columns))
+
+
+def openable_anew(reading: Reading) -> Openable:
+    """Return into which columns of a source that was read before a path may lead."""
+    if not reading.dialect.has_cells:
+        return True
+    entries = {entry for each in reading.alternatives.values() for entry in each}
+    begins = {str(path_to(entry, reading.columns)[0]) for entry in entries}
+    typed = {column for column, kind in reading.types.items() if kind == "json"}
+    return frozenset({*begins, *typed, *bags_of(reading)}.intersection(reading.columns))
+
+
+def _cell(record: Record, at: int) -> str:
+    values: Any = record.values
+    return str(values[at]) if at < len(values) else ""
+
+
+# ── whether what is named is there ───────────────────────────────────────────────────────────────
+
+
+def _check_names(before: DetectedSource, after: DetectedSource, reading: Reading) -> None:
+    """Check that the columns exist that are named to shape records.
+
+    Raises:
+        MappingError: One does not.
+    """
+    shape, columns = reading.shape, tuple(dict.fromkeys((*before.columns, *after.columns)))
+    named = {
+        "explode": [shape.explode] if shape.explode else [],
+        "key_value": list(shape.key_value),
+        "flatten": [column for column in shape.flatten if column != ALL],
+        "stringify": list(shape.stringify),
+    }
+    for key, names in named.items():
+        for name in names:
+            if not exists(name, columns, paths=True):
+                raise _no_column(f"{key}: ", name, columns)
+    if shape.where:
+        from importer.events.row_filter import check_where  # noqa: PLC0415 - as in `events.shape`
+
+        check_where(reading, columns)
+    keys = frozenset(_keys_of_bags(before, reading)) if shape.mask else frozenset()
+    for name in shape.mask:
+        if not is_pattern(name) and name not in keys and not exists(name, columns, paths=True):
+            raise _no_column(
+                "[mask] ", name, columns, f'If a later record has it, write a pattern: "{name[:-1]}*"'
+            )
+
+
+def _no_column(what: str, name: str, columns: Sequence[str], more: str = "") -> MappingError:
+    return MappingError(
+        f"{what}there is no column {quoted(name)}{nearest(name, columns)}",
+        *filter(None, [more]),
+        list_columns(columns),
+    )
+
+
+def _keys_of_bags(found: DetectedSource, reading: Reading) -> Iterator[str]:
+    """Yield the keys within the properties of the first records."""
+    for bag in bags_of(reading):
+        if found.dialect.has_cells:
+            if bag in found.columns:
+                yield from _keys_in_cells(found.sample, found.columns.index(bag))
+        else:
+            yield from (path.removeprefix(f"{bag}.") for path in nested_columns(found.like, bag))
+
+
+def _keys_in_cells(sample: Collection[Record], at: int) -> Iterator[str]:
+    for record in sample:
+        try:
+            value = loads(_cell(record, at).encode("utf-8", "surrogateescape"))[0]
+        except BadJSON:
+            continue
+        if isinstance(value, dict):
+            yield from value

@@ -8,8 +8,10 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, ClassVar, Final, Protocol, Self
 
+import orjson
+
 from importer import speedups
-from importer.events.columns import path_to
+from importer.events.columns import Path, path_to, value_at
 from importer.model import Record, Rejection, Status
 from importer.reading import Attention, AttentionRow, Reading
 
@@ -52,7 +54,7 @@ class ColumnarChunk:
         self.instants = b""
         self.cells = cells or {}
         self.chosen: dict[tuple[str, ...], tuple[list[Any], Counter[str]]] = {}
-        self._by_path: dict[tuple[str, ...], Sequence[Any]] = {}
+        self._by_path: dict[Path, Sequence[Any]] = {}
         self._trim = trim and has_cells
         as_block = has_cells and not trim and speedups.COMPILED
         self.block = items if as_block and isinstance(items, speedups.Block) else None
@@ -138,14 +140,16 @@ class ColumnarChunk:
             return item.values if isinstance(item, Record) else None
         return self._values[index]
 
-    def values_at(self, path: tuple[str, ...]) -> Sequence[Any]:
-        """Return what stands at a path of keys in each object, None where nothing does (JSONL)."""
+    def values_at(self, path: Path) -> Sequence[Any]:
+        """Return what stands at a path in each object, None where nothing does (JSONL)."""
         if not path:
             return self._values
         if path not in self._by_path:
             *parents, key = path
             values = self.values_at(tuple(parents))
-            if set(map(type, values)) == {dict}:
+            if not isinstance(key, str):
+                self._by_path[path] = [value_at((key,), value) for value in values]
+            elif set(map(type, values)) == {dict}:
                 self._by_path[path] = [value.get(key) for value in values]
             else:
                 self._by_path[path] = [v.get(key) if isinstance(v, dict) else None for v in values]
@@ -206,11 +210,18 @@ def make_column_finder(reading: Reading, column: str) -> Finder:
     Of a column that the source lacks (CSV), the values are empty.
     """
     if reading.dialect.has_cells:
-        if column not in reading.columns:
+        path = path_to(column, reading.columns)
+        if path[0] not in reading.columns:
             return lambda chunk: [""] * chunk.records
-        index = reading.columns.index(column)
+        index = reading.columns.index(str(path[0]))
+        if len(path) > 1:
+            return lambda chunk: [_in_cell(cell, path[1:]) for cell in chunk.column(index)]
         return lambda chunk: chunk.column(index)
     path = path_to(column, reading.columns)
+    if len(path) > 1 and reading.shape.flatten:  # some objects may have such a key of their own
+        return lambda chunk: [
+            value[column] if column in value else value_at(path, value) for value in chunk.values_at(())
+        ]
     return lambda chunk: chunk.values_at(path)
 
 
@@ -228,3 +239,13 @@ def make_value_finder(reading: Reading, column: str) -> Finder:
         return find(chunk)
 
     return find_value
+
+
+def _in_cell(cell: str, path: Path) -> Any:
+    """Return what stands at a path in a cell that holds JSON; None if nothing does."""
+    if not cell.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return value_at(path, orjson.loads(cell))
+    except orjson.JSONDecodeError:
+        return None

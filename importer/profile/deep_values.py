@@ -10,6 +10,8 @@ import orjson
 from importer import speedups
 from importer.events.columns import path_to
 from importer.events.deep import DeepValues
+from importer.events.nested import nested_columns_of
+from importer.events.property_names import PropertyNames
 from importer.mixpanel.limits import MAX_NESTING
 from importer.mixpanel.nesting import CONTAINERS, TooDeep, too_deep
 from importer.profile.chunk import ColumnarChunk, Portable
@@ -27,7 +29,7 @@ class DeepValuesObserver(Portable):
         reading: Which columns are properties, and what becomes of deep ones.
     """
 
-    _FINDERS = frozenset({"_deep_values", "_find"})
+    _FINDERS = frozenset({"_deep_values", "_find", "_names"})
 
     def __init__(self, reading: Reading) -> None:
         self._deep_values = DeepValues(reading)
@@ -37,7 +39,7 @@ class DeepValuesObserver(Portable):
         self._json_columns = dict(_json_columns(reading))
         bag = reading.fields.get("properties")
         self._bag = bag if bag is None or reading.dialect.has_cells else path_to(bag, reading.columns)[0]
-        self._names = reading.names
+        self._names = PropertyNames(reading)
         self._skipped = {column for column, kind in reading.types.items() if kind == "skip"}
 
     def observe(self, chunk: ColumnarChunk) -> None:
@@ -100,9 +102,18 @@ class DeepValuesObserver(Portable):
     def _properties(self, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for column, item in value.items():
             if column == self._bag and type(item) is dict:
-                yield from item.items()
+                yield from self._inside(item)
             elif column not in self._skipped:
-                yield self._names.get(column, column), item
+                name = self._names.of_column(column)
+                if name is not None:
+                    yield name, item
+
+    def _inside(self, properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the properties that are kept of those in an object, by their names."""
+        for key, item in properties.items():
+            name = self._names.of_key(key)
+            if name is not None:
+                yield name, item
 
     # ── CSV ──────────────────────────────────────────────────────────────────────────────────
 
@@ -114,7 +125,7 @@ class DeepValuesObserver(Portable):
                 value = _parsed(text)
                 if is_bag and type(value) is not dict:
                     continue
-                depth = self._depth(value.items() if is_bag else [(name, value)])
+                depth = self._depth(self._inside(value) if is_bag else [(name, value)])
                 if depth and found.get(index) != "surely":
                     found[index] = depth
         yield from sorted(found.items())
@@ -132,11 +143,14 @@ def _json_columns(reading: Reading) -> Iterator[tuple[int, str]]:
     """Yield the place of each column of cells that hold JSON, and its property; empty for all properties."""
     if not reading.dialect.has_cells:
         return
+    names, changed = PropertyNames(reading), nested_columns_of(reading)
     for index, column in enumerate(reading.columns):
+        if column in changed or names.of_column(column) is None:
+            continue
         if column == reading.fields.get("properties"):
             yield index, ""
         elif reading.types.get(column) == "json" and column not in reading.fields.values():
-            yield index, reading.names.get(column, column)
+            yield index, names.of_column(column) or column
 
 
 def _with_braces(chunk: ColumnarChunk, cell: int, most: int) -> Iterable[tuple[int, str]]:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.addresses import forwarded
+from importer.events.field_choices import choices_of
 from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import (
     ODD_WORDS,
@@ -21,7 +22,7 @@ from importer.events.field_notes import (
     oddities_of_part,
 )
 from importer.events.null_words import make_cleaned
-from importer.events.templates import choices_of, columns_in, template_of
+from importer.events.templates import template_of
 from importer.mixpanel.limits import MAX_STRING_CHARACTERS
 from importer.mixpanel.reserved import LINKING_EVENTS, OWN_PREFIXES, REFUSED_IDS
 from importer.profile.chunk import (
@@ -208,13 +209,8 @@ def _make_gives(
     if field in reading.fields or not (place.number or place.is_part):
         return None
     choice = next(each for each in choices_of(reading) if each.field == field).until(place.number)
-    names = reading.alternatives[field][: place.number + 1]
     cleaned = make_cleaned(reading)
-    finders = {
-        column: make_value_finder(reading, column)
-        for entry in names
-        for column in columns_in(entry, reading.columns)
-    }
+    finders = {column: make_value_finder(reading, column) for column in choice.columns}
 
     def of_chunk(chunk: ColumnarChunk) -> Callable[[int], bool]:
         columns = {column: find(chunk) for column, find in finders.items()}

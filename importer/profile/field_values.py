@@ -10,10 +10,11 @@ from typing import Any, Final
 from importer import speedups
 from importer.errors import BadValue
 from importer.events.columns import path_to
+from importer.events.field_choices import choices_of
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
 from importer.events.null_words import make_cleaned
-from importer.events.templates import choices_of, columns_in
+from importer.events.property_names import PropertyNames, is_pattern
 from importer.profile.chunk import (
     CellFinder,
     ColumnarChunk,
@@ -55,13 +56,17 @@ def make_finder(
     else:
         find = make_mapped_finder(reading, field)
     find_elsewhere = make_elsewhere(reading, field)
-    return find if find_elsewhere is None else _make_full_finder(field, find, find_elsewhere, value_of)
+    if find_elsewhere is not None:
+        find = _make_full_finder(field, find, find_elsewhere, value_of)
+    default = reading.defaults.get(field)
+    return find if default is None else _make_filled_finder(find, default)
 
 
 def make_field_cell_finder(reading: Reading, field: Field) -> CellFinder:
     """Return a function that finds the cells of a field, where one column gives it."""
     column = reading.fields.get(field)
-    if column is None or field in reading.constants or field in reading.alternatives:
+    settled = (reading.constants, reading.alternatives, reading.defaults)
+    if column is None or any(field in each for each in settled):
         return lambda _: None
     return make_cell_finder(reading, column)
 
@@ -76,6 +81,18 @@ def make_mapped_finder(reading: Reading, field: Field) -> Finder:
         return find
     cleaned = make_cleaned(reading)
     return lambda chunk: list(map(cleaned, find(chunk)))
+
+
+def _make_filled_finder(find: Finder, default: str) -> Finder:
+    """Return a function that puts a default where ``find`` finds nothing."""
+
+    def find_or_default(chunk: ColumnarChunk) -> Sequence[Any]:
+        values = find(chunk)
+        if all(values):
+            return values
+        return [default if value is None or value == "" else value for value in values]
+
+    return find_or_default
 
 
 def _make_full_finder(field: Field, find: Finder, find_elsewhere: PlaceFinder, value_of: ValueOf) -> Finder:
@@ -103,15 +120,21 @@ def make_elsewhere(reading: Reading, field: Field) -> PlaceFinder | None:
     name = PROPERTY_OF.get(field)
     if name is None:
         return None
-    bag = reading.fields.get("properties")
+    bag, names = reading.fields.get("properties"), PropertyNames(reading)
+    may_be_any = any(map(is_pattern, reading.renames)) or reading.shape.flatten
     if reading.dialect.has_cells:
         others = [column for column in reading.columns if column not in field_columns(reading)]
-        cells = [reading.columns.index(c) for c in others if reading.names.get(c, c) == name]
+        cells = [reading.columns.index(c) for c in others if names.of_column(c) == name]
         bags = [reading.columns.index(bag)] if bag in reading.columns else []
+        if may_be_any or (bags and reading.renames):
+            return lambda _, places: places
         if not cells and not bags:
             return None
         return partial(_find_in_cells, cells, bags, name)
-    keys = {name, *(key for key, other in reading.names.items() if other == name)}
+    if may_be_any:
+        return lambda _, places: places
+    renamed = (*reading.names.items(), *reading.renames.items())
+    keys = {name, *(key for key, other in renamed if other == name)}
     path = () if bag is None else path_to(bag, reading.columns)
 
     def may_have(values: Any) -> bool:
@@ -119,7 +142,7 @@ def make_elsewhere(reading: Reading, field: Field) -> PlaceFinder | None:
             return True
         for key in path:
             values = values.get(key) if isinstance(values, dict) else None
-        return bool(path) and isinstance(values, dict | str) and name in values
+        return bool(path) and isinstance(values, dict | str) and any(key in values for key in keys)
 
     return lambda chunk, places: [at for at in places if may_have(chunk.values(at))]
 
@@ -157,11 +180,10 @@ class ChoiceCounter:
 
     def __init__(self, reading: Reading, field: Field) -> None:
         entries = reading.alternatives[field]
-        names = (column for entry in entries for column in columns_in(entry, reading.columns))
-        self.columns = tuple(dict.fromkeys(names))
         self.taken: Counter[str] = Counter(dict.fromkeys(entries, 0))
         self.entries = entries
         self._choice = next(each for each in choices_of(reading) if each.field == field)
+        self.columns = self._choice.columns
         self._nulls = frozenset({"", None, *reading.null})
         # Cells are trimmed before.
         self._cleaned = make_cleaned(reading) if reading.trim and not reading.dialect.has_cells else None
@@ -174,11 +196,16 @@ class ChoiceCounter:
         """
         if self._cleaned is not None:
             columns = [list(map(self._cleaned, values)) for values in columns]
+        if self._choice.conditions:
+            return self._by_row(columns)
         if self.columns == self.entries:
             return self._first_filled(columns)
         has_parts = all(isinstance(entry, str) or entry.columns for entry in self._choice.entries)
         if has_parts and all(set(map(type, values)) <= _TEXTS for values in columns):
             return self._first_of_texts(columns)
+        return self._by_row(columns)
+
+    def _by_row(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
         return [self._value(dict(zip(self.columns, row, strict=True))) for row in zip(*columns, strict=True)]
 
     def _first_filled(self, columns: Sequence[Sequence[Any]]) -> list[Any]:

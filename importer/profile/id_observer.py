@@ -38,7 +38,7 @@ class IdObserver:
         # Where --set gives the id, all events have the same one.
         self.lacks_ids = not {"insert_id", "$insert_id"}.isdisjoint(reading.constants)
         # Where several columns may give it, only the events themselves tell.
-        self.lacks_ids = self.lacks_ids or "insert_id" in reading.alternatives
+        self.lacks_ids = self.lacks_ids or "insert_id" in (*reading.alternatives, *reading.defaults)
         self._check = check
         self._left = limit
         self._ids_of: Callable[[ColumnarChunk], bytes | None] = self._ids_of_cells

@@ -62,7 +62,7 @@ class LineParts:
         self.columns = tuple(paths)
         # Where such an object stands beside the fields, it tells what is in it: see `project_zone`. A key
         # that is called like a path is another value.
-        objects = {_BAG, *([] if bag is None else path_to(bag, reading.columns)[:1])}
+        objects = {_BAG, *([] if bag is None else map(str, path_to(bag, reading.columns)[:1]))}
         dotted = {column for column, path in paths.items() if len(path) > 1}
         refused = tuple(key.encode() for key in sorted((objects | dotted) - inside))
         self._finder = speedups.FieldFinder(keys, "".join(inside).encode(), refused)
@@ -114,6 +114,10 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
     given = set_fields(reading).keys()
     if "properties" in reading.alternatives or not given <= {"event"} or not _keep_apart(reading):
         return {}
+    if reading.renames or reading.drop or reading.only or reading.prefix or reading.conditions:
+        return {}
+    if reading.defaults or reading.time_offset:
+        return {}
     if not reading.mapped >= {*_REQUIRED, _USER} - given:
         return {}
     wanted = [field for field in _FOUND if field in reading.mapped and field not in given]
@@ -121,7 +125,9 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
     if len({*single}) < len(single):  # one gives two fields
         return {}
     columns = dict.fromkeys(column for field in wanted for column in _columns_of(field, reading))
-    return {column: path_to(column, reading.columns) for column in columns}
+    paths = {column: path_to(column, reading.columns) for column in columns}
+    found = {column: tuple(key for key in path if isinstance(key, str)) for column, path in paths.items()}
+    return {} if any(len(found[column]) < len(path) for column, path in paths.items()) else found
 
 
 def _keep_apart(reading: Reading) -> bool:

@@ -67,6 +67,8 @@ class Nameless(Portable):
         if filled:
             parts = (f"`{cut(column)}` is filled in {self._filled[column]:,} of them" for column in filled)
             text += f"; {', '.join(parts)}"
+        if "event" in self._reading.conditions:  # which no option can say
+            filled = []
         remedy = f"--map {shell_word('event=' + ','.join([*self._entries, *filled]))}" if filled else ""
         return [Attention.of("no-event", text, remedy, count=count, rows=self.rows)]
 

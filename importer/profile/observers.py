@@ -10,10 +10,11 @@ from importer import speedups
 from importer.errors import BadValue
 from importer.events.fast_mapper import make_fast_times
 from importer.events.mapper import make_value_of
+from importer.events.time_offset import read_offset
 from importer.events.times import TimeReader
 from importer.events.zones import ClockChange, NoZone
 from importer.model import Record
-from importer.profile.chunk import ColumnarChunk, Observer, Portable
+from importer.profile.chunk import ColumnarChunk, Finder, Observer, Portable, make_column_finder
 from importer.profile.field_values import (
     ChoiceCounter,
     make_choice_finder,
@@ -41,7 +42,7 @@ class SummaryObserver(Portable):
     _FINDERS = frozenset(
         {
             "_times", "_fast_times", "_errors", "_find_events", "_find_times", "_find_name_cells",
-            "_find_time_cells", "_find_others",
+            "_find_time_cells", "_find_others", "_find_offsets",
         }
     )  # fmt: skip
 
@@ -60,6 +61,9 @@ class SummaryObserver(Portable):
         self._find_times = make_finder(reading, "time", value_of, choices.get("time"))
         self._find_name_cells = make_field_cell_finder(reading, "event")
         self._find_time_cells = make_field_cell_finder(reading, "time")
+        self._find_offsets: Finder | None = None
+        if reading.time_offset:
+            self._find_offsets = make_column_finder(reading, reading.time_offset)
         self._nulls = tuple(null.encode("utf-8", "surrogatepass") for null in reading.null)
         self._find_others = tuple(
             make_choice_finder(reading, choice)
@@ -78,7 +82,8 @@ class SummaryObserver(Portable):
         self._add_names(chunk)
         for find in self._find_others:  # to count which column gave the value
             find(chunk)
-        chunk.instants = self._read_cells(chunk) or self._read_values(chunk)
+        cells_instants = b"" if self._find_offsets is not None else self._read_cells(chunk)
+        chunk.instants = cells_instants or self._read_values(chunk)
 
     def _add_names(self, chunk: ColumnarChunk) -> None:
         cells = self._find_name_cells(chunk)
@@ -126,6 +131,8 @@ class SummaryObserver(Portable):
             self._add_missing(chunk, [at for at, value in enumerate(values) if value is None or value == ""])
             values = [None if value == "" else value for value in values]
         instants = self._instants(chunk, values)
+        if self._find_offsets is not None:
+            instants = list(map(_moved, instants, self._find_offsets(chunk)))
         self.counter.add_instants([instant for instant in instants if instant is not None])
         return as_instants(instants)
 
@@ -202,6 +209,14 @@ class SummaryObserver(Portable):
             if type(value) is str and len(value) < _LONGEST_KEPT and len(self._errors) < _MOST_KEPT:
                 self._errors[value] = error.with_traceback(None)
             return error
+
+
+def _moved(instant: int | None, offset: Any) -> int | None:
+    """Return an instant with an offset in milliseconds; None if one of them can't be read."""
+    try:
+        return None if instant is None else instant + read_offset(offset)
+    except BadValue:
+        return None
 
 
 def _is_name(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importer.events.shape import make_shaper
+from importer.profile.mask_salt import salt_of
 from importer.reading import Reading
 from importer.source.members import SourcePath
 from importer.source.reader import Source, open_source
@@ -22,8 +23,9 @@ def open_records(
     Raises:
         SourceError: It can't be read, or its header names other columns.
         MappingError: Its records can't be shaped so.
+        UsageError: Values are to be masked, and the salt is missing or another.
     """
-    shaper = make_shaper(reading.shape, reading.dialect, reading.columns)
+    shaper = make_shaper(reading, salt_of(reading))
     source = open_source(path, reading.dialect, reading.columns, hashed=hashed, reshape=shaper)
     if to_break:
         source.end_at_break()

@@ -10,6 +10,7 @@ from importer import speedups
 from importer.events.field_names import plain_name, well_known
 from importer.events.layout import field_columns
 from importer.events.null_words import make_cleaned
+from importer.events.property_names import PropertyNames
 from importer.profile.chunk import ColumnarChunk, Finder, Portable, make_column_finder
 from importer.profile.field_values import (
     ChoiceCounter,
@@ -216,12 +217,10 @@ def _user_finder(reading: Reading) -> Finder:
 
 def _own_columns(reading: Reading) -> tuple[str, ...]:
     """Return the columns that may hold a property of Mixpanel's own name, a user where no other is."""
-    taken, bag = field_columns(reading), reading.fields.get("properties")
+    taken, bag, names = field_columns(reading), reading.fields.get("properties"), PropertyNames(reading)
     columns = [
         column
         for column in (reading.columns if reading.dialect.has_cells else (_NAME,))
-        if reading.names.get(column, column) == _NAME
-        and column not in taken
-        and reading.types.get(column) != "skip"
+        if names.of_column(column) == _NAME and column not in taken and reading.types.get(column) != "skip"
     ]
     return (*columns, *([bag] if bag else []))

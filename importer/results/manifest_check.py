@@ -19,6 +19,8 @@ _MOST_MENDED = 10**8  # records; nobody mends more by hand
 _MAX_PATH = 4_096  # characters; no system opens a longer path
 _COMPRESSIONS = ("", "gzip", "zstd", "bz2", "xz")
 _is_template = re.compile(r"(?:\{\{|\}\}|\{[^{}]+\}|[^{}])*").fullmatch
+_MARKS = re.compile(r"[.\[]")  # between the parts of a path
+_CONSTANT = "= "  # ahead of a value in place of a column
 _in_braces = re.compile(r"\{([^{}]+)\}").findall
 _FIRST_NS = -62_135_596_800 * 10**9  # the year 1
 _LAST_NS = 253_402_300_800 * 10**9  # the year 10,000
@@ -106,6 +108,9 @@ def _faults_of_reading(reading: Reading) -> Iterator[str]:
             ZoneInfo(reading.timezone)
         except (KeyError, ValueError, OSError):  # `ZoneInfoNotFoundError` is a KeyError
             yield f"reading.timezone is {quoted(reading.timezone)}, which is not a time zone"
+    for name, conditions in reading.conditions.items():
+        if len(conditions) != len(reading.alternatives.get(name, ())):
+            yield f"reading.conditions.{name} has {len(conditions)} parts, expected one for each alternative"
     if reading.dialect.has_cells:
         yield from _faults_of_columns(reading)
 
@@ -126,11 +131,19 @@ def _faults_of_columns(reading: Reading) -> Iterator[str]:
 
 
 def _names_columns(text: str, reading: Reading) -> bool:
-    """Return whether a text is a column, or has nothing but columns in its braces."""
-    if text in reading.columns:
+    """Return whether a text is a column, a path into one or a value, or has only columns in its braces."""
+    if text.startswith(_CONSTANT) or _is_column(text, reading):
         return True
     found = _in_braces(text.replace("{{", "").replace("}}", ""))
-    return bool(_is_template(text)) and bool(found) and set(found) <= set(reading.columns)
+    return bool(_is_template(text)) and bool(found) and all(_is_column(name, reading) for name in found)
+
+
+def _is_column(text: str, reading: Reading) -> bool:
+    """Return whether a text is a column, or begins with one at which a path may begin."""
+    begins = (text[: mark.start()] for mark in _MARKS.finditer(text))
+    return text in reading.columns or any(
+        begin in reading.columns or begin.strip('"') in reading.columns for begin in begins
+    )
 
 
 def _faults_of_dialect(dialect: Dialect) -> Iterator[str]:

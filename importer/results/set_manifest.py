@@ -24,7 +24,7 @@ another format. The last two are left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SourceShape:
     """What some sources of a set have in common beside the reading of all.
 
     Attributes:
@@ -89,7 +89,7 @@ class SetManifest(Manifest):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     ending: str = ".csv"
-    shapes: tuple[Shape, ...] = ()
+    shapes: tuple[SourceShape, ...] = ()
     sources: tuple[SetSource, ...] = ()
     mended: bool = False
 

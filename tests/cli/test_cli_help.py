@@ -97,7 +97,7 @@ def test_every_example_is_a_command_that_is_understood() -> None:
 def test_the_usual_options_of_a_group_come_first() -> None:
     text = shown("run", "--help")
     for heading, first in (
-        ("Sources", "--include"), ("Reading", "--format"), ("Mapping", "--map"), ("Checking", "--dry-run"), ("Delivery", "--region"),
+        ("Sources", "--include"), ("Reading", "--format"), ("Mapping", "--preset"), ("Checking", "--dry-run"), ("Delivery", "--region"),
         ("Credentials", "--token-file"), ("Results", "--results"), ("Output", "-y, --yes"),
     ):  # fmt: skip
         options = re.findall(r"^  ((?:-\w, )?--[\w-]+)", text.partition(f"\n{heading}:\n")[2], re.MULTILINE)

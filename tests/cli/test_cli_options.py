@@ -30,7 +30,7 @@ from importer.cli.options import (
     RunScopeOptions,
 )
 from importer.errors import UsageError
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.model import DeliverySettings, Status
 from importer.pipeline.job import MaxErrors, RunOptions
 from importer.sandbox.settings import SandboxSettings
@@ -47,8 +47,17 @@ def names(kind: Any) -> set[str]:
 
 
 def test_every_field_of_a_reading_that_people_may_declare_has_an_option() -> None:
-    renamed = {"fields": "map", "types": "type", "constants": "set", "header": "no_header"}
-    only_in_mapping_files = {"names", "deep_columns", "skip_space", "trailing_delimiter", "line_end"}
+    renamed = {
+        "fields": "map",
+        "types": "type",
+        "constants": "set",
+        "header": "no_header",
+        "renames": "rename",
+    }
+    only_in_mapping_files = {
+        "names", "deep_columns", "skip_space", "trailing_delimiter", "line_end", "columns", "missing_columns",
+        "defaults", "prefix", "prefer", "time_offset", "explode", "key_value", "flatten", "stringify", "mask",
+    }  # fmt: skip
     wanted = {renamed.get(name, name) for name in names(DeclaredReading) - only_in_mapping_files}
     assert names(ReadingOptions) == wanted | {"mapping"}
 
@@ -72,7 +81,7 @@ def test_every_setting_of_delivery_but_the_bytes_of_a_batch_has_an_option_with_t
     ],
 )
 def test_an_option_with_the_name_of_a_setting_has_its_type(settings: Any, groups: list[Any]) -> None:
-    converted = {"null", "time_format", "accept", "max_errors", "faults"}
+    converted = {"null", "time_format", "accept", "max_errors", "faults", "only", "drop", "preset"}
     types = get_type_hints(settings)
     shared = [
         (name, hint) for group in groups for name, hint in get_type_hints(group).items() if name in types
@@ -83,7 +92,7 @@ def test_an_option_with_the_name_of_a_setting_has_its_type(settings: Any, groups
 
 
 def test_every_option_of_every_command_is_declared_with_its_help() -> None:
-    assert len(GROUPS) == 11
+    assert len(GROUPS) == 12
     for group in GROUPS:
         for name, hint in get_type_hints(group, include_extras=True).items():
             _, declared = get_args(hint)

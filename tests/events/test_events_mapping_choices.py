@@ -10,7 +10,7 @@ from events_helpers import CSV, JSONL, MILLISECONDS, TIME, Mapped, refused, take
 
 from importer.errors import MappingError
 from importer.events.event_names import find_labels
-from importer.events.mapping import choose_fields, columns_of_field
+from importer.events.mapping import choose_fields, entries_of_field
 from importer.events.templates import read_set, set_text
 from importer.model import Event, Record, Rejection
 from importer.reading import Field, Reading
@@ -46,7 +46,8 @@ def properties(item: Event | Rejection) -> dict[str, Any]:
 def test_commas_part_columns_unless_a_column_is_called_so(
     typed: str | tuple[str, ...], columns: list[str], expected: tuple[str, ...]
 ):
-    assert columns_of_field("distinct_id", typed, columns, paths=False) == expected
+    found = entries_of_field("distinct_id", typed, columns, paths=False)
+    assert tuple(entry.text for entry in found) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_commas_part_columns_unless_a_column_is_called_so(
 )
 def test_a_column_that_does_not_exist_is_named(typed: str, message: str, remedy: str):
     with pytest.raises(MappingError) as caught:
-        columns_of_field("distinct_id", typed, ["user", "device"], paths=False)
+        entries_of_field("distinct_id", typed, ["user", "device"], paths=False)
     assert message in caught.value.message
     assert "distinct_id" in caught.value.message
     assert remedy in caught.value.remedy
@@ -75,9 +76,9 @@ def test_a_column_that_does_not_exist_is_named(typed: str, message: str, remedy:
 def test_dotted_paths_are_columns_of_jsonl_and_stand_in_braces():
     columns = ["data", "time"]
     for typed in ("data.user,data.device", "{data.user}"):
-        assert columns_of_field("distinct_id", typed, columns, paths=True)
+        assert entries_of_field("distinct_id", typed, columns, paths=True)
         with pytest.raises(MappingError):
-            columns_of_field("distinct_id", typed, columns, paths=False)
+            entries_of_field("distinct_id", typed, columns, paths=False)
 
 
 def test_several_columns_are_alternatives_and_a_single_one_is_a_field():

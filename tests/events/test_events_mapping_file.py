@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
-from importer.events.mapping_file import DeclaredReading, load, render
+from importer.events.declared_reading import DeclaredReading
+from importer.events.mapping_file import load
+from importer.events.mapping_text import render
 from importer.reading import ColumnProfile, Dialect, Reading
 
 WHOLE = """\

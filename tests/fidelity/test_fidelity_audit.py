@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import UsageError
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.model import Event
 from importer.profile.collisions import CollisionAudit, Collisions
 from importer.sandbox.server import Sandbox

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fidelity_helpers import Json, as_text, exactly, imported, written
 
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.sandbox.server import Sandbox
 from importer.sandbox.settings import SandboxSettings
 

@@ -14,8 +14,8 @@ import pytest
 from set_helpers import prepared_set
 
 from importer.errors import UsageError
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import DeclaredReading
 from importer.model import Destination, Event
 from importer.pipeline.forecast import Forecast, JobSet
 from importer.pipeline.job import Job, RunOptions, Target

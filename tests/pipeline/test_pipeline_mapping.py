@@ -19,13 +19,15 @@ from importer.cli.options import ReadingOptions
 from importer.cli.plan import plan_lines
 from importer.errors import ImporterError, MappingError, UsageError
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import load, render
+from importer.events.mapping_file import load
+from importer.events.mapping_text import render
 from importer.model import Destination, Event
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_output
 from importer.pipeline.prepare import prepare_job
-from importer.pipeline.resolve import draft_reading, redeclare
+from importer.pipeline.redeclare import redeclare
+from importer.pipeline.resolve import draft_reading
 from importer.progress import NullProgress
 from importer.reading import Attention
 from importer.results.differences import find_reading_differences

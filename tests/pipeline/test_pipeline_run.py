@@ -10,7 +10,7 @@ import pytest
 
 from importer.cli.steps import advice_on_refusal
 from importer.errors import ReconciliationError
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.model import (
     Batch,
     Credentials,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from set_helpers import prepared_set, run_prepared
 
 from importer.errors import ImporterError, MappingError, ResultsError, SourceError, TooManyErrors, UsageError
-from importer.events.mapping_file import DeclaredReading
+from importer.events.declared_reading import DeclaredReading
 from importer.model import Destination, Fingerprint
 from importer.pipeline.job import MaxErrors, RunOptions, Target
 from importer.pipeline.outputs import resolve_output
@@ -33,7 +33,7 @@ from importer.progress import NullProgress
 from importer.reading import Dialect, Reading
 from importer.results.manifest import write_manifest
 from importer.results.paths import manifest_path
-from importer.results.set_manifest import SetManifest, SetSource, Shape, read_set, set_path
+from importer.results.set_manifest import SetManifest, SetSource, SourceShape, read_set, set_path
 from importer.settings import SANDBOX_CREDENTIALS
 from importer.source.find import find_sources
 from importer.source.found import Found, FoundSource
@@ -139,7 +139,7 @@ def test_a_reading_in_a_shape_names_no_column_that_the_shape_lacks(typed: set[st
         types=dict.fromkeys(sorted(typed), "string"),
         names={"c": "See"},
     )
-    own = in_shape(whole, Shape(CSV, tuple(sorted(columns))), "x/1.csv")
+    own = in_shape(whole, SourceShape(CSV, tuple(sorted(columns))), "x/1.csv")
     assert own.columns == tuple(sorted(columns))
     assert own.source_name == "x/1.csv"
     assert own.fields == {field: column for field, column in whole.fields.items() if column in columns}

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapper import Mapper
-from importer.events.mapping_file import DeclaredReading
 from importer.model import Event
 from importer.pipeline.resolve import detect_declared, draft_reading
 from importer.profile.observers import SummaryObserver

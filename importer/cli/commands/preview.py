@@ -22,6 +22,7 @@ from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.layout import replaced_columns, set_fields
 from importer.events.mapper import Mapper
+from importer.events.presets import preset_text
 from importer.model import Event, Record, Rejection
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
@@ -84,7 +85,8 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
         console.say()
         console.next(repeat_command("run", add=["--dry-run"]))
         return 0
-    mapping_file.save(options.save, reading, survey.columns)
+    preset = preset_text(declared.preset.name) if declared.preset else ""
+    mapping_file.save(options.save, reading, survey.columns, preset)
     console.say()
     console.say(f"Saved: {options.save}")
     console.next(file_command("run", source, "--mapping", str(options.save), "--dry-run"))

@@ -18,7 +18,7 @@ from importer.results.manifest import Manifest
 from importer.results.set_manifest import (
     SetManifest,
     SetSource,
-    Shape,
+    SourceShape,
     SourceState,
     results_of,
     set_path,
@@ -63,7 +63,7 @@ class MappedSet:
 
     found: Found
     states: tuple[SetSource, ...]
-    shapes: tuple[Shape, ...]
+    shapes: tuple[SourceShape, ...]
     draft: Reading
     missing: tuple[MissingColumn, ...] = ()
     attention: tuple[Attention, ...] = ()
@@ -208,7 +208,7 @@ def set_fingerprint(sources: Sequence[SetSource]) -> Fingerprint:
 def set_manifest_of(
     found: Found,
     sources: tuple[SetSource, ...],
-    shapes: tuple[Shape, ...],
+    shapes: tuple[SourceShape, ...],
     reading: Reading,
     options: RunOptions,
     target: Target,

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from importer.errors import EmptySourceError, MappingError, SourceError, UsageError
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapping import nested_columns
-from importer.events.mapping_file import DeclaredReading
 from importer.model import Fingerprint
 from importer.pipeline.job import RunOptions
 from importer.pipeline.resolve import detect_declared, draft_reading
@@ -28,7 +28,7 @@ from importer.pipeline.workers.pool import Workers
 from importer.pipeline.workers.task import Context
 from importer.progress import stage
 from importer.reading import Reading
-from importer.results.set_manifest import SetSource, Shape
+from importer.results.set_manifest import SetSource, SourceShape
 from importer.source.detect import DetectedSource
 from importer.source.found import Found
 from importer.source.members import SourcePath
@@ -156,9 +156,11 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
     _check_fit(states, fitting, options)
     kept = [known[at] for at in fitting]
     draft = with_columns_of(draft, kept)
-    shapes: dict[Shape, int] = {}
+    shapes: dict[SourceShape, int] = {}
     for at in fitting:
-        shape = Shape(known[at].dialect, known[at].columns if draft.dialect.has_cells else draft.columns)
+        shape = SourceShape(
+            known[at].dialect, known[at].columns if draft.dialect.has_cells else draft.columns
+        )
         states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
     missing = missing_columns([states[at].name for at in fitting], kept)
     attention = (*column_attention(missing), *joined_attention(kept))

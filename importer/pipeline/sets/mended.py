@@ -22,7 +22,7 @@ from importer.results.recovery import inspect_results
 from importer.results.set_manifest import (
     SetManifest,
     SetSource,
-    Shape,
+    SourceShape,
     read_set,
     set_path,
 )
@@ -187,11 +187,11 @@ def _manifest(
     found: Found, jobs: list[Job], output: SetOutput, options: RunOptions, ending: str
 ) -> SetManifest:
     """Return the manifest of a set of mended copies that starts now."""
-    shapes: dict[Shape, int] = {}
+    shapes: dict[SourceShape, int] = {}
     sources = []
     for source, job in zip(found.sources, jobs, strict=True):
         reading, records = job.manifest.reading, job.records or 0
-        shape = shapes.setdefault(Shape(reading.dialect, reading.columns), len(shapes))
+        shape = shapes.setdefault(SourceShape(reading.dialect, reading.columns), len(shapes))
         fingerprint = job.manifest.fingerprint
         sources.append(
             SetSource(source.name, source.relative, "ready", "", shape, fingerprint, records, records)

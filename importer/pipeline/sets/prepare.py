@@ -25,7 +25,14 @@ from importer.pipeline.sets.outputs import check_not_run_alone
 from importer.pipeline.sets.shape import in_shape
 from importer.results.counts import Counts
 from importer.results.differences import find_reading_differences
-from importer.results.set_manifest import SetManifest, SetSource, Shape, is_set_folder, read_set, set_path
+from importer.results.set_manifest import (
+    SetManifest,
+    SetSource,
+    SourceShape,
+    is_set_folder,
+    read_set,
+    set_path,
+)
 from importer.source.found import Found, LeftOut
 from importer.text import counted, listed
 
@@ -52,7 +59,7 @@ def prepare_set(
     sources = with_scopes([*mapped.states, *map(_left_out, found.left_out)], options.limit)
     attention = with_mapping_attention(survey.attention, survey.summary, "", options.declared, mapped.draft)
     survey = replace(survey, attention=attention, sources=len(sources))
-    own = in_shape(reading, Shape(mapped.shapes[0].dialect, reading.columns), "")
+    own = in_shape(reading, SourceShape(mapped.shapes[0].dialect, reading.columns), "")
     manifest = set_manifest_of(found, sources, mapped.shapes, own, options, target, output)
     whole = Job(
         Path(), set_path(output.folder), manifest, target, options, survey, sources=len(sources), of_set=True

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from importer.events.columns import path_to
-from importer.events.mapping_file import DeclaredReading
-from importer.events.templates import columns_in, mapped_text
+from importer.events.declared_reading import DeclaredReading
+from importer.events.field_choices import mapped_text
+from importer.events.templates import columns_in
 from importer.reading import FIELDS, Attention, Dialect, Field, Reading
-from importer.results.set_manifest import Shape
+from importer.results.set_manifest import SourceShape
 from importer.text import counted, listed, quoted
 
 _MOST_NAMED: Final = 3
@@ -82,7 +83,7 @@ def _has(column: str, found: FoundShape, draft: Reading) -> bool:
     return first in found.columns and (len(inner) != 1 or column in found.paths)
 
 
-def in_shape(reading: Reading, shape: Shape, source_name: str) -> Reading:
+def in_shape(reading: Reading, shape: SourceShape, source_name: str) -> Reading:
     """Return the reading of a set for a source of it.
 
     Args:
@@ -113,7 +114,7 @@ def with_columns_of(draft: Reading, found: Sequence[FoundShape]) -> Reading:
     columns = tuple(column for column in draft.columns if column in having)
     if not draft.dialect.has_cells:
         return replace(draft, columns=columns)
-    return in_shape(draft, Shape(draft.dialect, columns), draft.source_name)
+    return in_shape(draft, SourceShape(draft.dialect, columns), draft.source_name)
 
 
 @dataclass(frozen=True, slots=True)

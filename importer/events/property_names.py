@@ -1,0 +1,121 @@
+"""Which properties are kept, and what they are called: by names and patterns of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from importer.errors import BadValue
+from importer.events.field_names import FIELD_CALLED
+from importer.events.values import clash
+from importer.reading import Reading
+from importer.text import Remembered
+
+_STAR: Final = "*"
+_UNPREFIXED: Final = frozenset({*FIELD_CALLED, "token"})
+"""Names that are no properties to Mixpanel."""
+
+
+def is_pattern(name: str) -> bool:
+    """Return whether a name stands for several, with a ``*`` for any characters."""
+    return _STAR in name
+
+
+def pattern_fault(pattern: str, new: str = "") -> str:
+    """Return what is wrong with a pattern, and with the name that it becomes; empty if nothing is."""
+    if pattern.count(_STAR) > 1:
+        return "found more than one *"
+    if new and new.count(_STAR) != pattern.count(_STAR):
+        return "found a * on one side only"
+    return ""
+
+
+def fits(pattern: str, name: str) -> str | None:
+    """Return what the ``*`` of a pattern stands for in a name; None if the name is none of these."""
+    begin, _, end = pattern.partition(_STAR)
+    if len(name) >= len(begin) + len(end) and name.startswith(begin) and name.endswith(end):
+        return name[len(begin) : len(name) - len(end)]
+    return None
+
+
+def fits_any(patterns: Iterable[str], name: str) -> bool:
+    """Return whether a name is one of several patterns."""
+    return any(fits(pattern, name) is not None for pattern in patterns)
+
+
+class PropertyNames:
+    """What becomes of the properties of a source: what ``only``, ``drop``, ``rename`` and ``prefix`` say.
+
+    They speak of names as the source has them: of a column, or of a key within its properties. A name that
+    is given exactly counts before a pattern, and of patterns the first that fits. ``names`` are those of
+    columns alone.
+
+    Attributes:
+        changes: False if all properties are kept under their own names.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._only = tuple(filter(is_pattern, reading.only))
+        self._drop = tuple(filter(is_pattern, reading.drop))
+        self._patterns = tuple((old, new) for old, new in reading.renames.items() if is_pattern(old))
+        self._known: Remembered[str, str | None] = Remembered(self._find)
+        self.changes = bool(reading.only or reading.drop or reading.renames or reading.prefix)
+
+    def of_column(self, name: str) -> str | None:
+        """Return what the property of a column is called; None if it is left out."""
+        if name in self._reading.names:
+            return self._reading.names[name] if self._is_kept(name) else None
+        return self._known[name] if self.changes else name
+
+    def of_key(self, name: str) -> str | None:
+        """Return what the property of a key within the properties is called; None if it is left out."""
+        return self._known[name] if self.changes else name
+
+    def of_keys(self, properties: dict[str, Any]) -> dict[str, Any]:
+        """Return properties under their new names, without those that are left out.
+
+        Raises:
+            BadValue: Two that differ would have one name.
+        """
+        if not self.changes:
+            return properties
+        named: dict[str, Any] = {}
+        for key, value in properties.items():
+            name = self._known[key]
+            if name is None or (name in named and (value is None or value == "")):
+                continue
+            if name in named and clash(named[name], value):
+                raise given_twice(name)
+            named[name] = value
+        return named
+
+    def _find(self, name: str) -> str | None:
+        reading = self._reading
+        if not self._is_kept(name):
+            return None
+        if name in reading.renames:
+            return reading.renames[name]
+        for pattern, new in self._patterns:
+            part = fits(pattern, name)
+            if part is not None:
+                return new.replace(_STAR, part)
+        if not reading.prefix or name.startswith("$") or name in _UNPREFIXED:
+            return name
+        return reading.prefix + name
+
+    def _is_kept(self, name: str) -> bool:
+        reading = self._reading
+        if name in reading.drop:
+            return False
+        if reading.only:
+            if name in reading.only:
+                return True
+            if not fits_any(self._only, name):
+                return False
+        return not fits_any(self._drop, name)
+
+
+def given_twice(name: str) -> BadValue:
+    """Return the error of a record of which two values would be one property."""
+    return BadValue(f"{name}: two properties with different values would have this name")
