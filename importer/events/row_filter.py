@@ -133,6 +133,11 @@ def check_where(reading: Reading, columns: Sequence[str]) -> None:
         _condition_of(reading).check(is_known, columns)
 
 
+def columns_of_where(reading: Reading) -> tuple[str, ...]:
+    """Return the columns that the condition of a reading names, as it names them; none without one."""
+    return _condition_of(reading).columns if reading.shape.where else ()
+
+
 def _condition_of(reading: Reading) -> Condition:
     return compile_where(reading.shape.where, reading.null, marks_of(reading))
 

@@ -11,6 +11,7 @@ from importer.events.declared_reading import DeclaredReading, FieldEntry
 from importer.events.field_names import FIELD_CALLED
 from importer.events.mapping import ChosenFields, entries_of_field, put_field
 from importer.events.number_marks import check_marks
+from importer.events.row_filter import check_where, columns_of_where
 from importer.pipeline.declared_dialect import redeclare_dialect
 from importer.pipeline.declared_options import check_marks_meant, known_columns, same_options, skipped_columns
 from importer.pipeline.given_values import GivenValues, given_values
@@ -52,7 +53,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         changes["missing_time"] = None
     if declared.missing_time == "now" and reading.missing_time is None:
         changes["missing_time"] = now_ms
-    return replace(
+    made = replace(
         reading,
         dialect=dialect,
         fields=chosen.fields,
@@ -74,6 +75,9 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,
         **changes,
     )
+    if declared.where and missing == "refuse":
+        check_where(made, (*reading.columns, *columns_of_where(reading)))
+    return made
 
 
 def _with_names(reading: Reading, declared: DeclaredReading) -> Reading:

@@ -64,12 +64,13 @@ def detect_declared(
         with_cells=with_cells,
         **declared_dialect(declared),
     )
-    found = shaped(_with_names(found, declared), declared)
+    found = _with_names(found, declared)
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
-    if not padded:
+    if padded and declared.trim:
+        found = replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
+    found = shaped(found, declared)
+    if not padded or declared.trim:
         return found
-    if declared.trim:
-        return replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
     who = "1 column has" if len(padded) == 1 else f"{len(padded):,} columns have"
     text = f"the name of {who} white space around it: {', '.join(map(quoted, padded[:_MOST_NAMES]))}"
     return replace(found, attention=(*found.attention, Attention.of("padding", text, "--trim")))

@@ -16,7 +16,7 @@ from importer.events.nested import ALL, bags_of
 from importer.events.property_names import is_pattern
 from importer.events.shape import make_shaper
 from importer.exact_json import BadJSON, loads
-from importer.model import Record
+from importer.model import Record, Rejection, Status
 from importer.profile.mask_salt import has_pseudonyms, salt_of
 from importer.reading import Reading, Shape
 from importer.settings import find_mask_salt
@@ -80,15 +80,24 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     shaper = make_shaper(reading, salt_of(reading))
     if shaper is None:
         return found
-    sample = tuple(item for item in shaper(found.sample) if isinstance(item, Record))
-    made = replace(found, sample=sample)
+    items = shaper(found.sample)
+    sample = tuple(item for item in items if isinstance(item, Record))
+    skipped = sum(isinstance(item, Rejection) and item.status is Status.SKIPPED for item in items)
+    made = replace(found, sample=sample, skipped=skipped)
     if not found.dialect.has_cells:
         like = tuple(item for item in shaper(found.like) if isinstance(item, Record))
         columns = tuple(dict.fromkeys(key for record in like for key in record.values))
-        made = replace(made, like=like, columns=columns)
+        made = replace(made, like=like, columns=columns or _columns_of_all(found, reading))
     if reading.missing_columns == "refuse":
         _check_names(found, made, reading)
     return made
+
+
+def _columns_of_all(found: DetectedSource, reading: Reading) -> tuple[str, ...]:
+    """Return the columns of the first records, where a condition leaves all of these out."""
+    shaper = make_shaper(replace(reading, shape=replace(reading.shape, where="")), salt_of(reading))
+    items = found.like if shaper is None else shaper(found.like)
+    return tuple(dict.fromkeys(key for item in items if isinstance(item, Record) for key in item.values))
 
 
 def _for_shape(found: DetectedSource, declared: DeclaredReading, shape: Shape) -> Reading:

@@ -110,6 +110,8 @@ def survey_source(
         return source_pass.scan(with_ids=with_ids)
     looking = attention_observers(draft)
     counts = summarise_sample(detected.sample, draft, looking, source.name)
+    counts.counter.records += detected.skipped
+    counts.counter.skipped += detected.skipped
     survey = Survey(counts.counter.summary(), attention=_attention_of([*looking, counts]))
     about = about_sample(survey)
     found = tuple(replace(each, text=each.text + about) for each in survey.attention)

@@ -52,6 +52,7 @@ class DetectedSource:
         like: The sample of objects, and in it the objects that would be JSON but for a NaN or an integer that
             is too large: only their keys are of use.
         problems: Why the first records that can't be read can't.
+        skipped: How many of the first records the mapping leaves out: they are not in the sample.
     """
 
     dialect: Dialect
@@ -60,6 +61,7 @@ class DetectedSource:
     attention: tuple[Attention, ...] = ()
     like: tuple[Record, ...] = ()
     problems: tuple[str, ...] = ()
+    skipped: int = 0
 
 
 def detect_source(

@@ -304,6 +304,53 @@ def test_a_column_that_does_not_exist_stops_the_run_and_is_shown(shell: Shell, k
     ]
 
 
+def test_a_retry_names_a_column_that_does_not_exist(shell: Shell) -> None:
+    shell.write("events.csv", "event,time,user_id,amount\nBuy,2026-03-01T00:00:00Z,u1,twelve\n")
+    assert shell.type("run", "events.csv", "--yes", "--where", "amount > 5").code == 1
+
+    result = shell.type("retry", "events.results.csv", "--yes", "--where", "amont > 5")
+
+    assert result.code == 2
+    assert "there is no column 'amont'; did you mean 'amount'?" in result.err
+
+
+def test_the_events_of_a_large_file_are_estimated_without_what_is_left_out(shell: Shell) -> None:
+    pad = "x" * 300
+    with (shell.folder / "large.jsonl").open(
+        "w"
+    ) as file:  # too large, and too mixed, to be looked at as a whole
+        for n in range(1, 50_001):
+            file.write(json.dumps({**record(n), "time": n / 8 if n % 2 else str(n), "pad": pad}) + "\n")
+
+    result = shell.type("run", "large.jsonl", "--sandbox", "--limit", "100", "--where", "n > 750")
+
+    assert "750 of 1,000 records left out (in the first 1,000 records)" in rows_line(result)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json"])
+def test_columns_are_known_where_the_first_records_are_all_left_out(
+    shell: Shell, server: Server, kind: str
+) -> None:
+    shell.write(f"events.{kind}", FORMATS[kind](range(1, 1501)))
+
+    result = shell.type("run", f"events.{kind}", "--yes", "--where", "n > 1490")
+
+    assert result.code == 0, result.err
+    assert server.numbers() == [*range(1491, 1501)]
+
+
+def test_names_of_columns_are_trimmed_before_a_condition_is_read(shell: Shell, server: Server) -> None:
+    shell.write(
+        "events.csv",
+        "event, time , user_id, n \nBuy,2026-03-01T00:00:00Z,u1, 1 \nBuy,2026-03-01T00:00:00Z,u1, 2 \n",
+    )
+
+    result = shell.type("run", "events.csv", "--yes", "--trim", "--where", "n > 1")
+
+    assert result.code == 0, result.err
+    assert server.numbers() == [2]
+
+
 def test_a_condition_that_cannot_be_read_is_shown_with_the_place(shell: Shell) -> None:
     shell.write("events.csv", csv_text(range(1, 5)))
 
