@@ -178,6 +178,48 @@ def test_a_source_fits_that_has_what_is_mapped(columns: tuple[str, ...], declare
     assert misfit(FoundShape(CSV, columns), draft, DeclaredReading(fields=declared)) == why
 
 
+@pytest.mark.parametrize(
+    ("columns", "declared", "why"),
+    [
+        (("e", "t", "u"), {}, ""),
+        (("f", "t"), {}, ""),  # of a list, one is enough; user, address and what --set makes may be missing
+        (("t", "u"), {}, "it has no 'e, f' (event)"),
+        (("e", "u"), {}, "it has no 't' (time)"),
+        (("e", "t"), {"ip": "addr"}, "it has no 'addr' (ip)"),  # a column by itself must be there
+        (("e", "t"), {"distinct_id": "u"}, "it has no 'u, v' (distinct_id)"),
+    ],
+)
+def test_where_columns_may_be_missing_a_source_fits_that_has_event_and_time(
+    columns: tuple[str, ...], declared: Any, why: str
+):
+    draft = Reading(
+        CSV,
+        ("e", "f", "t", "u", "v", "x", "addr"),
+        {"time": "t", "ip": "addr"},
+        alternatives={"event": ("e", "f"), "distinct_id": ("u", "v")},
+        templates={"made": "{x}!"},
+    )
+    lists: dict[Any, Any] = {"event": ("e", "f"), "distinct_id": ("u", "v"), "ip": ("addr",), **declared}
+    said = DeclaredReading(fields=lists, missing_columns="ignore")
+    assert misfit(FoundShape(CSV, columns), draft, said) == why
+
+
+def test_a_source_without_a_column_of_a_condition_or_template_keeps_the_others():
+    whole = Reading(
+        CSV,
+        ("e", "kind", "t", "u"),
+        {"time": "t"},
+        alternatives={"event": ("e", "Seen {kind}", "= Opened"), "distinct_id": ("u",)},
+        conditions={"event": ("", "kind = 'page'", "kind = 'app'")},
+        templates={"made": "{u}!", "more": "{t}!"},
+        missing_columns="ignore",
+    )
+    own = in_shape(whole, SourceShape(CSV, ("kind", "t")), "x/1.csv")
+    assert own.alternatives == {"event": ("Seen {kind}", "= Opened")}
+    assert own.conditions == {"event": ("kind = 'page'", "kind = 'app'")}
+    assert own.templates == {"more": "{t}!"}
+
+
 def test_a_source_of_another_format_does_not_fit():
     draft = Reading(CSV, ("e",), {"event": "e"})
     found = FoundShape(JSONL, ("e",))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final
 
 from importer.events.columns import path_to
@@ -21,6 +22,8 @@ _MOST_COLUMNS: Final = 10
 """Most columns in the table of those that not all sources have."""
 _NEEDED: Final[tuple[Field, ...]] = ("event", "time", "distinct_id", "insert_id")
 """Fields without which an event is invalid, or is not the event that it should be."""
+_NEVER_MISSING: Final[tuple[Field, ...]] = ("event", "time")
+"""Fields that a source must have even if it may lack columns: without them, all of it is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,11 @@ def misfit(found: FoundShape, draft: Reading, declared: DeclaredReading) -> str:
     if found.dialect.format != draft.dialect.format:
         return f"it is {found.dialect.format.upper()}, and the others are {draft.dialect.format.upper()}"
     for field in FIELDS:
-        is_needed = field in _NEEDED or declared.fields.get(field)
-        if is_needed and field in draft.mapped and not _entries(field, found, draft):
+        is_mapped = field in draft.mapped and _is_needed(field, draft, declared)
+        if is_mapped and not any(_given(field, found, draft)):
             return f"it has no {quoted(mapped_text(draft, field))} ({field})"
+    if declared.missing_columns == "ignore":
+        return ""
     for name, text in draft.templates.items():
         gone = [column for column in columns_in(text, draft.columns) if not _has(column, found, draft)]
         if gone:
@@ -66,14 +71,23 @@ def misfit(found: FoundShape, draft: Reading, declared: DeclaredReading) -> str:
     return ""
 
 
-def _entries(field: Field, found: FoundShape, draft: Reading) -> tuple[str, ...]:
-    """Return what gives a field in a source, in the order in which it is tried."""
+def _is_needed(field: Field, draft: Reading, declared: DeclaredReading) -> bool:
+    """Return whether a source must have what gives a field."""
+    said = declared.fields.get(field)
+    if declared.missing_columns == "ignore" and isinstance(said, tuple):
+        return field in _NEVER_MISSING and field not in draft.defaults
+    return field in _NEEDED or bool(said)
+
+
+def _given(field: Field, found: FoundShape, draft: Reading) -> list[bool]:
+    """Return for each entry of a field, in the order in which they are tried, whether a source has it."""
     entries = draft.alternatives.get(field) or ((draft.fields[field],) if field in draft.fields else ())
-    return tuple(
-        entry
-        for entry in entries
-        if all(_has(column, found, draft) for column in columns_in(entry, draft.columns))
-    )
+    return [_has_all(entry, found, draft) for entry in entries]
+
+
+def _has_all(text: str, found: FoundShape, draft: Reading) -> bool:
+    """Return whether a source has the columns of an entry of a field, or of a template of ``--set``."""
+    return all(_has(column, found, draft) for column in columns_in(text, draft.columns))
 
 
 def _has(column: str, found: FoundShape, draft: Reading) -> bool:
@@ -96,16 +110,26 @@ def in_shape(reading: Reading, shape: SourceShape, source_name: str) -> Reading:
         return own
     columns = set(shape.columns)
     found = FoundShape(shape.dialect, shape.columns)
-    entries = {field: _entries(field, found, reading) for field in reading.alternatives}
+    given = {field: _given(field, found, reading) for field in reading.alternatives}
     return replace(
         own,
         columns=shape.columns,
         fields={field: column for field, column in reading.fields.items() if column in columns},
-        alternatives={field: kept for field, kept in entries.items() if kept},
+        alternatives=_kept(reading.alternatives, given),
+        conditions=_kept(reading.conditions, given),
+        templates={name: text for name, text in reading.templates.items() if _has_all(text, found, reading)},
         types={name: kind for name, kind in reading.types.items() if name in columns},
         names={column: name for column, name in reading.names.items() if column in columns},
         deep_columns={column: deep for column, deep in reading.deep_columns.items() if column in columns},
     )
+
+
+def _kept(
+    lists: Mapping[Field, tuple[str, ...]], given: Mapping[Field, list[bool]]
+) -> dict[Field, tuple[str, ...]]:
+    """Return lists that go with the entries of fields, for those entries alone that a source has."""
+    kept = {field: tuple(compress(texts, given[field])) for field, texts in lists.items()}
+    return {field: texts for field, texts in kept.items() if texts}
 
 
 def with_columns_of(draft: Reading, found: Sequence[FoundShape]) -> Reading:
