@@ -38,3 +38,10 @@ def _canonical_float(value: float) -> Any:
     elif abs(value) >= _POSITIONAL:
         return value
     return orjson.Fragment(repr(value))
+
+
+def clash(old: Any, new: Any) -> bool:
+    """Return whether a value is there and is not the same in JSON, where 1 is 1.0 but not true."""
+    if old is None or old == "":
+        return False
+    return bool(old != new) or (type(old) is bool) != (type(new) is bool)

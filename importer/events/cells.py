@@ -8,6 +8,7 @@ from typing import Any
 
 from importer import exact_json
 from importer.errors import BadValue
+from importer.events.canonical import clash
 from importer.events.columns import Path, path_to, take_at, value_at
 from importer.events.field_choices import choices_of
 from importer.events.field_notes import notes_on_template
@@ -15,7 +16,7 @@ from importer.events.layout import property_columns
 from importer.events.nested import make_nested, nested_columns_of
 from importer.events.property_names import PropertyNames, given_twice
 from importer.events.templates import fill_templates, set_templates
-from importer.events.values import ValueReader, clash
+from importer.events.values import ValueReader
 from importer.reading import Field, Reading
 
 

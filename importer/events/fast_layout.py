@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from importer.errors import BadValue
-from importer.events.body import TAG
 from importer.events.columns import Path, path_to
+from importer.events.fast_names import (
+    NAMES_OF_FIELDS,
+    is_encodable,
+    is_plain_name,
+    is_reserved,
+    is_written_as_it_is,
+)
 from importer.events.field_choices import choices_of
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths, property_columns
+from importer.events.property_names import PropertyNames
 from importer.events.templates import Template, set_templates
-from importer.mixpanel import rules
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
+    CellPlan,
     ChoicePlan,
     ColumnPlan,
     KeyMeaning,
@@ -28,20 +35,17 @@ from importer.speedups.plan import (
     TemplatePlan,
 )
 
-_FIELD_NAMES: Final = frozenset({*PROPERTY_OF.values(), "token", TAG})
-"""Properties that are a field or are never sent: only the slow path knows which of two values counts."""
-
 _OF_LINES: Final = 0
 _OF_PROPERTIES: Final = 1  # places of `RecordLayout.keys`
 _encode: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
-CellPlan = Callable[[ColumnType], tuple[ColumnType, Callable[[str], bytes | None]]]
-"""Returns the type of cells in the plan, and their `ColumnPlan.encode`."""
-
-
 def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -> RecordLayout | None:
     """Return where fields and properties stand in the records of a source; None if a plan can't say it.
+
+    That is so if several columns may give the properties; or if a property's name needs an escape in JSON, or
+    a path leads into a cell (CSV); or if the properties stand deeper in an object than directly in a line, a
+    field stands in a list, or a value is both a field and an object that holds one (JSONL).
 
     Args:
         reading: How the source is read.
@@ -67,28 +71,6 @@ def _leads_into_lists(reading: Reading) -> bool:
     """Return whether the path of a column leads to an element of a list."""
     named = (*reading.fields.values(), *_columns_of_parts(reading))
     return any(isinstance(step, int) for column in named for step in path_to(column, reading.columns))
-
-
-def is_encodable(value: Any) -> bool:
-    """Return whether a value can be JSON: it has no half of a surrogate pair, which a shell may hand over."""
-    try:
-        return bool(_encode(value))
-    except orjson.JSONEncodeError:
-        return False
-
-
-def is_plain_name(name: str) -> bool:
-    """Return whether a property's name is not that of a field, and JSON writes it without an escape."""
-    return name not in _FIELD_NAMES and _is_written_as_it_is(name)
-
-
-def is_reserved(name: str) -> bool:
-    """Return whether Mixpanel reserves the name of a property, so that it gets a note."""
-    return bool(rules.note_on_names((name,)))
-
-
-def _is_written_as_it_is(name: str) -> bool:
-    return is_encodable(name) and _encode(name) == b'"%b"' % name.encode()
 
 
 # ── templates ────────────────────────────────────────────────────────────────────────────────────
@@ -140,13 +122,14 @@ def _template_plans(reading: Reading, numbers: Mapping[str, int]) -> list[tuple[
 
 
 def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) -> RecordLayout | None:
-    columns = property_columns(reading)
-    properties = [each for each in columns if each.name not in _FIELD_NAMES]
-    names = {each.name for each in properties}
-    if not all(map(_is_written_as_it_is, names)) or not names.isdisjoint(added):
+    columns, names = property_columns(reading), PropertyNames(reading)
+    properties = [each for each in columns if each.name not in NAMES_OF_FIELDS]
+    called, parts = {each.name for each in properties}, _columns_of_parts(reading)
+    if not all(map(is_written_as_it_is, called)) or not called.isdisjoint(added):
         return None
-    parts = _columns_of_parts(reading)
-    guarded = [each.column for each in columns if each.name in _FIELD_NAMES]
+    if not {*parts}.issubset(reading.columns):  # a path into a cell
+        return None
+    guarded = [each.column for each in columns if each.name in NAMES_OF_FIELDS]
     watched = list(dict.fromkeys([*parts, *guarded]))
     numbers = {column: number for number, column in enumerate(watched)}
     alternatives = _alternative_columns(reading)
@@ -161,7 +144,7 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
             )
             for each in properties
         ],
-        keys=[lambda _: "defer", partial(_meaning_in_cell, added)],
+        keys=[lambda _: "defer", partial(_meaning_in_cell, names, added)],
         parts=[
             PartPlan(cell=reading.columns.index(column), must_be_taken=column in guarded)
             for column in watched
@@ -171,11 +154,16 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
     )
 
 
-def _meaning_in_cell(added: Collection[str], name: str) -> KeyMeaning:
+def _meaning_in_cell(names: PropertyNames, added: Collection[str], key: str) -> KeyMeaning:
     """Return what a key of the object in the properties' cell means."""
-    if name in _FIELD_NAMES or name in added:
+    name = names.of_key(key)
+    if name is None:
+        return KeyPlan()
+    if name in NAMES_OF_FIELDS or name in added or not is_written_as_it_is(name):
         return "defer"
-    return "reserved" if is_reserved(name) else "property"
+    if name == key:
+        return "reserved" if is_reserved(name) else "property"
+    return KeyPlan(name.encode(), is_reserved(name))
 
 
 # ── objects ──────────────────────────────────────────────────────────────────────────────────────
@@ -224,6 +212,13 @@ class _Spots:
 
     Args:
         reading: How the source is read.
+
+    Attributes:
+        outside: Those in the objects of lines.
+        inside: Those in the objects of the properties column.
+        columns: The columns that may give a field, or stand in templates.
+        numbers: The place of each of these among the parts.
+        paths: Those of them that are paths: a key of that very name would be another value.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -236,6 +231,7 @@ class _Spots:
         self._bag = None if bag is None else path_to(bag, reading.columns)
         self.columns = _columns_of_parts(reading)
         self.numbers = {column: number for number, column in enumerate(self.columns)}
+        self.paths = frozenset(c for c in self.columns if len(path_to(c, reading.columns)) > 1)
         alternatives = _alternative_columns(reading)
         left_out = field_columns(reading) - {*reading.fields.values()}
         for column, number in self.numbers.items():
@@ -278,19 +274,23 @@ def _all_of(place: _Spot) -> list[_Spot]:
 
 
 def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout | None:
+    columns = {*reading.fields.values(), *_columns_of_parts(reading)}
+    if any(isinstance(step, int) for column in columns for step in path_to(column, reading.columns)):
+        return None  # in a list
     places = _Spots(reading)
     if not places.are_planned():
         return None
     nested = [*places.outside.nested(), *places.inside.nested()]
     for number, place in enumerate(nested, _OF_PROPERTIES + 1):
         place.number = number
-    beside = partial(_name_beside, reading, LateKeys(reading), added)
-    within = partial(_name_within, added)
+    names = PropertyNames(reading)
+    beside = partial(_name_beside, reading, LateKeys(reading), names, added)
+    within = partial(_name_within, names, added)
     return RecordLayout(
         cells={},
         columns=(),
         keys=[
-            partial(_meaning, places.outside, beside),
+            partial(_meaning_outside, places, beside),
             partial(_meaning, places.inside, within),
             *(partial(_meaning_deep, place) for place in nested),
         ],
@@ -312,22 +312,27 @@ the records that have the key. A key of the type ``skip`` is left out."""
 
 
 def _name_beside(
-    reading: Reading, late_keys: LateKeys, added: Collection[str], key: str
+    reading: Reading, late_keys: LateKeys, names: PropertyNames, added: Collection[str], key: str
 ) -> tuple[str, ColumnType | None] | None:
     """Return the name and the type of a key beside the mapped ones, as `_Naming`."""
-    name, kind = reading.names.get(key, key), reading.types.get(key)
-    if kind == "time" or (name in added and kind != "skip"):
-        return None
+    name, kind = names.of_column(key), reading.types.get(key)
     try:
         late_keys.check((key,))
     except BadValue:
         return None
-    return name, kind
+    if name is None or kind == "skip":
+        return key, "skip"
+    return None if kind == "time" or name in added else (name, kind)
 
 
-def _name_within(added: Collection[str], key: str) -> tuple[str, ColumnType | None] | None:
+def _name_within(
+    names: PropertyNames, added: Collection[str], key: str
+) -> tuple[str, ColumnType | None] | None:
     """Return the name of a key in the properties' object, as `_Naming`."""
-    return None if key in added else (key, None)
+    name = names.of_key(key)
+    if name is None:
+        return key, "skip"
+    return None if name in added else (name, None)
 
 
 def _must_be_taken(places: _Spots, column: str, naming: _Naming) -> bool:
@@ -352,7 +357,7 @@ def _meaning(root: _Spot, naming: _Naming, key: str) -> KeyMeaning:
         return KeyPlan(part=place.part, keys=place.number)
     if name in PROPERTY_OF.values() and kind is None and place.may_give and not place.places:
         return KeyPlan(part=place.part)
-    if name in _FIELD_NAMES or not _is_written_as_it_is(name):
+    if name in NAMES_OF_FIELDS or not is_written_as_it_is(name):
         return "defer"
     if place is _NOWHERE and name == key and kind is None:
         return "reserved" if is_reserved(name) else "property"
@@ -360,6 +365,11 @@ def _meaning(root: _Spot, naming: _Naming, key: str) -> KeyMeaning:
 
 
 _NOWHERE: Final = _Spot()
+
+
+def _meaning_outside(places: _Spots, naming: _Naming, key: str) -> KeyMeaning:
+    """Return what a key of a line means."""
+    return "defer" if key in places.paths else _meaning(places.outside, naming, key)
 
 
 def _meaning_deep(place: _Spot, key: str) -> KeyMeaning:

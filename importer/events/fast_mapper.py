@@ -16,7 +16,8 @@ A whole source takes the slow path if its reading is one that a plan can't expre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -27,12 +28,11 @@ from importer.errors import BadValue
 from importer.events import insert_id
 from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, tag_member
 from importer.events.canonical import canonical
-from importer.events.fast_layout import is_encodable, is_plain_name, is_reserved, make_layout
+from importer.events.fast_names import is_encodable, is_plain_name, is_reserved
 from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time, no_object
 from importer.events.field_notes import ODD_WORDS, notes_on_field, oddities_of_part
 from importer.events.format_steps import FIRST_SHORT_YEAR
 from importer.events.number_marks import marks_of
-from importer.events.templates import columns_in
 from importer.events.times import (
     DATE_ONLY,
     EPOCHS,
@@ -47,9 +47,11 @@ from importer.mixpanel import limits, rules
 from importer.mixpanel.reserved import REFUSED_IDS
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
+    CellPlan,
     ConstantPlan,
     EventLimits,
     MappingPlan,
+    RecordLayout,
 )
 
 _LIMITS: Final = EventLimits(
@@ -67,28 +69,35 @@ _LIMITS: Final = EventLimits(
 _encode: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
+LayoutMaker = Callable[[Reading, Collection[str], CellPlan], RecordLayout | None]
+"""Is `fast_layout.make_layout`."""
+
+
 def make_block_mapper(
-    reading: Reading, times: TimeReader, set_fields: Mapping[Field, Any], constants: Mapping[str, Any]
+    reading: Reading,
+    make_layout: LayoutMaker,
+    times: TimeReader,
+    set_fields: Mapping[Field, Any],
+    constants: Mapping[str, Any],
 ) -> speedups.BlockMapper | None:
     """Return the mapper of a source's blocks; None if all of its records take the slow path.
 
-    That is so if nothing is compiled, or several columns may give the properties; or ``--set`` gives a field
-    other than the name and the user, or a value that gets a note; or if cells or fields are trimmed; or if a
-    property's name needs an escape in JSON (CSV); or if the properties stand deeper in an object than
-    directly in a line, or a value is both a field and an object that holds one (JSONL).
+    That is so if nothing is compiled, or ``--set`` gives a field other than the name and the user, or a value
+    that gets a note; or if cells or fields are trimmed, what gives a field depends on a condition, or an
+    offset is added to times; or if ``make_layout`` can't say where fields and properties stand.
 
     Args:
         reading: How the source is read.
+        make_layout: Returns where they stand.
         times: Reads a time.
         set_fields: Fields that ``--set`` gives.
         constants: Properties that ``--set`` gives.
     """
-    if not _is_plain_mapping(reading):
+    if not speedups.COMPILED or not _can_map(reading):
         return None
-    if not speedups.COMPILED or not _can_set_fields(reading, set_fields) or not _can_add(constants):
+    if not _can_set_fields(reading, set_fields) or not _can_add(constants):
         return None
-    values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
-    layout = None if reading.trim else make_layout(reading, constants, partial(_cell_plan, reading, values))
+    layout = make_layout(reading, constants, _cell_plans(reading))
     if layout is None:
         return None
     tag = tag_member(reading.tag)
@@ -99,7 +108,7 @@ def make_block_mapper(
             null=reading.null,
             event=set_fields.get("event"),
             distinct_id=set_fields.get("distinct_id"),
-            defaults={},
+            defaults={field: text for field, text in reading.defaults.items() if field not in set_fields},
             constants=[
                 ConstantPlan(name.encode(), _encode(canonical(value))) for name, value in constants.items()
             ],
@@ -144,23 +153,10 @@ def make_fast_times(times: TimeReader) -> speedups.Times:
 # ── what a plan can express ──────────────────────────────────────────────────────────────────────
 
 
-def _is_plain_mapping(reading: Reading) -> bool:
-    """Return whether all properties are kept, and nothing gives a field but columns and what they make."""
-    shape = reading.shape
-    entries = [
-        column
-        for each in (*reading.alternatives.values(), tuple(reading.templates.values()))
-        for entry in each
-        for column in columns_in(entry, reading.columns)
-    ]
-    return (
-        not (reading.only or reading.drop or reading.renames or reading.prefix)
-        and not (reading.defaults or reading.time_offset or reading.conditions)
-        and not (shape.key_value or shape.flatten or shape.stringify)
-        and reading.prefer == "column"
-        # A path may lead into the JSON of a cell.
-        and (not reading.dialect.has_cells or all(column in reading.columns for column in entries))
-    )
+def _can_map(reading: Reading) -> bool:
+    """Return whether nothing depends on a condition or is added to times, and records stay as they are."""
+    is_shaped = bool(replace(reading.shape, where=""))  # which has left out records before
+    return not (reading.trim or reading.conditions or reading.time_offset or is_shaped)
 
 
 def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:
@@ -239,6 +235,10 @@ def _encode_number(text: bytes) -> bytes | None:
     except exact_json.BadJSON:
         return None
     return None if note else _encode(canonical(value))
+
+
+def _cell_plans(reading: Reading) -> CellPlan:
+    return partial(_cell_plan, reading, ValueReader(make_time_property(reading.timezone), marks_of(reading)))
 
 
 def _cell_plan(

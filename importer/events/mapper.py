@@ -25,9 +25,10 @@ from importer.events.body import (
     TAG,
     tag_member,
 )
-from importer.events.canonical import canonical
+from importer.events.canonical import canonical, clash
 from importer.events.cells import CellReader
 from importer.events.deep import DeepValues
+from importer.events.fast_layout import make_layout
 from importer.events.fast_mapper import make_block_mapper
 from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time
 from importer.events.field_names import PROPERTY_OF
@@ -36,7 +37,7 @@ from importer.events.number_marks import marks_of
 from importer.events.objects import ObjectReader
 from importer.events.time_offset import read_offset
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc, make_time_property
-from importer.events.values import ValueReader, clash
+from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
 from importer.model import Event, Record, Rejection
 from importer.reading import Field, Reading
@@ -77,7 +78,9 @@ class Mapper:
             self._read_record = CellReader(reading, self._values)
         else:
             self._read_record = ObjectReader(reading, self._values)
-        self._block_mapper = make_block_mapper(reading, self._times, self._set_fields, self._set_properties)
+        self._block_mapper = make_block_mapper(
+            reading, make_layout, self._times, self._set_fields, self._set_properties
+        )
 
     def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
         """Return an event or a rejection for each record, in order; rejections pass through.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+from importer.events.canonical import clash
 from importer.events.columns import Path, path_to, take_at, value_at
 from importer.events.field_choices import FieldChoice, choices_of
 from importer.events.field_notes import notes_on_template
@@ -15,7 +16,7 @@ from importer.events.templates import (
     fill_templates,
     set_templates,
 )
-from importer.events.values import ValueReader, clash
+from importer.events.values import ValueReader
 from importer.reading import Field, Reading
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from importer.errors import BadValue
+from importer.events.canonical import clash
 from importer.events.field_names import FIELD_CALLED
-from importer.events.values import clash
 from importer.reading import Reading
 from importer.text import Remembered
 

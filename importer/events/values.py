@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from importer import exact_json
 from importer.errors import BadValue
+from importer.events.canonical import clash
 from importer.events.field_errors import no_object
 from importer.events.number_marks import NumberMarks
 from importer.events.types import rounding, to_boolean, to_integer, to_number
@@ -114,10 +115,3 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "number": (int, float),
     "boolean": (bool,),
 }
-
-
-def clash(old: Any, new: Any) -> bool:
-    """Return whether a value is there and is not the same in JSON, where 1 is 1.0 but not true."""
-    if old is None or old == "":
-        return False
-    return bool(old != new) or (type(old) is bool) != (type(new) is bool)

@@ -20,7 +20,6 @@ from importer.profile.chunk import (
     ColumnarChunk,
     Finder,
     make_cell_finder,
-    make_column_finder,
     make_value_finder,
 )
 from importer.reading import Field, Reading
@@ -76,7 +75,7 @@ def make_mapped_finder(reading: Reading, field: Field) -> Finder:
     column = reading.fields.get(field)
     if column is None:
         return lambda chunk: [None] * chunk.records
-    find = make_column_finder(reading, column)
+    find = make_value_finder(reading, column)
     if not reading.null and (reading.dialect.has_cells or not reading.trim):  # cells are trimmed before
         return find
     cleaned = make_cleaned(reading)
@@ -197,15 +196,16 @@ class ChoiceCounter:
         if self._cleaned is not None:
             columns = [list(map(self._cleaned, values)) for values in columns]
         if self._choice.conditions:
-            return self._by_row(columns)
+            return self._one_by_one(columns)
         if self.columns == self.entries:
             return self._first_filled(columns)
         has_parts = all(isinstance(entry, str) or entry.columns for entry in self._choice.entries)
         if has_parts and all(set(map(type, values)) <= _TEXTS for values in columns):
             return self._first_of_texts(columns)
-        return self._by_row(columns)
+        return self._one_by_one(columns)
 
-    def _by_row(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
+    def _one_by_one(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return the values, record by record."""
         return [self._value(dict(zip(self.columns, row, strict=True))) for row in zip(*columns, strict=True)]
 
     def _first_filled(self, columns: Sequence[Sequence[Any]]) -> list[Any]:

@@ -9,6 +9,7 @@ from importer import speedups
 from importer.events.columns import path_to
 from importer.events.field_names import FIELD_CALLED
 from importer.events.layout import set_fields
+from importer.events.property_names import fits_any, is_pattern
 from importer.events.templates import columns_in
 from importer.model import Record, Rejection
 from importer.profile.chunk import ColumnarChunk
@@ -62,7 +63,7 @@ class LineParts:
         self.columns = tuple(paths)
         # Where such an object stands beside the fields, it tells what is in it: see `project_zone`. A key
         # that is called like a path is another value.
-        objects = {_BAG, *([] if bag is None else map(str, path_to(bag, reading.columns)[:1]))}
+        objects = {_BAG, *([] if bag is None else [str(path_to(bag, reading.columns)[0])])}
         dotted = {column for column, path in paths.items() if len(path) > 1}
         refused = tuple(key.encode() for key in sorted((objects | dotted) - inside))
         self._finder = speedups.FieldFinder(keys, "".join(inside).encode(), refused)
@@ -114,11 +115,7 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
     given = set_fields(reading).keys()
     if "properties" in reading.alternatives or not given <= {"event"} or not _keep_apart(reading):
         return {}
-    if reading.renames or reading.drop or reading.only or reading.prefix or reading.conditions:
-        return {}
-    if reading.defaults or reading.time_offset:
-        return {}
-    if not reading.mapped >= {*_REQUIRED, _USER} - given:
+    if reading.time_offset or reading.conditions or not reading.mapped >= {*_REQUIRED, _USER} - given:
         return {}
     wanted = [field for field in _FOUND if field in reading.mapped and field not in given]
     single = [reading.fields[field] for field in wanted if field in reading.fields]
@@ -132,4 +129,6 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
 
 def _keep_apart(reading: Reading) -> bool:
     """Return whether no property becomes a field under another name than that it has."""
-    return FIELD_CALLED.keys().isdisjoint({*reading.names.values(), *reading.templates})
+    new = {*reading.names.values(), *reading.renames.values(), *reading.templates}
+    patterns = [*filter(is_pattern, new), *([f"{reading.prefix}*"] if reading.prefix else [])]
+    return new.isdisjoint(FIELD_CALLED) and not any(fits_any(patterns, name) for name in FIELD_CALLED)

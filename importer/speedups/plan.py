@@ -102,6 +102,10 @@ class ColumnPlan(NamedTuple):
     part: int = -1
 
 
+CellPlan = Callable[[ColumnType], tuple[ColumnType, Callable[[str], bytes | None]]]
+"""Returns the type of cells as it stands in a `ColumnPlan`, and its ``encode``."""
+
+
 class ConstantPlan(NamedTuple):
     """A property that every event gets.
 

@@ -34,6 +34,7 @@ from speedups_helpers import (
     typed,
 )
 
+from importer.events.fast_layout import make_layout
 from importer.events.fast_mapper import make_block_mapper, make_fast_times
 from importer.events.layout import LateKeys
 from importer.events.mapper import Mapper
@@ -511,15 +512,15 @@ class WrongTimes(TimeReader):
 def test_an_error_in_a_callable_of_the_plan_is_raised(monkeypatch):
     """A mistake in Python is not taken for a record that must be deferred."""
     found, _ = cut_lines((line_of("") + line_of('"x":1', time='"soon"')).encode(), 1, 1, read)
-    sound = make_block_mapper(JSONL, TimeReader(), {}, {})
+    sound = make_block_mapper(JSONL, make_layout, TimeReader(), {}, {})
     assert sound is not None
     assert [type(item) for item in map_block(sound, found)] == [Event, Rejection]
 
     def fail(_: LateKeys, keys: Collection[str]) -> None:
         raise Wrong(keys)
 
-    wrong_times = make_block_mapper(JSONL, WrongTimes(), {}, {})
-    wrong_keys = make_block_mapper(JSONL, TimeReader(), {}, {})
+    wrong_times = make_block_mapper(JSONL, make_layout, WrongTimes(), {}, {})
+    wrong_keys = make_block_mapper(JSONL, make_layout, TimeReader(), {}, {})
     monkeypatch.setattr(LateKeys, "check", fail)
     for wrong in (wrong_times, wrong_keys):
         assert wrong is not None

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from speedups_helpers import CSV, JSONL, assert_same, line_of, map_block
 
 from importer.errors import BadValue
+from importer.events.fast_layout import make_layout
 from importer.events.fast_mapper import make_block_mapper, make_fast_times
 from importer.events.times import EPOCHS, TimeReader
 from importer.events.zones import local_offsets, zone_named
@@ -392,7 +393,7 @@ class CountingTimes(TimeReader):
 
 def times_in_blocks(texts: Sequence[str], times: TimeReader) -> list[Any]:
     """Return what becomes of records with these times."""
-    mapper = make_block_mapper(CSV, times, {}, {})
+    mapper = make_block_mapper(CSV, make_layout, times, {}, {})
     assert mapper is not None
     rows = "".join(f"e,{text},u,\n" for text in texts).encode()
     block, _, stuck = cut_csv(rows, COMMA, QUOTE, len(CSV.columns), 1, 1)
