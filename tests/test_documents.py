@@ -161,7 +161,7 @@ def test_the_first_screen_of_the_readme_shows_installation_a_run_and_its_results
     assert ".venv/bin/pip install" in screen
     assert "mixpanel-importer run samples/shop.csv --sandbox" in screen
     assert "$ head -4 shop.sandbox.csv" in screen
-    assert text.count("\n") <= 145
+    assert text.count("\n") <= 170
 
 
 def options_of_the_product() -> set[str]:

@@ -41,3 +41,11 @@ def test_every_sample_is_on_a_page_and_can_be_dry_run(sample: str, tmp_path: Pat
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == (1 if sample == "broken.csv" else 0), done.stderr
+
+
+@pytest.mark.parametrize("preset", sorted(p.stem for p in (ROOT / "importer/presets").glob("*.toml")))
+def test_the_readme_says_how_to_come_from_each_tool_that_has_a_preset(preset: str) -> None:
+    lines = [
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if f"--preset {preset}" in line
+    ]
+    assert any(line.startswith("| ") for line in lines)
