@@ -14,6 +14,7 @@ import orjson
 from importer.errors import BadValue
 from importer.events.canonical import canonical
 from importer.events.columns import Path, parse_path, path_to, take_at, value_at, with_value
+from importer.events.types import is_number, rounding, to_number
 from importer.reading import KeyValue, Reading
 from importer.text import quoted
 
@@ -116,19 +117,24 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
 
 def _value_of(pair: dict[str, Any], values: Sequence[tuple[Path, bool]]) -> Any:
     """Return the first value of a pair that is not null."""
-    for path, is_number in values:
+    for path, may_be_text in values:
         value = value_at(path, pair)
         if value is not None:
-            return _as_number(value) if is_number and isinstance(value, str) else value
+            return _as_number(value) if may_be_text and isinstance(value, str) else value
     return None
 
 
 def _as_number(text: str) -> Any:
-    """Return the integer that a text of digits is, if a double holds it; else the text."""
-    if not _is_integer(text):
+    """Return the number that a text is, if a double holds all its digits; else the text."""
+    if _is_integer(text):
+        number = int(text)
+        return number if float(number) == number and str(number) == text else text
+    if not is_number(text) or rounding(text):
         return text
-    number = int(text)
-    return number if float(number) == number and str(number) == text else text
+    try:
+        return to_number(text)
+    except BadValue:
+        return text
 
 
 # ── flatten ──────────────────────────────────────────────────────────────────────────────────────

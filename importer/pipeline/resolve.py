@@ -231,7 +231,7 @@ def _check_local_epochs(declared: DeclaredReading) -> None:
     if declared.local_epochs and not declared.timezone:
         raise UsageError(
             "--local-epochs needs the zone in which the epochs were made",
-            "Add --timezone ZONE: that of the Mixpanel project at the time of the export.",
+            "Add --timezone ZONE: that of the project or website when it was exported.",
         )
 
 
