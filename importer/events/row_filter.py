@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from importer import speedups
@@ -25,6 +25,11 @@ _MOST_KEYS: Final = 16
 """Most keys that a `speedups.FieldFinder` finds."""
 
 Item = Record | Rejection
+
+_Fault = tuple[str, Status]
+_SKIPPED: Final[_Fault] = (LEFT_OUT, Status.SKIPPED)
+_REST_OF_SKIPPED: Final = Rejection(0, 0, LEFT_OUT, status=Status.SKIPPED)[2:]
+"""All but row and line: made once, as there are many."""
 
 
 class RowFilter:
@@ -55,13 +60,15 @@ class RowFilter:
         return [self._filter(item) if isinstance(item, Record) else item for item in items]
 
     def _filter(self, record: Record) -> Item:
+        fault = self._fault(self._values(record))
+        return record if fault is None else _rejection(record, record.row, record.line, fault)
+
+    def _fault(self, values: Sequence[Any]) -> _Fault | None:
+        """Return why a record with some values in the columns is left out; None if it stays."""
         try:
-            if self._ask(self._values(record)) is True:
-                return record
-            error, status, note = LEFT_OUT, Status.SKIPPED, ""
+            return None if self._ask(values) is True else _SKIPPED
         except BadValue as bad:
-            error, status, note = str(bad), Status.INVALID, record.note
-        return Rejection(record.row, record.line, error, note=note, item=record.item, status=status)
+            return str(bad), Status.INVALID
 
     def _values(self, record: Record) -> list[Any]:
         values: Any = record.values
@@ -72,45 +79,45 @@ class RowFilter:
     # ── many at once ─────────────────────────────────────────────────────────────────────────────
 
     def _filter_block(self, block: speedups.Block) -> speedups.Block:
-        left_out: list[int] = []
-        errors: dict[int, str] = {}
-        ask = self._ask
-        for place, values in enumerate(self._rows(block)):
-            try:
-                if values is not None and ask(values) is not True:
-                    left_out.append(place)
-            except BadValue as bad:
-                left_out.append(place)
-                errors[place] = str(bad)
+        faults = self._faults(block)
+        left_out = [place for place, fault in enumerate(faults) if fault is not None]
 
         def reject(place: int, row: int, line: int) -> Rejection:
-            if place not in errors:
-                return Rejection(row, line, LEFT_OUT, status=Status.SKIPPED)
-            return Rejection(row, line, errors[place], note=block.record(place).note)
+            fault = faults[place]
+            if fault is None or fault is _SKIPPED:  # the first is never so: it was left out
+                return Rejection._make((row, line, *_REST_OF_SKIPPED))
+            return _rejection(block.record(place), row, line, fault)
 
         return block.without(left_out, reject) if left_out else block
 
-    def _rows(self, block: speedups.Block) -> Iterator[Sequence[Any] | None]:
-        """Yield the values of the columns for each record of a block; None for a line that can't be read."""
+    def _faults(self, block: speedups.Block) -> list[_Fault | None]:
+        """Return why each record of a block is left out; None for one that stays, or that can't be read."""
         if self._cells is not None:
-            yield from self._rows_of_cells(block, self._cells)
-            return
+            return self._faults_of_cells(block, self._cells)
+        faults: list[_Fault | None] = []
         parts = [(block, None)] if self._fields is None else self._fields.parts(block, _LEAST_LINES)
         for lines, fields in parts:
             if fields is not None:
-                yield from self._rows_of_cells(fields, range(len(self._finders)))
+                faults += self._faults_of_cells(fields, range(len(self._finders)))
                 continue
             for place in range(lines.records):
                 item = lines.record(place)
-                yield self._values(item) if isinstance(item, Record) else None
+                faults.append(self._fault(self._values(item)) if isinstance(item, Record) else None)
+        return faults
 
-    def _rows_of_cells(self, block: speedups.Block, cells: Sequence[int | None]) -> Iterator[Sequence[Any]]:
+    def _faults_of_cells(self, block: speedups.Block, cells: Sequence[int | None]) -> list[_Fault | None]:
         columns: list[Sequence[Any]] = [
             [None] * block.records if cell is None else block.column(cell) for cell in cells
         ]
         if self._changes:
             columns = [list(map(self._clean, column)) for column in columns]
-        return zip(*columns, strict=True)
+        return list(map(self._fault, zip(*columns, strict=True)))
+
+
+def _rejection(record: Record | Rejection, row: int, line: int, fault: _Fault) -> Rejection:
+    error, status = fault
+    note = "" if status is Status.SKIPPED else record.note
+    return Rejection(row, line, error, note=note, item=record.item, status=status)
 
 
 def check_where(reading: Reading, columns: Sequence[str]) -> None:

@@ -97,7 +97,7 @@ class ColumnarChunk:
             return items.rejections
         return [item for item in items if isinstance(item, Rejection)]
 
-    @property
+    @cached_property
     def skipped(self) -> int:
         """How many of the items are records that the mapping leaves out."""
         return sum(item.status is Status.SKIPPED for item in self.rejections)
