@@ -294,6 +294,7 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "where": "decision",
     "broken-off": "decision",
     "records-list": "fact",
+    "binary": "fact",
     # which column is what
     "no-user": "decision",
     "id-merge": "decision",

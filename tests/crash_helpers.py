@@ -204,6 +204,12 @@ def write_source(path: Path, rows: int, invalid: Collection[int] = ()) -> Path:
         }
         for n in range(1, rows + 1)
     ]
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(records), path, row_group_size=7)
+        return path
     if path.suffix == ".json":
         text = json.dumps({"page": 1, "data": {"events": records}}, indent=2)
     elif ".jsonl" in path.name:

@@ -121,6 +121,9 @@ class RecordReader(Protocol):
     def share_read(self) -> float | None:
         """Return how much of the file has been read, from 0 to 1; None if the place in its bytes tells."""
 
+    def close(self) -> None:
+        """End what it does beside reading; the file is closed by others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:

@@ -98,6 +98,9 @@ class ItemReader(ABC):
         """Return None: the place in the bytes of the file tells how much of it has been read."""
         return None
 
+    def close(self) -> None:  # noqa: B027 - most readers do nothing beside reading
+        """End what it does beside reading."""
+
     @abstractmethod
     def last_size(self) -> int:
         """Return the size of the last item in characters or bytes; 0 if it was too long to be held."""

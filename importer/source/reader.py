@@ -43,7 +43,6 @@ class Source:
 
     Attributes:
         size: Bytes as they are stored.
-        reader: What reads the records.
         broken: Why the records end ahead of the end of the file, if they do and `end_at_break` was called.
 
     Raises:
@@ -69,6 +68,7 @@ class Source:
         self._hashed = open_hashed(path) if hashed else None
         self._at_end = self._ends_at_break = False
         self.broken: SourceError | None = None
+        self._reader: RecordReader | None = None
         self._disk: DecompressedFile | StoredSource
         try:
             if format_.seekable:  # it is hashed at the end
@@ -82,12 +82,19 @@ class Source:
                 self._hashed.close()
             raise
         try:
-            self.reader: RecordReader = format_.open_reader(self._file, dialect, columns, oversized)
+            with self._errors_explained():
+                self._reader = format_.open_reader(self._file, dialect, columns, oversized)
             self._check_header(columns)
         except BaseException:
             self.close()
             raise
         self._items = self._to_the_end(self._reshaped_items())
+
+    @property
+    def reader(self) -> RecordReader:
+        """What reads the records."""
+        assert self._reader is not None, "it is there once the source is open"
+        return self._reader
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +109,8 @@ class Source:
 
     def close(self) -> None:
         """Close the file."""
+        if self._reader is not None:
+            self._reader.close()
         self._file.close()
         if self._hashed is not None:
             self._hashed.close()
@@ -180,7 +189,7 @@ class Source:
                 cause = SourceError(f"{self._path}: {error.problem}.", error.remedy)
             else:
                 cause = error if isinstance(error, SourceError) else source_error(self._path, error)
-            row = max(self.reader.row, 0)
+            row = 0 if self._reader is None else max(self._reader.row, 0)
             message = f"{cause.message} {counted(row, 'record')} {was_or_were(row)} read before."
             found = SourceError(message, *cause.steps)
             if not (self._ends_at_break and isinstance(error, BrokenSourceError)):

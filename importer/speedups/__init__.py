@@ -16,6 +16,7 @@ from pathlib import Path
 from importer.text import shell_word
 
 try:
+    from importer.speedups.arrow_lines import arrow_lines
     from importer.speedups.block import NO_QUOTE, Block, cut_csv, cut_lines, cut_objects, end_of_text
     from importer.speedups.block_mapper import BlockMapper
     from importer.speedups.column_counts import ColumnCounts
@@ -64,6 +65,7 @@ __all__ = [
     "TimeCounts",
     "Times",
     "all_differ",
+    "arrow_lines",
     "cells_beside",
     "compare_epochs",
     "count_user_days",

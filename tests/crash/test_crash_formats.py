@@ -9,8 +9,12 @@ from crash_helpers import assert_whole, broken_landings, server, write_source
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("events.json",)
+NAMES = ("events.json", "events.parquet")
 ROWS = 100
+
+
+def _results(name: str, kind: str = "results") -> str:
+    return f"{name.removesuffix('.json')}.{kind}.csv"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,7 +26,7 @@ def test_killed_when_a_batch_was_taken_and_its_answer_was_not_read(tmp_path: Pat
             importer.kill()
         scene.mend()
         assert scene.ended("run", name, "--resume").code == 0
-        assert_whole(scene, ROWS)
+        assert_whole(scene, ROWS, _results(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,13 +37,13 @@ def test_what_failed_is_retried_and_what_is_invalid_is_mended(tmp_path: Path, na
         assert scene.ended("run", name, "--failed-rows", "bad.jsonl", "--max-retries", "0").code == 1
         scene.mend()
         copy = scene.path("bad.jsonl")
-        assert copy.read_text().count("\n") == scene.status().counts.unsuccessful
+        assert copy.read_text().count("\n") == scene.status(_results(name)).counts.unsuccessful
         copy.write_text(copy.read_text().replace("yesterday", "2024-03-01T00:00:00Z"))
         ended = scene.ended("run", "bad.jsonl", "--mapping", "bad.jsonl.toml")
         assert ended.code == 0, ended.said
         landed = scene.landed()
         assert [*broken_landings(landed, range(1, ROWS + 1))] == []
-        status = scene.status()
+        status = scene.status(_results(name))
         assert (status.reconciles, status.counts.imported, status.unattempted) == (True, ROWS, 0)
 
 
@@ -50,7 +54,7 @@ def test_a_dry_run_says_what_the_server_will_say(tmp_path: Path, name: str) -> N
         write_source(scene.path(name), ROWS, invalid)
         assert scene.ended("run", name, "--dry-run").code == 1
         assert scene.ended("run", name).code == 1
-        rehearsed, real = scene.results("events.dry-run.csv"), scene.results()
+        rehearsed, real = scene.results(_results(name, "dry-run")), scene.results(_results(name))
         assert [(line["row"], line["success"], line["error"]) for line in rehearsed] == [
             (line["row"], line["success"], line["error"]) for line in real
         ]

@@ -241,7 +241,6 @@ def test_json_that_is_not_utf_8_names_the_command_that_converts_it(tmp_path):
     ("content", "kind"),
     [
         (b"PK\x03\x04" + b"\0" * 30, "zip archive"),
-        (b"PAR1\x15\x04", "Parquet"),
         (b"SQLite format 3\0" + b"\1" * 90, "SQLite"),
         (b"%PDF-1.7\n", "PDF"),
         (b"name\0" * 52 + b"ustar" + b"\0" * 100, "binary|tar"),

@@ -46,7 +46,6 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n"
             "a spreadsheet",
         ),
         (b"PK\x03\x04" + b"\0" * 26 + b"events.csv", "a zip archive"),
-        (b"PAR1\x15\x04\x15", "a Parquet file"),
         (b"a" * 257 + b"ustar\x0000", "a tar archive"),
     ],
 )

@@ -1,0 +1,319 @@
+"""Parquet is read row by row as the same rows in JSONL are, without loss, or refused with a reason."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import random
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from source_helpers import COMPRESS, make_tar, make_zip, no_deadline, read_file, write
+
+from importer import speedups
+from importer.errors import SourceError, UsageError
+from importer.model import Record, Rejection
+from importer.reading import Attention, Dialect
+from importer.source.copy import copy_records
+from importer.source.detect import detect_source
+from importer.source.formats.parquet_values import json_lines, json_lines_in_python
+from importer.source.members import Member
+from importer.source.reader import open_source
+
+HOSTILE: dict[str, tuple[pa.Array, list[Any]]] = {
+    "int64": (pa.array([2**53 + 1, -(2**63), None], pa.int64()), [2**53 + 1, -(2**63), None]),
+    "uint64": (pa.array([2**64 - 1, 0, None], pa.uint64()), [2**64 - 1, 0, None]),
+    "int8": (pa.array([-128, 127, None], pa.int8()), [-128, 127, None]),
+    "bool": (pa.array([True, False, None]), [True, False, None]),
+    "null": (pa.nulls(3), [None, None, None]),
+    "float64": (pa.array([0.1, -0.0, 1e300]), [0.1, -0.0, 1e300]),
+    "float64 again": (pa.array([5e-324, 123456789.123456789, 802.11]), [5e-324, 123456789.123456789, 802.11]),
+    "float32": (pa.array([0.1, 16777216.0, None], pa.float32()), [0.10000000149011612, 16777216.0, None]),
+    "float16": (pa.array([0.5, 2.0, None], pa.float16()), [0.5, 2.0, None]),
+    "date": (pa.array([0, -1, 19_000], pa.date32()), ["1970-01-01", "1969-12-31", "2022-01-08"]),
+    "seconds": (
+        pa.array([0, -1, 253402300799], pa.timestamp("s")),
+        ["1970-01-01T00:00:00", "1969-12-31T23:59:59", "9999-12-31T23:59:59"],
+    ),
+    "milliseconds": (
+        pa.array([1700000000123, 1, None], pa.timestamp("ms")),
+        ["2023-11-14T22:13:20.123", "1970-01-01T00:00:00.001", None],
+    ),
+    "microseconds in a zone": (
+        pa.array([1700000000123456, -1, None], pa.timestamp("us", tz="Europe/Berlin")),
+        ["2023-11-14T22:13:20.123456Z", "1969-12-31T23:59:59.999999Z", None],
+    ),
+    "nanoseconds in UTC": (
+        pa.array([1700000000123456789, -1, 0], pa.timestamp("ns", tz="UTC")),
+        ["2023-11-14T22:13:20.123456789Z", "1969-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00Z"],
+    ),
+    "time": (pa.array([1, 86_399_999_999, None], pa.time64("us")), ["00:00:00.000001", "23:59:59.999999", None]),
+    "time in ms": (pa.array([0, 60_000, None], pa.time32("ms")), ["00:00:00", "00:01:00", None]),
+    "text": (pa.array(['a"\\\n\u2028\0\x7f', "日本é", ""]), ['a"\\\n\u2028\0\x7f', "日本é", ""]),
+    "large text": (pa.array(["a", None, "b"], pa.large_string()), ["a", None, "b"]),
+    "dictionary": (pa.array(["x", "y", None]).dictionary_encode(), ["x", "y", None]),
+    "bytes": (pa.array([b"\0\xff", b"", None], pa.binary()), ["AP8=", "", None]),
+    "bytes of one size": (pa.array([b"abc", b"def", None], pa.binary(3)), ["YWJj", "ZGVm", None]),
+    "list": (pa.array([[1, None], [], None], pa.list_(pa.int64())), [[1, None], [], None]),
+    "list of one size": (pa.array([[1, 2], [3, 4], None], pa.list_(pa.int64(), 2)), [[1, 2], [3, 4], None]),
+    "struct": (
+        pa.array([{"a": 1, "b": {"c": None}}, {"a": None, "b": None}, None]),
+        [{"a": 1, "b": {"c": None}}, {"a": None, "b": None}, None],
+    ),
+    "list of structs": (
+        pa.array([[{"k": "a", "t": 0}], [None], []], pa.list_(pa.struct([("k", pa.string()), ("t", pa.timestamp("s"))]))),
+        [[{"k": "a", "t": "1970-01-01T00:00:00"}], [None], []],
+    ),
+    "map": (pa.array([[("a", 1), ("b", None)], [], None], pa.map_(pa.string(), pa.int64())), [{"a": 1, "b": None}, {}, None]),
+    "map of numbers": (pa.array([[(1, "a"), (2, "b")], [], None], pa.map_(pa.int64(), pa.string())), [{"1": "a", "2": "b"}, {}, None]),
+    "map of dates": (pa.array([[(0, [1])], [], None], pa.map_(pa.date32(), pa.list_(pa.int8()))), [{"1970-01-01": [1]}, {}, None]),
+}  # fmt: skip
+
+DECIMALS = [
+    Decimal("12345678901234567890123456789.123456789"),
+    Decimal("-0.000000001"),
+    Decimal("1.100000000"),
+]
+
+
+def parquet(folder: Path, columns: dict[str, Any], name: str = "events.parquet", **options: Any) -> Path:
+    pq.write_table(pa.table(columns), folder / name, **options)
+    return folder / name
+
+
+def values(path: Any) -> list[Any]:
+    return [item.values if isinstance(item, Record) else item.error for item in read_file(path)]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("group", [1, 3])
+def test_each_type_is_read_exactly(tmp_path, name, group):
+    array, expected = HOSTILE[name]
+    path = parquet(tmp_path, {"n": [0, 1, 2], name: array}, row_group_size=group)
+    assert values(path) == [{"n": n, name: value} for n, value in enumerate(expected)]
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(38, 9), pa.decimal256(60, 9)])
+def test_decimals_keep_all_their_digits(kind):
+    batch = pa.record_batch({"d": pa.array([*DECIMALS, None], kind)})
+    assert json_lines(batch) == (
+        b'{"d":12345678901234567890123456789.123456789}\n{"d":-0.000000001}\n{"d":1.1}\n{"d":null}\n'
+    )
+
+
+def test_a_decimal_that_a_double_cannot_hold_has_a_note_as_in_jsonl(tmp_path):
+    path = parquet(tmp_path, {"d": pa.array(DECIMALS, pa.decimal128(38, 9))})
+    notes = [item.note for item in read_file(path)]
+    assert notes == ["d: 12345678901234567890123456789.123456789 is sent as 1.2345678901234568e+28", "", ""]
+
+
+def test_an_integer_of_more_than_64_bits_is_refused_as_in_jsonl(tmp_path):
+    (item,) = read_file(parquet(tmp_path, {"d": pa.array([Decimal(10**30)], pa.decimal128(38, 0))}))
+    assert isinstance(item, Rejection)
+    assert "does not fit 64 bits" in item.error
+
+
+def test_nan_and_the_infinities_are_null_with_a_note(tmp_path):
+    cells = [math.nan, math.inf, -math.inf, 1.5]
+    path = parquet(tmp_path, {"a": cells, "s": ["NaN"] * 4, "l": [[each] for each in cells]})
+    items = read_file(path)
+    assert [item.values for item in items] == [
+        *({"a": None, "s": "NaN", "l": [None]} for _ in range(3)),
+        {"a": 1.5, "s": "NaN", "l": [1.5]},
+    ]
+    assert [item.note for item in items] == [
+        "NaN is no number of JSON: sent as null",
+        "Infinity is no number of JSON: sent as null",
+        "-Infinity is no number of JSON: sent as null",
+        "",
+    ]
+    with open_source(path, Dialect("parquet"), ()) as source:
+        assert list(source.items()) == items
+
+
+@pytest.mark.skipif(not speedups.COMPILED, reason="nothing is compiled")
+@no_deadline
+@given(
+    name=st.sampled_from([name for name in HOSTILE if name != "float16"]),
+    start=st.integers(0, 3),
+    doubles=st.lists(st.floats() | st.floats(-1e6, 1e6).map(lambda each: round(each, 3)), max_size=9),
+    instants=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=9),
+    unit=st.sampled_from(["s", "ms", "us", "ns"]),
+)
+def test_compiled_and_python_write_the_same_lines(name, start, doubles, instants, unit):
+    moments = [each // 10**9 if unit == "s" else each for each in instants]
+    for batch in (
+        pa.record_batch({"x": HOSTILE[name][0]}).slice(start),
+        pa.record_batch({"x": pa.array(doubles, pa.float64())}),
+        pa.record_batch({"x": pa.array(doubles, pa.float32())}),
+        pa.record_batch({"x": pa.array(moments, pa.timestamp(unit, tz="UTC"))}),
+        pa.record_batch(
+            {"x": pa.array([Decimal(each).scaleb(-9) for each in instants], pa.decimal128(38, 9))}
+        ),
+    ):
+        compiled = speedups.arrow_lines(*batch.__arrow_c_array__())
+        assert compiled == json_lines_in_python(batch)
+
+
+@pytest.mark.skipif(not speedups.COMPILED, reason="nothing is compiled")
+@no_deadline
+@given(seed=st.integers(0, 10**9))
+def test_compiled_and_python_agree_on_nested_values(seed):
+    chance = random.Random(seed)
+
+    def made(depth: int) -> Any:
+        if depth == 0 or chance.random() < 0.2:
+            return chance.choice([None, 't"', "é"])
+        return [made(depth - 1) for _ in range(chance.randrange(3))]
+
+    def kind(depth: int) -> Any:
+        return pa.string() if depth == 0 else pa.list_(pa.struct([("a", kind(depth - 1)), ("b", pa.int32())]))
+
+    def fit(value: Any, depth: int) -> Any:
+        if depth == 0:
+            return value if isinstance(value, str) else None
+        if not isinstance(value, list):
+            return None
+        return [
+            {"a": fit(each, depth - 1), "b": chance.randrange(9)} if chance.random() < 0.8 else None
+            for each in value
+        ]
+
+    rows = [fit(made(3), 3) for _ in range(chance.randrange(1, 6))]
+    batch = pa.record_batch({"x": pa.array(rows, kind(3))}).slice(chance.randrange(2))
+    assert speedups.arrow_lines(*batch.__arrow_c_array__()) == json_lines_in_python(batch)
+    assert [json.loads(line)["x"] for line in json_lines(batch).splitlines()] == batch.to_pydict()["x"]
+
+
+def test_rows_keep_the_order_of_the_file_over_its_row_groups(tmp_path):
+    path = parquet(tmp_path, {"n": list(range(10_000))}, row_group_size=700)
+    items = read_file(path)
+    assert [(item.row, item.line, item.values) for item in items] == [
+        (n + 1, n + 1, {"n": n}) for n in range(10_000)
+    ]
+
+
+def test_keys_that_differ_in_case_alone_and_odd_names_are_kept(tmp_path):
+    path = parquet(tmp_path, {"Event": [1], "event": [2], 'a "b" é': [3], "": [4]})
+    assert values(path) == [{"Event": 1, "event": 2, 'a "b" é': 3, "": 4}]
+    assert detect_source(path).columns == ("Event", "event", 'a "b" é', "")
+
+
+def test_columns_of_bytes_are_named(tmp_path):
+    path = parquet(tmp_path, {"a": [b"x"], "b": ["y"]})
+    assert detect_source(path).attention == (Attention.of("binary", "1 column of bytes becomes base64: 'a'"),)
+
+
+# ── where it lies ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("compression", COMPRESS)
+@pytest.mark.parametrize("name", ["events.parquet", "events.csv", "events"])
+def test_it_is_known_by_its_content_also_compressed(tmp_path, compression, name):
+    data = parquet(tmp_path, {"a": [1, 2]}, "plain").read_bytes()
+    path = write(tmp_path, COMPRESS[compression](data), name)
+    assert detect_source(path).dialect == Dialect("parquet", compression)
+    assert values(path) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_member_of_an_archive_is_read(tmp_path):
+    data = parquet(tmp_path, {"a": [1, 2]}, "plain").read_bytes()
+    for archive in (
+        make_zip(tmp_path / "a.zip", {"in/x.parquet": data}),
+        make_tar(tmp_path / "a.tar", {"in/x.parquet": data}),
+    ):
+        assert values(Member(archive, "in/x.parquet")) == [{"a": 1}, {"a": 2}]
+
+
+def test_its_fingerprint_is_that_of_its_bytes_and_its_position_reaches_its_size(tmp_path):
+    path = parquet(tmp_path, {"n": list(range(5_000))}, row_group_size=500)
+    with open_source(path, Dialect("parquet"), ("n",), hashed=True) as source:
+        positions = [source.position(), *(source.position() for _ in source.chunks())]
+        assert positions == sorted(positions)
+        assert (positions[0], source.position()) == (0, path.stat().st_size)
+        fingerprint = source.fingerprint()
+    with open_source(write(tmp_path, path.read_bytes(), "x.csv"), Dialect("csv"), (), hashed=True) as same:
+        assert same.fingerprint().digest == fingerprint.digest
+
+
+def test_copies_are_json_lines(tmp_path):
+    path, out = parquet(tmp_path, {"n": [1, 2, 3], "t": ["a", "b\n", "c"]}), io.BytesIO()
+    assert copy_records(path, Dialect("parquet"), ("n", "t"), [2, 3], out) == 2
+    assert out.getvalue() == b'{"n":2,"t":"b\\n"}\n{"n":3,"t":"c"}\n'
+
+
+# ── what can't be read ───────────────────────────────────────────────────────────────────────────
+
+
+def refusal(path: Path, **declared: Any) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        detect_source(path, **declared)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda data: data[:-9], "is cut short: a Parquet file ends with its footer"),
+        (lambda data: data[: len(data) // 2], "is cut short"),
+        (lambda _data: b"PAR1\x15", "is cut short"),
+        (lambda data: b"PARE" + data[4:-4] + b"PARE", "is an encrypted Parquet file"),
+        (lambda data: data[:-4] + b"PARE", "is an encrypted Parquet file"),
+        (lambda data: data[:-60] + b"\xff" * 52 + data[-8:], "footer can't be read"),
+        (lambda data: data[:-8] + b"\xff\xff\xff\x7f" + data[-4:], "footer can't be read"),
+    ],
+)
+def test_a_file_that_is_no_whole_parquet_file_is_refused(tmp_path, damage, words):
+    data = parquet(tmp_path, {"a": list(range(100)), "b": ["x" * 9] * 100}, "plain").read_bytes()
+    path = write(tmp_path, damage(data), "x.parquet")
+    error = refusal(path)
+    assert words in error.message
+    assert str(path) in error.message
+    assert error.remedy
+
+
+def test_a_damaged_page_ends_the_records_that_stand_ahead_of_it(tmp_path):
+    data = bytearray(
+        parquet(
+            tmp_path, {"n": list(range(90_000))}, row_group_size=30_000, compression="snappy"
+        ).read_bytes()
+    )
+    at = pq.ParquetFile(tmp_path / "events.parquet").metadata.row_group(1).column(0).data_page_offset
+    data[at : at + 40] = b"\xff" * 40
+    path = write(tmp_path, bytes(data), "x.parquet")
+    got: list[Any] = []
+    with open_source(path, Dialect("parquet"), ("n",)) as source, pytest.raises(SourceError) as caught:
+        got.extend(item for chunk in source.chunks() for item in chunk)
+    assert [item.values["n"] for item in got] == list(range(len(got)))
+    assert len(got) >= 20_000
+    assert f"{path}: the rows from {len(got) + 1:,} on can't be read: " in caught.value.message
+
+
+def test_csv_whose_header_begins_with_the_magic_is_csv(tmp_path):
+    assert detect_source(write(tmp_path, "PAR1,b\n1,2\n")).dialect.format == "csv"
+
+
+def test_declared_formats_must_fit_the_bytes(tmp_path):
+    path = parquet(tmp_path, {"a": [1]})
+    error = refusal(path, format="csv")
+    assert error.message == f"{path} looks like Parquet, not like CSV."
+    assert error.remedy == "Say --format parquet, or leave --format out."
+    assert "is no Parquet file" in refusal(write(tmp_path, "a,b\n1,2\n"), format="parquet").message
+    with pytest.raises(UsageError, match="--delimiter is for CSV, not for Parquet"):
+        detect_source(path, delimiter=";")
+
+
+def test_text_that_is_not_utf_8_spoils_its_row_only(tmp_path):
+    column = pa.array([b"ok", b"\xff\xfe", b"fine"], pa.binary())
+    schema = pa.schema([("s", pa.string())])
+    batch = pa.RecordBatch.from_arrays([column.view(pa.string())], schema=schema)
+    pq.write_table(pa.Table.from_batches([batch]), tmp_path / "x.parquet")
+    items = read_file(tmp_path / "x.parquet")
+    assert [type(item).__name__ for item in items] == ["Record", "Rejection", "Record"]
