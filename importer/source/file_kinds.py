@@ -20,7 +20,12 @@ _EXTENSIONS: Final[tuple[str, ...]] = tuple(
     for extension in import_module(f"importer.source.formats.{name}").FORMAT.extensions
 )
 
-KINDS_TEXT: Final = f"{' '.join(_EXTENSIONS)}, also with .gz .zst .bz2 .xz; .zip .tar .tar.gz .tgz"
+COMPRESSED_ENDINGS: Final = (".gz", ".zst", ".bz2", ".xz")
+"""The endings of compressed files."""
+
+KINDS_TEXT: Final = (
+    f"{' '.join(_EXTENSIONS)}, also with {' '.join(COMPRESSED_ENDINGS)}; .zip .tar .tar.gz .tgz"
+)
 """The endings of what is read, for people."""
 
 SET_MANIFEST: Final = "set.run.json"
@@ -32,7 +37,8 @@ _MANIFEST_END: Final = ".run.json"
 _MAPPING_END: Final = ".toml"
 _BESIDE_RESULTS: Final = (".lock", ".source", ".source.part")
 _DATA: Final = re.compile(
-    rf"(?:{'|'.join(map(re.escape, _EXTENSIONS))})(?:\.(?:gz|zst|bz2|xz))?\Z", re.IGNORECASE
+    rf"(?:{'|'.join(map(re.escape, _EXTENSIONS))})(?:{'|'.join(map(re.escape, COMPRESSED_ENDINGS))})?\Z",
+    re.IGNORECASE,
 )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Final
 
 from importer.errors import UsageError
-from importer.source.file_kinds import KINDS_TEXT
+from importer.source.file_kinds import COMPRESSED_ENDINGS, KINDS_TEXT
 from importer.source.finder import Finder
 from importer.source.found import Found, FoundSource, LeftOut
 from importer.source.name_choice import NameChoice
@@ -89,8 +90,16 @@ def _nothing_found(found: Found, things: Sequence[NamedThing]) -> UsageError:
     return UsageError(
         f"{names} {verb} no source" + (f", but {text}" if text else ""),
         remedy,
+        _compressed_text(found),
         f"Files are read that end in {KINDS_TEXT}.",
     )
+
+
+def _compressed_text(found: Found) -> str:
+    """Return the option that takes compressed files of no known ending; empty if there are none."""
+    ends = {PurePosixPath(name).suffix.lower() for name in found.other_names} & set(COMPRESSED_ENDINGS)
+    offered = " ".join(f"--include '*{end}'" for end in sorted(ends))
+    return f"To look into what is compressed: {offered}" if offered else ""
 
 
 def _others_text(found: Found) -> str:

@@ -146,6 +146,13 @@ def test_nothing_found_says_what_is_there():
     assert "Files are read that end in .csv .tsv" in said
 
 
+def test_compressed_files_without_another_ending_are_offered_to_be_looked_into():
+    make("logs/1714554000000.1a2b.gz", "logs/day/2.gz", "logs/a.log")
+    assert "To look into what is compressed: --include '*.gz'\n" in refused("logs")
+    found = find_sources(["logs"], include=["*.gz"])
+    assert relatives(found) == ["1714554000000.1a2b.gz", "day/2.gz"]
+
+
 def test_an_empty_folder_holds_no_source():
     Path("in").mkdir()
     assert refused("in").startswith("in holds no source\n")
