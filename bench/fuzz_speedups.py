@@ -25,6 +25,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -320,6 +321,39 @@ def some_reading(chance: random.Random, dialect: Dialect) -> Reading:
     )
 
 
+def some_mapping(chance: random.Random, reading: Reading) -> Reading:
+    """Return a reading with one of the many mappings that are more than columns, where that makes sense."""
+    has_cells = reading.dialect.has_cells
+    pool = (
+        COLUMNS[2:] if has_cells else ("distinct_id", "ip", "a", "b", "a.b", "properties.a", "properties.b.a")
+    )
+    names = ("a", "b", "c", "k1", "$os", "user_id", "ip", "distinct_id", "é")
+    entries = [
+        chance.choice((*pool, f"{{{chance.choice(pool)}}}", f"x{{{chance.choice(pool)}}}")) for _ in "12"
+    ]
+    field: Field = chance.choice(("event", "distinct_id", "ip", "insert_id"))
+    fields = {each: column for each, column in reading.fields.items() if each != field}
+    changes: dict[str, Any] = {
+        "fields": fields,
+        "alternatives": {field: tuple(dict.fromkeys(entries))},
+        "templates": {"made": f"{{{chance.choice(pool)}}} and {{{chance.choice(pool)}}}"},
+        "renames": {chance.choice((*names, "k*")): chance.choice(names), "a*": "z_*"},
+        "only": tuple(chance.choices((*names, "*1"), k=4)),
+        "drop": tuple(chance.choices((*names, "k*"), k=2)),
+        "prefix": chance.choice(("p_", "distinct_")),
+        "prefer": "cell",
+        "defaults": {chance.choice(("event", "distinct_id", "ip")): chance.choice(("View", "u9", "null"))},
+    }
+    kept = {key for key in changes if key not in ("fields", "alternatives") and chance.random() < 0.3}
+    kept |= {"fields", "alternatives"} if chance.random() < 0.5 else set()
+    changed = replace(reading, **{key: value for key, value in changes.items() if key in kept})
+    try:
+        Mapper(changed, lambda: NOW_MS)
+    except ImporterError:  # two columns would be one property
+        return reading
+    return changed
+
+
 def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> Case:
     """Return the case with a number: always the same."""
     chance = random.Random(f"{seed}:{number}")
@@ -342,7 +376,8 @@ def make_case(seed: int, number: int, samples: Sequence[tuple[str, bytes]]) -> C
     for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
         chance.choice(DAMAGES)(data, chance, [sample for _, sample in samples])
         data = data or bytearray(b"\n")
-    return Case(bytes(data), some_reading(chance, dialect), chance.choice((1, 2, 3, 7, 64, 1000)))
+    reading, size = some_reading(chance, dialect), chance.choice((1, 2, 3, 7, 64, 1000))
+    return Case(bytes(data), some_mapping(chance, reading) if chance.random() < 0.5 else reading, size)
 
 
 # ── both paths ───────────────────────────────────────────────────────────────────────────────────

@@ -18,21 +18,32 @@ from importer.events.fast_names import (
     is_reserved,
     is_written_as_it_is,
 )
-from importer.events.field_choices import choices_of
+from importer.events.fast_parts import (
+    alternative_columns,
+    choice_plans,
+    columns_of_parts,
+    template_plans,
+    templates_in,
+)
 from importer.events.field_names import PROPERTY_OF
-from importer.events.layout import LateKeys, Paths, field_columns, field_paths, property_columns
+from importer.events.layout import (
+    LateKeys,
+    Paths,
+    field_columns,
+    field_paths,
+    property_columns,
+    set_fields,
+)
 from importer.events.property_names import PropertyNames
-from importer.events.templates import Template, set_templates
+from importer.events.templates import set_templates
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
     CellPlan,
-    ChoicePlan,
     ColumnPlan,
     KeyMeaning,
     KeyPlan,
     PartPlan,
     RecordLayout,
-    TemplatePlan,
 )
 
 _OF_LINES: Final = 0
@@ -55,8 +66,8 @@ def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -
     if "properties" in reading.alternatives or _leads_into_lists(reading):
         return None
     templates = set_templates(reading)
-    texts = [text for each in _templates_in(reading) for text in each.texts]
-    texts += _columns_of_parts(reading)
+    texts = [text for each in templates_in(reading) for text in each.texts]
+    texts += columns_of_parts(reading)
     if not all(map(is_plain_name, templates)) or not all(map(is_encodable, texts)):
         return None
     if not templates.keys().isdisjoint(constants):
@@ -69,53 +80,8 @@ def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -
 
 def _leads_into_lists(reading: Reading) -> bool:
     """Return whether the path of a column leads to an element of a list."""
-    named = (*reading.fields.values(), *_columns_of_parts(reading))
+    named = (*reading.fields.values(), *columns_of_parts(reading))
     return any(isinstance(step, int) for column in named for step in path_to(column, reading.columns))
-
-
-# ── templates ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _templates_in(reading: Reading) -> list[Template]:
-    entries = [entry for choice in choices_of(reading) for entry in choice.entries]
-    return [*set_templates(reading).values(), *(each for each in entries if isinstance(each, Template))]
-
-
-def _columns_of_parts(reading: Reading) -> tuple[str, ...]:
-    """Return the columns that may give a field, or stand in templates; each once."""
-    entries = [entry for choice in choices_of(reading) for entry in choice.entries]
-    named = [each for each in entries if isinstance(each, str)]
-    return tuple(dict.fromkeys([*named, *(c for each in _templates_in(reading) for c in each.columns)]))
-
-
-def _alternative_columns(reading: Reading) -> frozenset[str]:
-    """Return the columns each of which may give a field by itself, and is no property then."""
-    return frozenset(e for choice in choices_of(reading) for e in choice.entries if isinstance(e, str))
-
-
-def _choice_plans(reading: Reading, numbers: Mapping[str, int]) -> list[ChoicePlan]:
-    return [
-        ChoicePlan(
-            choice.field,
-            [
-                numbers[entry]
-                if isinstance(entry, str)
-                else TemplatePlan([numbers[c] for c in entry.columns], [t.encode() for t in entry.texts])
-                for entry in choice.entries
-            ],
-        )
-        for choice in choices_of(reading)
-    ]
-
-
-def _template_plans(reading: Reading, numbers: Mapping[str, int]) -> list[tuple[bytes, TemplatePlan]]:
-    return [
-        (
-            name.encode(),
-            TemplatePlan([numbers[c] for c in each.columns], [_encode(t)[1:-1] for t in each.texts]),
-        )
-        for name, each in set_templates(reading).items()
-    ]
 
 
 # ── cells ────────────────────────────────────────────────────────────────────────────────────────
@@ -124,7 +90,7 @@ def _template_plans(reading: Reading, numbers: Mapping[str, int]) -> list[tuple[
 def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) -> RecordLayout | None:
     columns, names = property_columns(reading), PropertyNames(reading)
     properties = [each for each in columns if each.name not in NAMES_OF_FIELDS]
-    called, parts = {each.name for each in properties}, _columns_of_parts(reading)
+    called, parts = {each.name for each in properties}, columns_of_parts(reading)
     if not all(map(is_written_as_it_is, called)) or not called.isdisjoint(added):
         return None
     if not {*parts}.issubset(reading.columns):  # a path into a cell
@@ -132,7 +98,9 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
     guarded = [each.column for each in columns if each.name in NAMES_OF_FIELDS]
     watched = list(dict.fromkeys([*parts, *guarded]))
     numbers = {column: number for number, column in enumerate(watched)}
-    alternatives = _alternative_columns(reading)
+    elsewhere = _fields_by_rename(reading)
+    by_name = {PROPERTY_OF[field]: number for number, field in enumerate(elsewhere, len(watched))}
+    alternatives = alternative_columns(reading)
     return RecordLayout(
         cells={field: reading.columns.index(column) for field, column in reading.fields.items()},
         columns=[
@@ -144,21 +112,41 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
             )
             for each in properties
         ],
-        keys=[lambda _: "defer", partial(_meaning_in_cell, names, added)],
+        keys=[lambda _: "defer", partial(_meaning_in_cell, names, added, by_name)],
         parts=[
-            PartPlan(cell=reading.columns.index(column), must_be_taken=column in guarded)
-            for column in watched
+            *(
+                PartPlan(cell=reading.columns.index(column), must_be_taken=column in guarded)
+                for column in watched
+            ),
+            *(PartPlan(gives=field) for field in elsewhere),
         ],
-        choices=_choice_plans(reading, numbers),
-        templates=_template_plans(reading, numbers),
+        choices=choice_plans(reading, numbers),
+        templates=template_plans(reading, numbers),
     )
 
 
-def _meaning_in_cell(names: PropertyNames, added: Collection[str], key: str) -> KeyMeaning:
-    """Return what a key of the object in the properties' cell means."""
+def _fields_by_rename(reading: Reading) -> list[Field]:
+    """Return the fields whose name a property gets from a rename, so that it may give them."""
+    given, new = set_fields(reading), {*reading.renames.values(), *reading.names.values()}
+    return [field for field, name in PROPERTY_OF.items() if name in new and field not in given]
+
+
+def _meaning_in_cell(
+    names: PropertyNames, added: Collection[str], by_name: Mapping[str, int], key: str
+) -> KeyMeaning:
+    """Return what a key of the object in the properties' cell means.
+
+    Args:
+        names: What keys are called.
+        added: Properties that ``--set`` gives.
+        by_name: The place of the part that holds the value of a field, by the name of this.
+        key: The key.
+    """
     name = names.of_key(key)
     if name is None:
         return KeyPlan()
+    if name in by_name:
+        return KeyPlan(part=by_name[name])
     if name in NAMES_OF_FIELDS or name in added or not is_written_as_it_is(name):
         return "defer"
     if name == key:
@@ -229,10 +217,10 @@ class _Spots:
         self._put_fields(self.inside, paths.inside)
         bag = reading.fields.get("properties")
         self._bag = None if bag is None else path_to(bag, reading.columns)
-        self.columns = _columns_of_parts(reading)
+        self.columns = columns_of_parts(reading)
         self.numbers = {column: number for number, column in enumerate(self.columns)}
         self.paths = frozenset(c for c in self.columns if len(path_to(c, reading.columns)) > 1)
-        alternatives = _alternative_columns(reading)
+        alternatives = alternative_columns(reading)
         left_out = field_columns(reading) - {*reading.fields.values()}
         for column, number in self.numbers.items():
             place = self.place_of(column)
@@ -274,7 +262,7 @@ def _all_of(place: _Spot) -> list[_Spot]:
 
 
 def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout | None:
-    columns = {*reading.fields.values(), *_columns_of_parts(reading)}
+    columns = {*reading.fields.values(), *columns_of_parts(reading)}
     if any(isinstance(step, int) for column in columns for step in path_to(column, reading.columns)):
         return None  # in a list
     places = _Spots(reading)
@@ -283,6 +271,11 @@ def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout
     nested = [*places.outside.nested(), *places.inside.nested()]
     for number, place in enumerate(nested, _OF_PROPERTIES + 1):
         place.number = number
+    elsewhere = _fields_by_rename(reading)
+    by_names = [
+        {PROPERTY_OF[field]: number for number, field in enumerate(elsewhere, start)}
+        for start in (len(places.columns), len(places.columns) + len(elsewhere))
+    ]
     names = PropertyNames(reading)
     beside = partial(_name_beside, reading, LateKeys(reading), names, added)
     within = partial(_name_within, names, added)
@@ -290,19 +283,24 @@ def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout
         cells={},
         columns=(),
         keys=[
-            partial(_meaning_outside, places, beside),
-            partial(_meaning, places.inside, within),
+            partial(_meaning_outside, places, beside, by_names[0]),
+            partial(_meaning, places.inside, within, by_names[1]),
             *(partial(_meaning_deep, place) for place in nested),
         ],
         parts=[
-            PartPlan(
-                path=tuple(str(key).encode() for key in places.path(column)[1:]),
-                must_be_taken=_must_be_taken(places, column, within if places.is_inside(column) else beside),
-            )
-            for column in places.columns
+            *(
+                PartPlan(
+                    path=tuple(str(key).encode() for key in places.path(column)[1:]),
+                    must_be_taken=_must_be_taken(
+                        places, column, within if places.is_inside(column) else beside
+                    ),
+                )
+                for column in places.columns
+            ),
+            *(PartPlan(gives=field) for field in elsewhere * 2),
         ],
-        choices=_choice_plans(reading, places.numbers),
-        templates=_template_plans(reading, places.numbers),
+        choices=choice_plans(reading, places.numbers),
+        templates=template_plans(reading, places.numbers),
     )
 
 
@@ -344,8 +342,15 @@ def _must_be_taken(places: _Spots, column: str, naming: _Naming) -> bool:
     return named is not None and named[1] is None and named[0] in PROPERTY_OF.values()
 
 
-def _meaning(root: _Spot, naming: _Naming, key: str) -> KeyMeaning:
-    """Return what a key means in a line, or in the properties' object."""
+def _meaning(root: _Spot, naming: _Naming, by_name: Mapping[str, int], key: str) -> KeyMeaning:
+    """Return what a key means in a line, or in the properties' object.
+
+    Args:
+        root: What is known of their places.
+        naming: What keys are called.
+        by_name: The place of the part that holds the value of a field, by the name of this.
+        key: The key.
+    """
     place = root.places.get(key, _NOWHERE)
     if place.fields:
         return KeyPlan(fields=place.fields, part=place.part)
@@ -357,6 +362,8 @@ def _meaning(root: _Spot, naming: _Naming, key: str) -> KeyMeaning:
         return KeyPlan(part=place.part, keys=place.number)
     if name in PROPERTY_OF.values() and kind is None and place.may_give and not place.places:
         return KeyPlan(part=place.part)
+    if place is _NOWHERE and kind is None and name in by_name:
+        return KeyPlan(part=by_name[name])
     if name in NAMES_OF_FIELDS or not is_written_as_it_is(name):
         return "defer"
     if place is _NOWHERE and name == key and kind is None:
@@ -367,9 +374,9 @@ def _meaning(root: _Spot, naming: _Naming, key: str) -> KeyMeaning:
 _NOWHERE: Final = _Spot()
 
 
-def _meaning_outside(places: _Spots, naming: _Naming, key: str) -> KeyMeaning:
-    """Return what a key of a line means."""
-    return "defer" if key in places.paths else _meaning(places.outside, naming, key)
+def _meaning_outside(places: _Spots, naming: _Naming, by_name: Mapping[str, int], key: str) -> KeyMeaning:
+    """Return what a key of a line means; arguments as for `_meaning`."""
+    return "defer" if key in places.paths else _meaning(places.outside, naming, by_name, key)
 
 
 def _meaning_deep(place: _Spot, key: str) -> KeyMeaning:

@@ -376,7 +376,7 @@ cdef class BlockMapper:
                 if self.cells[n] >= block.width:
                     raise IndexError(self.cells[n])
             for n in range(self.parts.count):
-                if not 0 <= self.parts.cells[n] < block.width:
+                if self.parts.cells[n] >= block.width:
                     raise IndexError(self.parts.cells[n])
         return 0
 
@@ -427,6 +427,8 @@ cdef class BlockMapper:
                 self.fields[place].kind = TEXT
                 self.fields[place].text, self.fields[place].size = base + span.start, span.size
         for at in range(self.parts.count):
+            if self.parts.cells[at] < 0:  # it stands in the properties' object
+                continue
             span = spans + self.parts.cells[at]
             if not self.is_null(base + span.start, span.size):
                 quote = block.quote if span.doubled else -1
@@ -781,7 +783,7 @@ cdef class BlockMapper:
                 if not self.take(part, number):
                     return False
                 break
-        if self.chooses and not self.parts.are_all_taken():
+        if self.chooses and not (self.parts.are_all_taken() and self.give_others()):
             return False
         if self.has_defaults:
             for place in range(FIELD_COUNT):
@@ -789,6 +791,24 @@ cdef class BlockMapper:
                 if field.kind == MISSING and self.defaults[place] is not None:
                     text = self.defaults[place]
                     field.kind, field.text, field.size = TEXT, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+        return True
+
+    cdef bint give_others(self) noexcept:
+        """Let values give fields that nothing else gives; False to defer the record."""
+        cdef Py_ssize_t n
+        cdef FieldValue* field
+        cdef Part* part
+        for n in range(self.parts.count):
+            part = &self.parts.parts[n]
+            if self.parts.gives[n] < 0 or not part.is_filled or part.is_taken:
+                continue
+            if part.kind != TEXT or part.written >= 0 or part.quote >= 0:
+                return False
+            field = &self.fields[self.parts.gives[n]]
+            if field.kind == MISSING:
+                field.kind, field.text, field.size = TEXT, part.text, part.size
+            elif field.kind != TEXT or field.size != part.size or memcmp(field.text, part.text, part.size) != 0:
+                return False
         return True
 
     cdef bint take(self, Part* part, int number) except -1:

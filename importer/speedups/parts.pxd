@@ -38,6 +38,7 @@ cdef class Parts:
     cdef list paths  # the keys that lead to each below its property
     cdef int* cells
     cdef bint* must_be_taken
+    cdef int* gives  # the place of the field that it gives where nothing else does; -1 for none
 
     cdef void clear(self) noexcept
     cdef void keep_cell(self, Part* part, const char* text, Py_ssize_t size, int quote) noexcept

@@ -8,6 +8,8 @@ from libc.string cimport memchr
 
 from importer.speedups.canonical cimport put_part_of_text, put_unescaped
 
+from importer.reading import FIELDS
+
 
 cdef class Template:
     """A text that is made of values.
@@ -49,20 +51,24 @@ cdef class Parts:
         self.parts = NULL
         self.cells = NULL
         self.must_be_taken = NULL
+        self.gives = NULL
         self.count, self.nulls, self.kept, self.unescaped = len(plans), nulls, Buffer(), Buffer()
         self.paths = [tuple(plan.path) for plan in plans]
         self.parts = <Part*> PyMem_Calloc(self.count + 1, sizeof(Part))
         self.cells = <int*> PyMem_Malloc((self.count + 1) * sizeof(int))
         self.must_be_taken = <bint*> PyMem_Malloc((self.count + 1) * sizeof(bint))
-        if self.parts == NULL or self.cells == NULL or self.must_be_taken == NULL:
+        self.gives = <int*> PyMem_Malloc((self.count + 1) * sizeof(int))
+        if self.parts == NULL or self.cells == NULL or self.must_be_taken == NULL or self.gives == NULL:
             raise MemoryError
         for n, plan in enumerate(plans):
             self.cells[n], self.must_be_taken[n] = plan.cell, plan.must_be_taken
+            self.gives[n] = -1 if plan.gives is None else FIELDS.index(plan.gives)
 
     def __dealloc__(self):
         PyMem_Free(self.parts)
         PyMem_Free(self.cells)
         PyMem_Free(self.must_be_taken)
+        PyMem_Free(self.gives)
 
     cdef void clear(self) noexcept:
         """Go on to another record."""

@@ -49,14 +49,17 @@ class PartPlan(NamedTuple):
     """A value of a record that may give a field, or that a template puts into a text.
 
     Attributes:
-        cell: Place of its cell in a record, from 0 (CSV); -1 for JSONL.
+        cell: Place of its cell in a record, from 0 (CSV); -1 if it stands in an object.
         path: The keys that lead to it within its property (JSONL); none if it is the property.
         must_be_taken: Whether a record is deferred in which it is filled and gives no field.
+        gives: The field that it gives where nothing else does; a record that has another value for it is
+            deferred.
     """
 
     cell: int = -1
     path: tuple[bytes, ...] = ()
     must_be_taken: bool = False
+    gives: Field | None = None
 
 
 class TemplatePlan(NamedTuple):

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
 from scans import scan_difference
 
+from importer.events.templates import constant_entry
 from importer.profile.json_fields import LineParts
 from importer.reading import Dialect, Field, Reading
 
@@ -112,6 +113,9 @@ LINES: dict[str, Reading] = {
     "the properties as a part": replace(BAG, alternatives={"distinct_id": ("properties", "user")}),
     "the properties by choice": replace(FLAT, alternatives={"properties": ("context", "plan")}),
     "the properties deeper": replace(BAG, fields={"event": "event", "time": "time", "properties": "context.traits"}),
+    "a value": replace(
+        FLAT, fields={"time": "time"}, alternatives={"event": ("plan", constant_entry("é {x}")), "ip": (constant_entry("::1"),)}
+    ),
     "only": replace(FLAT, fields={**FLAT.fields, "distinct_id": "user"}, only=("plan", "n*", "distinct_id")),
     "drop": replace(
         FLAT, fields={**FLAT.fields, "ip": "context.ip"}, drop=("device", "con*", "token", "distinct_id"), alternatives=USERS
@@ -137,6 +141,9 @@ LINES: dict[str, Reading] = {
     "defaults and fields for all": replace(
         FLAT, fields={"time": "time"}, defaults={"event": "E", "distinct_id": "d"}, constants={"event": "Set"}
     ),
+    "renames to the ip": replace(
+        BAG, renames={"$ip": "ip", "id": "$insert_id", "n": "distinct_id"}, fields={**BAG.fields, "ip": "context.ip"}, null=("NULL",)
+    ),
     "the cell wins": replace(BAG, prefer="cell", fields={**BAG.fields, "distinct_id": "properties.user"}),
     "renames in the properties": replace(
         BAG, renames={"user": "$user_id", "p*": "x_*", "$insert_id": "id"}, drop=("token", "time"), prefix="q_",
@@ -151,7 +158,7 @@ LINES: dict[str, Reading] = {
 
 keys = st.sampled_from(
     ["event", "time", "user", "device", "n", "context", "plan", "distinct_id", "ip", "$insert_id", "id", "traits", "Plan",
-     "$device_id", "token", "import_tag", "aaa", "full", "who", "a.b", "properties", "z", "timestamp", "source"]
+     "$device_id", "$ip", "token", "import_tag", "aaa", "full", "who", "a.b", "properties", "z", "timestamp", "source"]
 )  # fmt: skip
 numbers = st.sampled_from(
     ["0", "5", "-5", "-0", "1.5", "1.50", "2.0", "0.5", "1e3", "1e-7", "1e22", "12345678901234567890", "9007199254740993",
@@ -259,6 +266,7 @@ def lines_of(*records: dict[str, Any]) -> str:
         ("times deeper", {"event": "e", "context": {"n": 1714557600}}, {"context": {"n": TIME}}),
         ("words for no value", DEEP, {"user": "NULL"}),
         ("all at once", {**DEEP, "event": ""}, {"context": {"id": "i"}}),
+        ("a value", {**PLAIN, "event": None}, {"plan": None}),
         ("only", PLAIN, {"plan": None}),
         ("drop", {**DEEP, "token": "t"}, {"user": None}),
         ("drop of fields", PLAIN, {"user": ""}),
@@ -267,6 +275,11 @@ def lines_of(*records: dict[str, Any]) -> str:
         ("defaults", {**PLAIN, "event": ""}, {"time": "", "user": "", "device": None, "n": None}),
         ("renames in the properties", {**IN_BAG, "device": None}, {"user": "x"}),
         ("all of them", {**IN_BAG, "event": ""}, {"event": "E"}),
+        (
+            "renames to the ip",
+            {"event": "e", "properties": {"time": TIME, "$ip": "1.2.3.4", "id": "i-1", "n": "u"}},
+            {"properties": {"time": TIME, "$ip": "1.2.3.4"}, "context": {"ip": "1.2.3.4"}},
+        ),
         ("fields deeper in the properties", NO_USER, {"properties": {"time": TIME}}),
         ("templates in the properties", IN_BAG, {"event": "Other"}),
     ],
@@ -330,6 +343,9 @@ ROWS: dict[str, Reading] = {
     "renames to fields": replace(CELLS, renames={"device": "ip", "distinct_id": "id", "user": "distinct_id"}),
     "a prefix": replace(CELLS, prefix="shop_", fields={**CELLS.fields, "properties": "bag"}, alternatives=USERS),
     "defaults": replace(CELLS, alternatives=USERS, defaults={"event": "Page view", "distinct_id": "nobody", "time": TIME, "ip": "1.2.3.4"}),
+    "renames to the ip": replace(
+        CELLS, renames={"$ip": "ip", "k": "$insert_id", "plan": "ip"}, fields={**CELLS.fields, "properties": "bag"}, null=("NULL",)
+    ),
     "the cell wins": replace(CELLS, prefer="cell", fields={**CELLS.fields, "properties": "bag"}),
     "all at once": replace(
         CELLS,
@@ -353,6 +369,8 @@ bags = st.sampled_from(
         '{"plan":"x","n":5}',
         '{"distinct_id":"d"}',
         '{"k":1,"a":2}',
+        '{"$ip":"1.2.3.4","k":"i-1"}',
+        '{"$ip":"","k":null}',
         "bad",
         '{"a":1,"a":2}',
     ]
@@ -377,7 +395,8 @@ def test_rows_map_the_same(name: str, rows: list[tuple[str, ...]]):
     [
         name
         for name in ROWS
-        if name not in ("templates over properties", "names of fields", "renames to fields")
+        if name
+        not in ("templates over properties", "names of fields", "renames to fields", "renames to the ip")
     ],
 )
 def test_such_rows_are_no_reason_to_be_slow(name: str):
