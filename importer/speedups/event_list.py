@@ -5,8 +5,6 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from importer.model import Status
-
 
 class EventList(list[Any]):
     """A list of `Event` and `Rejection` with the methods of `event_block.EventBlock`, which say more."""
@@ -35,7 +33,7 @@ class EventList(list[Any]):
         """As `EventBlock.holds_invalid`."""
         if not 0 <= start <= stop <= len(self):
             raise IndexError(start, stop)
-        return any(not _is_event(item) and item.status is not Status.SKIPPED for item in self[start:stop])
+        return any(not _is_event(item) and item.status.failure for item in self[start:stop])
 
     def take(
         self,

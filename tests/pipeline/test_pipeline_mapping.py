@@ -538,7 +538,7 @@ def test_a_key_for_csv_in_a_mapping_file_stops_a_run_of_json_lines(tmp_path: Pat
 
 def test_another_encoding_than_that_of_json_lines_stops(tmp_path: Path):
     path = file(tmp_path, "a.jsonl", TEXT_LINE)
-    with pytest.raises(ImporterError, match="JSON lines are UTF-8"):
+    with pytest.raises(ImporterError, match="JSONL is UTF-8"):
         prepared([path], "--encoding cp1252")
     reading = prepared([path])[0].manifest.reading
     again = redeclare(reading, declared("--encoding cp1252"), NOW_MS)
