@@ -217,6 +217,11 @@ class Job:
     of_set: bool = False
 
     @property
+    def has_items(self) -> bool:
+        """True if a record of the source may be several events."""
+        return bool(self.manifest.reading.shape.explode)
+
+    @property
     def is_told_by_set(self) -> bool:
         """True if the manifest of its set tells all that its own one does before its end.
 

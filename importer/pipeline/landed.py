@@ -16,6 +16,7 @@ from importer.reading import Attention, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest
 from importer.results.paths import find_manifests, results_of_manifest, results_path
+from importer.results.places import place_of, row_of
 from importer.results.recovery import inspect_results
 from importer.results.selection import read_successes
 from importer.source.members import SourcePath
@@ -49,16 +50,18 @@ def check_landed(
             for item, *others in zip(*(mapper.map(chunk) for mapper in mappers), strict=True):
                 if wanted is None:
                     return
-                if item.row == wanted[0]:
-                    if wanted[1] not in (item.insert_id, *(other.insert_id for other in others)):
+                place = place_of(item.row, item.item)
+                if place >= wanted[0]:
+                    ids = (item.insert_id, *(other.insert_id for other in others))
+                    if place > wanted[0] or wanted[1] not in ids:
                         raise ResultsError(
-                            f"{path}, row {item.row:,} (line {item.line:,}): this record was imported, and it"
-                            " reads differently now",
+                            f"{path}, row {row_of(wanted[0]):,} (line {item.line:,}): this record was"
+                            " imported, and it reads differently now",
                             remedy,
                         )
                     wanted = next(landed, None)
     if wanted is not None:
-        raise ResultsError(f"{path} ends before row {wanted[0]:,}, which was imported", remedy)
+        raise ResultsError(f"{path} ends before row {row_of(wanted[0]):,}, which was imported", remedy)
 
 
 def other_reader_remedy(manifest: Manifest) -> str:

@@ -12,6 +12,7 @@ from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
 from importer.profile.event_hashes import hash_events, hash_ids
 from importer.reading import Attention
+from importer.results.places import row_of
 from importer.results.selection import read_successes
 from importer.text import counted
 
@@ -55,7 +56,8 @@ class LandedCopies:
             return
         landed = read_successes(self._job.results)
         while part := list(islice(landed, _AT_ONCE)):
-            rows, ids = zip(*part, strict=True)
+            places, ids = zip(*part, strict=True)
+            rows = list(map(row_of, places))
             # No event is without an id; a results file that somebody made may be.
             hashes = hash_ids([own or "-" for own in ids])
             self._counter.add(hashes, rows.__getitem__, self._job.manifest.source)

@@ -9,6 +9,7 @@ from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Event, Record, Rejection, Status
 from importer.reading import Reading
+from importer.results.places import place_of, row_of
 from importer.results.recorded import Selection
 from importer.results.selection import Choice, first_attempts, read_choices
 
@@ -67,13 +68,21 @@ class RetrySelector:
         selected: list[Record | Rejection] = []
         self._selected = []
         for item in chunk:
-            if self._next is None:
-                break
-            if item.row == self._next.row:
+            choice = self._choice_for(place_of(item.row, item.item))
+            if choice is not None:
                 selected.append(item)
-                self._selected.append(self._next)
-                self._next = next(self._choices, None)
+                self._selected.append(choice)
+            elif self._next is None:
+                break
         return selected
+
+    def _choice_for(self, place: int) -> Choice | None:
+        """Return what chooses the record, or the event of a record, at a place; None if nothing does."""
+        while self._next is not None and self._next.place < place:
+            if self._next.item == 0 and self._next.row == row_of(place):
+                return self._next  # the record as a whole, which is several events now
+            self._next = next(self._choices, None)
+        return self._next if self._next is not None and self._next.place == place else None
 
     def map(self, chunk: Sequence[Record | Rejection]) -> speedups.EventBlock:
         """As in `transfer.RecordSelector`."""
@@ -90,7 +99,7 @@ class RetrySelector:
         Raises:
             ResultsError: The record makes another event now.
         """
-        made = self._mappers_before[self._first_attempts.get(choice.row, 0)].map([item])[0]
+        made = self._mappers_before[self._first_attempts.get(choice.place, 0)].map([item])[0]
         if isinstance(made, Event) and made.insert_id == choice.insert_id:
             return made
         raise ResultsError(

@@ -310,7 +310,7 @@ def _make_room(job: Job) -> None:
     """Empty results that are replaced; those that were retried are set aside."""
     set_retried_aside(job.results, lambda: _check_overwrite(job))
     # Old outcomes must never stand under the new manifest, wherever the power goes.
-    ResultsWriter.create(job.results, overwrite=True).close()
+    ResultsWriter.create(job.results, overwrite=True, items=job.has_items).close()
 
 
 def _check_overwrite(job: Job) -> None:
@@ -322,8 +322,10 @@ def _open_writer(job: Job) -> ResultsWriter:
     if job.is_told_by_set:
         durability = Durability.SOON if job.manifest.kind == "real" else Durability.NEVER
     if job.options.resume:
-        return ResultsWriter.resume(job.results, job.state, durability=durability)
-    return ResultsWriter.create(job.results, overwrite=job.options.overwrite, durability=durability)
+        return ResultsWriter.resume(job.results, job.state, items=job.has_items, durability=durability)
+    return ResultsWriter.create(
+        job.results, overwrite=job.options.overwrite, items=job.has_items, durability=durability
+    )
 
 
 def _link(parent: Path, child: Path) -> None:

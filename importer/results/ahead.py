@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.model import Status
+from importer.results.places import place_of
 from importer.results.reader import read_failures
 from importer.results.selection import read_choices, select_records
 
@@ -36,9 +37,10 @@ def find_ahead(results: Path) -> Ahead | None:
         results: The last results of a source.
     """
     selection = select_records(results, {Status.INVALID}, AHEAD_OF_CLOCK)
-    rows = {choice.row for choice in read_choices(selection)}
-    failures = (failure for run in selection.runs for failure in read_failures(run.results) if rows)
-    found = (_AFTER.search(failure.error) for failure in failures if failure.row in rows)
+    places = {choice.place for choice in read_choices(selection)}
+    failures = (failure for run in selection.runs for failure in read_failures(run.results) if places)
+    chosen = (failure for failure in failures if place_of(failure.row, failure.item) in places)
+    found = (_AFTER.search(failure.error) for failure in chosen)
     try:
         times = {datetime.fromisoformat(match[1]): match[1] for match in found if match}
     except ValueError:  # a year of five digits: nobody waits for it
@@ -46,4 +48,4 @@ def find_ahead(results: Path) -> Ahead | None:
     if not times:
         return None
     last = max(times)
-    return Ahead(len(rows), times[last], last <= datetime.now(UTC))
+    return Ahead(len(places), times[last], last <= datetime.now(UTC))

@@ -78,6 +78,7 @@ class ResultsState:
     Attributes:
         records: Outcomes in it.
         last_row: The record that the last of them is for; 0 if there is none.
+        last_item: Which of several events of that record it is for; 0 where a record is one event.
         counts: The outcomes by status.
         valid_bytes: Length of what is whole: the header and every complete line.
         has_torn_end: True if something unfinished follows that.
@@ -88,3 +89,4 @@ class ResultsState:
     counts: Counts = field(default_factory=Counts)
     valid_bytes: int = 0
     has_torn_end: bool = False
+    last_item: int = 0

@@ -6,7 +6,15 @@ from codecs import BOM_UTF8
 from typing import IO, TYPE_CHECKING
 
 from importer.errors import ResultsError
-from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS, RowFormat
+from importer.results.rows import (
+    CSV,
+    CSV_FORMATS,
+    CSV_OF_ITEMS,
+    JSONL,
+    JSONL_FORMATS,
+    JSONL_OF_ITEMS,
+    RowFormat,
+)
 from importer.text import file_word, quoted, shell_words
 
 if TYPE_CHECKING:
@@ -22,9 +30,16 @@ BLOCK_BYTES = 1 << 18
 _LONGEST_HEADER = max(len(form.header) for form in CSV_FORMATS)
 
 
-def new_format(path: Path) -> RowFormat:
-    """Return the form of a new results file by its name: JSONL if it ends in ``.jsonl``, else CSV."""
-    return JSONL if _is_jsonl(path) else CSV
+def new_format(path: Path, *, items: bool = False) -> RowFormat:
+    """Return the form of a new results file by its name: JSONL if it ends in ``.jsonl``, else CSV.
+
+    Args:
+        path: Its path.
+        items: Whether it has a column ``item``.
+    """
+    if _is_jsonl(path):
+        return JSONL_OF_ITEMS if items else JSONL
+    return CSV_OF_ITEMS if items else CSV
 
 
 def existing_format(path: Path) -> RowFormat:

@@ -1,8 +1,8 @@
 """The history of a source: a run, its retries, and the last outcome of each record.
 
 A retry replaces the outcomes of some records of the runs before it. All results are in the order of the
-source. A run over millions of records is read block by block; of the retries after it, only the numbers of
-their records are held, eight bytes for each.
+source. A run over millions of records is read block by block; of the retries after it, only the places of
+their outcomes are held (see `places`), eight bytes for each.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from importer.errors import ResultsError
 from importer.results.formats import read_format
 from importer.results.manifest import read_manifest, resolve_link
 from importer.results.paths import find_manifests, manifest_path, results_of_manifest
+from importer.results.places import ITEM_BITS, MOST_ITEM
 from importer.results.reader import OutcomeColumns, read_columns
 from importer.results.recorded import RecordedRun
 from importer.results.recovery import inspect_results
@@ -85,7 +86,7 @@ def _with_origins(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
     """Return the runs of a history, from the first on, each with its `RecordedRun.origin`."""
     if not any(run.manifest.mended_rows for run in runs):
         return list(runs)
-    import numpy as np  # noqa: PLC0415  as in `rows_of`
+    import numpy as np  # noqa: PLC0415  as in `places_in`
 
     origin: NDArray[np.int64] | None = None
     found = []
@@ -95,12 +96,12 @@ def _with_origins(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
                 np.arange(r.start, r.stop, dtype=np.int64) for r in read_ranges(run.manifest.mended_rows)
             ]
             own = np.concatenate(parts)
-            origin = own if origin is None else _look_up(origin, own, run)
+            origin = own if origin is None else _rows_before(origin, own, run)
         found.append(replace(run, origin=origin))
     return found
 
 
-def _look_up(origin: NDArray[np.int64], rows: NDArray[np.int64], run: RecordedRun) -> NDArray[np.int64]:
+def _rows_before(origin: NDArray[np.int64], rows: NDArray[np.int64], run: RecordedRun) -> NDArray[np.int64]:
     if len(rows) and rows[-1] > len(origin):  # they rise
         raise ResultsError(
             f"{run.results} has row {rows[-1]:,}, but only {len(origin):,} records were mended.",
@@ -244,31 +245,55 @@ def read_outcomes(run: RecordedRun) -> Iterator[OutcomeColumns]:
     return read_columns(run.results, run.state.valid_bytes)
 
 
-def rows_of(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
-    """Return the records of the first run's source that runs have an outcome for, sorted, each once."""
+def places_in(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
+    """Return the places in the first run's source that runs have an outcome for, sorted, each once."""
     import numpy as np  # noqa: PLC0415  0.1 s that a run without retries does not need
 
-    parts = [_original_rows(run, columns) for run in runs for columns in read_outcomes(run)]
+    parts = [_original_places(run, columns) for run in runs for columns in read_outcomes(run)]
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
-def _original_rows(run: RecordedRun, columns: OutcomeColumns) -> NDArray[np.int64]:
-    """Return which records of the first run's source the outcomes of a block are of."""
+def replaced_by(runs: Sequence[RecordedRun]) -> NDArray[np.int64]:
+    """Return the places in the first run's source whose outcomes those of these runs replace, sorted.
+
+    What became of a record as a whole, which could not be read, is replaced by what becomes of its events.
+    """
     import numpy as np  # noqa: PLC0415  as above
 
-    own = np.frombuffer(columns.rows, np.int64)
-    return own if run.origin is None else _look_up(run.origin, own, run)
+    places = places_in(runs)
+    return np.union1d(places, places & ~MOST_ITEM)
 
 
-def choose_rows(
-    run: RecordedRun, columns: OutcomeColumns, rows: NDArray[np.int64], *, among: bool = True
+def count_replacing(
+    run: RecordedRun, columns: OutcomeColumns, chosen: NDArray[np.bool_], places: NDArray[np.int64]
+) -> int:
+    """Return how many of some places, from `places_in`, replace the outcomes of a block that were chosen."""
+    import numpy as np  # noqa: PLC0415  as above
+
+    own = _original_places(run, columns)[chosen]
+    after = np.where(own & MOST_ITEM, own + 1, own + (1 << ITEM_BITS))
+    return int((np.searchsorted(places, after) - np.searchsorted(places, own)).sum())
+
+
+def _original_places(run: RecordedRun, columns: OutcomeColumns) -> NDArray[np.int64]:
+    """Return which places in the first run's source the outcomes of a block are of."""
+    import numpy as np  # noqa: PLC0415  as above
+
+    own = np.frombuffer(columns.places, np.int64)
+    if run.origin is None:
+        return own
+    return _rows_before(run.origin, own >> ITEM_BITS, run) << ITEM_BITS | own & MOST_ITEM
+
+
+def choose_places(
+    run: RecordedRun, columns: OutcomeColumns, places: NDArray[np.int64], *, among: bool = True
 ) -> NDArray[np.bool_]:
-    """Choose the outcomes of a block whose record is, or is not, one of these rows, from `rows_of`."""
+    """Choose the outcomes of a block whose place is, or is not, one of these, from `places_in`."""
     import numpy as np  # noqa: PLC0415  as above
 
-    own = _original_rows(run, columns)
-    if not len(rows):
+    own = _original_places(run, columns)
+    if not len(places):
         return np.full(len(own), not among)
     # Both are sorted, so this costs a search per outcome and not a sort per block.
-    positions = np.searchsorted(rows, own)
-    return np.asarray((rows[np.minimum(positions, len(rows) - 1)] == own) == among)
+    positions = np.searchsorted(places, own)
+    return np.asarray((places[np.minimum(positions, len(places) - 1)] == own) == among)

@@ -43,23 +43,23 @@ class EncodedLines(NamedTuple):
 
     Attributes:
         data: Whole lines.
-        last_row: The record of the last of them; 0 if there is none.
+        last: Row and item of the last of them; zeros if there is none.
         tally: Lines by status.
         notes: Lines with a note.
     """
 
     data: bytes
-    last_row: int
+    last: tuple[int, int]
     tally: Mapping[Status, int]
     notes: int
 
     @classmethod
     def of(cls, form: RowFormat, outcomes: Sequence[Outcome]) -> EncodedLines:
         """Return the lines of some outcomes."""
-        last_row = outcomes[-1].row if outcomes else 0
+        last = (outcomes[-1].row, outcomes[-1].item) if outcomes else (0, 0)
         tally = Counter(outcome.status for outcome in outcomes)
         notes = sum(outcome.note != "" for outcome in outcomes)
-        return cls(b"".join(map(form.encode, outcomes)), last_row, tally, notes)
+        return cls(b"".join(map(form.encode, outcomes)), last, tally, notes)
 
 
 class LineEncoder:

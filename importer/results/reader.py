@@ -13,6 +13,7 @@ from importer.errors import ResultsError
 from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.formats import BLOCK_BYTES, existing_format, read_blocks
+from importer.results.places import place_of
 from importer.results.rows import READ_TEXTS, ParsedRow, RowFormat
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class _ReadLines(Protocol):
     """Well-formed lines, as columns: `speedups.ResultLines`, or the same in Python."""
 
     @property
-    def rows(self) -> bytes: ...
+    def places(self) -> bytes: ...
     @property
     def statuses(self) -> bytes: ...
     def texts(self, column: int, chosen: bytes, /) -> list[str]: ...
@@ -44,7 +45,7 @@ class _LinesInPython:
 
     def __init__(self, form: RowFormat, lines: Sequence[bytes], parsed: Sequence[ParsedRow]) -> None:
         self._form, self._lines = form, lines
-        self.rows = array("q", [each.row for each in parsed]).tobytes()
+        self.places = array("q", [place_of(each.row, each.item) for each in parsed]).tobytes()
         self.statuses = bytes([STATUSES.index(each.status) for each in parsed])
 
     @classmethod
@@ -65,13 +66,13 @@ class OutcomeColumns:
     To choose some of them, there is a byte for each: that of others is 0.
 
     Attributes:
-        rows: Record of each.
+        places: Record and item of each: see `places`.
         statuses: Number of the status of each: see `STATUSES`.
     """
 
     def __init__(self, lines: _ReadLines) -> None:
         self._lines = lines
-        self.rows = memoryview(lines.rows).cast("q")
+        self.places = memoryview(lines.places).cast("q")
         self.statuses = lines.statuses
 
     def having(self, statuses: frozenset[Status]) -> bytes:
@@ -131,12 +132,14 @@ class FailedRow(NamedTuple):
         line: Line on which it starts.
         status: How it ended.
         error: Why.
+        item: Which of several events of the record it is; 0 where a record is one event.
     """
 
     row: int
     line: int
     status: str
     error: str
+    item: int = 0
 
 
 def read_failures(results: Path) -> Iterator[FailedRow]:
@@ -150,7 +153,8 @@ def read_failures(results: Path) -> Iterator[FailedRow]:
     for line in _lines_with(b",false," if form.header else b'"success":false', results):
         record = form.values(line)
         if Status(record["status"]).failure:
-            yield FailedRow(int(record["row"]), int(record["line"]), record["status"], record["error"])
+            row, on_line, item = (int(record.get(name, 0)) for name in ("row", "line", "item"))
+            yield FailedRow(row, on_line, record["status"], record["error"], item)
 
 
 def _lines_with(mark: bytes, results: Path) -> Iterator[bytes]:

@@ -110,7 +110,7 @@ def _scan_lines(path: Path, file: IO[bytes], form: RowFormat) -> ResultsState:
                 raise _edited(path, lines + 1, form, line + newline, last)
             break
     counts = Counts.from_tally(tally)
-    return ResultsState(counts.total, last[0], counts, size, torn)
+    return ResultsState(counts.total, last[0], counts, size, torn, last[1])
 
 
 def _edited(path: Path, number: int, form: RowFormat, line: bytes, last: tuple[int, int]) -> ResultsError:

@@ -19,6 +19,7 @@ import orjson
 
 from importer.model import Outcome, Status
 from importer.results import escaping
+from importer.results.places import ITEM_BITS, MOST_ITEM, MOST_ROW
 from importer.text import cut
 
 COLUMNS_BEFORE: Final = (
@@ -127,6 +128,7 @@ class RowFormat(ABC):
             "no_time": self.no_time.encode(),
             "statuses": [(self.middle(each, None).removesuffix(end).encode(), each) for each in Status],
             "most_digits": MOST_DIGITS,
+            "item_bits": ITEM_BITS,
             "parse": self.parse,
             "read": lambda line, text: self.read_text(line, READ_TEXTS[text]),
         }
@@ -212,7 +214,8 @@ class CsvFormat(RowFormat):
         item = numbers.get("item", b"0")
         if not (_is_time(numbers.get("time", b"")) and _is_number(item)):
             return None
-        return ParsedRow(int(head[0]), status, int(item))
+        row, number = int(head[0]), int(item)
+        return ParsedRow(row, status, number) if row <= MOST_ROW and number <= MOST_ITEM else None
 
     def values(self, line: bytes) -> dict[str, Any]:
         """As in `RowFormat`."""
@@ -319,7 +322,7 @@ class JsonlFormat(RowFormat):
             and (time is None or (type(time) is int and abs(time) < _END))
             and type(item) is int
         )
-        if status is None or not well_formed or max(row, item) >= _END:
+        if status is None or not well_formed or row > MOST_ROW or item > MOST_ITEM:
             return None
         return ParsedRow(row, status, item)
 
@@ -342,3 +345,6 @@ JSONL_FORMATS: Final = tuple(map(JsonlFormat, _LAYOUTS))
 
 CSV, JSONL = CSV_FORMATS[1], JSONL_FORMATS[1]
 """The forms of new results files."""
+
+CSV_OF_ITEMS, JSONL_OF_ITEMS = CSV_FORMATS[2], JSONL_FORMATS[2]
+"""Those of new results files in which a record may have several lines."""

@@ -12,12 +12,13 @@ from importer.errors import ResultsError, UsageError
 from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.history import (
-    choose_rows,
+    choose_places,
     history_up_to,
     read_outcomes,
-    rows_of,
+    replaced_by,
     same_source,
 )
+from importer.results.places import item_of, row_of
 from importer.results.reader import STATUSES
 from importer.results.recorded import RecordedRun, Selection
 
@@ -35,29 +36,39 @@ _ALL = frozenset(Status)
 
 
 class Choice(NamedTuple):
-    """A record to retry.
+    """A record to retry, or one of several events of a record.
 
     Attributes:
-        row: Its number in the source.
+        place: Where it is in the source: see `places`.
         status: How it ended.
         insert_id: The id that it had. A `failed` record may have landed, so the id made again must
             be this one.
     """
 
-    row: int
+    place: int
     status: Status
     insert_id: str
+
+    @property
+    def row(self) -> int:
+        """Number of the record in the source."""
+        return row_of(self.place)
+
+    @property
+    def item(self) -> int:
+        """Which of several events of the record it is; 0 for the record as a whole."""
+        return item_of(self.place)
 
 
 def read_choices(selection: Selection) -> Iterator[Choice]:
     """Yield the records of a selection, in the order of the source.
 
-    Only the rows that were retried before are held: the results are read each time.
+    Only the places that were retried before are held: the results are read each time.
 
     Raises:
         ResultsError: They can't be read.
     """
-    # No record is in two of them, and each is in order.
+    # No place is in two of them, and each is in order.
     return heapq.merge(*_choices_by_run(selection.runs, selection.statuses, selection.error_contains))
 
 
@@ -107,16 +118,16 @@ def first_attempts(runs: Sequence[RecordedRun]) -> dict[int, int]:
         runs: A run and its retries, in order.
 
     Returns:
-        The index of that run by the number of the record, for records whose last outcome is `failed`.
+        The index of that run by the place of the record, for records whose last outcome is `failed`.
     """
     first: dict[int, int] = {}
     for index, run in enumerate(runs):
         for columns in read_outcomes(run):
-            for row in compress(columns.rows, columns.having(_FAILED)):
-                first.setdefault(row, index)
+            for place in compress(columns.places, columns.having(_FAILED)):
+                first.setdefault(place, index)
             if index:
-                for row in compress(columns.rows, columns.having(_ALL - _FAILED)):
-                    first.pop(row, None)
+                for place in compress(columns.places, columns.having(_ALL - _FAILED)):
+                    first.pop(place, None)
     return first
 
 
@@ -127,7 +138,7 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
         results: The results file of one run; earlier and later runs are not looked at.
 
     Yields:
-        The record's number and its ``$insert_id``, in the order of the source.
+        The place of the record and its ``$insert_id``, in the order of the source.
 
     Raises:
         ResultsError: The results or the manifest are missing or not ours.
@@ -135,7 +146,7 @@ def read_successes(results: Path) -> Iterator[tuple[int, str]]:
     run = history_up_to(results)[-1]
     for columns in read_outcomes(run):
         chosen = columns.having(_SUCCESSES)
-        yield from zip(compress(columns.rows, chosen), columns.insert_ids(chosen), strict=True)
+        yield from zip(compress(columns.places, chosen), columns.insert_ids(chosen), strict=True)
 
 
 def _choices_by_run(
@@ -144,7 +155,7 @@ def _choices_by_run(
     """Yield for each run the outcomes that match and that no later run replaced."""
     for number, run in enumerate(runs):
         later = runs[number + 1 :]
-        yield _choices(run, rows_of(later) if later else None, statuses, error_contains)
+        yield _choices(run, replaced_by(later) if later else None, statuses, error_contains)
 
 
 def _choices(
@@ -156,10 +167,10 @@ def _choices(
     for columns in read_outcomes(run):
         chosen = columns.having(statuses)
         if replaced is not None:
-            others = choose_rows(run, columns, replaced, among=False).tobytes()
+            others = choose_places(run, columns, replaced, among=False).tobytes()
             chosen = bytes(map(and_, chosen, others))
-        rows, numbers = compress(columns.rows, chosen), compress(columns.statuses, chosen)
+        places, numbers = compress(columns.places, chosen), compress(columns.statuses, chosen)
         errors = repeat("") if error_contains is None else columns.errors(chosen)
-        for row, number, insert_id, error in zip(rows, numbers, columns.insert_ids(chosen), errors):  # noqa: B905
+        for place, number, insert_id, error in zip(places, numbers, columns.insert_ids(chosen), errors):  # noqa: B905
             if error_contains is None or error_contains in error:
-                yield Choice(row, STATUSES[number], insert_id)
+                yield Choice(place, STATUSES[number], insert_id)

@@ -365,7 +365,8 @@ class _Tally:
             for run, counts in zip(self._runs, self._counts, strict=True)
         )
         worst = [(name, counts) for _, _, name, counts in sorted(self._worst, reverse=True)]
-        scope = runs[0].manifest.scope or 0
+        more = max(0, self._total.total - self._counts[0].total) if not self._faults else 0
+        scope = (runs[0].manifest.scope or 0) + more
         return SetStatus(
             runs=runs,
             counts=self._total,

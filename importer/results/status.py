@@ -9,9 +9,11 @@ from importer.errors import ResultsError
 from importer.results.counts import Counts
 from importer.results.history import (
     check_exists,
-    choose_rows,
+    choose_places,
+    count_replacing,
+    places_in,
     read_outcomes,
-    rows_of,
+    replaced_by,
     whole_history,
 )
 from importer.results.recorded import RecordedRun
@@ -96,10 +98,12 @@ def read_status(
     runs = whole_history(results, state, manifest)
     counts, retries_fit = _add_up(runs)
     first = runs[0]
+    # A record that could not be read as a whole may have become several events since.
+    more = max(0, counts.total - first.state.records) if retries_fit else 0
     return HistoryStatus(
         runs=tuple(runs),
         counts=counts,
-        scope=first.manifest.scope,
+        scope=None if first.manifest.scope is None else first.manifest.scope + more,
         unattempted=first.unattempted,
         reconciles=retries_fit and all(map(agrees, runs)),
         next_step=_next_step(runs, counts),
@@ -143,12 +147,14 @@ def _add_up(runs: Sequence[RecordedRun]) -> tuple[Counts, bool]:
     for number, run in enumerate(runs):
         total += run.state.counts
         if later := runs[number + 1 :]:
-            rows = rows_of(later)
-            replaced = Counts()
+            places, gone = places_in(later), replaced_by(later)
+            replaced, replacing = Counts(), 0
             for columns in read_outcomes(run):
-                replaced += columns.count(choose_rows(run, columns, rows).tobytes())
+                chosen = choose_places(run, columns, gone)
+                replaced += columns.count(chosen.tobytes())
+                replacing += count_replacing(run, columns, chosen, places)
             total -= replaced
-            fit &= replaced.unsuccessful == replaced.total and (number > 0 or replaced.total == len(rows))
+            fit &= replaced.unsuccessful == replaced.total and (number > 0 or replacing == len(places))
     return total, fit
 
 

@@ -56,7 +56,7 @@ class ResultsWriter:
         self._form = form
         self._encoder = LineEncoder(form)
         self._tally = {status: before.counts[status] for status in Status}
-        self._last_row = before.last_row
+        self._last = before.last_row, before.last_item
         self.rows = before.records
         self.unsuccessful = before.counts.unsuccessful
         self.notes = 0
@@ -74,6 +74,7 @@ class ResultsWriter:
         path: Path,
         *,
         overwrite: bool = False,
+        items: bool = False,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
         durability: Durability = Durability.AT_ONCE,
@@ -86,6 +87,7 @@ class ResultsWriter:
         Args:
             path: Where; its folder must exist.
             overwrite: Empty a file that is there (`check_overwrite` says whether it may be).
+            items: Whether a record may become several events, so that there is a column ``item``.
             clock: Seconds that only go up.
             fsync: Flushes a file to disk.
             durability: When.
@@ -101,7 +103,7 @@ class ResultsWriter:
                 f"{path} exists already.",
                 "Use --resume to go on with it, --overwrite to replace it, or --results for another file.",
             ) from None
-        writer = cls(path, handle, new_format(path), ResultsState(), clock, fsync, durability)
+        writer = cls(path, handle, new_format(path, items=items), ResultsState(), clock, fsync, durability)
         writer._begin()
         return writer
 
@@ -111,6 +113,7 @@ class ResultsWriter:
         path: Path,
         state: ResultsState,
         *,
+        items: bool = False,
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
         durability: Durability = Durability.AT_ONCE,
@@ -122,19 +125,20 @@ class ResultsWriter:
         Args:
             path: The results file.
             state: From `repair_results`.
+            items: As for `create`, if there is no file to continue.
             clock: Seconds that only go up.
             fsync: Flushes a file to disk.
             durability: When.
 
         Raises:
-            ResultsError: The file is not as long as the repair left it, or has a column ``item``.
+            ResultsError: The file is not as long as the repair left it, or lacks a column ``item``.
             StorageError: The file can't be opened or written.
         """
-        form = existing_format(path) if state.valid_bytes else new_format(path)
-        if "item" in form.columns:
+        form = existing_format(path) if state.valid_bytes else new_format(path, items=items)
+        if items and state.records and "item" not in form.columns:
             raise ResultsError(
-                f"{path} has a column item, which this version reads and does not write.",
-                "Go on with the version that began it.",
+                f"{path} has no column item, though a record may become several events.",
+                "Put the file and its manifest back as they were written.",
             )
         writer = cls(path, _open(path, 0), form, state, clock, fsync, durability)
         if writer._size == state.valid_bytes:
@@ -156,7 +160,8 @@ class ResultsWriter:
     @property
     def state(self) -> ResultsState:
         """How far the file goes, from what this writer wrote."""
-        return ResultsState(self.rows, self._last_row, self.counts, self._size)
+        row, item = self._last
+        return ResultsState(self.rows, row, self.counts, self._size, last_item=item)
 
     def write(self, delivered: Sequence[Delivered]) -> None:
         """Append the outcomes of batches with one system call, and flush to disk once a second.
@@ -181,7 +186,7 @@ class ResultsWriter:
         self.tick()
 
     def _count(self, lines: EncodedLines) -> None:
-        self._last_row = lines.last_row or self._last_row
+        self._last = lines.last if lines.data else self._last
         self.notes += lines.notes
         for status, number in lines.tally.items():
             self._tally[status] += number

@@ -135,13 +135,15 @@ cdef class ResultLineWriter:
             verdicts: One for each of the events among them, in order.
 
         Returns:
-            The lines; the row of the last of them, or 0; how many lines have each status; how many have a note.
+            The lines; row and item of the last of them, or zeros; how many lines have each status; how many have a
+            note.
         """
         cdef EventBlock block
         cdef Ending ending = None
         cdef Item* item
         cdef Py_ssize_t start, stop, n, given = 0, notes = 0, count = len(verdicts)
         cdef int64_t last_row = 0
+        cdef int32_t last_item = 0
         cdef object verdict, last = None
         cdef list used = []
         if len(self.endings) >= MOST_KEPT:
@@ -168,7 +170,7 @@ cdef class ResultLineWriter:
                     ending.count += 1
                     notes += item.note.size > 0
                     self.put_line(block, n, ending, verdict)
-                    last_row = item.row
+                    last_row, last_item = item.row, item.number
             if given != count:
                 raise ValueError("too many verdicts")
             tally = {}
@@ -180,7 +182,7 @@ cdef class ResultLineWriter:
         data = PyBytes_FromStringAndSize(self.out.base, self.out.used())
         if self.out.size > LARGEST_KEPT:
             self.out = Buffer()
-        return data, last_row, tally, notes
+        return data, (last_row, last_item), tally, notes
 
     cdef Ending ending_of(self, verdict):
         cdef PyObject* found = PyDict_GetItem(self.endings, verdict)
@@ -350,6 +352,7 @@ cdef class ResultLineReader:
         no_time: As for `ResultLineWriter`.
         statuses: What stands for each status, and the status.
         most_digits: Digits of a number, at most.
+        item_bits: Bits of the item in the place of a line, which are the lowest; above them is its row.
         parse: Returns row, status and item of a line; None if it is not well-formed. It is asked for each line that
             is not surely so.
         read: Returns one of the two texts of a well-formed line that `ResultLines` knows.
@@ -363,9 +366,9 @@ cdef class ResultLineReader:
     cdef bytes code, no_code, no_time
     cdef Py_ssize_t most_digits
     cdef object parse, read_text
-    cdef int last_status
+    cdef int last_status, item_bits
 
-    def __cinit__(self, *, pieces, is_csv, code, no_code, no_time, statuses, most_digits, parse, read):
+    def __cinit__(self, *, pieces, is_csv, code, no_code, no_time, statuses, most_digits, item_bits, parse, read):
         cdef bytes name
         self.pieces, self.is_csv, self.code, self.no_code, self.no_time = Pieces(pieces), is_csv, code, no_code, no_time
         self.owned, self.statuses = tuple(zip(*statuses))
@@ -376,7 +379,10 @@ cdef class ResultLineReader:
         self.ordinals = {status: n for n, status in enumerate(self.statuses)}
         if not 0 < most_digits <= 18:
             raise ValueError("digits of 64 bits at most")
-        self.most_digits, self.parse, self.read_text, self.last_status = most_digits, parse, read, 0
+        if not 0 < item_bits < 62:
+            raise ValueError("row and item are both in 63 bits")
+        self.most_digits, self.item_bits, self.last_status = most_digits, item_bits, 0
+        self.parse, self.read_text = parse, read
 
     def check(self, bytes data, int64_t row, int64_t item):
         """Check lines, up to the first that is not well-formed or out of order.
@@ -433,7 +439,7 @@ cdef class ResultLineReader:
         cdef bytes whole
         if end - p < 0x7FFFFFFF:
             if self.read_plain(p, end, line):
-                return True
+                return not (line.row >> 63 - self.item_bits or line.item >> self.item_bits)
         whole = PyBytes_FromStringAndSize(p, end + 1 - p)
         parsed = self.parse(whole)
         if parsed is None:
@@ -627,34 +633,36 @@ cdef class ResultLines:
 
     cdef ResultLineReader reader
     cdef bytes data
-    cdef Buffer row_numbers, ordinals, places
+    cdef Buffer numbers, ordinals, lines
 
     def __cinit__(self, ResultLineReader reader, bytes data):
         self.reader, self.data = reader, data
-        self.row_numbers, self.ordinals, self.places = Buffer(), Buffer(), Buffer()
+        self.numbers, self.ordinals, self.lines = Buffer(), Buffer(), Buffer()
 
     cdef int add(self, Py_ssize_t start, Py_ssize_t size, const Line* line) except -1:
         cdef Place place
+        cdef int64_t number
         cdef uint8_t status = line.status
         place.start, place.size = start, <int32_t> size
         place.texts[0], place.texts[1] = line.texts[0], line.texts[1]
         if size > 0x7FFFFFFF:
             raise OverflowError("too long a line")
-        self.row_numbers.reserve(sizeof(int64_t))
-        self.row_numbers.put(<const char*> &line.row, sizeof(int64_t))
+        number = line.row << self.reader.item_bits | line.item
+        self.numbers.reserve(sizeof(int64_t))
+        self.numbers.put(<const char*> &number, sizeof(int64_t))
         self.ordinals.reserve(1)
         self.ordinals.put(<const char*> &status, 1)
-        self.places.reserve(sizeof(Place))
-        self.places.put(<const char*> &place, sizeof(Place))
+        self.lines.reserve(sizeof(Place))
+        self.lines.put(<const char*> &place, sizeof(Place))
         return 0
 
     def __len__(self):
         return self.ordinals.used()
 
     @property
-    def rows(self):
-        """The row of each line, as 64-bit integers."""
-        return PyBytes_FromStringAndSize(self.row_numbers.base, self.row_numbers.used())
+    def places(self):
+        """The place of each line, as 64-bit integers: row and item."""
+        return PyBytes_FromStringAndSize(self.numbers.base, self.numbers.used())
 
     @property
     def statuses(self):
@@ -668,7 +676,7 @@ cdef class ResultLines:
             column: Which of the two.
             chosen: A byte for each line; those of others are 0.
         """
-        cdef const Place* places = <const Place*> self.places.base
+        cdef const Place* places = <const Place*> self.lines.base
         cdef const char* data = PyBytes_AS_STRING(self.data)
         cdef const char* cell
         cdef const Cell* place

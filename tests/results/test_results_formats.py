@@ -22,6 +22,7 @@ from importer.results.counts import Counts, ResultsState
 from importer.results.formats import existing_format, new_format
 from importer.results.manifest import write_manifest
 from importer.results.paths import manifest_path
+from importer.results.places import place_of
 from importer.results.reader import FailedRow, read_failures
 from importer.results.recovery import inspect_results, matches_disk, repair_results
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS
@@ -133,7 +134,7 @@ def test_results_without_times_are_chosen_from_and_added_up_with_those_that_have
     write_retry(path, path.with_name(f"r.retry-1{path.suffix}"), [outcome(2), outcome(5, Status.REJECTED)])
     status = read_status(path)
     assert (status.counts, status.reconciles) == (Counts(imported=2, rejected=1), True)
-    assert list(read_successes(path)) == [(1, f"{1:032x}")]
+    assert list(read_successes(path)) == [(place_of(1, 0), f"{1:032x}")]
     assert [each.row for each in read_failures(path)] == [2, 5]
 
 
@@ -156,18 +157,20 @@ def test_results_with_items_are_read(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(OF_ITEMS[name])
     counts = Counts(imported=3, invalid=1, failed=1)
-    assert inspect_results(path) == ResultsState(5, 3, counts, len(OF_ITEMS[name]))
+    assert inspect_results(path) == ResultsState(5, 3, counts, len(OF_ITEMS[name]), last_item=2)
     write_manifest(manifest_path(path), manifest(counts=counts, scope=5, unattempted=0, ended="2026-01-01"))
     assert (read_status(path).counts, read_status(path).reconciles) == (counts, True)
-    assert list(read_successes(path)) == [(1, "a1"), (1, "a2"), (3, "a4")]
-    assert [each[:2] for each in read_choices(select_records(path))] == [
-        (2, Status.INVALID),
-        (3, Status.FAILED),
+    assert list(read_successes(path)) == [
+        (place_of(1, 1), "a1"), (place_of(1, 2), "a2"), (place_of(3, 2), "a4")
+    ]  # fmt: skip
+    assert [(each.row, each.item, each.status) for each in read_choices(select_records(path))] == [
+        (2, 1, Status.INVALID),
+        (3, 1, Status.FAILED),
     ]
     assert [each.insert_id for each in read_choices(select_records(path))] == ["", "-a3"]
     assert list(read_failures(path)) == [
-        FailedRow(2, 3, "invalid", "time: is empty"),
-        FailedRow(3, 4, "failed", "no answer"),
+        FailedRow(2, 3, "invalid", "time: is empty", 1),
+        FailedRow(3, 4, "failed", "no answer", 1),
     ]
 
 
@@ -182,12 +185,30 @@ def test_items_out_of_order_are_named(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", OF_ITEMS)
-def test_results_with_items_are_not_continued(tmp_path, name):
+def test_results_with_items_are_continued_after_the_last_item(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(OF_ITEMS[name])
-    with pytest.raises(ResultsError, match="column item"):
-        ResultsWriter.resume(path, repair_results(path))
-    assert path.read_bytes() == OF_ITEMS[name]
+    lines = [outcome(3, item=3), outcome(4, Status.INVALID), outcome(5, Status.SKIPPED, item=1, time=None)]
+    with ResultsWriter.resume(path, repair_results(path), items=True) as writer:
+        writer.write([delivered_of(lines)])
+        assert (writer.state.last_row, writer.state.last_item) == (5, 1)
+    assert writer.state == inspect_results(path)
+    assert [(int(each["row"]), int(each["item"])) for each in read_results(path)][-4:] == [
+        (3, 2), (3, 3), (4, 0), (5, 1)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_ITEMS)
+def test_new_results_of_items_have_the_column_and_results_without_it_are_not_continued(tmp_path, name):
+    path, other = tmp_path / name, tmp_path / f"other-{name}"
+    with ResultsWriter.create(path, items=True) as writer:
+        writer.write([delivered_of([outcome(1, item=1), outcome(1, item=2), outcome(2, Status.INVALID)])])
+    assert existing_format(path).columns[-1] == "item"
+    assert [int(each["item"]) for each in read_results(path)] == [1, 2, 0]
+    with ResultsWriter.create(other) as writer:
+        writer.write([delivered_of([outcome(1)])])
+    with pytest.raises(ResultsError, match="no column item"):
+        ResultsWriter.resume(other, repair_results(other), items=True)
 
 
 # ── records that the mapping leaves out ──────────────────────────────────────────────────────────

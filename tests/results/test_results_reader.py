@@ -13,6 +13,7 @@ from importer import speedups
 from importer.errors import ResultsError
 from importer.model import Outcome, Status
 from importer.results.counts import Counts
+from importer.results.places import MOST_ITEM, MOST_ROW, place_of
 from importer.results.reader import STATUSES, read_columns
 from importer.results.recovery import CheckedLines, LineChecker
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS, RowFormat
@@ -37,6 +38,7 @@ outcomes = st.lists(
         error=texts | st.text(max_size=9),
         note=texts,
         time=st.none() | st.integers(-(10**15), 10**15),
+        item=st.just(1),
     ),
     min_size=1,
     max_size=5,
@@ -47,12 +49,8 @@ def block_of(form: RowFormat, written: list[Outcome], items: list[int] | None = 
     """The lines of outcomes in a form; with an item, if the form has it."""
     if "item" not in form.columns:
         return lines_of(form, written)
-    before = CSV if form.header else JSONL
-    lines = []
-    for each, item in zip(written, items or [1] * len(written), strict=True):
-        line = before.encode(each)
-        lines.append(line[:-1] + b",%d\n" % item if form.header else line[:-2] + b',"item":%d}\n' % item)
-    return b"".join(lines)
+    given = items or [1] * len(written)
+    return lines_of(form, [each._replace(item=item) for each, item in zip(written, given, strict=True)])
 
 
 def one_by_one(form: RowFormat, block: bytes, last: tuple[int, int]) -> CheckedLines:
@@ -181,6 +179,20 @@ def test_lines_of_one_record_are_in_the_order_of_its_events(form, places, lines)
     assert (check(form, block).lines, check(form, block).last) == (lines, places[lines - 1])
 
 
+@pytest.mark.parametrize("form", [CSV_FORMATS[2], JSONL_FORMATS[2]])
+@pytest.mark.parametrize(
+    ("row", "item", "lines"),
+    [(MOST_ROW, MOST_ITEM, 1), (MOST_ROW + 1, 1, 0), (1, MOST_ITEM + 1, 0), (10**17, 1, 0), (1, 10**17, 0)],
+)
+def test_a_row_or_an_item_that_no_place_holds_is_none_of_ours(form, row, item, lines):
+    block = block_of(form, [outcome(1)], [1])
+    if form.header:
+        block = block.replace(b"1,2,", b"%d,2," % row, 1).replace(b",1\n", b",%d\n" % item)
+    else:
+        block = block.replace(b'"row":1', b'"row":%d' % row).replace(b'"item":1', b'"item":%d' % item)
+    assert check(form, block).lines == one_by_one(form, block, (0, 0)).lines == lines
+
+
 # ── columns ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -197,7 +209,8 @@ def test_columns_hold_what_the_lines_hold(tmp_path_factory, form, written, data)
     ]
     for compiled in BOTH:
         (columns,) = read_columns(path, len(form.header + block), compiled=compiled)
-        assert list(columns.rows) == [each.row for each in written]
+        item = int("item" in form.columns)
+        assert list(columns.places) == [place_of(each.row, item) for each in written]
         assert [STATUSES[number] for number in columns.statuses] == [each.status for each in written]
         assert columns.insert_ids(chosen) == [form.read_text(line, "insert_id") for line in wanted]
         assert columns.errors(chosen) == [form.read_text(line, "error") for line in wanted]

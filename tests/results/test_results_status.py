@@ -14,6 +14,7 @@ from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.manifest import read_manifest, write_manifest
 from importer.results.paths import manifest_path
+from importer.results.places import place_of
 from importer.results.selection import Choice, read_choices, read_successes, select_records
 from importer.results.status import NextStep, NotRetriableError, check_retriable, read_status
 
@@ -40,7 +41,7 @@ def third(first):
 def test_all_records_without_success_are_chosen_in_order(first):
     chosen = select_records(first)
     assert list(read_choices(chosen)) == [
-        Choice(row, status, f"{row:032x}") for row, status in [(2, R), (3, X), (4, F), (6, F)]
+        Choice(place_of(row, 0), status, f"{row:032x}") for row, status in [(2, R), (3, X), (4, F), (6, F)]
     ]
     assert list(read_choices(chosen)) == list(read_choices(chosen))
     assert (len(chosen), chosen.counts) == (4, Counts(rejected=1, invalid=1, failed=2))
@@ -69,12 +70,14 @@ def test_a_status_of_success_can_not_be_retried(first):
 def test_an_insert_id_is_read_back_exactly(tmp_path, insert_id):
     lines = [outcome(1, F, insert_id=insert_id, error="=x,\n"), outcome(2, insert_id=insert_id)]
     path = write_results(tmp_path / "r.csv", lines)
-    assert list(read_choices(select_records(path))) == [Choice(1, F, insert_id)]
-    assert list(read_successes(path)) == [(2, insert_id)]
+    assert list(read_choices(select_records(path))) == [Choice(place_of(1, 0), F, insert_id)]
+    assert list(read_successes(path)) == [(place_of(2, 0), insert_id)]
 
 
 def test_successes_are_those_of_one_file(first):
-    assert list(read_successes(first)) == [(1, f"{1:032x}"), (5, f"{5:032x}")]
+    assert list(read_successes(first)) == [
+        (place_of(1, 0), f"{1:032x}"), (place_of(5, 0), f"{5:032x}")
+    ]  # fmt: skip
 
 
 def test_results_that_end_in_an_unfinished_line_are_finished_first(first):
