@@ -117,24 +117,31 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
 
 def _value_of(pair: dict[str, Any], values: Sequence[tuple[Path, bool]]) -> Any:
     """Return the first value of a pair that is not null."""
-    for path, may_be_text in values:
+    for path, is_numeric in values:
         value = value_at(path, pair)
         if value is not None:
-            return _as_number(value) if may_be_text and isinstance(value, str) else value
+            return _as_number(value) if is_numeric else value
     return None
 
 
-def _as_number(text: str) -> Any:
-    """Return the number that a text is, if a double holds all its digits; else the text."""
-    if _is_integer(text):
-        number = int(text)
-        return number if float(number) == number and str(number) == text else text
-    if not is_number(text) or rounding(text):
-        return text
+def _as_number(value: Any) -> Any:
+    """Return the number that a text is, and the text of an integer, as far as a double holds it or not.
+
+    So an id of 19 digits is text, whether the source has it as one or not.
+    """
+    if type(value) is int:
+        return value if abs(value) < 2**64 and float(value) == value else str(value)
+    if type(value) is not str:
+        return value
+    if _is_integer(value):
+        number = int(value)
+        return number if float(number) == number and str(number) == value else value
+    if not is_number(value) or rounding(value):
+        return value
     try:
-        return to_number(text)
+        return to_number(value)
     except BadValue:
-        return text
+        return value
 
 
 # ── flatten ──────────────────────────────────────────────────────────────────────────────────────
@@ -147,7 +154,7 @@ def _make_flatten(column: str, path: Path, depth: int, bags: Sequence[Path]) -> 
     def change(record: dict[str, Any], _notes: list[str]) -> dict[str, Any]:
         found = value_at(path, record)
         if not isinstance(found, dict):
-            return record
+            return record if found is not None else _without_null(record, path)
         left = dict(record)
         take_at(path, left)
         inner = value_at(bag, left)
@@ -156,6 +163,16 @@ def _make_flatten(column: str, path: Path, depth: int, bags: Sequence[Path]) -> 
         return dict(with_value(bag, left, into)) if bag else into
 
     return change
+
+
+def _without_null(record: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a record without the null at a path, which may as well be missing."""
+    parent = value_at(path[:-1], record)
+    if not isinstance(parent, dict) or path[-1] not in parent:
+        return record
+    left = dict(record)
+    take_at(path, left)
+    return left
 
 
 def _make_flatten_all(depth: int, single: set[str], bags: Sequence[Path]) -> Nested:

@@ -67,6 +67,13 @@ def test_a_text_that_is_no_number_by_the_mapping_stays_text() -> None:
     assert value_of("string", "123") == "123"
 
 
-def test_a_number_of_json_stays_as_it_is() -> None:
-    assert value_of("int", 12345678901234567890) == 12345678901234567890
-    assert value_of("double", 0.1) == 0.1
+@pytest.mark.parametrize("number", [5, 0.1, 2**53, 2**60, True])
+def test_a_number_stays_as_it_is(number: float) -> None:
+    found = value_of("int", number)
+    assert found == number
+    assert type(found) is type(number)
+
+
+def test_an_integer_that_a_double_would_change_becomes_its_digits() -> None:
+    assert value_of("int", 1234567890123456789) == "1234567890123456789"
+    assert value_of("int", -(10**400)) == str(-(10**400))
