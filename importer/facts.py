@@ -114,6 +114,8 @@ class ProfileSummary:
         first, last: Earliest and latest instant, nanoseconds since the epoch; None without times.
         quarters: Events by quarter of an hour since the epoch.
         taken: For each field that several columns may give, how many records took it from which.
+        exploded: Records of the source, where each may be several events: then these are what ``records``
+            counts. Else 0.
         skipped: Records that the mapping leaves out; they are in none of the other counts but the first.
     """
 
@@ -131,6 +133,7 @@ class ProfileSummary:
     taken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     no_name: int = 0
     skipped: int = 0
+    exploded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from importer.cli.console import LabeledLine
 from importer.cli.options import CommandOptions
-from importer.cli.phrases import attention_lines
+from importer.cli.phrases import attention_lines, outcomes_text
 from importer.events.field_choices import mapped_text
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns, replaced_columns, set_fields
@@ -194,9 +194,10 @@ def _source(job: Job) -> str:
         parts[-1] += f" of {dialect.compression}"
     if job.records is not None:
         first = "the first " if job.records == job.options.limit else ""
-        parts.append(first + counted(job.records, "record"))
+        exploded = job.survey.summary.exploded if job.has_items and job.survey.whole else 0
+        parts.append(first + outcomes_text(job.records, exploded if job.has_items else None))
     elif job.about is not None:
-        parts.append(about_text(job.about, "record"))
+        parts.append(about_text(job.about, "event" if job.has_items else "record"))
     if job.state.records:
         parts.append(f"{job.state.records:,} of them done")
     return " · ".join(parts)

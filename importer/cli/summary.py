@@ -11,7 +11,7 @@ from typing import Final
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import CommandOptions
-from importer.cli.phrases import attention_lines, counts_text
+from importer.cli.phrases import attention_lines, counts_text, exploded_of, outcomes_text, place_text
 from importer.pipeline.job import RunReport
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, manifest_text
@@ -45,6 +45,7 @@ def _result_lines(report: RunReport) -> list[LabeledLine]:
         manifest.counts,
         manifest.unattempted,
         report.copies,
+        exploded=exploded_of(manifest),
         checked=bool(manifest.reconciled),
     )
     return [
@@ -55,14 +56,23 @@ def _result_lines(report: RunReport) -> list[LabeledLine]:
 
 
 def equation(
-    scope: int | None, counts: Counts, unattempted: int | None, copies: int, *, checked: bool
+    scope: int | None,
+    counts: Counts,
+    unattempted: int | None,
+    copies: int,
+    *,
+    exploded: int | None,
+    checked: bool,
 ) -> str:
-    """Return how the records in scope ended, as a sum."""
+    """Return how the records in scope ended, or the events that these are, as a sum."""
     parts = counts_text(counts, f" (Mixpanel keeps {counts.succeeded - copies:,})" if copies else "")
     if unattempted:
         parts.append(f"{unattempted:,} unattempted")
     # Where the end of the source was not reached, nobody knows how many records there are.
-    total = f"so far {counted(counts.total, 'record')}" if scope is None else counted(scope, "record")
+    if scope is None:
+        total = f"so far {outcomes_text(counts.total, exploded)}"
+    else:
+        total = outcomes_text(scope, exploded)
     return f"{total} = {' + '.join(parts) or '0'}{'  ✓ adds up' if checked else ''}"
 
 
@@ -75,7 +85,7 @@ def duration_text(seconds: float, records: int) -> str:
 def _print_first_errors(results: Path, console: Console, count: int, total: int) -> None:
     """Write the first ``count`` of ``total`` records that were not taken, read from the results."""
     for line in islice(read_failures(results), min(count, total)):
-        console.say(f"  row {line.row:,} (line {line.line:,}) {line.status}: {line.error}")
+        console.say(f"  {place_text(line)} {line.status}: {line.error}")
     if total > count:
         console.say(f"  and {total - count:,} more, in the results")
 

@@ -19,27 +19,57 @@ NO_ITEMS: Final = "no events in it"
 def make_explode(column: str, columns: Collection[str]) -> Callable[[Record], Iterator[Record | Rejection]]:
     """Return what makes a record of each element of a list.
 
-    In each of them the element stands where the list stood, and all else is as it was.
+    In each of them the element stands where the list stood, and all else is as it was. A record that can't be
+    taken apart is refused as a whole: it is no item.
 
     Args:
         column: Path of the list.
         columns: The columns of the source.
     """
     path = path_to(column, columns)
+    find = make_list_finder(column, columns)
 
     def explode(record: Record) -> Iterator[Record | Rejection]:
         values: Any = record.values
-        found = value_at(path, values)
+        found = find(values)
         if found is None or found == []:
             yield Rejection(record.row, record.line, NO_ITEMS, item=1, status=Status.SKIPPED)
         elif not isinstance(found, list):
             error = f"{column}: expected a list, found {kind_of(found)}"
-            yield Rejection(record.row, record.line, error, item=1)
+            yield Rejection(record.row, record.line, error)
         elif len(found) > MOST_ITEMS:
             error = f"{column}: a list of {len(found):,} elements; the most are {MOST_ITEMS:,}"
-            yield Rejection(record.row, record.line, error, item=1)
+            yield Rejection(record.row, record.line, error)
         else:
             for item, element in enumerate(found, 1):
                 yield record._replace(values=with_value(path, values, element), item=item)
 
     return explode
+
+
+def make_list_finder(column: str, columns: Collection[str]) -> Callable[[Any], Any]:
+    """Return what finds the list of a record in its values; None if there is nothing.
+
+    Args:
+        column: Path of the list.
+        columns: The columns of the source.
+    """
+    path = path_to(column, columns)
+    return lambda values: value_at(path, values)
+
+
+def make_without_element(column: str, columns: Collection[str]) -> Callable[[Any], dict[str, Any]]:
+    """Return what leaves the element of the list, and what became of it, out of the values of a record.
+
+    Args:
+        column: Path of the list.
+        columns: The columns of the source.
+    """
+    path = path_to(column, columns)
+    inside = f"{column}."  # where the element was flattened
+
+    def without(values: Any) -> dict[str, Any]:
+        others = {key: value for key, value in values.items() if key != column and not key.startswith(inside)}
+        return others if value_at(path, others) is None else with_value(path, others, None)
+
+    return without

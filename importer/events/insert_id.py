@@ -20,7 +20,7 @@ def of_content(
     distinct_id: bytes,
     instant: int,
     properties: bytes,
-    row: tuple[str, int] | None = None,
+    row: tuple[str, int, int] | None = None,
 ) -> str:
     """Return the id of a fact: 32 hexadecimal digits, XXH3-128 of its canonical form.
 
@@ -29,8 +29,8 @@ def of_content(
         distinct_id: Its user, as a JSON string.
         instant: Its time, in nanoseconds since the epoch: as fine as the file has it.
         properties: Its other properties, as a JSON object with sorted keys and canonical numbers.
-        row: Base name of the source and number of the record, where records that are identical in
-            everything are distinct facts.
+        row: Base name of the source, number of the record and which of its events it is, where records that
+            are identical in everything are distinct facts.
     """
     fact = _FACT % (event, distinct_id, instant, properties)
     if row is not None:
@@ -38,10 +38,16 @@ def of_content(
     return xxh3_128_hexdigest(fact)
 
 
-def of_row(name: str, number: int) -> bytes:
+def of_row(name: str, number: int, item: int = 0) -> bytes:
     """Return what a fact ends with where the record's number belongs to it; as ``row`` of `of_content`."""
     # A file's name may hold bytes that are not UTF-8.
-    return b"\n" + orjson.dumps((name.encode("utf-8", "backslashreplace").decode(), number))
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return b"\n" + orjson.dumps((text, number, item) if item else (text, number))
+
+
+def of_item(own: str, item: int) -> str:
+    """Return the id of one of several events of a record, whose own id all of them share."""
+    return f"{own}-{item}"
 
 
 def of_text(text: str) -> str:

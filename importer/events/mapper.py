@@ -28,6 +28,7 @@ from importer.events.body import (
 from importer.events.canonical import canonical, clash
 from importer.events.cells import CellReader
 from importer.events.deep import DeepValues
+from importer.events.explode import make_without_element
 from importer.events.fast_layout import make_layout
 from importer.events.fast_mapper import make_block_mapper
 from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time
@@ -70,6 +71,7 @@ class Mapper:
             for name in (field, PROPERTY_OF.get(field))
             if name in self._set_properties
         }
+        self._without_element = make_without_element(reading.shape.explode, reading.columns)
         self._deep_values = DeepValues(reading)
         self._by_row = reading.insert_id == "row"
         self._values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
@@ -140,6 +142,7 @@ class Mapper:
                 _as_text(known.get("distinct_id", self._set_fields.get("distinct_id"))),
                 "",
                 "; ".join(notes),
+                record.item,
             )
 
     def _build(self, record: Record, known: dict[Field, Any], properties: dict[str, Any]) -> Event:
@@ -159,9 +162,10 @@ class Mapper:
         event_json, user_json = _json_string(event, "event"), _json_string(distinct_id, "distinct_id")
         body = self._encode(properties)
         if "insert_id" in known:
-            identity = self._legal_insert_id(known["insert_id"])
+            shared = record.item if record.item and self._is_shared(record, known["insert_id"]) else 0
+            identity = self._legal_insert_id(known["insert_id"], shared)
         else:
-            row = (self._reading.source_name, record.row) if self._by_row else None
+            row = (self._reading.source_name, record.row, record.item) if self._by_row else None
             identity = insert_id.of_content(event_json, user_json, instant, body, row)
         tail = IP_OFF if ip is None and self._reading.geoip == "off" else b""
         if self._tag:
@@ -186,7 +190,9 @@ class Mapper:
                 f" Mixpanel takes at most {limits.MAX_EVENT_BYTES:,}"
             )
         note = self._note(event, distinct_id, instant, properties)
-        return Event(record.row, record.line, event, distinct_id, identity, milliseconds, whole, note)
+        return Event(
+            record.row, record.line, event, distinct_id, identity, milliseconds, whole, note, record.item
+        )
 
     def _note(self, event: str, distinct_id: str, instant: int, properties: dict[str, Any]) -> str:
         """Return the notes on an event that is sent; usually empty."""
@@ -296,9 +302,18 @@ class Mapper:
         self._values.notes += notes_on_field("distinct_id", value)
         return user
 
-    def _legal_insert_id(self, value: Any) -> str:
+    def _is_shared(self, record: Record, own: Any) -> bool:
+        """Return whether one of several events of a record has an id that all of them have."""
+        notes = self._values.notes.copy()
+        shared = self.value_of("insert_id", self._without_element(record.values))
+        self._values.notes[:] = notes
+        return bool(shared == own)
+
+    def _legal_insert_id(self, value: Any, item: int) -> str:
+        """Return the id of an event, which is joined with the item where that is one of several."""
         own = self._id_text("insert_id", value)
         self._values.notes += notes_on_field("insert_id", value)
+        own = insert_id.of_item(own, item) if item else own
         if rules.check_insert_id(own) is None:
             return own
         self._values.notes.append(f"insert_id {quoted(own)} is none that Mixpanel takes: its hash is sent")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
 
 from importer.errors import BadValue, MappingError
 from importer.events.explode import make_explode
@@ -20,6 +21,8 @@ Step = Callable[[Record], Iterable[Item]]
 Filter = Callable[[Sequence[Item]], Sequence[Item]]
 """Puts rejections in place of records."""
 
+_AT_ONCE: Final = 2_000
+
 
 class Shaper:
     """Makes of some records what a `Shape` says; rejections pass through.
@@ -33,12 +36,30 @@ class Shaper:
         self._steps = steps
         self._filter = row_filter
 
-    def __call__(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Return what the records become, in their order: a `speedups.Block` only if these are one."""
-        found = items
+    def __call__(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """Yield what the records become, in their order and in parts: one may become a million.
+
+        A `speedups.Block` stays one where no step is taken.
+        """
+        if not self._steps:
+            yield self._filtered(items)
+            return
+        made: Iterator[Item] = iter(items)
         for step in self._steps:
-            found = [made for item in found for made in (step(item) if isinstance(item, Record) else (item,))]
-        return found if self._filter is None else self._filter(found)
+            made = _apply(step, made)
+        while part := list(islice(made, _AT_ONCE)):
+            yield self._filtered(part)
+
+    def _filtered(self, items: Sequence[Item]) -> Sequence[Item]:
+        return items if self._filter is None else self._filter(items)
+
+
+def _apply(step: Step, items: Iterator[Item]) -> Iterator[Item]:
+    for item in items:
+        if isinstance(item, Record):
+            yield from step(item)
+        else:
+            yield item
 
 
 def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:

@@ -14,6 +14,7 @@ import xxhash
 from importer.errors import MappingError
 from importer.events.mapping_keys import FAILED_ROWS
 from importer.events.toml_lines import line_of_long_key
+from importer.pipeline.copied_items import read_items
 from importer.results.manifest import relative_link, resolve_link
 from importer.results.paths import failed_rows_mapping_path
 from importer.results.row_ranges import read_ranges
@@ -37,6 +38,8 @@ class CopiedRows:
         digests: A digest of the bytes of each, in order.
         digest: Of the copy as it was made.
         columns: Those of the source, where a copy has no header that names them; else empty.
+        items: Where a record is several events: which events of each are to be mended, from `items_text`.
+        others: A digest of the other events of each, in order.
         missing_time: The time of a record without one, as in `reading.Reading`.
     """
 
@@ -46,6 +49,8 @@ class CopiedRows:
     digest: str
     columns: tuple[str, ...] = ()
     missing_time: int | None = None
+    items: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -65,6 +70,7 @@ def copied_rows_text(copied: CopiedRows, mapping: Path) -> str:
         **({"parent": link} if _is_utf8(link) else {"parent_bytes": os.fsencode(link).hex()}),
         "rows": copied.rows,
         "digests": "".join(copied.digests),
+        **({"items": copied.items, "others": "".join(copied.others)} if copied.items else {}),
         "copy": copied.digest,
         **({"columns": copied.columns} if copied.columns else {}),
         **({} if copied.missing_time is None else {"missing_time": copied.missing_time}),
@@ -101,20 +107,27 @@ def read_copied_rows(mapping: Path) -> CopiedRows | None:
         rows, digests, digest = (table[key] for key in ("rows", "digests", "copy"))
         name = table.get("parent_bytes")
         parent = table["parent"] if name is None else os.fsdecode(bytes.fromhex(name))
-        each = tuple(digests[at : at + _DIGITS] for at in range(0, len(digests), _DIGITS))
+        each, others = _cut(digests), _cut(table.get("others", ""))
+        items = table.get("items", "")
+        has_items = sum(1 for _ in read_items(items))
         fits = bool(parent) and "\0" not in parent and sum(map(len, read_ranges(rows))) == len(each)
         link = resolve_link(mapping, parent)
         columns, missing_time = table.get("columns", []), table.get("missing_time")
         fits = fits and all(isinstance(column, str) for column in columns)
         fits = fits and (missing_time is None or type(missing_time) is int)
-    except (KeyError, TypeError, ValueError):
+        fits = fits and len(others) == has_items and has_items in (0, len(each))
+    except (AttributeError, KeyError, TypeError, ValueError):
         fits = False
     if not fits:
         raise MappingError(
             f"{mapping}: [{FAILED_ROWS}] is not as it was written",
             "Put it back, or copy the records again with --failed-rows.",
         )
-    return CopiedRows(link, rows, each, str(digest), tuple(columns), missing_time)
+    return CopiedRows(link, rows, each, str(digest), tuple(columns), missing_time, items, others)
+
+
+def _cut(digests: str) -> tuple[str, ...]:
+    return tuple(digests[at : at + _DIGITS] for at in range(0, len(digests), _DIGITS))
 
 
 def is_as_copied(copy: Path) -> bool:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from importer.errors import ResultsError, StorageError, UsageError
 from importer.events import mapping_text
 from importer.model import Fingerprint, Status
+from importer.pipeline.copied_items import OtherEvents, items_text, read_items
 from importer.pipeline.copied_rows import CopiedRows, copied_rows_text, record_digest
 from importer.reading import Dialect, Reading
 from importer.results.paths import failed_rows_mapping_path
+from importer.results.recorded import Selection
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
 from importer.results.status import HistoryStatus
@@ -50,29 +52,25 @@ def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Rea
         StorageError: The copy can't be written.
     """
     selection = select_records(results, {Status.REJECTED, Status.INVALID})
-    digests: list[str] = []
-    rows: list[int] = []
-
-    def note(row: int, record: bytes) -> None:
-        rows.append(row)
-        digests.append(record_digest(record))
-
+    noted = _Noted(selection, reading)
     mapping, part = failed_rows_mapping_path(path), path.with_name(f"{path.name}.part")
     try:
         with _private(part) as out:
             chosen = (choice.row for choice in read_choices(selection))
-            count = copy_records(source, reading.dialect, reading.columns, chosen, out, note)
+            count = copy_records(source, reading.dialect, reading.columns, chosen, out, noted.add)
             out.flush()
             os.fsync(out.fileno())
         of_copy = replace(reading, dialect=_dialect_of_copy(reading.dialect))
         has_header = reading.dialect.has_cells and reading.dialect.header
         copied = CopiedRows(
             results,
-            write_ranges(rows),
-            tuple(digests),
+            write_ranges(noted.rows),
+            tuple(noted.digests),
             take_fingerprint(part).digest,
             () if has_header else reading.columns,
             reading.missing_time,
+            noted.items,
+            tuple(noted.others),
         )
         with _private(mapping) as out:
             out.write((mapping_text.render(of_copy) + copied_rows_text(copied, mapping)).encode())
@@ -91,6 +89,34 @@ def _dialect_of_copy(dialect: Dialect) -> Dialect:
     """Return the dialect of a copy of records: lines that are skipped are not copied."""
     copies = find_format(dialect.format).copies
     return Dialect(copies) if copies else replace(dialect, skip_lines=0)
+
+
+class _Noted:
+    """What is noted of the records that are copied.
+
+    Attributes:
+        rows: Their numbers.
+        digests: A digest of the bytes of each.
+        items: As `CopiedRows.items`.
+        others: As `CopiedRows.others`.
+    """
+
+    def __init__(self, selection: Selection, reading: Reading) -> None:
+        self.rows: list[int] = []
+        self.digests: list[str] = []
+        self.others: list[str] = []
+        self.items = ""
+        if reading.shape.explode:
+            self.items = items_text((choice.row, choice.item) for choice in read_choices(selection))
+        self._events = OtherEvents(reading)
+        self._chosen = read_items(self.items)
+
+    def add(self, row: int, record: bytes) -> None:
+        """Take note of a record, given its bytes."""
+        self.rows.append(row)
+        self.digests.append(record_digest(record))
+        if self.items:
+            self.others.append(self._events.digest(record, next(self._chosen)))
 
 
 def _private(path: Path) -> BinaryIO:

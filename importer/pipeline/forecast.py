@@ -187,6 +187,8 @@ def _scope(job: Job) -> tuple[int | None, bool]:
     limit, records, about = job.options.limit, job.records, job.about
     if records is None and about is not None and (limit is None or about < limit):
         return about, True
+    if job.has_items and records is None:  # nobody knows how many events so many records are
+        return None, False
     return limit if records is None else records, False
 
 

@@ -16,8 +16,8 @@ from importer.reading import Attention, Reading
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import READER_VERSION, Manifest, read_manifest
 from importer.results.paths import find_manifests, results_of_manifest, results_path
-from importer.results.places import place_of, row_of
 from importer.results.recovery import inspect_results
+from importer.results.row_and_item import place_of, row_of
 from importer.results.selection import read_successes
 from importer.source.members import SourcePath
 from importer.text import counted, file_command

@@ -12,7 +12,7 @@ from importer.pipeline.job import Job
 from importer.profile.copies import Copies, CopyCounter, copies_remedy, has_own_ids
 from importer.profile.event_hashes import hash_events, hash_ids
 from importer.reading import Attention
-from importer.results.places import row_of
+from importer.results.row_and_item import row_of
 from importer.results.selection import read_successes
 from importer.text import counted
 

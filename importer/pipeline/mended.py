@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, UsageError
+from importer.pipeline.copied_items import OtherEvents, items_text, read_items
 from importer.pipeline.copied_rows import CopiedRows, read_copied_rows, record_digest
 from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
 from importer.pipeline.paths import default_results, known_manifest
@@ -89,10 +90,17 @@ def with_mended_rows(job: Job, copied: CopiedRows) -> Job:
         ResultsError: The copy has other records than were copied, or these were imported or copied since.
     """
     options, reading = job.options, job.manifest.reading
-    _check_records(job.path, reading.dialect, reading.columns, copied)
+    if bool(reading.shape.explode) != bool(copied.items):
+        raise UsageError(
+            f"explode = {reading.shape.explode!r} differs from what the mapping file of the copy says of how"
+            " its records become events",
+            "Leave explode as it is there.",
+        )
+    count = _check_records(job.path, reading, copied)
+    job = replace(job, manifest=replace(job.manifest, mended_items=copied.items))
     parent = _parent_of(copied, job.manifest.source, options)
     if parent is None:
-        return replace(job, records=copied.count if options.limit is None else job.records)
+        return replace(job, records=count if options.limit is None else job.records)
     if options.limit is not None:
         raise UsageError(
             "--limit leaves out a part of the mended records: nothing could import it afterwards",
@@ -105,6 +113,7 @@ def with_mended_rows(job: Job, copied: CopiedRows) -> Job:
         attention=job.manifest.attention,
         parent=relative_link(job.results, last),
         mended_rows=copied.rows,
+        mended_items=copied.items,
     )
     old = read_manifest(manifest_path(last))
     if manifest.kind == "sandbox":  # each rehearsal listens on a port of its own
@@ -116,7 +125,7 @@ def with_mended_rows(job: Job, copied: CopiedRows) -> Job:
             "Mended records go to where the others went. Give the same credentials and region.",
             job.target.host_remedy(old.base_url),
         )
-    return replace(job, manifest=manifest, records=copied.count, mended_of=last)
+    return replace(job, manifest=manifest, records=count, mended_of=last)
 
 
 def _parent_of(copied: CopiedRows, source: str, options: RunOptions) -> Path | None:
@@ -173,9 +182,11 @@ def _last_results(parent: Path, copied: CopiedRows, job: Job) -> Path:
             f"{counted(left.counts.failed, 'other record')} of {last} failed, to be retried first",
             f"Retry what failed: {retry}",
         )
-    if (
-        write_ranges(choice.row for choice in read_choices(left)) != copied.rows
-    ):  # of the rejected and the invalid ones
+    rows = write_ranges(dict.fromkeys(choice.row for choice in read_choices(left)))
+    items = ""
+    if copied.items:
+        items = items_text((choice.row, choice.item) for choice in read_choices(left))
+    if (rows, items) != (copied.rows, copied.items):  # of the rejected and the invalid ones
         raise ResultsError(
             f"{job.manifest.source} does not hold the records that {last} leaves to be mended: some were"
             " imported or left out since they were copied",
@@ -219,25 +230,36 @@ def _whole(results: Path) -> Path:
     return results if folder is None else set_history(folder)[-1].folder
 
 
-def _check_records(path: SourcePath, dialect: Dialect, columns: tuple[str, ...], copied: CopiedRows) -> None:
+def _check_records(path: SourcePath, reading: Reading, copied: CopiedRows) -> int:
     """Check that a mended copy has as many records as it had, and in their order.
 
     Args:
         path: The mended copy.
-        dialect: How it is read.
-        columns: Likewise.
+        reading: How it is read.
         copied: What it was.
+
+    Returns:
+        How many outcomes its records will have.
 
     Raises:
         SourceError: It can't be read.
         ResultsError: It has other records.
     """
     places = {digest: place for place, digest in enumerate(copied.digests)}
-    count = 0
-    for place, digest in enumerate(_digests(path, dialect, columns)):
+    check = OtherEvents(reading) if copied.items else None
+    chosen = read_items(copied.items)
+    count = outcomes = 0
+    for place, record in enumerate(_records(path, reading.dialect, reading.columns)):
+        digest = record_digest(record)
         count += 1
+        wanted = next(chosen, None)
+        outcomes += 1 if check is None else check.count(record, wanted)
         if place >= copied.count or digest == copied.digests[place]:
             continue
+        if check is not None and wanted is not None and check.digest(record, wanted) != copied.others[place]:
+            raise ResultsError(
+                f"{path}, record {place + 1:,}: {check.fault(record, wanted)}", "Put that back as it was."
+            )
         if digest in places:
             raise ResultsError(
                 f"{path}: record {place + 1:,} was record {places[digest] + 1:,} of the copy: their order"
@@ -250,9 +272,10 @@ def _check_records(path: SourcePath, dialect: Dialect, columns: tuple[str, ...],
             " their number tells which record of the source each is",
             "Put back those that were taken out, and import new records from a file of their own.",
         )
+    return outcomes
 
 
-def _digests(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> Iterator[str]:
+def _records(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> Iterator[bytes]:
     with open_source(path, dialect, columns) as source:
         for _ in source.items():
-            yield record_digest(source.reader.last_bytes())
+            yield source.reader.last_bytes()

@@ -93,7 +93,7 @@ def _new_job(source: SourceFile, options: RunOptions, target: Target, now_ms: in
         target,
         options,
         survey,
-        _in_scope(surveyed.records, options),
+        _in_scope(surveyed.records, options, has_items=bool(reading.shape.explode)),
         surveyed.about,
     )
     if copied is not None:
@@ -123,7 +123,11 @@ def _with_dry_run(source: SourceFile, job: Job, now_ms: int) -> Job:
     found = find_dry_run(source, manifest.reading, manifest.fingerprint, now_ms)
     if found is None or found.limit not in (None, job.options.limit):
         return job
-    records = _in_scope(found.counts.total, job.options) if job.records is None else job.records
+    records = job.records
+    if records is None and found.limit == job.options.limit:
+        records = found.counts.total
+    elif records is None:
+        records = _in_scope(found.counts.total, job.options, has_items=job.has_items)
     return replace(job, dry_run=found, records=records)
 
 
@@ -181,13 +185,18 @@ def _with_survey(source: SourceFile, job: Job, options: RunOptions, now_ms: int,
     without_ids = replace(options, audit=False)
     surveyed = survey_source(source, detected, draft, without_ids, now_ms=now_ms, progress=progress)
     survey = _with_all_attention(surveyed.survey, detected, draft, options, now_ms)
-    records = _in_scope(surveyed.records, options) if job.records is None else job.records
+    records = job.records
+    if records is None:
+        records = _in_scope(surveyed.records, options, has_items=job.has_items)
     return replace(job, survey=survey, records=records)
 
 
-def _in_scope(records: int | None, options: RunOptions) -> int | None:
+def _in_scope(records: int | None, options: RunOptions, *, has_items: bool) -> int | None:
     """Return how many of the records of a source a run looks at; None if they were not counted."""
-    return records if options.limit is None or records is None else min(records, options.limit)
+    if options.limit is None or records is None:
+        return records
+    # How many events the first records are is not known.
+    return None if has_items else min(records, options.limit)
 
 
 def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms: int) -> Job:
@@ -205,9 +214,11 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
         parent=old.parent,
         retried_by=old.retried_by,
         mended_rows=old.mended_rows,
+        mended_items=old.mended_items,
         audit=old.audit,
         attention=old.attention,
         scope=old.scope,
+        exploded=old.exploded,
         refused_at=old.refused_at,
     )
     if options.kind == old.kind == "sandbox":  # each rehearsal listens on a port of its own
@@ -251,7 +262,7 @@ def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms
 
 def _check_limit(results: Path, state: ResultsState, options: RunOptions) -> None:
     """Stop where ``--limit`` allows fewer records than have an outcome."""
-    if options.limit is not None and state.records > options.limit:
+    if options.limit is not None and state.last_row > options.limit:
         raise ResultsError(
             f"{results} has {counted(state.records, 'outcome')} already: more than --limit {options.limit:,}",
             "Type --resume with a greater --limit, or without.",
@@ -263,7 +274,7 @@ def _resumed_scope(path: SourcePath, old: Manifest, options: RunOptions) -> tupl
     records = old.scope
     if records is not None and options.limit != old.limit:
         whole = None if old.audit is None else old.audit.records
-        records = whole if options.limit is None or whole is None else min(whole, options.limit)
+        records = _in_scope(whole, options, has_items=bool(old.reading.shape.explode))
     return records, estimate_records(path, old.reading)[1] if records is None else None
 
 

@@ -8,23 +8,27 @@ from importer import speedups
 from importer.errors import ResultsError
 from importer.events.mapper import Mapper
 from importer.model import Event, Record, Rejection, Status
+from importer.pipeline.copied_items import read_items
 from importer.reading import Reading
-from importer.results.places import place_of, row_of
 from importer.results.recorded import Selection
+from importer.results.row_and_item import place_of, row_of
 from importer.results.selection import Choice, first_attempts, read_choices
 
 
 def selector_of(
-    selection: Selection | None, reading: Reading, now: Callable[[], int]
-) -> AllRecords | RetrySelector:
+    selection: Selection | None, reading: Reading, now: Callable[[], int], items: str = ""
+) -> AllRecords | MendedEvents | RetrySelector:
     """Return the selector of a job.
 
     Args:
         selection: For a retry, its records; None for a run.
         reading: How the source is read.
         now: Milliseconds since the epoch.
+        items: As `Manifest.mended_items`.
     """
-    return AllRecords(reading, now) if selection is None else RetrySelector(selection, reading, now)
+    if selection is not None:
+        return RetrySelector(selection, reading, now)
+    return MendedEvents(items, reading, now) if items else AllRecords(reading, now)
 
 
 class AllRecords:
@@ -41,6 +45,32 @@ class AllRecords:
     def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
         """As in `transfer.RecordSelector`."""
         return chunk
+
+
+class MendedEvents(AllRecords):
+    """The selector of a run of mended records that are several events each: those that are to be sent.
+
+    Args:
+        items: As `Manifest.mended_items`.
+        reading: How the source is read.
+        now: Milliseconds since the epoch.
+    """
+
+    def __init__(self, items: str, reading: Reading, now: Callable[[], int]) -> None:
+        super().__init__(reading, now)
+        self._left = read_items(items)
+        self._row = 0
+        self._chosen: frozenset[int] | None = None
+
+    def select(self, chunk: Sequence[Record | Rejection]) -> Sequence[Record | Rejection]:
+        """As in `transfer.RecordSelector`."""
+        return [item for item in chunk if self._is_chosen(item)]
+
+    def _is_chosen(self, item: Record | Rejection) -> bool:
+        while self._row < item.row:
+            self._chosen = next(self._left, frozenset())
+            self._row += 1
+        return self._chosen is None or item.item in self._chosen
 
 
 class RetrySelector:

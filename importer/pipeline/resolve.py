@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
@@ -57,14 +58,7 @@ def detect_declared(
         SourceError: It can't be read, or has no known format.
         UsageError: A declaration can't be used.
     """
-    found = detect_source(
-        path,
-        format=declared.format,
-        header=False if declared.columns and declared.header is None else declared.header,
-        with_cells=with_cells,
-        **declared_dialect(declared),
-    )
-    found = _with_names(found, declared)
+    found = _with_names(_detect(path, declared, with_cells=with_cells), declared)
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
     if padded and declared.trim:
         found = replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
@@ -74,6 +68,31 @@ def detect_declared(
     who = "1 column has" if len(padded) == 1 else f"{len(padded):,} columns have"
     text = f"the name of {who} white space around it: {', '.join(map(quoted, padded[:_MOST_NAMES]))}"
     return replace(found, attention=(*found.attention, Attention.of("padding", text, "--trim")))
+
+
+def _detect(path: SourcePath, declared: DeclaredReading, *, with_cells: bool) -> DetectedSource:
+    """Detect a source as it is before its records are shaped.
+
+    An object with a list is a file of the records in the list; but it is one record if that is the list of
+    its events.
+    """
+    header = False if declared.columns and declared.header is None else declared.header
+    options = declared_dialect(declared)
+    detect = partial(detect_source, path, format=declared.format, header=header, with_cells=with_cells)
+    may_be_record = bool(declared.explode) and options["records"] is None
+    try:
+        found = detect(**options)
+    except SourceError:
+        if not may_be_record:
+            raise
+        try:
+            return detect(**{**options, "records": ""})
+        except (SourceError, UsageError):
+            pass
+        raise
+    if may_be_record and found.dialect.records == declared.explode:
+        return detect(**{**options, "records": ""})
+    return found
 
 
 def _with_names(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:

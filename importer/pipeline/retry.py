@@ -70,6 +70,7 @@ def prepare_retry(
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
     reading = redeclare((stopped or parent).reading, options.declared, now())
     Mapper(reading, now)  # raises if the new reading does not fit the columns
+    _check_same_items(parent, reading)
     manifest = replace(
         new_manifest(parent.source, parent.fingerprint, reading, options, target, salted_by=results),
         kind=parent.kind,
@@ -89,6 +90,16 @@ def prepare_retry(
     manifest = replace(manifest, fingerprint=fingerprint)
     job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
     return with_target_attention(replace(job, untouched=untouched), now())
+
+
+def _check_same_items(parent: Manifest, reading: Reading) -> None:
+    before, now = parent.reading.shape.explode, reading.shape.explode
+    if before != now:
+        raise ResultsError(
+            f"explode = {now!r} makes other events of the records than explode = {before!r} did, so that"
+            " nobody knows which of them are left",
+            "Leave explode as it was, or import the source anew: --overwrite.",
+        )
 
 
 def _path_of(parent: Manifest, selection: Selection) -> SourcePath:

@@ -175,7 +175,7 @@ def _run_job(
             transfer = Transfer(
                 job,
                 results,
-                partial(selector_of, job.selection, job.manifest.reading, now),
+                partial(selector_of, job.selection, job.manifest.reading, now, job.manifest.mended_items),
                 rehearse,
                 progress,
                 stop,
@@ -393,6 +393,7 @@ def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: Importe
         job.manifest,
         ended=now_iso(),
         scope=scope,
+        exploded=transfer.exploded if transfer.finished else job.manifest.exploded,
         counts=counts,
         unattempted=None if scope is None else scope - counts.total,
         reconciled=None if scope is None else scope == counts.total or stopped_before_end,

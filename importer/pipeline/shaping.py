@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -80,12 +80,12 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     shaper = make_shaper(reading, salt_of(reading))
     if shaper is None:
         return found
-    items = shaper(found.sample)
+    items = [item for part in shaper(found.sample) for item in part]
     sample = tuple(item for item in items if isinstance(item, Record))
     skipped = sum(isinstance(item, Rejection) and item.status is Status.SKIPPED for item in items)
     made = replace(found, sample=sample, skipped=skipped)
     if not found.dialect.has_cells:
-        like = tuple(item for item in shaper(found.like) if isinstance(item, Record))
+        like = _records_of(shaper(found.like))
         columns = tuple(dict.fromkeys(key for record in like for key in record.values))
         made = replace(made, like=like, columns=columns or _columns_of_all(found, reading))
     if reading.missing_columns == "refuse":
@@ -96,8 +96,12 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
 def _columns_of_all(found: DetectedSource, reading: Reading) -> tuple[str, ...]:
     """Return the columns of the first records, where a condition leaves all of these out."""
     shaper = make_shaper(replace(reading, shape=replace(reading.shape, where="")), salt_of(reading))
-    items = found.like if shaper is None else shaper(found.like)
-    return tuple(dict.fromkeys(key for item in items if isinstance(item, Record) for key in item.values))
+    like = found.like if shaper is None else _records_of(shaper(found.like))
+    return tuple(dict.fromkeys(key for record in like for key in record.values))
+
+
+def _records_of(parts: Iterable[Sequence[Record | Rejection]]) -> tuple[Record, ...]:
+    return tuple(item for part in parts for item in part if isinstance(item, Record))
 
 
 def _for_shape(found: DetectedSource, declared: DeclaredReading, shape: Shape) -> Reading:

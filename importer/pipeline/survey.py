@@ -147,8 +147,8 @@ def estimate_records(path: SourcePath, reading: Reading) -> tuple[Fingerprint, i
     fingerprint, lines = take_fingerprint_and_lines(path, line_end)
     # Of the first lines, so many are records: the others are blank, or lie within quotes.
     with open_records(path, reading) as source:
-        last = next((chunk[-1] for chunk in source.chunks() if chunk), None)
-    return fingerprint, None if last is None else round(lines * last.row / last.line)
+        first = next((chunk for chunk in source.chunks() if chunk), None)
+    return fingerprint, None if first is None else round(lines * len(first) / first[-1].line)
 
 
 def _estimate_by_size(path: SourcePath, reading: Reading) -> int | None:

@@ -26,7 +26,7 @@ from importer.model import (
     Rejection,
 )
 from importer.pipeline.job import Job
-from importer.profile.records import open_records
+from importer.profile.records import of_first_records, open_records
 from importer.progress import Progress, stage
 from importer.results.buffer import OutcomeBuffer
 from importer.results.writer import ResultsWriter
@@ -124,7 +124,9 @@ class Transfer:
         quota: As for `run_job`.
 
     Attributes:
-        records: Records in scope that were read, those of a resumed run's first part included.
+        records: Records in scope that were read, those of a resumed run's first part included: all their
+            events, where a record may be several.
+        exploded: In that case, how many records these are; else None.
         finished: The source was read to the end of the scope.
         notes: Records with a note that were written.
         sent: Set at the end if a request went out.
@@ -146,6 +148,7 @@ class Transfer:
         quota: Quota | None = None,
     ) -> None:
         self.records = 0
+        self.exploded: int | None = 0 if job.has_items else None
         self.finished = False
         self.notes = 0
         self.sent = threading.Event()
@@ -154,6 +157,7 @@ class Transfer:
         self._log, self._observe = log, observe
         self._connections, self._quota = connections, quota
         self._position = OutcomePosition(0, None, None)
+        self._row = 0
 
     def run(self) -> None:
         """Transfer all records, up to the end of the scope, a stop, or an error.
@@ -169,7 +173,8 @@ class Transfer:
             stage(self._progress, title, source.size),
         ):
             buffer = OutcomeBuffer(results, self._report, self._observe)
-            self._position = OutcomePosition(source.size, job.records, job.options.limit)
+            limit = None if job.has_items else job.options.limit
+            self._position = OutcomePosition(source.size, job.records, limit)
             try:
                 with closing(self._delivered(self._mapped(source), buffer)) as delivered:
                     for batch in delivered:
@@ -207,23 +212,27 @@ class Transfer:
             ResultsError: The results hold outcomes that can't be those of this source.
         """
         job, done = self._job, self._job.state.records
+        limit = job.options.limit
         # What a source of a set has got since it was surveyed was in no plan.
-        limit = job.records if job.of_set and job.options.limit is None else job.options.limit
+        most = job.records if job.of_set and limit is None else None
         for chunk in source.chunks():
             part = selector.select(chunk)
             if limit is not None:
-                part = part[: max(0, limit - self.records)]
+                part = of_first_records(part, limit)
+            if most is not None:
+                part = part[: max(0, most - self.records)]
             before = self.records
             self.records += len(part)
+            self._count_exploded(part)
             if before < done <= self.records:
-                self._check_last_row(part[done - before - 1].row)
+                self._check_last(part[done - before - 1])
             left = part[max(0, done - before) :]
             self._position.read(self.records, source.position())
             if left and before <= done:
                 self._report()  # from here on it counts how fast the run is
             if left:
                 yield left
-            if self.records == limit:
+            if self._is_last(chunk, limit) or self.records == most:
                 break
         if self.records < done:
             raise ResultsError(
@@ -233,13 +242,29 @@ class Transfer:
             )
         self.finished = True
 
-    def _check_last_row(self, row: int) -> None:
-        """Stop unless the last outcome of the results is of this row, as the source has it."""
+    def _count_exploded(self, items: Sequence[Record | Rejection]) -> None:
+        if self.exploded is None:
+            return
+        for item in items:
+            self.exploded += item.row != self._row
+            self._row = item.row
+
+    def _is_last(self, chunk: Sequence[Record | Rejection], limit: int | None) -> bool:
+        """Return whether no record behind a chunk is in scope."""
+        if limit is None or not chunk:
+            return False
+        # Of a record that is several events, some may be in the next chunk.
+        return chunk[-1].row > limit or (chunk[-1].row == limit and not self._job.has_items)
+
+    def _check_last(self, item: Record | Rejection) -> None:
+        """Stop unless the last outcome of the results is of this item, as the source has it."""
         state = self._job.state
-        if row != state.last_row:
+        if (item.row, item.item) != (state.last_row, state.last_item):
+            of_file = f", item {state.last_item:,}" if state.last_item else ""
+            of_source = f", item {item.item:,}" if item.item else ""
             raise ResultsError(
-                f"{self._job.results} ends with row {state.last_row:,}, but outcome {state.records:,} of this"
-                f" source is row {row:,}",
+                f"{self._job.results} ends with row {state.last_row:,}{of_file}, but outcome"
+                f" {state.records:,} of this source is row {item.row:,}{of_source}",
                 "The results belong to another source. Start again with another --results.",
             )
 

@@ -13,6 +13,7 @@ from importer.mixpanel.reserved import REFUSED_IDS
 from importer.profile.chunk import ColumnarChunk
 from importer.profile.field_values import make_field_cell_finder
 from importer.profile.hashing import hash_texts
+from importer.profile.records import of_first_records
 from importer.profile.unique import UniqueCheck
 from importer.reading import Reading
 
@@ -40,7 +41,7 @@ class IdObserver:
         # Where several columns may give it, only the events themselves tell.
         self.lacks_ids = self.lacks_ids or "insert_id" in (*reading.alternatives, *reading.defaults)
         self._check = check
-        self._left = limit
+        self._limit = limit
         self._ids_of: Callable[[ColumnarChunk], bytes | None] = self._ids_of_cells
         if self.lacks_ids:
             return
@@ -59,12 +60,14 @@ class IdObserver:
 
     def observe(self, chunk: ColumnarChunk) -> None:
         """As in `Observer`."""
-        if self.lacks_ids or self._check.found_equal or self._left == 0:
+        if self.lacks_ids or self._check.found_equal:
             return
-        if self._left is not None and len(chunk.items) > self._left:
-            chunk = chunk.first(self._left)
-        if self._left is not None:
-            self._left -= len(chunk.items)
+        if self._limit is not None:
+            count = len(of_first_records(chunk.items, self._limit))
+            if count < len(chunk.items):
+                chunk = chunk.first(count)
+            if not count:
+                return
         ids = self._ids_of(chunk)
         if ids is None:
             self.lacks_ids = True

@@ -76,6 +76,8 @@ class SummaryObserver(Portable):
         counter = self.counter
         counter.records += len(chunk.items)
         counter.skipped += chunk.skipped
+        if self._reading.shape.explode:
+            counter.exploded += sum(item.item <= 1 for item in chunk.items)
         counter.unreadable += len(chunk.items) - chunk.records - chunk.skipped
         if not chunk.records:
             return

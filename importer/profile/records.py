@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
+
 from importer.events.shape import make_shaper
 from importer.profile.mask_salt import salt_of
 from importer.reading import Reading
 from importer.source.members import SourcePath
-from importer.source.reader import Source, open_source
+from importer.source.reader import Items, Source, open_source
+
+
+def of_first_records(items: Items, limit: int) -> Items:
+    """Return those of consecutive items of a source that are of its first records.
+
+    Args:
+        items: The items: several may be of one record.
+        limit: How many records.
+    """
+    if not items or items[-1].row <= limit:
+        return items
+    return items[: bisect_right(items, limit, key=attrgetter("row"))]
 
 
 def open_records(

@@ -17,7 +17,7 @@ from importer.model import Fingerprint, Record, Rejection
 from importer.profile.chunk import Observer
 from importer.profile.collisions import CollisionAudit
 from importer.profile.json_fields import LineParts
-from importer.profile.records import open_records
+from importer.profile.records import of_first_records, open_records
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress
 from importer.reading import Reading
@@ -204,13 +204,11 @@ def _chunks(
     path: SourcePath, reading: Reading, limit: int | None, progress: PassProgress
 ) -> Iterator[Sequence[Record | Rejection]]:
     """Yield the items of a source, up to the limit, in chunks."""
-    records = 0
     with open_records(path, reading, to_break=True) as source:
         for chunk in source.chunks():
-            wanted = chunk if limit is None else chunk[: limit - records]
-            records += len(wanted)
+            wanted = chunk if limit is None else of_first_records(chunk, limit)
             yield wanted
             progress.update(source.position())
-            if records == limit:
+            if len(wanted) < len(chunk):
                 break
         progress.finish(source.size)

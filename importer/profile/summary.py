@@ -107,6 +107,7 @@ class SummaryCounter:
     records: int = 0
     unreadable: int = 0
     skipped: int = 0
+    exploded: int = 0
     names: NameCounts = field(default_factory=new_name_counts)
     no_time: int = 0
     no_name: int = 0
@@ -166,6 +167,7 @@ class SummaryCounter:
         self.records += part.records
         self.unreadable += part.unreadable
         self.skipped += part.skipped
+        self.exploded += part.exploded
         self.no_time += part.no_time
         self.no_name += part.no_name
         self.no_zone += part.no_zone
@@ -213,6 +215,7 @@ class SummaryCounter:
             quarters=quarters,
             taken={name: dict(taken) for name, taken in self.taken.items()},
             skipped=self.skipped,
+            exploded=self.exploded,
         )
 
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.model import Status
-from importer.results.places import place_of
 from importer.results.reader import read_failures
+from importer.results.row_and_item import place_of
 from importer.results.selection import read_choices, select_records
 
 _AFTER: Final = re.compile(r"send it after (\S+)$")

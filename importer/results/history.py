@@ -2,7 +2,7 @@
 
 A retry replaces the outcomes of some records of the runs before it. All results are in the order of the
 source. A run over millions of records is read block by block; of the retries after it, only the places of
-their outcomes are held (see `places`), eight bytes for each.
+their outcomes are held (see `row_and_item`), eight bytes for each.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from importer.errors import ResultsError
 from importer.results.formats import read_format
 from importer.results.manifest import read_manifest, resolve_link
 from importer.results.paths import find_manifests, manifest_path, results_of_manifest
-from importer.results.places import ITEM_BITS, MOST_ITEM
 from importer.results.reader import OutcomeColumns, read_columns
 from importer.results.recorded import RecordedRun
 from importer.results.recovery import inspect_results
+from importer.results.row_and_item import ITEM_BITS, MOST_ITEM
 from importer.results.row_ranges import read_ranges
 from importer.text import listed
 

@@ -72,7 +72,10 @@ class Manifest:
         retried_by: The results of the retry of this run: see `relative_link`.
         mended_rows: For the run of records that were copied and mended, which records of the source of
             `parent` these were, as `row_ranges` writes them; empty for any other run.
-        scope: Records in scope, as soon as it is known.
+        mended_items: Where these are several events each, which of those are sent: of one record after the
+            other, separated by semicolons; 0 for all of a record. Empty for any other run.
+        scope: Records in scope, as soon as it is known: all their events, where a record may be several.
+        exploded: In that case, how many records these are, once the end was reached; else None.
         counts: Outcomes, once the run has ended.
         unattempted: Records without an outcome, once the run has ended.
         reconciled: Whether outcomes and unattempted records add up to the scope.
@@ -105,7 +108,9 @@ class Manifest:
     error_contains: str | None = None
     retried_by: str | None = None
     mended_rows: str = ""
+    mended_items: str = ""
     scope: int | None = None
+    exploded: int | None = None
     counts: Counts = field(default_factory=Counts)
     unattempted: int | None = None
     reconciled: bool | None = None

@@ -13,7 +13,7 @@ from importer.errors import ResultsError
 from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.formats import BLOCK_BYTES, existing_format, read_blocks
-from importer.results.places import place_of
+from importer.results.row_and_item import place_of
 from importer.results.rows import READ_TEXTS, ParsedRow, RowFormat
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class OutcomeColumns:
     To choose some of them, there is a byte for each: that of others is 0.
 
     Attributes:
-        places: Record and item of each: see `places`.
+        places: Record and item of each: see `row_and_item`.
         statuses: Number of the status of each: see `STATUSES`.
     """
 

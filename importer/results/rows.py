@@ -19,7 +19,7 @@ import orjson
 
 from importer.model import Outcome, Status
 from importer.results import escaping
-from importer.results.places import ITEM_BITS, MOST_ITEM, MOST_ROW
+from importer.results.row_and_item import ITEM_BITS, MOST_ITEM, MOST_ROW
 from importer.text import cut
 
 COLUMNS_BEFORE: Final = (

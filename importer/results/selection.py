@@ -18,9 +18,9 @@ from importer.results.history import (
     replaced_by,
     same_source,
 )
-from importer.results.places import item_of, row_of
 from importer.results.reader import STATUSES
 from importer.results.recorded import RecordedRun, Selection
+from importer.results.row_and_item import item_of, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
     """A record to retry, or one of several events of a record.
 
     Attributes:
-        place: Where it is in the source: see `places`.
+        place: Where it is in the source: see `row_and_item`.
         status: How it ended.
         insert_id: The id that it had. A `failed` record may have landed, so the id made again must
             be this one.

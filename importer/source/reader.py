@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -26,8 +27,8 @@ _T = TypeVar("_T")
 Items = Sequence[Record | Rejection]
 """Consecutive records and rejections: a list or a `speedups.Block`."""
 
-Reshape = Callable[[Items], Items]
-"""Makes other records of some, in their order: fewer, or several of one."""
+Reshape = Callable[[Items], Iterable[Items]]
+"""Makes other records of some, in their order: fewer, or several of one, which may come in parts."""
 
 
 class Source:
@@ -165,14 +166,16 @@ class Source:
             SourceError: The file can't be read on.
         """
         chunks = self.reader.chunks()
-        return self._to_the_end(chunks if self._reshape is None else map(self._reshape, chunks))
+        if self._reshape is None:
+            return self._to_the_end(chunks)
+        return self._to_the_end(chain.from_iterable(map(self._reshape, chunks)))
 
     def _reshaped_items(self) -> Iterator[Record | Rejection]:
         if self._reshape is None:
             yield from self.reader
         else:
             for item in self.reader:
-                yield from self._reshape([item])
+                yield from chain.from_iterable(self._reshape([item]))
 
     def _to_the_end(self, items: Iterator[_T]) -> Iterator[_T]:
         with self._errors_explained():

@@ -22,9 +22,9 @@ from importer.results.counts import Counts, ResultsState
 from importer.results.formats import existing_format, new_format
 from importer.results.manifest import write_manifest
 from importer.results.paths import manifest_path
-from importer.results.places import place_of
 from importer.results.reader import FailedRow, read_failures
 from importer.results.recovery import inspect_results, matches_disk, repair_results
+from importer.results.row_and_item import place_of
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS
 from importer.results.selection import read_choices, read_successes, select_records
 from importer.results.status import read_status

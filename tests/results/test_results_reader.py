@@ -13,9 +13,9 @@ from importer import speedups
 from importer.errors import ResultsError
 from importer.model import Outcome, Status
 from importer.results.counts import Counts
-from importer.results.places import MOST_ITEM, MOST_ROW, place_of
 from importer.results.reader import STATUSES, read_columns
 from importer.results.recovery import CheckedLines, LineChecker
+from importer.results.row_and_item import MOST_ITEM, MOST_ROW, place_of
 from importer.results.rows import CSV, CSV_FORMATS, JSONL, JSONL_FORMATS, RowFormat
 
 FORMS = [*CSV_FORMATS, *JSONL_FORMATS]

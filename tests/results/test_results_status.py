@@ -14,7 +14,7 @@ from importer.model import Status
 from importer.results.counts import Counts
 from importer.results.manifest import read_manifest, write_manifest
 from importer.results.paths import manifest_path
-from importer.results.places import place_of
+from importer.results.row_and_item import place_of
 from importer.results.selection import Choice, read_choices, read_successes, select_records
 from importer.results.status import NextStep, NotRetriableError, check_retriable, read_status
 

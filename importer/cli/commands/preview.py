@@ -14,6 +14,7 @@ from importer.cli.console import Console, LabeledLine
 from importer.cli.conversion import declared_reading
 from importer.cli.fold import cut_to, width
 from importer.cli.options import PreviewOptions, ReadingOptions
+from importer.cli.phrases import outcomes_text
 from importer.cli.plan import describe_source, dialect_text
 from importer.cli.progress_bar import progress_for
 from importer.cli.table import table_text
@@ -35,7 +36,7 @@ from importer.profile.records import open_records
 from importer.reading import ColumnProfile, Field, Reading
 from importer.source.detect import DetectedSource
 from importer.source.members import SourcePath, file_of
-from importer.text import PROGRAM, counted, escape_controls, file_command, quoted
+from importer.text import PROGRAM, escape_controls, file_command, quoted
 
 _FIRST_EVENTS: Final = 3
 _MOST_NAME: Final = 40
@@ -113,7 +114,8 @@ def _scan(path: SourcePath, detected: DetectedSource, draft: Reading) -> tuple[R
 
 def _show_source(path: SourcePath, reading: Reading, survey: Survey, console: Console) -> None:
     """Write how a source is read, its columns, and its first events."""
-    records = counted(survey.summary.records, "record")
+    exploded = survey.summary.exploded if reading.shape.explode else None
+    records = outcomes_text(survey.summary.records, exploded)
     console.lines([LabeledLine("Read as", f"{dialect_text(reading.dialect)} · {records}")])
     console.lines(describe_source(reading, survey))
     if survey.columns:

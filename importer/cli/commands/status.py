@@ -12,7 +12,7 @@ from importer.cli.console import Console, LabeledLine
 from importer.cli.discrepancy import way_on
 from importer.cli.next_step import after_status
 from importer.cli.options import StatusOptions
-from importer.cli.phrases import attention_lines, counts_text
+from importer.cli.phrases import attention_lines, counts_text, exploded_of, outcomes_text
 from importer.cli.source_folder import folder_to_go_to, seen_from
 from importer.cli.steps import Next, print_next
 from importer.model import Status
@@ -21,7 +21,7 @@ from importer.results.paths import named_folder
 from importer.results.set_manifest import is_set_folder
 from importer.results.set_status import read_status_in_set, set_of
 from importer.results.status import HistoryStatus, read_status
-from importer.text import counted, file_command, file_word, shell_word
+from importer.text import file_command, file_word, shell_word
 
 
 def show_status(results: Path, options: StatusOptions) -> int:
@@ -113,7 +113,7 @@ def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
         yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
         yield from attention_lines(each for each in run.manifest.attention if each.code == "copies")
     left = "?" if status.unattempted is None else f"{status.unattempted:,}"
-    scope = "? records" if status.scope is None else counted(status.scope, "record")
+    scope = "? records" if status.scope is None else outcomes_text(status.scope, exploded_of(first))
     sum_ = " + ".join([*counts_text(status.counts), f"{left} unattempted"])
     checked = "adds up" if status.reconciles else "DOES NOT ADD UP"
     yield LabeledLine("Stands", f"{scope} = {sum_}  ({checked})")

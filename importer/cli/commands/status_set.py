@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import StatusOptions
-from importer.cli.phrases import attention_lines, counts_text
+from importer.cli.phrases import attention_lines, counts_text, exploded_of, outcomes_text
 from importer.cli.sets.next_step import after_set_status, import_of_new
 from importer.cli.source_folder import missing_text
 from importer.cli.steps import Next, print_next
@@ -127,7 +127,8 @@ def _status_lines(status: SetStatus, changes: SetChanges) -> Iterator[LabeledLin
     yield from attention_lines(each for each in first.attention if each.code == "copies")
     sum_ = " + ".join([*counts_text(status.counts), f"{status.unattempted:,} unattempted"])
     checked = "adds up" if status.reconciles else "DOES NOT ADD UP"
-    yield LabeledLine("Stands", f"{counted(status.scope, 'record')} = {sum_}  ({checked})")
+    scope = outcomes_text(status.scope, exploded_of(first))
+    yield LabeledLine("Stands", f"{scope} = {sum_}  ({checked})")
     yield LabeledLine("", _states_text(status))
     yield from _some("Not adding up", status.wrong)
     yield from _some("Not finished", status.unfinished)

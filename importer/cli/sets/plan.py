@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from importer.cli.console import LabeledLine
-from importer.cli.phrases import attention_lines, counts_text
+from importer.cli.phrases import attention_lines, counts_text, outcomes_text
 from importer.cli.plan import describe_source, destination_line, dialect_text, dry_run_line, volume_line
 from importer.pipeline.sets.job import PreparedSet
 from importer.results.set_manifest import SetManifest, SetSource
@@ -65,7 +65,7 @@ def _sources_text(manifest: SetManifest) -> str:
     parts = [
         counted(len(run), "source"),
         counted(sum(each.fingerprint.size for each in run if each.fingerprint is not None), "byte"),
-        counted(sum(each.records for each in run), "record"),
+        outcomes_text(sum(each.records for each in run), 0 if manifest.reading.shape.explode else None),
     ]
     if empty:
         parts.append(f"{counted(empty, 'other')} without any record")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from importer.cli.console import Console, LabeledLine
-from importer.cli.phrases import counts_text
+from importer.cli.phrases import counts_text, exploded_of, place_text
 from importer.cli.summary import duration_text, equation
 from importer.pipeline.sets.job import SetReport, SourceEnd
 from importer.results.reader import read_failures
@@ -24,7 +24,12 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
     manifest, prepared = report.manifest, report.prepared
     copies = _copies(manifest)
     result = equation(
-        manifest.scope, manifest.counts, manifest.unattempted, 0, checked=bool(manifest.reconciled)
+        manifest.scope,
+        manifest.counts,
+        manifest.unattempted,
+        0,
+        exploded=exploded_of(manifest),
+        checked=bool(manifest.reconciled),
     )
     before = prepared.done.total + prepared.jobs.done.total
     finished = prepared.finished + sum(_is_finished(each) for each in report.ends)
@@ -97,4 +102,4 @@ def _print_worst(report: SetReport, console: Console, *, verbose: bool) -> None:
 
 def _print_errors(results: Path, console: Console, count: int) -> None:
     for line in islice(read_failures(results), count):
-        console.say(f"    row {line.row:,} (line {line.line:,}) {line.status}: {line.error}")
+        console.say(f"    {place_text(line)} {line.status}: {line.error}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from importer.errors import ImporterError
+from importer.errors import ImporterError, UsageError
 from importer.model import Fingerprint
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, JobEnd, RunOptions, Survey, Target, new_manifest
@@ -198,6 +198,19 @@ def with_scopes(sources: Sequence[SetSource], limit: int | None) -> tuple[SetSou
         left = None if left is None else left - scope
         found.append(replace(source, scope=scope))
     return tuple(found)
+
+
+def check_set_limit(reading: Reading, limit: int | None) -> None:
+    """Check that ``--limit``, which counts records, tells how much of a set is in scope.
+
+    Raises:
+        UsageError: Each record may be several events, and only these are counted.
+    """
+    if limit is not None and reading.shape.explode:
+        raise UsageError(
+            "--limit counts the records of one source, where each may be several events (explode)",
+            "Leave out --limit, or try it with one of the sources.",
+        )
 
 
 def set_fingerprint(sources: Sequence[SetSource]) -> Fingerprint:

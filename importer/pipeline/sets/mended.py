@@ -216,6 +216,7 @@ def _manifest(
         fingerprint=set_fingerprint(sources),
         scope=sum(each.scope for each in sources),
         mended_rows="",
+        mended_items="",
         parent=None if parent is None else set_link(output.folder, parent),
         attention=_attention(jobs),
     )

@@ -17,6 +17,7 @@ from importer.pipeline.sets.job import (
     PreparedSet,
     SetOutput,
     SurveyedSet,
+    check_set_limit,
     job_of,
     set_manifest_of,
     with_scopes,
@@ -56,6 +57,7 @@ def prepare_set(
     mapped, reading, survey = surveyed.mapped, surveyed.reading, surveyed.survey
     found = mapped.found
     check_not_run_alone(found, mapped.states, output.folder, options)
+    check_set_limit(reading, options.limit)
     sources = with_scopes([*mapped.states, *map(_left_out, found.left_out)], options.limit)
     attention = with_mapping_attention(survey.attention, survey.summary, "", options.declared, mapped.draft)
     survey = replace(survey, attention=attention, sources=len(sources))

@@ -13,7 +13,14 @@ from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target
 from importer.pipeline.redeclare import redeclare
 from importer.pipeline.sets.copies import SourceCopies
-from importer.pipeline.sets.job import PreparedSet, SetOutput, job_of, set_manifest_of, with_scopes
+from importer.pipeline.sets.job import (
+    PreparedSet,
+    SetOutput,
+    check_set_limit,
+    job_of,
+    set_manifest_of,
+    with_scopes,
+)
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import find_differences, with_destination_of
 from importer.results.lock import Lock
@@ -60,6 +67,7 @@ def resume_set(
         new = replace(new, refused_at=(*old.refused_at, old.base_url))
         old = with_destination_of(old, new)
     _check_same(old, new, folder, target)
+    check_set_limit(old.reading, options.limit)
     sources = with_scopes(old.sources, options.limit)
     _check_limit(sources, states, options)
     manifest = replace(
