@@ -72,8 +72,9 @@ def copy_failed_rows(path: Path, source: SourcePath, results: Path, reading: Rea
             noted.items,
             tuple(noted.others),
         )
-        with _private(mapping) as out:
-            out.write((mapping_text.render(of_copy) + copied_rows_text(copied, mapping)).encode())
+        text = mapping_text.render(of_copy) + copied_rows_text(copied, mapping)
+        with _private(mapping) as out:  # no half of it is there for long, should this process die
+            out.write(text.encode())
         part.replace(path)
     except OSError as error:
         raise StorageError(
