@@ -295,6 +295,7 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "broken-off": "decision",
     "records-list": "fact",
     "binary": "fact",
+    "sheet": "decision",
     # which column is what
     "no-user": "decision",
     "id-merge": "decision",

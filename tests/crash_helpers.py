@@ -210,6 +210,23 @@ def write_source(path: Path, rows: int, invalid: Collection[int] = ()) -> Path:
 
         pq.write_table(pa.Table.from_pylist(records), path, row_group_size=7)
         return path
+    if path.suffix == ".xlsx":
+        import openpyxl
+
+        book = openpyxl.Workbook()
+        for row in ([*records[0]], *([*record.values()] for record in records)):
+            book.active.append(row)
+        book.save(path)
+        return path
+    if path.suffix == ".avro":
+        import fastavro
+
+        kinds = {"event": "string", "distinct_id": "string", "time": "string", "n": "long", "plan": "string"}
+        fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
+        schema = {"type": "record", "name": "Event", "fields": fields}
+        with path.open("wb") as file:
+            fastavro.writer(file, schema, records, sync_interval=500)
+        return path
     if path.suffix == ".json":
         text = json.dumps({"page": 1, "data": {"events": records}}, indent=2)
     elif ".jsonl" in path.name:

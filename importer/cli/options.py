@@ -44,10 +44,10 @@ class ReadingOptions(MappingOptions):
     format: Annotated[
         str | None,
         Option(
-            "Format of the source.",
+            "Format of the source, such as csv or parquet.",
             heading="Reading",
             default="as found",
-            metavar="|".join(FORMAT_NAMES),
+            metavar="NAME",
             values=FORMAT_NAMES,
         ),
     ] = None

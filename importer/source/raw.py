@@ -183,7 +183,7 @@ def decompressor(
         case "zstd":
             from zstandard import ZstdError  # noqa: PLC0415  (only who reads zstd pays for it)
 
-            return _StreamOfPieces(_zstd_pieces(raw)), (ZstdError,)
+            return StreamOfPieces(_zstd_pieces(raw)), (ZstdError,)
         case "bz2":
             import bz2  # noqa: PLC0415  (only who reads bz2 pays for it)
 
@@ -195,7 +195,7 @@ def decompressor(
         case "deflate":
             from isal import isal_zlib  # noqa: PLC0415  (only who reads zip pays for it)
 
-            return _StreamOfPieces(_inflated_pieces(raw)), (cast(type[Exception], isal_zlib.error),)
+            return StreamOfPieces(_inflated_pieces(raw)), (cast(type[Exception], isal_zlib.error),)
         case _:
             raise SourceError(f"{compression!r} is no compression that can be read.")
 
@@ -236,7 +236,7 @@ def _inflated_pieces(raw: io.RawIOBase) -> Iterator[bytes]:
         yield inflater.decompress(data, _PIECE_SIZE)
 
 
-class _StreamOfPieces(io.RawIOBase):
+class StreamOfPieces(io.RawIOBase):
     """A stream of the bytes that an iterator yields in pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -244,9 +244,11 @@ class _StreamOfPieces(io.RawIOBase):
         self._rest: ReadableBuffer = b""
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill ``buffer`` as far as the next piece goes; 0 is the end."""
         rest, room = memoryview(self._rest), memoryview(buffer)
         while not rest:
             piece = next(self._pieces, None)

@@ -107,7 +107,7 @@ def test_the_usual_options_of_a_group_come_first() -> None:
 def test_defaults_are_shown_and_the_size_of_a_batch_says_why() -> None:
     text = " ".join(shown("run", "--help").split())
     for default in (
-        "Format of the source. [default: as found]",
+        "Format of the source, such as csv or parquet. [default: as found]",
         "[default: 50; 1 to 2000]", "[default: 30]", "[default: automatic; 1 to 256]", "[default: us]",
         "[default: SOURCE.results.csv, in this folder]",
     ):  # fmt: skip

@@ -9,7 +9,7 @@ from crash_helpers import assert_whole, broken_landings, server, write_source
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("events.json", "events.parquet")
+NAMES = ("events.json", "events.parquet", "events.xlsx", "events.avro")
 ROWS = 100
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
 
+import house
 import pytest
 from source_helpers import write
 
-from importer.errors import UsageError
+from importer.errors import SourceError, UsageError
 from importer.model import Record, Rejection
 from importer.reading import FORMAT_NAMES, Dialect
 from importer.source.copy import copy_records
@@ -18,7 +22,7 @@ from importer.source.line_reader import NOT_PARSED, LineReader
 from importer.source.lines import ByteLines
 from importer.source.oversized import discard
 from importer.source.reader import open_source
-from importer.source.registry import FORMATS
+from importer.source.registry import FORMATS, check_installed
 
 
 def test_every_format_name_has_a_format_under_its_own_name():
@@ -116,3 +120,26 @@ def test_a_format_that_is_not_in_the_registry_is_refused(tmp_path):
         detect_source(write(tmp_path, "a\n"), format="pairs")
     assert caught.value.message == "'pairs' is not a format."
     assert caught.value.remedy == f"Formats are {', '.join(FORMAT_NAMES[:-1])} and {FORMAT_NAMES[-1]}."
+
+
+def test_what_must_be_installed_for_a_format_is_named_as_it_is_typed(tmp_path):
+    lacking = replace(PAIRS, extra="pairs", modules=("json", "no_such_module"))
+    with pytest.raises(SourceError) as caught:
+        check_installed(lacking, "x.pairs")
+    assert caught.value.message == "x.pairs is Pairs, and no_such_module, which reads that, is not installed."
+    assert caught.value.remedy == "pip install 'mixpanel-importer[pairs]'"
+
+
+@pytest.mark.parametrize("name", FORMAT_NAMES)
+def test_a_format_that_needs_a_package_has_an_extra_of_its_name(name):
+    extras = tomllib.loads((house.REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert bool(FORMATS[name].modules) == bool(FORMATS[name].extra)
+    assert FORMATS[name].extra in ("", *extras)
+    check_installed(FORMATS[name], name)
+
+
+def test_a_format_is_called_as_its_module_is():
+    for name in FORMAT_NAMES:
+        assert import_module(f"importer.source.formats.{name}").FORMAT.name == name

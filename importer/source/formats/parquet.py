@@ -7,23 +7,17 @@ that it would be in JSONL, and is read as such a line. The next lines are made i
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from importlib import import_module
 from typing import Any, Final
 
-from importer import speedups
 from importer.errors import SourceError
-from importer.model import Record, Rejection
 from importer.reading import Attention, Dialect, FormatName
 from importer.source.files import open_seekable
 from importer.source.format import BrokenSourceError, DetectedFormat, DialectOptions, Format, SourceHead
-from importer.source.formats.json_item import MAX_LINE_SIZE, read_item
-from importer.source.formats.jsonl import JsonlReader
+from importer.source.formats.json_rows import RowsReader
 from importer.source.formats.parquet_values import json_lines
-from importer.source.line_reader import NOT_PARSED, ParsedBlock
-from importer.source.lines import ByteLines
 from importer.source.oversized import OversizedSink
 from importer.source.read_ahead import ReadAhead
 from importer.text import counted, quoted
@@ -38,7 +32,7 @@ _COPY_AGAIN: Final = "Copy or download the file again."
 _CONTROLS: Final = frozenset({*range(9), *range(14, 27)})
 
 
-class ParquetReader(JsonlReader):
+class ParquetReader(RowsReader):
     """Records and rejections of a Parquet file, in the order of the file; read once.
 
     Args:
@@ -53,15 +47,7 @@ class ParquetReader(JsonlReader):
         parquet = _open(file)
         self._rows = parquet.metadata.num_rows
         self._ahead = ReadAhead(_pieces(parquet))
-        super().__init__(ByteLines(io.BufferedReader(self._ahead), MAX_LINE_SIZE), oversized=oversized)
-
-    def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
-        """As in `JsonlReader`."""
-        if stop - start > MAX_LINE_SIZE:
-            return NOT_PARSED
-        row, line = self.row + 1, self.line + 1
-        block, taken = speedups.cut_lines(data, row, line, _read_row, start=start, stop=stop)
-        return ParsedBlock(block, taken, block.end, defers=False)
+        super().__init__(self._ahead, oversized=oversized)
 
     def share_read(self) -> float:
         """Return how many of the rows have been read, from 0 to 1."""
@@ -70,38 +56,6 @@ class ParquetReader(JsonlReader):
     def close(self) -> None:
         """End the thread that reads ahead."""
         self._ahead.close()
-
-    def _read_items(self) -> Iterator[Record | Rejection]:
-        for item in super()._read_items():
-            yield (
-                _read_row(item.row, item.line, self.lines[0]) if _may_lack_number(item, self.lines) else item
-            )
-
-
-def _may_lack_number(item: Record | Rejection, lines: list[bytes]) -> bool:
-    return isinstance(item, Rejection) and bool(lines)
-
-
-def _read_row(row: int, number: int, line: bytes) -> Record | Rejection:
-    """Return the item of a row, given as a line of JSON: a NaN or an infinity in it is null, with a note."""
-    item = read_item(row, number, line)
-    if isinstance(item, Record) or not (b"NaN" in line or b"Infinity" in line):
-        return item
-    found: list[str] = []
-
-    def constant(text: str) -> None:
-        found.append(text)
-
-    try:
-        value = json.loads(line, parse_constant=constant)
-    except (ValueError, RecursionError):
-        return item
-    again = read_item(row, number, json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    if not isinstance(again, Record):
-        return again
-    words = " and ".join(sorted(set(found)))
-    notes = [again.note, f"{words} is no number of JSON: sent as null"]
-    return again._replace(note="; ".join(filter(None, notes)))
 
 
 def _open(file: io.BufferedIOBase) -> Any:

@@ -1,0 +1,118 @@
+"""Avro object container files, by fastavro → lines of JSON → records, as of JSONL."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from importlib import import_module
+from typing import Any, Final
+
+from importer.errors import SourceError
+from importer.reading import Dialect, FormatName
+from importer.source.format import BrokenSourceError, DetectedFormat, DialectOptions, Format, SourceHead
+from importer.source.formats.json_rows import RowsReader, json_text
+from importer.source.oversized import OversizedSink
+from importer.source.raw import StreamOfPieces
+
+_MAGIC: Final = b"Obj\x01"
+_RECORDS_AT_ONCE: Final = 64
+_COPY_AGAIN: Final = "Copy or download the file again."
+
+
+class AvroReader(RowsReader):
+    """Records and rejections of an Avro file, in order; read once.
+
+    Args:
+        file: The file.
+        oversized: Where the bytes of a record go that is too long to be held, as a line of JSON.
+
+    Raises:
+        BrokenSourceError: It can't be read.
+    """
+
+    def __init__(self, file: io.BufferedIOBase, oversized: OversizedSink) -> None:
+        super().__init__(StreamOfPieces(_pieces(_open(file))), oversized=oversized)
+
+
+def _open(file: io.BufferedIOBase) -> Any:
+    """Return fastavro's reader of a file.
+
+    Raises:
+        BrokenSourceError: It can't be read.
+    """
+    try:
+        return import_module("fastavro").reader(file)
+    except SourceError:
+        raise
+    except Exception as error:  # fastavro has no error of its own: it raises what it stumbles over
+        raise BrokenSourceError(f"its header can't be read: {_reason(error)}", _COPY_AGAIN) from error
+
+
+def _pieces(records: Any) -> Iterator[bytes]:
+    """Yield the records of a file as lines of JSON.
+
+    Raises:
+        BrokenSourceError: The file is damaged, or cut short.
+    """
+    lines: list[str] = []
+    row, error = 0, None
+    found = iter(records)
+    while True:
+        try:
+            record = next(found, None)
+        except SourceError:
+            raise
+        except Exception as raised:  # noqa: BLE001 - as in `_open`
+            error = raised
+            break
+        if record is None:
+            break
+        row += 1
+        lines.append(f"{json_text(record)}\n")
+        if len(lines) >= _RECORDS_AT_ONCE:
+            yield "".join(lines).encode("utf-8", "surrogatepass")
+            lines.clear()
+    if lines:
+        yield "".join(lines).encode("utf-8", "surrogatepass")
+    if error is not None:
+        problem = f"the records from {row + 1:,} on can't be read: {_reason(error)}"
+        raise BrokenSourceError(problem, _COPY_AGAIN) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+
+
+def _recognizes(head: SourceHead, _named: AbstractSet[FormatName]) -> bool:
+    return head.data.startswith(_MAGIC)
+
+
+def _detect(head: SourceHead, _options: DialectOptions) -> DetectedFormat:
+    if not head.data.startswith(_MAGIC):
+        raise SourceError(
+            f"{head.path} is no Avro file: one begins with Obj and the byte 0x01.",
+            "Leave --format out, or name another.",
+        )
+    return DetectedFormat(Dialect("avro", head.compression), ())
+
+
+def _open_reader(
+    file: io.BufferedIOBase, _dialect: Dialect, _columns: tuple[str, ...], oversized: OversizedSink
+) -> AvroReader:
+    return AvroReader(file, oversized)
+
+
+FORMAT: Final = Format(
+    name="avro",
+    title="Avro",
+    extensions=(".avro",),
+    has_cells=False,
+    recognizes=_recognizes,
+    detect=_detect,
+    open_reader=_open_reader,
+    binary=True,
+    copies="jsonl",
+    extra="avro",
+    modules=("fastavro",),
+)

@@ -1,0 +1,113 @@
+"""Rows of formats that have types of their own, as lines of JSON: they are read as those of JSONL."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from importer import speedups
+from importer.model import Record, Rejection
+from importer.source.formats.json_item import MAX_LINE_SIZE, read_item
+from importer.source.formats.jsonl import JsonlReader
+from importer.source.line_reader import NOT_PARSED, ParsedBlock
+from importer.source.lines import ByteLines
+from importer.source.oversized import OversizedSink
+
+
+class RowsReader(JsonlReader):
+    """Records and rejections of rows, each of which is given as a line of JSON; read once.
+
+    A NaN or an infinity in a row is null, with a note.
+
+    Args:
+        lines: The lines, as bytes. A row without values is a blank one.
+        oversized: Where the bytes of a line go that is too long to be held.
+    """
+
+    def __init__(self, lines: io.RawIOBase, *, oversized: OversizedSink) -> None:
+        super().__init__(ByteLines(io.BufferedReader(lines), MAX_LINE_SIZE), oversized=oversized)
+
+    def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
+        """As in `JsonlReader`."""
+        if stop - start > MAX_LINE_SIZE:
+            return NOT_PARSED
+        row, line = self.row + 1, self.line + 1
+        block, taken = speedups.cut_lines(data, row, line, _read_row, start=start, stop=stop)
+        return ParsedBlock(block, taken, block.end, defers=False)
+
+    def _read_items(self) -> Iterator[Record | Rejection]:
+        for item in super()._read_items():
+            yield (
+                _read_row(item.row, item.line, self.lines[0]) if _may_lack_number(item, self.lines) else item
+            )
+
+
+def _may_lack_number(item: Record | Rejection, lines: list[bytes]) -> bool:
+    return isinstance(item, Rejection) and bool(lines)
+
+
+def _read_row(row: int, number: int, line: bytes) -> Record | Rejection:
+    """Return the item of a row, given as a line of JSON: a NaN or an infinity in it is null, with a note."""
+    item = read_item(row, number, line)
+    if isinstance(item, Record) or not (b"NaN" in line or b"Infinity" in line):
+        return item
+    found: list[str] = []
+
+    def constant(text: str) -> None:
+        found.append(text)
+
+    try:
+        value = json.loads(line, parse_constant=constant)
+    except (ValueError, RecursionError):
+        return item
+    again = read_item(row, number, json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if not isinstance(again, Record):
+        return again
+    words = " and ".join(sorted(set(found)))
+    notes = [again.note, f"{words} is no number of JSON: sent as null"]
+    return again._replace(note="; ".join(filter(None, notes)))
+
+
+def json_text(value: Any) -> str:
+    """Return the text of JSON for a value, as `parquet_values` writes it; NaN as Python writes that."""
+    if isinstance(value, dict):
+        members = (f"{json_text(str(key))}:{json_text(each)}" for key, each in value.items())
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(json_text, value))}]"
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return text if text not in ("-0", "") else "0"
+    if value is None or isinstance(value, bool | int | float | str):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(_plain_text(value), ensure_ascii=False)
+
+
+def _plain_text(value: Any) -> str:
+    """Return the text for a value of a kind that JSON does not have."""
+    if isinstance(value, datetime):
+        is_aware = value.tzinfo is not None
+        naive = value.astimezone(UTC).replace(tzinfo=None) if is_aware else value
+        return _iso(naive) + ("Z" if is_aware else "")
+    if isinstance(value, time):
+        return _iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        seconds = value // timedelta(seconds=1)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)
+
+
+def _iso(value: datetime | time) -> str:
+    return value.isoformat(
+        timespec="auto" if value.microsecond % 1000 else "milliseconds" if value.microsecond else "seconds"
+    )
