@@ -300,6 +300,7 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "no-user": "decision",
     "id-merge": "decision",
     "no-event": "decision",
+    "preset": "decision",
     "event-names": "decision",
     "reserved-names": "decision",
     "other-columns": "decision",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from importer.events.number_marks import marks_of
-from importer.events.templates import Look, Template, template_of
+from importer.events.templates import Look, Template, field_entries
 from importer.reading import Field, Reading
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def choices_of(reading: Reading) -> tuple[FieldChoice, ...]:
     return tuple(
         FieldChoice(
             field,
-            tuple(template_of(entry, reading.columns) or entry for entry in entries),
+            entries,
             tuple(_condition(text, reading) for text in reading.conditions.get(field, ())),
         )
-        for field, entries in reading.alternatives.items()
+        for field, entries in field_entries(reading).items()
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,13 +16,20 @@ from importer.reading import PRESET_NAMES
 from importer.text import nearest, quoted
 
 _FOLDER: Final = Path(__file__).parents[1] / "presets"
+_ENDS: Final = re.compile(r"[:(,.]")
+"""Ends the name of the vendor in the first line of a preset."""
+
+_UNSETTLED: Final = "Not settled"
+"""What the first line of a preset begins with that documentation does not settle."""
+
 _TABLE: Final = f"[{RECOGNIZE}]"
 
 
 class _Recognition(NamedTuple):
-    """A preset, and the columns that a file of its vendor has."""
+    """A preset, its vendor, and the columns that a file of that has."""
 
     name: str
+    vendor: str
     columns: tuple[str, ...]
 
 
@@ -48,24 +57,35 @@ def load_preset(name: str) -> DeclaredReading:
     return Checker(_path(name), text).declared(tomllib.loads(text))
 
 
-def recognize(columns: Collection[str]) -> str:
-    """Return the preset for a file of these columns: of several, the one that names most; empty for none.
+def recognize(has_column: Callable[[str], bool]) -> tuple[str, str]:
+    """Return the preset for a file, and whose export it is: of several, the preset that names most columns.
 
     Args:
-        columns: The columns, with the paths to what is within their objects.
+        has_column: Returns whether the file has a column, or something at a path.
+
+    Returns:
+        Empty texts if none fits.
     """
-    fitting = [each for each in _recognitions() if each.columns and {*each.columns} <= {*columns}]
-    return max(fitting, key=lambda each: len(each.columns)).name if fitting else ""
+    fitting = [each for each in _recognitions() if each.columns and all(map(has_column, each.columns))]
+    if not fitting:
+        return "", ""
+    best = max(fitting, key=lambda each: len(each.columns))
+    return best.name, best.vendor
 
 
-def _recognitions() -> list[_Recognition]:
+@cache
+def _recognitions() -> tuple[_Recognition, ...]:
     found = []
     for name in PRESET_NAMES:
-        _, begin, rest = _path(name).read_text("utf-8").partition(f"\n{_TABLE}")
+        text = _path(name).read_text("utf-8")
+        _, begin, rest = text.partition(f"\n{_TABLE}")
         if begin:  # the rest of the file is not parsed, for each run asks
             table = tomllib.loads(rest.partition("\n[")[0])
-            found.append(_Recognition(name, tuple(table["columns"])))
-    return found
+            vendor = _ENDS.split(text.removeprefix("#").partition("\n")[0])[0].strip()
+            if vendor.startswith(_UNSETTLED):
+                vendor = name.capitalize()
+            found.append(_Recognition(name, vendor, tuple(table["columns"])))
+    return tuple(found)
 
 
 def _path(name: str) -> Path:

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from importer.errors import BadValue
 from importer.events.canonical import clash
-from importer.events.field_names import FIELD_CALLED
 from importer.reading import Reading
 from importer.text import Remembered
 
 _STAR: Final = "*"
-_UNPREFIXED: Final = frozenset({*FIELD_CALLED, "token"})
-"""Names that are no properties to Mixpanel."""
+_UNPREFIXED: Final = frozenset({"distinct_id", "time", "ip", "token"})
+"""Names that are no properties to Mixpanel, beside those that begin with ``$``."""
 
 
 def is_pattern(name: str) -> bool:

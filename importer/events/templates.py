@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from importer.errors import BadValue, MappingError
 from importer.events.columns import Openable, exists
-from importer.reading import JSON, Reading
+from importer.reading import JSON, Field, Reading
 from importer.text import list_columns, nearest, quoted
 
 Look = Callable[[str], Any]
@@ -206,3 +206,11 @@ def fill_templates(templates: Mapping[str, Template], look: Look) -> Iterator[tu
         text = template.fill(look)
         if text is not None:
             yield name, text
+
+
+def field_entries(reading: Reading) -> dict[Field, tuple[str | Template, ...]]:
+    """Return the columns and templates of each field that more than a single column may give, in order."""
+    return {
+        field: tuple(template_of(entry, reading.columns) or entry for entry in entries)
+        for field, entries in reading.alternatives.items()
+    }

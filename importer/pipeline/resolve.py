@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
-from importer.events.columns import Openable, exists
+from importer.events.columns import Openable, exists, path_to, value_at
 from importer.events.declared_reading import DeclaredReading
 from importer.events.event_names import find_labels
 from importer.events.field_names import well_known
@@ -19,6 +19,7 @@ from importer.events.mapping import (
     nested_columns,
 )
 from importer.events.number_marks import check_marks
+from importer.events.presets import recognize
 from importer.events.property_names import is_pattern
 from importer.events.times import TimeReader
 from importer.pipeline.declared_dialect import declared_dialect
@@ -39,6 +40,9 @@ from importer.text import counted, nearest, quoted
 
 _WRITTEN: Final = {"names": "[names]", "rename": "--rename", "only": "--only", "drop": "--drop"}
 """How tables and lists of columns are named in errors."""
+
+_OWN: Final = "mixpanel"
+"""The preset for Mixpanel's own exports, whose shape is known without."""
 
 _MOST_NAMES: Final = 5
 """Most columns that are named in a sentence."""
@@ -63,6 +67,7 @@ def detect_declared(
     if padded and declared.trim:
         found = replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
     found = shaped(found, declared)
+    found = replace(found, attention=(*found.attention, *_preset_attention(found, declared)))
     if not padded or declared.trim:
         return found
     who = "1 column has" if len(padded) == 1 else f"{len(padded):,} columns have"
@@ -93,6 +98,22 @@ def _detect(path: SourcePath, declared: DeclaredReading, *, with_cells: bool) ->
     if may_be_record and found.dialect.records == declared.explode:
         return detect(**{**options, "records": ""})
     return found
+
+
+def _preset_attention(found: DetectedSource, declared: DeclaredReading) -> Iterator[Attention]:
+    """Yield that a source looks like the export of another tool, if nobody has said how to read it."""
+    if declared.preset is not None or not {"event", "time"}.isdisjoint(declared.fields):
+        return
+
+    def has_column(name: str) -> bool:
+        if name in found.columns or found.dialect.has_cells:
+            return name in found.columns
+        path = path_to(name, found.columns)
+        return len(path) > 1 and any(value_at(path, record.values) is not None for record in found.like)
+
+    name, vendor = recognize(has_column)
+    if name and name != _OWN:
+        yield Attention.of("preset", f"it looks like an export of {vendor}", f"--preset {name}")
 
 
 def _with_names(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
@@ -214,7 +235,7 @@ def _check_has_columns(detected: DetectedSource) -> None:
 def _with_hint(error: MappingError, detected: DetectedSource, declared: DeclaredReading) -> MappingError:
     """Return an error about columns with what is known to be wrong with all of them, if anything is."""
     for each in detected.attention:
-        if each.code in ("header-line", "single-quotes"):
+        if each.code in ("header-line", "single-quotes", "preset"):
             return MappingError(f"{error.message}: {each.text}", f"Read it like this: {each.remedy}")
     has_names = detected.dialect.has_cells and detected.dialect.header
     if has_names and (remedy := headerless_remedy(detected.columns, detected.sample, declared)):

@@ -47,7 +47,7 @@ _QUARTER_NS: Final = 900 * 10**9
 
 _MADE_ANEW: Final = frozenset(
     {
-        "header-line", "trailing-delimiter", "single-quotes", "unreadable", "ahead", "undeletable",
+        "preset", "header-line", "trailing-delimiter", "single-quotes", "unreadable", "ahead", "undeletable",
         "retention", "id-merge", "event-names", "other-columns", "other-reading", "api-secret",
     }
 )  # fmt: skip

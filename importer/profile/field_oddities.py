@@ -206,7 +206,7 @@ def _make_gives(
 
     The others have it from an alternative that comes before, or lack another part of it.
     """
-    if field in reading.fields or not (place.number or place.is_part):
+    if field in reading.fields or not (place.number or place.is_part or field in reading.conditions):
         return None
     choice = next(each for each in choices_of(reading) if each.field == field).until(place.number)
     cleaned = make_cleaned(reading)

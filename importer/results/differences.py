@@ -33,6 +33,7 @@ _MAPS = {
     "deep_columns": "deep column",
     "defaults": "default of field",
     "renames": "name of properties",
+    "conditions": "conditions of field",
     "key_value": "list of pairs",
     "flatten": "depth of column",
     "mask": "mask of column",
@@ -71,6 +72,8 @@ def find_reading_differences(old: Reading, new: Reading) -> list[str]:
     """Return the differences that make other events of the same source; as `find_differences`."""
     lines = list[str]()
     for each in fields(Reading):
+        if each.name == "preset":  # what it says is compared
+            continue
         was, now = getattr(old, each.name), getattr(new, each.name)
         if isinstance(was, Dialect | Shape):
             lines += _changed_parts(was, now)
