@@ -16,15 +16,17 @@ from importer.events.field_choices import mapped_text
 from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns, replaced_columns, set_fields
 from importer.events.number_marks import marks_of
+from importer.events.property_names import PropertyNames
+from importer.events.templates import constant_of
 from importer.events.times import iso_utc
 from importer.mixpanel.limits import EVENTS_PER_SECOND
 from importer.model import Destination, RunKind
 from importer.pipeline.forecast import JobSet, about_text
 from importer.pipeline.job import Job, Survey, about_sample
 from importer.profile.summary import count_by_day, count_by_hour
-from importer.reading import FIELDS, Dialect, Reading
+from importer.reading import FIELDS, Dialect, Field, Reading
 from importer.source.registry import find_format
-from importer.text import MAX_QUOTED, counted, one_line, quoted
+from importer.text import MAX_QUOTED, counted, listed, one_line, quoted
 
 _NS_PER_S: Final = 10**9
 _MOST_NAMES: Final = 8
@@ -119,6 +121,7 @@ def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Itera
     if properties:
         more = f" and {len(properties) - _MOST_PROPERTIES} more" if len(properties) > _MOST_PROPERTIES else ""
         yield LabeledLine("Properties", " · ".join(properties[:_MOST_PROPERTIES]) + more)
+    yield from _kept(reading)
     yield from _numbers(reading)
     summary = survey.summary
     about = "" if survey.whole else f"  (in the first {counted(summary.records, 'record')})"
@@ -237,9 +240,11 @@ def _fields(reading: Reading) -> Iterator[str]:
         if name in constants:
             yield f"{name} = {quoted(reading.constants[constants[name]])}"
         elif column is not None:
-            yield f"{name} ← {_printable(column)}"
+            yield f"{name} ← {', else '.join((_printable(column), *_default(reading, name)))}"
         elif name in reading.alternatives:
-            yield f"{name} ← {_printable(', else '.join(reading.alternatives[name]))}"
+            yield f"{name} ← {', else '.join(_entries(reading, name))}"
+        elif name in reading.defaults:
+            yield f"{name} = {quoted(reading.defaults[name])}"
         elif name == "distinct_id":
             yield "distinct_id: none (the events have no user)"
         elif name == "insert_id":
@@ -248,15 +253,61 @@ def _fields(reading: Reading) -> Iterator[str]:
             yield "ip: none (no place is looked up)"
 
 
+def _entries(reading: Reading, field: Field) -> Iterator[str]:
+    """Yield what may give a field, in order: columns, templates, values, each with its condition."""
+    entries = reading.alternatives[field]
+    conditions = reading.conditions.get(field) or ("",) * len(entries)
+    for entry, where in zip(entries, conditions, strict=True):
+        value = constant_of(entry)
+        text = _printable(entry) if value is None else quoted(value)
+        yield f"{text} (where {_printable(where)})" if where else text
+    yield from _default(reading, field)
+
+
+def _default(reading: Reading, field: Field) -> Iterator[str]:
+    if field in reading.defaults:
+        yield quoted(reading.defaults[field])
+
+
+def _kept(reading: Reading) -> Iterator[LabeledLine]:
+    """Yield which properties are left out, which are masked, and what else a mapping does to all of them."""
+    names = PropertyNames(reading)
+    fields = field_columns(reading)
+    out = [
+        _printable(column)
+        for column in reading.columns
+        if column not in fields and names.of_column(column) is None and reading.types.get(column) != "skip"
+    ]
+    if out:
+        yield LabeledLine("", f"left out: {listed(out, _MOST_NAMES)}")
+    rules = {"only": reading.only, "without": reading.drop}
+    parts = [
+        f"{word} {listed(list(map(_printable, each)), _MOST_NAMES)}" for word, each in rules.items() if each
+    ]
+    if reading.renames:
+        new = [f"{_printable(old)} as {_printable(name)}" for old, name in reading.renames.items()]
+        parts.append(f"with {listed(new, _MOST_NAMES)}")
+    if parts and "properties" in reading.mapped:
+        yield LabeledLine(
+            "", f"of the keys in {_printable(mapped_text(reading, 'properties'))}: {'; '.join(parts)}"
+        )
+    if reading.shape.mask:
+        words = {"sha256": "a pseudonym", "redact": "[redacted]"}
+        masked = [f"{_printable(name)} ({words[kind]})" for name, kind in reading.shape.mask.items()]
+        yield LabeledLine("Masked", listed(masked, _MOST_PROPERTIES))
+
+
 def _properties(reading: Reading) -> Iterator[str]:
     # What is tried first is the field wherever it has a value, and never a property.
-    mapped = field_columns(reading) | {entries[0] for entries in reading.alternatives.values()}
-    mapped |= replaced_columns(reading).keys()
+    first = {entries[0] for field, entries in reading.alternatives.items() if field not in reading.conditions}
+    mapped = field_columns(reading) | first | replaced_columns(reading).keys()
+    names = PropertyNames(reading)
     for column in reading.columns:
         kind = reading.types.get(column, "as it is" if not reading.dialect.has_cells else "string")
-        if column in mapped or kind == "skip":
+        name = names.of_column(column)
+        if column in mapped or kind == "skip" or name is None:
             continue
-        label = _printable(reading.names.get(column, column))
+        label = _printable(name)
         yield label if kind == "as it is" else f"{label} ({kind})"
     fields = set(set_fields(reading).values())
     for name, value in {**reading.constants, **reading.templates}.items():

@@ -33,6 +33,7 @@ from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time, no_object
 from importer.events.field_notes import ODD_WORDS, notes_on_field, oddities_of_part
 from importer.events.format_steps import FIRST_SHORT_YEAR
 from importer.events.number_marks import marks_of
+from importer.events.property_names import PropertyNames
 from importer.events.times import (
     DATE_ONLY,
     EPOCHS,
@@ -122,7 +123,7 @@ def make_block_mapper(
             read_event_name=_read_event_name,
             is_reserved=is_reserved,
             row_suffix=partial(insert_id.of_row, reading.source_name) if reading.insert_id == "row" else None,
-            note_on_names=_note_on_names,
+            note_on_names=partial(_note_on_names, PropertyNames(reading).is_given),
             note_on_long_texts=_note_on_long_texts,
             odd_texts=speedups.OddTexts(ODD_WORDS),
             has_note=_has_note,
@@ -189,8 +190,9 @@ def _read_event_name(name: str) -> tuple[bytes, bytes] | None:
     return orjson.dumps(name), "; ".join(notes_on_field("event", name)).encode()
 
 
-def _note_on_names(names: str) -> tuple[bytes, bytes]:
-    return rules.note_on_names(tuple(names.split("\0")[:-1])).encode(), b""
+def _note_on_names(is_meant: Callable[[str], bool], names: str) -> tuple[bytes, bytes] | None:
+    found = rules.note_on_names(tuple(name for name in names.split("\0")[:-1] if not is_meant(name)))
+    return (found.encode(), b"") if found else None
 
 
 def _note_on_long_texts(names: str) -> tuple[bytes, bytes]:

@@ -36,6 +36,7 @@ from importer.events.field_names import PROPERTY_OF
 from importer.events.field_notes import notes_on_field
 from importer.events.number_marks import marks_of
 from importer.events.objects import ObjectReader
+from importer.events.property_names import PropertyNames
 from importer.events.time_offset import read_offset
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc, make_time_property
 from importer.events.values import ValueReader
@@ -73,6 +74,7 @@ class Mapper:
         }
         self._without_element = make_without_element(reading.shape.explode, reading.columns)
         self._deep_values = DeepValues(reading)
+        self._is_meant = PropertyNames(reading).is_given
         self._by_row = reading.insert_id == "row"
         self._values = ValueReader(make_time_property(reading.timezone), marks_of(reading))
         self._read_record: CellReader | ObjectReader
@@ -198,7 +200,7 @@ class Mapper:
         """Return the notes on an event that is sent; usually empty."""
         if len(distinct_id) > limits.MAX_STRING_CHARACTERS:
             properties = {**properties, "distinct_id": distinct_id}
-        notes = self._values.notes + rules.notes_on(properties, event)
+        notes = self._values.notes + rules.notes_on(properties, event, self._is_meant)
         if instant % NS_PER_MS:
             notes.append(FINER_TIME_NOTE)
         return "; ".join(notes) if notes else ""

@@ -61,6 +61,14 @@ class PropertyNames:
         self._known: Remembered[str, str | None] = Remembered(self._find)
         self.changes = bool(reading.only or reading.drop or reading.renames or reading.prefix)
 
+    def is_given(self, name: str) -> bool:
+        """Return whether the mapping itself gives a property this name: then it is meant."""
+        reading = self._reading
+        exact = (reading.names.values(), reading.renames.values(), reading.constants, reading.templates)
+        if any(name in names for names in exact):
+            return True
+        return any(len(new) > 1 and fits(new, name) is not None for _, new in self._patterns)
+
     def of_column(self, name: str) -> str | None:
         """Return what the property of a column is called; None if it is left out."""
         if name in self._reading.names:

@@ -31,7 +31,7 @@ from importer.mixpanel.reserved import OWN_PREFIXES, REFUSED_IDS
 from importer.text import Remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from importer.reading import JSON
 
@@ -226,12 +226,15 @@ def _check_shape(event: object) -> Violation | None:
 # ── what Mixpanel changes ────────────────────────────────────────────────────────────────────────
 
 
-def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
+def notes_on(
+    properties: Mapping[str, JSON], event: str = "", is_meant: Callable[[str], bool] | None = None
+) -> list[str]:
     """Return notes on what Mixpanel changes in an event that it accepts.
 
     Args:
         properties: The event's properties, ``time`` and the ids among them.
         event: The event's name.
+        is_meant: Returns whether a name was chosen by hand, so that it gets no note; None if none was.
 
     Returns:
         At most one sentence per kind of change: texts cut to 255 characters, names that Mixpanel
@@ -248,7 +251,10 @@ def notes_on(properties: Mapping[str, JSON], event: str = "") -> list[str]:
             long.append(_printable(name))
     if long:
         notes.append(_note_on_long(long))
-    reserved = _notes_on_names[tuple(properties)]
+    names = tuple(properties)
+    reserved = _notes_on_names[names]
+    if reserved and is_meant is not None:
+        reserved = _notes_on_names[tuple(name for name in names if not is_meant(name))]
     return [*notes, reserved] if reserved else notes
 
 

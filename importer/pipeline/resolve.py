@@ -235,7 +235,11 @@ def _check_has_columns(detected: DetectedSource) -> None:
 def _with_hint(error: MappingError, detected: DetectedSource, declared: DeclaredReading) -> MappingError:
     """Return an error about columns with what is known to be wrong with all of them, if anything is."""
     for each in detected.attention:
-        if each.code in ("header-line", "single-quotes", "preset"):
+        if each.code == "preset":
+            return MappingError(
+                f"{error.message}: {each.text}", f"Read it like this: {each.remedy}", *error.steps
+            )
+        if each.code in ("header-line", "single-quotes"):
             return MappingError(f"{error.message}: {each.text}", f"Read it like this: {each.remedy}")
     has_names = detected.dialect.has_cells and detected.dialect.header
     if has_names and (remedy := headerless_remedy(detected.columns, detected.sample, declared)):

@@ -194,7 +194,7 @@ class MappingPlan:
         read_event_name: Returns the JSON of an event's name, and the note on it.
         is_reserved: Returns whether Mixpanel reserves the name of a property, so that it gets a note.
         row_suffix: Returns the end of what is hashed, from a record's number; None if rows don't count.
-        note_on_names: Returns the note on such names, each of which ends in NUL.
+        note_on_names: Returns the note on such names, each of which ends in NUL; None for no note.
         note_on_long_texts: Returns the note on properties with long texts, given their names likewise.
         odd_texts: Finds the names of events and the ids that may get a note.
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
@@ -223,7 +223,7 @@ class MappingPlan:
     read_event_name: Callable[[str], tuple[bytes, bytes] | None]
     is_reserved: Callable[[str], bool]
     row_suffix: Callable[[int], bytes] | None
-    note_on_names: Callable[[str], tuple[bytes, bytes]]
+    note_on_names: Callable[[str], tuple[bytes, bytes] | None]
     note_on_long_texts: Callable[[str], tuple[bytes, bytes]]
     odd_texts: OddTexts
     has_note: Callable[[Field, str], bool]

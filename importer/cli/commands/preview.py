@@ -24,6 +24,7 @@ from importer.events import mapping_file
 from importer.events.layout import replaced_columns, set_fields
 from importer.events.mapper import Mapper
 from importer.events.presets import preset_text
+from importer.events.property_names import PropertyNames
 from importer.model import Event, Record, Rejection
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
@@ -166,7 +167,10 @@ def _property_text(reading: Reading, column: str, field: Field | None) -> str:
     if field is not None and field not in set_fields(reading):
         return f"{field} or -"  # where the mapped column has no value
     is_left_out = field is not None or reading.types.get(column) == "skip"
-    return "-" if is_left_out else escape_controls(reading.names.get(column, "property"))
+    name = PropertyNames(reading).of_column(column)
+    if is_left_out or name is None:
+        return "-"
+    return "property" if name == column and column not in reading.names else escape_controls(name)
 
 
 def _name_text(name: str) -> str:
