@@ -69,6 +69,8 @@ class CellReader:
             properties = self._names.of_keys(properties)
         self._put_columns(cells, taken, inner, properties)
         if nested:
+            for path in inner:  # what gave a field may have been flattened
+                nested.pop(".".join(map(str, path)), None)
             self._put_nested(self._without(nested, inner), properties)
         if self._templates:
             self._values.put_set(properties, fill_templates(self._templates, partial(self.look, cells)))

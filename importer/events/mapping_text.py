@@ -100,7 +100,9 @@ def _all_fields(reading: Reading) -> dict[str, Any]:
     for name in FIELDS:
         column = reading.fields.get(name, "")
         # In a list, a comma is a part of a name.
-        found[name] = [column] if "," in column and column not in reading.columns else column
+        has_comma = "," in column and column not in reading.columns
+        may_lack = column and reading.missing_columns == "ignore"  # and a list may name what is not there
+        found[name] = [column] if has_comma or may_lack else column
         if name in reading.alternatives:
             entries = reading.alternatives[name]
             conditions = reading.conditions.get(name) or ("",) * len(entries)
