@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_MOST_PIECES: Final = 4
+_MOST_PIECES: Final = 2
 _PATIENCE: Final = 0.1  # seconds after which the thread looks whether anybody wants its pieces
 
 

@@ -24,7 +24,7 @@ from importer.text import counted, quoted
 
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
-_BATCH_SIZE: Final = 1 << 20  # bytes of rows that are made at once, about
+_BATCH_SIZE: Final = 1 << 18  # bytes of rows that are made at once, about
 _MOST_ROWS: Final = 4096
 _BUFFER_SIZE: Final = 1 << 16  # bytes of a column that are read at once
 _MOST_NAMED: Final = 5
