@@ -81,3 +81,10 @@ def test_a_preset_names_the_documentation_that_it_was_made_from_and_has_a_table(
     assert re.search(r"\b20\d\d-\d\d-\d\d\b", comment[0]), "the comment says when the page was read"
     tables = {json.loads(path.read_text("utf-8")).get("preset", path.stem) for path in TABLES}
     assert preset.stem in tables
+
+
+@pytest.mark.parametrize("name", ["segment", "rudderstack"])
+def test_an_export_that_is_much_like_another_is_told_apart(shell: Shell, name: str) -> None:
+    shutil.copy(SAMPLES / f"{name}.jsonl", shell.folder)
+    ended = shell.type("run", f"{name}.jsonl", "--dry-run")
+    assert re.findall(r"--preset (\S+)", ended.err) == [name], ended.err
