@@ -96,6 +96,7 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
         if not isinstance(found, list):
             raise BadValue(f"{column}: expected a list of pairs, found {kind_of(found)}")
         made: dict[str, Any] = {}
+        keyless = 0
         for pair in found:
             if not isinstance(pair, dict):
                 raise BadValue(
@@ -103,6 +104,7 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
                 )
             name = value_at(key, pair)
             if name is None:
+                keyless += 1
                 continue
             text = name if isinstance(name, str) else str(name)
             value = _value_of(pair, values)
@@ -110,6 +112,8 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
                 notes.append(f"{column}: the key {quoted(text)} is there twice, and the first is sent")
             else:
                 made[text] = value
+        if keyless:
+            notes.append(f"{column}: {keyless} of {len(found)} pairs left out, without a {quoted(pairs.key)}")
         return dict(with_value(path, record, made))
 
     return change

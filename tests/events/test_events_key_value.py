@@ -77,3 +77,13 @@ def test_a_number_stays_as_it_is(number: float) -> None:
 def test_an_integer_that_a_double_would_change_becomes_its_digits() -> None:
     assert value_of("int", 1234567890123456789) == "1234567890123456789"
     assert value_of("int", -(10**400)) == str(-(10**400))
+
+
+def test_a_pair_without_a_key_is_left_out_with_a_note() -> None:
+    shape = Shape(key_value={"params": PAIRS})
+    nested = make_nested(Reading(Dialect("jsonl"), ("params",), {}, shape=shape))
+    assert nested is not None
+    notes: list[str] = []
+    pairs = [{"key": "a", "value": {"string": "x"}}, {"k": "b"}, {"key": None}]
+    assert nested({"params": pairs}, notes) == {"params": {"a": "x"}}
+    assert notes == ["params: 2 of 3 pairs left out, without a 'key'"]
