@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -23,6 +24,10 @@ Filter = Callable[[Sequence[Item]], Sequence[Item]]
 
 _AT_ONCE: Final = 2_000
 
+_quoted: Final = re.compile(r", (?:near|found) ['\"].*['\"]", re.DOTALL)
+_too_big: Final = re.compile(r"[^ ]+(?= does not fit 64 bits)")
+"""What the errors of readers quote of a record."""
+
 
 class Shaper:
     """Makes of some records what a `Shape` says; rejections pass through.
@@ -30,11 +35,13 @@ class Shaper:
     Args:
         steps: What is done with each record, one after the other.
         row_filter: Leaves out some of what they become; None to leave out nothing.
+        hides_source: True if what rejections quote of the source may be values that nobody shall see.
     """
 
-    def __init__(self, steps: Sequence[Step], row_filter: Filter | None) -> None:
+    def __init__(self, steps: Sequence[Step], row_filter: Filter | None, *, hides_source: bool) -> None:
         self._steps = steps
         self._filter = row_filter
+        self._hides = hides_source
 
     def __call__(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Yield what the records become, in their order and in parts: one may become a million.
@@ -44,7 +51,7 @@ class Shaper:
         if not self._steps:
             yield self._filtered(items)
             return
-        made: Iterator[Item] = iter(items)
+        made: Iterator[Item] = map(_without_quotes, items) if self._hides else iter(items)
         for step in self._steps:
             made = _apply(step, made)
         while part := list(islice(made, _AT_ONCE)):
@@ -89,7 +96,17 @@ def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:
         masks = Masks(reading, salt)
         steps.append(_step(masks.in_cells if has_cells else masks.in_object, hides_notes=True))
     row_filter = _row_filter(reading) if shape.where else None
-    return Shaper(steps, row_filter) if steps or row_filter is not None else None
+    if not steps and row_filter is None:
+        return None
+    return Shaper(steps, row_filter, hides_source=bool(shape.mask))
+
+
+def _without_quotes(item: Item) -> Item:
+    """Return a rejection without what it quotes of a record that was never taken apart."""
+    if isinstance(item, Record):
+        return item
+    error = _too_big.sub("a number", _quoted.sub("", item.error))
+    return item if error == item.error else item._replace(error=error)
 
 
 def _row_filter(reading: Reading) -> Filter:

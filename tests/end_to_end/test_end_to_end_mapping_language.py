@@ -119,6 +119,29 @@ def test_masked_values_and_the_salt_are_nowhere(salted: Shell) -> None:
         assert not any(secret in text for text in texts), secret
 
 
+@pytest.mark.parametrize("name", ["b.jsonl", "b.json", "b.csv"])
+def test_what_can_not_be_read_is_not_quoted_where_values_are_masked(shell: Shell, name: str) -> None:
+    good = {"event": "A", "time": "2026-01-05T08:00:00Z", "distinct_id": "u", "email": "x"}
+    lines = [
+        json.dumps(good),
+        json.dumps({**good, "email": 0}).replace("0}", "ann@example.com}"),
+        json.dumps({**good, "email": 0}).replace("0}", "300000000000000000012}"),
+    ]
+    text = f"[{','.join(lines)}]" if name == "b.json" else "\n".join(lines)
+    if name == "b.csv":
+        text = "event,time,distinct_id,email,\n" + "A,1767600000,u,x,\n" * 9
+        text += "A,1767600000,u,x,ann@example.com\n"
+    (shell.folder / name).write_text(text)
+    more = "trailing_delimiter = true\n" if name == "b.csv" else ""
+    (shell.folder / "n.toml").write_text(f'{more}[mask]\nemail = "redact"\n')
+    ended = shell.type("run", name, "--mapping", "n.toml", "--dry-run", "--json")
+    assert ended.code == 1
+    results = (shell.folder / "b.dry-run.csv").read_text()
+    assert ",invalid," in results
+    for secret in ("ann@", "3000000000"):
+        assert not any(secret in said for said in (results, ended.out, ended.err))
+
+
 def test_pseudonyms_need_the_salt_that_they_began_with(salted: Shell, server: Server) -> None:
     del salted.environ["MIXPANEL_MASK_SALT"]
     for words in (["--dry-run"], ["--yes"]):
