@@ -11,6 +11,7 @@ from importer.pipeline.copied_items import OtherEvents, items_text, read_items
 from importer.pipeline.copied_rows import CopiedRows, read_copied_rows, record_digest
 from importer.pipeline.job import Job, RunOptions, SourceFile, new_manifest
 from importer.pipeline.paths import default_results, known_manifest
+from importer.profile.mask_salt import check_salt, has_pseudonyms
 from importer.reading import Dialect, Reading
 from importer.results.differences import find_destination_differences
 from importer.results.history import check_exists, whole_history
@@ -20,6 +21,7 @@ from importer.results.recorded import RecordedRun
 from importer.results.row_ranges import write_ranges
 from importer.results.selection import read_choices, select_records
 from importer.results.status import check_retriable
+from importer.settings import find_mask_salt
 from importer.source.detect import DetectedSource
 from importer.source.fingerprint import is_unchanged
 from importer.source.members import SourcePath, file_of
@@ -31,11 +33,14 @@ def find_copied_rows(source: SourceFile, options: RunOptions) -> CopiedRows | No
     """Return what the mapping file of a run says of its source, if that is a copy of failed records.
 
     Raises:
-        UsageError: A copy is read without that file.
+        UsageError: A copy is read without that file; or the salt of masks is missing or another.
         MappingError: The mapping file can't be used.
+        ResultsError: As for `with_copied_time`, where values are masked.
     """
     copied = None if options.mapping is None else read_copied_rows(options.mapping)
     mapping = failed_rows_mapping_path(file_of(source.path))
+    if copied is not None and has_pseudonyms(options.declared.mask):
+        _check_salt(copied, source, options)
     if source.name != "-" and copied is None and read_copied_rows(mapping) is not None:
         kind = kind_flags(options.kind)
         raise UsageError(
@@ -43,6 +48,14 @@ def find_copied_rows(source: SourceFile, options: RunOptions) -> CopiedRows | No
             file_command("run", source.name, "--mapping", str(mapping), *kind),
         )
     return copied
+
+
+def _check_salt(copied: CopiedRows, source: SourceFile, options: RunOptions) -> None:
+    """Check that the persons in a copy get the pseudonyms that they have in the records that landed."""
+    parent = known_manifest(_parent_of(copied, source.name, options) or copied.parent)
+    first = "" if parent is None else parent.reading.shape.mask_salt
+    if first:
+        check_salt(find_mask_salt(), first)
 
 
 def with_copied_columns(found: DetectedSource, copied: CopiedRows) -> DetectedSource:

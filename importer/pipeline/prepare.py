@@ -24,7 +24,7 @@ from importer.pipeline.mended import (
     with_copied_time,
     with_mended_rows,
 )
-from importer.pipeline.redeclare import redeclare
+from importer.pipeline.reading_again import read_again
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import estimate_records, find_dry_run, survey_source
 from importer.profile.scan import find_collisions
@@ -201,13 +201,14 @@ def _in_scope(records: int | None, options: RunOptions, *, has_items: bool) -> i
 
 def _resumed_job(source: SourceFile, options: RunOptions, target: Target, now_ms: int) -> Job:
     """Return the rest of a job that was stopped, read in the very same way."""
-    old = read_manifest(manifest_path(source.results))
+    beside = manifest_path(source.results)
+    old = read_manifest(beside)
     if not source_exists(source.path) and source.name == "-":
         raise ResultsError(
             f"{source.path} is gone: standard input can't be read again", "Run it again with --overwrite."
         )
     fingerprint = _current_fingerprint(source.path, old.fingerprint)
-    reading = redeclare(old.reading, options.declared, now_ms)
+    reading = read_again(beside, old.reading, options.declared, now_ms)
     new = replace(
         new_manifest(source.name, fingerprint, reading, options, target, salted_by=source.results),
         started=old.started,

@@ -67,10 +67,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         shape=redeclared_shape(reading.shape, declared),
         only=declared.only or reading.only,
         drop=tuple(dict.fromkeys((*reading.drop, *declared.drop))),
-        renames={
-            **declared.renames,
-            **{o: n for o, n in reading.renames.items() if o not in declared.renames},
-        },
+        renames=_renames_anew(reading.renames, declared.renames),
         preset=declared.preset.name if declared.preset is not None else reading.preset,
         constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,
         **changes,
@@ -91,6 +88,13 @@ def _with_names(reading: Reading, declared: DeclaredReading) -> Reading:
             "Name each column, in the order of the file.",
         )
     return replace(reading, columns=names)
+
+
+def _renames_anew(before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the new names of properties: those that are declared now go first, for their order counts."""
+    if [item for item in before.items() if item[0] in now] == list(now.items()):
+        return before
+    return {**now, **{old: new for old, new in before.items() if old not in now}}
 
 
 def _types_anew(reading: Reading, declared: DeclaredReading) -> dict[str, ColumnType]:

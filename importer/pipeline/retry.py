@@ -14,7 +14,7 @@ from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_beside, known_manifest, spool_path
-from importer.pipeline.redeclare import redeclare
+from importer.pipeline.reading_again import read_again
 from importer.reading import Reading
 from importer.results.counts import ResultsState
 from importer.results.differences import find_differences, with_destination_of
@@ -68,7 +68,8 @@ def prepare_retry(
     selection = select_records(results, statuses, error_contains)
     path = path or _path_of(parent, selection)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
-    reading = redeclare((stopped or parent).reading, options.declared, now())
+    begun = manifest_path(results if stopped is None else child)
+    reading = read_again(begun, (stopped or parent).reading, options.declared, now())
     Mapper(reading, now)  # raises if the new reading does not fit the columns
     _check_same_items(parent, reading)
     manifest = replace(

@@ -19,12 +19,25 @@ def salt_of(reading: Reading) -> bytes:
     if not has_pseudonyms(reading.shape.mask):
         return b""
     salt = find_mask_salt()
-    if salt_digest(salt) != reading.shape.mask_salt:
+    check_salt(salt, reading.shape.mask_salt)
+    return salt
+
+
+def check_salt(salt: bytes, first: str) -> None:
+    """Check that a salt is that of the first run.
+
+    Args:
+        salt: The salt.
+        first: The digest of the salt of the first run.
+
+    Raises:
+        UsageError: It is another.
+    """
+    if salt_digest(salt) != first:
         raise UsageError(
             f"{MASK_SALT} is another than that of the first run: a person would get another pseudonym",
             "Set it to what it was then.",
         )
-    return salt
 
 
 def has_pseudonyms(mask: Mapping[str, MaskKind]) -> bool:

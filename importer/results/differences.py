@@ -239,7 +239,10 @@ def _changed(name: str, was: Any, now: Any) -> Iterator[str]:
 def _changed_parts(was: Dialect | Shape, now: Dialect | Shape) -> Iterator[str]:
     for part in fields(was):
         before, after = getattr(was, part.name), getattr(now, part.name)
-        if part.name in _MAPS:
+        if part.name == "mask_salt":
+            if before and after and before != after:  # else the masks differ
+                yield "salt of masks: another than before"
+        elif part.name in _MAPS:
             yield from _changed_map(_MAPS[part.name], encode(before), encode(after))
         elif isinstance(before, tuple):
             yield from _changed_tuple(part.name, before, after)
@@ -252,6 +255,9 @@ def _changed_map(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> I
         # By their JSON, for Python takes 1, 1.0 and True for the same.
         if _json(was, key) != _json(now, key):
             yield f"{name} {quoted(key)}: was {_plain(was.get(key))}, is {_plain(now.get(key))}"
+    before, after = ([key for key in keys if "*" in key] for keys in (was, now))
+    if before != after and sorted(before) == sorted(after):  # the first pattern that fits counts
+        yield f"{name}: the patterns are in another order"
 
 
 def _json(values: Mapping[str, Any], key: str) -> str:

@@ -11,7 +11,7 @@ from importer.errors import ResultsError, SourceError
 from importer.pipeline.attention import at_this_time, with_target_attention
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target
-from importer.pipeline.redeclare import redeclare
+from importer.pipeline.reading_again import read_again
 from importer.pipeline.sets.copies import SourceCopies
 from importer.pipeline.sets.job import (
     PreparedSet,
@@ -112,7 +112,7 @@ def _as_typed_now(
     found: Found, old: SetManifest, output: SetOutput, options: RunOptions, target: Target, now_ms: int
 ) -> SetManifest:
     """Return the manifest that the set would have by the options of today."""
-    reading = redeclare(old.reading, options.declared, now_ms)
+    reading = read_again(set_path(output.folder), old.reading, options.declared, now_ms)
     new = set_manifest_of(found, old.sources, old.shapes, reading, options, target, output)
     new = replace(new, started=old.started, refused_at=old.refused_at)
     if target.credentials is not None:

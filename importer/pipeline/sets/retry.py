@@ -12,7 +12,7 @@ from importer.model import Status
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.paths import free_beside
-from importer.pipeline.redeclare import redeclare
+from importer.pipeline.reading_again import read_again
 from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.pipeline.sets.retry_sources import RetrySources
 from importer.progress import Progress
@@ -252,7 +252,7 @@ class _Retry:
         common = new_manifest(
             parent.source,
             set_fingerprint(sources),
-            redeclare(parent.reading, self.options.declared, self.now()),
+            read_again(set_path(self.parent.folder), parent.reading, self.options.declared, self.now()),
             replace(self.options, kind=parent.kind, limit=None),
             self.target,
             salted_by=set_path(self.parent.folder),
