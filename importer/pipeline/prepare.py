@@ -24,7 +24,7 @@ from importer.pipeline.mended import (
     with_copied_time,
     with_mended_rows,
 )
-from importer.pipeline.reading_again import read_again
+from importer.pipeline.redeclare import read_again
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import estimate_records, find_dry_run, survey_source
 from importer.profile.scan import find_collisions

@@ -14,7 +14,7 @@ from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_beside, known_manifest, spool_path
-from importer.pipeline.reading_again import read_again
+from importer.pipeline.redeclare import read_again
 from importer.reading import Reading
 from importer.results.counts import ResultsState
 from importer.results.differences import find_differences, with_destination_of
@@ -68,10 +68,9 @@ def prepare_retry(
     selection = select_records(results, statuses, error_contains)
     path = path or _path_of(parent, selection)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
-    begun = manifest_path(results if stopped is None else child)
+    begun = manifest_path(child if stopped else results)
     reading = read_again(begun, (stopped or parent).reading, options.declared, now())
-    Mapper(reading, now)  # raises if the new reading does not fit the columns
-    _check_same_items(parent, reading)
+    _check_reading(parent, reading, now)
     manifest = replace(
         new_manifest(parent.source, parent.fingerprint, reading, options, target, salted_by=results),
         kind=parent.kind,
@@ -93,11 +92,12 @@ def prepare_retry(
     return with_target_attention(replace(job, untouched=untouched), now())
 
 
-def _check_same_items(parent: Manifest, reading: Reading) -> None:
-    before, now = parent.reading.shape.explode, reading.shape.explode
-    if before != now:
+def _check_reading(parent: Manifest, reading: Reading, now: Callable[[], int]) -> None:
+    Mapper(reading, now)  # raises if the new reading does not fit the columns
+    before, again = parent.reading.shape.explode, reading.shape.explode
+    if before != again:
         raise ResultsError(
-            f"explode = {now!r} makes other events of the records than explode = {before!r} did, so that"
+            f"explode = {again!r} makes other events of the records than explode = {before!r} did, so that"
             " nobody knows which of them are left",
             "Leave explode as it was, or import the source anew: --overwrite.",
         )

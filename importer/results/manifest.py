@@ -30,6 +30,7 @@ from importer.reading import Attention, Reading
 from importer.results.codec import DecodeError, decode, encode
 from importer.results.counts import Counts
 from importer.results.manifest_check import find_fault
+from importer.results.manifest_shape import find_fault_of_shape
 from importer.results.paths import manifest_path
 from importer.results.storage import BINARY, PRIVATE, storage_error, sync_directory
 from importer.text import quoted
@@ -249,7 +250,7 @@ def _parse(path: Path, kind: type[Any], data: bytes) -> Any:
             manifest = replace(manifest, reading=replace(manifest.reading, null=()))
     except DecodeError as error:
         raise _unusable(path, str(error)) from error
-    if fault := find_fault(manifest):
+    if fault := find_fault(manifest) or find_fault_of_shape(manifest.reading):
         raise _unusable(path, fault)
     return manifest
 

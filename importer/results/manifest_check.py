@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from importer.facts import ProfileSummary, SourceAudit
 from importer.model import DeliverySettings
 from importer.reading import FORMAT_NAMES, Dialect, Reading, same_marks
-from importer.results.manifest_shape import faults_of_names, faults_of_shape
 from importer.results.row_ranges import read_ranges
 from importer.text import quoted
 
@@ -112,8 +111,6 @@ def _faults_of_reading(reading: Reading) -> Iterator[str]:
     for name, conditions in reading.conditions.items():
         if len(conditions) != len(reading.alternatives.get(name, ())):
             yield f"reading.conditions.{name} has {len(conditions)} parts, expected one for each alternative"
-    yield from faults_of_shape(reading)
-    yield from faults_of_names(reading)
     if reading.dialect.has_cells:
         yield from _faults_of_columns(reading)
 

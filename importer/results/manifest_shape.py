@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from importer.reading import KeyValue, Reading, Shape
 from importer.text import quoted
@@ -13,8 +14,12 @@ _MOST_DEPTH = 1_000
 _is_digest = re.compile(r"[0-9a-f]{32}").fullmatch
 
 
-def faults_of_shape(reading: Reading) -> Iterator[str]:
-    """Yield what is wrong, with the path to the value."""
+def find_fault_of_shape(reading: Reading) -> str:
+    """Return what is wrong, with the path to the value; empty if nothing is."""
+    return next(chain(_faults_of_shape(reading), _faults_of_names(reading)), "")
+
+
+def _faults_of_shape(reading: Reading) -> Iterator[str]:
     shape, where = reading.shape, "reading.shape."
     if shape.explode and reading.dialect.has_cells:
         yield f"{where}explode is {quoted(shape.explode)}, but a row of CSV holds no list"
@@ -49,8 +54,7 @@ def _faults_of_salt(shape: Shape) -> Iterator[str]:
         yield "reading.shape.mask_salt is there, but nothing that needs a salt"
 
 
-def faults_of_names(reading: Reading) -> Iterator[str]:
-    """Yield what is wrong, with the path to the value."""
+def _faults_of_names(reading: Reading) -> Iterator[str]:
     for name, patterns in (("only", reading.only), ("drop", reading.drop)):
         yield from _empty_names(f"reading.{name}", patterns)
         for pattern in patterns:

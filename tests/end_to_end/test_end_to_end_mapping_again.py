@@ -66,7 +66,11 @@ CHANGES = {
     "time_offset": ('"offset"', '"n"', "time offset: was offset, is n"),
     "missing_columns": ('"ignore"', '"refuse"', "missing columns: was ignore, is refuse"),
     "explode": ("[fields]", 'explode = "events"\n[fields]', "explode: was none, is events"),
-    "a column of a list": ('["user", "device"]', '["device", "user"]', "columns of field 'distinct_id': was "),
+    "a column of a list": (
+        '["user", "device"]',
+        '["device", "user"]',
+        "columns of field 'distinct_id': was ",
+    ),
     "a condition": ("n > 1", "n > 2", "conditions of field 'event': was "),
     "defaults": ('"Viewed"', '"Seen"', "default of field 'event': was Viewed, is Seen"),
     "rename": ('"campaign_*"', '"c_*"', "name of properties 'utm_*': was campaign_*, is c_*"),

@@ -58,9 +58,7 @@ def assert_needs_salt(shell: Shell, server: Server, *words: str) -> None:
 
 
 def files(shell: Shell) -> dict[str, bytes]:
-    return {
-        str(p.relative_to(shell.folder)): p.read_bytes() for p in shell.folder.rglob("*") if p.is_file()
-    }
+    return {str(p.relative_to(shell.folder)): p.read_bytes() for p in shell.folder.rglob("*") if p.is_file()}
 
 
 def test_no_command_begins_without_a_salt(salted: Shell, server: Server) -> None:

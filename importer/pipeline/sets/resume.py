@@ -11,7 +11,7 @@ from importer.errors import ResultsError, SourceError
 from importer.pipeline.attention import at_this_time, with_target_attention
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target
-from importer.pipeline.reading_again import read_again
+from importer.pipeline.redeclare import read_again
 from importer.pipeline.sets.copies import SourceCopies
 from importer.pipeline.sets.job import (
     PreparedSet,

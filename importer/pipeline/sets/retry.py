@@ -12,7 +12,7 @@ from importer.model import Status
 from importer.pipeline.forecast import JobSet
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.paths import free_beside
-from importer.pipeline.reading_again import read_again
+from importer.pipeline.redeclare import read_again
 from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.pipeline.sets.retry_sources import RetrySources
 from importer.progress import Progress
