@@ -31,16 +31,16 @@ def make_nested(reading: Reading) -> Nested | None:
     """Return what changes the objects within a record as ``Reading.shape`` says; None if nothing does."""
     shape, columns = reading.shape, reading.columns
     steps: list[Nested] = [
-        _make_pairs(column, path_to(column, columns), pairs) for column, pairs in shape.key_value.items()
+        _make_pairs(column, _path_within(column, columns), pairs) for column, pairs in shape.key_value.items()
     ]
     bags = [path_to(bag, columns) for bag in bags_of(reading)]
     single = [(column, depth) for column, depth in shape.flatten.items() if column != ALL]
     # What is deeper goes first: its parts stay within reach.
-    for column, depth in sorted(single, key=lambda each: -len(path_to(each[0], columns))):
-        steps.append(_make_flatten(column, path_to(column, columns), depth, bags))
+    for column, depth in sorted(single, key=lambda each: -len(_path_within(each[0], columns))):
+        steps.append(_make_flatten(column, _path_within(column, columns), depth, bags))
     if ALL in shape.flatten:
         steps.append(_make_flatten_all(shape.flatten[ALL], {column for column, _ in single}, bags))
-    steps += [_make_stringify(column, path_to(column, columns)) for column in shape.stringify]
+    steps += [_make_stringify(column, _path_within(column, columns)) for column in shape.stringify]
     if not steps:
         return None
 
@@ -50,6 +50,14 @@ def make_nested(reading: Reading) -> Nested | None:
         return values
 
     return change
+
+
+def _path_within(column: str, columns: Sequence[str]) -> Path:
+    """Return the path to a column in a record that has none of its name.
+
+    The columns of a reading are those of flattened records, where a path into an object may be a name.
+    """
+    return path_to(column, [each for each in columns if each != column])
 
 
 def nested_columns_of(reading: Reading) -> frozenset[str]:
@@ -90,7 +98,8 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
     values = [(parse_path(text) or (text,), text in pairs.numbers) for text in pairs.value]
 
     def change(record: dict[str, Any], notes: list[str]) -> dict[str, Any]:
-        found = value_at(path, record)
+        here = (column,) if column in record else path
+        found = value_at(here, record)
         if found is None or isinstance(found, dict):
             return record
         if not isinstance(found, list):
@@ -114,7 +123,7 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
                 made[text] = value
         if keyless:
             notes.append(f"{column}: {keyless} of {len(found)} pairs left out, without a {quoted(pairs.key)}")
-        return dict(with_value(path, record, made))
+        return dict(with_value(here, record, made))
 
     return change
 
@@ -152,15 +161,16 @@ def _as_number(value: Any) -> Any:
 
 
 def _make_flatten(column: str, path: Path, depth: int, bags: Sequence[Path]) -> Nested:
-    bag = next((bag for bag in bags if len(path) > len(bag) and path[: len(bag)] == bag), ())
-    name = ".".join(map(str, path[len(bag) :]))
+    outer: Path = next((bag for bag in bags if len(path) > len(bag) and path[: len(bag)] == bag), ())
+    inside = ".".join(map(str, path[len(outer) :]))
 
     def change(record: dict[str, Any], _notes: list[str]) -> dict[str, Any]:
-        found = value_at(path, record)
+        here, bag, name = ((column,), (), column) if column in record else (path, outer, inside)
+        found = value_at(here, record)
         if not isinstance(found, dict):
-            return record if found is not None else _without_null(record, path)
+            return record if found is not None else _without_null(record, here)
         left = dict(record)
-        take_at(path, left)
+        take_at(here, left)
         inner = value_at(bag, left)
         into = dict(inner) if bag else left
         _put_flat(column, into, name, found, depth)
@@ -229,11 +239,12 @@ def _flat(found: dict[str, Any], name: str, depth: int) -> Iterator[tuple[str, A
 
 def _make_stringify(column: str, path: Path) -> Nested:
     def change(record: dict[str, Any], _notes: list[str]) -> dict[str, Any]:
-        found = value_at(path, record)
+        here = (column,) if column in record else path
+        found = value_at(here, record)
         if found is None or isinstance(found, str):
             return record
         try:
-            return dict(with_value(path, record, json_text(found)))
+            return dict(with_value(here, record, json_text(found)))
         except (orjson.JSONEncodeError, RecursionError):
             raise BadValue(f"{column}: it can't be written as JSON") from None
 
