@@ -105,8 +105,13 @@ def _without_quotes(item: Item) -> Item:
     """Return a rejection without what it quotes of a record that was never taken apart."""
     if isinstance(item, Record):
         return item
-    error = _too_big.sub("a number", _quoted.sub("", item.error))
+    error = without_quotes(item.error)
     return item if error == item.error else item._replace(error=error)
+
+
+def without_quotes(error: str) -> str:
+    """Return the error of a record that can't be read without what it quotes of the record."""
+    return _too_big.sub("a number", _quoted.sub("", error))
 
 
 def _row_filter(reading: Reading) -> Filter:

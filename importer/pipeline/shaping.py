@@ -14,7 +14,7 @@ from importer.events.mapping import nested_columns
 from importer.events.mask import salt_digest
 from importer.events.nested import ALL, bags_of
 from importer.events.property_names import is_pattern
-from importer.events.shape import make_shaper
+from importer.events.shape import make_shaper, without_quotes
 from importer.exact_json import BadJSON, loads
 from importer.model import Record, Rejection, Status
 from importer.profile.mask_salt import has_pseudonyms, salt_of
@@ -76,6 +76,8 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     shape = declared_shape(declared)
     if not shape:
         return found
+    if shape.mask:
+        found = replace(found, problems=tuple(map(without_quotes, found.problems)))
     reading = _for_shape(found, declared, shape)
     shaper = make_shaper(reading, salt_of(reading))
     if shaper is None:

@@ -186,6 +186,28 @@ SOURCES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '{"email":broken@example.com,"event":"x"}\n{"email":broken@example.com\n'),
+        ("a.json", '[{"email":broken@example.com}, {"email":"broken@example.com"'),
+        ("a.json", '[{"event":"x","time":1714550400,"email":"ann@example.com"}, broken@example.com'),
+    ],
+    ids=["lines", "an array", "an array that breaks off"],
+)
+def test_a_file_that_can_not_be_read_is_not_quoted_either(shell: Shell, name: str, content: str) -> None:
+    shell.write(name, content)
+    shell.write("m.toml", '[mask]\n"em*" = "redact"\n')
+    for words in (
+        ("run", name, "--dry-run", "--mapping", "m.toml"),
+        ("preview", name, "--mapping", "m.toml"),
+    ):
+        ended = shell.type(*words)
+        said = ended.out + ended.err
+        assert "line 1" in said
+        assert not [raw for raw in RAW if raw in said], said
+
+
 @pytest.mark.parametrize(("name", "content", "mapping"), SOURCES.values(), ids=SOURCES)
 def test_no_raw_value_is_printed_or_written(shell: Shell, name: str, content: str, mapping: str) -> None:
     shell = shell.with_environ(**{VARIABLE: SALT})
