@@ -145,7 +145,7 @@ def _choices(survey: Survey) -> Iterator[LabeledLine]:
     about = about_sample(survey)
     for name, taken in survey.summary.taken.items():
         if len(taken) > 1:
-            parts = [f"{count:,} from {_printable(entry)}" for entry, count in taken.items()]
+            parts = [f"{count:,} from {_entry(entry)}" for entry, count in taken.items()]
             summary = survey.summary
             none = summary.records - summary.unreadable - summary.skipped - sum(taken.values())
             parts += [f"{none:,} without"] if none else []
@@ -240,7 +240,7 @@ def _fields(reading: Reading) -> Iterator[str]:
         if name in constants:
             yield f"{name} = {quoted(reading.constants[constants[name]])}"
         elif column is not None:
-            yield f"{name} ← {', else '.join((_printable(column), *_default(reading, name)))}"
+            yield f"{name} ← {', else '.join((_entry(column), *_default(reading, name)))}"
         elif name in reading.alternatives:
             yield f"{name} ← {', else '.join(_entries(reading, name))}"
         elif name in reading.defaults:
@@ -258,10 +258,15 @@ def _entries(reading: Reading, field: Field) -> Iterator[str]:
     entries = reading.alternatives[field]
     conditions = reading.conditions.get(field) or ("",) * len(entries)
     for entry, where in zip(entries, conditions, strict=True):
-        value = constant_of(entry)
-        text = _printable(entry) if value is None else quoted(value)
+        text = _entry(entry)
         yield f"{text} (where {_printable(where)})" if where else text
     yield from _default(reading, field)
+
+
+def _entry(entry: str) -> str:
+    """Return what may give a field, for people: a column or a template, or a value of its own in quotes."""
+    value = constant_of(entry)
+    return _printable(entry) if value is None else quoted(value)
 
 
 def _default(reading: Reading, field: Field) -> Iterator[str]:

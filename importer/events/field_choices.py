@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from importer.events.number_marks import marks_of
-from importer.events.templates import Look, Template, field_entries
+from importer.events.templates import Look, Template, constant_of, field_entries
 from importer.reading import Field, Reading
+from importer.text import quoted
 
 if TYPE_CHECKING:
     from importer.events.where import Condition
@@ -62,8 +63,11 @@ class FieldChoice(NamedTuple):
 
 
 def mapped_text(reading: Reading, field: Field) -> str:
-    """Return what gives a mapped field, as ``--map`` takes it."""
-    return reading.fields.get(field) or ", ".join(reading.alternatives[field])
+    """Return what gives a mapped field, as ``--map`` takes it; a value of its own in quotes."""
+    entries = reading.alternatives.get(field, ())
+    values = [constant_of(entry) for entry in entries]
+    texts = (entry if v is None else quoted(v) for entry, v in zip(entries, values, strict=True))
+    return reading.fields.get(field) or ", ".join(texts)
 
 
 def choices_of(reading: Reading) -> tuple[FieldChoice, ...]:

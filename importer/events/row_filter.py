@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from importer import speedups
+from importer import exact_json, speedups
 from importer.errors import BadValue
-from importer.events.columns import Path, parse_path, value_at
+from importer.events.columns import Openable, Path, parse_path, path_to, value_at
 from importer.events.null_words import make_cleaned
 from importer.events.number_marks import marks_of
 from importer.events.types import BOOLEANS, is_number
@@ -20,6 +20,8 @@ LEFT_OUT: Final = "left out by where"
 
 _LEAST_LINES: Final = 8
 """Lines that the parts of a block must have on average; shorter parts cost more than they save."""
+
+_BEGINS_JSON: Final = ("{", "[")
 
 _MOST_KEYS: Final = 16
 """Most keys that a `speedups.FieldFinder` finds."""
@@ -70,11 +72,26 @@ class RowFilter:
         except BadValue as bad:
             return str(bad), Status.INVALID
 
-    def _values(self, record: Record) -> list[Any]:
+    def _values(self, record: Record) -> Sequence[Any]:
         values: Any = record.values
         if self._cells is not None:
-            return [None if cell is None else self._clean(values[cell]) for cell in self._cells]
+            return _readable(
+                [None if cell is None else self._value_in(cell, values[cell.at]) for cell in self._cells]
+            )
         return [self._clean(find(values)) for find in self._finders]
+
+    def _value_in(self, cell: _Cell, text: str) -> Any:
+        """Return the value of a cell, or of what it holds; the error if that should be JSON and is none."""
+        found = self._clean(text)
+        if not cell.inside or found is None:
+            return found
+        if found.lstrip()[:1] not in _BEGINS_JSON:
+            return None
+        try:
+            value, _ = exact_json.loads(found.strip().encode("utf-8", "surrogateescape"))
+        except exact_json.BadJSON as error:
+            return BadValue(f"{cell.column}: {error}")
+        return self._clean(value_at(cell.inside, value))
 
     # ── many at once ─────────────────────────────────────────────────────────────────────────────
 
@@ -98,20 +115,39 @@ class RowFilter:
         parts = [(block, None)] if self._fields is None else self._fields.parts(block, _LEAST_LINES)
         for lines, fields in parts:
             if fields is not None:
-                faults += self._faults_of_cells(fields, range(len(self._finders)))
+                faults += self._faults_of_cells(fields, [_Cell(at) for at in range(len(self._finders))])
                 continue
             for place in range(lines.records):
                 item = lines.record(place)
                 faults.append(self._fault(self._values(item)) if isinstance(item, Record) else None)
         return faults
 
-    def _faults_of_cells(self, block: speedups.Block, cells: Sequence[int | None]) -> list[_Fault | None]:
-        columns: list[Sequence[Any]] = [
-            [None] * block.records if cell is None else block.column(cell) for cell in cells
-        ]
-        if self._changes:
-            columns = [list(map(self._clean, column)) for column in columns]
-        return list(map(self._fault, zip(*columns, strict=True)))
+    def _faults_of_cells(self, block: speedups.Block, cells: Sequence[_Cell | None]) -> list[_Fault | None]:
+        columns = [[None] * block.records if cell is None else self._column(block, cell) for cell in cells]
+        rows = zip(*columns, strict=True)
+        if any(cell is not None and cell.inside for cell in cells):
+            return [self._fault(_readable(values)) for values in rows]
+        return list(map(self._fault, rows))
+
+    def _column(self, block: speedups.Block, cell: _Cell) -> Sequence[Any]:
+        texts = block.column(cell.at)
+        if cell.inside:
+            return [self._value_in(cell, text) for text in texts]
+        return list(map(self._clean, texts)) if self._changes else texts
+
+
+class _Unreadable(list[Any]):
+    """Values of which some can't be read. That is an error where one is asked for, and only there."""
+
+    def __getitem__(self, place: Any) -> Any:
+        value = super().__getitem__(place)
+        if isinstance(value, BadValue):
+            raise value
+        return value
+
+
+def _readable(values: Sequence[Any]) -> Sequence[Any]:
+    return _Unreadable(values) if any(isinstance(value, BadValue) for value in values) else values
 
 
 def _rejection(record: Record | Rejection, row: int, line: int, fault: _Fault) -> Rejection:
@@ -120,12 +156,13 @@ def _rejection(record: Record | Rejection, row: int, line: int, fault: _Fault) -
     return Rejection(row, line, error, note=note, item=record.item, status=status)
 
 
-def check_where(reading: Reading, columns: Sequence[str]) -> None:
+def check_where(reading: Reading, columns: Sequence[str], *, paths: Openable) -> None:
     """Check that the columns of a condition exist; of objects, the keys at which paths begin.
 
     Args:
         reading: How the records are read.
         columns: The columns that they have before any is left out.
+        paths: Into which of them a path may lead.
 
     Raises:
         MappingError: One does not exist, or the condition can't be read.
@@ -133,7 +170,8 @@ def check_where(reading: Reading, columns: Sequence[str]) -> None:
 
     def is_known(path: str) -> bool:
         if reading.dialect.has_cells:
-            return _cell_of(path, columns) is not None
+            cell = _cell_of(path, columns)
+            return cell is not None and (not cell.inside or paths is True or cell.column in (paths or ()))
         return any(first in columns for first, _ in _beginnings(path))
 
     if reading.shape.where:
@@ -158,11 +196,30 @@ def _path_of(text: str) -> Path:
     return path
 
 
-def _cell_of(path: str, columns: Sequence[str]) -> int | None:
-    """Return the place of a column among others; None if there is none of its name."""
+class _Cell(NamedTuple):
+    """Where a value stands in a row.
+
+    Attributes:
+        at: The place of the cell.
+        inside: The path to the value in the JSON of the cell; empty if the cell itself is the value.
+        column: The name of the column of the cell.
+    """
+
+    at: int
+    inside: Path = ()
+    column: str = ""
+
+
+def _cell_of(path: str, columns: Sequence[str]) -> _Cell | None:
+    """Return where the value of a column, or of a path into one, stands; None if there is no such column."""
     parsed = _path_of(path)
-    names = (path, *parsed) if len(parsed) == 1 else (path,)
-    return next((columns.index(name) for name in names if name in columns), None)
+    for name in (path, *map(str, parsed)) if len(parsed) == 1 else (path,):
+        if name in columns:
+            return _Cell(columns.index(name))
+    first, *inside = path_to(path, columns)
+    if first not in columns or not inside:
+        return None
+    return _Cell(columns.index(str(first)), tuple(inside), str(first))
 
 
 def _beginnings(path: str) -> list[tuple[str, Path]]:

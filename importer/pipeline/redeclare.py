@@ -119,7 +119,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         **changes,
     )
     if declared.where and missing == "refuse":
-        check_where(made, (*reading.columns, *columns_of_where(reading)))
+        check_where(made, (*reading.columns, *columns_of_where(reading)), paths=True)
     return made
 
 

@@ -84,7 +84,9 @@ def _detect(path: SourcePath, declared: DeclaredReading, *, with_cells: bool) ->
     header = False if declared.columns and declared.header is None else declared.header
     options = declared_dialect(declared)
     detect = partial(detect_source, path, format=declared.format, header=header, with_cells=with_cells)
-    may_be_record = bool(declared.explode) and options["records"] is None
+    may_be_record = options["records"] is None and (
+        declared.explode is not None or declared.preset is not None
+    )
     try:
         found = detect(**options)
     except SourceError:
@@ -155,6 +157,8 @@ def draft_reading(
         SourceError: No line at the beginning of a JSONL source could be read.
         UsageError: Declarations that contradict each other.
     """
+    if detected.is_empty:  # what it lacks is missed by nobody
+        declared = replace(declared, missing_columns="ignore")
     columns, jsonl = detected.columns, not detected.dialect.has_cells
     if jsonl:
         check_marks_meant(declared, declared.types, detected.dialect)
@@ -166,7 +170,9 @@ def draft_reading(
     try:
         chosen = _chosen_fields(detected, declared, said, paths)
     except MappingError as error:
-        raise _with_hint(error, detected, declared) from None
+        if not detected.is_empty:
+            raise _with_hint(error, detected, declared) from None
+        chosen = ChosenFields({}, {}, {})
     draft = Reading(detected.dialect, columns, {})
     types = dict(known_columns(declared, declared.types, draft)) | skipped_columns(declared, columns)
     if not jsonl:  # what becomes text is no object that must be looked into
@@ -221,7 +227,7 @@ def _chosen_fields(
 
 
 def _check_has_columns(detected: DetectedSource) -> None:
-    if not detected.columns and not detected.dialect.has_cells:
+    if not detected.columns and not detected.dialect.has_cells and not detected.is_empty:
         is_lines = detected.dialect.format == "jsonl"
         raise SourceError(
             "no line at the beginning of the file is a JSON object with keys: no event can be found"

@@ -89,17 +89,18 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     if not found.dialect.has_cells:
         like = _records_of(shaper(found.like))
         columns = tuple(dict.fromkeys(key for record in like for key in record.values))
-        made = replace(made, like=like, columns=columns or _columns_of_all(found, reading))
-    if reading.missing_columns == "refuse":
-        _check_names(found, made, reading)
+        is_empty = found.is_whole and skipped == len(items)
+        made = replace(made, like=like, columns=columns or _columns_of_all(found, reading), is_empty=is_empty)
+    if reading.missing_columns == "refuse" and found.columns:
+        _check_names(found, made, reading, openable_columns(found, declared) if found.sample else True)
     return made
 
 
 def _columns_of_all(found: DetectedSource, reading: Reading) -> tuple[str, ...]:
-    """Return the columns of the first records, where a condition leaves all of these out."""
+    """Return the columns of the first records, where all of these are left out; else those before explode."""
     shaper = make_shaper(replace(reading, shape=replace(reading.shape, where="")), salt_of(reading))
     like = found.like if shaper is None else _records_of(shaper(found.like))
-    return tuple(dict.fromkeys(key for record in like for key in record.values))
+    return tuple(dict.fromkeys(key for record in like for key in record.values)) or found.columns
 
 
 def _records_of(parts: Iterable[Sequence[Record | Rejection]]) -> tuple[Record, ...]:
@@ -164,8 +165,14 @@ def _cell(record: Record, at: int) -> str:
 # ── whether what is named is there ───────────────────────────────────────────────────────────────
 
 
-def _check_names(before: DetectedSource, after: DetectedSource, reading: Reading) -> None:
+def _check_names(before: DetectedSource, after: DetectedSource, reading: Reading, paths: Openable) -> None:
     """Check that the columns exist that are named to shape records.
+
+    Args:
+        before: The source as it was detected.
+        after: The same with its records shaped.
+        reading: What is done with them.
+        paths: Into which columns a path may lead.
 
     Raises:
         MappingError: One does not.
@@ -184,7 +191,7 @@ def _check_names(before: DetectedSource, after: DetectedSource, reading: Reading
     if shape.where:
         from importer.events.row_filter import check_where  # noqa: PLC0415 - as in `events.shape`
 
-        check_where(reading, columns)
+        check_where(reading, columns, paths=paths)
     keys = frozenset(_keys_of_bags(before, reading)) if shape.mask else frozenset()
     for name in shape.mask:
         if not is_pattern(name) and name not in keys and not exists(name, columns, paths=True):

@@ -53,6 +53,8 @@ class DetectedSource:
             is too large: only their keys are of use.
         problems: Why the first records that can't be read can't.
         skipped: How many of the first records the mapping leaves out: they are not in the sample.
+        is_whole: True if the sample is of all records, and all of them can be read (not CSV).
+        is_empty: True if no event is in the source: it has no record, or the mapping leaves all of them out.
     """
 
     dialect: Dialect
@@ -62,6 +64,8 @@ class DetectedSource:
     like: tuple[Record, ...] = ()
     problems: tuple[str, ...] = ()
     skipped: int = 0
+    is_whole: bool = False
+    is_empty: bool = False
 
 
 def detect_source(
@@ -92,6 +96,8 @@ def detect_source(
     if format is not None:
         options["format"] = format
     found, head = _recognize(path, said, options.get("encoding"))
+    if said is None and found.name == "jsonl" and options.get("records"):
+        found = find_format("json")  # an object with an empty list, or with several, may stand on one line
     check_options(found, options)
     check_installed(found, path)
     dialect, columns, attention = found.detect(head, options)
@@ -107,6 +113,8 @@ def detect_source(
         attention,
         like=sample.with_like,
         problems=sample.problems,
+        is_whole=sample.is_whole,
+        is_empty=sample.is_whole and not sample.records,
     )
 
 
@@ -175,11 +183,13 @@ class _Sample(NamedTuple):
         records: Those that can be read.
         with_like: The same, and those that Python can read though they are no JSON (JSONL).
         problems: Why the first of the others can't be read.
+        is_whole: True if there are no further records, and none that can't be read.
     """
 
     records: tuple[Record, ...]
     with_like: tuple[Record, ...]
     problems: tuple[str, ...]
+    is_whole: bool
 
 
 def _sample(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> _Sample:
@@ -202,4 +212,6 @@ def _sample(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> _Sa
                     with_like += [Record(item.row, item.line, found)] if found else []
             if len(records) == SAMPLE_RECORDS or size >= SAMPLE_SIZE:
                 break
-    return _Sample(tuple(records), tuple(with_like), tuple(problems))
+        else:
+            return _Sample(tuple(records), tuple(with_like), tuple(problems), is_whole=not problems)
+    return _Sample(tuple(records), tuple(with_like), tuple(problems), is_whole=False)

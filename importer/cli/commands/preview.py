@@ -25,7 +25,7 @@ from importer.events.layout import replaced_columns, set_fields
 from importer.events.mapper import Mapper
 from importer.events.presets import preset_text
 from importer.events.property_names import PropertyNames
-from importer.model import Event, Record, Rejection
+from importer.model import Event, Record, Rejection, Status
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
 from importer.pipeline.mapping_attention import with_mapping_attention
@@ -122,10 +122,11 @@ def _show_source(path: SourcePath, reading: Reading, survey: Survey, console: Co
     if survey.columns:
         console.say_as_is("\n" + _column_table(reading, survey.columns, console.columns))
     console.say()
-    console.say("The first events, as they would be sent:")
     with open_records(path, reading) as opened:
-        for item in _first_items(opened.chunks(), Mapper(reading, system_now)):
-            _say_item(item, console)
+        items = list(_first_items(opened.chunks(), Mapper(reading, system_now)))
+    console.say("The first events, as they would be sent:" if items else "No event would be sent.")
+    for item in items:
+        _say_item(item, console)
 
 
 def _column_table(reading: Reading, profiles: Sequence[ColumnProfile], columns: int | None) -> str:
@@ -185,8 +186,13 @@ def _example_text(text: str) -> str:
 def _first_items(
     chunks: Iterable[Sequence[Record | Rejection]], mapper: Mapper
 ) -> Iterator[Event | Rejection]:
-    """Yield what the first records become."""
-    return islice((item for chunk in chunks for item in mapper.map(chunk)), _FIRST_EVENTS)
+    """Yield what the first records become that are not left out."""
+    items = (item for chunk in chunks for item in mapper.map(chunk))
+    return islice((item for item in items if not _is_left_out(item)), _FIRST_EVENTS)
+
+
+def _is_left_out(item: Event | Rejection) -> bool:
+    return isinstance(item, Rejection) and item.status is Status.SKIPPED
 
 
 def _say_item(item: Event | Rejection, console: Console) -> None:

@@ -47,8 +47,10 @@ def find_shape(path: SourcePath, declared: DeclaredReading) -> FoundShape:
         SourceError: It can't be read, has no known format, or is empty.
     """
     found = detect_declared(path, declared, with_cells=False)
+    if found.is_empty and not found.skipped:
+        raise EmptySourceError(f"{path} has no record.", "Check the export or the command that made it.")
     paths = frozenset(each for column in found.columns for each in nested_columns(found.like, column))
-    return FoundShape(found.dialect, found.columns, paths, found.attention)
+    return FoundShape(found.dialect, found.columns, paths, found.attention, is_empty=found.is_empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,9 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
         for each in found.sources
     ]
     known = _find_shapes(found, options.declared, workers, states)
-    usual = usual_format(list(known.values()))
-    alike = [at for at in known if known[at].dialect.format == usual]
+    telling = {at: each for at, each in known.items() if not each.is_empty} or known
+    usual = usual_format(list(telling.values()))
+    alike = [at for at in telling if known[at].dialect.format == usual]
     draft = _draft(found, {at: known[at] for at in alike}, options.declared, now_ms)
     fitting = []
     for at, each in known.items():
@@ -154,7 +157,7 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
         else:
             fitting.append(at)
     _check_fit(states, fitting, options)
-    kept = [known[at] for at in fitting]
+    kept = [known[at] for at in fitting if at in telling] or [known[at] for at in fitting]
     draft = with_columns_of(draft, kept)
     shapes: dict[SourceShape, int] = {}
     for at in fitting:
@@ -162,7 +165,7 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
             known[at].dialect, known[at].columns if draft.dialect.has_cells else draft.columns
         )
         states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
-    missing = missing_columns([states[at].name for at in fitting], kept)
+    missing = missing_columns([states[at].name for at in fitting if known[at] in kept], kept)
     attention = (*column_attention(missing), *joined_attention(kept))
     return MappedSet(found, tuple(states), tuple(shapes), draft, tuple(missing), attention)
 

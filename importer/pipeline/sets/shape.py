@@ -35,12 +35,14 @@ class FoundShape:
         columns: Its columns, or the keys of its first objects (JSONL).
         paths: The dotted paths to what is within its first objects (JSONL).
         attention: What its owner might not expect of how it is read.
+        is_empty: True if no event is in it, so that its columns are of no concern.
     """
 
     dialect: Dialect
     columns: tuple[str, ...]
     paths: frozenset[str] = frozenset()
     attention: tuple[Attention, ...] = ()
+    is_empty: bool = False
 
 
 def usual_format(found: Sequence[FoundShape]) -> str:
@@ -58,6 +60,8 @@ def misfit(found: FoundShape, draft: Reading, declared: DeclaredReading) -> str:
     """
     if found.dialect.format != draft.dialect.format:
         return f"it is {found.dialect.format.upper()}, and the others are {draft.dialect.format.upper()}"
+    if found.is_empty:
+        return ""
     for field in FIELDS:
         is_mapped = field in draft.mapped and _is_needed(field, draft, declared)
         if is_mapped and not any(_given(field, found, draft)):

@@ -19,7 +19,7 @@ from importer.model import Record, Rejection
 from importer.reading import Dialect, FormatName
 from importer.source.format import BrokenSourceError, DetectedFormat, DialectOptions, Format, SourceHead
 from importer.source.formats.json_item import MAX_LINE_SIZE, OVERSIZED, read_part
-from importer.source.formats.json_layout import find_layout, find_records, refuse_other_layouts
+from importer.source.formats.json_layout import find_layout, find_records, is_one_record, refuse_other_layouts
 from importer.source.formats.json_nesting import Nesting, UnbalancedError
 from importer.source.formats.json_window import JsonWindow
 from importer.source.item_reader import ItemReader, Items
@@ -299,8 +299,8 @@ def _shown(byte: bytes) -> str:
     return quoted(byte.decode("ascii", "backslashreplace"))
 
 
-def _recognizes(head: SourceHead, _named: AbstractSet[FormatName]) -> bool:
-    return find_layout(head.text) == "values"
+def _recognizes(head: SourceHead, named: AbstractSet[FormatName]) -> bool:
+    return find_layout(head.text) == "values" and not is_one_record(head.text, named)
 
 
 def _detect(head: SourceHead, options: DialectOptions) -> DetectedFormat:

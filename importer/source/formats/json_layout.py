@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -130,6 +131,20 @@ def refuse_other_layouts(head: SourceHead, title: str) -> None:
             f"{path} {what}, not JSON lines (one object a line).",
             f"Convert it: {_command(path, compression, tool)}",
         )
+
+
+def is_one_record(text: str, named: AbstractSet[str]) -> bool:
+    """Return whether a text is an object on one line that is a record, whatever lists are in it.
+
+    Args:
+        text: The text.
+        named: The formats that use the extension of the file's name. A file of JSON lines holds records;
+            of any other but one of JSON, an object with several lists is one.
+    """
+    line = text.strip()
+    if not line.startswith("{") or "\n" in line or not _is_json(line):
+        return False
+    return "jsonl" in named or ("json" not in named and len(find_lists(text).paths) > 1)
 
 
 class Lists(NamedTuple):
