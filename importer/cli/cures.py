@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from importer.model import Status
+from importer.reading import Attention
 from importer.results.reader import read_failures
 from importer.results.selection import select_records
 from importer.results.status import HistoryStatus
@@ -29,6 +30,15 @@ class Cure(NamedTuple):
 
     options: list[str]
     advice: str
+
+
+def cure_by_preset(attention: Iterable[Attention], accepted: Collection[str]) -> Cure | None:
+    """Return the preset for a source that looks like the export of another tool, unless that was accepted."""
+    for each in attention:
+        if each.code == "preset" and each.code not in accepted:
+            text = f"{each.text[0].upper()}{each.text[1:]}. To check how it is read by its preset:"
+            return Cure(each.remedy.split(), text)
+    return None
 
 
 def cure_of_history(status: HistoryStatus) -> Cure | None:

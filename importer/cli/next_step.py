@@ -16,7 +16,7 @@ from importer.cli.command_lines import (
     resume_command,
     retry_command,
 )
-from importer.cli.cures import cure_of_history, cure_of_run
+from importer.cli.cures import cure_by_preset, cure_of_history, cure_of_run
 from importer.cli.options import CommandOptions
 from importer.cli.source_folder import is_source_changed, missing_text
 from importer.cli.steps import (
@@ -118,6 +118,8 @@ def _after_rehearsal(ended: Ended) -> Next:
     if _is_piped(report) and sys.stdin.isatty():
         keep = "Put the records into a file, and run that: what was typed can't be read again."
         return Next((*_copied_text(mended), keep))
+    if cure := cure_by_preset(report.manifest.attention, report.job.options.accept):
+        return Next((*_copied_text(mended), cure.advice), (_again(report, cure.options),))
     counts = report.manifest.counts
     wrong = counts.unsuccessful
     if not wrong:

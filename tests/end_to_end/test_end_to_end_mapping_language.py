@@ -206,6 +206,14 @@ def test_a_preset_is_named_for_a_file_that_looks_like_its_export(shell: Shell) -
     assert ended.code == 0, ended.err
     (found,) = (each for each in json.loads(ended.out)["attention"] if each["code"] == "preset")
     assert (found["level"], found["remedy"]) == ("decision", "--preset amplitude")
+    again = "run a.jsonl --dry-run --timezone UTC --preset amplitude"
+    said = shell.type("run", "a.jsonl", "--dry-run", "--timezone", "UTC")
+    assert said.last_line == f"Next: mixpanel-importer {again}"
+    assert shell.type(*again.split()).last_line.endswith("run a.jsonl --timezone UTC --preset amplitude")
+    in_folder = ["run", str(shell.folder), "--include", "*.jsonl", "--dry-run", "--timezone", "UTC"]
+    assert shell.type(*in_folder).last_line.endswith(" --preset amplitude")
+    by_hand = shell.type("run", "a.jsonl", "--dry-run", "--timezone", "UTC", "--accept", "preset")
+    assert by_hand.last_line == "Next: mixpanel-importer run a.jsonl --timezone UTC --accept preset"
     strict = ["run", "a.jsonl", "--sandbox", "--strict", "--timezone", "UTC"]
     assert "preset" in shell.type(*strict).err
     assert shell.type(*strict, "--accept", "preset").code == 0

@@ -21,7 +21,7 @@ from importer.cli.command_lines import (
     resumed_retry,
     run_words,
 )
-from importer.cli.cures import Cure, cure_of_history, cure_of_run
+from importer.cli.cures import Cure, cure_by_preset, cure_of_history, cure_of_run
 from importer.cli.options import CommandOptions
 from importer.cli.source_folder import missing_text
 from importer.cli.steps import (
@@ -327,12 +327,15 @@ def _after_rehearsal(report: SetReport, mended: Path | None) -> Next:
     if report.prepared.output.use == "resume":
         flag = f"--{manifest.kind}"
         return Next((f"Nothing reached Mixpanel: the command of the first run without {flag} imports it.",))
+    again = partial(repeat_command, "run", without=_AGAIN, drop=("--failed-rows",))
+    copied = () if mended is None else (f"The records to mend are copied to {mended}/.",)
+    accepted = report.prepared.jobs.first.options.accept
+    if cure := cure_by_preset(manifest.attention, accepted):
+        return Next((*copied, cure.advice), (again(add=cure.options),))
     if not counts.unsuccessful:
         return _real_run(report)
     worst = sorted(report.ends, key=lambda each: 0 if each.end is None else -each.end.counts.invalid)
     cures = map(cure_of_run, [each.job.results for each in worst[:_MOST_LOOKED_AT]])
-    again = partial(repeat_command, "run", without=_AGAIN, drop=("--failed-rows",))
-    copied = () if mended is None else (f"The records to mend are copied to {mended}/.",)
     if cure := next((each for each in cures if each is not None), None):
         return Next((*copied, cure.advice), (again(add=cure.options),))
     if not counts.succeeded:
