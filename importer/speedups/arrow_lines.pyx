@@ -11,7 +11,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 from libc.stdlib cimport atoi
-from libc.string cimport memcpy, memmove, strchr, strlen
+from libc.string cimport memcmp, memcpy, memmove, strchr, strlen
 
 from importer.speedups.canonical cimport Buffer, put_integer, put_text
 from importer.speedups.strings cimport end_of_plain
@@ -65,6 +65,7 @@ cdef enum:
 cdef double LARGEST = 9007199254740992.0  # up to which a double holds every integer
 cdef double[7] POWERS
 POWERS[:] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6]
+cdef const char* NULL_TEXT = b"null"
 cdef const char* BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -85,7 +86,7 @@ def arrow_lines(schema, array):
     if types.format[0] != c"+" or types.format[1] != c"s" or not is_known(types, 0):
         return None
     for n in range(values.length):
-        put_struct(out, types, values, values.offset + n)
+        put_struct(out, types, values, values.offset + n, False)
         out.reserve(1)
         out.put("\n", 1)
     return out.base[: out.used()] if out.used() else b""
@@ -170,7 +171,7 @@ cdef int put_value(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t p
     elif kind != c"+":
         put_integer(out, integer_at(kind, values.buffers[1], n))
     elif format[1] == c"s":
-        put_struct(out, types, values, n)
+        put_struct(out, types, values, n, True)
     elif format[1] == c"m":
         put_map(out, types, values, n)
     else:
@@ -220,20 +221,27 @@ cdef inline void put_quoted(Buffer out, const char* text, Py_ssize_t size) noexc
         put_text(out, text, size, NOTHING)
 
 
-cdef int put_struct(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n) except -1:
-    """Write an object, given its place in the array."""
+cdef int put_struct(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n, bint with_nulls) except -1:
+    """Write an object, given its place in the array; perhaps without keys that have no value."""
     cdef int64_t child
-    cdef Py_ssize_t size
+    cdef Py_ssize_t size, start, value
+    cdef bint is_first = True
     out.reserve(2)
     out.put("{", 1)
     for child in range(types.n_children):
         size = strlen(types.children[child].name)
         out.reserve(6 * size + 4)
-        if child:
+        start = out.used()
+        if not is_first:
             out.put(",", 1)
         put_quoted(out, types.children[child].name, size)
         out.put(":", 1)
+        value = out.used()
         put_value(out, types.children[child], values.children[child], n)
+        if not with_nulls and out.used() == value + 4 and not memcmp(out.base + value, NULL_TEXT, 4):
+            out.at = out.base + start
+        else:
+            is_first = False
     out.reserve(1)
     out.put("}", 1)
     return 0

@@ -27,7 +27,6 @@ TYPES: dict[str, tuple[Any, Any, Any]] = {
     "double": ("double", 0.1, 0.1),
     "float": ("float", 0.10000000149011612, 0.10000000149011612),
     "boolean": ("boolean", True, True),
-    "null": ("null", None, None),
     "text": ("string", 'é"\n', 'é"\n'),
     "bytes": ("bytes", b"\0\xff", "AP8="),
     "milliseconds": ({"type": "long", "logicalType": "timestamp-millis"}, MOMENT, "2024-05-01T10:00:00.123Z"),
@@ -71,6 +70,14 @@ def test_each_type_is_read_exactly(tmp_path, name):
     kind, value, expected = TYPES[name]
     path = avro(tmp_path, {"n": "long", "v": kind}, [{"n": 1, "v": value}])
     assert values(path) == [{"n": 1, "v": expected}]
+
+
+def test_a_field_that_is_null_has_no_value_and_its_name_is_known(tmp_path):
+    path = avro(
+        tmp_path, {"n": "long", "v": ["null", "string"], "nothing": "null"}, [{"n": 1}, {"n": 2, "v": "x"}]
+    )
+    assert values(path) == [{"n": 1}, {"n": 2, "v": "x"}]
+    assert detect_source(path).columns == ("n", "v", "nothing")
 
 
 def test_a_nan_is_null_with_a_note(tmp_path):

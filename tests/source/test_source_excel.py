@@ -27,7 +27,7 @@ ROWS = [
     ["Purchase", dt.datetime(2024, 5, 1, 10, 5, 0, 500000), 7.0, 3, "é\n日", False, "x"],
 ]
 VALUES = [
-    {"event": "Sign Up", "time": "2024-05-01T10:00:00", "id": 1234567890123, "price": 1.5, "zip": "00712", "ok": True, "note": None},
+    {"event": "Sign Up", "time": "2024-05-01T10:00:00", "id": 1234567890123, "price": 1.5, "zip": "00712", "ok": True},
     {"event": "Purchase", "time": "2024-05-01T10:05:00.500", "id": 7, "price": 3, "zip": "é\n日", "ok": False, "note": "x"},
 ]  # fmt: skip
 

@@ -97,14 +97,16 @@ def values(path: Any) -> list[Any]:
 def test_each_type_is_read_exactly(tmp_path, name, group):
     array, expected = HOSTILE[name]
     path = parquet(tmp_path, {"n": [0, 1, 2], name: array}, row_group_size=group)
-    assert values(path) == [{"n": n, name: value} for n, value in enumerate(expected)]
+    assert values(path) == [
+        {"n": n} if value is None else {"n": n, name: value} for n, value in enumerate(expected)
+    ]
 
 
 @pytest.mark.parametrize("kind", [pa.decimal128(38, 9), pa.decimal256(60, 9)])
 def test_decimals_keep_all_their_digits(kind):
     batch = pa.record_batch({"d": pa.array([*DECIMALS, None], kind)})
     assert json_lines(batch) == (
-        b'{"d":12345678901234567890123456789.123456789}\n{"d":-0.000000001}\n{"d":1.1}\n{"d":null}\n'
+        b'{"d":12345678901234567890123456789.123456789}\n{"d":-0.000000001}\n{"d":1.1}\n{}\n'
     )
 
 
@@ -189,7 +191,7 @@ def test_compiled_and_python_agree_on_nested_values(seed):
     rows = [fit(made(3), 3) for _ in range(chance.randrange(1, 6))]
     batch = pa.record_batch({"x": pa.array(rows, kind(3))}).slice(chance.randrange(2))
     assert speedups.arrow_lines(*batch.__arrow_c_array__()) == json_lines_in_python(batch)
-    assert [json.loads(line)["x"] for line in json_lines(batch).splitlines()] == batch.to_pydict()["x"]
+    assert [json.loads(line).get("x") for line in json_lines(batch).splitlines()] == batch.to_pydict()["x"]
 
 
 def test_rows_keep_the_order_of_the_file_over_its_row_groups(tmp_path):

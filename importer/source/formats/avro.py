@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from importer.errors import SourceError
 from importer.reading import Dialect, FormatName
+from importer.source.files import open_binary
 from importer.source.format import BrokenSourceError, DetectedFormat, DialectOptions, Format, SourceHead
 from importer.source.formats.json_rows import RowsReader, json_text
 from importer.source.oversized import OversizedSink
@@ -69,7 +70,7 @@ def _pieces(records: Any) -> Iterator[bytes]:
         if record is None:
             break
         row += 1
-        lines.append(f"{json_text(record)}\n")
+        lines.append(f"{json_text(_filled(record))}\n")
         if len(lines) >= _RECORDS_AT_ONCE:
             yield "".join(lines).encode("utf-8", "surrogatepass")
             lines.clear()
@@ -78,6 +79,13 @@ def _pieces(records: Any) -> Iterator[bytes]:
     if error is not None:
         problem = f"the records from {row + 1:,} on can't be read: {_reason(error)}"
         raise BrokenSourceError(problem, _COPY_AGAIN) from error
+
+
+def _filled(record: Any) -> Any:
+    """Return a record without the fields that are null, which every record of a schema has."""
+    if not isinstance(record, dict):
+        return record
+    return {name: value for name, value in record.items() if value is not None}
 
 
 def _reason(error: Exception) -> str:
@@ -94,7 +102,13 @@ def _detect(head: SourceHead, _options: DialectOptions) -> DetectedFormat:
             f"{head.path} is no Avro file: one begins with Obj and the byte 0x01.",
             "Leave --format out, or name another.",
         )
-    return DetectedFormat(Dialect("avro", head.compression), ())
+    try:
+        with open_binary(head.path, head.compression)[0] as file:
+            schema = _open(file).writer_schema
+    except BrokenSourceError as error:
+        raise SourceError(f"{head.path}: {error.problem}.", error.remedy) from error
+    fields = schema.get("fields", []) if isinstance(schema, dict) else []
+    return DetectedFormat(Dialect("avro", head.compression), tuple(field["name"] for field in fields))
 
 
 def _open_reader(

@@ -132,7 +132,8 @@ def _pieces(sheet: Any) -> Iterator[bytes]:
             columns = _names(cells)
             lines.append("\n")
         else:
-            values = {name: _value(cell) for name, cell in zip(columns, cells, strict=False)}
+            filled = {name: _value(cell) for name, cell in zip(columns, cells, strict=False)}
+            values = {name: value for name, value in filled.items() if value is not None}
             lines.append(f"{json_text(values)}\n")
         if len(lines) >= _ROWS_AT_ONCE:
             yield "".join(lines).encode("utf-8", "surrogatepass")

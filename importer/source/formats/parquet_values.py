@@ -2,7 +2,8 @@
 
 Integers and decimals are numbers with all their digits; floats have the fewest digits that make them, and
 NaN and the infinities stand as Python writes them. A timestamp is ISO 8601, with a Z if its type has a zone.
-A map is an object. Bytes are base64.
+A map is an object. Bytes are base64. A column that is null in a row is left out, as an empty cell of CSV is: in
+a table every row has every column.
 """
 
 from __future__ import annotations
@@ -32,16 +33,22 @@ def json_lines(batch: Any) -> bytes:
 
 def json_lines_in_python(batch: Any) -> bytes:
     """Return what `json_lines` returns: slower, and of all types."""
-    objects = _objects(batch.schema.names, [_texts(column) for column in batch.columns], batch.num_rows)
+    columns = [_texts(column) for column in batch.columns]
+    objects = _objects(batch.schema.names, columns, batch.num_rows, with_nulls=False)
     return "".join(f"{text}\n" for text in objects).encode("utf-8", "surrogateescape")
 
 
-def _objects(names: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+def _objects(
+    names: Sequence[str], columns: Sequence[Sequence[str]], count: int, *, with_nulls: bool = True
+) -> list[str]:
     keys = [f"{json.dumps(name, ensure_ascii=False)}:" for name in names]
     if not keys:
         return ["{}"] * count
-    parts = [[key + text for text in column] for key, column in zip(keys, columns, strict=True)]
-    return [f"{{{','.join(row)}}}" for row in zip(*parts, strict=True)]
+    parts = [
+        [key + text if with_nulls or text != "null" else "" for text in column]
+        for key, column in zip(keys, columns, strict=True)
+    ]
+    return [f"{{{','.join(filter(None, row))}}}" for row in zip(*parts, strict=True)]
 
 
 def _texts(array: Any) -> list[str]:
