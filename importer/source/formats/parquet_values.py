@@ -2,8 +2,8 @@
 
 Integers and decimals are numbers with all their digits; floats have the fewest digits that make them, and
 NaN and the infinities stand as Python writes them. A timestamp is ISO 8601, with a Z if its type has a zone.
-A map is an object. Bytes are base64. A column that is null in a row is left out, as an empty cell of CSV is: in
-a table every row has every column.
+A map is an object. Bytes are base64. A column that is null in a row is left out, as an empty cell of CSV
+is: in a table every row has every column.
 """
 
 from __future__ import annotations
