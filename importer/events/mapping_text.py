@@ -143,7 +143,10 @@ def _settings(reading: Reading) -> dict[str, Any]:
         options |= _settings_of_cells(dialect)
         if not dialect.header and reading.columns != numbered(len(reading.columns)):
             options["columns"] = list(reading.columns)
-    options |= {name: each for name in ("records", "sheet") if (each := getattr(dialect, name))}
+    if dialect.format == "json":  # an empty path, too: else a list would be found
+        options["records"] = dialect.records
+    if dialect.sheet:
+        options["sheet"] = dialect.sheet
     if reading.null:
         options["null"] = list(reading.null)
     optional = [name for name in OPTIONS if name not in CHOICES and hasattr(reading, name)]

@@ -34,9 +34,10 @@ from importer.pipeline.headerless import headerless_remedy
 from importer.pipeline.shaping import declared_shape, openable_columns, shaped
 from importer.reading import Attention, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
+from importer.source.formats.json_layout import WHOLE_OBJECTS, lists_in
 from importer.source.header import column_names
 from importer.source.members import SourcePath
-from importer.text import counted, nearest, quoted
+from importer.text import counted, nearest, quoted, shell_word
 
 _WRITTEN: Final = {"names": "[names]", "rename": "--rename", "only": "--only", "drop": "--drop"}
 """How tables and lists of columns are named in errors."""
@@ -251,7 +252,24 @@ def _with_hint(error: MappingError, detected: DetectedSource, declared: Declared
     if has_names and (remedy := headerless_remedy(detected.columns, detected.sample, declared)):
         what = "the first line looks like data, not like column names"
         return MappingError(f"{error.message}: {what}", f"Read it like this: {remedy}")
-    return error
+    return _with_lists(error, detected)
+
+
+def _with_lists(error: MappingError, detected: DetectedSource) -> MappingError:
+    """Return an error about columns with what else the records might be: a list in them, or what holds it."""
+    message, steps = error.message, [*error.steps]
+    listed_last = bool(steps) and steps[-1].startswith("The columns are: ")
+    found = next((each for each in detected.attention if each.code == "records-list"), None)
+    if found is not None:
+        message += f": {found.text}"
+        steps.insert(len(steps) - listed_last, f"Or, if the object around it is one record: {WHOLE_OBJECTS}")
+    elif detected.is_whole and len(detected.sample) == 1 and detected.dialect.format in ("json", "jsonl"):
+        paths = lists_in(detected.sample[0].values)
+        if paths:
+            others = f" (or {', '.join(map(quoted, paths[1:_MOST_NAMES]))})" if paths[1:] else ""
+            said = f"Or, if the records are those of a list in it: --records {shell_word(paths[0])}{others}"
+            steps.insert(len(steps) - listed_last, said)
+    return MappingError(message, *steps)
 
 
 def _column_of_times(detected: DetectedSource) -> str:

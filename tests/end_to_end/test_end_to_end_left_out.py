@@ -134,6 +134,59 @@ def test_of_a_file_of_json_it_is_asked_which_list_is_meant(shell: Shell) -> None
     assert "several lists of objects: 'customDimensions', 'hits'" in ended.err
 
 
+HELD = {
+    "at": AT,
+    "hits": [{"name": "Opened"}],
+    "more": {"rest": [{"name": "Paid"}], "tags": ["a"], "none": []},
+}
+AS_ONE = ["--set", "event=Session", "--map", "time=at"]
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "said"),
+    [
+        ("one.json", {"at": AT, "hits": HELD["hits"]}, "is one record: --records ''"),
+        ("one.txt", {"at": AT, "hits": HELD["hits"]}, "the records are those of the list 'hits'"),
+        ("one.json", HELD, "is one record: --records ''"),
+    ],
+)
+def test_where_a_list_is_not_what_holds_the_records_the_error_says_how_to_take_the_object(
+    shell: Shell, name: str, held: dict[str, Any], said: str
+) -> None:
+    shell.write(name, json.dumps(held))
+    ended = shell.type("run", name, *AS_ONE, "--dry-run")
+    assert ended.code == 2
+    assert said in ended.err
+    assert shell.type("run", name, *AS_ONE, "--dry-run", "--records", "").code == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({"hits": HELD["hits"]}, "the records are those of a list in it: --records hits\n"),
+        (HELD, "the records are those of a list in it: --records hits (or 'more.rest')\n"),
+    ],
+)
+def test_where_no_column_fits_a_single_line_the_error_names_the_lists_in_it(
+    shell: Shell, held: dict[str, Any], said: str
+) -> None:
+    shell.write("one.jsonl", lines(held))
+    ended = shell.type("run", "one.jsonl", "--map", "event=name", "--dry-run")
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.err.splitlines()[-1].startswith("The columns are: ")
+    shell.write("two.jsonl", lines(held, held))
+    assert "--records" not in shell.type("run", "two.jsonl", "--map", "event=name", "--dry-run").err
+
+
+def test_a_saved_mapping_takes_an_object_as_the_record_that_it_was(shell: Shell) -> None:
+    shell.write("one.json", json.dumps({"at": AT, "hits": HELD["hits"]}))
+    assert shell.type("preview", "one.json", *AS_ONE, "--records", "", "--save", "m.toml").code == 0
+    ended = shell.type("run", "one.json", "--mapping", "m.toml", "--dry-run")
+    assert ended.code == 0, ended.err
+    assert [row["event"] for row in shell.results("one.dry-run.csv")] == ["Session"]
+
+
 # ── what the plan and the preview say ────────────────────────────────────────────────────────────
 
 

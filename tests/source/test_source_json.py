@@ -277,7 +277,10 @@ def test_of_several_lists_one_must_be_named(tmp_path):
     with pytest.raises(SourceError) as caught:
         detect_source(path)
     assert caught.value.message == f"{path} is an object with several lists of objects: 'users', 'events'."
-    assert caught.value.remedy == "Say which holds the records, for example: --records users"
+    assert caught.value.steps == (
+        "Say which holds the records, for example: --records users",
+        "Or, if the object is one record: --records ''",
+    )
     found = detect_source(path, records="events")
     assert (found.dialect.records, found.attention) == ("events", ())
     assert [record.values for record in found.sample] == RECORDS

@@ -39,6 +39,8 @@ _CLOSES: Final = frozenset("}]")
 _COLON: Final = re.compile(r"\s*:")
 _NAMES_AN_EVENT: Final = frozenset({"event", "event_name", "eventName", "event_type", "properties"})
 _DECOMPRESS: Final = {"gzip": "gzip -dc", "zstd": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
+WHOLE_OBJECTS: Final = "--records ''"
+"""The option that takes objects as records, whatever lists are in them."""
 
 
 Layout = Literal["", "lines", "values", "commas", "python"]
@@ -197,6 +199,15 @@ def _end_of_list(text: str, at: int) -> int:
     return len(text) if depth else at
 
 
+def lists_in(value: Any, path: tuple[str, ...] = ()) -> list[str]:
+    """Return the dotted paths of the lists of objects in an object, but for those within another list."""
+    if isinstance(value, list):
+        return [".".join(path)] if path and value and isinstance(value[0], dict) else []
+    if not isinstance(value, dict):
+        return []
+    return [found for key, each in value.items() for found in lists_in(each, (*path, key))]
+
+
 def find_records(head: SourceHead, declared: str | None) -> tuple[str, tuple[Attention, ...]]:
     """Return the path of the list that holds the records, empty if they are the file, and what to say of it.
 
@@ -222,6 +233,7 @@ def find_records(head: SourceHead, declared: str | None) -> tuple[str, tuple[Att
         raise SourceError(
             f"{head.path} is an object with several lists of objects: {', '.join(map(quoted, found.paths))}.",
             f"Say which holds the records, for example: --records {shell_word(found.paths[0])}",
+            f"Or, if the object is one record: {WHOLE_OBJECTS}",
         )
     (path,) = found.paths
     return path, (Attention.of("records-list", f"the records are those of the list {quoted(path)}"),)
