@@ -31,7 +31,7 @@ from importer.sandbox.server import Sandbox
 from importer.sandbox.settings import SandboxSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-GUIDES = ("reading", "sets", "mapping", "delivery", "results", "exit-codes", "sandbox")
+GUIDES = ("reading", "sets", "mapping", "mapping-files", "delivery", "results", "exit-codes", "sandbox")
 """Pages of docs/ that show commands. The others are values.md, held by test_values.py, and decisions.md."""
 PAGES = ("README.md", *(f"docs/{name}.md" for name in GUIDES))
 

@@ -9,7 +9,10 @@ import shutil
 import socket
 import sys
 import tempfile
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import documents
 import pytest
@@ -19,6 +22,9 @@ from typer.main import get_command
 from importer.cli.app import app
 from importer.cli.help_page import ENVIRONMENT, EXIT_CODES, OTHER_OPTIONS
 from importer.cli.progress_bar import ProgressLines
+from importer.events.mapping_keys import ENTRY_KEYS, KEYS, PAIR_KEYS
+from importer.events.types import COLUMN_TYPES
+from importer.reading import FIELDS, MaskKind
 from importer.sandbox.faults import SHARES
 
 
@@ -185,6 +191,61 @@ def test_every_option_is_on_a_page_and_no_page_has_another() -> None:
 
 OF_OTHERS = {"--help", "--silent", "--request", "--header", "--foreground", "--preserve-status", "--signal"}
 """Options of click, curl and timeout."""
+
+
+_WRITTEN = (
+    re.compile(r"cat > (?P<name>\S+\.toml) <<'END'\n(?P<text>.*)END", re.DOTALL),
+    re.compile(r"printf '%s\\n' '(?P<text>[^']*)' > (?P<name>\S+\.toml)"),
+)
+"""Commands that write a mapping file."""
+
+
+def mapping_files_of_the_pages() -> list[dict[str, Any]]:
+    """Every mapping file that a page writes and then has read."""
+    found = []
+    for page in PAGES:
+        typed = [each.command for each in commands((ROOT / page).read_text("utf-8"))]
+        for number, command in enumerate(typed):
+            written = next(filter(None, (pattern.fullmatch(command) for pattern in _WRITTEN)), None)
+            if written and any(f"--mapping {written['name']}" in each for each in typed[number:]):
+                found.append(tomllib.loads(written["text"]))
+    return found
+
+
+def test_every_key_of_a_mapping_file_has_an_example_that_is_typed() -> None:
+    shown = {key for each in mapping_files_of_the_pages() for key in each}
+    assert not sorted(set(KEYS) - shown)
+
+
+@pytest.mark.parametrize(
+    ("table", "known"),
+    [
+        ("fields", FIELDS),
+        ("types", COLUMN_TYPES),
+        ("mask", get_args(MaskKind)),
+        ("entries", (*ENTRY_KEYS, "where")),
+        ("pairs", PAIR_KEYS),
+    ],
+)
+def test_so_has_all_that_a_table_of_it_takes(table: str, known: Sequence[str]) -> None:
+    files = mapping_files_of_the_pages()
+    fields = [each for file in files for each in file.get("fields", {}).items()]
+    shown = {
+        "fields": {name for name, _ in fields},
+        "types": {kind for file in files for kind in file.get("types", {}).values()},
+        "mask": {kind for file in files for kind in file.get("mask", {}).values()},
+        "entries": {
+            key for _, columns in fields for entry in columns if isinstance(entry, dict) for key in entry
+        },
+        "pairs": {key for file in files for pairs in file.get("key_value", {}).values() for key in pairs},
+    }
+    assert not sorted(set(known) - shown[table])
+
+
+def test_every_key_of_a_mapping_file_is_in_the_table_of_keys() -> None:
+    page = (ROOT / "docs/mapping-files.md").read_text("utf-8")
+    table = page.partition("| to say | keys |")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(KEYS)
 
 
 def test_every_exit_code_is_on_its_page() -> None:

@@ -113,7 +113,7 @@ def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Itera
         sources: How many sources the survey is of.
     """
     if reading.shape.where:
-        yield LabeledLine("Rows", _rows(reading.shape.where, survey))
+        yield LabeledLine("Rows", _rows(reading, survey))
     yield LabeledLine("Fields", " · ".join(_fields(reading)))
     yield from _choices(survey)
     yield from _replaced(reading)
@@ -133,11 +133,11 @@ def describe_source(reading: Reading, survey: Survey, sources: int = 1) -> Itera
     yield from attention_lines(survey.attention, sources)
 
 
-def _rows(condition: str, survey: Survey) -> str:
+def _rows(reading: Reading, survey: Survey) -> str:
     """Return which records are sent, and how many are left out of those that were looked at."""
     skipped, records = survey.summary.skipped, survey.summary.records
-    count = f"{skipped:,} of {counted(records, 'record')} left out{about_sample(survey)}"
-    return f"where {one_line(condition)} · {count}"
+    what = counted(records, "event" if reading.shape.explode else "record")
+    return f"where {one_line(reading.shape.where)} · {skipped:,} of {what} left out{about_sample(survey)}"
 
 
 def _choices(survey: Survey) -> Iterator[LabeledLine]:

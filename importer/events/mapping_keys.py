@@ -55,10 +55,17 @@ _LISTS: Final[Mapping[str, str]] = {
     "columns": '["event", "time"]',
 }
 """Keys that hold one text or several, each with an example."""
-_KEYS: Final = (*CHOICES, *_TEXTS, *_FLAGS, *_COUNTS, *_LISTS, *TABLES, RECOGNIZE)
+
+KEYS: Final = (*CHOICES, *_TEXTS, *_FLAGS, *_COUNTS, *_LISTS, *TABLES, RECOGNIZE)
+"""All keys of a mapping file."""
+
+ENTRY_KEYS: Final = ("column", "template", "value")
+"""What one of several that may give a field is, beside its condition."""
+
+PAIR_KEYS: Final = ("key", "value", "numbers")
+"""Keys of a table in ``key_value``."""
+
 _FIELD_OF_TABLE: Final = {"set": "constants", "rename": "renames"}
-_ENTRY_KEYS: Final = ("column", "template", "value")
-_PAIR_KEYS: Final = ("key", "value", "numbers")
 _MOST_DEPTH: Final = 1_000
 
 _USE_TEXT: Final = "Use a text, in quotes."
@@ -90,10 +97,8 @@ class Checker:
         for key, value in data.items():
             if key == FAILED_ROWS:
                 continue
-            if key not in _KEYS:
-                raise self._error(
-                    (key,), f"unknown key{nearest(key, _KEYS)}", f"Known are: {', '.join(_KEYS)}"
-                )
+            if key not in KEYS:
+                raise self._error((key,), f"unknown key{nearest(key, KEYS)}", f"Known are: {', '.join(KEYS)}")
             if key not in (*TABLES, RECOGNIZE):
                 values[key] = self._value(key, value)
                 continue
@@ -149,7 +154,7 @@ class Checker:
             return entry
         if not isinstance(entry, dict):
             raise self._error(where, f"found {quoted(entry)}", _USE_TEXTS)
-        known = (*_ENTRY_KEYS, "where")
+        known = (*ENTRY_KEYS, "where")
         for key, text in entry.items():
             if key not in known:
                 raise self._error(
@@ -157,7 +162,7 @@ class Checker:
                 )
             if not isinstance(text, str) or not text:
                 raise self._error(where, f"{key}: found {quoted(text)}", _USE_TEXT)
-        given = [key for key in _ENTRY_KEYS if key in entry]
+        given = [key for key in ENTRY_KEYS if key in entry]
         if len(given) != 1:
             found = f"found {' and '.join(given) or 'neither column, nor template, nor value'}"
             raise self._error(where, found, 'For example { column = "id", where = "kind = \'user\'" }.')
@@ -230,9 +235,9 @@ class Checker:
             raise self._error(where, f"found {quoted(value)}", f"Write a table: [{'.'.join(where)}]")
         found: dict[str, Any] = {}
         for key, item in value.items():
-            if key not in _PAIR_KEYS:
+            if key not in PAIR_KEYS:
                 raise self._error(
-                    (*where, key), f"unknown key{nearest(key, _PAIR_KEYS)}", f"Known: {', '.join(_PAIR_KEYS)}"
+                    (*where, key), f"unknown key{nearest(key, PAIR_KEYS)}", f"Known: {', '.join(PAIR_KEYS)}"
                 )
             texts = self._texts((*where, key), item)
             if key == "key" and len(texts) > 1:

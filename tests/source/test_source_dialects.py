@@ -98,6 +98,13 @@ def test_a_delimiter_behind_every_record_is_left_out_and_noted_once(tmp_path):
     assert codes(found) == ["trailing-delimiter"]
 
 
+def test_without_a_header_a_delimiter_behind_every_record_is_no_column_if_it_is_declared(tmp_path):
+    path = write(tmp_path, "1,x,\n2,,\n")
+    found, rows = cells_of(path, header=False, trailing_delimiter=True)
+    assert (found.columns, rows) == (("1", "2"), [["1", "x"], ["2", ""]])
+    assert detect_source(path, header=False).columns == ("1", "2", "3")
+
+
 def test_a_record_without_the_last_delimiter_or_with_a_cell_behind_it_is_invalid():
     items = read_csv("1,2,\n3,4\n5,6,7\n8,9,\n", 2, trailing_delimiter=True)
     assert places(items) == [

@@ -35,7 +35,8 @@ def detect_csv(head: SourceHead, options: DialectOptions) -> DetectedFormat:
     cells = _first_row(head.path, first, dialect)
     attention = tuple(csv_attention(first, dialect, delimiters))
     if not dialect.header:
-        return DetectedFormat(dialect, tuple(str(number) for number in range(1, len(cells) + 1)), attention)
+        columns = len(cells) - (dialect.trailing_delimiter and not cells[-1])
+        return DetectedFormat(dialect, tuple(str(number) for number in range(1, columns + 1)), attention)
     _check_header(head.path, cells, head.encoding)
     return DetectedFormat(dialect, column_names(head.path, cells, _header_end(first, dialect)), attention)
 
