@@ -296,6 +296,10 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "records-list": "fact",
     "binary": "fact",
     "sheet": "decision",
+    "merged-cells": "decision",
+    "error-cells": "decision",
+    "formula-cells": "decision",
+    "long-numbers": "decision",
     # which column is what
     "no-user": "decision",
     "id-merge": "decision",

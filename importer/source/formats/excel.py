@@ -1,15 +1,15 @@
 """Workbooks of Excel and OpenDocument, by calamine → lines of JSON → records, as of JSONL.
 
 The first row with values names the columns. Dates are ISO 8601 without a zone. Whole numbers are integers: a
-cell holds each number as a double, but shows an id without a point. The line of a record is the sheet's row.
+cell holds each number as a double, but shows an id without a point. What calamine does not tell of a cell is
+read from the XML of its sheet (`excel_cells`). The line of a record is the sheet's row.
 """
 
 from __future__ import annotations
 
 import io
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from importlib import import_module
 from typing import Any, Final
@@ -18,7 +18,12 @@ from importer.errors import EmptySourceError, SourceError, UsageError
 from importer.reading import Attention, Dialect, FormatName
 from importer.source.files import open_seekable
 from importer.source.format import BrokenSourceError, DetectedFormat, DialectOptions, Format, SourceHead
-from importer.source.formats.json_rows import RowsReader, json_text
+from importer.source.formats.excel_attention import attention_to_cells
+from importer.source.formats.excel_cells import AS_CSV
+from importer.source.formats.excel_package import Package
+from importer.source.formats.excel_rows import column_names, is_blank, line_pieces, numbered_rows
+from importer.source.formats.json_rows import RowsReader
+from importer.source.members import SourcePath
 from importer.source.oversized import OversizedSink
 from importer.source.raw import StreamOfPieces
 from importer.text import nearest, quoted, shell_word
@@ -26,12 +31,6 @@ from importer.text import nearest, quoted, shell_word
 _ZIP: Final = b"PK\x03\x04"
 _OLD: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MARKS: Final = (b"xl/", b"opendocument.spreadsheet")
-_MOST_UNPACKED: Final = 2 * 10**9
-"""Bytes that a workbook may have unpacked: a sheet of a million rows has about one."""
-
-_ROWS_AT_ONCE: Final = 256
-_AS_CSV: Final = "Save the sheet as CSV (UTF-8), and give that file."
-_LARGEST: Final = 2.0**63
 
 
 class ExcelReader(RowsReader):
@@ -48,117 +47,58 @@ class ExcelReader(RowsReader):
     """
 
     def __init__(self, file: io.BufferedIOBase, sheet: str, oversized: OversizedSink) -> None:
-        found = _sheet(_workbook(file), sheet)
+        workbook = Workbook(file)
+        found = workbook.sheet(sheet)
         self._height = max(1, int(found.total_height))
-        super().__init__(StreamOfPieces(_pieces(found)), oversized=oversized)
+        package = workbook.package
+        pieces = line_pieces(found, package.odd_cells(sheet), package.padded)
+        super().__init__(StreamOfPieces(pieces), oversized=oversized)
 
     def share_read(self) -> float:
         """Return how many of the rows have been read, from 0 to 1."""
         return min(1.0, self.line / self._height)
 
 
-def _workbook(file: io.BufferedIOBase) -> Any:
-    """Open a workbook.
+class Workbook:
+    """A workbook that is open.
+
+    Args:
+        file: The file.
 
     Raises:
         BrokenSourceError: It can't be read.
     """
-    calamine = import_module("python_calamine")
-    _check_size(file)
-    try:
-        return calamine.load_workbook(file)
-    except calamine.PasswordError as error:
-        raise BrokenSourceError("it is protected by a password", "Save it without one.") from error
-    except (calamine.CalamineError, OSError, ValueError) as error:
-        raise BrokenSourceError(f"it can't be read as a workbook: {error}", _AS_CSV) from error
 
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        calamine = import_module("python_calamine")
+        self.package = Package(file)
+        file.seek(0)
+        try:
+            self._workbook = calamine.load_workbook(file)
+        except calamine.PasswordError as error:
+            raise BrokenSourceError("it is protected by a password", "Save it without one.") from error
+        except (calamine.CalamineError, OSError, ValueError) as error:
+            raise BrokenSourceError(f"it can't be read as a workbook: {error}", AS_CSV) from error
+        self.sheets = {
+            str(each.name): each.visible == calamine.SheetVisibleEnum.Visible
+            for each in self._workbook.sheets_metadata
+            if each.typ == calamine.SheetTypeEnum.WorkSheet
+        }
 
-def _check_size(file: io.BufferedIOBase) -> None:
-    """Check that a workbook is not too large unpacked.
+    def sheet(self, name: str) -> Any:
+        """Return a sheet by its name, once it is known not to take too much memory.
 
-    Raises:
-        BrokenSourceError: It is.
-    """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            size = sum(each.file_size for each in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError):
-        size = 0  # an old workbook, or none: calamine says so
-    file.seek(0)
-    if size > _MOST_UNPACKED:
-        raise BrokenSourceError(
-            f"it has {size:,} bytes unpacked, and {_MOST_UNPACKED:,} are the most that are read", _AS_CSV
-        )
-
-
-def _sheet(workbook: Any, name: str) -> Any:
-    """Return a sheet by its name.
-
-    Raises:
-        BrokenSourceError: It is not there, or can't be read.
-    """
-    calamine = import_module("python_calamine")
-    try:
-        return workbook.get_sheet_by_name(name)
-    except calamine.WorksheetNotFound as error:
-        raise BrokenSourceError(f"there is no sheet {quoted(name)}", "Name one with --sheet.") from error
-    except (calamine.CalamineError, OSError, ValueError) as error:
-        raise BrokenSourceError(f"the sheet {quoted(name)} can't be read: {error}", _AS_CSV) from error
-
-
-def _rows(sheet: Any) -> Iterator[list[Any]]:
-    """Yield the cells of each row of a sheet from its first on; none for rows above those that have any."""
-    start = sheet.start
-    if start is None:
-        return
-    above = int(start[0])
-    rows: Iterator[list[Any]] = iter(sheet.iter_rows())
-    first: list[Any] = next(rows, [])
-    if not _is_blank(first):  # rows ahead of it are left out
-        for _ in range(above):
-            yield []
-    yield first
-    yield from rows
-
-
-def _pieces(sheet: Any) -> Iterator[bytes]:
-    """Yield the rows of a sheet as lines of JSON, those without values and the header as blank ones."""
-    columns: tuple[str, ...] = ()
-    lines: list[str] = []
-    for cells in _rows(sheet):
-        if _is_blank(cells):
-            lines.append("\n")
-        elif not columns:
-            columns = _names(cells)
-            lines.append("\n")
-        else:
-            filled = {name: _value(cell) for name, cell in zip(columns, cells, strict=False)}
-            values = {name: value for name, value in filled.items() if value is not None}
-            lines.append(f"{json_text(values)}\n")
-        if len(lines) >= _ROWS_AT_ONCE:
-            yield "".join(lines).encode("utf-8", "surrogatepass")
-            lines.clear()
-    if lines:
-        yield "".join(lines).encode("utf-8", "surrogatepass")
-
-
-def _is_blank(cells: Sequence[Any]) -> bool:
-    return all(cell == "" or cell is None for cell in cells)
-
-
-def _value(cell: Any) -> Any:
-    """Return the value of a cell: none if it is empty, and an integer for a whole number."""
-    if cell == "":
-        return None
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _LARGEST:
-        return int(cell)
-    return cell
-
-
-def _names(cells: Sequence[Any]) -> tuple[str, ...]:
-    """Return the names in a header: ``column_N`` for an empty one."""
-    texts = (json_text(_value(cell)).strip('"') if not isinstance(cell, str) else cell for cell in cells)
-    return tuple(f"column_{number}" if text in ("", "null") else text for number, text in enumerate(texts, 1))
+        Raises:
+            BrokenSourceError: It is not there, can't be read, or its cells reach too far.
+        """
+        if name not in self.sheets:
+            remedy = f"Its sheets are: {', '.join(map(quoted, self.sheets))}. Name one with --sheet."
+            raise BrokenSourceError(f"there is no sheet {quoted(name)}", remedy)
+        self.package.check_sheet(name)
+        try:
+            return self._workbook.get_sheet_by_name(name)
+        except (import_module("python_calamine").CalamineError, OSError, ValueError) as error:
+            raise BrokenSourceError(f"the sheet {quoted(name)} can't be read: {error}", AS_CSV) from error
 
 
 def _recognizes(head: SourceHead, named: AbstractSet[FormatName]) -> bool:
@@ -172,46 +112,62 @@ def _detect(head: SourceHead, options: DialectOptions) -> DetectedFormat:
     path = head.path
     try:
         with open_seekable(path, head.compression)[0] as file:
-            workbook = _workbook(file)
-            sheet, attention = _choose_sheet(head, workbook, options.get("sheet"))
-            rows = _rows(_sheet(workbook, sheet))
-            header = next((cells for cells in rows if not _is_blank(cells)), None)
+            workbook = Workbook(file)
+            name, attention = _choose_sheet(path, workbook.sheets, options.get("sheet"))
+            sheet = workbook.sheet(name)
+            header = next((cells for _, cells in numbered_rows(sheet) if not is_blank(cells)), None)
+            odd = attention_to_cells(workbook.package.odd_cells(name), sheet.merged_cell_ranges or ())
     except BrokenSourceError as error:
         raise SourceError(f"{path}: {error.problem}.", error.remedy) from error
     if header is None:
-        raise EmptySourceError(f"{path}: the sheet {quoted(sheet)} is empty.", "Name another: --sheet NAME")
-    columns = _names(header)
-    (name, count), *_ = Counter(columns).most_common(1)
+        others = [each for each in workbook.sheets if each != name]
+        remedy = f"Name another: --sheet {shell_word(others[0])}" if others else "Check the export."
+        also = f"; the others are {', '.join(map(quoted, others))}" if others else ""
+        raise EmptySourceError(f"{path}: the sheet {quoted(name)} is empty{also}.", remedy)
+    columns = column_names(header)
+    (column, count), *_ = Counter(columns).most_common(1)
     if count > 1:
         raise SourceError(
-            f"{path}: the first row of the sheet {quoted(sheet)} names {quoted(name)} {count} times.",
+            f"{path}: the first row of the sheet {quoted(name)} names {quoted(column)} {count} times.",
             "Give each column its own name.",
         )
-    return DetectedFormat(Dialect("excel", head.compression, sheet=sheet), columns, attention)
+    return DetectedFormat(Dialect("excel", head.compression, sheet=name), columns, (*attention, *odd))
 
 
-def _choose_sheet(head: SourceHead, workbook: Any, declared: str | None) -> tuple[str, tuple[Attention, ...]]:
+def _choose_sheet(
+    path: SourcePath, sheets: Mapping[str, bool], declared: str | None
+) -> tuple[str, tuple[Attention, ...]]:
     """Return the name of the sheet to read, and what to say of it.
+
+    Args:
+        path: The workbook.
+        sheets: The names of its sheets, and whether each can be seen.
+        declared: The name that was declared.
 
     Raises:
         UsageError: There is no sheet of the name that was declared.
         SourceError: There is no sheet at all.
     """
-    names = [str(name) for name in workbook.sheet_names]
+    shown = {
+        name: quoted(name) if visible else f"{quoted(name)} (hidden)" for name, visible in sheets.items()
+    }
     if declared:
-        if declared not in names:
+        if declared not in sheets:
             raise UsageError(
-                f"--sheet {declared}: {head.path} has no such sheet{nearest(declared, names)}",
-                f"Its sheets are: {', '.join(map(quoted, names))}",
+                f"--sheet {declared}: {path} has no such sheet{nearest(declared, sheets)}",
+                f"Its sheets are: {', '.join(shown.values())}",
             )
         return declared, ()
-    if not names:
-        raise SourceError(f"{head.path} has no sheet.", _AS_CSV)
-    if len(names) == 1:
-        return names[0], ()
-    first, others = quoted(names[0]), ", ".join(map(quoted, names[1:]))
-    text = f"the records are those of the sheet {first}, the first of {len(names)}; not read: {others}"
-    return names[0], (Attention.of("sheet", text, f"--sheet {shell_word(names[1])}"),)
+    if not sheets:
+        raise SourceError(f"{path} has no sheet with cells.", AS_CSV)
+    name = next((name for name, visible in sheets.items() if visible), next(iter(sheets)))
+    others = [each for each in sheets if each != name]
+    if not others:
+        return name, ()
+    which = f"the first of {len(sheets)}" if name == next(iter(sheets)) else "the first that is not hidden"
+    left = ", ".join(shown[each] for each in others)
+    text = f"the records are those of the sheet {quoted(name)}, {which}; not read: {left}"
+    return name, (Attention.of("sheet", text, f"--sheet {shell_word(others[0])}"),)
 
 
 def _open_reader(

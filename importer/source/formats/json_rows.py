@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from importer import speedups
 from importer.model import Record, Rejection
@@ -18,11 +18,14 @@ from importer.source.line_reader import NOT_PARSED, ParsedBlock
 from importer.source.lines import ByteLines
 from importer.source.oversized import OversizedSink
 
+_NOTE: Final = b"\x01"
+"""What stands between a line of JSON, in which it can't be, and the note on it."""
+
 
 class RowsReader(JsonlReader):
     """Records and rejections of rows, each of which is given as a line of JSON; read once.
 
-    A NaN or an infinity in a row is null, with a note.
+    A NaN or an infinity in a row is null, with a note. A line may have a note of its own (`noted_line`).
 
     Args:
         lines: The lines, as bytes. A row without values is a blank one.
@@ -40,6 +43,10 @@ class RowsReader(JsonlReader):
         block, taken = speedups.cut_lines(data, row, line, _read_row, start=start, stop=stop)
         return ParsedBlock(block, taken, block.end, defers=False)
 
+    def _encode(self, part: bytes) -> bytes:
+        text, mark, _ = part.partition(_NOTE)
+        return text + b"\n" if mark else part
+
     def _read_items(self) -> Iterator[Record | Rejection]:
         for item in super()._read_items():
             yield (
@@ -51,11 +58,24 @@ def _may_lack_number(item: Record | Rejection, lines: list[bytes]) -> bool:
     return isinstance(item, Rejection) and bool(lines)
 
 
+def noted_line(text: str, note: str) -> str:
+    """Return a line of JSON with a note on it, for `RowsReader`; none if that is empty."""
+    return f"{text}{_NOTE.decode()}{note}\n" if note else f"{text}\n"
+
+
 def _read_row(row: int, number: int, line: bytes) -> Record | Rejection:
     """Return the item of a row, given as a line of JSON: a NaN or an infinity in it is null, with a note."""
-    item = read_item(row, number, line)
-    if isinstance(item, Record) or not (b"NaN" in line or b"Infinity" in line):
+    text, _, note = line.partition(_NOTE)
+    item = read_item(row, number, text if note else line)
+    if not isinstance(item, Record) and (b"NaN" in text or b"Infinity" in text):
+        item = _without_nan(item, text)
+    if not note or not isinstance(item, Record):
         return item
+    return item._replace(note="; ".join(filter(None, (note.decode("utf-8", "replace").strip(), item.note))))
+
+
+def _without_nan(item: Rejection, line: bytes) -> Record | Rejection:
+    """Return the item of a row again, with null for a NaN or an infinity in it."""
     found: list[str] = []
 
     def constant(text: str) -> None:
@@ -65,7 +85,8 @@ def _read_row(row: int, number: int, line: bytes) -> Record | Rejection:
         value = json.loads(line, parse_constant=constant)
     except (ValueError, RecursionError):
         return item
-    again = read_item(row, number, json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    again = read_item(item.row, item.line, text)
     if not isinstance(again, Record):
         return again
     words = " and ".join(sorted(set(found)))
@@ -100,11 +121,18 @@ def _plain_text(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
-        seconds = value // timedelta(seconds=1)
-        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        return _duration(value)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return str(value)
+
+
+def _duration(value: timedelta) -> str:
+    """Return hours, minutes and seconds, with what is left of a second: ``-30:01:05.250``."""
+    sign, length = ("-", -value) if value < timedelta() else ("", value)
+    seconds, left = divmod(length, timedelta(seconds=1))
+    rest = time(microsecond=left.microseconds)
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{_iso(rest.replace(second=seconds % 60))[6:]}"
 
 
 def _iso(value: datetime | time) -> str:
