@@ -14,7 +14,9 @@ import importlib
 import json
 import os
 import pkgutil
+import resource
 import runpy
+import select
 import signal
 import socket
 import stat
@@ -24,13 +26,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
     from coverage import Coverage
 
 _MOST = 1 << 20
+_LONGEST_DEATH = 60.0
 
 
 class CommandServer:
@@ -48,6 +52,33 @@ class CommandServer:
             )
         self._socket = ours
         self._lock = threading.Lock()
+
+    def start(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        streams: Sequence[int],
+        *,
+        program: str = "importer",
+        file_limit: int | None = None,
+    ) -> ForkedCommand:
+        """Run a command.
+
+        Args:
+            words: Its arguments.
+            folder: Its working directory.
+            environ: All of its variables.
+            streams: The descriptors of its standard input, output and error.
+            program: The package, or the file of a program, that is run.
+            file_limit: No file that it writes grows beyond so many bytes.
+        """
+        reads, writes = os.pipe()
+        request = json.dumps([program, list(words), str(folder), dict(environ), file_limit]).encode()
+        with self._lock:
+            socket.send_fds(self._socket, [request], [*streams, writes])
+        os.close(writes)
+        return ForkedCommand(reads)
 
     def run(
         self,
@@ -72,24 +103,67 @@ class CommandServer:
             Its exit code; below zero if a signal killed it.
 
         Raises:
-            TimeoutError: It was killed.
+            subprocess.TimeoutExpired: It was killed.
         """
-        reads, writes = os.pipe()
-        request = json.dumps([list(words), str(folder), dict(environ)]).encode()
-        with self._lock:
-            socket.send_fds(self._socket, [request], [*streams, writes])
-        os.close(writes)
-        with os.fdopen(reads) as told:
-            pid = int(told.readline())
-            begun(pid)
-            timer = threading.Timer(timeout, os.kill, (pid, signal.SIGKILL))
-            timer.start()
-            status = told.readline()
-            late = not timer.is_alive()
-            timer.cancel()
-        if late:
-            raise TimeoutError(f"{words} took more than {timeout} s")
-        return os.waitstatus_to_exitcode(int(status))
+        with self.start(words, folder, environ, streams) as command:
+            begun(command.pid)
+            return command.wait(timeout)
+
+
+class ForkedCommand:
+    """A command that was forked, with what tests need of `subprocess.Popen`.
+
+    At the end of a block it is killed, if it still runs.
+
+    Attributes:
+        pid: The number of its process.
+        stdin: Where its standard input is written, if the caller keeps that here.
+    """
+
+    def __init__(self, told: int) -> None:
+        self._told = os.fdopen(told, "rb", buffering=0)
+        self._code: int | None = None
+        self.stdin: BinaryIO | None = None
+        self.pid = int(self._told.readline())
+
+    def poll(self) -> int | None:
+        """Return its exit code, if it has ended."""
+        return self._code if self._has_ended(0) else None
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end, and return its exit code; below zero if a signal killed it."""
+        if not self._has_ended(timeout):
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        assert self._code is not None
+        return self._code
+
+    def _has_ended(self, timeout: float) -> bool:
+        if self._code is None and select.select([self._told], [], [], timeout)[0]:
+            with self._told:
+                self._code = os.waitstatus_to_exitcode(int(self._told.readline()))
+        return self._code is not None
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.wait(_LONGEST_DEATH)
+
+
+@cache
+def command_server() -> CommandServer:
+    """Return the one that all tests of this process share."""
+    return CommandServer()
 
 
 def _serve(server: socket.socket) -> None:
@@ -128,7 +202,7 @@ def _wait_for_command(request: bytes, descriptors: Sequence[int]) -> None:
 
 
 def _become_command(request: bytes, streams: Sequence[int]) -> None:
-    words, folder, environ = json.loads(request)
+    program, words, folder, environ, file_limit = json.loads(request)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -139,8 +213,10 @@ def _become_command(request: bytes, streams: Sequence[int]) -> None:
     time.tzset()
     os.chdir(folder)
     _measure(environ)
-    sys.argv = ["importer", *words]
+    sys.argv = [program, *words]
     sys.path[0] = folder
+    if file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
 
 
 def _open_stream(number: int) -> None:
@@ -190,7 +266,8 @@ def _run_command() -> None:
     """Run the command and end the process, but without taking apart all that was loaded."""
     code: object = None
     try:
-        runpy.run_module("importer", run_name="__main__", alter_sys=True)
+        run = runpy.run_path if sys.argv[0].endswith(".py") else runpy.run_module
+        run(sys.argv[0], run_name="__main__", **({} if run is runpy.run_path else {"alter_sys": True}))
     except SystemExit as ended:
         code = ended.code
     except BaseException:  # noqa: BLE001 - as Python ends a process

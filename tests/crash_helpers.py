@@ -8,8 +8,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -17,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import fault_server
 import waiting
+from command_server import command_server
 
 from importer.results.status import HistoryStatus, read_status
 
@@ -48,17 +47,11 @@ class Importer:
         self._said, self._data = folder / "stderr.txt", folder / "stdout.txt"
         own = ("MIXPANEL_",) if file_limit is None else ("MIXPANEL_", "COVERAGE_")  # coverage is a file, too
         environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-        with self._said.open("wb") as said, self._data.open("wb") as data:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "importer", *words],
-                cwd=folder,
-                env=environ | {"HOME": str(folder), "MIXPANEL_PROJECT_TOKEN": SECRET},
-                stdin=subprocess.PIPE if "-" in words else subprocess.DEVNULL,
-                stdout=data,
-                stderr=said,
-            )
-        if file_limit is not None:
-            limit_files(self.process.pid, file_limit)
+        environ |= {"HOME": str(folder), "MIXPANEL_PROJECT_TOKEN": SECRET}
+        with self._said.open("wb") as said, self._data.open("wb") as data, _standard_input(words) as stdin:
+            streams = (stdin.theirs, data.fileno(), said.fileno())
+            self.process = command_server().start(words, folder, environ, streams, file_limit=file_limit)
+        self.process.stdin = stdin.ours
 
     @property
     def said(self) -> str:
@@ -92,6 +85,27 @@ class Importer:
         if self.running:
             self.process.kill()
         self.ended()
+
+
+class _Input(NamedTuple):
+    """Where a command reads from, and where that is written here, if it is."""
+
+    theirs: int
+    ours: BinaryIO | None
+
+
+@contextmanager
+def _standard_input(words: Sequence[str]) -> Iterator[_Input]:
+    """Make the standard input of a command: a pipe if it reads from there, and nothing otherwise."""
+    if "-" not in words:
+        with Path(os.devnull).open("rb") as nothing:
+            yield _Input(nothing.fileno(), None)
+        return
+    theirs, ours = os.pipe()
+    try:
+        yield _Input(theirs, os.fdopen(ours, "wb"))
+    finally:
+        os.close(theirs)
 
 
 def limit_files(process: int, size: int) -> None:

@@ -22,9 +22,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from command_server import CommandServer
+from command_server import CommandServer, command_server
 from delivery_server import Connection, Request, Server, answer, read_request
-from end_to_end_helpers import TIMEOUT, _command_server
+from end_to_end_helpers import TIMEOUT
 
 from importer.mixpanel.hosts import HOSTS
 from importer.sandbox.server import Sandbox
@@ -181,7 +181,7 @@ def run(typed: Sequence[str], folder: Path, **environ: str) -> list[Printed]:
         if command.endswith("&"):
             lines.append(f"until [ -s {own}/{number} ]; do sleep 0.02; done")
     (own / "script").write_text("\n".join(lines) + "\n", "utf-8")
-    with _program(own, _command_server()) as program:
+    with _program(own, command_server()) as program:
         variables = {
             "PATH": os.pathsep.join((str(own), str(Path(sys.executable).parent), os.environ["PATH"])),
             "HOME": str(folder), "LANG": "C.UTF-8", "HTTPS_PROXY": "http://127.0.0.1:9", **environ,

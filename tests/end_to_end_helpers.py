@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cache, partial
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import waiting
-from command_server import CommandServer
+from command_server import command_server
 
 TIMEOUT = 180.0
 """Seconds after which a test fails because something has not happened."""
@@ -103,7 +103,7 @@ class Shell:
             TemporaryFile() as err,
         ):
             streams = (stdin.fileno(), out.fileno(), err.fileno())
-            code = _command_server().run(
+            code = command_server().run(
                 list(map(str, words)), self.folder, self.environment(), streams, TIMEOUT
             )
             out.seek(0)
@@ -147,11 +147,6 @@ class Shell:
     def everything_on_disk(self) -> str:
         """The bytes of all files in the folder as one text."""
         return "\n".join(p.read_bytes().decode("latin-1") for p in self.folder.rglob("*") if p.is_file())
-
-
-@cache
-def _command_server() -> CommandServer:
-    return CommandServer()
 
 
 def command(words: Sequence[str | Path]) -> list[str]:

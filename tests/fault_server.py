@@ -33,12 +33,12 @@ import argparse
 import asyncio
 import contextlib
 import gzip
+import os
 import random
 import re
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
 import zlib
@@ -52,6 +52,9 @@ from typing import Any, NamedTuple
 import orjson
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from command_server import command_server
 
 from importer.sandbox.access import RollingLimit
 from importer.sandbox.server import Sandbox
@@ -67,17 +70,22 @@ _LONGEST_BODY = 2**26
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[str]:
     """Run the server as a process of its own; ``with`` returns its URL."""
-    command = [sys.executable, __file__, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    reads, writes = os.pipe()
+    with os.fdopen(reads) as told, Path(os.devnull).open("rb") as nothing:
         try:
-            url = process.stdout.readline().strip()
-            if not url:
-                raise RuntimeError("the fault server did not start")
-            yield url
+            streams = (nothing.fileno(), writes, 2)
+            server = command_server().start(arguments, Path.cwd(), os.environ, streams, program=__file__)
         finally:
-            process.terminate()
-            process.wait(60)
+            os.close(writes)
+        with server:
+            try:
+                url = told.readline().strip()
+                if not url:
+                    raise RuntimeError("the fault server did not start")
+                yield url
+            finally:
+                server.send_signal(signal.SIGTERM)
+                server.wait(60)
 
 
 def is_refused(insert_id: str, every: int) -> bool:

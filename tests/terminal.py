@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
-from end_to_end_helpers import TIMEOUT, Shell, _command_server
+from command_server import command_server
+from end_to_end_helpers import TIMEOUT, Shell
 
 _LINES = 2_000
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -84,7 +85,7 @@ def type_in_terminal(
     watcher.start()
     variables = {"TERM": "xterm-256color", **shell.with_environ(**environ).environment()}
     try:
-        code = _command_server().run(
+        code = command_server().run(
             list(map(str, words)), shell.folder, variables, (theirs, theirs, theirs), TIMEOUT
         )
     finally:
