@@ -41,12 +41,16 @@ class RowFilter:
         reading: How the records are read; its shape has a condition. A column that it names and that is not
             there has no value.
 
+    Attributes:
+        compared: The columns that the condition compares with something.
+
     Raises:
         MappingError: The condition can't be read.
     """
 
     def __init__(self, reading: Reading) -> None:
         condition = _condition_of(reading)
+        self.compared = tuple(condition.kinds)
         has_cells = reading.dialect.has_cells
         self._ask = condition.ask
         self._clean = make_cleaned(reading)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from importer.errors import BadValue, MappingError
 from importer.events.explode import make_explode
-from importer.events.mask import NOT_EXACT, Masks
+from importer.events.mask import NOT_EXACT, Masks, check_unmasked
 from importer.events.nested import Nested, make_nested
 from importer.model import Record, Rejection
 from importer.reading import Reading
@@ -117,7 +117,9 @@ def without_quotes(error: str) -> str:
 def _row_filter(reading: Reading) -> Filter:
     from importer.events.row_filter import RowFilter  # noqa: PLC0415 - a parser that few readings need
 
-    return RowFilter(reading)
+    row_filter = RowFilter(reading)
+    check_unmasked(reading, row_filter.compared)
+    return row_filter
 
 
 def _step(change: Nested | Callable[[Any, list[str]], Any], *, hides_notes: bool = False) -> Step:

@@ -11,7 +11,7 @@ from importer.events.columns import Openable, exists, path_to
 from importer.events.declared_reading import DeclaredReading
 from importer.events.field_names import well_known
 from importer.events.mapping import nested_columns
-from importer.events.mask import salt_digest
+from importer.events.mask import check_unmasked, salt_digest
 from importer.events.nested import ALL, bags_of
 from importer.events.property_names import is_pattern
 from importer.events.shape import make_shaper, without_quotes
@@ -79,6 +79,8 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     if shape.mask:
         found = replace(found, problems=tuple(map(without_quotes, found.problems)))
     reading = _for_shape(found, declared, shape)
+    if shape.mask:
+        _check_conditions(declared, reading)
     shaper = make_shaper(reading, salt_of(reading))
     if shaper is None:
         return found
@@ -160,6 +162,20 @@ def openable_anew(reading: Reading) -> Openable:
 def _cell(record: Record, at: int) -> str:
     values: Any = record.values
     return str(values[at]) if at < len(values) else ""
+
+
+def _check_conditions(declared: DeclaredReading, reading: Reading) -> None:
+    """Check that no condition of a field compares a masked value.
+
+    Raises:
+        MappingError: One does, or can't be read.
+    """
+    from importer.events.where import compile_where  # noqa: PLC0415 - a parser that few readings need
+
+    entries = [entry for each in declared.fields.values() if not isinstance(each, str) for entry in each]
+    for entry in entries:
+        if not isinstance(entry, str):
+            check_unmasked(reading, compile_where(entry.where, reading.null).kinds)
 
 
 # ── whether what is named is there ───────────────────────────────────────────────────────────────

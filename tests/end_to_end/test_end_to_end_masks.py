@@ -232,3 +232,46 @@ def test_no_raw_value_is_printed_or_written(shell: Shell, name: str, content: st
         assert not found, (where, [line for line in text.splitlines() if any(raw in line for raw in found)])
     assert "[redacted]" in said or "email" in said
     assert json.loads((shell.folder / "a.results.csv.run.json").read_text())["counts"]["imported"]
+
+
+# ── conditions ───────────────────────────────────────────────────────────────────────────────────
+
+PEOPLE = [
+    {"event": "A", "time": 1714550400, "mail": "ann@example.com", "user": {"mail": "ann@example.com"}},
+    {"event": "B", "time": 1714550401, "mail": None, "user": {"mail": "bob@example.com"}, "plan": "pro"},
+]
+MASKED = '[mask]\n"mai*" = "redact"\nuser = "redact"\n"properties.card" = "redact"\nphone = "redact"\n'
+
+
+@pytest.mark.parametrize(
+    ("condition", "column"),
+    [
+        ("mail = 'ann@example.com'", "mail"),
+        ("plan is null or not (mail like '%@example.com')", "mail"),
+        ("user.mail in ('ann@example.com')", "user.mail"),
+        ("properties.card = 1", "properties.card"),
+        ("properties.phone = 1", "properties.phone"),
+    ],
+)
+@pytest.mark.parametrize("of_a_field", [False, True])
+def test_a_condition_can_compare_nothing_that_is_masked(
+    shell: Shell, condition: str, column: str, of_a_field: bool
+) -> None:
+    records = [{**each, "properties": {"card": 1, "phone": 1}} for each in PEOPLE]
+    shell.write("a.jsonl", "".join(f"{json.dumps(each)}\n" for each in records))
+    entry = f'[fields]\nevent = [{{ column = "event", where = "{condition}" }}]\n'
+    shell.write("m.toml", (entry if of_a_field else f'where = "{condition}"\n') + MASKED)
+    for command in (["preview", "a.jsonl"], ["run", "a.jsonl", "--dry-run"]):
+        ended = shell.type(*command, "--mapping", "m.toml")
+        assert ended.code == 2
+        assert f"where: '{column}' is masked, and what stands in its place can't be compared" in ended.err
+
+
+def test_a_condition_can_ask_whether_a_masked_value_is_there(shell: Shell, server: Server) -> None:
+    shell.write("a.jsonl", "".join(f"{json.dumps(each)}\n" for each in PEOPLE))
+    shell.write(
+        "m.toml", """where = "mail is null and plan = 'pro'"\n[mask]\n"mai*" = "redact"\nuser = "redact"\n"""
+    )
+    ended = shell.type("run", "a.jsonl", "--mapping", "m.toml", "--yes")
+    assert ended.code == 0, ended.err
+    assert [event["event"] for event in server.events()] == ["B"]
