@@ -685,6 +685,8 @@ def test_other_differences_of_lines_are_said(tmp_path: Path):
     assert found.code == "other-columns"
     assert found.text == "not all sources have the same columns: 'n', 'm' are missing in some"
     assert not said(prepared([one, file(tmp_path, "c.jsonl", json.dumps({**LINE, "n": 2}))])[0])
+    expected = file(tmp_path, "m.toml", 'missing_columns = "ignore"\n')
+    assert not said(prepared([one, tmp_path / "b.jsonl"], f"--mapping {expected}")[0])
 
 
 def test_one_of_several_columns_is_enough_in_each_source(tmp_path: Path):

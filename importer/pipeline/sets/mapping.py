@@ -166,7 +166,8 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
         )
         states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
     missing = missing_columns([states[at].name for at in fitting if known[at] in kept], kept)
-    attention = (*column_attention(missing), *joined_attention(kept))
+    is_meant = options.declared.missing_columns == "ignore"
+    attention = (*(() if is_meant else column_attention(missing)), *joined_attention(kept))
     return MappedSet(found, tuple(states), tuple(shapes), draft, tuple(missing), attention)
 
 
