@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -128,7 +129,7 @@ def _recognize(
     """
     compression = compression_of(read_start(path, _MAGIC_SIZE))
     with open_binary(path, compression)[0] as file:
-        data = file.read(_HEAD_SIZE)
+        data = _read_head(file)
     head = SourceHead(path, "", compression, "", data)
     extensions = {suffix.lower() for suffix in path.suffixes[-2:]}  # the last may be .gz
     named = {each.name for each in FORMATS.values() if not extensions.isdisjoint(each.extensions)}
@@ -147,6 +148,24 @@ def _recognize(
         each for each in FORMATS.values() if not each.binary and each.recognizes(head, named)
     )
     return found, head
+
+
+def _read_head(file: io.BufferedReader) -> bytes:
+    """Return the first bytes of a source: those ahead of a break, if it breaks off.
+
+    Raises:
+        SourceError: It can't be read at all.
+    """
+    parts: list[bytes] = []
+    wanted = _HEAD_SIZE
+    try:
+        while wanted and (part := file.read1(wanted)):
+            parts.append(part)
+            wanted -= len(part)
+    except SourceError:
+        if not parts:
+            raise
+    return b"".join(parts)
 
 
 def _with_text(head: SourceHead, declared_encoding: str | None) -> SourceHead:
@@ -193,25 +212,36 @@ class _Sample(NamedTuple):
 
 
 def _sample(path: SourcePath, dialect: Dialect, columns: tuple[str, ...]) -> _Sample:
-    """Return the first records, read by the very reader that will read the rest."""
+    """Return the first records, read by the very reader that will read the rest.
+
+    Where the source breaks off behind some of them, they are the sample: whoever reads it all says so.
+
+    Raises:
+        SourceError: It can't be read, not even one record.
+    """
     records: list[Record] = []
     with_like: list[Record] = []
     problems: list[str] = []
+    is_whole = False
     size = 0
-    with open_source(path, dialect, columns) as source:
-        for item in source.items():
-            size += source.reader.last_size() or SAMPLE_SIZE  # 0: it was too long to be held
-            if isinstance(item, Record):
-                records.append(item)
-                with_like.append(item)
+    try:
+        with open_source(path, dialect, columns) as source:
+            for item in source.items():
+                size += source.reader.last_size() or SAMPLE_SIZE  # 0: it was too long to be held
+                if isinstance(item, Record):
+                    records.append(item)
+                    with_like.append(item)
+                else:
+                    if len(problems) < _MOST_PROBLEMS:
+                        problems.append(f"line {item.line:,}: {item.error}")
+                    if not dialect.has_cells and len(with_like) < SAMPLE_RECORDS:
+                        found = read_leniently(source.reader.last_bytes())
+                        with_like += [Record(item.row, item.line, found)] if found else []
+                if len(records) == SAMPLE_RECORDS or size >= SAMPLE_SIZE:
+                    break
             else:
-                if len(problems) < _MOST_PROBLEMS:
-                    problems.append(f"line {item.line:,}: {item.error}")
-                if not dialect.has_cells and len(with_like) < SAMPLE_RECORDS:
-                    found = read_leniently(source.reader.last_bytes())
-                    with_like += [Record(item.row, item.line, found)] if found else []
-            if len(records) == SAMPLE_RECORDS or size >= SAMPLE_SIZE:
-                break
-        else:
-            return _Sample(tuple(records), tuple(with_like), tuple(problems), is_whole=not problems)
-    return _Sample(tuple(records), tuple(with_like), tuple(problems), is_whole=False)
+                is_whole = not problems
+    except SourceError:
+        if not records:
+            raise
+    return _Sample(tuple(records), tuple(with_like), tuple(problems), is_whole=is_whole)

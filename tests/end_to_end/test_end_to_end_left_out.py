@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ NOTHING: dict[str, tuple[str, str, list[str], int]] = {
     "no record": ("a.json", "[]\n", [], 0),
     "no record to explode": ("a.json", "[ ]", ["--mapping", "m.toml"], 0),
     "no record in the list": ("a.json", '{"next": null, "data": []}', ["--records", "data"], 0),
+    "a page that is found": ("a.json", '{"results": [], "next": null}', [], 0),
     "an empty page": ("a.json", '{"object": "list", "data": []}', ["--preset", "stripe"], 0),
 }
 
@@ -86,6 +88,40 @@ def test_an_empty_list_among_json_lines_is_a_source_without_a_record(mapped: She
     assert ended.code == 0, ended.err
     assert "1 other without any record" in ended.out + ended.err
     assert len(server.events()) == 4
+
+
+def test_a_page_without_records_is_the_last_of_a_folder(shell: Shell, server: Server) -> None:
+    folder = shell.folder / "pages"
+    folder.mkdir()
+    (folder / "1.json").write_text(json.dumps({"results": [{"event": "A", "time": AT}], "next": 2}))
+    (folder / "2.json").write_text('{"results": [], "next": null}')
+    (folder / "3.json").write_text("[]")
+    ended = shell.type("run", "pages", "--yes")
+    assert ended.code == 0, ended.err
+    assert "2 others without any record" in ended.out + ended.err
+    assert [event["event"] for event in server.events()] == ["A"]
+
+
+def test_what_stands_ahead_of_a_break_is_imported_from_a_small_file_too(shell: Shell, server: Server) -> None:
+    whole = json.dumps([{"event": "A", "time": AT + n, "distinct_id": "u", "n": n} for n in (1, 2, 3)])
+    shell.write("cut.json", whole[:-20])
+    place = f"the file ends on line 1, column {len(whole) - 19}, inside of record 3, which begins on line 1, column"
+    ended = shell.type("run", "cut.json", "--yes")
+    assert (ended.code, statuses(shell.results("cut.results.csv"))) == (5, ["imported", "imported"]), (
+        ended.err
+    )
+    assert place in ended.err
+    shell.write("cut.json", whole)
+    again = shell.type("run", "cut.json", "--yes", "--resume")
+    assert (again.code, [event["properties"]["n"] for event in server.events()]) == (2, [1, 2]), again.err
+    piped = shell.type("run", "-", "--yes", "--results", "piped.csv", stdin=whole[:-20])
+    assert (piped.code, statuses(shell.results("piped.csv"))) == (5, ["imported", "imported"]), piped.err
+    with zipfile.ZipFile(shell.folder / "a.zip", "w") as archive:
+        archive.writestr("cut.json", whole[:-20])
+        archive.writestr("none.json", "[]")
+    packed = shell.type("run", "a.zip::cut.json", "--yes", "--results", "packed.csv")
+    assert (packed.code, statuses(shell.results("packed.csv"))) == (5, ["imported", "imported"]), packed.err
+    assert place in packed.err
 
 
 def test_a_list_that_is_none_is_said_to_be_none(mapped: Shell, server: Server) -> None:

@@ -316,6 +316,74 @@ def test_an_event_with_a_list_and_one_of_several_objects_are_records(tmp_path, t
     assert found.sample[0].values == json.JSONDecoder().raw_decode(text)[0]
 
 
+@pytest.mark.parametrize("name", ["x.json", "x"])
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('{"results": []}', "results"),
+        ('{"object": "list", "data": [], "has_more": false, "next_page": null}\n', "data"),
+        ('{\n "count": 0,\n "response": {"hits": []}\n}\n', "response.hits"),
+    ],
+)
+def test_a_page_whose_list_is_empty_holds_no_record(tmp_path, text, path, name):
+    found = detect_source(write(tmp_path, text, name))
+    assert (found.dialect, found.is_empty, found.sample) == (Dialect("json", records=path), True, ())
+    assert [each.code for each in found.attention] == ["records-list"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name":"A","tags":[]}\n',
+        '{"event":"A","items":[]}\n',
+        '{"results":[],"errors":[]}\n',
+        '{"results":[[]]}\n',
+        '{"results":[]}\n{"results":[]}\n',
+        "{}\n",
+    ],
+)
+def test_an_object_with_an_empty_list_may_be_a_record(tmp_path, text):
+    found = detect_source(write(tmp_path, text, "x.json"))
+    assert (found.dialect.records, len(found.sample)) == ("", text.count("\n"))
+    assert found.sample[0].values == json.loads(text.partition("\n")[0])
+
+
+@pytest.mark.parametrize("text", ["[]", "[ ]\n", "[]\n[]\n"])
+def test_an_empty_array_holds_no_record(tmp_path, text):
+    found = detect_source(write(tmp_path, text, "x.json"))
+    assert (found.dialect, found.is_empty) == (Dialect("json"), True)
+
+
+THREE = [json.dumps({"event": "A", "n": number}) for number in (1, 2, 3)]
+CUT = {
+    "array": f"[{', '.join(THREE)}]"[:-5],
+    "array of lines": "[" + ",\n".join(THREE)[:-3],
+    "pretty array": json.dumps([json.loads(line) for line in THREE], indent=2)[:-5],
+    "one after another": "".join(THREE)[:-5],
+    "over many lines": "".join(json.dumps(json.loads(line), indent=2) for line in THREE)[:-5],
+    "list": f'{{"results":[{",".join(THREE)}]}}'[:-6],
+    "a bomb in it": f"[{','.join(THREE[:2])},{'[' * 20_000}",
+    "no comma": f"[{','.join(THREE[:2])} {THREE[2]}]",
+    "a comma at the end": f"[{','.join(THREE[:2])},]",
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("compression", COMPRESS)
+def test_a_small_file_that_breaks_off_has_the_records_before(tmp_path, name, compression):
+    path = write(tmp_path, COMPRESS[compression](CUT[name].encode()), "x.json")
+    found = detect_source(path)
+    assert [record.values for record in found.sample] == [json.loads(line) for line in THREE[:2]]
+    assert (found.is_whole, found.is_empty) == (False, False)
+    with pytest.raises(SourceError, match=r"line \d+, column [\d,]+.* 2 records were read before\."):
+        read_file(path)
+
+
+def test_a_file_that_breaks_off_in_its_first_record_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="the file ends on line 1, column 17, inside of record 1"):
+        detect_source(write(tmp_path, '[{"event":"A","n', "x.json"))
+
+
 def test_records_mean_nothing_for_other_formats(tmp_path):
     with pytest.raises(UsageError, match="--records is for JSON, not for CSV"):
         detect_source(write(tmp_path, "a,b\n1,2\n"), records="a")

@@ -38,6 +38,14 @@ _OPENS: Final = frozenset("{[")
 _CLOSES: Final = frozenset("}]")
 _COLON: Final = re.compile(r"\s*:")
 _NAMES_AN_EVENT: Final = frozenset({"event", "event_name", "eventName", "event_type", "properties"})
+_OF_PAGES: Final = re.compile(
+    r"(?:is|has|next|prev(?:ious)?|first|last|current|total|page|per|status)?"
+    r"(?:object|ur[li]|href|link|self|pages?|size|number|count|limit|offset|total|results|hits|records|rows|items|"
+    r"more|truncated|complete|done|cursor|token|marker|ok|success|status|code|errors?|message|warnings?|version)"
+    r"|next|prev(?:ious)?|first|last|pagetoken|nextpage(?:token|url)|requestid|took|timedout|from|to|start|end"
+)
+"""What a page of records says beside its list, without marks between words: no time, so it is no event."""
+
 _DECOMPRESS: Final = {"gzip": "gzip -dc", "zstd": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
 WHOLE_OBJECTS: Final = "--records ''"
 """The option that takes objects as records, whatever lists are in them."""
@@ -153,7 +161,8 @@ class Lists(NamedTuple):
     """The lists of objects in the first object of a text.
 
     Attributes:
-        paths: The dotted path of each that is in no other list; none if the object names an event.
+        paths: The dotted path of each that is in no other list; none if the object names an event. Of a page
+            without records, that of its only list, which is empty.
         is_alone: True if nothing but the object is in the text, all of it or its beginning.
         is_whole: True if the object ends in the text.
     """
@@ -178,7 +187,8 @@ def find_lists(text: str) -> Lists:
         elif mark == "{":
             keys.append("")
         elif mark == "}" and len(keys) == 1:
-            return Lists(tuple(paths), not text[at:].strip(_BLANKS), is_whole=True)
+            is_alone = not text[at:].strip(_BLANKS)
+            return Lists(tuple(paths or (_empty_list(text) if is_alone else ())), is_alone, is_whole=True)
         elif mark == "}" and keys:
             keys.pop()
         elif not keys:
@@ -188,6 +198,25 @@ def find_lists(text: str) -> Lists:
             if len(keys) == 1 and keys[0] in _NAMES_AN_EVENT:
                 return Lists()
     return Lists(tuple(paths), is_alone=bool(keys))
+
+
+def _empty_list(text: str) -> list[str]:
+    """Return the path of the only list of a page without records: nothing else in it is of a record."""
+    try:
+        page = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    found: list[str] = []
+    todo = [("", page)]
+    while todo:
+        path, value = todo.pop()
+        if isinstance(value, dict):
+            todo += [(f"{path}.{key}" if path else key, each) for key, each in value.items()]
+        elif isinstance(value, list):
+            found += [path] if not value else ["", ""]
+        elif not _OF_PAGES.fullmatch(path.rpartition(".")[2].lower().replace("_", "").replace("-", "")):
+            return []
+    return found if len(found) == 1 else []
 
 
 def _end_of_list(text: str, at: int) -> int:
