@@ -315,10 +315,11 @@ def _properties(reading: Reading) -> Iterator[str]:
         label = _printable(name)
         yield label if kind == "as it is" else f"{label} ({kind})"
     fields = set(set_fields(reading).values())
-    for name, value in {**reading.constants, **reading.templates}.items():
-        if name in fields:
-            continue
-        yield f"{name} = {quoted(value)}"
+    for name, value in reading.constants.items():
+        if name not in fields:
+            yield f"{name} = {quoted(value)}"
+    for name, template in reading.templates.items():
+        yield f"{_printable(name)} ← {_printable(template)}"
     if reading.tag:
         yield f"import_tag = {quoted(reading.tag)}"
 

@@ -413,7 +413,7 @@ def test_templates_make_fields_and_properties(tmp_path: Path):
     assert job.survey.summary.names == {"Book bought": 1}
     assert job.survey.summary.no_time == 0
     assert "event ← {category} {action}" in text_of(job)
-    assert "full = '{last}, {first}'" in text_of(job)
+    assert "full ← {last}, {first}" in text_of(job)
 
 
 def test_a_mapping_file_that_was_saved_reads_in_the_same_way(tmp_path: Path):
