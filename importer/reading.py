@@ -308,6 +308,7 @@ ATTENTION: Final[Mapping[str, AttentionLevel]] = {
     "event-names": "decision",
     "reserved-names": "decision",
     "other-columns": "decision",
+    "unknown-names": "decision",
     # values
     "number-forms": "decision",
     "decimal-mark": "decision",

@@ -65,10 +65,16 @@ class Lookup(NamedTuple):
     Attributes:
         missing: What becomes of entries of a list whose columns the source lacks.
         changing: As for `put_field`.
+        strict: Fields whose columns must be there all the same.
     """
 
     missing: MissingColumns
     changing: bool
+    strict: Collection[Field] = ()
+
+    def of(self, field: Field) -> MissingColumns:
+        """Return what becomes of columns of a field that the source lacks."""
+        return "refuse" if field in self.strict else self.missing
 
 
 STRICT: Final = Lookup("refuse", changing=False)
@@ -107,7 +113,7 @@ def choose_fields(
     """
     set_fields = _set_fields(constants)
     given = {
-        field: entries_of_field(field, typed, columns, paths=paths, missing=lookup.missing)
+        field: entries_of_field(field, typed, columns, paths=paths, missing=lookup.of(field))
         for field, typed in declared.items()
     }
     taken = {entry.text for entries in given.values() for entry in entries}

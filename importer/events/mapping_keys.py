@@ -128,7 +128,10 @@ class Checker:
         return tuple(texts)
 
     def _check_names(self, key: str, names: list[str]) -> None:
-        """Check that a list of columns or properties holds no empty name, and that columns differ."""
+        """Check that a list of columns or properties has a name and no empty one, and that columns differ."""
+        if not names:
+            none = 'To keep no property: drop = ["*"].' if key == "only" else "Leave it out."
+            raise self._error((key,), "found an empty list", none)
         if "" in names:
             raise self._error((key,), "found an empty name", f"Use a list of texts: {_LISTS[key]}.")
         twice = [name for at, name in enumerate(names) if name in names[:at]]

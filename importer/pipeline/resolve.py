@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from importer.errors import BadValue, MappingError, SourceError, UsageError
-from importer.events.columns import Openable, exists, path_to, value_at
+from importer.events.columns import Openable, path_to, value_at
 from importer.events.declared_reading import DeclaredReading
 from importer.events.event_names import find_labels
 from importer.events.field_names import well_known
@@ -20,7 +20,6 @@ from importer.events.mapping import (
 )
 from importer.events.number_marks import check_marks
 from importer.events.presets import recognize
-from importer.events.property_names import is_pattern
 from importer.events.times import TimeReader
 from importer.pipeline.declared_dialect import declared_dialect
 from importer.pipeline.declared_options import (
@@ -29,6 +28,7 @@ from importer.pipeline.declared_options import (
     same_options,
     skipped_columns,
 )
+from importer.pipeline.given_names import check_properties, named_strictly
 from importer.pipeline.given_values import GivenValues, given_values
 from importer.pipeline.headerless import headerless_remedy
 from importer.pipeline.shaping import declared_shape, openable_columns, shaped
@@ -37,10 +37,7 @@ from importer.source.detect import DetectedSource, detect_source
 from importer.source.formats.json_layout import WHOLE_OBJECTS, lists_in
 from importer.source.header import column_names
 from importer.source.members import SourcePath
-from importer.text import counted, nearest, quoted, shell_word
-
-_WRITTEN: Final = {"names": "[names]", "rename": "--rename", "only": "--only", "drop": "--drop"}
-"""How tables and lists of columns are named in errors."""
+from importer.text import counted, quoted, shell_word
 
 _OWN: Final = "mixpanel"
 """The preset for Mixpanel's own exports, whose shape is known without."""
@@ -166,8 +163,9 @@ def draft_reading(
     _check_has_columns(detected)
     paths = openable_columns(detected, declared)
     said = given_values(declared, columns, paths)
-    if declared.missing_columns != "ignore":
-        _check_declared_names(declared, said, detected, paths)
+    strict = named_strictly(declared)
+    if strict is not None:
+        check_properties(strict, said.names, columns, paths)
     try:
         chosen = _chosen_fields(detected, declared, said, paths)
     except MappingError as error:
@@ -209,6 +207,7 @@ def _chosen_fields(
 ) -> ChosenFields:
     """Return the columns of each field."""
     columns = detected.columns
+    strict = named_strictly(declared)
     column = declared.fields.get("properties")
     if not isinstance(column, str) or not column:
         column = next((column for column in columns if well_known(column) == "properties"), "")
@@ -219,7 +218,9 @@ def _chosen_fields(
         nested_columns(detected.like, column) if paths is True else (),
         paths=paths,
         lookup=Lookup(
-            declared.missing_columns or "refuse", changing=paths is not True or bool(declared.flatten)
+            declared.missing_columns or "refuse",
+            changing=paths is not True or bool(declared.flatten),
+            strict=() if strict is None else strict.fields.keys(),
         ),
         defaults=declared.defaults.keys(),
         times=_column_of_times(detected),
@@ -306,39 +307,6 @@ def _check_local_epochs(declared: DeclaredReading) -> None:
             "--local-epochs needs the zone in which the epochs were made",
             "Add --timezone ZONE: that of the project or website when it was exported.",
         )
-
-
-def _check_declared_names(
-    declared: DeclaredReading, said: GivenValues, detected: DetectedSource, paths: Openable
-) -> None:
-    """Check that the columns exist that are named beside those of the fields.
-
-    Raises:
-        MappingError: One does not.
-    """
-    columns = detected.columns
-    if declared.time_offset and not exists(declared.time_offset, columns, paths=paths):
-        _check_columns("time_offset", [declared.time_offset], columns)
-    if paths is True or declared.flatten:
-        return
-    for table, names in (("types", declared.types), ("names", declared.names)):
-        _check_columns(table, [name for name in names if name not in said.names], columns)
-    if not any(well_known(column) == "properties" for column in columns) and not declared.fields.get(
-        "properties"
-    ):
-        named = {"only": declared.only, "drop": declared.drop, "rename": declared.renames}
-        for table, patterns in named.items():
-            _check_columns(table, [name for name in patterns if not is_pattern(name)], columns)
-
-
-def _check_columns(table: str, names: Sequence[str], columns: Sequence[str]) -> None:
-    for name in names:
-        if name not in columns:
-            option = f"--type {name}=…" if table == "types" else f"{_WRITTEN.get(table, table)} {name}"
-            raise MappingError(
-                f"{option}: there is no column {quoted(name)}{nearest(name, columns)}",
-                f"The columns are: {', '.join(columns[:40])}",
-            )
 
 
 def settle_reading(draft: Reading, types: Mapping[str, ColumnType]) -> Reading:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from importer.errors import MappingError
-from importer.events.columns import Openable, exists, path_to
+from importer.events.columns import Openable, path_to
 from importer.events.declared_reading import DeclaredReading
 from importer.events.field_names import well_known
-from importer.events.mapping import nested_columns
 from importer.events.mask import check_unmasked, salt_digest
-from importer.events.nested import ALL, bags_of
-from importer.events.property_names import is_pattern
+from importer.events.nested import bags_of
 from importer.events.shape import make_shaper, without_quotes
-from importer.exact_json import BadJSON, loads
 from importer.model import Record, Rejection, Status
+from importer.pipeline.given_names import (
+    cell_at,
+    check_shape,
+    mask_attention,
+    named_strictly,
+    properties_attention,
+)
 from importer.profile.mask_salt import has_pseudonyms, salt_of
-from importer.reading import Reading, Shape
+from importer.reading import Attention, Reading, Shape
 from importer.settings import find_mask_salt
 from importer.source.detect import DetectedSource
-from importer.text import list_columns, nearest, quoted
 
 _BEGINS_JSON: Final = ("{", "[")
 
@@ -74,13 +76,30 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
         UsageError: Values are to be masked, and there is no salt.
     """
     shape = declared_shape(declared)
-    if not shape:
-        return found
     if shape.mask:
         found = replace(found, problems=tuple(map(without_quotes, found.problems)))
     reading = _for_shape(found, declared, shape)
     if shape.mask:
         _check_conditions(declared, reading)
+    made = _as_shaped(found, reading)
+    strict = named_strictly(declared)
+    if not found.columns:
+        return made
+    attention = list[Attention]()
+    if strict is not None:
+        paths = openable_columns(found, declared) if found.sample else True
+        check_shape(found, made, reading, paths, strict)
+        attention += properties_attention(found, made, reading, strict)
+    attention += mask_attention(found, made, reading)
+    return replace(made, attention=(*made.attention, *attention)) if attention else made
+
+
+def _as_shaped(found: DetectedSource, reading: Reading) -> DetectedSource:
+    """Return a source as its first records look once they are shaped.
+
+    Raises:
+        MappingError: They can't be.
+    """
     shaper = make_shaper(reading, salt_of(reading))
     if shaper is None:
         return found
@@ -88,14 +107,12 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     sample = tuple(item for item in items if isinstance(item, Record))
     skipped = sum(isinstance(item, Rejection) and item.status is Status.SKIPPED for item in items)
     made = replace(found, sample=sample, skipped=skipped)
-    if not found.dialect.has_cells:
-        like = _records_of(shaper(found.like))
-        columns = tuple(dict.fromkeys(key for record in like for key in record.values))
-        is_empty = found.is_whole and skipped == len(items)
-        made = replace(made, like=like, columns=columns or _columns_of_all(found, reading), is_empty=is_empty)
-    if reading.missing_columns == "refuse" and found.columns:
-        _check_names(found, made, reading, openable_columns(found, declared) if found.sample else True)
-    return made
+    if found.dialect.has_cells:
+        return made
+    like = _records_of(shaper(found.like))
+    columns = tuple(dict.fromkeys(key for record in like for key in record.values))
+    is_empty = found.is_whole and skipped == len(items)
+    return replace(made, like=like, columns=columns or _columns_of_all(found, reading), is_empty=is_empty)
 
 
 def _columns_of_all(found: DetectedSource, reading: Reading) -> tuple[str, ...]:
@@ -141,7 +158,7 @@ def openable_columns(found: DetectedSource, declared: DeclaredReading) -> Openab
         column
         for at, column in enumerate(found.columns)
         if any(
-            cell.lstrip().startswith(_BEGINS_JSON) for record in found.sample if (cell := _cell(record, at))
+            cell.lstrip().startswith(_BEGINS_JSON) for record in found.sample if (cell := cell_at(record, at))
         )
     }
     said = {column for column, kind in declared.types.items() if kind == "json"}
@@ -159,11 +176,6 @@ def openable_anew(reading: Reading) -> Openable:
     return frozenset({*begins, *typed, *bags_of(reading)}.intersection(reading.columns))
 
 
-def _cell(record: Record, at: int) -> str:
-    values: Any = record.values
-    return str(values[at]) if at < len(values) else ""
-
-
 def _check_conditions(declared: DeclaredReading, reading: Reading) -> None:
     """Check that no condition of a field compares a masked value.
 
@@ -176,69 +188,3 @@ def _check_conditions(declared: DeclaredReading, reading: Reading) -> None:
     for entry in entries:
         if not isinstance(entry, str):
             check_unmasked(reading, compile_where(entry.where, reading.null).kinds)
-
-
-# ── whether what is named is there ───────────────────────────────────────────────────────────────
-
-
-def _check_names(before: DetectedSource, after: DetectedSource, reading: Reading, paths: Openable) -> None:
-    """Check that the columns exist that are named to shape records.
-
-    Args:
-        before: The source as it was detected.
-        after: The same with its records shaped.
-        reading: What is done with them.
-        paths: Into which columns a path may lead.
-
-    Raises:
-        MappingError: One does not.
-    """
-    shape, columns = reading.shape, tuple(dict.fromkeys((*before.columns, *after.columns)))
-    named = {
-        "explode": [shape.explode] if shape.explode else [],
-        "key_value": list(shape.key_value),
-        "flatten": [column for column in shape.flatten if column != ALL],
-        "stringify": list(shape.stringify),
-    }
-    for key, names in named.items():
-        for name in names:
-            if not exists(name, columns, paths=True):
-                raise _no_column(f"{key}: ", name, columns)
-    if shape.where:
-        from importer.events.row_filter import check_where  # noqa: PLC0415 - as in `events.shape`
-
-        check_where(reading, columns, paths=paths)
-    keys = frozenset(_keys_of_bags(before, reading)) if shape.mask else frozenset()
-    for name in shape.mask:
-        if not is_pattern(name) and name not in keys and not exists(name, columns, paths=True):
-            raise _no_column(
-                "[mask] ", name, columns, f'If a later record has it, write a pattern: "{name[:-1]}*"'
-            )
-
-
-def _no_column(what: str, name: str, columns: Sequence[str], more: str = "") -> MappingError:
-    return MappingError(
-        f"{what}there is no column {quoted(name)}{nearest(name, columns)}",
-        *filter(None, [more]),
-        list_columns(columns),
-    )
-
-
-def _keys_of_bags(found: DetectedSource, reading: Reading) -> Iterator[str]:
-    """Yield the keys within the properties of the first records."""
-    for bag in bags_of(reading):
-        if found.dialect.has_cells:
-            if bag in found.columns:
-                yield from _keys_in_cells(found.sample, found.columns.index(bag))
-        else:
-            yield from (path.removeprefix(f"{bag}.") for path in nested_columns(found.like, bag))
-
-
-def _keys_in_cells(sample: Collection[Record], at: int) -> Iterator[str]:
-    for record in sample:
-        try:
-            value = loads(_cell(record, at).encode("utf-8", "surrogateescape"))[0]
-        except BadJSON:
-            continue
-        if isinstance(value, dict):
-            yield from value

@@ -20,6 +20,8 @@ _MOST_NAMED: Final = 3
 """Most sources or columns that are named in a line."""
 _MOST_COLUMNS: Final = 10
 """Most columns in the table of those that not all sources have."""
+_UNKNOWN: Final = "unknown-names"
+"""The code of `Attention` for names that nothing has."""
 _NEEDED: Final[tuple[Field, ...]] = ("event", "time", "distinct_id", "insert_id")
 """Fields without which an event is invalid, or is not the event that it should be."""
 _NEVER_MISSING: Final[tuple[Field, ...]] = ("event", "time")
@@ -199,13 +201,18 @@ def column_attention(missing: Sequence[MissingColumn]) -> Iterator[Attention]:
 
 
 def joined_attention(found: Sequence[FoundShape]) -> list[Attention]:
-    """Return what the owner of the sources might not expect of how they are read, once for each kind."""
+    """Return what the owner of the sources might not expect of how they are read, once for each kind.
+
+    A name is unknown if no source has it.
+    """
     by_text: dict[tuple[str, str], list[Attention]] = {}
     for each in (attention for shape in found for attention in shape.attention):
-        by_text.setdefault((each.code, each.remedy), []).append(each)
+        about = each.text.partition(":")[0] if each.code == _UNKNOWN else each.remedy
+        by_text.setdefault((each.code, about), []).append(each)
+    by_text = {key: each for key, each in by_text.items() if key[0] != _UNKNOWN or len(each) == len(found)}
     return [
         each[0]
-        if len(each) == 1
+        if len(each) == 1 or each[0].code == _UNKNOWN
         else replace(each[0], text=f"{each[0].text} (the same in {counted(len(each) - 1, 'other source')})")
         for each in by_text.values()
     ]
