@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from importer.errors import MappingError
 from importer.events.columns import Openable, Path, exists, path_to, value_at
@@ -15,8 +15,10 @@ from importer.events.property_names import fits, is_pattern
 from importer.exact_json import BadJSON, loads
 from importer.model import Record
 from importer.reading import Attention, Reading
-from importer.source.detect import DetectedSource
 from importer.text import list_columns, nearest, quoted
+
+if TYPE_CHECKING:
+    from importer.source.detect import DetectedSource
 
 _SHAPING: Final = ("explode", "key_value", "flatten", "stringify")
 _OF_PROPERTIES: Final = {
@@ -159,7 +161,7 @@ def cell_at(record: Record, at: int) -> str:
 
 
 def check_properties(
-    strict: DeclaredReading, others: Collection[str], columns: Sequence[str], paths: Openable
+    strict: DeclaredReading | None, others: Collection[str], columns: Sequence[str], paths: Openable
 ) -> None:
     """Check that the columns exist that are named beside those of the fields, where all columns are known.
 
@@ -167,7 +169,7 @@ def check_properties(
     record may have what the first ones lack: see `properties_attention`.
 
     Args:
-        strict: What is declared of which each name must be there.
+        strict: What is declared of which each name must be there; None if none need be.
         others: Names that ``--set`` gives.
         columns: The columns of the source.
         paths: Into which of them a path may lead.
@@ -175,6 +177,8 @@ def check_properties(
     Raises:
         MappingError: One does not.
     """
+    if strict is None:
+        return
     offset = strict.time_offset
     if offset and not exists(offset, columns, paths=paths):
         raise _no_property("time_offset", offset, columns)

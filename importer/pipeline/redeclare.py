@@ -15,8 +15,8 @@ from importer.events.number_marks import check_marks, marks_of
 from importer.events.row_filter import check_where, columns_of_where
 from importer.pipeline.declared_dialect import redeclare_dialect
 from importer.pipeline.declared_options import check_marks_meant, known_columns, same_options, skipped_columns
+from importer.pipeline.declared_shape import openable_anew, redeclared_shape
 from importer.pipeline.given_values import GivenValues, given_values
-from importer.pipeline.shaping import openable_anew, redeclared_shape
 from importer.profile.mask_salt import salt_of
 from importer.reading import FIELDS, ColumnType, Field, MissingColumns, Reading
 from importer.text import counted

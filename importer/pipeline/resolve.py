@@ -28,10 +28,11 @@ from importer.pipeline.declared_options import (
     same_options,
     skipped_columns,
 )
+from importer.pipeline.declared_shape import declared_shape
 from importer.pipeline.given_names import check_properties, named_strictly
 from importer.pipeline.given_values import GivenValues, given_values
 from importer.pipeline.headerless import headerless_remedy
-from importer.pipeline.shaping import declared_shape, openable_columns, shaped
+from importer.pipeline.shaping import openable_columns, shaped
 from importer.reading import Attention, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.formats.json_layout import WHOLE_OBJECTS, lists_in
@@ -163,9 +164,7 @@ def draft_reading(
     _check_has_columns(detected)
     paths = openable_columns(detected, declared)
     said = given_values(declared, columns, paths)
-    strict = named_strictly(declared)
-    if strict is not None:
-        check_properties(strict, said.names, columns, paths)
+    check_properties(named_strictly(declared), said.names, columns, paths)
     try:
         chosen = _chosen_fields(detected, declared, said, paths)
     except MappingError as error:
