@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from importer.errors import MappingError
 from importer.events.columns import Openable, Path, exists, path_to, value_at
@@ -14,11 +14,8 @@ from importer.events.nested import ALL, bags_of
 from importer.events.property_names import fits, is_pattern
 from importer.exact_json import BadJSON, loads
 from importer.model import Record
-from importer.reading import Attention, Reading
+from importer.reading import Attention, Dialect, Reading
 from importer.text import list_columns, nearest, quoted
-
-if TYPE_CHECKING:
-    from importer.source.detect import DetectedSource
 
 _SHAPING: Final = ("explode", "key_value", "flatten", "stringify")
 _OF_PROPERTIES: Final = {
@@ -32,6 +29,19 @@ _OF_PROPERTIES: Final = {
 """What speaks of properties, and how it is called in messages."""
 
 _IGNORE: Final = 'If no record need have it: missing_columns = "ignore" in the mapping file.'
+
+
+class _Beginning(Protocol):
+    """What is looked at of a `source.detect.DetectedSource`."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def sample(self) -> tuple[Record, ...]: ...
+    @property
+    def like(self) -> tuple[Record, ...]: ...
 
 
 def named_strictly(declared: DeclaredReading) -> DeclaredReading | None:
@@ -50,8 +60,8 @@ def named_strictly(declared: DeclaredReading) -> DeclaredReading | None:
 
 
 def check_shape(
-    before: DetectedSource,
-    after: DetectedSource,
+    before: _Beginning,
+    after: _Beginning,
     reading: Reading,
     paths: Openable,
     strict: DeclaredReading,
@@ -98,7 +108,7 @@ class _Known:
     """
 
     def __init__(
-        self, before: DetectedSource, after: DetectedSource, reading: Reading, columns: Sequence[str]
+        self, before: _Beginning, after: _Beginning, reading: Reading, columns: Sequence[str]
     ) -> None:
         self._sources = (before, after)
         self._columns = columns
@@ -120,7 +130,7 @@ class _Known:
         return name in self.keys or self.has(name)
 
 
-def _leads(path: Path, source: DetectedSource) -> bool:
+def _leads(path: Path, source: _Beginning) -> bool:
     """Return whether a path leads to something in one of the first records of a source."""
     if not source.dialect.has_cells:
         return any(value_at(path, record.values) is not None for record in source.like)
@@ -130,7 +140,7 @@ def _leads(path: Path, source: DetectedSource) -> bool:
     return any(value_at(path[1:], value) is not None for value in _values_of(source.sample, at))
 
 
-def _keys_of_bags(found: DetectedSource, reading: Reading) -> Iterator[str]:
+def _keys_of_bags(found: _Beginning, reading: Reading) -> Iterator[str]:
     """Yield the keys within the properties of the first records."""
     for bag in bags_of(reading):
         if not found.dialect.has_cells:
@@ -219,7 +229,7 @@ def _missing_properties(
 
 
 def properties_attention(
-    before: DetectedSource, after: DetectedSource, reading: Reading, strict: DeclaredReading
+    before: _Beginning, after: _Beginning, reading: Reading, strict: DeclaredReading
 ) -> Iterator[Attention]:
     """Yield each name and pattern of properties that fits nothing in the first records.
 
@@ -242,7 +252,7 @@ def properties_attention(
         )
 
 
-def mask_attention(before: DetectedSource, after: DetectedSource, reading: Reading) -> Iterator[Attention]:
+def mask_attention(before: _Beginning, after: _Beginning, reading: Reading) -> Iterator[Attention]:
     """Yield each mask that fits nothing in the first records, where that is no error."""
     if not reading.shape.mask or not (before.sample or before.like):
         return
