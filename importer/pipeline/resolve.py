@@ -263,13 +263,9 @@ def _with_lists(error: MappingError, detected: DetectedSource) -> MappingError:
     if found is not None:
         message += f": {found.text}"
         steps.insert(len(steps) - listed_last, f"Or, if the object around it is one record: {WHOLE_OBJECTS}")
-    elif (
-        detected.is_whole
-        and len(detected.sample) == 1
-        and detected.dialect.format in ("json", "jsonl")
-        and "did you mean" not in message
-    ):
-        paths = lists_in(detected.sample[0].values)
+    elif detected.is_whole and len(detected.sample) == 1 and detected.dialect.format in ("json", "jsonl"):
+        values: Any = detected.sample[0].values
+        paths = lists_in(values)
         if paths:
             others = f" (or {', '.join(map(quoted, paths[1:_MOST_NAMES]))})" if paths[1:] else ""
             said = f"Or, if the records are those of a list in it: --records {shell_word(paths[0])}{others}"

@@ -215,6 +215,13 @@ def test_where_no_column_fits_a_single_line_the_error_names_the_lists_in_it(
     assert "--records" not in shell.type("run", "two.jsonl", "--map", "event=name", "--dry-run").err
 
 
+def test_a_single_line_may_be_nested_as_deep_as_json_can_be(shell: Shell) -> None:
+    shell.write("one.jsonl", '{"a":' * 900 + "[]" + "}" * 900 + "\n")
+    ended = shell.type("run", "one.jsonl", "--dry-run")
+    assert ended.code == 2
+    assert ended.err.startswith("Stopped: no column is known to hold")
+
+
 def test_a_saved_mapping_takes_an_object_as_the_record_that_it_was(shell: Shell) -> None:
     shell.write("one.json", json.dumps({"at": AT, "hits": HELD["hits"]}))
     assert shell.type("preview", "one.json", *AS_ONE, "--records", "", "--save", "m.toml").code == 0

@@ -228,13 +228,17 @@ def _end_of_list(text: str, at: int) -> int:
     return len(text) if depth else at
 
 
-def lists_in(value: Any, path: tuple[str, ...] = ()) -> list[str]:
+def lists_in(record: dict[str, Any]) -> list[str]:
     """Return the dotted paths of the lists of objects in an object, but for those within another list."""
-    if isinstance(value, list):
-        return [".".join(path)] if path and value and isinstance(value[0], dict) else []
-    if not isinstance(value, dict):
-        return []
-    return [found for key, each in value.items() for found in lists_in(each, (*path, key))]
+    found: list[str] = []
+    left: list[tuple[str, Any]] = [*reversed(record.items())]  # the last is looked at next
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{path}.{key}", each) for key, each in reversed(value.items())]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            found.append(path)
+    return found
 
 
 def find_records(head: SourceHead, declared: str | None) -> tuple[str, tuple[Attention, ...]]:
