@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Final, cast
 
 from importer.errors import SourceError, UsageError
 from importer.reading import FORMAT_NAMES, FormatName
 from importer.source.format import DialectOptions, Format
-from importer.text import PROGRAM, quoted_name, shell_word
+from importer.text import PROGRAM, one_line, quoted_name, shell_word
 
 _FLAGS: Final = {"header": "--no-header"}
 """The options that are not called as the part of a dialect that they declare."""
@@ -47,10 +46,19 @@ def check_installed(format_: Format, source: object) -> None:
     Raises:
         SourceError: It is not.
     """
-    missing = [module for module in format_.modules if find_spec(module) is None]
+    missing: list[str] = []
+    reasons: list[str] = []
+    for module in format_.modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            missing.append(module)
+            if not isinstance(error, ModuleNotFoundError) or error.name != module:
+                reasons.append(f" or can't be loaded ({one_line(error)})")
     if missing:
         raise SourceError(
-            f"{source} is {format_.title}, and {_joined(missing)}, which reads that, is not installed.",
+            f"{source} is {format_.title}, and {_joined(missing)}, which reads that, "
+            f"is not installed{''.join(reasons)}.",
             f"pip install {shell_word(f'{PROGRAM}[{format_.extra}]')}",
         )
 

@@ -42,6 +42,25 @@ TYPES: dict[str, tuple[Any, Any, Any]] = {
         Decimal("12.3400"),
         12.34,
     ),
+    "before 1970": (
+        {"type": "long", "logicalType": "timestamp-millis"},
+        dt.datetime(1969, 12, 31, 23, 59, 59, 999000, dt.UTC),
+        "1969-12-31T23:59:59.999Z",
+    ),
+    "nanoseconds": ({"type": "long", "logicalType": "timestamp-nanos"}, 1714557600123456789, 1714557600123456789),
+    "time": ({"type": "long", "logicalType": "time-micros"}, dt.time(1, 2, 3, 456789), "01:02:03.456789"),
+    "fixed": ({"type": "fixed", "name": "F", "size": 4}, b"\0\1\xfe\xff", "AAH+/w=="),
+    "decimal in fixed": (
+        {"type": "fixed", "name": "D", "size": 8, "logicalType": "decimal", "precision": 18, "scale": 2},
+        Decimal("-1.50"),
+        -1.5,
+    ),
+    "choice": (["null", "long", "string"], "t", "t"),
+    "choice of records": (
+        ["null", {"type": "map", "values": "long"}, {"type": "array", "items": "long"}],
+        {"k": 2**63 - 1},
+        {"k": 2**63 - 1},
+    ),
     "uuid": ({"type": "string", "logicalType": "uuid"}, uuid.UUID(int=7), str(uuid.UUID(int=7))),
     "enum": ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "B", "B"),
     "array": ({"type": "array", "items": ["null", "long"]}, [1, None], [1, None]),
@@ -85,7 +104,7 @@ def test_a_nan_is_null_with_a_note(tmp_path):
     assert (item.values, item.note) == ({"v": None}, "NaN is no number of JSON: sent as null")
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
+@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz", "snappy", "zstandard", "lz4"])
 def test_rows_are_numbered_in_the_order_of_the_file(tmp_path, codec):
     path = avro(tmp_path, {"n": "long"}, [{"n": n} for n in range(1_000)], codec=codec, sync_interval=100)
     items = read_file(path)
@@ -120,6 +139,119 @@ def test_a_file_that_is_cut_short_ends_behind_the_records_that_are_whole(tmp_pat
     assert [item.values["n"] for item in got] == list(range(len(got)))
     assert len(got) > 800
     assert f"{path}: the records from {len(got) + 1:,} on can't be read: " in caught.value.message
+
+
+MILLISECONDS = {"type": "long", "logicalType": "timestamp-millis"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "value", "name"),
+    [
+        (MILLISECONDS, 2**62, 2**62, "timestamp-millis"),
+        ({"type": "long", "logicalType": "timestamp-micros"}, -(2**62), -(2**62), "timestamp-micros"),
+        ({"type": "int", "logicalType": "date"}, 2**30, 2**30, "date"),
+        ({"type": "string", "logicalType": "uuid"}, "x-1", "x-1", "uuid"),
+    ],
+)
+def test_a_value_that_its_type_cannot_have_is_as_it_stands_and_does_not_end_the_file(
+    tmp_path, kind, raw, value, name
+):
+    path = avro(tmp_path, {"n": "long", "v": kind}, [{"n": n, "v": raw} for n in (1, 2)])
+    items = read_file(path)
+    note = f"a value is no {name}: sent as it stands in the file"
+    assert [(item.values, item.note) for item in items] == [({"n": n, "v": value}, note) for n in (1, 2)]
+
+
+def hand_made(folder: Path, metadata: dict[str, bytes], blocks: bytes = b"") -> Path:
+    """A file of Avro, written byte by byte."""
+    file = io.BytesIO()
+    file.write(b"Obj\1")
+    fastavro.schemaless_writer(file, {"type": "map", "values": "bytes"}, metadata)
+    file.write(b"S" * 16 + blocks)
+    return write(folder, file.getvalue(), "x.avro")
+
+
+def block(count: int, data: bytes) -> bytes:
+    return bytes([2 * count, 2 * len(data)]) + data + b"S" * 16
+
+
+TEXTS = b'{"type":"record","name":"E","fields":[{"name":"a","type":"string"}]}'
+
+
+def test_a_text_that_is_not_utf_8_spoils_one_record_only(tmp_path):
+    data = b"\x02x" + b"\x02\xff" + b"\x02y"
+    first, bad, last = values(hand_made(tmp_path, {"avro.schema": TEXTS}, block(3, data)))
+    assert (first, last) == ({"a": "x"}, {"a": "y"})
+    assert bad.startswith("byte 0xFF at position 7 of the line is not UTF-8")
+
+
+def test_records_that_are_null_are_invalid_and_the_others_are_read(tmp_path):
+    schema = b'["null",' + TEXTS + b"]"
+    data = b"\x02\x02x" + b"\0" + b"\x02\x02y"
+    assert values(hand_made(tmp_path, {"avro.schema": schema}, block(3, data))) == [
+        {"a": "x"},
+        "expected a JSON object, found null",
+        {"a": "y"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "blocks", "problem"),
+    [
+        ({"avro.codec": b"null"}, b"", "its header can't be read: it lacks 'avro.schema'"),
+        ({"avro.schema": b'{"type":"rec'}, b"", "its header can't be read: Unterminated string"),
+        ({"avro.schema": b'{"type":"nope"}'}, b"", "its header can't be read: "),
+        (
+            {"avro.schema": TEXTS, "avro.codec": b"7zip"},
+            b"",
+            "its blocks are compressed with '7zip', which is no codec of Avro that is known",
+        ),
+        (
+            {"avro.schema": TEXTS},
+            block(1, b"\xfe\xff\xff\xff\xff\x0f"),
+            "the records from 1 on can't be read: ",
+        ),
+        (
+            {"avro.schema": TEXTS, "avro.codec": b"deflate"},
+            block(1, b"\xff"),
+            "the records from 1 on can't be read: ",
+        ),
+        (
+            {"avro.schema": TEXTS},
+            block(1, b"\x02x")[:-1] + b"T",
+            "the records from 2 on can't be read: expected sync",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path, metadata, blocks, problem):
+    path = hand_made(tmp_path, metadata, blocks)
+    with pytest.raises(SourceError) as caught:
+        values(path)
+    assert caught.value.message.startswith(f"{path}: {problem}")
+    assert caught.value.remedy
+
+
+@pytest.fixture
+def without_snappy():
+    """Fastavro as it is where the library for snappy is not installed."""
+
+    def missing(_file):
+        raise ValueError("snappy codec is supported but you need to install one of: ('cramjam',)")
+
+    known = fastavro.read.BLOCK_READERS["snappy"]
+    fastavro.read.BLOCK_READERS["snappy"] = missing
+    yield
+    fastavro.read.BLOCK_READERS["snappy"] = known
+
+
+def test_a_codec_that_is_not_installed_names_the_line_to_install_it(without_snappy, tmp_path):
+    path = avro(tmp_path, {"n": "long"}, [{"n": 1}], codec="snappy")
+    with pytest.raises(SourceError) as caught:
+        detect_source(path)
+    assert (
+        "its blocks are compressed with snappy, and what reads that is not installed" in caught.value.message
+    )
+    assert caught.value.remedy == "pip install 'mixpanel-importer[avro]'"
 
 
 @pytest.mark.parametrize("data", [b"Obj\x01", b"Obj\x01\xff\xff\xff", b"Obj\x01" + b"\0" * 40])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 
 import house
 import pytest
@@ -128,6 +130,53 @@ def test_what_must_be_installed_for_a_format_is_named_as_it_is_typed(tmp_path):
         check_installed(lacking, "x.pairs")
     assert caught.value.message == "x.pairs is Pairs, and no_such_module, which reads that, is not installed."
     assert caught.value.remedy == "pip install 'mixpanel-importer[pairs]'"
+
+
+def test_a_package_that_cannot_be_loaded_is_named_with_the_reason(tmp_path):
+    (tmp_path / "broken_reader.py").write_text("from json import no_such_name")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        with pytest.raises(SourceError, match=r"is not installed or can't be loaded \(ImportError"):
+            check_installed(replace(PAIRS, extra="pairs", modules=("broken_reader",)), "x.pairs")
+    finally:
+        sys.path.remove(str(tmp_path))
+
+
+class Blocked(MetaPathFinder):
+    """Finds no module of some name, as where it is not installed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, fullname, _path=None, _target=None):
+        if fullname == self.name:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "module", "title"),
+    [
+        ("x.parquet", b"PAR1" + b"\0" * 40 + b"PAR1", "pyarrow", "Parquet"),
+        ("x.xlsx", b"PK\3\4" + b"\0" * 26 + b"xl/workbook.xml", "python_calamine", "Excel"),
+        ("x.avro", b"Obj\1" + b"\0" * 40, "fastavro", "Avro"),
+    ],
+)
+def test_a_file_whose_package_is_not_installed_names_the_line_that_installs_it(
+    tmp_path, name, data, module, title
+):
+    loaded = {each: sys.modules.pop(each) for each in [*sys.modules] if each.partition(".")[0] == module}
+    blocked = Blocked(module)
+    sys.meta_path.insert(0, blocked)
+    try:
+        with pytest.raises(SourceError) as caught:
+            detect_source(write(tmp_path, data, name))
+    finally:
+        sys.meta_path.remove(blocked)
+        sys.modules.update(loaded)
+    assert caught.value.message == (
+        f"{tmp_path / name} is {title}, and {module}, which reads that, is not installed."
+    )
+    assert caught.value.remedy == f"pip install 'mixpanel-importer[{FORMATS[title.lower()].extra}]'"
 
 
 @pytest.mark.parametrize("name", FORMAT_NAMES)
