@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -418,6 +419,50 @@ def test_cells_that_stand_in_another_order_than_their_rows_are_refused_if_they_a
     path = raw_workbook(tmp_path / "x.xlsx", HEADER + rows)
     with pytest.raises(SourceError, match="the cells of row 2 stand below those of row 3"):
         values(path)
+
+
+def binary_record(kind: int, data: bytes) -> bytes:
+    numbers = [kind] if kind < 0x80 else [kind & 0x7F | 0x80, kind >> 7]
+    return bytes([*numbers, len(data)]) + data
+
+
+def binary_workbook(path: Path, cells: list[tuple[int, int, float]]) -> Path:
+    """A workbook in the binary form, of numbers at a row and column from 0."""
+
+    def text(value: str) -> bytes:
+        return len(value).to_bytes(4, "little") + value.encode("utf-16-le")
+
+    sheet = b"".join(
+        binary_record(0, row.to_bytes(4, "little") + bytes(13))
+        + binary_record(5, column.to_bytes(4, "little") + bytes(4) + struct.pack("<d", value))
+        for row, column, value in cells
+    )
+    bundle = binary_record(156, bytes(4) + (1).to_bytes(4, "little") + text("r1") + text("S"))
+    relation = f'<Relationships xmlns="{RELATIONS}"><Relationship Id="{{}}" Type="{KIND}/{{}}" Target="{{}}"/></Relationships>'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("_rels/.rels", relation.format("r1", "officeDocument", "xl/workbook.bin"))
+        archive.writestr(
+            "xl/_rels/workbook.bin.rels", relation.format("r1", "worksheet", "worksheets/sheet1.bin")
+        )
+        archive.writestr(
+            "xl/workbook.bin",
+            binary_record(143, b"") + bundle + binary_record(144, b"") + binary_record(157, bytes(26)),
+        )
+        begin = binary_record(129, b"") + binary_record(148, bytes(16)) + binary_record(145, b"")
+        archive.writestr(
+            "xl/worksheets/sheet1.bin", begin + sheet + binary_record(146, b"") + binary_record(130, b"")
+        )
+    return path
+
+
+def test_a_binary_workbook_is_read_and_its_places_are_counted_first(tmp_path):
+    path = binary_workbook(tmp_path / "x.xlsb", [(0, 0, 7.0), (1, 0, 5.0), (2, 0, 1234567890123456.0)])
+    items = read_file(path)
+    assert [item.values for item in items] == [{"7": 5}, {"7": 1234567890123456}]
+    assert [item.note for item in items] == ["", "'7' is a number of 16 digits, of which Excel keeps 15"]
+    far = binary_workbook(tmp_path / "y.xlsb", [(0, 0, 7.0), (1_048_575, 16_383, 5.0)])
+    assert "17,179,869,184 places" in refused(far)
 
 
 def opendocument(path: Path, rows: str) -> Path:

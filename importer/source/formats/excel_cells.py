@@ -47,6 +47,8 @@ _ODD: Final = re.compile(
     rb"""|(?:f(?:\s[^>]*)?/|/(?:[\w.-]+:)?f)>\s*(?:</|<(?:[\w.-]+:)?v\s*(?:/>|></))"""
 )
 _BEFORE: Final = ord("A") - 1
+_BINARY_ROW: Final = 0  # kinds of records of .xlsb
+_BINARY_CELLS: Final = range(2, 12)  # without 1, that of empty ones
 
 OddKind = Literal["error", "formula", "number", "padded"]
 
@@ -225,3 +227,45 @@ def _number_of(letters: bytes) -> int:
     for letter in letters.upper():
         number = number * 26 + letter - _BEFORE
     return number
+
+
+def measure_binary(sheet: IO[bytes]) -> tuple[int, int]:
+    """Return the last row and the last column of the cells of a sheet in the binary form (.xlsb), from 1.
+
+    Args:
+        sheet: Its records: a kind and a size of seven bits a byte, and as many bytes.
+
+    Raises:
+        BrokenSourceError: A record is too long.
+    """
+    rows, columns, row = 0, 0, 0
+    data, at = b"", 0
+    while True:
+        kind, start = _varint(data, at, 2)
+        size, start = _varint(data, start, 4)
+        if start + size > len(data) or start >= len(data):
+            if size > _MOST_CELL:
+                raise BrokenSourceError(f"a cell of the sheet has more than {_MOST_CELL:,} bytes", AS_CSV)
+            piece = sheet.read(_PIECE_SIZE)
+            if not piece:
+                return rows, columns
+            data, at = data[at:] + piece, 0
+            continue
+        if kind == _BINARY_ROW:
+            row = int.from_bytes(data[start : start + 4], "little") + 1
+        elif kind in _BINARY_CELLS:
+            rows = max(rows, row)
+            columns = max(columns, int.from_bytes(data[start : start + 4], "little") + 1)
+        at = start + size
+
+
+def _varint(data: bytes, at: int, most: int) -> tuple[int, int]:
+    """Return a number of seven bits a byte, and where it ends; that is beyond the data if it is not whole."""
+    number = 0
+    for place in range(most):
+        if at + place >= len(data):
+            return 0, len(data) + 1
+        number |= (data[at + place] & 0x7F) << 7 * place
+        if data[at + place] < 0x80:  # noqa: PLR2004 - the last has its highest bit clear
+            return number, at + place + 1
+    return number, at + most

@@ -14,7 +14,14 @@ from html import unescape
 from typing import Final
 
 from importer.source.format import BrokenSourceError
-from importer.source.formats.excel_cells import AS_CSV, MOST_PLACES, OddCell, measure, odd_cells
+from importer.source.formats.excel_cells import (
+    AS_CSV,
+    MOST_PLACES,
+    OddCell,
+    measure,
+    measure_binary,
+    odd_cells,
+)
 from importer.text import quoted
 
 _MOST_UNPACKED: Final = 2 * 10**9
@@ -83,6 +90,11 @@ class Package:
         Raises:
             BrokenSourceError: They reach too far, or can't be read.
         """
+        if self._workbook.endswith(".bin"):
+            for path, binary in self._parts.items():
+                if "worksheets/" in path and path.endswith(".bin"):  # calamine reads one of these
+                    with _translated(path), self._archive.open(binary) as sheet:
+                        _check_places(path, *measure_binary(sheet))
         part = self._part_of(name)
         if part is None:
             return
@@ -93,12 +105,7 @@ class Package:
             if extent.rows * extent.columns > MOST_PLACES:
                 with self._archive.open(part) as sheet:
                     extent = measure(sheet, padded, filled=True)
-        if (places := extent.rows * extent.columns) > MOST_PLACES:
-            raise BrokenSourceError(
-                f"the cells of the sheet {quoted(name)} reach to row {extent.rows:,} and column "
-                f"{extent.columns:,}: {places:,} places, and {MOST_PLACES:,} are the most that are read",
-                f"Delete the cells that stand far from the others, or {AS_CSV[0].lower()}{AS_CSV[1:]}",
-            )
+        _check_places(name, extent.rows, extent.columns)
         self._has_odd[name] = extent.has_odd
 
     def odd_cells(self, name: str) -> Iterator[OddCell]:
@@ -195,6 +202,20 @@ def _translated(name: str) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         raise BrokenSourceError(f"{quoted(name)} in it can't be read: {error}", AS_CSV) from error
+
+
+def _check_places(sheet: str, rows: int, columns: int) -> None:
+    """Check that the cells of a sheet are not too far apart.
+
+    Raises:
+        BrokenSourceError: They are.
+    """
+    if (places := rows * columns) > MOST_PLACES:
+        raise BrokenSourceError(
+            f"the cells of the sheet {quoted(sheet)} reach to row {rows:,} and column {columns:,}: "
+            f"{places:,} places, and {MOST_PLACES:,} are the most that are read",
+            f"Delete the cells that stand far from the others, or {AS_CSV[0].lower()}{AS_CSV[1:]}",
+        )
 
 
 def _check_sizes(parts: Mapping[str, zipfile.ZipInfo]) -> None:
