@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +33,9 @@ wait_until = partial(waiting.wait_until, patience=TIMEOUT)
 
 TOKEN = "token-0123456789abcdef"
 SECRETS = (TOKEN, "account-secret-4711", "api-secret-0815", base64.b64encode(f"{TOKEN}:".encode()).decode())
+
+_READ_LATE = ("MIXPANEL_", "COLUMNS", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""How variables begin that are read by the command, and not when Python starts or a module is loaded."""
 
 Row = dict[str, Any]
 
@@ -82,8 +85,8 @@ class Shell:
     def type(self, *words: str | Path, stdin: str | bytes | None = None) -> CommandResult:
         """Run a command without a terminal and wait for its end."""
         content = stdin.encode() if isinstance(stdin, str) else stdin
-        if content is None and all(name.startswith("MIXPANEL_") for name in self.environ):
-            return self._fork(words)
+        if all(name.startswith(_READ_LATE) for name in self.environ):
+            return self._fork(words, content)
         done = subprocess.run(
             command(words),
             cwd=self.folder,
@@ -95,14 +98,14 @@ class Shell:
         )
         return CommandResult(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def _fork(self, words: Sequence[str | Path]) -> CommandResult:
+    def _fork(self, words: Sequence[str | Path], content: bytes | None) -> CommandResult:
         """Run a command whose Python need not start anew."""
         with (
-            Path(os.devnull).open("rb") as stdin,
+            _standard_input(content) as stdin,
             TemporaryFile() as out,
             TemporaryFile() as err,
         ):
-            streams = (stdin.fileno(), out.fileno(), err.fileno())
+            streams = (stdin, out.fileno(), err.fileno())
             code = command_server().run(
                 list(map(str, words)), self.folder, self.environment(), streams, TIMEOUT
             )
@@ -147,6 +150,29 @@ class Shell:
     def everything_on_disk(self) -> str:
         """The bytes of all files in the folder as one text."""
         return "\n".join(p.read_bytes().decode("latin-1") for p in self.folder.rglob("*") if p.is_file())
+
+
+@contextmanager
+def _standard_input(content: bytes | None) -> Iterator[int]:
+    """Yield the descriptor of nothing, or of a pipe with some content."""
+    if content is None:
+        with Path(os.devnull).open("rb") as nothing:
+            yield nothing.fileno()
+        return
+    theirs, ours = os.pipe()
+    writer = threading.Thread(target=_write, args=(ours, content))
+    writer.start()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        writer.join()
+
+
+def _write(pipe: int, content: bytes) -> None:
+    with suppress(BrokenPipeError), os.fdopen(pipe, "wb", buffering=0) as stream:
+        while content:
+            content = content[stream.write(content) :]
 
 
 def command(words: Sequence[str | Path]) -> list[str]:
@@ -238,12 +264,16 @@ class Server:
 @contextmanager
 def sandbox(*options: str, folder: Path) -> Iterator[Server]:
     """Run ``mixpanel-importer sandbox`` as a process of its own."""
-    words = command(["sandbox", "--port", "0", *options])
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
-        assert process.stdout is not None
+    reads, writes = os.pipe()
+    words = ["sandbox", "--port", "0", *options]
+    with os.fdopen(reads) as told:
         try:
-            yield Server(process.stdout.readline().split()[-1])
+            with Path(os.devnull).open("rb") as nothing:
+                process = command_server().start(words, folder, os.environ, (nothing.fileno(), writes, 2))
         finally:
+            os.close(writes)
+        with process:
+            yield Server(told.readline().split()[-1])
             process.send_signal(signal.SIGINT)
             process.wait(TIMEOUT)
 

@@ -206,8 +206,8 @@ def usual_line(chance: Random, bag: bool) -> str:
     traits = f'{{"id":{string(chance)},"b":{leaf(chance)}}}' if chance.random() < 0.5 else ""
     inner = _object({**context, "traits": traits, "z": chance.choice(["", "1"])}, chance)
     members = {
-        "event": chance.choice(['"View"', '"View"', '""']),
-        "time": chance.choice([f'"{TIME}"', "1714557600", '"soon"', "null"]),
+        "event": '""' if chance.random() < 0.1 else '"View"',
+        "time": chance.choice([f'"{TIME}"', f'"{TIME}"', f'"{TIME}"', "1714557600", '"soon"', "null"]),
         "user": user,
         "device": device,
         "n": n,
@@ -233,7 +233,7 @@ def lines_for(reading: Reading, seed: int, most: int) -> bytes:
     chance = Random(seed)
     is_bag = "properties" in reading.fields or "properties" in reading.alternatives
     lines = [
-        usual_line(chance, is_bag) if chance.random() < 0.5 else object_of_trees(chance)
+        usual_line(chance, is_bag) if chance.random() < 0.7 else object_of_trees(chance)
         for _ in range(chance.randint(1, most))
     ]
     return "".join(line + "\n" for line in lines).encode("utf-8", "surrogatepass")
