@@ -35,8 +35,9 @@ from scans import scan_difference
 from importer import speedups
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
+from importer.events.shape import make_shaper
 from importer.model import Batch, Delivered, Event, Record, Rejection, Status, Verdict
-from importer.reading import ColumnType, Dialect, Field, Reading
+from importer.reading import ColumnType, Dialect, Field, KeyValue, Reading, Shape
 from importer.results.lines import LineEncoder
 from importer.results.recovery import LineChecker
 from importer.results.rows import CSV_FORMATS, JSONL_FORMATS
@@ -230,9 +231,28 @@ def _cell(text: str, delimiter: str, quote: str, chance: random.Random) -> str:
     return text if quote else text.replace("\n", " ").replace("\r", " ").replace(delimiter, " ")
 
 
+def some_nested(chance: random.Random, key: str) -> str:
+    """The text of an object, or of a list of pairs; now and then of something else."""
+    if chance.random() < 0.05:
+        return some_json(chance, 2)
+    names = chance.sample(("a", "b", "c", "x.y", "é", "ip", ""), chance.randrange(4))
+    if key != "p":
+        inner = [some_nested(chance, "a") if chance.random() < 0.3 else some_json(chance, 1) for _ in names]
+        return (
+            f"{{{','.join(f'{json.dumps(name)}: {text}' for name, text in zip(names, inner, strict=True))}}}"
+        )
+    text, number = chance.choice(("null", '"t"')), some_number(chance)
+    value = f'{{"string_value":{text},"int_value":"{number}"}}'
+    values = [value if chance.random() < 0.9 else some_json(chance, 1) for _ in names]
+    pairs = (
+        f'{{"key":{json.dumps(name)},"value":{value}}}' for name, value in zip(names, values, strict=True)
+    )
+    return f"[{','.join(pairs)}]"
+
+
 def some_jsonl(chance: random.Random) -> str:
-    """Lines flat and in Mixpanel's shape, most of them sound."""
-    lines = []
+    """Lines flat and in Mixpanel's shape, most of them sound; in some files with objects to take apart."""
+    lines, nested = [], chance.random() < 0.4
     for _ in range(chance.choice((3, 30, 200))):
         if chance.random() < 0.1:
             lines.append(json.dumps(some_record(chance)))
@@ -243,6 +263,8 @@ def some_jsonl(chance: random.Random) -> str:
         if chance.random() < 0.8:
             members.append(f"{chance.choice(ID_KEYS)}:{some_id(chance)}")
         members += filter(None, [some_members(chance, chance.choice((0, 1, 1, 2, 2, 5, 30)), 3)])
+        if nested:
+            members += [f'"{key}":{some_nested(chance, key)}' for key in "abp" if chance.random() < 0.7]
         chance.shuffle(members)
         inside = ",".join(members)
         if chance.random() < 0.5:
@@ -331,11 +353,21 @@ def some_mapping(chance: random.Random, reading: Reading) -> Reading:
     entries = [
         chance.choice((*pool, f"{{{chance.choice(pool)}}}", f"x{{{chance.choice(pool)}}}")) for _ in "12"
     ]
+    alternatives = tuple(dict.fromkeys(entries))
+    tests = ("is null", "= 'u1'", "in ('a', 'b', '1')", "> 0", "like '%e%'", "= true", "<> 'x'")
+    conditions = [chance.choice(("", f"{chance.choice(pool)} {chance.choice(tests)}")) for _ in alternatives]
+    pairs = KeyValue("key", ("value.string_value", "value.int_value"), ("value.int_value",))
     field: Field = chance.choice(("event", "distinct_id", "ip", "insert_id"))
     fields = {each: column for each, column in reading.fields.items() if each != field}
     changes: dict[str, Any] = {
         "fields": fields,
-        "alternatives": {field: tuple(dict.fromkeys(entries))},
+        "alternatives": {field: alternatives},
+        "conditions": {field: tuple(conditions)},
+        "shape": Shape(
+            flatten={key: chance.choice((1, 1, 2, 5)) for key in "abp" if chance.random() < 0.6},
+            key_value={"p": pairs} if chance.random() < 0.7 else {},
+            where=chance.choice(("", "event is not null", "a.b is null or a.b <> '1'")),
+        ),
         "templates": {"made": f"{{{chance.choice(pool)}}} and {{{chance.choice(pool)}}}"},
         "renames": {chance.choice((*names, "k*")): chance.choice(names), "a*": "z_*"},
         "only": tuple(chance.choices((*names, "*1"), k=4)),
@@ -344,8 +376,11 @@ def some_mapping(chance: random.Random, reading: Reading) -> Reading:
         "prefer": "cell",
         "defaults": {chance.choice(("event", "distinct_id", "ip")): chance.choice(("View", "u9", "null"))},
     }
-    kept = {key for key in changes if key not in ("fields", "alternatives") and chance.random() < 0.3}
-    kept |= {"fields", "alternatives"} if chance.random() < 0.5 else set()
+    choice = {"fields", "alternatives", "conditions"}
+    kept = {key for key in changes if key not in choice and chance.random() < 0.3}
+    kept |= choice if chance.random() < 0.5 else set()
+    kept -= {"conditions"} if chance.random() < 0.5 else set()
+    kept -= {"shape"} if has_cells else set()
     changed = replace(reading, **{key: value for key, value in changes.items() if key in kept})
     try:
         Mapper(changed, lambda: NOW_MS)
@@ -387,7 +422,7 @@ def by_blocks(path: Path, reading: Reading, counts: Counter[str]) -> list[Item]:
     """Return the items of a file, mapped by the block."""
     mapper, other = (Mapper(reading, lambda: NOW_MS) for _ in range(2))
     items: list[Item] = []
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with open_source(path, reading.dialect, reading.columns, reshape=make_shaper(reading)) as source:
         try:
             for chunk in source.chunks():
                 made = mapper.map(chunk)
@@ -429,7 +464,7 @@ def by_records(path: Path, reading: Reading) -> list[Item]:
     """Return the items of a file, mapped by the record."""
     mapper = Mapper(reading, lambda: NOW_MS)
     items: list[Item] = []
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with open_source(path, reading.dialect, reading.columns, reshape=make_shaper(reading)) as source:
         try:
             items.extend(typed(item) for record in source.items() for item in mapper.map([record]))
         except ImporterError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from importer.errors import ImporterError
 from importer.events.mapper import Mapper
+from importer.events.shape import make_shaper
 from importer.model import Event, Record, Rejection
 from importer.profile.attention import attention_observers
 from importer.profile.chunk import ColumnarChunk
@@ -66,14 +67,18 @@ def scan(chunks: Iterable[ColumnarChunk], reading: Reading, ids: IdObserver | No
     ]
 
 
+def _opened(path: Path, reading: Reading) -> Source:
+    return open_source(path, reading.dialect, reading.columns, reshape=make_shaper(reading))
+
+
 def scan_difference(path: Path, reading: Reading) -> str:
     """Return how a scan by blocks differs from one record by record; empty if it does not."""
     check = Ids()
     has_ids = "insert_id" in reading.fields and not {"insert_id", "$insert_id"} & reading.constants.keys()
     observer = IdObserver(reading, check, lambda: 2**60) if has_ids else None
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with _opened(path, reading) as source:
         fast = scan(by_blocks(source, reading), reading, observer)
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with _opened(path, reading) as source:
         slow = scan(by_records(source, reading), reading, None)
     for one, other in zip(fast, slow, strict=True):
         if one != other:
@@ -85,7 +90,7 @@ def scan_difference(path: Path, reading: Reading) -> str:
 
 def _difference_of_ids(path: Path, reading: Reading, check: Ids) -> str:
     """Return which ids of events a scan does not find, or which it finds though no record has them."""
-    with open_source(path, reading.dialect, reading.columns) as source:
+    with _opened(path, reading) as source:
         items = list(source.items())
     mapped = Mapper(reading, lambda: 2**60).map(items)
     if reading.dialect.has_cells:  # whose cells are compared, not the ids that are made of some of them

@@ -93,7 +93,8 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
     called, parts = {each.name for each in properties}, columns_of_parts(reading)
     if not all(map(is_written_as_it_is, called)) or not called.isdisjoint(added):
         return None
-    if not {*parts}.issubset(reading.columns):  # a path into a cell
+    absent = [column for column in parts if column not in reading.columns]  # they never have a value
+    if any(path_to(column, reading.columns)[0] in reading.columns for column in absent):  # into a cell
         return None
     guarded = [each.column for each in columns if each.name in NAMES_OF_FIELDS]
     watched = list(dict.fromkeys([*parts, *guarded]))
@@ -115,7 +116,10 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
         keys=[lambda _: "defer", partial(_meaning_in_cell, names, added, by_name)],
         parts=[
             *(
-                PartPlan(cell=reading.columns.index(column), must_be_taken=column in guarded)
+                PartPlan(
+                    cell=-1 if column in absent else reading.columns.index(column),
+                    must_be_taken=column in guarded,
+                )
                 for column in watched
             ),
             *(PartPlan(gives=field) for field in elsewhere),

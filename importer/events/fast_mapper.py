@@ -84,8 +84,8 @@ def make_block_mapper(
     """Return the mapper of a source's blocks; None if all of its records take the slow path.
 
     That is so if nothing is compiled, or ``--set`` gives a field other than the name and the user, or a value
-    that gets a note; or if cells or fields are trimmed, what gives a field depends on a condition, or an
-    offset is added to times; or if ``make_layout`` can't say where fields and properties stand.
+    that gets a note; or if cells or fields are trimmed, or an offset is added to times; or if ``make_layout``
+    can't say where fields and properties stand.
 
     Args:
         reading: How the source is read.
@@ -155,9 +155,15 @@ def make_fast_times(times: TimeReader) -> speedups.Times:
 
 
 def _can_map(reading: Reading) -> bool:
-    """Return whether nothing depends on a condition or is added to times, and records stay as they are."""
-    is_shaped = bool(replace(reading.shape, where=""))  # which has left out records before
-    return not (reading.trim or reading.conditions or reading.time_offset or is_shaped)
+    """Return whether nothing is added to times, and records stay as they are.
+
+    What `fast_nested` does is done before, as is what ``where`` does.
+    """
+    is_shaped = bool(replace(reading.shape, where="", flatten={}, key_value={}))
+    is_nested = bool(reading.shape.flatten or reading.shape.key_value)
+    if is_shaped or (is_nested and reading.dialect.has_cells):
+        return False
+    return not (reading.trim or reading.time_offset)
 
 
 def _can_set_fields(reading: Reading, set_fields: Mapping[Field, Any]) -> bool:

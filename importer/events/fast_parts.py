@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import orjson
 
+from importer import exact_json
+from importer.errors import BadValue
+from importer.events.number_marks import marks_of
 from importer.events.templates import Template, set_templates, template_of
 from importer.reading import Field, Reading
-from importer.speedups.plan import ChoicePlan, TemplatePlan
+from importer.speedups.plan import ChoicePlan, ConditionPlan, TemplatePlan
+
+if TYPE_CHECKING:
+    from importer.events.where import Condition
 
 
 def entries_of(reading: Reading) -> dict[Field, tuple[str | Template, ...]]:
@@ -26,10 +34,19 @@ def templates_in(reading: Reading) -> list[Template]:
 
 
 def columns_of_parts(reading: Reading) -> tuple[str, ...]:
-    """Return the columns that may give a field, or stand in templates; each once."""
+    """Return the columns that may give a field, or stand in templates or conditions; each once."""
     entries = [entry for entries in entries_of(reading).values() for entry in entries]
     named = [each for each in entries if isinstance(each, str)]
-    return tuple(dict.fromkeys([*named, *(c for each in templates_in(reading) for c in each.columns)]))
+    named += [column for each in templates_in(reading) for column in each.columns]
+    conditions = [text for texts in reading.conditions.values() for text in texts if text]
+    return tuple(dict.fromkeys([*named, *(column for text in conditions for column in _compared_in(text))]))
+
+
+@cache
+def _compared_in(condition: str) -> tuple[str, ...]:
+    from importer.events.where import compile_where  # noqa: PLC0415 - a parser that few readings need
+
+    return compile_where(condition).columns
 
 
 def alternative_columns(reading: Reading) -> frozenset[str]:
@@ -53,9 +70,28 @@ def choice_plans(reading: Reading, numbers: Mapping[str, int]) -> list[ChoicePla
                 else TemplatePlan([numbers[c] for c in entry.columns], [t.encode() for t in entry.texts])
                 for entry in entries
             ],
+            [_condition_plan(text, reading, numbers) for text in reading.conditions.get(field, ())],
         )
         for field, entries in entries_of(reading).items()
     ]
+
+
+def _condition_plan(text: str, reading: Reading, numbers: Mapping[str, int]) -> ConditionPlan | None:
+    if not text:
+        return None
+    from importer.events.where import compile_where  # noqa: PLC0415 - as above
+
+    condition = compile_where(text, reading.null, marks_of(reading))
+    return ConditionPlan([numbers[column] for column in condition.columns], partial(_ask, condition))
+
+
+def _ask(condition: Condition, text: str) -> tuple[bytes, bytes] | None:
+    """Return whether a condition holds, as `ConditionPlan.ask`."""
+    try:
+        values, note = exact_json.loads(text.encode())
+        return None if note else (b"1" if condition.ask(values) is True else b"", b"")
+    except (BadValue, exact_json.BadJSON):
+        return None
 
 
 def template_plans(reading: Reading, numbers: Mapping[str, int]) -> list[tuple[bytes, TemplatePlan]]:

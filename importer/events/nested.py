@@ -31,16 +31,16 @@ def make_nested(reading: Reading) -> Nested | None:
     """Return what changes the objects within a record as ``Reading.shape`` says; None if nothing does."""
     shape, columns = reading.shape, reading.columns
     steps: list[Nested] = [
-        _make_pairs(column, _path_within(column, columns), pairs) for column, pairs in shape.key_value.items()
+        _make_pairs(column, path_within(column, columns), pairs) for column, pairs in shape.key_value.items()
     ]
     bags = [path_to(bag, columns) for bag in bags_of(reading)]
     single = [(column, depth) for column, depth in shape.flatten.items() if column != ALL]
     # What is deeper goes first: its parts stay within reach.
-    for column, depth in sorted(single, key=lambda each: -len(_path_within(each[0], columns))):
-        steps.append(_make_flatten(column, _path_within(column, columns), depth, bags))
+    for column, depth in sorted(single, key=lambda each: -len(path_within(each[0], columns))):
+        steps.append(_make_flatten(column, path_within(column, columns), depth, bags))
     if ALL in shape.flatten:
         steps.append(_make_flatten_all(shape.flatten[ALL], {column for column, _ in single}, bags))
-    steps += [_make_stringify(column, _path_within(column, columns)) for column in shape.stringify]
+    steps += [_make_stringify(column, path_within(column, columns)) for column in shape.stringify]
     if not steps:
         return None
 
@@ -52,7 +52,7 @@ def make_nested(reading: Reading) -> Nested | None:
     return change
 
 
-def _path_within(column: str, columns: Sequence[str]) -> Path:
+def path_within(column: str, columns: Sequence[str]) -> Path:
     """Return the path to a column in a record that has none of its name.
 
     The columns of a reading are those of flattened records, where a path into an object may be a name.
@@ -133,11 +133,11 @@ def _value_of(pair: dict[str, Any], values: Sequence[tuple[Path, bool]]) -> Any:
     for path, is_numeric in values:
         value = value_at(path, pair)
         if value is not None:
-            return _as_number(value) if is_numeric else value
+            return as_number(value) if is_numeric else value
     return None
 
 
-def _as_number(value: Any) -> Any:
+def as_number(value: Any) -> Any:
     """Return the number that a text is, and the text of an integer, as far as a double holds it or not.
 
     So an id of 19 digits is text, whether the source has it as one or not.

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from importer import speedups
 from importer.errors import BadValue, MappingError
 from importer.events.explode import make_explode
+from importer.events.fast_nested import make_nested_lines
 from importer.events.mask import NOT_EXACT, Masks, check_unmasked
 from importer.events.nested import Nested, make_nested
 from importer.model import Record, Rejection
@@ -24,6 +26,9 @@ Filter = Callable[[Sequence[Item]], Sequence[Item]]
 
 _AT_ONCE: Final = 2_000
 
+_LEAST_LINES: Final = 8
+"""Lines that the parts of a block must have on average; shorter parts cost more than they save."""
+
 _quoted: Final = re.compile(r", (?:near|found) ['\"].*['\"]", re.DOTALL)
 _too_big: Final = re.compile(r"[^ ]+(?= does not fit 64 bits)")
 """What the errors of readers quote of a record."""
@@ -35,22 +40,40 @@ class Shaper:
     Args:
         steps: What is done with each record, one after the other.
         row_filter: Leaves out some of what they become; None to leave out nothing.
+        nested_lines: Takes all steps with most of the lines of a block at once; None if nothing does.
         hides_source: True if what rejections quote of the source may be values that nobody shall see.
     """
 
-    def __init__(self, steps: Sequence[Step], row_filter: Filter | None, *, hides_source: bool) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        row_filter: Filter | None,
+        nested_lines: speedups.NestedLines | None,
+        *,
+        hides_source: bool,
+    ) -> None:
         self._steps = steps
         self._filter = row_filter
+        self._nested_lines = nested_lines
         self._hides = hides_source
 
     def __call__(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Yield what the records become, in their order and in parts: one may become a million.
 
-        A `speedups.Block` stays one where no step is taken.
+        A `speedups.Block` stays one where no step is taken, or compiled code takes all.
         """
         if not self._steps:
             yield self._filtered(items)
-            return
+        elif self._nested_lines is not None and isinstance(items, speedups.Block):
+            for part, is_done in self._nested_lines.parts(items, _LEAST_LINES):
+                if is_done:
+                    yield self._filtered(part)
+                else:
+                    yield from self._one_by_one(part)
+        else:
+            yield from self._one_by_one(items)
+
+    def _one_by_one(self, items: Iterable[Item]) -> Iterator[Sequence[Item]]:
         made: Iterator[Item] = map(_without_quotes, items) if self._hides else iter(items)
         for step in self._steps:
             made = _apply(step, made)
@@ -98,7 +121,9 @@ def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:
     row_filter = _row_filter(reading) if shape.where else None
     if not steps and row_filter is None:
         return None
-    return Shaper(steps, row_filter, hides_source=bool(shape.mask))
+    is_nested_alone = len(steps) == 1 and nested is not None
+    nested_lines = make_nested_lines(reading) if is_nested_alone else None
+    return Shaper(steps, row_filter, nested_lines, hides_source=bool(shape.mask))
 
 
 def _without_quotes(item: Item) -> Item:

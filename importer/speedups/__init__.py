@@ -35,6 +35,7 @@ try:
         hash_texts,
     )
     from importer.speedups.memory import give_memory_back, use_one_arena
+    from importer.speedups.nested_lines import NestedLines
     from importer.speedups.odd_texts import OddTexts, lines_with_braces, with_braces
     from importer.speedups.result_lines import ResultLineReader, ResultLines, ResultLineWriter
     from importer.speedups.times import Times
@@ -57,6 +58,7 @@ __all__ = [
     "FieldFinder",
     "Fields",
     "NameCounts",
+    "NestedLines",
     "OddTexts",
     "ResultLineReader",
     "ResultLineWriter",

@@ -113,6 +113,18 @@ cdef int put_name(Buffer names, const KeyValue* member) except -1:
     return 0
 
 
+cdef bint holds_name(Buffer names, const KeyValue* member) noexcept:
+    """Return whether a key is among names, each of which has a NUL behind it."""
+    cdef const char* p = names.base
+    cdef const char* stop
+    while p < names.at:
+        stop = <const char*> memchr(p, 0, names.at - p)
+        if stop - p == member.key_size and memcmp(p, member.key, member.key_size) == 0:
+            return True
+        p = stop + 1
+    return False
+
+
 cdef struct FieldValue:
     int kind
     const char* text
@@ -123,6 +135,41 @@ cdef struct Column:
     int cell
     int type
     int part
+
+
+cdef class Condition:
+    """A condition on the values of a record, asked once for the same values.
+
+    Args:
+        plan: A `plan.ConditionPlan`.
+        count: Parts that there are.
+    """
+
+    cdef list parts  # their places
+    cdef Buffer text  # the values of the record at hand
+    cdef Answers answers
+
+    def __cinit__(self, plan, Py_ssize_t count):
+        self.parts, self.text, self.answers = list(plan.parts), Buffer(), Answers(plan.ask, MOST_NAMES)
+        for number in self.parts:
+            if not 0 <= number < count:
+                raise IndexError(number)
+
+    cdef int holds(self, Parts parts) except -2:
+        """Return whether it holds; -1 to defer the record."""
+        cdef Buffer out = self.text
+        cdef Answer* answer
+        cdef int number
+        out.at = out.base
+        for number in self.parts:
+            out.reserve(2)
+            out.put("," if out.used() else "[", 1)
+            if not parts.put_source_of(number, out):
+                return -1
+        out.reserve(1)
+        out.put("]", 1)
+        answer = self.answers.get(out.base, out.used())
+        return answer.first_size > 0 if answer.given else -1
 
 
 cdef class Choice:
@@ -136,6 +183,7 @@ cdef class Choice:
 
     cdef int place
     cdef list entries  # places of parts, and templates
+    cdef list conditions  # on which they are tried; None for those that always are
     cdef Buffer text  # that a template made in the record at hand
     cdef int kind  # of parts of templates, as `OddTexts` takes them; -1 where they get no note
     cdef object field
@@ -143,6 +191,9 @@ cdef class Choice:
     def __cinit__(self, plan, int place, Py_ssize_t parts):
         self.place, self.field, self.text, self.entries = place, plan.field, Buffer(), []
         self.kind = A_NAME if place == OF_EVENT else AN_ID if place == OF_USER or place == OF_ID else -1
+        self.conditions = [None if each is None else Condition(each, parts) for each in plan.conditions]
+        if self.conditions and len(self.conditions) != len(plan.entries):
+            raise ValueError("there is a condition for each entry, or none")
         for entry in plan.entries:
             if not isinstance(entry, int):
                 self.entries.append(Template(entry, parts))
@@ -200,6 +251,8 @@ cdef class BlockMapper:
     cdef char* notes  # on each of them, a bit for each
     cdef bint has_notes
     cdef Py_ssize_t count  # of properties
+    cdef Py_ssize_t inside_start, inside_end  # where those of the properties' object are written (JSONL)
+    cdef Py_ssize_t line_end  # where that ends which is written of a line
     cdef Py_ssize_t record  # its number, over all records
     cdef FieldValue user
     cdef Buffer written  # the properties in the order in which they were read
@@ -389,6 +442,7 @@ cdef class BlockMapper:
             self.fields[place].kind = MISSING
         self.error, self.error_note_size = None, 0
         self.count = self.fields_seen = 0
+        self.inside_start = self.inside_end = self.line_end = 0
         self.has_notes = False
         self.record += 1
         if self.chooses:
@@ -399,7 +453,10 @@ cdef class BlockMapper:
         self.limits.has_long = False
         if block.width:
             return self.has_cells and self.read_cells(block, n)
-        return self.read_line(block, n) and self.choose() and self.add_templates()
+        if not self.read_line(block, n):
+            return False
+        self.line_end = self.written.used()
+        return self.choose() and self.add_templates()
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
         cdef const char* base = PyBytes_AS_STRING(block.data)
@@ -704,9 +761,11 @@ cdef class BlockMapper:
             return NULL
         value.kind, value.text = TEXT, p
         if p[0] == c"{" and fields == 1 << OF_PROPERTIES:
+            self.inside_start = self.written.used()
             p = self.read_object(p + 1, end, OF_PROPERTIES_OBJECT)
             if p == NULL:
                 return NULL
+            self.inside_end = self.written.used()
         elif p[0] == c'"':
             value.text += 1
             p = end_of_key(p + 1, end)
@@ -754,9 +813,17 @@ cdef class BlockMapper:
         cdef Part* part
         cdef bytes text
         cdef int number, place, found
+        cdef Py_ssize_t at
         for choice in self.choices:
             field = &self.fields[choice.place]
-            for entry in choice.entries:
+            for at, entry in enumerate(choice.entries):
+                condition = choice.conditions[at] if choice.conditions else None
+                if condition is not None:
+                    found = (<Condition> condition).holds(self.parts)
+                    if found < 0:
+                        return False
+                    if not found:
+                        continue
                 if isinstance(entry, Template):
                     choice.text.at = choice.text.base
                     found = self.parts.put_text_of(
@@ -947,8 +1014,9 @@ cdef class BlockMapper:
             return False
         if self.has_notes:
             self.collect_names()
-        if not sort_by_key(self.properties, self.count):
-            return False
+        while not sort_by_key(self.properties, self.count):
+            if not self.drop_copy():
+                return False
         self.join()
         if not self.has_own_id():
             if self.fields[OF_ID].kind != MISSING:
@@ -956,6 +1024,29 @@ cdef class BlockMapper:
             self.make_id(row, instant)
             self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
         return self.put_event(made, row, line, instant, tail)
+
+    cdef bint drop_copy(self) noexcept:
+        """Drop a property that stands beside the properties' object as it does in it (JSONL); False if there is none."""
+        cdef KeyValue* one
+        cdef KeyValue* other
+        cdef Py_ssize_t n, m
+        for n in range(self.count):
+            one = &self.properties[n]
+            if not self.inside_start <= one.start < self.inside_end or one.start + one.size > self.line_end:
+                continue
+            for m in range(self.count):
+                other = &self.properties[m]
+                if other.key_size != one.key_size or other.size != one.size or m == n:
+                    continue
+                if self.inside_start <= other.start < self.inside_end or other.start + other.size > self.line_end:
+                    continue
+                if memcmp(self.written.base + other.start, self.written.base + one.start, one.size) == 0:
+                    if holds_name(self.reserved, one) or holds_name(self.long_ones, one):
+                        return False  # a note would name it twice
+                    memmove(other, other + 1, (self.count - m - 1) * sizeof(KeyValue))
+                    self.count -= 1
+                    return True
+        return False
 
     cdef bint reject(self, bytes error) except -1:
         """Set the error of the record whose properties were read, unless one stands twice; return False."""

@@ -700,7 +700,7 @@ cdef void set_key(KeyValue* member, const char* key, Py_ssize_t size) noexcept:
     member.key, member.key_size, member.leading = key, size, leading
 
 
-cdef inline Py_ssize_t compare_keys(const KeyValue* one, const KeyValue* other) noexcept:
+cdef Py_ssize_t compare_keys(const KeyValue* one, const KeyValue* other) noexcept:
     """Return less than 0, 0 or more: how two keys stand to each other by their code points."""
     cdef int found
     if one.leading != other.leading:
@@ -710,7 +710,7 @@ cdef inline Py_ssize_t compare_keys(const KeyValue* one, const KeyValue* other) 
 
 
 cdef bint sort_by_key(KeyValue* members, Py_ssize_t count) noexcept:
-    """Sort by the keys; False if two are the same."""
+    """Sort by the keys; False if two are the same: then they are in some order."""
     cdef Py_ssize_t n, at, found
     cdef KeyValue member
     for n in range(1, count):
@@ -719,6 +719,7 @@ cdef bint sort_by_key(KeyValue* members, Py_ssize_t count) noexcept:
         while at > 0:
             found = compare_keys(&members[at - 1], &member)
             if found == 0:
+                members[at] = member
                 return False
             if found < 0:
                 break

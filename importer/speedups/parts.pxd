@@ -50,6 +50,7 @@ cdef class Parts:
         self, Template template, Buffer out, OddTexts odd_texts, int kind, has_part_note, field
     ) except -2
     cdef int put_json_of(self, Template template, Buffer out) except -2
+    cdef bint put_source_of(self, int number, Buffer out) except -1
     cdef bint is_plain_number(self, const Part* part) noexcept
     cdef bint are_all_taken(self) noexcept
     cdef void forget_property(self, Py_ssize_t at) noexcept

@@ -6,7 +6,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr
 
-from importer.speedups.canonical cimport put_part_of_text, put_unescaped
+from importer.speedups.canonical cimport put_part_of_text, put_text, put_unescaped
 
 from importer.reading import FIELDS
 
@@ -218,6 +218,27 @@ cdef class Parts:
             else:
                 out.reserve(6 * part.size)
                 put_part_of_text(out, part.text, part.size, part.quote)
+
+    cdef bint put_source_of(self, int number, Buffer out) except -1:
+        """Write a value as JSON, a number as it stands in the source; False if it is an object or an array."""
+        cdef Part* part = &self.parts[number]
+        if part.kind == MISSING:
+            out.reserve(4)
+            out.put("null", 4)
+        elif part.kind == TEXT and part.written < 0:
+            out.reserve(6 * part.size + 2)
+            put_text(out, part.text, part.size, part.quote)
+        elif part.kind == TEXT:
+            out.reserve(part.written + 2)
+            out.put('"', 1)
+            out.put(self.kept.base + part.start, part.written)
+            out.put('"', 1)
+        elif part.written >= 0:  # a number, true or false
+            out.reserve(part.size)
+            out.put(part.text, part.size)
+        else:
+            return False
+        return True
 
     cdef bint is_plain_number(self, const Part* part) noexcept:
         """Return whether a value was written as its text is; a number with an exponent may not be."""

@@ -45,6 +45,33 @@ KeyMeaning = Literal["property", "reserved", "defer"] | KeyPlan
 gets a note), a reason to defer the record to the slow path, or something else."""
 
 
+class PairsPlan(NamedTuple):
+    """Where key and value stand in each object of a list of pairs.
+
+    Attributes:
+        key: The keys that lead to the key.
+        values: The keys that lead to what may be the value, of which the first counts that is not null; and
+            whether it should be a number.
+    """
+
+    key: Sequence[bytes]
+    values: Sequence[tuple[Sequence[bytes], bool]]
+
+
+class NestedPlan(NamedTuple):
+    """What becomes of an object, or of a list of pairs, that stands directly in a line.
+
+    Attributes:
+        key: Its key, UTF-8, as JSON writes it.
+        depth: To how many levels its keys become keys of the line; 0 for none.
+        pairs: How a list becomes an object; None if it stays a list.
+    """
+
+    key: bytes
+    depth: int
+    pairs: PairsPlan | None = None
+
+
 class PartPlan(NamedTuple):
     """A value of a record that may give a field, or that a template puts into a text.
 
@@ -75,16 +102,31 @@ class TemplatePlan(NamedTuple):
     texts: Sequence[bytes]
 
 
+class ConditionPlan(NamedTuple):
+    """A condition on which an entry of a choice is tried.
+
+    Attributes:
+        parts: The places of the values that it compares among `RecordLayout.parts`.
+        ask: Returns a text that is not empty if it holds, given the values as an array of JSON, in which null
+            stands for one that is missing; None defers the record. The other text means nothing.
+    """
+
+    parts: Sequence[int]
+    ask: Callable[[str], tuple[bytes, bytes] | None]
+
+
 class ChoicePlan(NamedTuple):
     """What may give a field: the first of several values that is there.
 
     Attributes:
         field: The field; not ``properties``.
         entries: Places of parts, which are no property then, and templates.
+        conditions: For each of them, when it is tried; None for always. None at all if all are always tried.
     """
 
     field: Field
     entries: Sequence[int | TemplatePlan]
+    conditions: Sequence[ConditionPlan | None] = ()
 
 
 class ColumnPlan(NamedTuple):
