@@ -122,6 +122,17 @@ def test_an_integer_of_more_than_64_bits_is_refused_as_in_jsonl(tmp_path):
     assert "does not fit 64 bits" in item.error
 
 
+def test_a_nan_hides_no_note_on_other_values_of_its_row(tmp_path):
+    exact = pa.array([Decimal("12345678901234567890.12")], pa.decimal128(30, 2))
+    twice = pa.array([[("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int64()))
+    text = 'a "NaN" \\'
+    (item,) = read_file(parquet(tmp_path, {"d": exact, "m": twice, "s": [text], "f": [math.nan]}))
+    assert item.values == {"d": 12345678901234567890.12, "m": {"k": 2}, "s": text, "f": None}
+    assert "12345678901234567890.12 is sent as" in item.note
+    assert "key k stands twice" in item.note
+    assert item.note.endswith("NaN is no number of JSON: sent as null")
+
+
 def test_nan_and_the_infinities_are_null_with_a_note(tmp_path):
     cells = [math.nan, math.inf, -math.inf, 1.5]
     path = parquet(tmp_path, {"a": cells, "s": ["NaN"] * 4, "l": [[each] for each in cells]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from importer.source.oversized import OversizedSink
 
 _NOTE: Final = b"\x01"
 """What stands between a line of JSON, in which it can't be, and the note on it."""
+_TEXT_OR_NO_NUMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 
 
 class RowsReader(JsonlReader):
@@ -76,20 +78,22 @@ def _read_row(row: int, number: int, line: bytes) -> Record | Rejection:
 
 def _without_nan(item: Rejection, line: bytes) -> Record | Rejection:
     """Return the item of a row again, with null for a NaN or an infinity in it."""
-    found: list[str] = []
+    found: set[str] = set()
 
-    def constant(text: str) -> None:
-        found.append(text)
+    def mended(match: re.Match[bytes]) -> bytes:
+        token = match.group()
+        if token.startswith(b'"'):
+            return token
+        found.add(token.decode("ascii"))
+        return b"null"
 
-    try:
-        value = json.loads(line, parse_constant=constant)
-    except (ValueError, RecursionError):
+    text = _TEXT_OR_NO_NUMBER.sub(mended, line)  # all else stays as it is written
+    if not found:
         return item
-    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     again = read_item(item.row, item.line, text)
     if not isinstance(again, Record):
         return again
-    words = " and ".join(sorted(set(found)))
+    words = " and ".join(sorted(found))
     notes = [again.note, f"{words} is no number of JSON: sent as null"]
     return again._replace(note="; ".join(filter(None, notes)))
 
