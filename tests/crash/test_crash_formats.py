@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,22 @@ def test_a_dry_run_says_what_the_server_will_say(tmp_path: Path, name: str) -> N
         assert [(line["row"], line["success"], line["error"]) for line in rehearsed] == [
             (line["row"], line["success"], line["error"]) for line in real
         ]
+
+
+@pytest.mark.parametrize("source", ["events.json.gz", "all.zip::in/events.json"])
+def test_json_that_is_packed_goes_on_after_a_kill(tmp_path: Path, source: str) -> None:
+    with server(tmp_path, "--at", "4=hold") as scene:
+        data = write_source(scene.path("events.json"), ROWS).read_bytes()
+        scene.path("events.json").unlink()
+        if source.endswith(".gz"):
+            scene.path(source).write_bytes(gzip.compress(data))
+        else:
+            with zipfile.ZipFile(scene.path("all.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("in/events.json", data)
+                archive.writestr("in/none.json", "[]")
+        with scene.start("run", source, "--results", "r.csv") as importer:
+            scene.wait_for_fault("hold")
+            importer.kill()
+        scene.mend()
+        assert scene.ended("run", source, "--results", "r.csv", "--resume").code == 0
+        assert_whole(scene, ROWS, "r.csv")
