@@ -8,7 +8,7 @@ reach, and which of them are odd.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import IO, Final, Literal, NamedTuple
 
@@ -42,9 +42,10 @@ _VALUE: Final = re.compile(_NAME + rb"v(?:\s[^>]*)?>([^<]+)<")
 _FORMULA: Final = re.compile(_NAME + rb"f(?=[\s/>])")
 _LONG: Final = re.compile(rb"-?(?:[0-9]{16,}|[0-9.]+[eE]\+?(?:1[5-9]|[2-9][0-9]|[0-9]{3,}))")
 _NUMBERS: Final = (None, b"n")
-_ODD: Final = re.compile(
-    rb"""\st\s*=\s*["']e["']|v(?:\s[^>]*)?>\s*-?(?:[0-9]{16}|[0-9.]+[eE])"""
-    rb"""|(?:f(?:\s[^>]*)?/|/(?:[\w.-]+:)?f)>\s*(?:</|<(?:[\w.-]+:)?v\s*(?:/>|></))"""
+_ERRORS: Final = (b'"e"', b"'e'")
+_MAY_BE_LONG: Final = re.compile(rb">\s*-?(?:[0-9]{16}|[0-9.]+[eE])")
+_LACKS_VALUE: Final = re.compile(
+    rb"(?:f(?:\s[^>]*)?/|/(?:[\w.-]+:)?f)>\s*(?:</|<(?:[\w.-]+:)?v\s*(?:/>|></))"
 )
 _BEFORE: Final = ord("A") - 1
 _BINARY_ROW: Final = 0  # kinds of records of .xlsb
@@ -101,7 +102,7 @@ def measure(sheet: IO[bytes], padded: AbstractSet[int], *, filled: bool = False)
     place = _CellWalk(is_needed=filled)
     rows, columns, has_odd = 0, 0, False
     for data in _pieces(sheet):
-        has_odd = has_odd or odd.search(data) is not None
+        has_odd = has_odd or odd(data)
         found = _COLUMN.findall(data)
         if place.is_needed or len(found) != len(_CELL.findall(data)):
             place.is_needed = True
@@ -131,7 +132,7 @@ def odd_cells(sheet: IO[bytes], padded: AbstractSet[int]) -> Iterator[OddCell]:
     place = _CellWalk()
     for data in _pieces(sheet):
         place.is_needed = place.is_needed or len(_COLUMN.findall(data)) != len(_CELL.findall(data))
-        if not (place.is_needed or odd.search(data)):
+        if not (place.is_needed or odd(data)):
             continue
         for attributes, content in place.cells(data):
             if content and (what := _what_is_odd(attributes, content, padded)):
@@ -171,10 +172,20 @@ class _CellWalk:
             yield attributes, content
 
 
-def _hint(padded: AbstractSet[int]) -> re.Pattern[bytes]:
-    """Return what stands in XML in which a cell may be odd."""
+def _hint(padded: AbstractSet[int]) -> Callable[[bytes], bool]:
+    """Return what says whether a cell in some XML may be odd: it looks at no cell of its own."""
     styles = b"|".join(str(style).encode() for style in sorted(padded))
-    return re.compile(_ODD.pattern + (rb"""|\ss\s*=\s*["'](?:%s)["']""" % styles if styles else b""))
+    styled = re.compile(rb"""\ss\s*=\s*["'](?:%s)["']""" % styles) if styles else None
+
+    def may_be_odd(data: bytes) -> bool:
+        return (
+            any(mark in data for mark in _ERRORS)
+            or _MAY_BE_LONG.search(data) is not None
+            or (_FORMULA.search(data) is not None and _LACKS_VALUE.search(data) is not None)
+            or (styled is not None and styled.search(data) is not None)
+        )
+
+    return may_be_odd
 
 
 def _pieces(sheet: IO[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from importer.source.format import BrokenSourceError
@@ -15,6 +16,8 @@ _ROWS_AT_ONCE: Final = 256
 _KEPT: Final = 15
 """Digits that Excel keeps of a number: it makes zeros of the others."""
 
+_NUMBERS: Final = (int, float)
+_USUAL: Final = 10.0**_KEPT
 _LARGEST: Final = 2.0**63
 _LARGEST_EXACT: Final = 2**64
 _MOST_DIGITS: Final = 400  # no double has more
@@ -109,6 +112,8 @@ def _line(
     columns: Sequence[str], cells: Sequence[Any], special: Mapping[int, OddCell], padded: Mapping[int, int]
 ) -> str:
     """Return the line of a row."""
+    if not special and (line := _plain_line(columns, cells)):
+        return line
     values: dict[str, Any] = {}
     notes: list[str] = []
     for place, (name, cell) in enumerate(zip(columns, cells, strict=False)):
@@ -123,6 +128,23 @@ def _line(
         if note:
             notes.append(f"{quoted_name(name)} {note}")
     return noted_line(json_text(values), "; ".join(notes))
+
+
+def _plain_line(columns: Sequence[str], cells: Sequence[Any]) -> str:
+    """Return the line of a row, the same that `_line` makes; none for one with an unusual number."""
+    members: list[str] = []
+    for name, cell in zip(columns, cells, strict=False):
+        if type(cell) is str:
+            text = encode_basestring(cell) if cell else ""
+        elif type(cell) is float and -_USUAL < cell < _USUAL:
+            text = str(int(cell)) if cell.is_integer() else repr(cell)
+        elif cell is None or type(cell) in _NUMBERS:
+            return ""
+        else:
+            text = json_text(cell)
+        if text:
+            members.append(f"{encode_basestring(name)}:{text}")
+    return f"{{{','.join(members)}}}\n"
 
 
 def _value(cell: Any) -> Any:
