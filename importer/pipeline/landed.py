@@ -19,6 +19,7 @@ from importer.results.paths import find_manifests, results_of_manifest, results_
 from importer.results.recovery import inspect_results
 from importer.results.row_and_item import place_of, row_of
 from importer.results.selection import read_successes
+from importer.source.file_kinds import DATA_ENDINGS
 from importer.source.members import SourcePath
 from importer.text import counted, file_command
 
@@ -88,7 +89,7 @@ def landed_under_another_reading(
     """
     if name == "-":
         return
-    default = results_path(Path(name), "real")
+    default = results_path(Path(name), "real", endings=DATA_ENDINGS)
     pattern = escape(default.name.removesuffix("".join(default.suffixes[-2:]))) + ".*"
     folders = list(dict.fromkeys(path.parent.resolve() for path in (results, default)))
     folders += [aside for folder in folders for aside in sorted(folder.glob(f"{pattern}.old-*"))]

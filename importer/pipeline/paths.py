@@ -11,6 +11,7 @@ from importer.errors import ResultsError, SourceError
 from importer.model import RunKind
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import RESULTS_NAMES, manifest_path, results_path
+from importer.source.file_kinds import DATA_ENDINGS
 from importer.source.fingerprint import take_fingerprint
 
 PIPE_COPY: Final = "pipe-"
@@ -109,7 +110,9 @@ def default_results(name: str, kind: RunKind, folder: Path = Path(), taken: Coll
         taken: Paths of the results of other sources.
     """
     source = None if name == "-" else Path(name)
-    paths = [results_path(source, kind, folder, whole_name=whole) for whole in (False, True)]
+    paths = [
+        results_path(source, kind, folder, endings=DATA_ENDINGS, whole_name=whole) for whole in (False, True)
+    ]
     owners = {path: known_manifest(path) for path in paths}
     for is_of in (_is_of_path, _is_of_bytes):
         for path, owner in owners.items():

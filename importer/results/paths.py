@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,6 @@ from importer.model import RunKind
 RESULTS_NAMES: Final[Mapping[RunKind, str]] = {"real": "results", "dry-run": "dry-run", "sandbox": "sandbox"}
 """What the name of results ends in, by the kind of the run."""
 _COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
-_DATA = {".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt"}
 _MANIFEST_END = ".run.json"
 _RETRY = re.compile(r"\.retry-([1-9][0-9]*)$")
 
@@ -24,7 +23,12 @@ def named_folder(folder: Path) -> Path:
 
 
 def results_path(
-    source: Path | None, kind: RunKind, directory: Path = Path(), *, whole_name: bool = False
+    source: Path | None,
+    kind: RunKind,
+    directory: Path = Path(),
+    *,
+    endings: Collection[str],
+    whole_name: bool = False,
 ) -> Path:
     """Return the path of the results of a source: ``in/events.csv.gz`` → ``events.results.csv``.
 
@@ -32,12 +36,13 @@ def results_path(
         source: The source; None is standard input.
         kind: ``events.results.csv``, ``events.dry-run.csv`` or ``events.sandbox.csv``.
         directory: The folder of the results; by default the working directory.
+        endings: The endings of files of data, in lower case, with the dot; one of them is dropped.
         whole_name: Keep the endings of the source: ``events.csv.gz.results.csv``.
     """
     if source is None:
         name = "stdin"
     else:
-        name = source.name if whole_name else _without(_without(source.name, _COMPRESSED), _DATA)
+        name = source.name if whole_name else _without(_without(source.name, _COMPRESSED), endings)
     return directory / f"{name}.{RESULTS_NAMES[kind]}.csv"
 
 
@@ -80,7 +85,7 @@ def manifest_path(results: Path) -> Path:
     return results.with_name(f"{results.name}{_MANIFEST_END}")
 
 
-def _without(name: str, suffixes: set[str]) -> str:
+def _without(name: str, suffixes: Collection[str]) -> str:
     """Drop one ending of a name, unless nothing would be left."""
     stem, dot, ending = name.rpartition(".")
     return stem if stem and f"{dot}{ending}".lower() in suffixes else name

@@ -14,17 +14,18 @@ from importer.source.archive_names import is_archive_name
 
 Kind = Literal["data", "archive", "other"]
 
-_EXTENSIONS: Final[tuple[str, ...]] = tuple(
+DATA_ENDINGS: Final[tuple[str, ...]] = tuple(
     extension
     for name in FORMAT_NAMES
     for extension in import_module(f"importer.source.formats.{name}").FORMAT.extensions
 )
+"""The endings of files of each format."""
 
 COMPRESSED_ENDINGS: Final = (".gz", ".zst", ".bz2", ".xz")
 """The endings of compressed files."""
 
 KINDS_TEXT: Final = (
-    f"{' '.join(_EXTENSIONS)}, also with {' '.join(COMPRESSED_ENDINGS)}; .zip .tar .tar.gz .tgz"
+    f"{' '.join(DATA_ENDINGS)}, also with {' '.join(COMPRESSED_ENDINGS)}; .zip .tar .tar.gz .tgz"
 )
 """The endings of what is read, for people."""
 
@@ -37,7 +38,7 @@ _MANIFEST_END: Final = ".run.json"
 _MAPPING_END: Final = ".toml"
 _BESIDE_RESULTS: Final = (".lock", ".source", ".source.part")
 _DATA: Final = re.compile(
-    rf"(?:{'|'.join(map(re.escape, _EXTENSIONS))})(?:{'|'.join(map(re.escape, COMPRESSED_ENDINGS))})?\Z",
+    rf"(?:{'|'.join(map(re.escape, DATA_ENDINGS))})(?:{'|'.join(map(re.escape, COMPRESSED_ENDINGS))})?\Z",
     re.IGNORECASE,
 )
 

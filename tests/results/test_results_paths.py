@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.results.paths import manifest_path, results_path, retry_path
+from importer.source.file_kinds import DATA_ENDINGS
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,12 @@ from importer.results.paths import manifest_path, results_path, retry_path
         ("events.json.xz", "events.results.csv"),
         ("events.tsv", "events.results.csv"),
         ("events.txt", "events.results.csv"),
+        ("events.parquet", "events.results.csv"),
+        ("events.pq", "events.results.csv"),
+        ("events.avro", "events.results.csv"),
+        ("events.avro.gz", "events.results.csv"),
+        ("events.XLSX", "events.results.csv"),
+        ("events.ods", "events.results.csv"),
         ("events.2024.csv", "events.2024.results.csv"),
         ("events.csv.csv", "events.csv.results.csv"),
         ("events", "events.results.csv"),
@@ -30,7 +37,7 @@ from importer.results.paths import manifest_path, results_path, retry_path
     ],
 )
 def test_a_source_names_its_results(source, name):
-    assert results_path(Path(source), "real") == Path(name)
+    assert results_path(Path(source), "real", endings=DATA_ENDINGS) == Path(name)
 
 
 @pytest.mark.parametrize(
@@ -38,15 +45,16 @@ def test_a_source_names_its_results(source, name):
     [("real", "events.results.csv"), ("dry-run", "events.dry-run.csv"), ("sandbox", "events.sandbox.csv")],
 )
 def test_no_kind_of_run_takes_the_place_of_another(kind, name):
-    assert results_path(Path("events.csv"), kind) == Path(name)
+    assert results_path(Path("events.csv"), kind, endings=DATA_ENDINGS) == Path(name)
 
 
 def test_standard_input_has_a_name_too():
-    assert results_path(None, "real") == Path("stdin.results.csv")
+    assert results_path(None, "real", endings=DATA_ENDINGS) == Path("stdin.results.csv")
 
 
 def test_a_folder_may_be_named():
-    assert results_path(Path("a/events.csv"), "real", Path("out")) == Path("out/events.results.csv")
+    path = results_path(Path("a/events.csv"), "real", Path("out"), endings=DATA_ENDINGS)
+    assert path == Path("out/events.results.csv")
 
 
 @pytest.mark.parametrize(
