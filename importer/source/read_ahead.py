@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-_MOST_PIECES: Final = 2
+_MOST_BATCHES: Final = 2
 _PATIENCE: Final = 0.1  # seconds after which the thread looks whether anybody wants its pieces
 
 
-class ReadAhead(io.RawIOBase):
+class ReadAhead(io.BufferedIOBase):
     """A stream of pieces of bytes that a thread makes. What is raised there is raised to who reads them.
 
     Args:
-        pieces: The pieces; used by the thread alone.
+        batches: Pieces that are made at once; used by the thread alone.
     """
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._queue: Queue[bytes | Exception | None] = Queue(_MOST_PIECES)
+    def __init__(self, batches: Iterator[Sequence[bytes]]) -> None:
+        self._batches = batches
+        self._queue: Queue[Sequence[bytes] | Exception | None] = Queue(_MOST_BATCHES)
         self._wanted = True
-        self._rest = memoryview(b"")
-        self._error: Exception | None = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._end: Exception | None = None
         self._at_end = False
         self._thread = threading.Thread(target=self._make, daemon=True)
         self._thread.start()
@@ -36,25 +33,26 @@ class ReadAhead(io.RawIOBase):
         """True."""
         return True
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill ``buffer`` as far as the next piece goes; 0 is the end.
+    def read1(self, _size: int = -1, /) -> bytes:
+        """Return the next piece, as it was made: of any size; no byte is the end.
 
         Raises:
             Exception: What was raised where the pieces are made.
         """
-        while not self._rest and not self._at_end:
+        while True:
+            for piece in self._pieces:
+                if piece:
+                    return piece
+            if self._at_end:
+                break
             found = self._queue.get()
-            if isinstance(found, Exception):
-                self._error = found
-            self._at_end = not isinstance(found, bytes)
-            self._rest = memoryview(found if isinstance(found, bytes) else b"")
-        if not self._rest and self._error is not None:
-            raise self._error
-        room = memoryview(buffer)
-        count = min(len(self._rest), len(room))
-        room[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+            if found is None or isinstance(found, Exception):
+                self._at_end, self._end = True, found
+            else:
+                self._pieces = iter(found)
+        if self._end is not None:
+            raise self._end
+        return b""
 
     def close(self) -> None:
         """End the thread, and wait for that."""
@@ -68,14 +66,14 @@ class ReadAhead(io.RawIOBase):
 
     def _make(self) -> None:
         try:
-            for piece in self._pieces:
-                if piece and not self._put(piece):
+            for batch in self._batches:
+                if not self._put(batch):
                     return
             self._put(None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader gets it
             self._put(error)
 
-    def _put(self, found: bytes | Exception | None) -> bool:
+    def _put(self, found: Sequence[bytes] | Exception | None) -> bool:
         """Hand something on; False if nobody wants it any more."""
         while self._wanted:
             try:

@@ -4,7 +4,7 @@
 What is written is what `importer.source.formats.parquet_values` writes in Python, byte by byte.
 """
 
-from cpython.mem cimport PyMem_Free
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport rint
 from libc.stdint cimport (
@@ -69,12 +69,13 @@ cdef const char* NULL_TEXT = b"null"
 cdef const char* BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
-def arrow_lines(schema, array):
+def arrow_lines(schema, array, Py_ssize_t size):
     """Return a line of JSON for each record of a batch; None if a type in it is written by Python alone.
 
     Args:
         schema: A capsule with its schema, as ``__arrow_c_array__`` returns it.
         array: Likewise with its records, which are a struct.
+        size: How many bytes a piece of whole lines has at least, but the last.
 
     Raises:
         ValueError: It is no such capsule.
@@ -82,14 +83,81 @@ def arrow_lines(schema, array):
     cdef ArrowSchema* types = <ArrowSchema*> PyCapsule_GetPointer(schema, "arrow_schema")
     cdef ArrowArray* values = <ArrowArray*> PyCapsule_GetPointer(array, "arrow_array")
     cdef Buffer out = Buffer()
+    cdef Keys keys
+    cdef list pieces = []
     cdef int64_t n
     if types.format[0] != c"+" or types.format[1] != c"s" or not is_known(types, 0):
         return None
+    keys = keys_of(types)
+    out.reserve(size)
     for n in range(values.length):
-        put_struct(out, types, values, values.offset + n, False)
-        out.reserve(1)
-        out.put("\n", 1)
-    return out.base[: out.used()] if out.used() else b""
+        put_record(out, types, values, values.offset + n, keys)
+        if out.used() >= size:
+            pieces.append(out.base[: out.used()])
+            out.at = out.base
+    if out.used():
+        pieces.append(out.base[: out.used()])
+    return pieces
+
+
+cdef class Keys:
+    """The names of columns, each as a string of JSON with a colon, one after another."""
+
+    cdef Buffer text
+    cdef Py_ssize_t* ends
+
+    def __dealloc__(self):
+        PyMem_Free(self.ends)
+
+
+cdef Keys keys_of(ArrowSchema* types):
+    cdef Keys keys = Keys()
+    cdef Py_ssize_t size
+    cdef int64_t child
+    keys.text = Buffer()
+    keys.ends = <Py_ssize_t*> PyMem_Malloc(max(1, types.n_children) * sizeof(Py_ssize_t))
+    if keys.ends == NULL:
+        raise MemoryError
+    for child in range(types.n_children):
+        size = strlen(types.children[child].name)
+        keys.text.reserve(6 * size + 3)
+        put_quoted(keys.text, types.children[child].name, size)
+        keys.text.put(":", 1)
+        keys.ends[child] = keys.text.used()
+    return keys
+
+
+cdef int put_record(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n, Keys keys) except -1:
+    """Write the line of a record without the columns that are null in it, given its place in the array."""
+    cdef ArrowArray* column
+    cdef int64_t child
+    cdef Py_ssize_t start, stop = 0, before, value
+    cdef bint is_first = True
+    out.reserve(SCALAR)
+    out.put("{", 1)
+    for child in range(types.n_children):
+        start, stop = stop, keys.ends[child]
+        column = values.children[child]
+        if types.children[child].format[0] == c"n" or is_null(column, column.offset + n):
+            continue
+        out.reserve(stop - start + 1)
+        before = out.used()
+        if not is_first:
+            out.put(",", 1)
+        out.put(keys.text.base + start, stop - start)
+        value = out.used()
+        put_value(out, types.children[child], column, n)
+        if (
+            types.children[child].dictionary != NULL  # what it stands for may be null
+            and out.used() == value + 4
+            and not memcmp(out.base + value, NULL_TEXT, 4)
+        ):
+            out.at = out.base + before
+        else:
+            is_first = False
+    out.reserve(2)
+    out.put("}\n", 2)
+    return 0
 
 
 cdef bint is_known(ArrowSchema* types, int depth) noexcept:
@@ -171,7 +239,7 @@ cdef int put_value(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t p
     elif kind != c"+":
         put_integer(out, integer_at(kind, values.buffers[1], n))
     elif format[1] == c"s":
-        put_struct(out, types, values, n, True)
+        put_struct(out, types, values, n)
     elif format[1] == c"m":
         put_map(out, types, values, n)
     else:
@@ -221,27 +289,20 @@ cdef inline void put_quoted(Buffer out, const char* text, Py_ssize_t size) noexc
         put_text(out, text, size, NOTHING)
 
 
-cdef int put_struct(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n, bint with_nulls) except -1:
-    """Write an object, given its place in the array; perhaps without keys that have no value."""
+cdef int put_struct(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n) except -1:
+    """Write an object, given its place in the array."""
     cdef int64_t child
-    cdef Py_ssize_t size, start, value
-    cdef bint is_first = True
+    cdef Py_ssize_t size
     out.reserve(2)
     out.put("{", 1)
     for child in range(types.n_children):
         size = strlen(types.children[child].name)
         out.reserve(6 * size + 4)
-        start = out.used()
-        if not is_first:
+        if child:
             out.put(",", 1)
         put_quoted(out, types.children[child].name, size)
         out.put(":", 1)
-        value = out.used()
         put_value(out, types.children[child], values.children[child], n)
-        if not with_nulls and out.used() == value + 4 and not memcmp(out.base + value, NULL_TEXT, 4):
-            out.at = out.base + start
-        else:
-            is_first = False
     out.reserve(1)
     out.put("}", 1)
     return 0

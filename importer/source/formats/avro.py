@@ -36,7 +36,7 @@ class AvroReader(RowsReader):
     """
 
     def __init__(self, file: io.BufferedIOBase, oversized: OversizedSink) -> None:
-        super().__init__(StreamOfPieces(_pieces(_open(file))), oversized=oversized)
+        super().__init__(io.BufferedReader(StreamOfPieces(_pieces(_open(file)))), oversized=oversized)
 
 
 def _open(file: io.BufferedIOBase) -> Any:

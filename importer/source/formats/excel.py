@@ -52,7 +52,7 @@ class ExcelReader(RowsReader):
         self._height = max(1, int(found.total_height))
         package = workbook.package
         pieces = line_pieces(found, package.odd_cells(sheet), package.padded)
-        super().__init__(StreamOfPieces(pieces), oversized=oversized)
+        super().__init__(io.BufferedReader(StreamOfPieces(pieces)), oversized=oversized)
 
     def share_read(self) -> float:
         """Return how many of the rows have been read, from 0 to 1."""

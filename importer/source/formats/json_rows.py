@@ -34,8 +34,8 @@ class RowsReader(JsonlReader):
         oversized: Where the bytes of a line go that is too long to be held.
     """
 
-    def __init__(self, lines: io.RawIOBase, *, oversized: OversizedSink) -> None:
-        super().__init__(ByteLines(io.BufferedReader(lines), MAX_LINE_SIZE), oversized=oversized)
+    def __init__(self, lines: io.BufferedIOBase, *, oversized: OversizedSink) -> None:
+        super().__init__(ByteLines(lines, MAX_LINE_SIZE), oversized=oversized)
 
     def parse_block(self, data: bytes, start: int, stop: int) -> ParsedBlock:
         """As in `JsonlReader`."""

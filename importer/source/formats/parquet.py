@@ -46,7 +46,7 @@ class ParquetReader(RowsReader):
     def __init__(self, file: io.BufferedIOBase, oversized: OversizedSink) -> None:
         parquet = _open(file)
         self._rows = parquet.metadata.num_rows
-        self._ahead = ReadAhead(_pieces(parquet))
+        self._ahead = ReadAhead(_batches(parquet))
         super().__init__(self._ahead, oversized=oversized)
 
     def share_read(self) -> float:
@@ -72,8 +72,8 @@ def _open(file: io.BufferedIOBase) -> Any:
         raise BrokenSourceError(f"its footer can't be read: {_first_line(error)}", _COPY_AGAIN) from error
 
 
-def _pieces(parquet: Any) -> Iterator[bytes]:
-    """Yield the rows of a file as lines of JSON.
+def _batches(parquet: Any) -> Iterator[list[bytes]]:
+    """Yield the rows of a file as lines of JSON, in pieces.
 
     Raises:
         BrokenSourceError: The file is damaged.

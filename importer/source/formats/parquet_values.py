@@ -16,23 +16,29 @@ from importlib import import_module
 from typing import Any, Final
 
 from importer import speedups
+from importer.source.lines import READ_SIZE
 
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAYS_TO_1970: Final = 719_468  # from 0000-03-01, with which an era begins
 _DAYS_OF_ERA: Final = 146_097
 
 
-def json_lines(batch: Any) -> bytes:
-    """Return a line of JSON for each record of a batch of pyarrow."""
+def json_lines(batch: Any, size: int = READ_SIZE) -> list[bytes]:
+    """Return a line of JSON for each record of a batch of pyarrow, in pieces of whole lines.
+
+    Args:
+        batch: The records.
+        size: How many bytes a piece has at least, but the last; a larger one if Python writes them.
+    """
     if speedups.COMPILED:
-        lines = speedups.arrow_lines(*batch.__arrow_c_array__())
-        if lines is not None:
-            return lines
-    return json_lines_in_python(batch)
+        pieces = speedups.arrow_lines(*batch.__arrow_c_array__(), size)
+        if pieces is not None:
+            return pieces
+    return [json_lines_in_python(batch)]
 
 
 def json_lines_in_python(batch: Any) -> bytes:
-    """Return what `json_lines` returns: slower, and of all types."""
+    """Return what `json_lines` returns, in one piece: slower, and of all types."""
     columns = [_texts(column) for column in batch.columns]
     objects = _objects(batch.schema.names, columns, batch.num_rows, with_nulls=False)
     return "".join(f"{text}\n" for text in objects).encode("utf-8", "surrogateescape")
