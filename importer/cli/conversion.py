@@ -24,7 +24,7 @@ from importer.errors import UsageError
 from importer.events import mapping_file
 from importer.events.declared_reading import DeclaredReading
 from importer.events.presets import load_preset
-from importer.events.property_names import pattern_fault
+from importer.events.property_names import name_fault, pattern_fault
 from importer.model import DeliverySettings, RunKind, Status
 from importer.pipeline.attention import check_codes
 from importer.pipeline.job import MaxErrors, RunOptions
@@ -199,6 +199,8 @@ def declared_reading(options: ReadingOptions) -> DeclaredReading:
                 f"--type {column}={kind}: unknown type{nearest(kind, _TYPES)}",
                 f"Types are: {', '.join(_TYPES)}",
             )
+    if options.where is not None and not options.where.strip():
+        raise UsageError("--where: found no condition", "Leave it out to send all records.")
     declared = _convert(
         DeclaredReading,
         options,
@@ -242,6 +244,8 @@ def _renames(texts: Sequence[str]) -> dict[str, str]:
     """
     renames = dict(_pairs("--rename", texts, "'utm_*=campaign_*'"))
     for old, new in renames.items():
+        if fault := name_fault(new):
+            raise UsageError(f"--rename {old}={new}: {fault}", "Or give it another name.")
         if fault := pattern_fault(old, new):
             raise UsageError(f"--rename {old}={new}: {fault}", "For example --rename 'utm_*=campaign_*'")
     return renames

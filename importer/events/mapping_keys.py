@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal, get_args, get_origin, get_type
 
 from importer.errors import MappingError
 from importer.events.declared_reading import DeclaredReading, FieldEntry
-from importer.events.property_names import pattern_fault
+from importer.events.property_names import name_fault, pattern_fault
 from importer.events.templates import constant_entry
 from importer.events.toml_lines import line_of
 from importer.events.types import COLUMN_TYPES
@@ -219,6 +219,8 @@ class Checker:
             raise self._error(
                 where, "found an empty name", f'To leave the column out: [types] {where[1]} = "skip"'
             )
+        if fault := name_fault(value):
+            raise self._error(where, fault, "Or give it another name.")
         return value
 
     def _rename(self, where: tuple[str, ...], value: Any) -> str:

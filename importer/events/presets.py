@@ -73,6 +73,14 @@ def recognize(has_column: Callable[[str], bool]) -> tuple[str, str]:
     return best.name, best.vendor
 
 
+def recognized_by(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return whose export a preset is for, and by which columns a file of it is known, if by any."""
+    return next(
+        ((each.vendor, each.columns) for each in _recognitions() if each.name == name),
+        (name.capitalize(), ()),
+    )
+
+
 @cache
 def _recognitions() -> tuple[_Recognition, ...]:
     found = []

@@ -29,6 +29,18 @@ def pattern_fault(pattern: str, new: str = "") -> str:
     return ""
 
 
+def name_fault(new: str) -> str:
+    """Return why a property can't be given a name, and what to do; empty if it can.
+
+    The fields of other names are given by a property that is called so, where nothing else gives them.
+    """
+    if new == "token":
+        return "a token is never part of an event"
+    if new == "$insert_id":
+        return "it would be replaced by the id of the event: write --map insert_id=COLUMN"
+    return ""
+
+
 def fits(pattern: str, name: str) -> str | None:
     """Return what the ``*`` of a pattern stands for in a name; None if the name is none of these."""
     begin, _, end = pattern.partition(_STAR)

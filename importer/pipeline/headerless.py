@@ -16,6 +16,13 @@ from importer.events.types import is_number
 from importer.model import Record
 
 _MOST_RECORDS: Final = 50
+_SNOWPLOW_COLUMNS: Final = 131
+_SNOWPLOW_EVENTS: Final = frozenset(
+    {"page_view", "page_ping", "struct", "unstruct", "transaction", "transaction_item"}
+)
+"""What stands in the sixth column, ``event``: between the time of collection and the id."""
+
+_is_uuid: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
 _MAY_BE_NAME: Final = re.compile(r"[0-9]{1,4}").fullmatch  # a year, or the number of a column
 
 
@@ -67,3 +74,22 @@ def _kind_of(text: str) -> str:
         return "object" if text.startswith("{") and isinstance(orjson.loads(text), dict) else "text"
     except orjson.JSONDecodeError:
         return "text"
+
+
+def is_snowplow(columns: Sequence[str], sample: Sequence[Record], *, header: bool) -> bool:
+    """Return whether records are enriched events of Snowplow, which have 131 columns and no header.
+
+    Args:
+        columns: The columns of the source.
+        sample: Its first records.
+        header: True if the first record was taken for the names.
+    """
+    if len(columns) != _SNOWPLOW_COLUMNS:
+        return False
+    rows = [*([columns] if header else []), *(record.values for record in sample[:_MOST_RECORDS])]
+    return bool(rows) and all(
+        _cell(row, 5) in _SNOWPLOW_EVENTS
+        and _is_uuid(_cell(row, 6)) is not None
+        and _kind_of(_cell(row, 3)) == "time"
+        for row in rows
+    )

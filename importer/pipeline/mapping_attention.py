@@ -12,7 +12,7 @@ from importer.events.mapping import is_by_id_merge
 from importer.facts import ProfileSummary
 from importer.mixpanel.limits import MAX_EVENT_NAMES
 from importer.reading import Attention, Reading
-from importer.text import counted, cut, escape_controls, shell_word
+from importer.text import counted, cut, escape_controls, quoted, shell_word
 
 _FEW_RECORDS: Final = 20
 """So few records may well have a name each."""
@@ -35,11 +35,25 @@ def with_mapping_attention(
     has_no_user = declared.fields.get("distinct_id") == ""
     kept = (each for each in found if each.code != "no-user" or not has_no_user)
     return (
+        *_nothing_left(summary, about, draft),
         *_id_merge(declared, draft),
         *_label(summary, about, declared, draft),
         *_event_names(summary, about, declared),
         *kept,
     )
+
+
+def _nothing_left(summary: ProfileSummary, about: str, draft: Reading) -> Iterator[Attention]:
+    """Yield that all records are left out, by a condition or since their lists are empty."""
+    if not summary.records or summary.skipped != summary.records:
+        return
+    all_of = "the only record is" if summary.records == 1 else f"all {summary.records:,} records are"
+    if draft.shape.where:
+        text = f"{all_of} left out by where: no event is sent{about}"
+        yield Attention.of("where", text, "--where EXPR")
+    elif draft.shape.explode:
+        text = f"{all_of} left out: there is no list with elements at explode = {quoted(draft.shape.explode)}"
+        yield Attention.of("no-event", f"{text}{about}")
 
 
 def _id_merge(declared: DeclaredReading, draft: Reading) -> Iterator[Attention]:

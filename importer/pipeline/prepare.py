@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.errors import ResultsError, TooManyErrors, UsageError
+from importer.events.layout import property_columns
 from importer.facts import NO_COLLISIONS, SourceAudit
 from importer.model import Fingerprint
 from importer.pipeline.attention import at_this_time, with_attention, with_target_attention
@@ -73,6 +74,8 @@ def _new_job(source: SourceFile, options: RunOptions, target: Target, now_ms: in
     draft = draft_reading(detected, options.declared, Path(source.name).name, now_ms)
     if copied is not None:
         draft = with_copied_time(draft, copied, source.name, options)
+    if draft.dialect.has_cells:
+        property_columns(draft)  # two columns of one name stop the run ahead of its plan
     surveyed = survey_source(source, detected, draft, options, now_ms=now_ms, progress=progress)
     reading = settle_reading(draft, surveyed.types)
     landed = landed_under_another_reading(source.name, surveyed.fingerprint, reading, source.results)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from importer.errors import BadValue, MappingError, SourceError, UsageError
+from importer.errors import BadValue, EmptySourceError, MappingError, SourceError, UsageError
 from importer.events.columns import Openable, path_to, value_at
 from importer.events.declared_reading import DeclaredReading
 from importer.events.event_names import find_labels
@@ -19,7 +19,7 @@ from importer.events.mapping import (
     nested_columns,
 )
 from importer.events.number_marks import check_marks
-from importer.events.presets import recognize
+from importer.events.presets import recognize, recognized_by
 from importer.events.times import TimeReader
 from importer.pipeline.declared_dialect import declared_dialect
 from importer.pipeline.declared_options import (
@@ -31,14 +31,14 @@ from importer.pipeline.declared_options import (
 from importer.pipeline.declared_shape import declared_shape
 from importer.pipeline.given_names import check_properties, named_strictly
 from importer.pipeline.given_values import GivenValues, given_values
-from importer.pipeline.headerless import headerless_remedy
+from importer.pipeline.headerless import headerless_remedy, is_snowplow
 from importer.pipeline.shaping import openable_columns, shaped
 from importer.reading import Attention, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
 from importer.source.formats.json_layout import WHOLE_OBJECTS, lists_in
 from importer.source.header import column_names
 from importer.source.members import SourcePath
-from importer.text import counted, quoted, shell_word
+from importer.text import counted, list_columns, listed, quoted, shell_word
 
 _OWN: Final = "mixpanel"
 """The preset for Mixpanel's own exports, whose shape is known without."""
@@ -61,7 +61,19 @@ def detect_declared(
         SourceError: It can't be read, or has no known format.
         UsageError: A declaration can't be used.
     """
-    found = _with_names(_detect(path, declared, with_cells=with_cells), declared)
+    try:
+        found = _with_names(_detect(path, declared, with_cells=with_cells), declared)
+    except EmptySourceError:
+        raise
+    except (SourceError, UsageError) as error:
+        _check_preset(path, declared, None)
+        if declared.preset is None and declared.header is None and _is_snowplow_alone(path, declared):
+            raise SourceError(
+                f"{error.message.rstrip('.')}: it looks like an export of Snowplow, which has no header",
+                "Read it like this: --preset snowplow",
+            ) from None
+        raise
+    _check_preset(path, declared, found)
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
     if padded and declared.trim:
         found = replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
@@ -101,18 +113,70 @@ def _detect(path: SourcePath, declared: DeclaredReading, *, with_cells: bool) ->
     return found
 
 
+def _check_preset(path: SourcePath, declared: DeclaredReading, found: DetectedSource | None) -> None:
+    """Check that a source has at least one of the columns by which the exports of its preset are known.
+
+    Args:
+        path: The source.
+        declared: What is declared of its reading.
+        found: What it is under that preset; None if it can't be read so.
+
+    Raises:
+        MappingError: It has none; the message names the preset that it looks like, if there is one.
+    """
+    if declared.preset is None or (found is not None and found.is_empty):
+        return
+    vendor, columns = recognized_by(declared.preset.name)
+    if found is not None and (not columns or any(_has_column(found, name) for name in columns)):
+        return
+    try:
+        plain = _detect(path, declared.preset.own, with_cells=True)
+    except (SourceError, UsageError):
+        return
+    if not plain.columns or any(_has_column(plain, name) for name in columns):
+        return
+    other, whose = recognize(partial(_has_column, plain))
+    lacks = f"it has none of {listed(list(map(quoted, columns)), _MOST_NAMES)}"
+    names = declared.preset.declared.columns
+    if not columns:
+        lacks = f"it has {counted(len(plain.columns), 'column')}, not {len(names)}"
+    raise MappingError(
+        f"--preset {declared.preset.name}: this is no export of {vendor}: {lacks}",
+        f"It looks like an export of {whose}: --preset {other}"
+        if other
+        else "Leave out --preset, or name another.",
+        list_columns(plain.columns),
+    )
+
+
+def _is_snowplow_alone(path: SourcePath, declared: DeclaredReading) -> bool:
+    """Return whether a source that can't be read with a header is an export of Snowplow."""
+    try:
+        found = _detect(path, replace(declared, header=False), with_cells=True)
+    except (SourceError, UsageError):
+        return False
+    return found.dialect.has_cells and is_snowplow(found.columns, found.sample, header=False)
+
+
+def _has_column(found: DetectedSource, name: str) -> bool:
+    """Return whether a source has a column, or something at a path in one of its first records."""
+    if name in found.columns or found.dialect.has_cells:
+        return name in found.columns
+    path = path_to(name, found.columns)
+    return len(path) > 1 and any(value_at(path, record.values) is not None for record in found.like)
+
+
 def _preset_attention(found: DetectedSource, declared: DeclaredReading) -> Iterator[Attention]:
     """Yield that a source looks like the export of another tool, if nobody has said how to read it."""
     if declared.preset is not None or not {"event", "time"}.isdisjoint(declared.fields):
         return
-
-    def has_column(name: str) -> bool:
-        if name in found.columns or found.dialect.has_cells:
-            return name in found.columns
-        path = path_to(name, found.columns)
-        return len(path) > 1 and any(value_at(path, record.values) is not None for record in found.like)
-
-    name, vendor = recognize(has_column)
+    name, vendor = recognize(partial(_has_column, found))
+    if (
+        not name
+        and found.dialect.has_cells
+        and is_snowplow(found.columns, found.sample, header=found.dialect.header)
+    ):
+        name, vendor = "snowplow", "Snowplow"
     if name and name != _OWN:
         yield Attention.of("preset", f"it looks like an export of {vendor}", f"--preset {name}")
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from importer.errors import MappingError
 from importer.events.columns import Openable
 from importer.events.declared_reading import DeclaredReading
+from importer.events.explode import make_list_finder
 from importer.events.field_names import well_known
 from importer.events.mask import check_unmasked
+from importer.events.nested import kind_of
 from importer.events.shape import make_shaper, without_quotes
 from importer.model import Record, Rejection, Status
 from importer.pipeline.declared_shape import declared_shape
@@ -23,6 +26,7 @@ from importer.pipeline.given_names import (
 from importer.profile.mask_salt import salt_of
 from importer.reading import Attention, Reading, Shape
 from importer.source.detect import DetectedSource
+from importer.text import quoted
 
 _BEGINS_JSON: Final = ("{", "[")
 
@@ -66,6 +70,8 @@ def _as_shaped(found: DetectedSource, reading: Reading) -> DetectedSource:
     shaper = make_shaper(reading, salt_of(reading))
     if shaper is None:
         return found
+    if reading.shape.explode:
+        _check_lists(found, reading.shape.explode)
     items = [item for part in shaper(found.sample) for item in part]
     sample = tuple(item for item in items if isinstance(item, Record))
     skipped = sum(isinstance(item, Rejection) and item.status is Status.SKIPPED for item in items)
@@ -76,6 +82,22 @@ def _as_shaped(found: DetectedSource, reading: Reading) -> DetectedSource:
     columns = tuple(dict.fromkeys(key for record in like for key in record.values))
     is_empty = found.is_whole and skipped == len(items)
     return replace(made, like=like, columns=columns or _columns_of_all(found, reading), is_empty=is_empty)
+
+
+def _check_lists(found: DetectedSource, path: str) -> None:
+    """Check that what is to become several events is a list, unless none of the first records has it.
+
+    Raises:
+        MappingError: None of them has a list, and one has something else.
+    """
+    find = make_list_finder(path, found.columns)
+    others = [(record.row, value) for record in found.sample if (value := find(record.values)) is not None]
+    if others and not any(isinstance(value, list) for _, value in others):
+        row, value = others[0]
+        raise MappingError(
+            f"explode = {quoted(path)}: expected a list, found {kind_of(value)} (row {row:,})",
+            "Name the list of events, or leave explode out.",
+        )
 
 
 def _columns_of_all(found: DetectedSource, reading: Reading) -> tuple[str, ...]:

@@ -127,8 +127,13 @@ def test_what_stands_ahead_of_a_break_is_imported_from_a_small_file_too(shell: S
 def test_a_list_that_is_none_is_said_to_be_none(mapped: Shell, server: Server) -> None:
     mapped.write("a.jsonl", lines({"at": AT, "hits": "x"}))
     ended = mapped.type("run", "a.jsonl", "--mapping", "m.toml", "--yes")
+    assert ended.code == 2
+    assert "expected a list, found a text (row 1)" in ended.err
+    assert not (mapped.folder / "a.results.csv").exists()
+    mapped.write("a.jsonl", lines({"at": AT, "hits": "x"}, {"at": AT, "hits": []}))
+    ended = mapped.type("run", "a.jsonl", "--mapping", "m.toml", "--yes")
     assert ended.code == 1, ended.err
-    (row,) = mapped.results("a.results.csv")
+    row, _ = mapped.results("a.results.csv")
     assert (row["status"], row["error"]) == ("invalid", "hits: expected a list, found a text")
     assert server.events() == []
 

@@ -6,13 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from set_helpers import prepared_set
 
-from importer.errors import MappingError
+from importer.cli.conversion import declared_reading
+from importer.cli.options import ReadingOptions
+from importer.errors import MappingError, SourceError, UsageError
+from importer.events.declared_reading import DeclaredReading
 from importer.events.mapping_file import load
 from importer.events.presets import load_preset
+from importer.model import Destination
+from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.outputs import resolve_output
+from importer.pipeline.prepare import prepare_job
 from importer.pipeline.resolve import detect_declared, draft_reading
 from importer.pipeline.sets.mapping import find_shape
 from importer.pipeline.sets.shape import joined_attention
+from importer.progress import NullProgress
+from importer.reading import PRESET_NAMES
+from importer.settings import SANDBOX_CREDENTIALS
 
 SOURCES = {
     "a.csv": "event,user_id,time,email,plan,context\n"
@@ -27,6 +38,9 @@ EXPORT = (
     '{"event_type":"A","event_time":"2024-05-01 08:00:00","amplitude_id":1,"user_id":"u1",'
     '"event_properties":{"plan":"pro"},"email":"a@b"}\n'
 )
+NOW_MS = 1_780_000_000_000
+TARGET = Target(Destination("import", "http://127.0.0.1:9", "sandbox"), SANDBOX_CREDENTIALS)
+PREFIXED = 'prefix = "pl"\n[rename]\nemail = "pln"\nplan = "x"\npln = "y"\n[names]\npln = "pln"'
 FOUND, STOPS, SAID = "found", "stops", "said"
 
 
@@ -152,3 +166,127 @@ def test_an_empty_list_is_refused(tmp_path: Path, key: str) -> None:
     (tmp_path / "m.toml").write_text(f"{key} = []\n")
     with pytest.raises(MappingError, match=f"line 1: {key}: found an empty list"):
         load(tmp_path / "m.toml")
+
+
+# ── what else does something other than it says ──────────────────────────────────────────────────
+
+
+def options_of(folder: Path, mapping: Path) -> RunOptions:
+    return RunOptions(kind="sandbox", results=folder / "out", declared=load(mapping))
+
+
+def prepared(folder: Path, name: str, mapping: Path) -> Job:
+    options = options_of(folder, mapping)
+    output = resolve_output(str(folder / name), options)
+    return prepare_job(output, options, TARGET, now_ms=NOW_MS, progress=NullProgress())
+
+
+def lines_of(**columns: str) -> str:
+    return f"{','.join(columns)}\n{','.join(columns.values())}\n"
+
+
+def test_an_export_of_another_tool_than_the_preset_stops_the_run(tmp_path: Path) -> None:
+    own = [name for name in PRESET_NAMES if name not in ("mixpanel", "snowplow")]
+    for preset in own:
+        for name, content in (("b.csv", "what,when\nA,1714550400\n"), ("b.jsonl", '{"what":"A","when":1}\n')):
+            (tmp_path / name).write_text(content)
+            declared = DeclaredReading().over_preset(preset, load_preset(preset))
+            with pytest.raises(MappingError, match=f"--preset {preset}: this is no export of ") as error:
+                detect_declared(tmp_path / name, declared)
+            assert error.value.steps[-1] == "The columns are: what, when"
+
+
+def test_the_preset_that_a_file_looks_like_is_named_instead(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_text(EXPORT)
+    declared = DeclaredReading().over_preset("cloudtrail", load_preset("cloudtrail"))
+    with pytest.raises(MappingError, match="no export of AWS CloudTrail") as error:
+        detect_declared(tmp_path / "b.jsonl", declared)
+    assert error.value.steps[0] == "It looks like an export of Amplitude: --preset amplitude"
+
+
+def test_a_file_of_snowplow_is_known_by_its_columns(tmp_path: Path) -> None:
+    declared = DeclaredReading().over_preset("snowplow", load_preset("snowplow"))
+    (tmp_path / "b.csv").write_text("what,when\nA,1714550400\n")
+    with pytest.raises(MappingError, match="no export of Snowplow: it has 2 columns, not 131"):
+        detect_declared(tmp_path / "b.csv", declared)
+    sample = Path("samples/vendors/snowplow.tsv")
+    assert len(detect_declared(sample, declared).columns) == 131
+    with pytest.raises(SourceError, match="it looks like an export of Snowplow") as error:
+        detect_declared(sample, DeclaredReading())
+    assert error.value.steps == ("Read it like this: --preset snowplow",)
+    (said,) = (
+        each
+        for each in detect_declared(sample, DeclaredReading(header=False)).attention
+        if each.code == "preset"
+    )
+    assert said.remedy == "--preset snowplow"
+    for column, other in ((5, "viewed"), (6, "id-7"), (3, "monday")):
+        rows = [line.split("\t") for line in sample.read_text().split("\n") if line.count("\t") == 130]
+        for row in rows:
+            row[column] = other
+        (tmp_path / "b.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+        found = detect_declared(tmp_path / "b.tsv", DeclaredReading(header=False))
+        assert "preset" not in {each.code for each in found.attention}
+
+
+@pytest.mark.parametrize("column", ["plan", "context", "context.ip"])
+def test_what_is_exploded_must_be_a_list(tmp_path: Path, column: str) -> None:
+    said = outcome(tmp_path, "a.jsonl", f"explode = '{column}'\n")
+    assert said.startswith(f"{STOPS}: explode = '{column}': expected a list, found "), said
+    assert outcome(tmp_path, "a.jsonl", "explode = 'items'\n") == FOUND
+    assert "a row of CSV holds no list" in outcome(tmp_path, "a.csv", f"explode = '{column}'\n")
+
+
+@pytest.mark.parametrize("table", ["rename", "names"])
+@pytest.mark.parametrize("name", ["token", "$insert_id"])
+def test_a_property_is_not_called_what_is_no_property(tmp_path: Path, table: str, name: str) -> None:
+    with pytest.raises(MappingError, match=f"line 2: {table}.plan: "):
+        outcome(tmp_path, "a.csv", f'[{table}]\nplan = "{name}"\n')
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    ['[rename]\nemail = "x"\nplan = "x"', '[names]\nemail = "plan"', '[rename]\n"pla*" = "pl*"', PREFIXED],
+)
+def test_two_columns_of_one_name_stop_the_run_ahead_of_its_plan(tmp_path: Path, mapping: str) -> None:
+    (tmp_path / "m.toml").write_text(f"{mapping}\n")
+    (tmp_path / "a.csv").write_text(lines_of(event="A", time="1714550400", email="a", plan="b", pln="c"))
+    with pytest.raises(MappingError, match="would both be the property"):
+        prepared(tmp_path, "a.csv", tmp_path / "m.toml")
+    (tmp_path / "in").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "in" / name).write_text((tmp_path / "a.csv").read_text())
+    with pytest.raises(MappingError, match="would both be the property"):
+        prepared_set([str(tmp_path / "in")], options_of(tmp_path, tmp_path / "m.toml"), TARGET, NOW_MS)
+
+
+def test_a_condition_that_leaves_out_everything_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(SOURCES["a.csv"])
+    (tmp_path / "m.toml").write_text("where = \"plan = 'Pro'\"\n")
+    job = prepared(tmp_path, "a.csv", tmp_path / "m.toml")
+    (said,) = (each for each in job.survey.attention if each.code == "where")
+    assert (said.level, said.remedy) == ("decision", "--where EXPR")
+    assert said.text == "the only record is left out by where: no event is sent"
+    (tmp_path / "m.toml").write_text("where = \"plan = 'pro'\"\n")
+    assert "where" not in {
+        each.code for each in prepared(tmp_path, "a.csv", tmp_path / "m.toml").survey.attention
+    }
+
+
+def test_a_file_of_empty_lists_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"event":"A","time":1714550400,"items":[]}\n' * 2)
+    (tmp_path / "m.toml").write_text('explode = "items"\n')
+    job = prepared(tmp_path, "a.jsonl", tmp_path / "m.toml")
+    (said,) = (each for each in job.survey.attention if each.code == "no-event")
+    assert "all 2 records are left out: there is no list with elements at explode = 'items'" in said.text
+
+
+@pytest.mark.parametrize("typed", ["", "  "])
+def test_an_empty_condition_is_an_error(typed: str) -> None:
+    with pytest.raises(UsageError, match="--where: found no condition"):
+        declared_reading(ReadingOptions(where=typed))
+
+
+def test_an_option_renames_nothing_to_a_token() -> None:
+    with pytest.raises(UsageError, match="--rename plan=token: a token is never part of an event"):
+        declared_reading(ReadingOptions(rename=["plan=token"]))

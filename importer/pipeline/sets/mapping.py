@@ -10,6 +10,7 @@ from typing import Final
 
 from importer.errors import EmptySourceError, MappingError, SourceError, UsageError
 from importer.events.declared_reading import DeclaredReading
+from importer.events.layout import property_columns
 from importer.events.mapping import nested_columns
 from importer.model import Fingerprint
 from importer.pipeline.job import RunOptions
@@ -18,6 +19,7 @@ from importer.pipeline.sets.job import MappedSet, left_out
 from importer.pipeline.sets.shape import (
     FoundShape,
     column_attention,
+    in_shape,
     joined_attention,
     misfit,
     missing_columns,
@@ -164,6 +166,8 @@ def map_set(found: Found, options: RunOptions, workers: Workers, now_ms: int) ->
         shape = SourceShape(
             known[at].dialect, known[at].columns if draft.dialect.has_cells else draft.columns
         )
+        if draft.dialect.has_cells and shape not in shapes:
+            property_columns(in_shape(draft, shape, ""))
         states[at] = replace(states[at], shape=shapes.setdefault(shape, len(shapes)))
     missing = missing_columns([states[at].name for at in fitting if known[at] in kept], kept)
     is_meant = options.declared.missing_columns == "ignore"
