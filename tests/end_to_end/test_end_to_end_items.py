@@ -273,7 +273,7 @@ def test_a_record_is_copied_once_and_only_its_failed_events_are_sent_again(
         ([hit(3), hit(5)], "only event 2 of it can be mended"),
         ([hit(3, "Other"), hit(4, "Mended"), hit(5)], "only event 2 of it can be mended"),
         ([hit(3), hit(4, "Mended"), hit(5), hit(6)], "it has 4 events now"),
-        (7, "hits is no list any more"),
+        (7, "expected a list, found a number (row 1)"),
     ],
 )
 def test_what_landed_of_a_record_must_stay_in_its_copy(
