@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from end_to_end_helpers import read_results, statuses
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from set_helpers import prepared_set, run_prepared
 
 from importer.errors import ImporterError, MappingError, ResultsError, SourceError, TooManyErrors, UsageError
@@ -267,6 +269,23 @@ def test_json_lines_are_a_set_with_the_keys_of_all():
     assert report.manifest.exit_code == 0
     assert {"n", "deep"} <= set(report.manifest.reading.columns)
     assert [len(read_results(Path(f"out/{n}.jsonl.jsonl"))) for n in (1, 2)] == [2, 1]
+
+
+def test_parquet_files_are_a_set_and_one_of_json_lines_among_them_is_named():
+    line = {"event": "A", "time": 1_714_557_600, "user_id": "u"}
+    Path("in").mkdir()
+    for n, more in enumerate(({}, {"n": 2**60}, {"n": None})):
+        parquet.write_table(pa.Table.from_pylist([{**line, **more}] * 2), f"in/{n}.parquet")
+    write("in/3.jsonl", json.dumps(line))
+    assert refusal("in")[1] == "in/3.jsonl: it is JSONL, and the others are Parquet"
+    report = dry_run("in", skip_unfit=True)
+    assert states(report.prepared) == {
+        **{f"in/{n}.parquet": "ready" for n in range(3)},
+        "in/3.jsonl": "unfit",
+    }
+    assert [len(read_results(Path(f"out/{n}.parquet.csv"))) for n in range(3)] == [2, 2, 2]
+    Path("in/3.jsonl").unlink()
+    assert dry_run("in").manifest.exit_code == 0
 
 
 # ── which sources, and in which order ────────────────────────────────────────────────────────────

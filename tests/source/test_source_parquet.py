@@ -23,6 +23,7 @@ from importer.model import Record, Rejection
 from importer.reading import Attention, Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
+from importer.source.formats.parquet import _batches
 from importer.source.formats.parquet_values import json_lines, json_lines_in_python
 from importer.source.members import Member
 from importer.source.reader import open_source
@@ -131,6 +132,13 @@ def test_a_nan_hides_no_note_on_other_values_of_its_row(tmp_path):
     assert "12345678901234567890.12 is sent as" in item.note
     assert "key k stands twice" in item.note
     assert item.note.endswith("NaN is no number of JSON: sent as null")
+
+
+def test_nan_beside_an_integer_of_more_than_64_bits_is_refused(tmp_path):
+    path = parquet(tmp_path, {"x": [math.nan], "d": pa.array([Decimal(10**30)], pa.decimal128(38, 0))})
+    (item,) = read_file(path)
+    assert isinstance(item, Rejection)
+    assert "does not fit 64 bits" in item.error
 
 
 def test_nan_and_the_infinities_are_null_with_a_note(tmp_path):
@@ -309,8 +317,73 @@ def test_a_damaged_page_ends_the_records_that_stand_ahead_of_it(tmp_path):
     with open_source(path, Dialect("parquet"), ("n",)) as source, pytest.raises(SourceError) as caught:
         got.extend(item for chunk in source.chunks() for item in chunk)
     assert [item.values["n"] for item in got] == list(range(len(got)))
-    assert len(got) >= 20_000
-    assert f"{path}: the rows from {len(got) + 1:,} on can't be read: " in caught.value.message
+    assert len(got) == 30_000
+    assert f"{path}: the rows from 30,001 on can't be read (row group 2 of 3): " in caught.value.message
+
+
+def test_small_row_groups_are_read_together_and_named_so(tmp_path):
+    whole = parquet(tmp_path, {"n": list(range(100))}, row_group_size=10, compression="snappy")
+    data = bytearray(whole.read_bytes())
+    at = pq.ParquetFile(whole).metadata.row_group(4).column(0).data_page_offset
+    data[at : at + 20] = b"\xff" * 20
+    path = write(tmp_path, bytes(data), "x.parquet")
+    with open_source(path, Dialect("parquet"), ("n",)) as source, pytest.raises(SourceError) as caught:
+        list(source.items())
+    assert "can't be read (row groups 1 to 10 of 10): " in caught.value.message
+
+
+@pytest.mark.parametrize("columns", [{}, {"n": pa.array([], pa.int64())}])
+def test_a_file_without_rows_or_columns_has_no_records(tmp_path, columns):
+    path = parquet(tmp_path, columns)
+    assert detect_source(path).columns == tuple(columns)
+    assert read_file(path) == []
+
+
+def test_of_columns_of_one_name_the_last_value_counts_with_a_note_as_in_jsonl(tmp_path):
+    table = pa.table([pa.array([1, 2]), pa.array([3, None])], names=["a", "a"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    both, one = read_file(tmp_path / "x.parquet")
+    assert both.values == {"a": 3}
+    assert both.note == "key a stands twice: its last value counts"
+    assert one.values == {"a": 2}
+
+
+def test_a_long_text_that_many_rows_share_is_not_made_for_all_of_them_at_once(tmp_path):
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int32()), pa.array(["x" * 100_000]))
+    path = parquet(tmp_path, {"s": texts, "n": list(range(2_000))})
+    assert path.stat().st_size < 50_000
+    sizes = [len(b"".join(pieces)) for pieces in _batches(pq.ParquetFile(path))]
+    assert max(sizes) < 5_000_000
+    assert sum(sizes) > 200_000_000
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_damage_anywhere_is_an_error_of_ours_or_changes_values(tmp_path, seed):
+    chance = random.Random(seed)
+    columns = {
+        "n": list(range(500)),
+        "s": [f"text {n % 7}" for n in range(500)],
+        "l": [[n, None] for n in range(500)],
+    }
+    data = bytearray(
+        parquet(
+            tmp_path, columns, row_group_size=100, compression=chance.choice(["none", "snappy"])
+        ).read_bytes()
+    )
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.choice(
+            (chance.randrange(4, len(data) - 4), chance.randrange(len(data) - 900, len(data) - 4))
+        )
+        data[at] = chance.randrange(256)
+    path = write(tmp_path, bytes(data), "x.parquet")
+    errors: list[SourceError] = []
+    try:
+        found = detect_source(path)
+        with open_source(path, found.dialect, found.columns) as source:
+            list(source.items())
+    except SourceError as error:
+        errors.append(error)
+    assert all(str(path) in error.message and error.remedy for error in errors)
 
 
 def test_csv_whose_header_begins_with_the_magic_is_csv(tmp_path):

@@ -14,6 +14,7 @@ from importer.events.field_choices import mapped_text
 from importer.events.templates import columns_in
 from importer.reading import FIELDS, Attention, Dialect, Field, Reading
 from importer.results.set_manifest import SourceShape
+from importer.source.registry import find_format
 from importer.text import counted, listed, quoted
 
 _MOST_NAMED: Final = 3
@@ -61,7 +62,8 @@ def misfit(found: FoundShape, draft: Reading, declared: DeclaredReading) -> str:
         declared: What was declared: a field that was mapped by an option must be there.
     """
     if found.dialect.format != draft.dialect.format:
-        return f"it is {found.dialect.format.upper()}, and the others are {draft.dialect.format.upper()}"
+        is_, others = find_format(found.dialect.format).title, find_format(draft.dialect.format).title
+        return f"it is {is_}, and the others are {others}"
     if found.is_empty:
         return ""
     for field in FIELDS:

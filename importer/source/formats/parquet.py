@@ -7,9 +7,11 @@ that it would be in JSONL, and is read as such a line. The next lines are made i
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from importlib import import_module
+from itertools import islice
 from typing import Any, Final
 
 from importer.errors import SourceError
@@ -26,6 +28,9 @@ _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
 _BATCH_SIZE: Final = 1 << 18  # bytes of rows that are made at once, about
 _MOST_ROWS: Final = 4096
+_MOST_MADE: Final = 1 << 22  # bytes of lines that are made at once, about
+_MOST_TRIED: Final = 16  # rows that are read to see how long they are
+_LARGE_CHUNK: Final = 1 << 16  # bytes of a column in a row group
 _BUFFER_SIZE: Final = 1 << 16  # bytes of a column that are read at once
 _MOST_NAMED: Final = 5
 _COPY_AGAIN: Final = "Copy or download the file again."
@@ -58,17 +63,25 @@ class ParquetReader(RowsReader):
         self._ahead.close()
 
 
+def _arrow() -> Any:
+    """Return pyarrow, whose own pools of memory keep 40 MB that are not needed any more."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # what it takes without asking Python
+    arrow = import_module("pyarrow")
+    arrow.set_memory_pool(arrow.system_memory_pool())
+    return arrow
+
+
 def _open(file: io.BufferedIOBase) -> Any:
     """Return pyarrow's reader of a file.
 
     Raises:
         BrokenSourceError: It can't be read.
     """
-    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    arrow.set_memory_pool(arrow.system_memory_pool())  # gives back what it does not need any more
+    arrow = _arrow()
+    parquet = import_module("pyarrow.parquet")
     try:
         return parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_SIZE)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, ValueError) as error:
         raise BrokenSourceError(f"its footer can't be read: {_first_line(error)}", _COPY_AGAIN) from error
 
 
@@ -78,18 +91,57 @@ def _batches(parquet: Any) -> Iterator[list[bytes]]:
     Raises:
         BrokenSourceError: The file is damaged.
     """
-    arrow, metadata = import_module("pyarrow"), parquet.metadata
-    groups = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
-    size = max(1, sum(groups) // max(1, metadata.num_rows))  # of a row
+    arrow, metadata = _arrow(), parquet.metadata
+    sizes = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
+    size = max(1, sum(sizes) // max(1, metadata.num_rows))  # of a row
     row, rows = 0, max(1, min(_MOST_ROWS, _BATCH_SIZE // size))
-    try:
-        for batch in parquet.iter_batches(batch_size=rows, use_threads=False):
-            yield json_lines(batch)
-            row += batch.num_rows
-    except (arrow.ArrowException, OSError) as error:
-        raise BrokenSourceError(
-            f"the rows from {row + 1:,} on can't be read: {_first_line(error)}", _COPY_AGAIN
-        ) from error
+    for groups in _read_together(metadata, rows):
+        try:
+            at_once = _rows_at_once(parquet, groups, rows)
+            for batch in parquet.iter_batches(batch_size=at_once, row_groups=groups, use_threads=False):
+                yield json_lines(batch)
+                row += batch.num_rows
+        except (arrow.ArrowException, OSError, ValueError) as error:
+            which = (
+                f"row group {groups[0] + 1:,}"
+                if len(groups) == 1
+                else (f"row groups {groups[0] + 1:,} to {groups[-1] + 1:,}")
+            )
+            raise BrokenSourceError(
+                f"the rows from {row + 1:,} on can't be read ({which} of {metadata.num_row_groups:,}): "
+                f"{_first_line(error)}",
+                _COPY_AGAIN,
+            ) from error
+
+
+def _read_together(metadata: Any, rows: int) -> Iterator[list[int]]:
+    """Yield row groups one by one; small ones together, up to a batch of so many rows."""
+    groups: list[int] = []
+    count = 0
+    for group in range(metadata.num_row_groups):
+        groups.append(group)
+        count += metadata.row_group(group).num_rows
+        if count >= rows:
+            yield groups
+            groups, count = [], 0
+    if groups:
+        yield groups
+
+
+def _rows_at_once(parquet: Any, groups: list[int], rows: int) -> int:
+    """Return how many rows to read at once: fewer where the first ones are long.
+
+    A text that many rows share stands once in the file, so that its size says little of that of its rows.
+    """
+    metadata = parquet.metadata.row_group(groups[0])
+    chunks = map(metadata.column, range(metadata.num_columns))
+    large = [each.path_in_schema for each in chunks if each.total_uncompressed_size > _LARGE_CHUNK]
+    if not large:
+        return rows
+    tried = parquet.iter_batches(_MOST_TRIED, row_groups=groups[:1], columns=large, use_threads=False)
+    sizes = (sum(map(len, json_lines(batch))) // max(1, batch.num_rows) for batch in islice(tried, 1))
+    size = max(sizes, default=0)
+    return max(1, min(rows, _MOST_MADE // max(1, size)))
 
 
 def _first_line(error: BaseException) -> str:

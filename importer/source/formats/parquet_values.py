@@ -31,7 +31,8 @@ def json_lines(batch: Any, size: int = READ_SIZE) -> list[bytes]:
         size: How many bytes a piece has at least, but the last; a larger one if Python writes them.
     """
     if speedups.COMPILED:
-        pieces = speedups.arrow_lines(*batch.__arrow_c_array__(), size)
+        schema, array = batch.__arrow_c_array__()
+        pieces = speedups.arrow_lines(schema, array, size)
         if pieces is not None:
             return pieces
     return [json_lines_in_python(batch)]
