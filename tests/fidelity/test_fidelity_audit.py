@@ -94,6 +94,7 @@ few_events = st.lists(
         time=st.sampled_from([0, 1, DAY - 1, DAY, DAY + 1]),
         body=st.sampled_from([b"x", b"y", b"z"]),
         note=st.just(""),
+        item=st.just(0),
     ),
     max_size=30,
 )

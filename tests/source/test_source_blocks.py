@@ -150,10 +150,10 @@ def table(count: int, odd: dict[int, str] | None = None) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-@pytest.mark.parametrize("odd", [{}, {20: "short\n"}, {30_000: '30000,"open\n'}, {50_000: "\udcff,x\n"}])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+@pytest.mark.parametrize("odd", [{}, {20: "short\n"}, {18_000: '18000,"open\n'}, {30_000: "\udcff,x\n"}])
 def test_damage_is_reported_with_the_same_records_in_chunks_and_one_by_one(tmp_path, compress, share, odd):
-    data = compress(table(80_000, odd).encode("utf-8", "surrogateescape"))
+    data = compress(table(48_000, odd).encode("utf-8", "surrogateescape"))
     path = write(tmp_path, data[: int(len(data) * share)])
     dialect = Dialect("csv", {b"\x1f": "gzip", b"B": "bz2", b"\xfd": "xz"}[data[:1]], header=False)
 
