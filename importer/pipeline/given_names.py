@@ -94,6 +94,20 @@ def check_shape(
             raise _no_column("[mask] ", name, (*columns, *known.keys))
 
 
+def check_masks_anew(reading: Reading, mask: Collection[str]) -> None:
+    """Check that what is to be masked now is there, as far as the columns of an earlier run tell.
+
+    Raises:
+        MappingError: Something is not.
+    """
+    if bags_of(reading):
+        return  # a key within the properties may have the name
+    for name in mask:
+        fitting = any(fits(name, each) is not None for each in reading.columns) if is_pattern(name) else False
+        if name not in reading.shape.mask and not fitting and not exists(name, reading.columns, paths=True):
+            raise _no_column("[mask] ", name, reading.columns)
+
+
 def _no_column(what: str, name: str, columns: Sequence[str]) -> MappingError:
     return MappingError(
         f"{what}there is no column {quoted(name)}{nearest(name, columns)}", _IGNORE, list_columns(columns)

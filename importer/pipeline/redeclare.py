@@ -16,6 +16,7 @@ from importer.events.row_filter import check_where, columns_of_where
 from importer.pipeline.declared_dialect import redeclare_dialect
 from importer.pipeline.declared_options import check_marks_meant, known_columns, same_options, skipped_columns
 from importer.pipeline.declared_shape import openable_anew, redeclared_shape
+from importer.pipeline.given_names import check_masks_anew
 from importer.pipeline.given_values import GivenValues, given_values
 from importer.profile.mask_salt import salt_of
 from importer.reading import FIELDS, ColumnType, Field, MissingColumns, Reading
@@ -118,6 +119,8 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,
         **changes,
     )
+    if missing == "refuse":
+        check_masks_anew(reading, declared.mask)
     if declared.where and missing == "refuse":
         check_where(made, (*reading.columns, *columns_of_where(reading)), paths=True)
     return made

@@ -18,6 +18,7 @@ from importer.model import Destination
 from importer.pipeline.job import Job, RunOptions, Target
 from importer.pipeline.outputs import resolve_output
 from importer.pipeline.prepare import prepare_job
+from importer.pipeline.redeclare import redeclare
 from importer.pipeline.resolve import detect_declared, draft_reading
 from importer.pipeline.sets.mapping import find_shape
 from importer.pipeline.sets.shape import joined_attention
@@ -290,3 +291,15 @@ def test_an_empty_condition_is_an_error(typed: str) -> None:
 def test_an_option_renames_nothing_to_a_token() -> None:
     with pytest.raises(UsageError, match="--rename plan=token: a token is never part of an event"):
         declared_reading(ReadingOptions(rename=["plan=token"]))
+
+
+def test_a_new_mask_of_nothing_stops_a_retry(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(SOURCES["a.csv"])
+    reading = draft_reading(detect_declared(tmp_path / "a.csv", DeclaredReading()), DeclaredReading(), "", 0)
+    for name in ("emial", "emial*"):
+        with pytest.raises(MappingError, match="did you mean 'email'"):
+            redeclare(reading, DeclaredReading(mask={name: "redact"}), 0)
+    for name in ("email", "em*", "context.ip"):
+        assert redeclare(reading, DeclaredReading(mask={name: "redact"}), 0).shape.mask == {name: "redact"}
+    lenient = DeclaredReading(mask={"emial": "redact"}, missing_columns="ignore")
+    assert redeclare(reading, lenient, 0).shape.mask == {"emial": "redact"}
