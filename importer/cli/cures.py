@@ -14,9 +14,11 @@ from importer.results.selection import select_records
 from importer.results.status import HistoryStatus
 
 _ZONE: Final = "Say in which zone the times were written, as Europe/Berlin in place of ZONE:"
+_EXCEL: Final = "--time-format auto --time-format excel"  # other times of the column stay what they are
 _CURES: Final = {
     "--timezone ZONE (": ("--timezone ZONE", _ZONE),
-    "--time-format excel --timezone ZONE": ("--time-format excel --timezone ZONE", _ZONE),
+    "say --time-format excel --timezone ZONE": (f"{_EXCEL} --timezone ZONE", _ZONE),
+    "say --time-format excel": (_EXCEL, "Read numbers such as these as dates of Excel, and check again:"),
     "send it by --endpoint import": ("--endpoint import", "What is too old for /track can go to /import:"),
 }
 """Options that mend invalid records, each with advice, by a part of the error of such a record."""

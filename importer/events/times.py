@@ -143,7 +143,7 @@ class TimeReader:
         found = find_form(text)
         if found is None:
             serial = is_usual_serial(text)
-            raise BadValue(_no_epoch(text) if serial else f"expected {_EXPECTED}, found {quoted(text)}")
+            raise BadValue(self._no_epoch(text) if serial else f"expected {_EXPECTED}, found {quoted(text)}")
         instant = self._instant(found.time, text)
         self.form = found.form
         return instant
@@ -168,7 +168,7 @@ class TimeReader:
         number = int(whole)
         unit = epoch_unit(number, number)
         if unit is None:
-            raise BadValue(_no_epoch(text))
+            raise BadValue(self._no_epoch(text))
         self.form, scale = unit
         instant = number * scale
         if frac:
@@ -240,6 +240,16 @@ class TimeReader:
             )
         return local_offset(self.zone, wall, text)
 
+    def _no_epoch(self, text: str) -> str:
+        """Return why a number is no time, and what it may be."""
+        why = f"{quoted(text)} is no epoch in s, ms, µs or ns between 1971 and 2100"
+        if is_usual_serial(text):
+            serial = read_serial(text)
+            assert serial is not None
+            zone = "" if self.zone else " --timezone ZONE"
+            why += f"; as a date of Excel it is {serial.wall}: say --time-format {EXCEL}{zone}"
+        return why
+
 
 class _ExcelFormat:
     """Reads serial dates of Excel, as `TimeFormat` reads others."""
@@ -255,16 +265,6 @@ def _make_format(text: str) -> TimeFormat | _ExcelFormat | None:
     if text.lower() == AUTO:
         return None
     return _ExcelFormat() if text.lower() == EXCEL else TimeFormat(text)
-
-
-def _no_epoch(text: str) -> str:
-    """Return why a number is no time, and what it may be."""
-    why = f"{quoted(text)} is no epoch in s, ms, µs or ns between 1971 and 2100"
-    if is_usual_serial(text):
-        serial = read_serial(text)
-        assert serial is not None
-        why += f"; as a date of Excel it is {serial.wall}: say --time-format {EXCEL} --timezone ZONE"
-    return why
 
 
 def epoch_unit(smallest: int, largest: int) -> tuple[str, int] | None:

@@ -100,3 +100,18 @@ def test_each_format_is_counted_in_the_plan(shell: Shell, server: Server) -> Non
 
     assert "written as: %d.%m.%Y (2 records) · %m/%d/%Y (1 record)" in result.err
     assert statuses(shell.results("events.results.csv")) == ["imported"] * 3
+
+
+@pytest.mark.parametrize("given", [["--timezone", "UTC"], []])
+def test_dates_of_excel_among_others_are_read_as_the_next_command_says(
+    shell: Shell, given: list[str]
+) -> None:
+    (shell.folder / "a.csv").write_text(
+        "event,user_id,time\nA,u1,2024-05-01T10:00:00Z\nA,u1,45413.4166666667\n"
+    )
+    ended = shell.type("run", "a.csv", "--dry-run", *given)
+    words = ended.last_line.removeprefix("Next: mixpanel-importer ").replace("ZONE", "UTC").split()
+    assert words.count("--timezone") == 1, ended.err
+    again = shell.type(*words)
+    assert "2 records = 2 valid" in again.err
+    assert "2024-05-01T10:00:00Z to 2024-05-01T10:00:00Z" in again.err
