@@ -327,10 +327,10 @@ def _with_lists(error: MappingError, detected: DetectedSource) -> MappingError:
     if found is not None:
         message += f": {found.text}"
         steps.insert(len(steps) - listed_last, f"Or, if the object around it is one record: {WHOLE_OBJECTS}")
-    elif detected.is_whole and len(detected.sample) == 1 and detected.dialect.format in ("json", "jsonl"):
-        values: Any = detected.sample[0].values
-        paths = lists_in(values)
-        if paths:
+    elif detected.sample and detected.dialect.format in ("json", "jsonl"):
+        records: Any = [each.values for each in detected.sample[:_MOST_NAMES]]
+        first, *rest = map(lists_in, records)
+        if paths := [path for path in first if all(path in each for each in rest)]:
             others = f" (or {', '.join(map(quoted, paths[1:_MOST_NAMES]))})" if paths[1:] else ""
             said = f"Or, if the records are those of a list in it: --records {shell_word(paths[0])}{others}"
             steps.insert(len(steps) - listed_last, said)

@@ -208,7 +208,7 @@ def test_where_a_list_is_not_what_holds_the_records_the_error_says_how_to_take_t
         (HELD, "the records are those of a list in it: --records hits (or 'more.rest')\n"),
     ],
 )
-def test_where_no_column_fits_a_single_line_the_error_names_the_lists_in_it(
+def test_where_no_column_fits_the_error_names_the_lists_that_all_records_hold(
     shell: Shell, held: dict[str, Any], said: str
 ) -> None:
     shell.write("one.jsonl", lines(held))
@@ -217,7 +217,11 @@ def test_where_no_column_fits_a_single_line_the_error_names_the_lists_in_it(
     assert said in ended.err
     assert ended.err.splitlines()[-1].startswith("The columns are: ")
     shell.write("two.jsonl", lines(held, held))
-    assert "--records" not in shell.type("run", "two.jsonl", "--map", "event=name", "--dry-run").err
+    assert said in shell.type("run", "two.jsonl", "--map", "event=name", "--dry-run").err
+    shell.write("two.json", json.dumps(held, indent=1) * 2)
+    assert said in shell.type("run", "two.json", "--map", "event=name", "--dry-run").err
+    shell.write("three.jsonl", lines(held, held, {"at": AT}))
+    assert "--records" not in shell.type("run", "three.jsonl", "--map", "event=name", "--dry-run").err
 
 
 def test_a_single_line_may_be_nested_as_deep_as_json_can_be(shell: Shell) -> None:
