@@ -40,6 +40,11 @@ def _canonical_float(value: float) -> Any:
     return orjson.Fragment(repr(value))
 
 
+def number_text(value: float) -> str:
+    """Return a number as it is sent."""
+    return orjson.dumps(canonical(value)).decode()
+
+
 def clash(old: Any, new: Any) -> bool:
     """Return whether a value is there and is not the same in JSON, where 1 is 1.0 but not true."""
     if old is None or old == "":

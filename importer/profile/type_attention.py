@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from importer.errors import BadValue
-from importer.events.canonical import canonical
+from importer.events.canonical import number_text
 from importer.events.number_marks import NumberMarks
 from importer.events.types import to_number
 from importer.exact_json import is_exact
@@ -311,10 +311,9 @@ def in_order(rows: Iterable[AttentionRow]) -> list[AttentionRow]:
 def _meaning(marks: NumberMarks, text: str) -> str:
     """Return the number that a text means with some marks."""
     try:
-        value = canonical(to_number(marks.plain_number(text)))
+        return number_text(to_number(marks.plain_number(text)))
     except BadValue:
         return text
-    return str(value)
 
 
 def _words(form: NumberForm, *, by_exponent: bool) -> str:

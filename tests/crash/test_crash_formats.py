@@ -16,7 +16,7 @@ ROWS = 100
 
 
 def _results(name: str, kind: str = "results") -> str:
-    return f"{name.removesuffix('.json')}.{kind}.csv"
+    return f"{Path(name).stem}.{kind}.csv"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -73,6 +73,14 @@ def said(manifest: dict[str, Any]) -> list[dict[str, Any]]:
             ["number"],
         ),
         (
+            ["1e22", "1e23"],
+            "number-forms",
+            "value is text, since 1e22 has an exponent without sign or decimal point: as a number, it would be 1e+22",
+            [1],
+            ["--type value=number"],
+            ["number"],
+        ),
+        (
             ["20", "2e1", "NULL"],
             "number-forms",
             "value is text, since its numbers have two forms: 20 has no exponent, 2e1 has an exponent",

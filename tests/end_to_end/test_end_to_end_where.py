@@ -105,9 +105,7 @@ def test_only_rows_for_which_it_holds_are_sent(shell: Shell, server: Server, kin
             assert int(after["line"]) == ahead + each * int(after["row"])
 
 
-def test_the_option_goes_over_the_mapping_and_an_empty_one_switches_it_off(
-    shell: Shell, server: Server
-) -> None:
+def test_the_option_goes_over_the_mapping_and_an_empty_one_is_refused(shell: Shell, server: Server) -> None:
     shell.write("events.csv", csv_text(range(1, 31)))
     words = ("run", "events.csv", "--dry-run", "--mapping", mapping(shell))
 
@@ -115,8 +113,20 @@ def test_the_option_goes_over_the_mapping_and_an_empty_one_switches_it_off(
     none = shell.type(*words, "--where", "")
 
     assert result_line(other) == "Result 30 records = 3 valid + 27 skipped ✓ adds up"
-    assert result_line(none) == "Result 30 records = 30 valid ✓ adds up"
-    assert "Rows " not in none.err
+    assert (none.code, "found no condition" in none.err) == (2, True)
+
+
+def test_an_empty_condition_of_a_mapping_takes_away_that_of_the_preset(shell: Shell) -> None:
+    call = '"userId":"u1","timestamp":"2024-05-01T10:00:00Z","messageId":"m","context":{}'
+    shell.write(
+        "a.jsonl", f'{{"type":"track","event":"A",{call}}}\n{{"type":"identify","event":"B",{call}}}\n'
+    )
+    shell.write("all.toml", 'where = ""\n[fields]\nevent = "event"\n')
+    words = ("run", "a.jsonl", "--dry-run", "--preset", "segment")
+    assert result_line(shell.type(*words)) == "Result 2 records = 1 valid + 1 skipped ✓ adds up"
+    with_all = shell.type(*words, "--mapping", "all.toml")
+    assert result_line(with_all) == "Result 2 records = 2 valid ✓ adds up"
+    assert "Rows " not in with_all.err
 
 
 def test_an_event_is_the_same_whether_others_are_left_out_or_not(shell: Shell, server: Server) -> None:
