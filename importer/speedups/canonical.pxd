@@ -25,8 +25,9 @@ cdef class Buffer:
     cdef int reserve(self, Py_ssize_t more) except -1
 
     cdef inline void put(self, const char* text, Py_ssize_t size) noexcept:
-        memcpy(self.at, text, size)
-        self.at += size
+        if size:  # C knows no copy to or from nowhere, not even of nothing
+            memcpy(self.at, text, size)
+            self.at += size
 
     cdef inline Py_ssize_t used(self) noexcept:
         return self.at - self.base
