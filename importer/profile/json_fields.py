@@ -22,6 +22,7 @@ _USER: Final = "distinct_id"
 """The user, where the mapped column has none."""
 
 _NUMBERS: Final[frozenset[Field]] = frozenset({"time", "distinct_id", "insert_id"})
+_TEXTS: Final[frozenset[Field]] = frozenset({"event", "ip"})
 _LEAST: Final = 8
 _MOST_KEYS: Final = 16  # that a `speedups.FieldFinder` takes
 
@@ -88,7 +89,9 @@ class LineParts:
 def _keys(reading: Reading, paths: dict[str, tuple[str, ...]]) -> list[tuple[bytes, bool, bool, int, int]]:
     """Return what `speedups.FieldFinder` must know of the keys at the end of some paths."""
     given = {column: field for field, column in reading.fields.items()}
+    # What is a number in one field may be refused in another that takes the same column.
     numbers = {column for field in _NUMBERS for column in _columns_of(field, reading)}
+    numbers -= {column for field in _TEXTS for column in _columns_of(field, reading)}
     keys = []
     for column, path in paths.items():
         is_number = column in numbers or (column not in given and path[-1] == PROCESSED)

@@ -54,6 +54,12 @@ LINES: dict[str, Reading] = {
     "a fallback deeper": replace(FLAT, alternatives={"distinct_id": ("context.id", "context.traits.id", "user")}),
     "a fallback that is a part of another": replace(FLAT, alternatives={"distinct_id": ("context", "context.id", "user")}),
     "a fallback that is a field": replace(FLAT, alternatives={"distinct_id": ("user", "event")}),
+    "one column for all fields": replace(
+        FLAT,
+        fields={},
+        alternatives={"event": ("n", "event"), "time": ("n", "time"), "distinct_id": ("n",), "ip": ("n", "user"), "insert_id": ("n",)},
+    ),
+    "a fallback that is the ip": replace(FLAT, fields={**FLAT.fields, "ip": "device"}, alternatives={"distinct_id": ("user", "device")}),
     "templates of fields": replace(
         FLAT,
         fields={"time": "time"},
