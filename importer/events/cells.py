@@ -15,7 +15,8 @@ from importer.events.field_notes import notes_on_template
 from importer.events.layout import property_columns
 from importer.events.nested import make_nested, nested_columns_of
 from importer.events.property_names import PropertyNames, given_twice
-from importer.events.templates import fill_templates, set_templates
+from importer.events.templates import Look, fill_templates, set_templates
+from importer.events.unmasked import make_unmasked
 from importer.events.values import ValueReader
 from importer.reading import Field, Reading
 
@@ -46,11 +47,13 @@ class CellReader:
             for index, name, column, kind in property_columns(reading)
             if column not in self._opened
         )
+        self._unmasked = make_unmasked(reading)
         self._parsed: dict[str, Any] = {}  # the cells of the record at hand into which a path leads
 
     def __call__(self, cells: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the cells hold, sorted by name, and put the fields into ``known``."""
         null = self._null
+        asked = self._unmasked(cells)
         if self._trim:
             cells = [cell.strip() for cell in cells]
         self._parsed.clear()
@@ -59,7 +62,7 @@ class CellReader:
             text = cells[index]
             if text and text not in null:
                 known[field] = text
-        taken, inner = self._choose(cells, known) if self._choices else ((), ())
+        taken, inner = self._choose(cells, asked, known) if self._choices else ((), ())
         nested = self._change(cells) if self._nested is not None else {}
         if "properties" in known:
             found = known.pop("properties")
@@ -178,7 +181,9 @@ class CellReader:
                 return
         properties[name] = value
 
-    def _choose(self, cells: Any, known: dict[Field, Any]) -> tuple[list[int], list[Path]]:
+    def _choose(
+        self, cells: Any, asked: Look | None, known: dict[Field, Any]
+    ) -> tuple[list[int], list[Path]]:
         """Put the fields that several columns may give into ``known``.
 
         Returns:
@@ -187,7 +192,7 @@ class CellReader:
         taken, inner = [], []
         look = partial(self.look, cells)
         for choice in self._choices:
-            value, number = choice.take(look)
+            value, number = choice.take(look, asked)
             if number >= 0:
                 known[choice.field] = value
                 entry = choice.entries[number]

@@ -97,3 +97,14 @@ def exists(column: str, columns: Collection[str], *, paths: Openable) -> bool:
     if column in columns or not paths:
         return column in columns
     return path_to(column, columns)[0] in (columns if paths is True else paths)
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value of JSON is, in words: it may be a secret."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true or false"
+    return "a text" if isinstance(value, str) else "a number" if isinstance(value, int | float) else "nothing"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-from importer.events.columns import path_to, value_at, with_value
-from importer.events.nested import kind_of
+from importer.events.columns import kind_of, path_to, value_at, with_value
 from importer.model import Record, Rejection, Status
 
 MOST_ITEMS: Final = 1_000_000

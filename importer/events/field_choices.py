@@ -34,11 +34,12 @@ class FieldChoice(NamedTuple):
         """Return the choice among the entries up to this one."""
         return FieldChoice(self.field, self.entries[: number + 1], self.conditions[: number + 1])
 
-    def take(self, look: Look) -> tuple[Any, int]:
+    def take(self, look: Look, asked: Look | None = None) -> tuple[Any, int]:
         """Return the value of the field in a record, and which of the entries gave it; None and -1 if none.
 
         Args:
             look: Returns the value of a column in the record.
+            asked: The same for conditions: what it was before it was masked. None where nothing was.
 
         Raises:
             BadValue: A template names a column that holds an object or an array (JSONL), or a condition
@@ -46,7 +47,7 @@ class FieldChoice(NamedTuple):
         """
         for number, entry in enumerate(self.entries):
             condition = self.conditions[number] if self.conditions else None
-            if condition is not None and condition(look) is not True:
+            if condition is not None and condition(asked or look) is not True:
                 continue
             value = look(entry) if isinstance(entry, str) else entry.fill(look)
             if value is not None and value != "":
@@ -91,4 +92,4 @@ def _condition(text: str, reading: Reading) -> Condition | None:
         return None
     from importer.events.where import compile_where  # noqa: PLC0415 - a parser that few readings need
 
-    return compile_where(text, reading.null, marks_of(reading))
+    return compile_where(text, reading.null, marks_of(reading), hides=bool(reading.shape.mask))

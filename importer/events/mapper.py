@@ -39,6 +39,7 @@ from importer.events.objects import ObjectReader
 from importer.events.property_names import PropertyNames
 from importer.events.time_offset import read_offset
 from importer.events.times import NS_PER_MS, TimeReader, iso_utc, make_time_property
+from importer.events.unmasked import changed_values
 from importer.events.values import ValueReader
 from importer.mixpanel import limits, rules
 from importer.model import Event, Record, Rejection
@@ -307,7 +308,7 @@ class Mapper:
     def _is_shared(self, record: Record, own: Any) -> bool:
         """Return whether one of several events of a record has an id that all of them have."""
         notes = self._values.notes.copy()
-        shared = self.value_of("insert_id", self._without_element(record.values))
+        shared = self.value_of("insert_id", changed_values(record.values, self._without_element))
         self._values.notes[:] = notes
         return bool(shared == own)
 

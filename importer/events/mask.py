@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import pbkdf2_hmac, sha256
 from typing import Any, Final
@@ -11,18 +11,15 @@ from typing import Any, Final
 import orjson
 
 from importer import exact_json
-from importer.errors import BadValue, MappingError
-from importer.events.columns import Path, path_to, value_at, with_value
-from importer.events.nested import bags_of, json_text, kind_of
-from importer.events.property_names import fits, fits_any, is_pattern
+from importer.errors import BadValue
+from importer.events.columns import Path, kind_of, path_to, value_at, with_value
+from importer.events.nested import bags_of, json_text
+from importer.events.property_names import fits, is_pattern
+from importer.events.unmasked import NOT_EXACT, masked_values
 from importer.reading import MaskKind, Reading
-from importer.text import quoted_name
 
 REDACTED: Final = "[redacted]"
 """What stands for a value that is redacted."""
-
-NOT_EXACT: Final = "some numbers in it are not sent in all their digits, or a key is there twice"
-"""Stands for a note that may hold a value."""
 
 _ROUNDS: Final = 200_000
 
@@ -46,28 +43,6 @@ def pseudonym(salt: bytes, value: Any) -> str:
     except (orjson.JSONEncodeError, RecursionError):
         raise BadValue("a value that is to be masked can't be written as JSON") from None
     return hmac.new(salt, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()
-
-
-def check_unmasked(reading: Reading, compared: Iterable[str]) -> None:
-    """Check that no condition compares what stands in the place of a masked value.
-
-    Args:
-        reading: How the source is read; its shape says what is masked.
-        compared: The columns that a condition compares with something.
-
-    Raises:
-        MappingError: It would, and so would hold for no record, or for all.
-    """
-    bags = [path_to(bag, reading.columns) for bag in bags_of(reading)] if reading.shape.mask else []
-    for column in compared if reading.shape.mask else ():
-        path = path_to(column, reading.columns)
-        ways = [path, *(path[len(bag) :] for bag in bags if path[: len(bag)] == bag)]
-        names = {column, *(".".join(map(str, way[:end])) for way in ways for end in range(1, len(way) + 1))}
-        if any(fits_any(reading.shape.mask, name) for name in names):
-            raise MappingError(
-                f"where: {quoted_name(column)} is masked, and what stands in its place can't be compared",
-                "Of what is masked, it can be asked whether it is null; or compare another column.",
-            )
 
 
 class Masks:
@@ -95,7 +70,17 @@ class Masks:
         opened = {
             str(path[0]) for path in (*(path for _, path in self._bags), *(path for path, _ in self._inner))
         }
+        self._in_record = self.in_cells if reading.dialect.has_cells else self.in_object
+        self._keeps = bool(reading.conditions)
         self._opened = [(at, name) for at, name in enumerate(reading.columns) if name in opened]
+
+    def in_record(self, values: Any, notes: list[str]) -> Any:
+        """Return the values of a record masked; as for `in_object`.
+
+        Where fields have conditions, they know what they were: see `unmasked`.
+        """
+        made = self._in_record(values, notes)
+        return masked_values(made, values) if self._keeps else made
 
     def in_object(self, values: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         """Return the object of a record with its values masked.

@@ -13,7 +13,7 @@ import orjson
 
 from importer.errors import BadValue
 from importer.events.canonical import canonical
-from importer.events.columns import Path, parse_path, path_to, take_at, value_at, with_value
+from importer.events.columns import Path, kind_of, parse_path, path_to, take_at, value_at, with_value
 from importer.events.types import is_number, rounding, to_number
 from importer.reading import KeyValue, Reading
 from importer.text import quoted
@@ -77,17 +77,6 @@ def bags_of(reading: Reading) -> tuple[str, ...]:
     """Return the columns that may give the properties."""
     bag = reading.fields.get("properties")
     return (*([] if bag is None else [bag]), *reading.alternatives.get("properties", ()))
-
-
-def kind_of(value: Any) -> str:
-    """Return what a value of JSON is, in words: it may be a secret."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool):
-        return "true or false"
-    return "a text" if isinstance(value, str) else "a number" if isinstance(value, int | float) else "nothing"
 
 
 # ── key_value ────────────────────────────────────────────────────────────────────────────────────

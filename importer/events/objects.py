@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from importer.events.canonical import clash
-from importer.events.columns import Path, path_to, take_at, value_at
+from importer.events.columns import path_to, take_at, value_at
 from importer.events.field_choices import FieldChoice, choices_of
 from importer.events.field_notes import notes_on_template
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths
 from importer.events.null_words import make_cleaned
+from importer.events.object_columns import ObjectColumns
 from importer.events.property_names import PropertyNames, given_twice
-from importer.events.templates import (
-    fill_templates,
-    set_templates,
-)
+from importer.events.templates import Look, fill_templates, set_templates
+from importer.events.unmasked import make_unmasked
 from importer.events.values import ValueReader
 from importer.reading import Field, Reading
 
@@ -40,22 +39,23 @@ class ObjectReader:
         self._bag = path_to(bag, reading.columns) if bag is not None else None
         self._cleaned = make_cleaned(reading)
         self._changes_fields = reading.trim or bool(reading.null)
+        self._unmasked = make_unmasked(reading)
 
     def __call__(self, values: Any, known: dict[Field, Any]) -> dict[str, Any]:
         """Return the properties that the object holds, and put the fields into ``known``."""
         left: dict[str, Any] = dict(values)
         _take_all(left, self._paths.outside, known)
+        asked = self._unmasked(values)
         for choice in self._bag_choices:
-            self._choose(
-                choice, _Places(values, {}, None, self._reading.columns, self._is_flat), left, {}, known
-            )
+            places = ObjectColumns(values, {}, None, self._reading.columns, self._is_flat)
+            self._choose(choice, places, asked, left, {}, known)
         bag = known.pop("properties", None)
         inside: dict[str, Any] = {} if bag is None else self._values.object(bag)
         properties = dict(inside)
         _take_all(properties, self._paths.inside, known)
-        places = _Places(values, inside, self._bag, self._reading.columns, self._is_flat)
+        places = ObjectColumns(values, inside, self._bag, self._reading.columns, self._is_flat)
         for choice in self._choices:
-            self._choose(choice, places, left, properties, known)
+            self._choose(choice, places, asked, left, properties, known)
         for column in self._parts:
             places.remove(column, left, properties)
         properties = self._names.of_keys(properties)
@@ -106,21 +106,22 @@ class ObjectReader:
             values[column] if column in values else value_at(path_to(column, self._reading.columns), values)
         )
 
-    def _look(self, places: _Places, column: str) -> Any:
+    def _look(self, places: ObjectColumns, column: str) -> Any:
         value = places.look(column)
         return self._cleaned(value) if self._changes_fields else value
 
     def _choose(
         self,
         choice: FieldChoice,
-        places: _Places,
+        places: ObjectColumns,
+        asked: Look | None,
         left: dict[str, Any],
         properties: dict[str, Any],
         known: dict[Field, Any],
     ) -> None:
         """Put a field that several columns may give into ``known``, and take out the column that gave it."""
         look = partial(self._look, places)
-        value, number = choice.take(look)
+        value, number = choice.take(look, asked)
         if number < 0:
             return
         known[choice.field] = value
@@ -129,44 +130,6 @@ class ObjectReader:
             places.remove(entry, left, properties)
         else:
             self._values.notes += notes_on_template(choice.field, entry, look)
-
-
-class _Places(NamedTuple):
-    """The values of a record by column, wherever they stand.
-
-    Attributes:
-        outside: The object of the line.
-        inside: The object that the properties column holds.
-        bag: The path to the properties column; None if there is none.
-        columns: The columns of the source.
-        is_flat: True if objects were flattened, so that a path may be the name of a key.
-    """
-
-    outside: dict[str, Any]
-    inside: dict[str, Any]
-    bag: Path | None
-    columns: tuple[str, ...]
-    is_flat: bool
-
-    def look(self, column: str) -> Any:
-        """Return the value of a column; None if there is none."""
-        if self.is_flat and column in self.outside:  # a key of its own, though the first records had none
-            return self.outside[column]
-        path, is_inside = self._path(column)
-        return value_at(path, self.inside if is_inside else self.outside)
-
-    def remove(self, column: str, left: dict[str, Any], properties: dict[str, Any]) -> None:
-        """Take the value of a column out of what becomes the properties."""
-        if self.is_flat and column in self.outside:
-            left.pop(column, None)
-            return
-        path, is_inside = self._path(column)
-        take_at(path, properties if is_inside else left)
-
-    def _path(self, column: str) -> tuple[Path, bool]:
-        path, bag = path_to(column, self.columns), self.bag
-        is_inside = bag is not None and len(path) > len(bag) and path[: len(bag)] == bag
-        return (path[len(bag) :], True) if bag is not None and is_inside else (path, False)
 
 
 def _take_all(left: dict[str, Any], paths: Paths, known: dict[Field, Any]) -> None:

@@ -11,6 +11,7 @@ from importer.events.columns import Openable, Path, parse_path, path_to, value_a
 from importer.events.null_words import make_cleaned
 from importer.events.number_marks import marks_of
 from importer.events.types import BOOLEANS, is_number
+from importer.events.unmasked import NO_JSON, NOT_EXACT
 from importer.events.where import Condition, Kind, compile_where
 from importer.model import Record, Rejection, Status
 from importer.reading import Reading
@@ -41,16 +42,13 @@ class RowFilter:
         reading: How the records are read; its shape has a condition. A column that it names and that is not
             there has no value.
 
-    Attributes:
-        compared: The columns that the condition compares with something.
-
     Raises:
         MappingError: The condition can't be read.
     """
 
     def __init__(self, reading: Reading) -> None:
         condition = _condition_of(reading)
-        self.compared = tuple(condition.kinds)
+        self._hides = bool(reading.shape.mask)
         has_cells = reading.dialect.has_cells
         self._ask = condition.ask
         self._clean = make_cleaned(reading)
@@ -67,7 +65,13 @@ class RowFilter:
 
     def _filter(self, record: Record) -> Item:
         fault = self._fault(self._values(record))
-        return record if fault is None else _rejection(record, record.row, record.line, fault)
+        return record if fault is None else self._rejection(record, record.row, record.line, fault)
+
+    def _rejection(self, record: Record | Rejection, row: int, line: int, fault: _Fault) -> Rejection:
+        error, status = fault
+        note = "" if status is Status.SKIPPED else record.note
+        note = NOT_EXACT if note and self._hides else note
+        return Rejection(row, line, error, note=note, item=record.item, status=status)
 
     def _fault(self, values: Sequence[Any]) -> _Fault | None:
         """Return why a record with some values in the columns is left out; None if it stays."""
@@ -94,7 +98,7 @@ class RowFilter:
         try:
             value, _ = exact_json.loads(found.strip().encode("utf-8", "surrogateescape"))
         except exact_json.BadJSON as error:
-            return BadValue(f"{cell.column}: {error}")
+            return BadValue(f"{cell.column}: {NO_JSON if self._hides else error}")
         return self._clean(value_at(cell.inside, value))
 
     # ── many at once ─────────────────────────────────────────────────────────────────────────────
@@ -107,7 +111,7 @@ class RowFilter:
             fault = faults[place]
             if fault is None or fault is _SKIPPED:  # the first is never so: it was left out
                 return Rejection._make((row, line, *_REST_OF_SKIPPED))
-            return _rejection(block.record(place), row, line, fault)
+            return self._rejection(block.record(place), row, line, fault)
 
         return block.without(left_out, reject) if left_out else block
 
@@ -154,12 +158,6 @@ def _readable(values: Sequence[Any]) -> Sequence[Any]:
     return _Unreadable(values) if any(isinstance(value, BadValue) for value in values) else values
 
 
-def _rejection(record: Record | Rejection, row: int, line: int, fault: _Fault) -> Rejection:
-    error, status = fault
-    note = "" if status is Status.SKIPPED else record.note
-    return Rejection(row, line, error, note=note, item=record.item, status=status)
-
-
 def check_where(reading: Reading, columns: Sequence[str], *, paths: Openable) -> None:
     """Check that the columns of a condition exist; of objects, the keys at which paths begin.
 
@@ -188,7 +186,7 @@ def columns_of_where(reading: Reading) -> tuple[str, ...]:
 
 
 def _condition_of(reading: Reading) -> Condition:
-    return compile_where(reading.shape.where, reading.null, marks_of(reading))
+    return compile_where(reading.shape.where, reading.null, marks_of(reading), hides=bool(reading.shape.mask))
 
 
 # ── where the values of a column stand ───────────────────────────────────────────────────────────

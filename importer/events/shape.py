@@ -11,8 +11,9 @@ from importer import speedups
 from importer.errors import BadValue, MappingError
 from importer.events.explode import make_explode
 from importer.events.fast_nested import make_nested_lines
-from importer.events.mask import NOT_EXACT, Masks, check_unmasked
+from importer.events.mask import Masks
 from importer.events.nested import Nested, make_nested
+from importer.events.unmasked import NOT_EXACT
 from importer.model import Record, Rejection
 from importer.reading import Reading
 
@@ -41,7 +42,7 @@ class Shaper:
         steps: What is done with each record, one after the other.
         row_filter: Leaves out some of what they become; None to leave out nothing.
         nested_lines: Takes all steps with most of the lines of a block at once; None if nothing does.
-        hides_source: True if what rejections quote of the source may be values that nobody shall see.
+        mask: Hides values of what stays; None if all may be seen.
     """
 
     def __init__(
@@ -49,39 +50,40 @@ class Shaper:
         steps: Sequence[Step],
         row_filter: Filter | None,
         nested_lines: speedups.NestedLines | None,
-        *,
-        hides_source: bool,
+        mask: Callable[[Item], Item] | None,
     ) -> None:
         self._steps = steps
         self._filter = row_filter
         self._nested_lines = nested_lines
-        self._hides = hides_source
+        self._mask = mask
 
     def __call__(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Yield what the records become, in their order and in parts: one may become a million.
 
-        A `speedups.Block` stays one where no step is taken, or compiled code takes all.
+        A `speedups.Block` stays one where no step is taken, or compiled code takes all; unless it is masked.
         """
+        for part in self._in_steps(items):
+            left = part if self._filter is None else self._filter(part)
+            yield left if self._mask is None else list(map(self._mask, left))
+
+    def _in_steps(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         if not self._steps:
-            yield self._filtered(items)
+            yield items
         elif self._nested_lines is not None and isinstance(items, speedups.Block):
             for part, is_done in self._nested_lines.parts(items, _LEAST_LINES):
                 if is_done:
-                    yield self._filtered(part)
+                    yield part
                 else:
                     yield from self._one_by_one(part)
         else:
             yield from self._one_by_one(items)
 
     def _one_by_one(self, items: Iterable[Item]) -> Iterator[Sequence[Item]]:
-        made: Iterator[Item] = map(_without_quotes, items) if self._hides else iter(items)
+        made = iter(items)
         for step in self._steps:
             made = _apply(step, made)
         while part := list(islice(made, _AT_ONCE)):
-            yield self._filtered(part)
-
-    def _filtered(self, items: Sequence[Item]) -> Sequence[Item]:
-        return items if self._filter is None else self._filter(items)
+            yield part
 
 
 def _apply(step: Step, items: Iterator[Item]) -> Iterator[Item]:
@@ -114,24 +116,28 @@ def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:
     # What stands in the cells of CSV is no object yet: see `cells.CellReader`.
     nested = None if has_cells else make_nested(reading)
     if nested is not None:
-        steps.append(_step(nested))
-    if shape.mask:
-        masks = Masks(reading, salt)
-        steps.append(_step(masks.in_cells if has_cells else masks.in_object, hides_notes=True))
+        change = _step(nested)
+        steps.append(lambda record: (change(record),))
     row_filter = _row_filter(reading) if shape.where else None
-    if not steps and row_filter is None:
+    mask = _make_mask(Masks(reading, salt)) if shape.mask else None
+    if not steps and row_filter is None and mask is None:
         return None
     is_nested_alone = len(steps) == 1 and nested is not None
-    nested_lines = make_nested_lines(reading) if is_nested_alone else None
-    return Shaper(steps, row_filter, nested_lines, hides_source=bool(shape.mask))
+    return Shaper(steps, row_filter, make_nested_lines(reading) if is_nested_alone else None, mask)
 
 
-def _without_quotes(item: Item) -> Item:
-    """Return a rejection without what it quotes of a record that was never taken apart."""
-    if isinstance(item, Record):
-        return item
-    error = without_quotes(item.error)
-    return item if error == item.error else item._replace(error=error)
+def _make_mask(masks: Masks) -> Callable[[Item], Item]:
+    """Return what hides values of a record: in it, and in what is said of it."""
+    step = _step(masks.in_record)
+
+    def mask(item: Item) -> Item:
+        if item.note:
+            item = item._replace(note=NOT_EXACT)
+        if isinstance(item, Record):
+            item = step(item)
+        return item._replace(error=without_quotes(item.error)) if isinstance(item, Rejection) else item
+
+    return mask
 
 
 def without_quotes(error: str) -> str:
@@ -142,26 +148,23 @@ def without_quotes(error: str) -> str:
 def _row_filter(reading: Reading) -> Filter:
     from importer.events.row_filter import RowFilter  # noqa: PLC0415 - a parser that few readings need
 
-    row_filter = RowFilter(reading)
-    check_unmasked(reading, row_filter.compared)
-    return row_filter
+    return RowFilter(reading)
 
 
-def _step(change: Nested | Callable[[Any, list[str]], Any], *, hides_notes: bool = False) -> Step:
+def _step(change: Nested | Callable[[Any, list[str]], Any]) -> Callable[[Record], Item]:
     """Return a step that changes the values of each record.
 
     Args:
         change: Returns the values anew; adds notes; raises `BadValue`.
-        hides_notes: True if notes from before may hold values that nobody shall see.
     """
 
-    def step(record: Record) -> Iterable[Item]:
-        notes = [NOT_EXACT if hides_notes else record.note] if record.note else []
+    def step(record: Record) -> Item:
+        notes = [record.note] if record.note else []
         values: Any = record.values
         try:
             made = change(values, notes)
         except BadValue as error:
-            return (Rejection(record.row, record.line, str(error), note="; ".join(notes), item=record.item),)
-        return (record._replace(values=made, note="; ".join(notes)),)
+            return Rejection(record.row, record.line, str(error), note="; ".join(notes), item=record.item)
+        return record._replace(values=made, note="; ".join(notes))
 
     return step

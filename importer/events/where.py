@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 from importer.errors import BadValue
+from importer.events.columns import kind_of
 from importer.events.comparisons import Read, Test, make_comparison, make_likeness, make_membership
 from importer.events.types import is_number, to_boolean
 from importer.events.where_syntax import WrongPlace, parse_where
@@ -101,18 +102,21 @@ class Condition:
                 raise WrongPlace(position, problem, list_columns(columns)).shown_in(self._text)
 
 
-def compile_where(text: str, null: Collection[str] = (), marks: PlainNumbers | None = None) -> Condition:
+def compile_where(
+    text: str, null: Collection[str] = (), marks: PlainNumbers | None = None, *, hides: bool = False
+) -> Condition:
     """Return the condition that a text is.
 
     Args:
         text: The condition.
         null: Texts that mean no value, beside the empty one.
         marks: Of numbers in texts, as people write them; None for JSON's numbers alone.
+        hides: True if an error on a value says of which kind this is, and nothing else of it.
 
     Raises:
         MappingError: It is none, or can never hold; the error shows the place.
     """
-    compiler = _Compiler(frozenset(null), marks)
+    compiler = _Compiler(frozenset(null), marks, hides=hides)
     node = parse_where(text)
     try:
         ask = compiler.ask(node)
@@ -124,11 +128,12 @@ def compile_where(text: str, null: Collection[str] = (), marks: PlainNumbers | N
 class _Compiler:
     """Makes an `Ask` of the tree of a condition, and notes its columns, by their paths."""
 
-    def __init__(self, null: frozenset[str], marks: PlainNumbers | None) -> None:
+    def __init__(self, null: frozenset[str], marks: PlainNumbers | None, *, hides: bool) -> None:
         self.columns: dict[str, Column] = {}
         self.kinds: dict[str, set[Kind]] = {}
         self._null = null | {""}
         self._marks = marks
+        self._ask_value = _ask_hidden if hides else _ask_value
 
     def ask(self, node: Node) -> Ask:
         """Return what answers a condition.
@@ -145,7 +150,7 @@ class _Compiler:
         place = [*self.columns].index(node.column.path)
         if isinstance(node, NullTest):
             return lambda values: _is_missing(values[place])
-        return partial(_ask_value, place, node.column.path, self._test(node))
+        return partial(self._ask_value, place, node.column.path, self._test(node))
 
     def _test(self, node: Comparison | Membership | Likeness) -> Test:
         if isinstance(node, Likeness):
@@ -232,6 +237,26 @@ def _ask_value(place: int, column: str, test: Test, values: Sequence[Any]) -> bo
         return test(value)
     except BadValue as error:
         raise BadValue(f"{INCOMPARABLE}{escaped_cut(column)}: {error}") from None
+
+
+def _ask_hidden(place: int, column: str, test: Test, values: Sequence[Any]) -> bool | None:
+    """Return what `_ask_value` does; an error does not quote the value."""
+
+    def hiding(value: Any) -> bool:
+        try:
+            return test(value)
+        except BadValue as error:
+            raise BadValue(_without_value(str(error), value)) from None
+
+    return _ask_value(place, column, hiding, values)
+
+
+def _without_value(error: str, value: Any) -> str:
+    """Return the error of a test with what the value is in its place."""
+    expected, found, _ = error.partition(", found ")
+    if found and expected.startswith("expected "):
+        return f"{expected}, found {kind_of(value)}"
+    return f"{kind_of(value)} and {error.rpartition(' and ')[2]}"  # ahead of that stands the value
 
 
 def _oppose(ask: Ask, values: Sequence[Any]) -> bool | None:

@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from importer.errors import MappingError
-from importer.events.columns import Openable
+from importer.events.columns import Openable, kind_of
 from importer.events.declared_reading import DeclaredReading
 from importer.events.explode import make_list_finder
 from importer.events.field_names import well_known
-from importer.events.mask import check_unmasked
-from importer.events.nested import kind_of
 from importer.events.shape import make_shaper, without_quotes
 from importer.model import Record, Rejection, Status
 from importer.pipeline.declared_shape import declared_shape
@@ -24,7 +22,7 @@ from importer.pipeline.given_names import (
     properties_attention,
 )
 from importer.profile.mask_salt import salt_of
-from importer.reading import Attention, Reading, Shape
+from importer.reading import Attention, Field, Reading, Shape
 from importer.source.detect import DetectedSource
 from importer.text import quoted
 
@@ -46,8 +44,6 @@ def shaped(found: DetectedSource, declared: DeclaredReading) -> DetectedSource:
     if shape.mask:
         found = replace(found, problems=tuple(map(without_quotes, found.problems)))
     reading = _for_shape(found, declared, shape)
-    if shape.mask:
-        _check_conditions(declared, reading)
     made = _as_shaped(found, reading)
     strict = named_strictly(declared)
     if not found.columns:
@@ -130,6 +126,7 @@ def _for_shape(found: DetectedSource, declared: DeclaredReading, shape: Shape) -
         trim=bool(declared.trim),
         decimal=declared.decimal or "",
         thousands=declared.thousands or "",
+        conditions=_conditions(declared),
         shape=shape,
         missing_columns=declared.missing_columns or "refuse",
     )
@@ -151,15 +148,11 @@ def openable_columns(found: DetectedSource, declared: DeclaredReading) -> Openab
     return frozenset({*holding, *said, *([bag] if isinstance(bag, str) else [])}.intersection(found.columns))
 
 
-def _check_conditions(declared: DeclaredReading, reading: Reading) -> None:
-    """Check that no condition of a field compares a masked value.
-
-    Raises:
-        MappingError: One does, or can't be read.
-    """
-    from importer.events.where import compile_where  # noqa: PLC0415 - a parser that few readings need
-
-    entries = [entry for each in declared.fields.values() if not isinstance(each, str) for entry in each]
-    for entry in entries:
-        if not isinstance(entry, str):
-            check_unmasked(reading, compile_where(entry.where, reading.null).kinds)
+def _conditions(declared: DeclaredReading) -> dict[Field, tuple[str, ...]]:
+    """Return the conditions of fields, as far as it counts here: whether there are any."""
+    found = {
+        field: tuple(entry.where for entry in entries if not isinstance(entry, str))
+        for field, entries in declared.fields.items()
+        if not isinstance(entries, str)
+    }
+    return {field: conditions for field, conditions in found.items() if any(conditions)}

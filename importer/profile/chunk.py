@@ -12,6 +12,7 @@ import orjson
 
 from importer import speedups
 from importer.events.columns import Path, path_to, value_at
+from importer.events.unmasked import changed_values
 from importer.model import Record, Rejection, Status
 from importer.reading import Attention, AttentionRow, Reading
 
@@ -67,7 +68,7 @@ class ColumnarChunk:
             values = list(map(_values_of, items))
         else:
             values = [item.values for item in items if type(item) is Record]
-        return [[cell.strip() for cell in cells] for cells in values] if self._trim else values
+        return [changed_values(cells, _trimmed) for cells in values] if self._trim else values
 
     def first(self, count: int) -> ColumnarChunk:
         """Return a chunk of the first items."""
@@ -239,6 +240,10 @@ def make_value_finder(reading: Reading, column: str) -> Finder:
         return find(chunk)
 
     return find_value
+
+
+def _trimmed(cells: Sequence[str]) -> list[str]:
+    return [cell.strip() for cell in cells]
 
 
 def _in_cell(cell: str, path: Path) -> Any:

@@ -32,6 +32,7 @@ from importer.profile.chunk import (
     make_column_finder,
     make_value_finder,
 )
+from importer.profile.field_values import make_looks
 from importer.profile.tally import Tally
 from importer.reading import Attention, Field, Reading
 from importer.text import MAX_QUOTED, counted, quoted, shell_word
@@ -211,13 +212,17 @@ def _make_gives(
     choice = next(each for each in choices_of(reading) if each.field == field).until(place.number)
     cleaned = make_cleaned(reading)
     finders = {column: make_value_finder(reading, column) for column in choice.columns}
+    looks = make_looks(reading)
 
     def of_chunk(chunk: ColumnarChunk) -> Callable[[int], bool]:
         columns = {column: find(chunk) for column, find in finders.items()}
+        asked = looks(chunk)
 
         def gives(index: int) -> bool:
             try:
-                value, number = choice.take(lambda column: cleaned(columns[column][index]))
+                value, number = choice.take(
+                    lambda column: cleaned(columns[column][index]), asked[index] if asked else None
+                )
             except BadValue:
                 return False
             return value is not None and number == place.number

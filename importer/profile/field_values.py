@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, Final
 
 from importer import speedups
@@ -15,6 +16,8 @@ from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
 from importer.events.null_words import make_cleaned
 from importer.events.property_names import PropertyNames, is_pattern
+from importer.events.templates import Look
+from importer.events.unmasked import make_unmasked
 from importer.profile.chunk import (
     CellFinder,
     ColumnarChunk,
@@ -187,16 +190,17 @@ class ChoiceCounter:
         # Cells are trimmed before.
         self._cleaned = make_cleaned(reading) if reading.trim and not reading.dialect.has_cells else None
 
-    def values(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
+    def values(self, columns: Sequence[Sequence[Any]], asked: Sequence[Look | None] = ()) -> list[Any]:
         """Return the value of the field in each record; None where there is none.
 
         Args:
             columns: The values of each of `columns`.
+            asked: How conditions look at each record; none where they look at these values.
         """
         if self._cleaned is not None:
             columns = [list(map(self._cleaned, values)) for values in columns]
         if self._choice.conditions:
-            return self._one_by_one(columns)
+            return self._one_by_one(columns, asked)
         if self.columns == self.entries:
             return self._first_filled(columns)
         has_parts = all(isinstance(entry, str) or entry.columns for entry in self._choice.entries)
@@ -204,9 +208,10 @@ class ChoiceCounter:
             return self._first_of_texts(columns)
         return self._one_by_one(columns)
 
-    def _one_by_one(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
+    def _one_by_one(self, columns: Sequence[Sequence[Any]], asked: Sequence[Look | None] = ()) -> list[Any]:
         """Return the values, record by record."""
-        return [self._value(dict(zip(self.columns, row, strict=True))) for row in zip(*columns, strict=True)]
+        rows = zip(zip(*columns, strict=True), chain(asked, repeat(None)), strict=False)
+        return [self._value(dict(zip(self.columns, row, strict=True)), look) for row, look in rows]
 
     def _first_filled(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the values where all entries are columns: column by column, for speed."""
@@ -247,12 +252,12 @@ class ChoiceCounter:
     def _is_missing(self, value: Any) -> bool:
         return value is None or (type(value) is str and value in self._nulls)
 
-    def _value(self, values: dict[str, Any]) -> Any:
+    def _value(self, values: dict[str, Any], asked: Look | None) -> Any:
         def look(column: str) -> Any:
             return None if self._is_missing(values[column]) else values[column]
 
         try:
-            value, number = self._choice.take(look)
+            value, number = self._choice.take(look, asked)
         except BadValue:
             return None
         if number >= 0:
@@ -266,11 +271,12 @@ def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
     Who asks again for a chunk gets what was found before.
     """
     finders = [make_value_finder(reading, column) for column in counter.columns]
+    looks = make_looks(reading)
 
     def find(chunk: ColumnarChunk) -> Sequence[Any]:
         if counter.entries not in chunk.chosen:
             before = counter.taken.copy()
-            values = counter.values([find(chunk) for find in finders])
+            values = counter.values([find(chunk) for find in finders], looks(chunk))
             chunk.chosen[counter.entries] = values, counter.taken - before
             return values
         values, taken = chunk.chosen[counter.entries]
@@ -278,3 +284,11 @@ def make_choice_finder(reading: Reading, counter: ChoiceCounter) -> Finder:
         return values
 
     return find
+
+
+def make_looks(reading: Reading) -> Callable[[ColumnarChunk], Sequence[Look | None]]:
+    """Return what finds out how conditions look at each record of a chunk; none where nothing is masked."""
+    if not reading.shape.mask or not reading.conditions:
+        return lambda _: ()
+    unmasked = make_unmasked(reading)
+    return lambda chunk: list(map(unmasked, chunk.rows_of_values()))

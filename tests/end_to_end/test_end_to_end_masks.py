@@ -240,31 +240,72 @@ PEOPLE = [
     {"event": "A", "time": 1714550400, "mail": "ann@example.com", "user": {"mail": "ann@example.com"}},
     {"event": "B", "time": 1714550401, "mail": None, "user": {"mail": "bob@example.com"}, "plan": "pro"},
 ]
-MASKED = '[mask]\n"mai*" = "redact"\nuser = "redact"\n"properties.card" = "redact"\nphone = "redact"\n'
-
-
-@pytest.mark.parametrize(
-    ("condition", "column"),
-    [
-        ("mail = 'ann@example.com'", "mail"),
-        ("plan is null or not (mail like '%@example.com')", "mail"),
-        ("user.mail in ('ann@example.com')", "user.mail"),
-        ("properties.card = 1", "properties.card"),
-        ("properties.phone = 1", "properties.phone"),
-    ],
+TESTERS_CSV = (
+    "event,time,mail,age,who\n"
+    'Paid,1714550400,ann@example.com,31,"{""mail"": ""ann@example.com""}"\n'
+    'Paid,1714550401,broken@test.com,32,"{""mail"": ""broken@test.com""}"\n'
+    'Paid,1714550402,bob@example.com,33,"{""mail"": ""bob@example.com""}"\n'
+    "Paid,1714550403,bob@example.com,broken@example.com,\n"
+    'Paid,1714550404,bob@example.com,35,"{""mail"": broken@example.com}"\n'
 )
-@pytest.mark.parametrize("of_a_field", [False, True])
-def test_a_condition_can_compare_nothing_that_is_masked(
-    shell: Shell, condition: str, column: str, of_a_field: bool
+TESTERS_JSONL = (
+    '{"event":"Paid","time":1714550400,"mail":"ann@example.com","age":31,"who":{"mail":"ann@example.com"}}\n'
+    '{"event":"Paid","time":1714550401,"mail":"broken@test.com","age":32,"who":{"mail":"broken@test.com"}}\n'
+    '{"event":"Paid","time":1714550402,"mail":"bob@example.com","age":33,"who":{"mail":"bob@example.com"}}\n'
+    '{"event":"Paid","time":1714550403,"mail":"bob@example.com","age":"broken@example.com","who":{}}\n'
+    '{"event":"Paid","time":1714550404,"mail":["broken@example.com"],"age":35,"mail":{"a":"broken@example.com"}}\n'
+)
+TESTERS_MASKED = '[mask]\n"ma*" = "sha256"\nage = "redact"\n"who.mail" = "redact"\n'
+OWN = "mail like '%@example.com' and age > 30 and (who.mail is null or who.mail <> 'bob@example.com')"
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", TESTERS_CSV), ("a.jsonl", TESTERS_JSONL)])
+@pytest.mark.parametrize("of_a_field", [False, True], ids=["where", "a field"])
+def test_conditions_see_what_is_masked_and_nothing_else_does(
+    shell: Shell, server: Server, name: str, content: str, of_a_field: bool
 ) -> None:
-    records = [{**each, "properties": {"card": 1, "phone": 1}} for each in PEOPLE]
-    shell.write("a.jsonl", "".join(f"{json.dumps(each)}\n" for each in records))
-    entry = f'[fields]\nevent = [{{ column = "event", where = "{condition}" }}]\n'
-    shell.write("m.toml", (entry if of_a_field else f'where = "{condition}"\n') + MASKED)
-    for command in (["preview", "a.jsonl"], ["run", "a.jsonl", "--dry-run"]):
-        ended = shell.type(*command, "--mapping", "m.toml")
-        assert ended.code == 2
-        assert f"where: '{column}' is masked, and what stands in its place can't be compared" in ended.err
+    shell = shell.with_environ(**{VARIABLE: SALT})
+    shell.write(name, content)
+    entry = f'[fields]\nevent = [{{ value = "Own", where = "{OWN}" }}, "event"]\n'
+    shell.write("m.toml", (entry if of_a_field else f'where = "{OWN}"\n') + TESTERS_MASKED)
+    said = ""
+    for words in (["preview", name], ["run", name, "--dry-run", "-v"], ["run", name, "--yes", "--json"]):
+        ended = shell.type(
+            *words, "--mapping", "m.toml", *(["--log-file", "log"] if words[0] == "run" else [])
+        )
+        assert ended.code in (0, 1), ended.err
+        said += ended.out + ended.err
+    sent = [(event["event"], event["properties"]["mail"]) for event in server.events()]
+    others = [("Paid", masked("broken@test.com")), ("Paid", masked("bob@example.com"))]
+    assert sent == [("Own" if of_a_field else "Paid", ANN), *(others if of_a_field else [])]
+    results = [row for row in (shell.folder / "a.results.csv").read_text().splitlines() if ",invalid," in row]
+    assert len(results) == 2
+    assert "where: age: expected a number, found a text" in results[0]
+    if name == "a.jsonl":
+        assert "where: mail: expected text, found an object" in results[1]
+    written = {p: (shell.folder / p).read_text() for p in files(shell) if p not in (name, "m.toml")}
+    raw = ("ann@example.com", "broken@", SALT)
+    for where, text in {"what was printed": said, **written}.items():
+        assert not [each for each in raw if each in text], (where, text)
+
+
+def masked(text: str) -> str:
+    return hmac.new(SALT.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_retry_with_another_condition_sees_what_is_masked(shell: Shell, server: Server) -> None:
+    shell = shell.with_environ(**{VARIABLE: SALT})
+    shell.write("a.jsonl", "".join(f"{line}\n" for line in TESTERS_JSONL.replace("Paid", "").splitlines()))
+    shell.write("m.toml", TESTERS_MASKED)
+    assert shell.type("run", "a.jsonl", "--mapping", "m.toml", "--yes").code == 1
+    shell.write("again.toml", "where = \"mail not like '%@test.com'\"\n[set]\nevent = 'Mended'\n")
+    ended = shell.type("retry", "a.results.csv", "--mapping", "again.toml", "--yes")
+    assert ended.code == 1, ended.err
+    assert "5 records = 3 imported + 1 invalid + 1 skipped" in ended.err
+    assert [event["properties"]["mail"] for event in server.events()] == [ANN, BOB, BOB]
+    assert (
+        "where: mail: expected text, found an object" in (shell.folder / "a.results.retry-1.csv").read_text()
+    )
 
 
 def test_a_condition_can_ask_whether_a_masked_value_is_there(shell: Shell, server: Server) -> None:

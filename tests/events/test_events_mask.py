@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from importer.errors import BadValue
-from importer.events.mask import NOT_EXACT, REDACTED, Masks, pseudonym, salt_digest
+from importer.events.mask import REDACTED, Masks, pseudonym, salt_digest
+from importer.events.unmasked import NOT_EXACT
 from importer.reading import Dialect, MaskKind, Reading, Shape
 
 SALT = b"a-salt-that-nobody-guesses"
