@@ -387,3 +387,12 @@ class Attention:
 
 MOST_ATTENTION_ROWS: Final = 5
 """Most records that an `Attention` names."""
+
+
+def broken_off(problem: str) -> Attention:
+    """Return that the records of a source end ahead of its end.
+
+    Args:
+        problem: Where, and what is wrong there.
+    """
+    return Attention.of("broken-off", f"{problem.removesuffix('.')}: no others can be imported")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from importer.cli.command_lines import (
     copy_path,
@@ -35,10 +36,13 @@ from importer.errors import (
 from importer.mixpanel.rules import AHEAD_OF_CLOCK
 from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.job import RunReport
-from importer.pipeline.paths import default_results, known_manifest
+from importer.pipeline.paths import default_results, free_beside, known_manifest
 from importer.results.ahead import find_ahead
+from importer.results.manifest import Manifest
 from importer.results.status import HistoryStatus, NextStep, NotRetriableError
 from importer.text import counted, file_command
+
+_KEEPS_IDS: Final = "what was imported keeps its ids, so nothing is doubled."
 
 # ── after a run, a retry, or a stop ──────────────────────────────────────────────────────────────
 
@@ -68,11 +72,36 @@ def after_run(ended: Ended, options: CommandOptions) -> Next:
     report = ended.report
     if isinstance(report.error, ImporterError) and not isinstance(report.error, RESUMABLE):
         return Next()
+    if report.manifest.breaks_off and not _is_unfinished(ended):
+        return _after_break(ended, options)
     if isinstance(report.error, SourceError) or _is_unfinished(ended):  # a resume checks the source again
         return _resume(ended, options)
     if _is_rehearsal(report) and not report.manifest.counts.failed:
         return _after_rehearsal(ended)
     return Next() if ended.status is None else _left_of(ended.status, options, ended.mended, report)
+
+
+def _after_break(ended: Ended, options: CommandOptions) -> Next:
+    """Return what to do where all has an outcome that stands ahead of a break in the source."""
+    report = ended.report
+    if _is_rehearsal(report) and not report.manifest.counts.failed:
+        left = _after_rehearsal(ended)
+        advice = f"{broken_off_text(report.manifest)}. What stands ahead of the break can be imported."
+        return Next((advice, *left.advice), left.commands)
+    left = Next() if ended.status is None else _left_of(ended.status, options, ended.mended, report)
+    if left.commands or report.job.parent is not None or ended.status is None:
+        return left
+    results = default_results(report.manifest.source, "real")
+    elsewhere = ["--results", str(free_beside(results, results.suffix))]
+    again = repeat_command("run", without=("--resume", "--overwrite"), drop=("--results",), add=elsewhere)
+    return Next(left.advice, (f"… | {again}" if _is_piped(report) else again,))
+
+
+def broken_off_text(manifest: Manifest) -> str:
+    """Return that a source breaks off, and what to do about it."""
+    if manifest.source == "-":
+        return "Standard input breaks off: make it whole"
+    return f"{manifest.source} breaks off: mend it, or copy it again"
 
 
 def _is_unfinished(ended: Ended) -> bool:
@@ -111,7 +140,7 @@ def _step_to_resume(ended: Ended) -> NextStep | None:
 def _after_rehearsal(ended: Ended) -> Next:
     """Return what to do after a dry run, or a run into the sandbox, that came to its end."""
     report, mended = ended.report, ended.mended
-    if report.error is not None:
+    if report.error is not None and not report.manifest.breaks_off:
         return Next()
     if needs_decision(report):
         return Next(COLLISION_REMEDY)
@@ -218,6 +247,18 @@ def _left_of(
         mended: The copy of the records to mend; None if there is none yet.
         report: How the last run ended; None if it was not this process.
     """
+    left = _left_ahead(status, options, mended, report)
+    first, step = status.runs[0].manifest, status.next_step
+    if not first.breaks_off or first.kind != "real" or (step is not None and step.action == "resume"):
+        return left
+    text = f"{broken_off_text(first)}, and import it with another --results: {_KEEPS_IDS}"
+    return Next((text, *left.advice), left.commands)
+
+
+def _left_ahead(
+    status: HistoryStatus, options: CommandOptions, mended: Path | None, report: RunReport | None
+) -> Next:
+    """Return what is left to do for one source, but for what stands behind a break of it."""
     step, counts = status.next_step, status.counts
     if step is None:
         return _beyond_limit(status, options)

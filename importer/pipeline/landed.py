@@ -46,7 +46,7 @@ def check_landed(
     landed = read_successes(results)
     wanted = next(landed, None)
     mappers = [Mapper(reading, now) for reading in readings]
-    with open_records(path, readings[0]) as source:
+    with open_records(path, readings[0], to_break=True) as source:
         for chunk in source.chunks():
             for item, *others in zip(*(mapper.map(chunk) for mapper in mappers), strict=True):
                 if wanted is None:

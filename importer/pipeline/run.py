@@ -31,6 +31,7 @@ from importer.pipeline.landed_copies import LandedCopies
 from importer.pipeline.record_selector import selector_of
 from importer.pipeline.transfer import Transfer, send_nothing
 from importer.progress import Progress
+from importer.reading import broken_off
 from importer.results.aside import set_retried_aside
 from importer.results.counts import Counts, ResultsState
 from importer.results.differences import check_overwrite
@@ -200,6 +201,7 @@ def _run_job(
         manifest, copies = _with_copies(
             job, manifest, landed, dry_run, finished=transfer.finished and not error
         )
+        manifest = _with_break(manifest, transfer)
         if dry_run is not None and transfer.finished and error is None and not job.of_set:
             manifest = _with_audit(manifest, dry_run, transfer)
         # The set flushes those of all its sources at its end, together.
@@ -246,6 +248,13 @@ def _with_audit(manifest: Manifest, dry_run: DryRun, transfer: Transfer) -> Mani
         audit=dry_run.source_audit(transfer.records, transfer.notes, manifest.counts.skipped),
         attention=(*manifest.attention, *dry_run.hot_shards),
     )
+
+
+def _with_break(manifest: Manifest, transfer: Transfer) -> Manifest:
+    """Return the manifest with the break at which the records ended, if nobody had looked that far before."""
+    if transfer.broken is None or manifest.breaks_off:
+        return manifest
+    return replace(manifest, attention=(*manifest.attention, broken_off(transfer.broken.message)))
 
 
 @contextmanager
@@ -397,6 +406,6 @@ def _final_manifest(job: Job, transfer: Transfer, counts: Counts, error: Importe
         counts=counts,
         unattempted=None if scope is None else scope - counts.total,
         reconciled=None if scope is None else scope == counts.total or stopped_before_end,
-        exit_code=error.exit_code if error else int(counts.unsuccessful > 0),
+        exit_code=error.exit_code if error else int(counts.unsuccessful > 0 or job.manifest.breaks_off),
         unauthorized=_sent_nothing_else(error, transfer) and job.untouched and not counts.total,
     )

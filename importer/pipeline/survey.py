@@ -25,7 +25,7 @@ from importer.profile.summary import count_ahead
 from importer.profile.type_observer import TypeObserver
 from importer.profile.unique import UniqueCheck
 from importer.progress import Progress, stage
-from importer.reading import Attention, ColumnType, Reading
+from importer.reading import Attention, ColumnType, Reading, broken_off
 from importer.results.differences import find_reading_differences
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
@@ -286,8 +286,7 @@ def _broken_attention(profiled: ProfiledSource) -> tuple[Attention, ...]:
     """Return that the records end ahead of the end of the file, if they do."""
     if profiled.broken is None:
         return ()
-    text = f"{profiled.broken.message.removesuffix('.')}: no others can be imported"
-    return (Attention.of("broken-off", text),)
+    return (broken_off(profiled.broken.message),)
 
 
 def _attention_of(observers: Sequence[AttentionObserver]) -> tuple[Attention, ...]:

@@ -15,7 +15,7 @@ from importer.delivery.engine import deliver
 from importer.delivery.protocols import Client
 from importer.delivery.quota import Quota, cap_of, own_quota
 from importer.delivery.request_log import RequestLog
-from importer.errors import Interrupted, ResultsError, TooManyErrors, UsageError
+from importer.errors import Interrupted, ResultsError, SourceError, TooManyErrors, UsageError
 from importer.model import (
     Batch,
     Credentials,
@@ -130,6 +130,7 @@ class Transfer:
         finished: The source was read to the end of the scope.
         notes: Records with a note that were written.
         sent: Set at the end if a request went out.
+        broken: Why the records end ahead of the end of the source; None if that was not reached.
     """
 
     def __init__(  # noqa: PLR0913 - all that a run hands on
@@ -152,6 +153,7 @@ class Transfer:
         self.finished = False
         self.notes = 0
         self.sent = threading.Event()
+        self.broken: SourceError | None = None
         self._job, self._results, self._selector, self._rehearse = job, results, selector, rehearse
         self._progress, self._stop, self._now = progress, stop, now
         self._log, self._observe = log, observe
@@ -186,8 +188,9 @@ class Transfer:
             if self._stop.is_set() and not (self.finished and results.rows == self.records):
                 raise Interrupted("by Ctrl-C or another signal", "The results hold everything up to here.")
             self._progress.update(source.size, results.rows, results.unsuccessful)
-            if source.broken is not None:  # what stands ahead of it has an outcome by now
-                self.finished = False
+            # What stands ahead of it has an outcome by now: that is all that a retry is for.
+            if source.broken is not None and (job.selection is None or self.records < (job.records or 0)):
+                self.broken = source.broken
                 raise source.broken
             self._check_max_errors(results.unsuccessful, results.rows, at_end=True)
 

@@ -126,7 +126,7 @@ def are_mostly_found(path: SourcePath, reading: Reading) -> bool:
     if not parts.columns:
         return False
     records = found = 0
-    with open_records(path, reading) as source:
+    with open_records(path, reading, to_break=True) as source:
         for items in source.chunks():
             for chunk in parts.chunks(items, ""):
                 records += len(chunk.items)

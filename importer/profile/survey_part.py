@@ -88,7 +88,7 @@ class SurveyPart:
         return self.__dict__
 
     def add(self, name: str, path: SourcePath, reading: Reading, progress: PassProgress) -> ProfiledSource:
-        """Read a source once, to its end.
+        """Read a source once, to its end, or up to where its bytes are no records any more.
 
         Args:
             name: The source as it was named.
@@ -104,7 +104,7 @@ class SurveyPart:
         if last is None or (last.reading is not reading and last.reading != reading):
             self._fold()
             last = self._last = self._new_observers(reading)
-        profiled = profile_source(path, reading, last.all, progress, name, last.parts)
+        profiled = profile_source(path, reading, last.all, progress, name, last.parts, to_break=True)
         last.copies.finish()
         self._lacks_ids = self._lacks_ids or (last.ids is not None and last.ids.lacks_ids)
         return profiled

@@ -122,6 +122,13 @@ class Manifest:
     unauthorized: bool = False
     refused_at: tuple[str, ...] = ()
 
+    @property
+    def breaks_off(self) -> bool:
+        """True if the source is imported up to where its bytes are no records any more."""
+        records = self.scope if self.exploded is None else self.exploded
+        in_scope = self.limit is None or (records or 0) < self.limit
+        return in_scope and any(each.code == "broken-off" for each in self.attention)
+
 
 AnyManifest = TypeVar("AnyManifest", bound=Manifest)
 

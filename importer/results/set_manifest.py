@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from importer.errors import ResultsError
 from importer.model import Fingerprint
-from importer.reading import Dialect, Reading
+from importer.reading import Attention, Dialect, Reading, broken_off
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest
 from importer.results.paths import manifest_path
@@ -52,6 +52,7 @@ class SetSource:
         pipe: True if it can be read only once: a copy of it is kept beside the results.
         id_name: Its name in the ids of its records, where these hang on the row: its own as long as no other
             source has it, so that it has the same ids by itself; else `relative`.
+        broken: Why its records end ahead of the end of the file; empty if they don't.
     """
 
     name: str
@@ -64,11 +65,22 @@ class SetSource:
     scope: int = 0
     pipe: bool = False
     id_name: str = ""
+    broken: str = ""
 
     @property
     def is_left_out(self) -> bool:
         """True if its records are not imported."""
         return self.state in ("damaged", "unfit")
+
+    @property
+    def breaks_off(self) -> bool:
+        """True if it is imported up to where its bytes are no records any more."""
+        return bool(self.broken) and self.state == "ready" and self.scope == self.records
+
+    @property
+    def attention(self) -> tuple[Attention, ...]:
+        """What is known of this source alone that its owner might not expect."""
+        return (broken_off(f"{self.name}: {self.broken}"),) if self.breaks_off else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +174,7 @@ def source_manifest(manifest: SetManifest, source: SetSource, reading: Reading) 
         exit_code=None,
         unauthorized=False,
         audit=None,
-        attention=(),
+        attention=source.attention,
         parent=None,
         retried_by=None,
     )

@@ -126,6 +126,11 @@ class SetStatus:
             return None
         return "retry" if self.counts.failed else "mend"
 
+    @property
+    def broken_off(self) -> list[SetSource]:
+        """The sources of the set that were imported up to a break."""
+        return [each for each in self.runs[0].manifest.sources if each.breaks_off]
+
     def of_state(self, *states: str) -> list[SetSource]:
         """Return the sources of the set in these states."""
         return [each for each in self.runs[0].manifest.sources if each.state in states]

@@ -45,6 +45,7 @@ def copy_records(
 
     count = 0
     with Source(path, dialect, columns, oversized=oversized) as source:
+        source.end_at_break()  # what failed stands ahead of it
         out.write(source.reader.header_bytes())
         for item in source.items():
             if is_wanted(item.row):

@@ -111,6 +111,14 @@ def test_what_stands_ahead_of_a_break_is_imported_from_a_small_file_too(shell: S
         ended.err
     )
     assert place in ended.err
+    mended = "mixpanel-importer run cut.json --yes --results cut.results-2.csv"
+    assert ended.err.endswith(
+        "cut.json breaks off: mend it, or copy it again, and import it with another --results: "
+        f"what was imported keeps its ids, so nothing is doubled.\nNext: {mended}\n"
+    )
+    assert shell.type("status", "cut.results.csv").code == 1
+    rehearsed = shell.type("run", "cut.json", "--dry-run")
+    assert rehearsed.code == 2
     shell.write("cut.json", whole)
     again = shell.type("run", "cut.json", "--yes", "--resume")
     assert (again.code, [event["properties"]["n"] for event in server.events()]) == (2, [1, 2]), again.err

@@ -122,7 +122,7 @@ def _show_source(path: SourcePath, reading: Reading, survey: Survey, console: Co
     if survey.columns:
         console.say_as_is("\n" + _column_table(reading, survey.columns, console.columns))
     console.say()
-    with open_records(path, reading) as opened:
+    with open_records(path, reading, to_break=True) as opened:
         items = list(_first_items(opened.chunks(), Mapper(reading, system_now)))
     console.say("The first events, as they would be sent:" if items else "No event would be sent.")
     for item in items:

@@ -61,6 +61,8 @@ def show_status(results: Path, options: StatusOptions) -> int:
     if not status.reconciles:
         return 6
     is_good_rehearsal = status.runs[-1].manifest.kind != "real" and not status.counts.unsuccessful
+    if status.runs[0].manifest.breaks_off:
+        return 1
     return int(status.next_step is not None or not (is_good_rehearsal or step == Next()))
 
 
@@ -80,7 +82,7 @@ def _next_step(status: HistoryStatus) -> Next:
 
 def _step_of_set(status: HistoryStatus, whole: Path) -> Next:
     """Return what to do for a source of a set: that is done for all of the set together."""
-    if status.next_step is None and status.reconciles:
+    if status.next_step is None and status.reconciles and not status.runs[0].manifest.breaks_off:
         return Next()
     return Next(("It is one source of a set, which goes on as a whole:",), (file_command("status", whole),))
 
@@ -111,7 +113,9 @@ def _status_lines(status: HistoryStatus) -> Iterator[LabeledLine]:
         parts = " · ".join(counts_text(run.state.counts)) or "no outcomes"
         ended = run.manifest.ended or "not ended"
         yield LabeledLine("Run", f"{run.results}  {run.manifest.started} to {ended}  {parts}")
-        yield from attention_lines(each for each in run.manifest.attention if each.code == "copies")
+        yield from attention_lines(
+            each for each in run.manifest.attention if each.code in ("copies", "broken-off")
+        )
     left = "?" if status.unattempted is None else f"{status.unattempted:,}"
     scope = "? records" if status.scope is None else outcomes_text(status.scope, exploded_of(first))
     sum_ = " + ".join([*counts_text(status.counts), f"{left} unattempted"])

@@ -61,7 +61,7 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
             print_next([step, more if step == Next() else replace(more, commands=())], console)
     if not status.reconciles:
         return 6
-    if status.action is not None or status.of_state("damaged", "unfit"):
+    if status.action is not None or status.of_state("damaged", "unfit") or status.broken_off:
         return 1
     is_good_rehearsal = status.last.manifest.kind != "real" and not status.counts.unsuccessful
     return int(not (is_good_rehearsal or step == Next()))
@@ -136,6 +136,9 @@ def _status_lines(status: SetStatus, changes: SetChanges) -> Iterator[LabeledLin
     left_out = status.of_state("damaged", "unfit")
     named = tuple((each.name, f"{each.state}: {each.why}") for each in left_out[:_MOST_NAMED])
     yield from _some("Left out", NamedNumber(len(left_out), named))
+    broken = status.broken_off
+    named = tuple((each.name, each.broken) for each in broken[:_MOST_NAMED])
+    yield from _some("Broken off", NamedNumber(len(broken), named))
     yield from _changes_lines(changes)
 
 
@@ -237,6 +240,7 @@ def _json_text(status: SetStatus, changes: SetChanges, step: Next) -> str:
             {"source": each.name, "state": each.state, "why": each.why}
             for each in status.of_state("damaged", "unfit")
         ],
+        "broken_off": [{"source": each.name, "why": each.broken} for each in status.broken_off],
         **{
             key: None if changes.missing or changes.why else getattr(changes, key)
             for key in ("appeared", "vanished", "changed")

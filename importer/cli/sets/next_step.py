@@ -6,7 +6,7 @@ import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from importer.cli.command_lines import (
@@ -44,7 +44,7 @@ from importer.pipeline.paths import (
 )
 from importer.pipeline.sets.found import NO_CHANGES, SetChanges
 from importer.pipeline.sets.job import SetReport
-from importer.results.set_manifest import SetManifest, is_set_folder
+from importer.results.set_manifest import SetManifest, SetSource, is_set_folder
 from importer.results.set_status import (
     SetRun,
     SetStatus,
@@ -271,14 +271,37 @@ def _cure_of(status: SetStatus) -> Cure | None:
 
 
 def _left_out(status: SetStatus) -> tuple[str, ...]:
-    """Return what to do about sources that were left out."""
+    """Return what to do about sources that were left out, or imported up to a break."""
+    broken = broken_off_advice(status.broken_off, status.runs[0].manifest)
     names = [each.name for each in status.of_state("damaged", "unfit")]
     if not names:
-        return ()
+        return broken
     if len(names) == 1:
-        return (f"{names[0]} was left out: mend it, and import it by its name.",)
+        return (f"{names[0]} was left out: mend it, and import it by its name.", *broken)
     what = f"{len(names):,} sources were left out ({listed(names, _MOST_NAMED)})"
-    return (f"{what}: mend them, and import them by their names.",)
+    return (f"{what}: mend them, and import them by their names.", *broken)
+
+
+def broken_off_advice(sources: Sequence[SetSource], manifest: SetManifest) -> tuple[str, ...]:
+    """Return what to do about sources of a set that are imported up to a break.
+
+    Args:
+        sources: The sources.
+        manifest: That of the set.
+    """
+    if not sources:
+        return ()
+    names = [each.name for each in sources]
+    what = f"{len(names):,} sources break off ({listed(names, _MOST_NAMED)}): mend them, or copy them again"
+    by_name = "import each by its name"
+    if len(names) == 1:
+        what, by_name = f"{names[0]} breaks off: mend it, or copy it again", "import it by its name"
+    if manifest.kind != "real":
+        return (f"{what}. What stands ahead of the break can be imported.",)
+    has_path = any(each.id_name != PurePosixPath(each.relative).name for each in sources)
+    if has_path and manifest.reading.insert_id == "row":  # its ids have that, not its name alone
+        by_name = "import the set again, with another --results"
+    return (f"{what}, and {by_name}: what was imported keeps its ids, so nothing is doubled.",)
 
 
 def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -329,11 +352,13 @@ def _after_rehearsal(report: SetReport, mended: Path | None) -> Next:
         return Next((f"Nothing reached Mixpanel: the command of the first run without {flag} imports it.",))
     again = partial(repeat_command, "run", without=_AGAIN, drop=("--failed-rows",))
     copied = () if mended is None else (f"The records to mend are copied to {mended}/.",)
+    copied = (*broken_off_advice(report.prepared.broken_off, manifest), *copied)
     accepted = report.prepared.jobs.first.options.accept
     if cure := cure_by_preset(manifest.attention, accepted):
         return Next((*copied, cure.advice), (again(add=cure.options),))
     if not counts.unsuccessful:
-        return _real_run(report)
+        step = _real_run(report)
+        return replace(step, advice=(*copied, *step.advice))
     worst = sorted(report.ends, key=lambda each: 0 if each.end is None else -each.end.counts.invalid)
     cures = map(cure_of_run, [each.job.results for each in worst[:_MOST_LOOKED_AT]])
     if cure := next((each for each in cures if each is not None), None):

@@ -46,10 +46,12 @@ def print_set_summary(report: SetReport, console: Console, *, verbose: bool) -> 
         noted = f"on {counted(report.notes, 'record')}: what was changed, or will be"
         lines.append(LabeledLine("Notes", noted))
     console.lines(lines)
-    if console.quiet and (manifest.counts.unsuccessful or manifest.unattempted or prepared.left_out):
+    if console.quiet and (manifest.counts.unsuccessful or manifest.unattempted or _is_partly_read(report)):
         parts = counts_text(manifest.counts)
         if manifest.unattempted:
             parts.append(f"{manifest.unattempted:,} unattempted")
+        if prepared.broken_off:
+            parts.append(f"{counted(len(prepared.broken_off), 'source')} broken off")
         if prepared.left_out:
             parts.append(f"{counted(len(prepared.left_out), 'source')} left out")
         Console(stream=console.stream).say(f"{', '.join(parts)}: see {prepared.output.folder}")
@@ -67,6 +69,11 @@ def _copies(manifest: SetManifest) -> int:
     return sum(each.count for each in manifest.attention if each.code == "copies")
 
 
+def _is_partly_read(report: SetReport) -> bool:
+    """Return whether something of what was named could not be read, or not like the rest."""
+    return bool(report.prepared.left_out or report.prepared.broken_off)
+
+
 def _is_finished(each: SourceEnd) -> bool:
     return each.error is None and each.end is not None and each.end.scope == each.end.counts.total
 
@@ -74,6 +81,8 @@ def _is_finished(each: SourceEnd) -> bool:
 def _sources_text(report: SetReport, finished: int) -> str:
     total = report.prepared.finished + len(report.ends)
     parts = [f"{finished:,} of {total:,} finished" if finished < total else f"{total:,} finished"]
+    if broken_off := report.prepared.broken_off:
+        parts.append(f"{len(broken_off):,} of them broken off")
     if left_out := report.prepared.left_out:
         parts.append(f"{len(left_out):,} left out")
     return " · ".join(parts)
@@ -81,13 +90,18 @@ def _sources_text(report: SetReport, finished: int) -> str:
 
 def _print_worst(report: SetReport, console: Console, *, verbose: bool) -> None:
     """Write the sources with the most records that were not taken, and those that were stopped."""
-    broken = [each for each in report.ends if each.error is not None]
-    for each in broken[:_MOST_NAMED]:
+    stopped = [each for each in report.ends if each.error is not None]
+    for each in stopped[:_MOST_NAMED]:
         name = each.job.manifest.source
         message = "" if each.error is None else each.error.message
         console.say(f"  {name}: {message.removeprefix(f'{name}: ')}")
+    if len(stopped) > _MOST_NAMED:
+        console.say(f"  and {len(stopped) - _MOST_NAMED:,} more were stopped")
+    broken = report.prepared.broken_off
+    for source in broken[:_MOST_NAMED]:
+        console.say(f"  {source.name} breaks off: {source.broken}")
     if len(broken) > _MOST_NAMED:
-        console.say(f"  and {len(broken) - _MOST_NAMED:,} more were stopped")
+        console.say(f"  and {len(broken) - _MOST_NAMED:,} more break off")
     ended = [(each.end.counts, each) for each in report.ends if each.end is not None]
     worst = [(counts, each) for counts, each in ended if counts.unsuccessful]
     worst.sort(key=lambda item: -item[0].unsuccessful)

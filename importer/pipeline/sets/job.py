@@ -138,6 +138,11 @@ class PreparedSet:
         return self.output.use == "resume" and not self.jobs.records
 
     @property
+    def broken_off(self) -> list[SetSource]:
+        """The sources that are imported up to a break."""
+        return [source for source in self.manifest.sources if source.breaks_off]
+
+    @property
     def left_out(self) -> list[SetSource]:
         """The sources that can't be read, or not like the others."""
         return [source for source in self.manifest.sources if source.is_left_out]
@@ -307,7 +312,18 @@ def left_out(source: SetSource, state: SourceState, why: ImporterError | str, *n
         why: Why.
         names: What the reason may begin with: the name stands before it already.
     """
-    text = why if isinstance(why, str) else why.message
+    return replace(source, state=state, why=why if isinstance(why, str) else reason_of(why, source, *names))
+
+
+def reason_of(error: ImporterError, source: SetSource, *names: object) -> str:
+    """Return what is wrong with a source, without its name.
+
+    Args:
+        error: Says it.
+        source: The source.
+        names: What else it may begin with.
+    """
+    text = error.message
     for name in (source.name, *map(str, names)):
-        text = text.removeprefix(f"{name} ")
-    return replace(source, state=state, why=text.rstrip("."))
+        text = text.removeprefix(f"{name} ").removeprefix(f"{name}: ")
+    return text.rstrip(".")

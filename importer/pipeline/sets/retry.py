@@ -309,6 +309,7 @@ def _as_source(source: SetSource, job: Job) -> SetSource:
     return replace(
         source,
         name=job.manifest.source,
+        broken="",  # what is retried stands ahead of it
         fingerprint=job.manifest.fingerprint,
         records=records,
         scope=records,

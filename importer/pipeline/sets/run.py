@@ -276,7 +276,7 @@ def _final(
     if cause is not None:
         code = cause.exit_code
     elif not code:
-        code = int(counts.unsuccessful > 0 or bool(prepared.left_out))
+        code = int(counts.unsuccessful > 0 or bool(prepared.left_out or prepared.broken_off))
     ended = replace(
         manifest,
         ended=now_iso(),

@@ -13,14 +13,14 @@ from importer.facts import NO_COLLISIONS, Collisions
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import RunOptions, Survey
 from importer.pipeline.resolve import settle_reading
-from importer.pipeline.sets.job import MappedSet, SurveyedSet, begin_order, left_out
+from importer.pipeline.sets.job import MappedSet, SurveyedSet, begin_order, left_out, reason_of
 from importer.pipeline.workers.pool import Workers
 from importer.pipeline.workers.task import Context
 from importer.profile.hot_shards import find_hot_shards
 from importer.profile.scan import PassProgress, ProfiledSource, find_collisions
 from importer.profile.survey_part import NamedSource, PartResult, SurveyPart, survey_some
 from importer.progress import Progress, stage
-from importer.reading import Attention, Reading
+from importer.reading import Attention, Reading, broken_off
 from importer.results.set_manifest import SetSource
 from importer.source.files import source_size
 from importer.source.members import SourcePath
@@ -108,7 +108,11 @@ def survey_set(
     reading = settle_reading(mapped.draft, result.types)
     hot = _hot_shards(mapped, result, reading, now_ms, progress)
     survey = Survey(
-        result.summary, result.columns, whole=True, attention=tuple(result.attention), sources=len(states)
+        result.summary,
+        result.columns,
+        whole=True,
+        attention=(*result.attention, *_broken_off(states)),
+        sources=len(states),
     )
     survey = with_attention(survey, mapped.attention, now_ms, hot)
     if options.audit and "insert_id" in reading.mapped:  # of ids of the content, equal ones are copies
@@ -187,12 +191,25 @@ def _merged(
 def _state(state: SetSource, outcome: ProfiledSource | SourceError, path: object) -> SetSource:
     if isinstance(outcome, SourceError):
         return left_out(state, "damaged", outcome, path)
+    if outcome.broken is not None and not outcome.records:
+        return left_out(state, "damaged", outcome.broken, path)
     return replace(
         state,
         state="ready" if outcome.records else "empty",
+        broken="" if outcome.broken is None else reason_of(outcome.broken, state, path),
         fingerprint=outcome.fingerprint,
         records=outcome.records,
     )
+
+
+def _broken_off(states: Sequence[SetSource]) -> Iterator[Attention]:
+    """Yield that the records of some sources end ahead of their ends, if that is so."""
+    found = [f"{state.name}: {state.broken}" for state in states if state.broken]
+    if len(found) == 1:
+        yield broken_off(found[0])
+    elif found:
+        more = f"; and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
+        yield broken_off(f"{len(found):,} sources break off: {'; '.join(found[:_MOST_NAMED])}{more}")
 
 
 def _check_twice(states: Sequence[SetSource], contents: Mapping[int, str]) -> None:
