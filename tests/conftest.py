@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says nothing on a machine that is busy with other things. What must be fast is held by
@@ -10,3 +15,22 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", settings.get_profile("searching"), derandomize=True)
 settings.load_profile("patient")
+
+REPEATING = frozenset({"crash", "speedups"})
+"""Folders of tests that run the same lines thousands of times. Coverage makes a test take twice as long, and finds
+nothing here that the tests of the parts do not run as well."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if REPEATING.intersection(item.path.relative_to(here).parts):
+            item.add_marker("no_cover")
+
+
+@pytest.fixture(autouse=True)
+def _measured_as_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that a test begins are measured as it is itself."""
+    if request.node.get_closest_marker("no_cover"):
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+            monkeypatch.delenv(name)
