@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
@@ -20,6 +20,9 @@ import orjson
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
+
+UNFIT: Final = " does not fit 64 bits: write it as a string"
+"""Behind an integer that does not fit."""
 
 # A double keeps every decimal of 15 digits (IEEE 754) unless its exponent has three digits. A number that it
 # may not keep has 16 digits and a point, or 16 digits and an exponent, or is very small (orjson refuses one
@@ -39,6 +42,24 @@ _MAX_NOTES: Final = 3  # on one text
 
 class BadJSON(ValueError):  # noqa: N818 - a value that flows to the results, not an error of the program
     """The text is not JSON, or holds a number that can't be sent as it is."""
+
+
+class UnfitJSON(BadJSON):
+    """An integer in the text does not fit 64 bits.
+
+    Attributes:
+        note: On the rest of it, as `explain` returns it.
+    """
+
+    def __init__(self, message: str, data: bytes, note: str) -> None:
+        super().__init__(message)
+        self._data = data
+        self.note = note
+
+    @property
+    def value(self) -> Any:
+        """The value of the text, with integers of any size."""
+        return json.loads(self._data)
 
 
 class _Lost(NamedTuple):
@@ -62,13 +83,26 @@ def loads(data: bytes) -> tuple[Any, str]:
     """Return the value of a JSON text, and a note on what could not be kept exactly (usually empty).
 
     Raises:
-        BadJSON: The text is no JSON in UTF-8, or an integer in it does not fit 64 bits.
+        BadJSON: The text is no JSON in UTF-8.
+        UnfitJSON: An integer in it does not fit 64 bits.
     """
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise bad_json(error) from None
     return value, (explain(data) if suspicious(data, value) else "")
+
+
+def loads_all(data: bytes) -> tuple[Any, str]:
+    """Return what `loads` does, with integers of any size: whoever sends one of them must refuse it.
+
+    Raises:
+        BadJSON: The text is no JSON in UTF-8.
+    """
+    try:
+        return loads(data)
+    except UnfitJSON as unfit:
+        return unfit.value, unfit.note
 
 
 def bad_json(error: orjson.JSONDecodeError) -> BadJSON:
@@ -97,13 +131,14 @@ def explain(data: bytes) -> str:
     """Return a note on the decimals that a double can't hold and the keys that occur twice.
 
     Raises:
-        BadJSON: An integer does not fit 64 bits, or the nesting can't be followed.
+        BadJSON: The nesting can't be followed.
+        UnfitJSON: An integer does not fit 64 bits.
     """
     try:
         value = json.loads(data, parse_int=_integer, parse_float=_decimal, object_pairs_hook=_object)
     except RecursionError:
         raise BadJSON("bad JSON: nested too deep to be checked") from None
-    notes = []
+    notes, unfit = list[str](), ""
     for path, found in _walk(value):
         where = f"{_short(path)}: " if path else ""
         if isinstance(found, _RepeatedKeys):
@@ -111,11 +146,35 @@ def explain(data: bytes) -> str:
                 f"{where}key {_short(key)} stands twice: its last value counts" for key in found.repeated
             ]
         elif found.becomes is None:
-            raise BadJSON(f"{where}{_short(found.text)} does not fit 64 bits: write it as a string")
+            unfit = unfit or f"{where}{_short(found.text)}{UNFIT}"
         else:
             notes.append(f"{where}{_short(found.text)} is sent as {found.becomes!r}")
     more = f"; and {len(notes) - _MAX_NOTES} more" if len(notes) > _MAX_NOTES else ""
-    return "; ".join(notes[:_MAX_NOTES]) + more
+    note = "; ".join(notes[:_MAX_NOTES]) + more
+    if unfit:
+        raise UnfitJSON(unfit, data, note)
+    return note
+
+
+def unfit_error(value: Any, is_left_out: Callable[[tuple[str | int, ...]], bool] = lambda _: False) -> str:
+    """Return the error of the first integer in a value that does not fit 64 bits; empty if there is none.
+
+    Args:
+        value: The value.
+        is_left_out: Returns whether nothing is sent of what stands at a path in it.
+    """
+    todo: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while todo:
+        path, each = todo.pop()
+        if type(each) is int and not MIN_INTEGER <= each <= MAX_INTEGER and not is_left_out(path):
+            text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+            where = f"{_short(text.removeprefix('.'))}: " if path else ""
+            return f"{where}{_short(str(each))}{UNFIT}"
+        if isinstance(each, dict):
+            todo += [((*path, key), below) for key, below in reversed(each.items())]
+        elif isinstance(each, list):
+            todo += [((*path, n), each[n]) for n in range(len(each) - 1, -1, -1)]
+    return ""
 
 
 def _is_as_written(text: bytes, value: Any) -> bool:

@@ -101,7 +101,7 @@ class CellReader:
             value = None
             if text and text[0] in "{[" and text not in self._null:
                 try:
-                    value, note = exact_json.loads(text.encode("utf-8", "surrogateescape"))
+                    value, note = exact_json.loads_all(text.encode("utf-8", "surrogateescape"))
                 except exact_json.BadJSON as error:
                     raise BadValue(f"{column}: {error}") from None
                 if note:

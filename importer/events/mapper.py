@@ -210,7 +210,8 @@ class Mapper:
         try:
             return orjson.dumps(properties, option=orjson.OPT_SORT_KEYS)
         except (orjson.JSONEncodeError, RecursionError) as error:
-            raise BadValue(f"properties: can't be written as JSON: {error}") from None
+            unfit = "" if isinstance(error, RecursionError) else exact_json.unfit_error(properties)
+            raise BadValue(unfit or f"properties: can't be written as JSON: {error}") from None
 
     def _check(self, properties: dict[str, Any]) -> None:
         """Check the properties, counted with those that are added when the event is written."""
@@ -325,6 +326,8 @@ class Mapper:
     def _id_text(self, field: str, value: Any) -> str:
         if type(value) is str:
             return value
+        if unfit := exact_json.unfit_error({field: value}):
+            raise BadValue(unfit)
         if type(value) in (int, float):
             digits = str(int(value)) if value == int(value) else repr(value)
             self._values.notes.append(f"{field}: the number {digits} is sent as text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import pbkdf2_hmac, sha256
@@ -39,7 +40,7 @@ def pseudonym(salt: bytes, value: Any) -> str:
         BadValue: It can't be written as JSON.
     """
     try:
-        text = value if isinstance(value, str) else json_text(value)
+        text = value if isinstance(value, str) else str(value) if type(value) is int else json_text(value)
     except (orjson.JSONEncodeError, RecursionError):
         raise BadValue("a value that is to be masked can't be written as JSON") from None
     return hmac.new(salt, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()
@@ -123,7 +124,7 @@ class Masks:
             if is_bag and not isinstance(before[name], dict):
                 raise BadValue(f"{name}: expected a JSON object, found {kind_of(before[name])}")
             if after != before:
-                made[at] = orjson.dumps(after[name]).decode()
+                made[at] = _written(after[name])
         for at, _, kind in self._cells:
             made[at] = self._masked(kind, made[at])
         return made
@@ -149,6 +150,14 @@ class Masks:
         }
 
 
+def _written(value: Any) -> str:
+    """Return a value as JSON, with integers of any size."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value)
+
+
 def _opened(name: str, text: str, notes: list[str]) -> Any:
     """Return the value of a JSON text.
 
@@ -156,7 +165,7 @@ def _opened(name: str, text: str, notes: list[str]) -> Any:
         BadValue: It is none; the message holds nothing of it.
     """
     try:
-        value, note = exact_json.loads(text.encode("utf-8", "surrogateescape"))
+        value, note = exact_json.loads_all(text.encode("utf-8", "surrogateescape"))
     except exact_json.BadJSON:
         raise BadValue(f"{name}: expected JSON, so that values in it can be masked") from None
     if note:

@@ -96,7 +96,7 @@ class RowFilter:
         if found.lstrip()[:1] not in _BEGINS_JSON:
             return None
         try:
-            value, _ = exact_json.loads(found.strip().encode("utf-8", "surrogateescape"))
+            value, _ = exact_json.loads_all(found.strip().encode("utf-8", "surrogateescape"))
         except exact_json.BadJSON as error:
             return BadValue(f"{cell.column}: {NO_JSON if self._hides else error}")
         return self._clean(value_at(cell.inside, value))

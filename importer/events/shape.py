@@ -13,6 +13,7 @@ from importer.events.explode import make_explode
 from importer.events.fast_nested import make_nested_lines
 from importer.events.mask import Masks
 from importer.events.nested import Nested, make_nested
+from importer.events.unfit import UnfitRecord, make_fit
 from importer.events.unmasked import NOT_EXACT
 from importer.model import Record, Rejection
 from importer.reading import Reading
@@ -43,6 +44,10 @@ class Shaper:
         row_filter: Leaves out some of what they become; None to leave out nothing.
         nested_lines: Takes all steps with most of the lines of a block at once; None if nothing does.
         mask: Hides values of what stays; None if all may be seen.
+        fit: As `unfit.make_fit`.
+
+    Attributes:
+        fit: What a record with an integer of more than 64 bits becomes ahead of all steps; None to refuse it.
     """
 
     def __init__(
@@ -51,7 +56,12 @@ class Shaper:
         row_filter: Filter | None,
         nested_lines: speedups.NestedLines | None,
         mask: Callable[[Item], Item] | None,
+        fit: Callable[[Record], Item] | None,
     ) -> None:
+        self.fit = fit
+        if fit is not None and steps:
+            self.fit = lambda record: UnfitRecord(*record)
+            steps = [*steps, lambda item: (fit(item) if type(item) is UnfitRecord else item,)]
         self._steps = steps
         self._filter = row_filter
         self._nested_lines = nested_lines
@@ -120,10 +130,11 @@ def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:
         steps.append(lambda record: (change(record),))
     row_filter = _row_filter(reading) if shape.where else None
     mask = _make_mask(Masks(reading, salt)) if shape.mask else None
-    if not steps and row_filter is None and mask is None:
+    fit = make_fit(reading)
+    if not steps and row_filter is None and mask is None and fit is None:
         return None
     is_nested_alone = len(steps) == 1 and nested is not None
-    return Shaper(steps, row_filter, make_nested_lines(reading) if is_nested_alone else None, mask)
+    return Shaper(steps, row_filter, make_nested_lines(reading) if is_nested_alone else None, mask, fit)
 
 
 def _make_mask(masks: Masks) -> Callable[[Item], Item]:

@@ -99,6 +99,6 @@ def _look_into_object(reading: Reading, values: dict[str, Any]) -> Look:
 
 def _opened(name: str, text: str) -> Any:
     try:
-        return exact_json.loads(text.encode("utf-8", "surrogateescape"))[0]
+        return exact_json.loads_all(text.encode("utf-8", "surrogateescape"))[0]
     except exact_json.BadJSON:
         raise BadValue(f"{name}: {NO_JSON}") from None

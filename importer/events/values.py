@@ -103,7 +103,7 @@ class ValueReader:
         return value
 
     def _json(self, text: str) -> Any:
-        value, note = exact_json.loads(text.encode("utf-8", "surrogateescape"))
+        value, note = exact_json.loads_all(text.encode("utf-8", "surrogateescape"))
         if note:
             self.notes.append(note)
         return value

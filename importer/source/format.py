@@ -85,7 +85,13 @@ class SourceHead:
 
 
 class RecordReader(Protocol):
-    """Reads the records of a file in order, once."""
+    """Reads the records of a file in order, once.
+
+    Attributes:
+        fit: As `ItemReader.fit`, where it may be set before the first record is read.
+    """
+
+    fit: Callable[[Record], Record | Rejection] | None
 
     @property
     def row(self) -> int:

@@ -8,13 +8,16 @@ the first of which it is not certain. The slow path takes that one, and the fast
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Final
 
 from importer.model import Record, Rejection
 from importer.source.oversized import OversizedSink
 
 Items = Sequence[Record | Rejection]
+
+Fit = Callable[[Record], Record | Rejection]
+"""Returns a record that has an integer of more than 64 bits, or why it is none: that integer is sent."""
 
 MAX_CHUNK_RECORDS: Final = 500
 """Items in a list: of more at once, the first have left the processor's cache before they are used."""
@@ -38,7 +41,10 @@ class ItemReader(ABC):
         row: Number of the last item.
         line: Number of the physical line on which the last item starts.
         at_record_start: True if the next record begins here, whatever stands above it.
+        fit: Asked for a record with an integer of more than 64 bits; None to refuse each (JSON).
     """
+
+    fit: Fit | None = None
 
     def __init__(self, row: int, oversized: OversizedSink, *, has_fast_path: bool) -> None:
         self.row = row

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from importer.errors import SourceError
 from importer.model import Fingerprint, Record, Rejection
@@ -15,6 +15,7 @@ from importer.reading import Dialect
 from importer.source.files import StoredSource, open_binary, open_hashed, open_seekable
 from importer.source.format import BrokenSourceError, RecordReader
 from importer.source.header import column_names
+from importer.source.item_reader import Fit
 from importer.source.members import SourcePath
 from importer.source.options import known_encoding
 from importer.source.oversized import OversizedSink, discard
@@ -27,8 +28,16 @@ _T = TypeVar("_T")
 Items = Sequence[Record | Rejection]
 """Consecutive records and rejections: a list or a `speedups.Block`."""
 
-Reshape = Callable[[Items], Iterable[Items]]
-"""Makes other records of some, in their order: fewer, or several of one, which may come in parts."""
+
+class Reshape(Protocol):
+    """Makes other records of some: `events.shape.Shaper`."""
+
+    @property
+    def fit(self) -> Fit | None:
+        """What is asked for records with integers of more than 64 bits, as `ItemReader.fit`."""
+
+    def __call__(self, items: Items) -> Iterable[Items]:
+        """Return other records, in their order: fewer, or several of one, which may come in parts."""
 
 
 class Source:
@@ -89,6 +98,8 @@ class Source:
         except BaseException:
             self.close()
             raise
+        if reshape is not None:
+            self._reader.fit = reshape.fit
         self._items = self._to_the_end(self._reshaped_items())
 
     @property

@@ -129,7 +129,7 @@ def test_a_skipped_column_is_left_out_and_a_renamed_one_renamed(mapped: Mapped):
 )  # fmt: skip
 def test_a_value_that_breaks_a_declared_type_is_invalid(mapped: Mapped, kind: Any, text: str):
     rejection = refused(mapped.csv({"a": text}, types={"a": kind}))
-    assert rejection.error.startswith("a: ")
+    assert rejection.error.startswith(("a: ", "a.a: "))
     assert (rejection.row, rejection.line, rejection.event, rejection.distinct_id) == (1, 2, "Purchase", "u1")
 
 

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final
 
 from importer import speedups
@@ -79,7 +80,7 @@ class JsonReader(ItemReader):
                 data,
                 self.row + 1,
                 window.line,
-                read_part,
+                read_part if self.fit is None else partial(read_part, fit=self.fit),
                 self._in_list,
                 MAX_LINE_SIZE,
                 start=start,
@@ -130,7 +131,7 @@ class JsonReader(ItemReader):
         text = self._value(found, self._oversized(row), row)
         self.row, self._last = row, b"" if text is OVERSIZED else text
         self.at_record_start = True
-        yield read_part(row, line, text)
+        yield read_part(row, line, text, self.fit)
         self.at_record_start = False
 
     def _read_page(self, found: bytes) -> Iterator[Record | Rejection]:

@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 import orjson
 
-from importer.exact_json import BadJSON, explain, suspicious
+from importer.exact_json import BadJSON, UnfitJSON, explain, suspicious
 from importer.model import Record, Rejection
 from importer.source.encoding import BOM
+from importer.source.item_reader import Fit
 from importer.text import quoted_name
 
 MAX_LINE_SIZE: Final = 8 * 1024 * 1024
@@ -41,29 +42,31 @@ OVERSIZED: Final = (
 )
 
 
-def read_item(row: int, number: int, line: bytes) -> Record | Rejection:
+def read_item(row: int, number: int, line: bytes, fit: Fit | None = None) -> Record | Rejection:
     """Return the item of a line that is not blank.
 
     Args:
         row: Its row.
         number: The number of its line.
         line: The line; or `OVERSIZED`.
+        fit: As `ItemReader.fit`.
     """
-    return _read(row, number, line, "line")
+    return _read(row, number, line, "line", fit)
 
 
-def read_part(row: int, number: int, text: bytes) -> Record | Rejection:
+def read_part(row: int, number: int, text: bytes, fit: Fit | None = None) -> Record | Rejection:
     """Return the item of a value that stands anywhere in a file of JSON, over any number of lines.
 
     Args:
         row: Its row.
         number: The number of the line on which it begins.
         text: The value; or `OVERSIZED`.
+        fit: As `ItemReader.fit`.
     """
-    return _read(row, number, text, "object")
+    return _read(row, number, text, "object", fit)
 
 
-def _read(row: int, number: int, line: bytes, whole: Whole) -> Record | Rejection:
+def _read(row: int, number: int, line: bytes, whole: Whole, fit: Fit | None) -> Record | Rejection:
     try:
         value = orjson.loads(line)
         if type(value) is not dict:
@@ -71,6 +74,10 @@ def _read(row: int, number: int, line: bytes, whole: Whole) -> Record | Rejectio
         return Record(row, number, value, explain(line) if suspicious(line, value) else "")
     except orjson.JSONDecodeError as error:
         return Rejection(row, number, _problem_with(line, error, whole))
+    except UnfitJSON as wrong:
+        if fit is not None:
+            return fit(Record(row, number, wrong.value, wrong.note))
+        return Rejection(row, number, str(wrong))
     except BadJSON as wrong:
         return Rejection(row, number, str(wrong))
 

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from importer import speedups
 from importer.model import Record, Rejection
 from importer.source.formats.json_item import MAX_LINE_SIZE, read_item
 from importer.source.formats.jsonl import JsonlReader
+from importer.source.item_reader import Fit
 from importer.source.line_reader import NOT_PARSED, ParsedBlock
 from importer.source.lines import ByteLines
 from importer.source.oversized import OversizedSink
@@ -42,7 +44,8 @@ class RowsReader(JsonlReader):
         if stop - start > MAX_LINE_SIZE:
             return NOT_PARSED
         row, line = self.row + 1, self.line + 1
-        block, taken = speedups.cut_lines(data, row, line, _read_row, start=start, stop=stop)
+        read = _read_row if self.fit is None else partial(_read_row, fit=self.fit)
+        block, taken = speedups.cut_lines(data, row, line, read, start=start, stop=stop)
         return ParsedBlock(block, taken, block.end, defers=False)
 
     def _encode(self, part: bytes) -> bytes:
@@ -52,7 +55,9 @@ class RowsReader(JsonlReader):
     def _read_items(self) -> Iterator[Record | Rejection]:
         for item in super()._read_items():
             yield (
-                _read_row(item.row, item.line, self.lines[0]) if _may_lack_number(item, self.lines) else item
+                _read_row(item.row, item.line, self.lines[0], self.fit)
+                if _may_lack_number(item, self.lines)
+                else item
             )
 
 
@@ -65,18 +70,18 @@ def noted_line(text: str, note: str) -> str:
     return f"{text}{_NOTE.decode()}{note}\n" if note else f"{text}\n"
 
 
-def _read_row(row: int, number: int, line: bytes) -> Record | Rejection:
+def _read_row(row: int, number: int, line: bytes, fit: Fit | None = None) -> Record | Rejection:
     """Return the item of a row, given as a line of JSON: a NaN or an infinity in it is null, with a note."""
     text, _, note = line.partition(_NOTE)
-    item = read_item(row, number, text if note else line)
+    item = read_item(row, number, text if note else line, fit)
     if not isinstance(item, Record) and (b"NaN" in text or b"Infinity" in text):
-        item = _without_nan(item, text)
+        item = _without_nan(item, text, fit)
     if not note or not isinstance(item, Record):
         return item
     return item._replace(note="; ".join(filter(None, (note.decode("utf-8", "replace").strip(), item.note))))
 
 
-def _without_nan(item: Rejection, line: bytes) -> Record | Rejection:
+def _without_nan(item: Rejection, line: bytes, fit: Fit | None) -> Record | Rejection:
     """Return the item of a row again, with null for a NaN or an infinity in it."""
     found: set[str] = set()
 
@@ -90,7 +95,7 @@ def _without_nan(item: Rejection, line: bytes) -> Record | Rejection:
     text = _TEXT_OR_NO_NUMBER.sub(mended, line)  # all else stays as it is written
     if not found:
         return item
-    again = read_item(item.row, item.line, text)
+    again = read_item(item.row, item.line, text, fit)
     if not isinstance(again, Record):
         return again
     words = " and ".join(sorted(found))

@@ -42,9 +42,8 @@ class JsonlReader(LineReader[bytes]):
         """Return the items of some lines, up to the first that must go the slow path."""
         if stop - start > MAX_LINE_SIZE:
             return NOT_PARSED
-        block, taken = speedups.cut_lines(
-            data, self.row + 1, self.line + 1, read_item, start=start, stop=stop
-        )
+        read = read_item if self.fit is None else partial(read_item, fit=self.fit)
+        block, taken = speedups.cut_lines(data, self.row + 1, self.line + 1, read, start=start, stop=stop)
         return ParsedBlock(block, taken, block.end, defers=False)
 
     def _encode(self, part: bytes) -> bytes:
@@ -61,7 +60,7 @@ class JsonlReader(LineReader[bytes]):
             else:
                 lines[:] = (line,)
             self.row += 1
-            yield read_item(self.row, self.line, line)
+            yield read_item(self.row, self.line, line, self.fit)
 
     def _read_lines(self) -> Iterator[bytes]:
         """Yield the lines without the byte order mark; `OVERSIZED` for one that is too long to be held."""
