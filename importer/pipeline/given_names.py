@@ -31,17 +31,24 @@ _OF_PROPERTIES: Final = {
 _IGNORE: Final = 'If no record need have it: missing_columns = "ignore" in the mapping file.'
 
 
-class _Beginning(Protocol):
-    """What is looked at of a `source.detect.DetectedSource`."""
+class Beginning(Protocol):
+    """What is looked at of a `source.detect.DetectedSource`: its first records."""
 
     @property
-    def dialect(self) -> Dialect: ...
+    def dialect(self) -> Dialect:
+        """How its bytes become records."""
+
     @property
-    def columns(self) -> tuple[str, ...]: ...
+    def columns(self) -> tuple[str, ...]:
+        """Its columns, or the keys of the first records."""
+
     @property
-    def sample(self) -> tuple[Record, ...]: ...
+    def sample(self) -> tuple[Record, ...]:
+        """The first records."""
+
     @property
-    def like(self) -> tuple[Record, ...]: ...
+    def like(self) -> tuple[Record, ...]:
+        """These, and what else may show which keys there are."""
 
 
 def named_strictly(declared: DeclaredReading) -> DeclaredReading | None:
@@ -60,8 +67,8 @@ def named_strictly(declared: DeclaredReading) -> DeclaredReading | None:
 
 
 def check_shape(
-    before: _Beginning,
-    after: _Beginning,
+    before: Beginning,
+    after: Beginning,
     reading: Reading,
     paths: Openable,
     strict: DeclaredReading,
@@ -121,9 +128,7 @@ class _Known:
         keys: The keys within their properties.
     """
 
-    def __init__(
-        self, before: _Beginning, after: _Beginning, reading: Reading, columns: Sequence[str]
-    ) -> None:
+    def __init__(self, before: Beginning, after: Beginning, reading: Reading, columns: Sequence[str]) -> None:
         self._sources = (before, after)
         self._columns = columns
         self.keys = tuple(dict.fromkeys((*_keys_of_bags(before, reading), *_keys_of_bags(after, reading))))
@@ -144,7 +149,7 @@ class _Known:
         return name in self.keys or self.has(name)
 
 
-def _leads(path: Path, source: _Beginning) -> bool:
+def _leads(path: Path, source: Beginning) -> bool:
     """Return whether a path leads to something in one of the first records of a source."""
     if not source.dialect.has_cells:
         return any(value_at(path, record.values) is not None for record in source.like)
@@ -154,7 +159,7 @@ def _leads(path: Path, source: _Beginning) -> bool:
     return any(value_at(path[1:], value) is not None for value in _values_of(source.sample, at))
 
 
-def _keys_of_bags(found: _Beginning, reading: Reading) -> Iterator[str]:
+def _keys_of_bags(found: Beginning, reading: Reading) -> Iterator[str]:
     """Yield the keys within the properties of the first records."""
     for bag in bags_of(reading):
         if not found.dialect.has_cells:
@@ -243,7 +248,7 @@ def _missing_properties(
 
 
 def properties_attention(
-    before: _Beginning, after: _Beginning, reading: Reading, strict: DeclaredReading
+    before: Beginning, after: Beginning, reading: Reading, strict: DeclaredReading
 ) -> Iterator[Attention]:
     """Yield each name and pattern of properties that fits nothing in the first records.
 
@@ -266,7 +271,7 @@ def properties_attention(
         )
 
 
-def mask_attention(before: _Beginning, after: _Beginning, reading: Reading) -> Iterator[Attention]:
+def mask_attention(before: Beginning, after: Beginning, reading: Reading) -> Iterator[Attention]:
     """Yield each mask that fits nothing in the first records, where that is no error."""
     if not reading.shape.mask or not (before.sample or before.like):
         return

@@ -12,6 +12,7 @@ from importer.model import Fingerprint, Status
 from importer.pipeline.attention import with_target_attention
 from importer.pipeline.job import Job, RunOptions, Survey, Target, new_manifest
 from importer.pipeline.landed import check_landed, other_reader_remedy
+from importer.pipeline.names_anew import check_names_anew
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_beside, known_manifest, spool_path
 from importer.pipeline.redeclare import read_again
@@ -66,7 +67,7 @@ def prepare_retry(
     else:
         statuses, error_contains = stopped.statuses, stopped.error_contains
     selection = select_records(results, statuses, error_contains)
-    path = path or _path_of(parent, selection)
+    of_set, path = path is not None, path or _path_of(parent, selection)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
     begun = manifest_path(child if stopped else results)
     reading = read_again(begun, (stopped or parent).reading, options.declared, now())
@@ -87,7 +88,9 @@ def prepare_retry(
         fingerprint = _source_at_start(path, stopped)
         _check_other_reader(path, stopped, selection, now)
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
-    manifest = replace(manifest, fingerprint=fingerprint)
+    before = (stopped or parent).reading
+    attention = check_names_anew(path, before, reading, options.declared, of_set=of_set)
+    manifest = replace(manifest, fingerprint=fingerprint, attention=attention)
     job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
     return with_target_attention(replace(job, untouched=untouched), now())
 

@@ -15,6 +15,7 @@ from importer.events.shape import make_shaper, without_quotes
 from importer.model import Record, Rejection, Status
 from importer.pipeline.declared_shape import declared_shape
 from importer.pipeline.given_names import (
+    Beginning,
     cell_at,
     check_shape,
     mask_attention,
@@ -132,7 +133,7 @@ def _for_shape(found: DetectedSource, declared: DeclaredReading, shape: Shape) -
     )
 
 
-def openable_columns(found: DetectedSource, declared: DeclaredReading) -> Openable:
+def openable_columns(found: Beginning, declared: DeclaredReading) -> Openable:
     """Return into which columns of a source a path may lead."""
     if not found.dialect.has_cells:
         return True

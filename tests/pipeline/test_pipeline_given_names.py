@@ -16,6 +16,7 @@ from importer.events.mapping_file import load
 from importer.events.presets import load_preset
 from importer.model import Destination
 from importer.pipeline.job import Job, RunOptions, Target
+from importer.pipeline.names_anew import check_names_anew
 from importer.pipeline.outputs import resolve_output
 from importer.pipeline.prepare import prepare_job
 from importer.pipeline.redeclare import redeclare
@@ -303,3 +304,80 @@ def test_a_new_mask_of_nothing_stops_a_retry(tmp_path: Path) -> None:
         assert redeclare(reading, DeclaredReading(mask={name: "redact"}), 0).shape.mask == {name: "redact"}
     lenient = DeclaredReading(mask={"emial": "redact"}, missing_columns="ignore")
     assert redeclare(reading, lenient, 0).shape.mask == {"emial": "redact"}
+
+
+# ── a retry ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def outcome_of_a_retry(
+    folder: Path, name: str, mapping: str, before: str = "", *, of_set: bool = False
+) -> str:
+    """Return the same as `outcome` of a mapping that a retry is given, and the run was not."""
+    (folder / "before.toml").write_text(before)
+    (folder / "m.toml").write_text(mapping)
+    (folder / name).write_text(SOURCES[name])
+    first, declared = load(folder / "before.toml"), load(folder / "m.toml")
+    reading = draft_reading(detect_declared(folder / name, first), first, name, 0)
+    try:
+        made = redeclare(reading, declared, 0)
+        found = check_names_anew(folder / name, reading, made, declared, of_set=of_set)
+    except MappingError as error:
+        return f"{STOPS}: {error.message}"
+    said = [each.text for each in found]
+    return f"{SAID}: {'; '.join(said)}" if said else FOUND
+
+
+NEW_NAMES = {
+    **PROPERTIES,
+    "mask": '[mask]\n"{}" = "redact"',
+    "flatten": '[flatten]\n"{}" = 1',
+    "key_value": '[key_value."{}"]',
+    "stringify": 'stringify = "{}"',
+    "where": """where = '"{}" is null'""",
+    "time_offset": 'time_offset = "{}"',
+    "fields": '[fields]\nip = "{}"',
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("key", NEW_NAMES)
+def test_a_retry_judges_new_names_as_a_first_run_does(tmp_path: Path, name: str, key: str) -> None:
+    for typed in ("plam", "plan", "emial", "email", "context", "pla*", "plm*"):
+        mapping = NEW_NAMES[key].format(typed)
+        if key == "rename" and "*" in typed:
+            mapping = mapping.replace("tariff", "x*")
+        first = outcome(tmp_path, name, mapping)
+        again = outcome_of_a_retry(tmp_path, name, mapping)
+        assert again.partition("; did you mean")[0] == first.partition("; did you mean")[0], typed
+
+
+@pytest.mark.parametrize("key", [each for each in NEW_NAMES if each != "fields"])
+def test_names_that_the_run_had_are_not_judged_again(tmp_path: Path, key: str) -> None:
+    for name in SOURCES:
+        mapping = NEW_NAMES[key].format("plam")
+        lenient = f'missing_columns = "ignore"\n{mapping}'
+        if outcome(tmp_path, name, mapping).startswith(STOPS):
+            assert outcome_of_a_retry(tmp_path, name, f"{lenient}\n", lenient) == FOUND
+        else:
+            assert outcome_of_a_retry(tmp_path, name, mapping, mapping) == FOUND
+
+
+def test_a_retry_of_a_lenient_run_is_lenient_and_that_of_a_preset_is_not(tmp_path: Path) -> None:
+    mapping, lenient = 'drop = ["plam"]', 'missing_columns = "ignore"'
+    assert outcome_of_a_retry(tmp_path, "a.csv", mapping, lenient) == FOUND
+    assert outcome_of_a_retry(tmp_path, "a.csv", f"{lenient}\n{mapping}") == FOUND
+    said = outcome_of_a_retry(tmp_path, "a.csv", f'{lenient}\n[mask]\nemial = "redact"')
+    assert said.startswith(f"{SAID}: [mask] emial"), said
+    (tmp_path / "a.jsonl").write_text(EXPORT)
+    declared = DeclaredReading().over_preset("amplitude", load_preset("amplitude"))
+    reading = draft_reading(detect_declared(tmp_path / "a.jsonl", declared), declared, "", 0)
+    for own in (DeclaredReading(mask={"emial": "redact"}), DeclaredReading(stringify=("emial",))):
+        for again in (own, own.over_preset("amplitude", load_preset("amplitude"))):
+            made = redeclare(reading, again, 0)
+            with pytest.raises(MappingError, match="emial"):
+                check_names_anew(tmp_path / "a.jsonl", reading, made, again, of_set=False)
+
+
+def test_another_source_of_a_set_may_have_a_name(tmp_path: Path) -> None:
+    said = outcome_of_a_retry(tmp_path, "a.csv", 'drop = ["plam"]', of_set=True)
+    assert said == f"{SAID}: --drop plam: there is no column 'plam'; did you mean 'plan'?"

@@ -117,8 +117,13 @@ def prepare_set_retry(
         manifest = replace(manifest, started=stopped.started, retried_by=stopped.retried_by)
     number = len(manifest.sources)
     if jobs:
-        own = jobs[0].manifest
-        manifest = replace(manifest, attention=own.attention, refused_at=own.refused_at)
+        own, others = jobs[0].manifest, [job.manifest.attention for job in jobs[1:]]
+        shared = tuple(
+            each
+            for each in own.attention
+            if each.code != "unknown-names" or all(each in other for other in others)
+        )
+        manifest = replace(manifest, attention=shared, refused_at=own.refused_at)
     else:
         survey = Survey(whole=True)
         jobs = [Job(Path(), set_path(child), manifest, target, options, survey, 0)]
