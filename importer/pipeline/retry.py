@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from importer.pipeline.names_anew import check_names_anew
 from importer.pipeline.outputs import check_outputs
 from importer.pipeline.paths import free_beside, known_manifest, spool_path
 from importer.pipeline.redeclare import read_again
+from importer.pipeline.same_rows import check_same_lines, check_same_records
 from importer.reading import Reading
 from importer.results.counts import ResultsState
 from importer.results.differences import find_differences, with_destination_of
@@ -89,6 +90,8 @@ def prepare_retry(
         _check_other_reader(path, stopped, selection, now)
     _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
     before = (stopped or parent).reading
+    if fingerprint == parent.fingerprint:
+        check_same_lines(path, selection.runs[0].results, before, reading)
     attention = check_names_anew(path, before, reading, options.declared, of_set=of_set)
     manifest = replace(manifest, fingerprint=fingerprint, attention=attention)
     job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
@@ -97,6 +100,7 @@ def prepare_retry(
 
 def _check_reading(parent: Manifest, reading: Reading, now: Callable[[], int]) -> None:
     Mapper(reading, now)  # raises if the new reading does not fit the columns
+    check_same_records(parent.reading, reading)
     before, again = parent.reading.shape.explode, reading.shape.explode
     if before != again:
         raise ResultsError(
@@ -164,13 +168,19 @@ def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, c
     if not selection.counts.failed:
         return
     first = "Retry those first, with the source as it was then: --status failed"
-    if reading.dialect != parent.reading.dialect:
+    if _shaped_by(reading) != _shaped_by(parent.reading):
         raise ResultsError("records that failed may have landed, and would be read in another way", first)
     if changed and "insert_id" in parent.reading.mapped:
         raise ResultsError(
             "records that failed may have landed, and ids from a column don't show whether they were changed",
             first,
         )
+
+
+def _shaped_by(reading: Reading) -> Sequence[object]:
+    """Return what says which values records have, ahead of all that makes an event of these."""
+    texts = (reading.null, reading.trim, reading.decimal, reading.thousands) if reading.shape else ()
+    return (reading.dialect, reading.shape, texts)
 
 
 def _stopped_retry(results: Path, parent: Manifest, child: Path, options: RunOptions) -> Manifest | None:

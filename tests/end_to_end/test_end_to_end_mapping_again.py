@@ -166,3 +166,65 @@ def test_a_retry_with_another_mapping_sends_what_was_invalid_alone(
         return
     ((name, found),) = [(event["event"], event["properties"]) for event in new]
     assert {**found, "event": name}.items() >= landed.items()
+
+
+def test_a_resume_goes_on_in_the_reading_of_the_run_whatever_its_mapping_lacks_now(
+    shell: Shell, server: Server
+) -> None:
+    shell = shell.with_environ(**SALT)
+    shell.write("a.jsonl", f"{json.dumps(RECORD)}\n" * 3)
+    shell.write("m.toml", MAPPING)
+    run = ("run", "a.jsonl", "--mapping", "m.toml", "--yes", "--insert-id", "row")
+    assert shell.type(*run, "--limit", "1").code == 0
+    begun = json.loads((shell.folder / "a.results.csv.run.json").read_text())["reading"]
+    shell.write("m.toml", MAPPING[MAPPING.index("[fields]") :])
+    assert shell.type(*run, "--resume", "--limit", "2").code == 0
+    assert shell.type("run", "a.jsonl", "--yes", "--resume").code == 0
+    first, *others = (event["properties"] for event in server.events())
+    assert [{**each, "$insert_id": ""} for each in others] == [{**first, "$insert_id": ""}] * 2
+    assert json.loads((shell.folder / "a.results.csv.run.json").read_text())["reading"] == begun
+
+
+OTHER_ROWS = {
+    ("--no-header",): "the rows of the results would be other records (header: was yes, is no)",
+    ("--skip-lines", "1"): "the rows of the results would be other records (skip lines: was 0, is 1)",
+    ("--format", "jsonl"): "the rows of the results would be other records (format: was csv, is jsonl)",
+    ("--comment", "X"): "row 4 began on line 5, and begins on line 6 as it is read now",
+    ("--comment", "B"): "row 4 began on line 5, and is not there as it is read now",
+    ("--delimiter", ";"): "the header doesn't name the expected 4 columns",
+}
+
+
+def test_a_retry_never_takes_other_records_for_the_rows_of_the_results(shell: Shell, server: Server) -> None:
+    rows = [("Bought", "u1"), ("Blue", "u2"), ("Xtra", "u3"), ("", "u4"), ("Added", "u5")]
+    lines = [f"{event},{user},{AT},{n}\n" for n, (event, user) in enumerate(rows, 1)]
+    shell.write("a.csv", "".join(["event,user_id,time,n\n", *lines]))
+    assert shell.type("run", "a.csv", "--yes").code == 1
+    sent = server.events()
+    for options, error in OTHER_ROWS.items():
+        ended = shell.type("retry", "a.results.csv", "--yes", "--set", "event=X", *options)
+        assert ended.code == 2, (options, ended.err)
+        assert error in ended.err, (options, ended.err)
+        assert not (shell.folder / "a.results.retry-1.csv").exists(), options
+    assert server.events() == sent
+    ended = shell.type("retry", "a.results.csv", "--yes", "--set", "event=X", "--comment", "A")
+    assert ended.code == 0, ended.err
+    assert [event["properties"]["n"] for event in server.events()] == [1, 2, 3, 5, 4]
+
+
+def test_a_retry_says_which_names_given_anew_are_not_there(shell: Shell, server: Server) -> None:
+    lines = [{**GOOD, "event": ""}, {**GOOD, "properties": {}}]
+    shell.write("a.jsonl", "".join(f"{json.dumps(each)}\n" for each in lines))
+    shell.write("a.csv", f"event,user_id,time,plan\n,u1,{AT},pro\n")
+    for name in ("a.jsonl", "a.csv"):
+        assert shell.type("run", name, "--yes", "--results", f"{name}.results.csv").code == 1
+    stopped = shell.type("retry", "a.csv.results.csv", "--yes", "--set", "event=X", "--drop", "plam")
+    assert stopped.code == 2
+    assert "--drop plam: there is no column 'plam'; did you mean 'plan'?" in stopped.err
+    said = shell.type("retry", "a.jsonl.results.csv", "--yes", "--set", "event=X", "--drop", "plam")
+    assert said.code == 0, said.err
+    assert (
+        "Attention    --drop plam: no record at the beginning has this name; did you mean 'plan'?" in said.err
+    )
+    manifest = json.loads((shell.folder / "a.jsonl.results.retry-1.csv.run.json").read_text())
+    assert [each["code"] for each in manifest["attention"]] == ["unknown-names"]

@@ -419,6 +419,24 @@ def test_what_is_offered_after_a_server_refused_or_failed_works_once_it_is_well(
         assert Server(url).numbers() == [*range(1, 1 + text.count("\n") - 1), 9]
 
 
+def test_what_may_have_landed_is_not_retried_under_another_shape(bare: Shell) -> None:
+    with fault_server.running(*POISON) as url:
+        shell = with_faults(bare, url)
+        shell.write("events.csv", BROKEN + "Hi,u9,2024-03-01T10:00:09Z,9\n")
+        assert shell.type("run", "events.csv", "--yes", *FAST).code == 1
+        httpx.get(f"{url}/faults/mend")
+        before = Server(url).numbers()
+        column = BROKEN.split(",")[1]
+        for options in (("--where", f"{column} is not null"), ("--delimiter", ",", "--quote", "'")):
+            ended = shell.type("retry", "events.results.csv", "--yes", *options)
+            assert ended.code == 2, ended.err
+            assert "records that failed may have landed, and would be read in another way" in ended.err
+            assert "--status failed" in ended.err
+        assert Server(url).numbers() == before
+        assert shell.type("retry", "events.results.csv", "--yes", "--status", "failed").code == 0
+        assert len(Server(url).numbers()) == len(before) + 1
+
+
 def test_rejected_records_are_mended_and_not_offered_for_a_retry(bare: Shell) -> None:
     with fault_server.running("--refuse-every", "2") as url:
         shell = with_faults(bare, url)
