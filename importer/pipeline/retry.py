@@ -70,9 +70,7 @@ def prepare_retry(
     selection = select_records(results, statuses, error_contains)
     of_set, path = path is not None, path or _path_of(parent, selection)
     check_outputs([path], [*(run.results for run in selection.runs), child], options)
-    begun = manifest_path(child if stopped else results)
-    reading = read_again(begun, (stopped or parent).reading, options.declared, now())
-    _check_reading(parent, reading, now)
+    reading = _reading_again(results, parent, child, stopped, options, now)
     manifest = replace(
         new_manifest(parent.source, parent.fingerprint, reading, options, target, salted_by=results),
         kind=parent.kind,
@@ -88,17 +86,25 @@ def prepare_retry(
     else:
         fingerprint = _source_at_start(path, stopped)
         _check_other_reader(path, stopped, selection, now)
-    _check_failed(selection, reading, parent, changed=fingerprint.digest != parent.fingerprint.digest)
-    before = (stopped or parent).reading
-    if fingerprint == parent.fingerprint:
-        check_same_lines(path, selection.runs[0].results, before, reading)
+    before, changed = (stopped or parent).reading, fingerprint.digest != parent.fingerprint.digest
+    _check_records(path, selection, reading, before, parent, changed=changed)
     attention = check_names_anew(path, before, reading, options.declared, of_set=of_set)
     manifest = replace(manifest, fingerprint=fingerprint, attention=attention)
     job = Job(path, child, manifest, target, options, Survey(), len(selection), None, state, selection)
     return with_target_attention(replace(job, untouched=untouched), now())
 
 
-def _check_reading(parent: Manifest, reading: Reading, now: Callable[[], int]) -> None:
+def _reading_again(
+    results: Path,
+    parent: Manifest,
+    child: Path,
+    stopped: Manifest | None,
+    options: RunOptions,
+    now: Callable[[], int],
+) -> Reading:
+    """Return the reading of a retry, which tells records apart as that of the run does."""
+    begun = manifest_path(child if stopped else results)
+    reading = read_again(begun, (stopped or parent).reading, options.declared, now())
     Mapper(reading, now)  # raises if the new reading does not fit the columns
     check_same_records(parent.reading, reading)
     before, again = parent.reading.shape.explode, reading.shape.explode
@@ -108,6 +114,7 @@ def _check_reading(parent: Manifest, reading: Reading, now: Callable[[], int]) -
             " nobody knows which of them are left",
             "Leave explode as it was, or import the source anew: --overwrite.",
         )
+    return reading
 
 
 def _path_of(parent: Manifest, selection: Selection) -> SourcePath:
@@ -163,8 +170,18 @@ def _checked_manifest(
     return manifest, untouched
 
 
-def _check_failed(selection: Selection, reading: Reading, parent: Manifest, *, changed: bool) -> None:
-    """Check that records which may have landed can be proved to become the same events again."""
+def _check_records(
+    path: SourcePath,
+    selection: Selection,
+    reading: Reading,
+    before: Reading,
+    parent: Manifest,
+    *,
+    changed: bool,
+) -> None:
+    """Check that records are those of the results, and that what may have landed becomes the same events."""
+    if not changed:
+        check_same_lines(path, selection.runs[0].results, before, reading)
     if not selection.counts.failed:
         return
     first = "Retry those first, with the source as it was then: --status failed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ from importer.pipeline.redeclare import read_again
 from importer.pipeline.sets.job import PreparedSet, SetOutput, set_fingerprint
 from importer.pipeline.sets.retry_sources import RetrySources
 from importer.progress import Progress
+from importer.reading import Attention
 from importer.results.counts import Counts
 from importer.results.manifest import Manifest, read_manifest, resolve_link
 from importer.results.paths import manifest_path
@@ -117,19 +118,22 @@ def prepare_set_retry(
         manifest = replace(manifest, started=stopped.started, retried_by=stopped.retried_by)
     number = len(manifest.sources)
     if jobs:
-        own, others = jobs[0].manifest, [job.manifest.attention for job in jobs[1:]]
-        shared = tuple(
-            each
-            for each in own.attention
-            if each.code != "unknown-names" or all(each in other for other in others)
-        )
-        manifest = replace(manifest, attention=shared, refused_at=own.refused_at)
+        refused_at = jobs[0].manifest.refused_at
+        manifest = replace(manifest, attention=_shared_attention(jobs), refused_at=refused_at)
     else:
         survey = Survey(whole=True)
         jobs = [Job(Path(), set_path(child), manifest, target, options, survey, 0)]
     ready = [replace(job, of_set=True, sources=number) for job in jobs]
     output = SetOutput(child, "new" if stopped is None else "resume")
     return PreparedSet(output, manifest, JobSet.of(ready), done, finished)
+
+
+def _shared_attention(jobs: Sequence[Job]) -> tuple[Attention, ...]:
+    """Return what needs attention in a set: of names, those that no source has."""
+    first, *others = (job.manifest.attention for job in jobs)
+    return tuple(
+        each for each in first if each.code != "unknown-names" or all(each in other for other in others)
+    )
 
 
 def _stopped(parent: SetRun, child: Path, options: RunOptions) -> SetManifest | None:
