@@ -234,6 +234,76 @@ def test_no_raw_value_is_printed_or_written(shell: Shell, name: str, content: st
     assert json.loads((shell.folder / "a.results.csv.run.json").read_text())["counts"]["imported"]
 
 
+# ── copies of records to be mended ───────────────────────────────────────────────────────────────
+
+SEVERAL = [
+    (
+        b'{"user":"ann@example.com",  "hits":[{"name":"A","at":1777629600},{"name":"","at":1777629601,'
+        b'"mail":"bob@\\u0065xample.com"},{"name":"C","at":"soon"}], "n": 1.50, "x":"\\/\xc3\xa9"}\r\n'
+    ),
+    b'{"user":"bob@example.com","hits":[{"name":"A","at":1777629600}]}\r\n',
+    b'{"user":"bob@example.com" , "hits":[{"name":"","at":1777629605}]\t}\r\n',
+    b'{"user":"ann@example.com" , "hits":{"mail":"bob@example.com"}}\r\n',
+]
+EXPLODED = """\
+explode = "hits"
+where = "hits.at is not null"
+[fields]
+event = "hits.name"
+time = "hits.at"
+distinct_id = "user"
+[flatten]
+hits = 1
+[mask]
+user = "sha256"
+"hits.mail" = "redact"
+"""
+
+
+def test_a_copy_has_each_record_once_as_it_stands_and_what_is_sent_of_it_is_masked(
+    salted: Shell, server: Server
+) -> None:
+    (salted.folder / "a.jsonl").write_bytes(b"".join(SEVERAL))
+    salted.write("e.toml", EXPLODED)
+    ended = salted.type("run", "a.jsonl", "--mapping", "e.toml", "--yes", "--failed-rows", "bad.jsonl")
+    assert ended.code == 1, ended.err
+    copy = salted.folder / "bad.jsonl"
+    assert copy.read_bytes() == b"".join([SEVERAL[0], *SEVERAL[2:]])
+    assert copy.stat().st_mode & 0o777 == 0o600
+    texts = [
+        ended.out,
+        ended.err,
+        *((salted.folder / p).read_text() for p in files(salted) if "results" in p),
+    ]
+    assert not [text for text in texts if "example.com" in text]
+    again = ("run", "bad.jsonl", "--mapping", "bad.jsonl.toml", "--yes")
+    mended = copy.read_bytes().replace(b'"name":""', b'"name":"B"').replace(b'"soon"', b"1777629602")
+    copy.write_bytes(mended)
+    ended = salted.type(*again, "--failed-rows", "worse.jsonl")
+    assert ended.code == 1, ended.err
+    sent = [(event["event"], event["properties"]) for event in server.events()]
+    assert [name for name, _ in sent] == ["A", "A", "B", "C", "B"]  # each once
+    assert {properties["distinct_id"] for _, properties in sent} == {ANN, BOB}
+    assert [each.get("hits.mail") for _, each in sent] == [None, None, "[redacted]", None, None]
+    assert (salted.folder / "worse.jsonl").read_bytes() == SEVERAL[3]
+
+
+def test_a_copy_of_csv_has_each_record_as_it_stands(salted: Shell, server: Server) -> None:
+    rows = [
+        b'Bought,"ann@example.com",1714550400,"030\n123"\r\n',
+        b',"bob@example.com",1714550401, 0301235 \r\n',
+        b'"Bought","ann@example.com",soon,"0301""236"\r\n',
+    ]
+    (salted.folder / "a.csv").write_bytes(b"event,email,time,phone\r\n" + b"".join(rows))
+    assert salted.type("run", "a.csv", "--mapping", "m.toml", "--yes", "--failed-rows", "bad.csv").code == 1
+    copy = salted.folder / "bad.csv"
+    assert copy.read_bytes() == b"event,email,time,phone\r\n" + b"".join(rows[1:])
+    copy.write_bytes(copy.read_bytes().replace(b"\n,", b"\nMended,").replace(b"soon", b"1714550402"))
+    assert salted.type("run", "bad.csv", "--mapping", "bad.csv.toml", "--yes").code == 0
+    assert users(server) == sorted([ANN, ANN, BOB])
+    assert {event["properties"]["phone"] for event in server.events()} == {"[redacted]"}
+
+
 # ── conditions ───────────────────────────────────────────────────────────────────────────────────
 
 PEOPLE = [
