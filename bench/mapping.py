@@ -1,7 +1,8 @@
 """What a mapping costs beside the plain file: the quotient of CPU seconds of the whole process.
 
-    python bench/mapping.py                     all of them, to bench/MAPPING.md; some ten minutes
-    python bench/mapping.py --only fallback     some of them
+    python bench/mapping.py                     all of them, to bench/MAPPING.md; some twenty minutes
+    python bench/mapping.py --only fallback ga4    some of them: mappings, and presets
+    python bench/mapping.py --presets           the presets, to their part of bench/MAPPING.md
 
 A mapping and its plain file take turns, so that a machine that is slow for a while is slow for both. A run
 counts only if every event arrived and every row has its result.
@@ -16,18 +17,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from data import CACHE, files_of, folder_of
 from measure import BENCH, CountingServer, measure, records_in
+from vendors import VENDORS, Vendor, write_export, write_plain
 
 MOST = 1.5
 """Times the plain file that a mapping may cost."""
 
 ROWS = 200_000
+PRESET_ROWS = 60_000
 OUTPUT = BENCH / "MAPPING.md"
 KINDS = {
     "csv": "CSV", "csv-shuffled": "CSV, shuffled", "flat": "JSONL", "flat-shuffled": "JSONL, shuffled",
@@ -157,6 +160,22 @@ def with_bag(record: dict[str, object]) -> dict[str, object]:
 
 def cpu_of(path: Path, mapping: str, rows: int, cache: Path) -> float:
     """Return the CPU seconds of a run; raises `SystemExit` if it did not do all that it should."""
+    return run(path, ("--mapping", "mapping.toml"), rows, cache, mapping=mapping)
+
+
+def run(
+    path: Path, options: Sequence[str], rows: int, cache: Path, *, mapping: str = "", keep: Path | None = None
+) -> float:
+    """Return the CPU seconds of a run; raises `SystemExit` if it did not do all that it should.
+
+    Args:
+        path: The source.
+        options: Of the command.
+        rows: Events that must arrive, and results; 0 for any number.
+        cache: Where it runs.
+        mapping: What stands in ``mapping.toml``.
+        keep: Where the events are written that arrive.
+    """
     with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as name:
         folder = Path(name)
         (folder / "mapping.toml").write_text(mapping, "utf-8")
@@ -169,15 +188,15 @@ def cpu_of(path: Path, mapping: str, rows: int, cache: Path) -> float:
         }
         link = folder / path.name
         link.symlink_to(path)
-        with CountingServer() as server:
+        with CountingServer(keep=keep) as server:
             argv = [
-                sys.executable, "-m", "importer", "run", path.name, "--mapping", "mapping.toml",
+                sys.executable, "-m", "importer", "run", path.name, *options,
                 "--base-url", server.url, "--batch-size", "2000", "--yes",
             ]  # fmt: skip
             usage = measure(argv, folder, env)
         said = (folder / "output.txt").read_text("utf-8", "replace")
         written = sum(records_in(found) for found in folder.glob("*.results.csv"))
-        if usage.exit_code or server.counts["events"] != rows or written != rows:
+        if usage.exit_code or (rows and (server.counts["events"] != rows or written < rows)):
             raise SystemExit(f"{path.name}: exit {usage.exit_code}, {written} results\n{mapping}\n{said}")
         return usage.cpu
 
@@ -208,44 +227,98 @@ def table(chosen: list[str], files: dict[str, Path], given: argparse.Namespace) 
             )
 
 
+# ── presets ──────────────────────────────────────────────────────────────────────────────────────
+
+PLAIN_FIELDS = {**{name: name for name in ("event", "distinct_id", "time", "ip")}, "insert_id": "$insert_id"}
+
+
+def preset_table(chosen: list[str], given: argparse.Namespace) -> Iterator[str]:
+    """Yield the lines of the table of presets, each as soon as it is known."""
+    yield "| preset | data | ÷ plain |  | CPU s | plain's CPU s | events |"
+    yield "|---|---|--:|:--|--:|--:|--:|"
+    for name in chosen:
+        vendor = VENDORS[name]
+        for is_shuffled in (False, True):
+            yield preset_line(name, vendor, given, is_shuffled=is_shuffled)
+
+
+def preset_line(name: str, vendor: Vendor, given: argparse.Namespace, *, is_shuffled: bool) -> str:
+    """Measure an export by its preset beside the plain file of the events that arrive of it."""
+    rows = int(given.preset_rows * vendor.share)
+    with tempfile.TemporaryDirectory(dir=given.folder, prefix="preset-") as folder:
+        export = Path(folder) / f"{name}{vendor.suffix}"
+        plain = Path(folder) / f"plain{'.csv' if vendor.has_cells else '.jsonl'}"
+        kept = Path(folder) / "bodies.jsonl"
+        write_export(export, vendor, rows, is_shuffled=is_shuffled)
+        options = ("--preset", name, *vendor.options)
+        run(export, options, 0, given.folder, keep=kept)
+        columns = write_plain(plain, kept, has_cells=vendor.has_cells)
+        fields = {field: column for field, column in PLAIN_FIELDS.items() if column in columns.names}
+        mapping = "[fields]\n" + "".join(f"{name} = {json.dumps(text)}\n" for name, text in fields.items())
+        pairs = [
+            (
+                run(plain, ("--mapping", "mapping.toml"), columns.rows, given.folder, mapping=mapping),
+                run(export, options, columns.rows, given.folder),
+            )
+            for _ in range(given.runs)
+        ]
+    kind = f"{'CSV' if vendor.has_cells else 'JSON' if vendor.key is not None else 'JSONL'}"
+    ratios = sorted(mapped / plain for plain, mapped in pairs)
+    cpus = [median(each) for each in zip(*pairs, strict=True)]
+    mark = "" if median(ratios) <= MOST else f" (must {MOST})"
+    return (
+        f"| `{name}` | {kind}{', shuffled' * is_shuffled} | **{median(ratios):.2f}**{mark}"
+        f" | ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {cpus[1]:.2f} | {cpus[0]:.2f} | {columns.rows:,} |"
+    )
+
+
+# ── what is written ──────────────────────────────────────────────────────────────────────────────
+
+
+def put_part(text: str, name: str, lines: list[str], how: str) -> str:
+    """Return a page with another part between its two marks: what stands around them was written by hand."""
+    begin, end = f"<!-- {name}: written by `", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    if not rest or not after:
+        raise SystemExit(f"{OUTPUT}: has no part {name}")
+    return f"{before}{begin}{how}` -->\n\n" + "\n".join(lines) + f"\n\n{end}{after}"
+
+
+def print_all(lines: Iterator[str]) -> list[str]:
+    """Print lines, each as soon as it is known, and return them."""
+    found = []
+    for line in lines:
+        print(line, flush=True)
+        found.append(line)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--preset-rows", type=int, default=PRESET_ROWS)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=CASES, metavar="NAME")
+    parser.add_argument("--only", nargs="+", choices=[*CASES, *VENDORS], metavar="NAME")
+    parser.add_argument("--presets", action="store_true", help="without the other mappings")
     parser.add_argument("--folder", type=Path, default=CACHE, help="of data")
-    parser.add_argument(
-        "--output", type=Path, help="where the table goes; bench/MAPPING.md if all are measured"
-    )
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(given.folder).free < given.rows * 4_000:
         raise SystemExit(f"{given.folder}: too little room")
-    output = given.output or (None if given.only else OUTPUT)
-    files = make_data(given.folder, given.rows)
-    lines = []
-    for line in table(given.only or list(CASES), files, given):
-        print(line, flush=True)
-        lines.append(line)
-    if output:
-        again = f"python bench/mapping.py --rows {given.rows} --runs {given.runs}"
-        output.write_text(
-            _HEAD.format(rows=given.rows, again=again, most=MOST) + "\n".join(lines) + "\n", "utf-8"
-        )
-
-
-_HEAD = """\
-# Mappings
-
-Written by `{again}`; what is changed by hand is lost.
-
-**÷ plain** is CPU seconds of the whole process, user and system, divided by those of the same events with
-nothing but their columns named, in the same round: medians, and in brackets the least and the most.
-{rows:,} rows, 2,000 events a request, sent to a server that counts. No mapping may cost more than {most}
-times.
-Where fields stand in objects, the plain file has the same values as columns.
-
-"""
+    cases = [name for name in given.only or CASES if name in CASES and not given.presets]
+    presets = [name for name in given.only or VENDORS if name in VENDORS]
+    parts = {}
+    if cases:
+        files = make_data(given.folder, given.rows)
+        parts["mappings"] = print_all(table(cases, files, given)), f"--rows {given.rows}"
+    if presets:
+        parts["presets"] = print_all(preset_table(presets, given)), f"--preset-rows {given.preset_rows}"
+    if given.only:
+        return
+    for name, (lines, size) in parts.items():
+        how = f"python bench/mapping.py {size} --runs {given.runs}"
+        OUTPUT.write_text(put_part(OUTPUT.read_text("utf-8"), name, lines, how), "utf-8")
 
 
 if __name__ == "__main__":

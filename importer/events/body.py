@@ -26,6 +26,11 @@ NO_USER_NOTE: Final = "no distinct_id: sent as an event without a user"
 FINER_TIME_NOTE: Final = "time is sent in milliseconds; the file has it finer"
 
 
+def number_note(field: str, digits: str) -> str:
+    """Return the note on an id that is a number."""
+    return f"{field}: the number {digits} is sent as text"
+
+
 def tag_member(tag: str) -> bytes:
     """Return the JSON that a tag adds to the properties; empty for no tag."""
     return b',"%b":%b' % (TAG.encode(), orjson.dumps(tag)) if tag else b""

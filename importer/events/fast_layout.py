@@ -38,12 +38,13 @@ from importer.events.property_names import PropertyNames
 from importer.events.templates import set_templates
 from importer.reading import ColumnType, Field, Reading
 from importer.speedups.plan import (
-    CellPlan,
     ColumnPlan,
     KeyMeaning,
     KeyPlan,
     PartPlan,
     RecordLayout,
+    ValuePlan,
+    ValuePlans,
 )
 
 _OF_LINES: Final = 0
@@ -51,7 +52,7 @@ _OF_PROPERTIES: Final = 1  # places of `RecordLayout.keys`
 _encode: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
-def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -> RecordLayout | None:
+def make_layout(reading: Reading, constants: Collection[str], values: ValuePlans) -> RecordLayout | None:
     """Return where fields and properties stand in the records of a source; None if a plan can't say it.
 
     That is so if several columns may give the properties; or if a property's name needs an escape in JSON, or
@@ -61,7 +62,7 @@ def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -
     Args:
         reading: How the source is read.
         constants: Names of the properties that ``--set`` gives.
-        cells: Tells how the cells of a type are read.
+        values: How values are read.
     """
     if "properties" in reading.alternatives or _leads_into_lists(reading):
         return None
@@ -74,8 +75,8 @@ def make_layout(reading: Reading, constants: Collection[str], cells: CellPlan) -
         return None
     added = frozenset({*constants, *templates})
     if reading.dialect.has_cells:
-        return _layout_of_cells(reading, added, cells)
-    return _layout_of_objects(reading, added)
+        return _layout_of_cells(reading, added, values.of_cell)
+    return _layout_of_objects(reading, added, values.of_json)
 
 
 def _leads_into_lists(reading: Reading) -> bool:
@@ -87,7 +88,7 @@ def _leads_into_lists(reading: Reading) -> bool:
 # ── cells ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) -> RecordLayout | None:
+def _layout_of_cells(reading: Reading, added: Collection[str], values: ValuePlan) -> RecordLayout | None:
     columns, names = property_columns(reading), PropertyNames(reading)
     properties = [each for each in columns if each.name not in NAMES_OF_FIELDS]
     called, parts = {each.name for each in properties}, columns_of_parts(reading)
@@ -99,7 +100,7 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
     guarded = [each.column for each in columns if each.name in NAMES_OF_FIELDS]
     watched = list(dict.fromkeys([*parts, *guarded]))
     numbers = {column: number for number, column in enumerate(watched)}
-    elsewhere = _fields_by_rename(reading)
+    elsewhere = _fields_within(reading)
     by_name = {PROPERTY_OF[field]: number for number, field in enumerate(elsewhere, len(watched))}
     alternatives = alternative_columns(reading)
     return RecordLayout(
@@ -108,7 +109,7 @@ def _layout_of_cells(reading: Reading, added: Collection[str], cells: CellPlan) 
             ColumnPlan(
                 each.cell,
                 each.name.encode(),
-                *cells(each.type),
+                *values(each.type),
                 numbers[each.column] if each.column in alternatives else -1,
             )
             for each in properties
@@ -133,6 +134,12 @@ def _fields_by_rename(reading: Reading) -> list[Field]:
     """Return the fields whose name a property gets from a rename, so that it may give them."""
     given, new = set_fields(reading), {*reading.renames.values(), *reading.names.values()}
     return [field for field, name in PROPERTY_OF.items() if name in new and field not in given]
+
+
+def _fields_within(reading: Reading) -> list[Field]:
+    """Return the fields that a property within the properties column may give, as it has their name."""
+    given = set_fields(reading)
+    return [field for field in PROPERTY_OF if "properties" in reading.fields and field not in given]
 
 
 def _meaning_in_cell(
@@ -265,7 +272,7 @@ def _all_of(place: _Spot) -> list[_Spot]:
     return [each for inner in place.places.values() for each in (inner, *_all_of(inner))]
 
 
-def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout | None:
+def _layout_of_objects(reading: Reading, added: Collection[str], values: ValuePlan) -> RecordLayout | None:
     columns = {*reading.fields.values(), *columns_of_parts(reading)}
     if any(isinstance(step, int) for column in columns for step in path_to(column, reading.columns)):
         return None  # in a list
@@ -275,10 +282,11 @@ def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout
     nested = [*places.outside.nested(), *places.inside.nested()]
     for number, place in enumerate(nested, _OF_PROPERTIES + 1):
         place.number = number
-    elsewhere = _fields_by_rename(reading)
+    elsewhere = _fields_by_rename(reading), _fields_within(reading)
+    starts = len(places.columns), len(places.columns) + len(elsewhere[0])
     by_names = [
-        {PROPERTY_OF[field]: number for number, field in enumerate(elsewhere, start)}
-        for start in (len(places.columns), len(places.columns) + len(elsewhere))
+        {PROPERTY_OF[field]: number for number, field in enumerate(fields, start)}
+        for fields, start in zip(elsewhere, starts, strict=True)
     ]
     names = PropertyNames(reading)
     beside = partial(_name_beside, reading, LateKeys(reading), names, added)
@@ -287,8 +295,8 @@ def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout
         cells={},
         columns=(),
         keys=[
-            partial(_meaning_outside, places, beside, by_names[0]),
-            partial(_meaning, places.inside, within, by_names[1]),
+            partial(_meaning_outside, places, beside, by_names[0], values),
+            partial(_meaning, places.inside, within, by_names[1], values),
             *(partial(_meaning_deep, place) for place in nested),
         ],
         parts=[
@@ -301,7 +309,7 @@ def _layout_of_objects(reading: Reading, added: Collection[str]) -> RecordLayout
                 )
                 for column in places.columns
             ),
-            *(PartPlan(gives=field) for field in elsewhere * 2),
+            *(PartPlan(gives=field) for fields in elsewhere for field in fields),
         ],
         choices=choice_plans(reading, places.numbers),
         templates=template_plans(reading, places.numbers),
@@ -324,7 +332,7 @@ def _name_beside(
         return None
     if name is None or kind == "skip":
         return key, "skip"
-    return None if kind == "time" or name in added else (name, kind)
+    return None if name in added else (name, kind)
 
 
 def _name_within(
@@ -346,13 +354,16 @@ def _must_be_taken(places: _Spots, column: str, naming: _Naming) -> bool:
     return named is not None and named[1] is None and named[0] in PROPERTY_OF.values()
 
 
-def _meaning(root: _Spot, naming: _Naming, by_name: Mapping[str, int], key: str) -> KeyMeaning:
+def _meaning(
+    root: _Spot, naming: _Naming, by_name: Mapping[str, int], values: ValuePlan, key: str
+) -> KeyMeaning:
     """Return what a key means in a line, or in the properties' object.
 
     Args:
         root: What is known of their places.
         naming: What keys are called.
         by_name: The place of the part that holds the value of a field, by the name of this.
+        values: How values of another type are read than that which they should have.
         key: The key.
     """
     place = root.places.get(key, _NOWHERE)
@@ -372,15 +383,20 @@ def _meaning(root: _Spot, naming: _Naming, by_name: Mapping[str, int], key: str)
         return "defer"
     if place is _NOWHERE and name == key and kind is None:
         return "reserved" if is_reserved(name) else "property"
-    return KeyPlan(name.encode(), is_reserved(name), part=place.part, keys=place.number, type=kind)
+    known, convert = (None, None) if kind is None else values(kind)
+    return KeyPlan(
+        name.encode(), is_reserved(name), frozenset(), place.part, place.number, kind, known, convert
+    )
 
 
 _NOWHERE: Final = _Spot()
 
 
-def _meaning_outside(places: _Spots, naming: _Naming, by_name: Mapping[str, int], key: str) -> KeyMeaning:
+def _meaning_outside(
+    places: _Spots, naming: _Naming, by_name: Mapping[str, int], values: ValuePlan, key: str
+) -> KeyMeaning:
     """Return what a key of a line means; arguments as for `_meaning`."""
-    return "defer" if key in places.paths else _meaning(places.outside, naming, by_name, key)
+    return "defer" if key in places.paths else _meaning(places.outside, naming, by_name, values, key)
 
 
 def _meaning_deep(place: _Spot, key: str) -> KeyMeaning:

@@ -26,9 +26,17 @@ import orjson
 from importer import exact_json, speedups
 from importer.errors import BadValue
 from importer.events import insert_id
-from importer.events.body import FINER_TIME_NOTE, IP_OFF, MAX_OWN_PROPERTIES, NO_USER_NOTE, tag_member
+from importer.events.body import (
+    FINER_TIME_NOTE,
+    IP_OFF,
+    MAX_OWN_PROPERTIES,
+    NO_USER_NOTE,
+    number_note,
+    tag_member,
+)
 from importer.events.canonical import canonical
 from importer.events.fast_names import is_encodable, is_plain_name, is_reserved
+from importer.events.fast_values import make_value_plans
 from importer.events.field_errors import NO_EVENT, NO_TIME, bad_time, no_object
 from importer.events.field_notes import ODD_WORDS, notes_on_field, oddities_of_part
 from importer.events.format_steps import FIRST_SHORT_YEAR
@@ -46,13 +54,13 @@ from importer.events.values import ValueReader
 from importer.events.zones import MOST_HOURS, UTC_BEHIND_TIMES, local_offsets
 from importer.mixpanel import limits, rules
 from importer.mixpanel.reserved import REFUSED_IDS
-from importer.reading import ColumnType, Field, Reading
+from importer.reading import Field, Reading
 from importer.speedups.plan import (
-    CellPlan,
     ConstantPlan,
     EventLimits,
     MappingPlan,
     RecordLayout,
+    ValuePlans,
 )
 
 _LIMITS: Final = EventLimits(
@@ -67,10 +75,12 @@ _LIMITS: Final = EventLimits(
     insert_id_bytes=limits.MAX_INSERT_ID_BYTES,
     insert_id_characters=limits.INSERT_ID_CHARACTERS,
 )
+_IDS: Final[tuple[Field, ...]] = ("distinct_id", "insert_id")
+_MARK: Final = "\0"  # in place of a number
 _encode: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
-LayoutMaker = Callable[[Reading, Collection[str], CellPlan], RecordLayout | None]
+LayoutMaker = Callable[[Reading, Collection[str], ValuePlans], RecordLayout | None]
 """Is `fast_layout.make_layout`."""
 
 
@@ -98,7 +108,7 @@ def make_block_mapper(
         return None
     if not _can_set_fields(reading, set_fields) or not _can_add(constants):
         return None
-    layout = make_layout(reading, constants, _cell_plans(reading))
+    layout = make_layout(reading, constants, _value_plans(reading))
     if layout is None:
         return None
     tag = tag_member(reading.tag)
@@ -110,9 +120,7 @@ def make_block_mapper(
             event=set_fields.get("event"),
             distinct_id=set_fields.get("distinct_id"),
             defaults={field: text for field, text in reading.defaults.items() if field not in set_fields},
-            constants=[
-                ConstantPlan(name.encode(), _encode(canonical(value))) for name, value in constants.items()
-            ],
+            constants=[ConstantPlan(name.encode(), _encode(canonical(v))) for name, v in constants.items()],
             times=make_fast_times(times),
             no_event=NO_EVENT,
             no_time=NO_TIME if reading.missing_time is None else None,
@@ -128,6 +136,8 @@ def make_block_mapper(
             odd_texts=speedups.OddTexts(ODD_WORDS),
             has_note=_has_note,
             has_part_note=_has_part_note,
+            other_id=_other_id,
+            number_notes={field: _around_number(field) for field in _IDS},
             note_no_user=NO_USER_NOTE,
             note_finer_time=FINER_TIME_NOTE,
             tail=IP_OFF + tag if reading.geoip == "off" else tag,
@@ -187,6 +197,10 @@ def _can_add(constants: Mapping[str, Any]) -> bool:
     )
 
 
+def _value_plans(reading: Reading) -> ValuePlans:
+    return make_value_plans(reading, ValueReader(make_time_property(reading.timezone), marks_of(reading)))
+
+
 # ── what the compiled code asks ──────────────────────────────────────────────────────────────────
 
 
@@ -211,6 +225,16 @@ def _has_note(field: Field, text: str) -> bool:
 
 def _has_part_note(field: Field, text: str) -> bool:
     return any(oddity.note for oddity in oddities_of_part(field, text))
+
+
+def _other_id(own: str) -> tuple[bytes, bytes]:
+    sent, note = insert_id.legal(own)
+    return sent.encode(), "; ".join([*notes_on_field("insert_id", own), *([note] if note else [])]).encode()
+
+
+def _around_number(field: Field) -> tuple[str, str]:
+    before, _, behind = number_note(field, _MARK).partition(_MARK)
+    return before, behind
 
 
 def _read_time(times: TimeReader, value: Any) -> int | str:
@@ -243,31 +267,3 @@ def _encode_number(text: bytes) -> bytes | None:
     except exact_json.BadJSON:
         return None
     return None if note else _encode(canonical(value))
-
-
-def _cell_plans(reading: Reading) -> CellPlan:
-    return partial(_cell_plan, reading, ValueReader(make_time_property(reading.timezone), marks_of(reading)))
-
-
-def _cell_plan(
-    reading: Reading, values: ValueReader, kind: ColumnType
-) -> tuple[ColumnType, Callable[[str], bytes | None]]:
-    """Return the type that the compiled code may read by itself, and what it asks for other cells of it.
-
-    With another decimal mark than a point, a number of JSON may mean another one: then it asks for all.
-    """
-    marks = marks_of(reading)
-    has_other_mark = marks is not None and marks.decimal != "."
-    known: ColumnType = "json" if has_other_mark and kind in ("integer", "number") else kind
-    return known, partial(_encode_cell, values, kind)
-
-
-def _encode_cell(values: ValueReader, kind: ColumnType, cell: str) -> bytes | None:
-    """Return the value of a cell as JSON; None if it is invalid or gets a note."""
-    convert = values.converters[kind]
-    values.notes.clear()
-    try:
-        value = cell if convert is None else canonical(convert(cell))
-        return None if values.notes or not rules.is_plain(value) else _encode(value)
-    except (ValueError, RecursionError, orjson.JSONEncodeError):
-        return None

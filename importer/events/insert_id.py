@@ -12,6 +12,9 @@ from typing import Final
 import orjson
 from xxhash import xxh3_128_hexdigest
 
+from importer.mixpanel import rules
+from importer.text import quoted
+
 _FACT: Final = b"%b\n%b\n%d\n%b"
 
 
@@ -53,3 +56,10 @@ def of_item(own: str, item: int) -> str:
 def of_text(text: str) -> str:
     """Return a legal id for a source's own id that Mixpanel would refuse: XXH3-128 of its UTF-8."""
     return xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def legal(own: str) -> tuple[str, str]:
+    """Return the id that is sent for a source's own one, and the note on it if that is another."""
+    if rules.check_insert_id(own) is None:
+        return own, ""
+    return of_text(own), f"insert_id {quoted(own)} is none that Mixpanel takes: its hash is sent"

@@ -23,6 +23,7 @@ from importer.events.body import (
     MAX_OWN_PROPERTIES,
     NO_USER_NOTE,
     TAG,
+    number_note,
     tag_member,
 )
 from importer.events.canonical import canonical, clash
@@ -318,10 +319,10 @@ class Mapper:
         own = self._id_text("insert_id", value)
         self._values.notes += notes_on_field("insert_id", value)
         own = insert_id.of_item(own, item) if item else own
-        if rules.check_insert_id(own) is None:
-            return own
-        self._values.notes.append(f"insert_id {quoted(own)} is none that Mixpanel takes: its hash is sent")
-        return insert_id.of_text(own)
+        sent, note = insert_id.legal(own)
+        if note:
+            self._values.notes.append(note)
+        return sent
 
     def _id_text(self, field: str, value: Any) -> str:
         if type(value) is str:
@@ -330,7 +331,7 @@ class Mapper:
             raise BadValue(unfit)
         if type(value) in (int, float):
             digits = str(int(value)) if value == int(value) else repr(value)
-            self._values.notes.append(f"{field}: the number {digits} is sent as text")
+            self._values.notes.append(number_note(field, digits))
             return digits
         raise BadValue(f"{field}: expected text, found {quoted(value)}")
 

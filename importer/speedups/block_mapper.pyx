@@ -10,14 +10,14 @@ from libc.string cimport memchr, memcmp, memmove
 
 from importer.speedups.block cimport Block, Span
 from importer.speedups.canonical cimport (
-    DEEPEST, DIGITS, MOST_NESTED, SAFE_INTEGER, Buffer, KeyValue, Limits, end_of_decimal, end_of_key, end_of_number,
+    DEEPEST, DIGITS, MOST_NESTED, SAFE_INTEGER, Buffer, KeyValue, Limits, behind_member, end_of_decimal, end_of_key, end_of_number,
     end_of_written, is_longer, is_longer_json, put_any_number, put_integer, put_key, put_number, put_text, put_value,
     read_key, reorder, set_key, skip_blanks, sort_by_key,
 )
 from importer.speedups.event_block cimport EventBlock, Item
 from importer.speedups.meanings cimport (
-    IS_DEFERRED, IS_MORE, IS_RESERVED, TAKES_BOOLEAN, TAKES_INTEGER, TAKES_NUMBER, TAKES_TEXT, TAKES_TREE, KeyMeanings,
-    Meaning,
+    CELL_BOOLEAN, CELL_INTEGER, CELL_NUMBER, CELL_STRING, IS_DEFERRED, IS_MORE, IS_RESERVED, TAKES_BOOLEAN,
+    TAKES_INTEGER, TAKES_NUMBER, TAKES_TEXT, TAKES_TREE, KeyMeanings, Meaning, type_of,
 )
 from importer.speedups.odd_texts cimport A_NAME, AN_ID, OddTexts, is_ipv4
 from importer.speedups.parts cimport MISSING, NUMBER, TEXT, Part, Parts, Template
@@ -49,13 +49,6 @@ cdef enum:  # places in `RecordLayout.keys`
     OF_LINES
     OF_PROPERTIES_OBJECT
 
-cdef enum:  # the types of cells that are known here
-    CELL_STRING
-    CELL_INTEGER
-    CELL_NUMBER
-    CELL_BOOLEAN
-    CELL_OTHER
-
 cdef enum:  # what a note on a property is about
     RESERVED_NAME = 1
     LONG_TEXT = 2
@@ -71,10 +64,8 @@ cdef enum:
     MOST_TEXTS = 0x7FFFFFFF  # bytes of a block that a place can address
     MOST_ELEMENTS = 1 << 30  # of an array that is left out
     MOST_IN_VAIN = 16  # questions in a row about cells that Python finds no fault with
+    MOST_DIGITS = 18  # of a number that is an id
 
-cdef dict CELL_TYPES = {
-    "string": CELL_STRING, "integer": CELL_INTEGER, "number": CELL_NUMBER, "boolean": CELL_BOOLEAN,
-}
 cdef const char* HEX = "0123456789abcdef"
 
 
@@ -104,6 +95,17 @@ cdef bint takes(const char* p, const char* end, int kinds) noexcept:
             return kinds & TAKES_NUMBER
         p += 1
     return kinds & TAKES_INTEGER
+
+
+cdef bint is_whole(const char* text, Py_ssize_t size) noexcept:
+    """Return whether a number is written as the text that it becomes where it is an id."""
+    cdef const char* end = text + size
+    cdef const char* p = text + (1 if size and text[0] == c"-" else 0)
+    if p == end or end - p > MOST_DIGITS or (p[0] == c"0" and size > 1):
+        return False
+    while p < end and c"0" <= p[0] <= c"9":
+        p += 1
+    return p == end
 
 
 cdef int put_name(Buffer names, const KeyValue* member) except -1:
@@ -237,7 +239,8 @@ cdef class BlockMapper:
     cdef bytes no_event, no_time
     cdef dict errors  # of texts that are no times
     cdef int asked_in_vain
-    cdef object row_suffix, has_note, has_part_note
+    cdef object row_suffix, has_note, has_part_note, other_id
+    cdef dict number_notes  # by the places of fields
     cdef OddTexts odd_texts
     cdef TextSet refused_ids, nulls
     cdef bytes tail, tail_with_ip, note_no_user, note_finer_time
@@ -247,6 +250,8 @@ cdef class BlockMapper:
     # the record at hand
     cdef FieldValue[FIELD_COUNT] fields
     cdef int fields_seen  # bits of the fields whose key has been read (JSON)
+    cdef int numbers  # bits of the ids that are numbers (JSON)
+    cdef bytes id_sent, id_note  # instead of that of the record, and why; None if there is none
     cdef KeyValue* properties
     cdef char* notes  # on each of them, a bit for each
     cdef bint has_notes
@@ -291,6 +296,9 @@ cdef class BlockMapper:
         self.row_suffix = plan.row_suffix
         self.note_no_user, self.note_finer_time = plan.note_no_user.encode(), plan.note_finer_time.encode()
         self.odd_texts, self.has_note, self.has_part_note = plan.odd_texts, plan.has_note, plan.has_part_note
+        self.other_id, self.number_notes = plan.other_id, {}
+        for field, (before, behind) in plan.number_notes.items():
+            self.number_notes[FIELDS.index(field)] = before.encode(), behind.encode()
         self.tail, self.tail_with_ip = plan.tail, plan.tail_with_ip
         self.written, self.unquoted, self.joined, self.fact = Buffer(), Buffer(), Buffer(), Buffer()
         self.name_json, self.user_json, self.reserved, self.long_ones = Buffer(), Buffer(), Buffer(), Buffer()
@@ -344,7 +352,7 @@ cdef class BlockMapper:
             if column.part >= self.parts.count:
                 raise IndexError(column.part)
             self.columns[n].cell, self.columns[n].part = column.cell, column.part
-            self.columns[n].type = CELL_TYPES.get(column.type, CELL_OTHER)
+            self.columns[n].type = type_of(column.type)
             self.encoders.append(column.encode)
             self.set_name(n, column.name, b"", is_reserved)
         for n, (name, template) in enumerate(layout.templates, self.column_count):
@@ -441,7 +449,8 @@ cdef class BlockMapper:
         for place in range(FIELD_COUNT):
             self.fields[place].kind = MISSING
         self.error, self.error_note_size = None, 0
-        self.count = self.fields_seen = 0
+        self.count = self.fields_seen = self.numbers = 0
+        self.id_sent = self.id_note = None
         self.inside_start = self.inside_end = self.line_end = 0
         self.has_notes = False
         self.record += 1
@@ -456,7 +465,10 @@ cdef class BlockMapper:
         if not self.read_line(block, n):
             return False
         self.line_end = self.written.used()
-        return self.choose() and self.add_templates()
+        if not self.choose():
+            return False
+        self.take_numbers()
+        return self.add_templates()
 
     cdef bint read_cells(self, Block block, Py_ssize_t n) except -1:
         cdef const char* base = PyBytes_AS_STRING(block.data)
@@ -600,6 +612,7 @@ cdef class BlockMapper:
         cdef KeyValue key
         cdef Meaning* meaning
         cdef Py_ssize_t place = 0
+        cdef bint is_last = False
         self.written.reserve(end - p + 2)
         meanings.begin()
         p = skip_blanks(p, end)
@@ -624,14 +637,9 @@ cdef class BlockMapper:
                     return NULL
                 self.add(&key, key.start)
                 self.note_name(meaning.kind == IS_RESERVED)
-            p = skip_blanks(p, end)
-            if p == end:
-                return NULL
-            p += 1
-            if (p - 1)[0] == c"}":
+            p = behind_member(p, end, c"}", &is_last)
+            if p == NULL or is_last:
                 return p
-            if (p - 1)[0] != c",":
-                return NULL
         return NULL
 
     cdef const char* read_more(self, const char* p, const char* end, Meaning* meaning) except? NULL:
@@ -643,8 +651,10 @@ cdef class BlockMapper:
         cdef const char* first = p
         cdef Py_ssize_t start = self.written.used(), value
         cdef bint is_left_out = meaning.prefix == NULL
-        if p == end or (meaning.takes and not takes(p, end, meaning.takes)):
+        if p == end:
             return NULL
+        if meaning.takes and not takes(p, end, meaning.takes):
+            return self.read_declared(p, end, meaning)
         if meaning.fields:
             return self.read_field(p, end, meaning)
         if is_left_out and (meaning.left_out_in == self.record or not meaning.is_kept):
@@ -669,6 +679,37 @@ cdef class BlockMapper:
         self.add(&meaning.named, start)
         self.note_name(meaning.is_reserved)
         return p
+
+    cdef const char* read_declared(self, const char* p, const char* end, Meaning* meaning) except? NULL:
+        """Write the value of a key as what it should be; return and arguments as for `read_more`."""
+        cdef const char* stop
+        cdef Py_ssize_t start = self.written.used(), value
+        cdef bytes other
+        if meaning.prefix == NULL or meaning.part >= 0 or meaning.convert == NULL:
+            return NULL
+        self.written.reserve(meaning.prefix_size + 6 * (end - p) + 2)
+        self.written.put(meaning.prefix, meaning.prefix_size)
+        value = self.written.used()
+        stop = put_value(self.written, p, end, &self.loose, 0, 0)
+        if stop == NULL:
+            return NULL
+        self.written.at = self.written.base + value
+        if meaning.type == CELL_STRING and is_whole(p, stop - p):
+            self.written.put('"', 1)
+            self.written.put(p, stop - p)
+            self.written.put('"', 1)
+        elif p[0] != c'"' or stop - p == 2 or memchr(p, c"\\", stop - p) != NULL or not self.read_cell(
+            meaning.type, p + 1, stop - p - 2, -1
+        ):
+            other = (<object> meaning.convert)(PyUnicode_DecodeUTF8(p, stop - p, NULL))
+            if other is None:
+                return NULL
+            self.written.at = self.written.base + value
+            self.written.reserve(PyBytes_GET_SIZE(other))
+            self.written.put(PyBytes_AS_STRING(other), PyBytes_GET_SIZE(other))
+        self.add(&meaning.named, start)
+        self.note_name(meaning.is_reserved)
+        return stop
 
     cdef inline bint keep_part(
         self, int number, const char* start, const char* end, Py_ssize_t written, bint is_left_out
@@ -700,6 +741,7 @@ cdef class BlockMapper:
         cdef Buffer out = self.written
         cdef const char* first
         cdef Py_ssize_t count = 0, place = 0, start, value
+        cdef bint is_last = False
         meanings.begin()
         out.put("{", 1)
         start = out.used()
@@ -738,11 +780,10 @@ cdef class BlockMapper:
                 if meaning.part >= 0 and meaning.kind == IS_MORE:
                     if not self.keep_part(meaning.part, first, p, value, limits == &self.loose):
                         return NULL
-            p = skip_blanks(p, end)
-            if p == end or (p[0] != c"," and p[0] != c"}"):
+            p = behind_member(p, end, c"}", &is_last)
+            if p == NULL:
                 return NULL
-            p += 1
-            if (p - 1)[0] == c"}":
+            if is_last:
                 out.put("}", 1)
                 return p if reorder(out, members, count, start) else NULL
         return NULL
@@ -778,11 +819,11 @@ cdef class BlockMapper:
         elif end - p >= 4 and memcmp(p, "null", 4) == 0:
             value.kind = MISSING
             p += 4
-        elif fields == 1 << OF_TIME:
+        elif fields == 1 << OF_TIME or fields == 1 << OF_USER or fields == 1 << OF_ID:
             value.kind = NUMBER
             p = end_of_number(p, end)
             value.size = p - value.text
-            if not value.size:
+            if not value.size or (fields != 1 << OF_TIME and not is_whole(value.text, value.size)):
                 return NULL
             if value.size > 1 and value.text[0] == c"0":
                 return NULL
@@ -842,6 +883,8 @@ cdef class BlockMapper:
                     continue
                 if part.kind == NUMBER and choice.place == OF_TIME and (part.size == 1 or part.text[0] != c"0"):
                     field.kind = NUMBER
+                elif part.kind == NUMBER and self.may_be_number(choice.place) and is_whole(part.text, part.size):
+                    field.kind = NUMBER
                 elif part.kind == TEXT and part.written < 0 and part.quote < 0:
                     field.kind = TEXT
                 else:
@@ -859,6 +902,18 @@ cdef class BlockMapper:
                     text = self.defaults[place]
                     field.kind, field.text, field.size = TEXT, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
         return True
+
+    cdef inline bint may_be_number(self, int place) noexcept:
+        return place == OF_USER or place == OF_ID
+
+    cdef int take_numbers(self) noexcept:
+        """Make texts of ids that are numbers."""
+        cdef int place
+        for place in range(FIELD_COUNT):
+            if self.fields[place].kind == NUMBER and self.may_be_number(place):
+                self.fields[place].kind = TEXT
+                self.numbers |= 1 << place
+        return 0
 
     cdef bint give_others(self) noexcept:
         """Let values give fields that nothing else gives; False to defer the record."""
@@ -1019,10 +1074,11 @@ cdef class BlockMapper:
                 return False
         self.join()
         if not self.has_own_id():
-            if self.fields[OF_ID].kind != MISSING:
+            if self.fields[OF_ID].kind == MISSING:
+                self.make_id(row, instant)
+                self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
+            elif not self.use_other_id():
                 return False
-            self.make_id(row, instant)
-            self.fields[OF_ID].text, self.fields[OF_ID].size = self.own_id, ID_SIZE
         return self.put_event(made, row, line, instant, tail)
 
     cdef bint drop_copy(self) noexcept:
@@ -1145,6 +1201,18 @@ cdef class BlockMapper:
                 return False
         return not self.refused_ids.holds(own.text, own.size) and not self.is_noted("insert_id", own)
 
+    cdef bint use_other_id(self) except -1:
+        """Use another id instead of the record's own, which is not sent as it is; False to defer the record."""
+        cdef FieldValue* own = &self.fields[OF_ID]
+        if own.kind != TEXT or self.numbers >> OF_ID & 1:
+            return False
+        found = self.other_id(PyUnicode_DecodeUTF8(own.text, own.size, NULL))
+        if found is None:
+            return False
+        self.id_sent, self.id_note = found
+        own.text, own.size = PyBytes_AS_STRING(self.id_sent), PyBytes_GET_SIZE(self.id_sent)
+        return True
+
     cdef bytes add_ip(self):
         """Make a property of the ip, and return the tail of the event; None to defer the record."""
         cdef FieldValue* ip = &self.fields[OF_IP]
@@ -1242,7 +1310,10 @@ cdef class BlockMapper:
         made.keep(&item.name, self.fields[OF_EVENT].text, self.fields[OF_EVENT].size)
         made.keep(&item.user, self.user.text, self.user.size)
         made.keep(&item.insert_id, own.text, own.size)
-        if self.name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used() or instant % NS_PER_MS:
+        if (
+            self.name.second_size or not self.user.size or self.reserved.used() or self.long_ones.used()
+            or instant % NS_PER_MS or self.numbers or self.id_note is not None
+        ):
             self.put_note(made, item, instant)
         made.end_body(item)
         return True
@@ -1267,6 +1338,10 @@ cdef class BlockMapper:
         self.put_part(made, start, self.name.second, self.name.second_size)
         if not self.user.size:
             self.put_part(made, start, PyBytes_AS_STRING(self.note_no_user), PyBytes_GET_SIZE(self.note_no_user))
+        self.put_number_note(made, start, OF_USER, &self.user)
+        self.put_number_note(made, start, OF_ID, &self.fields[OF_ID])
+        if self.id_note is not None:
+            self.put_part(made, start, PyBytes_AS_STRING(self.id_note), PyBytes_GET_SIZE(self.id_note))
         self.put_note_on(made, start, self.long_notes, self.long_ones)
         self.put_note_on(made, start, self.names_notes, self.reserved)
         if instant % NS_PER_MS:
@@ -1274,6 +1349,17 @@ cdef class BlockMapper:
         if made.texts.used() > MOST_TEXTS:
             raise OverflowError("too many bytes for a block")
         item.note.start, item.note.size = <int32_t> start, <int32_t> (made.texts.used() - start)
+        return 0
+
+    cdef int put_number_note(self, EventBlock made, Py_ssize_t start, int place, const FieldValue* value) except -1:
+        """Write the note on an id that is a number, if it is one."""
+        cdef bytes before, behind
+        if self.numbers >> place & 1:
+            before, behind = self.number_notes[place]
+            self.put_part(made, start, PyBytes_AS_STRING(before), PyBytes_GET_SIZE(before))
+            made.texts.reserve(value.size + PyBytes_GET_SIZE(behind))
+            made.texts.put(value.text, value.size)
+            made.texts.put(PyBytes_AS_STRING(behind), PyBytes_GET_SIZE(behind))
         return 0
 
     cdef int put_note_on(self, EventBlock made, Py_ssize_t start, Answers notes, Buffer names) except -1:

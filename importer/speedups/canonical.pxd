@@ -57,6 +57,25 @@ cdef inline const char* skip_blanks(const char* p, const char* end) noexcept:
     return p
 
 
+cdef inline const char* behind_member(const char* p, const char* end, char last, bint* is_last) noexcept:
+    """Return what follows on a member of an object, or an element of an array, and what ends it.
+
+    Args:
+        p: Where its value ends.
+        end: Of the text.
+        last: The brace or bracket behind the last one.
+        is_last: Set if that stood there; else it was a comma.
+
+    Returns:
+        NULL if there is neither.
+    """
+    p = skip_blanks(p, end)
+    if p == end:
+        return NULL
+    is_last[0] = p[0] == last
+    return p + 1 if is_last[0] or p[0] == c"," else NULL
+
+
 cdef inline const char* end_of_decimal(const char* p, const char* end, const char** point) noexcept:
     """Return where a number ends, its exponent left aside (RFC 8259, section 6); NULL if it is none.
 

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from importer.speedups.block cimport Block, Span
-from importer.speedups.canonical cimport Buffer, hex_of, skip_blanks
+from importer.speedups.canonical cimport Buffer, behind_member, hex_of, skip_blanks
 from importer.speedups.strings cimport end_of_plain
 
 cdef enum:
@@ -195,6 +195,7 @@ cdef class FieldFinder:
         cdef Py_ssize_t size
         cdef uint64_t sizes = self.inside_sizes if is_inside else self.outside_sizes
         cdef int found
+        cdef bint is_last = False
         p = skip_blanks(p, end)
         if p < end and p[0] == c"}":
             return p + 1
@@ -230,14 +231,9 @@ cdef class FieldFinder:
                 return NULL
             if p == NULL:
                 return NULL
-            p = skip_blanks(p, end)
-            if p == end:
-                return NULL
-            if p[0] == c"}":
-                return p + 1
-            if p[0] != c",":
-                return NULL
-            p += 1
+            p = behind_member(p, end, c"}", &is_last)
+            if p == NULL or is_last:
+                return p
 
     cdef const char* unescape(self, const char* p, const char* end) noexcept:
         """Write a string without its escapes, behind its first quote; return where it ends; NULL as `skip_value`."""
@@ -374,6 +370,7 @@ cdef const char* skip_value(const char* p, const char* end, int deep) noexcept:
 cdef const char* skip_members(const char* p, const char* end, int deep, bint has_keys) noexcept:
     """Return where an object or an array ends, behind its first brace or bracket; NULL as for `skip_value`."""
     cdef char last = c"}" if has_keys else c"]"
+    cdef bint is_last = False
     p = skip_blanks(p, end)
     if p < end and p[0] == last:
         return p + 1
@@ -392,14 +389,9 @@ cdef const char* skip_members(const char* p, const char* end, int deep, bint has
         p = skip_value(p, end, deep)
         if p == NULL:
             return NULL
-        p = skip_blanks(p, end)
-        if p == end:
-            return NULL
-        if p[0] == last:
-            return p + 1
-        if p[0] != c",":
-            return NULL
-        p += 1
+        p = behind_member(p, end, last, &is_last)
+        if p == NULL or is_last:
+            return p
 
 
 cdef inline const char* skip_string(const char* p, const char* end) noexcept:

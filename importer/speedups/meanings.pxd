@@ -1,3 +1,5 @@
+from cpython.object cimport PyObject
+
 from importer.speedups.canonical cimport KeyValue
 from importer.speedups.tables cimport Slot, Table
 
@@ -19,6 +21,18 @@ cdef enum:  # the kinds of values that a key may have; any, if no bit is set
     TAKES_NUMBER = 4
     TAKES_BOOLEAN = 8
     TAKES_TREE = 16
+    TAKES_NULL = 32  # and nothing else
+
+
+cdef enum:  # the types of cells, and of texts of JSON, that are known here
+    CELL_STRING
+    CELL_INTEGER
+    CELL_NUMBER
+    CELL_BOOLEAN
+    CELL_OTHER
+
+
+cdef int type_of(name)
 
 
 cdef struct Meaning:  # `plan.KeyPlan`
@@ -27,6 +41,8 @@ cdef struct Meaning:  # `plan.KeyPlan`
     int part
     int keys
     int takes
+    int type  # as what the text of a value that it does not take is read
+    PyObject* convert  # any other such value; NULL if its record is deferred
     bint is_reserved
     KeyValue named  # the property that it becomes
     const char* prefix  # its name as it begins a member; NULL if it is no property

@@ -3,6 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcmp, memset
 
@@ -18,7 +19,16 @@ cdef dict KINDS = {"property": IS_PROPERTY, "reserved": IS_RESERVED, "defer": IS
 cdef dict TAKES = {
     None: 0, "string": TAKES_TEXT, "integer": TAKES_INTEGER, "number": TAKES_INTEGER | TAKES_NUMBER,
     "boolean": TAKES_BOOLEAN, "json": TAKES_INTEGER | TAKES_NUMBER | TAKES_BOOLEAN | TAKES_TREE,
+    "time": TAKES_NULL,
 }
+cdef dict CELL_TYPES = {
+    "string": CELL_STRING, "integer": CELL_INTEGER, "number": CELL_NUMBER, "boolean": CELL_BOOLEAN,
+}
+
+
+cdef int type_of(name):
+    """Return the type of values by its name."""
+    return CELL_TYPES.get(name, CELL_OTHER)
 
 
 cdef class KeyMeanings:
@@ -80,7 +90,10 @@ cdef class KeyMeanings:
             for field in given.fields:
                 meaning.fields |= 1 << <int> FIELDS.index(field)
             meaning.part, meaning.keys, meaning.takes = given.part, given.keys, TAKES[given.type]
-            meaning.is_reserved = given.is_reserved
+            meaning.is_reserved, meaning.type = given.is_reserved, type_of(given.known_type)
+            if given.convert is not None:
+                self.kept.append(given.convert)
+                meaning.convert = <PyObject*> given.convert
             if given.name is not None:
                 prefix = b'"%b":' % given.name
                 self.kept.append(prefix)

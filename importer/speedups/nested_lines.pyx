@@ -13,7 +13,9 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from importer.speedups.block cimport Block, Span
-from importer.speedups.canonical cimport Buffer, DEEPEST, KeyValue, Limits, put_value, read_key, skip_blanks
+from importer.speedups.canonical cimport (
+    DEEPEST, Buffer, KeyValue, Limits, behind_member, put_value, read_key, skip_blanks,
+)
 from importer.speedups.fields cimport part_of
 from importer.speedups.hashes cimport hash_of
 from importer.speedups.strings cimport end_of_plain
@@ -193,6 +195,7 @@ cdef class NestedLines:
         cdef KeyValue key
         cdef Nested column
         cdef const char* value
+        cdef bint is_last = False
         p = skip_blanks(p, end)
         if p < end and p[0] == c"}":
             return p + 1
@@ -218,14 +221,9 @@ cdef class NestedLines:
                     self.put_member(self.out, key.key, key.key_size, value, p)
             if p == NULL:
                 return NULL
-            p = skip_blanks(p, end)
-            if p == end:
-                return NULL
-            if p[0] == c"}":
-                return p + 1
-            if p[0] != c",":
-                return NULL
-            p += 1
+            p = behind_member(p, end, c"}", &is_last)
+            if p == NULL or is_last:
+                return p
 
     cdef Nested column_of(self, const KeyValue* key):
         """Return the column that a key is; None if it is none of those."""
@@ -261,6 +259,7 @@ cdef class NestedLines:
         """Write the members of an object behind the path at hand, behind its brace; as `read_members`."""
         cdef KeyValue key
         cdef Py_ssize_t outer = self.path.used()
+        cdef bint is_last = False
         if column.depth - depth >= DEEPEST:
             return NULL
         p = skip_blanks(p, end)
@@ -277,14 +276,9 @@ cdef class NestedLines:
             if p == NULL:
                 return NULL
             self.path.at = self.path.base + outer
-            p = skip_blanks(p, end)
-            if p == end:
-                return NULL
-            if p[0] == c"}":
-                return p + 1
-            if p[0] != c",":
-                return NULL
-            p += 1
+            p = behind_member(p, end, c"}", &is_last)
+            if p == NULL or is_last:
+                return p
 
     cdef const char* read_inner(self, const char* p, const char* end, Nested column, int depth) except? NULL:
         """Write a value of an object, or the members of it, under the path at hand; as `read_members`."""
@@ -305,6 +299,7 @@ cdef class NestedLines:
         """Write a list of pairs as an object, or as the members of one that is taken apart; as `read_members`."""
         cdef Text[MOST_VALUES + 1] found
         cdef Py_ssize_t outer = self.path.used(), n
+        cdef bint is_last = False
         cdef Buffer out = column.out if column.is_flat else self.out
         if not column.is_flat:
             out.reserve(outer + 5)
@@ -324,14 +319,11 @@ cdef class NestedLines:
                 if p == NULL or not self.put_pair(column, out, found):
                     return NULL
                 self.path.at = self.path.base + outer
-                p = skip_blanks(p, end)
-                if p == end:
+                p = behind_member(p, end, c"]", &is_last)
+                if p == NULL:
                     return NULL
-                p += 1
-                if (p - 1)[0] == c"]":
+                if is_last:
                     break
-                if (p - 1)[0] != c",":
-                    return NULL
                 p = skip_blanks(p, end)
         if not column.is_flat:
             if (out.at - 1)[0] == c",":
@@ -359,6 +351,7 @@ cdef class NestedLines:
         cdef const char* value
         cdef bytes step
         cdef tuple path
+        cdef bint is_last = False
         p = skip_blanks(p, end)
         if p < end and p[0] == c"}":
             return p + 1
@@ -396,14 +389,9 @@ cdef class NestedLines:
             for n in range(column.values + 1):
                 if ends >> n & 1:
                     found[n].start, found[n].size = value, p - value
-            p = skip_blanks(p, end)
-            if p == end:
-                return NULL
-            p += 1
-            if (p - 1)[0] == c"}":
+            p = behind_member(p, end, c"}", &is_last)
+            if p == NULL or is_last:
                 return p
-            if (p - 1)[0] != c",":
-                return NULL
         return NULL
 
     cdef bint put_pair(self, Nested column, Buffer out, Text* found) except -1:

@@ -29,7 +29,9 @@ class KeyPlan(NamedTuple):
         part: Place of its value among `RecordLayout.parts`; -1 if it is none of these.
         keys: Place in `RecordLayout.keys` of what keys mean in an object that is its value; -1 if all of them
             stay as they are.
-        type: What its value must be, or else its record is deferred; None if it may be anything.
+        type: What its value must be; None if it may be anything.
+        known_type: As what compiled code may read the text of a value that is of another kind.
+        convert: Returns the JSON of any other value of another kind, given its JSON; None defers the record.
     """
 
     name: bytes | None = None
@@ -38,6 +40,8 @@ class KeyPlan(NamedTuple):
     part: int = -1
     keys: int = -1
     type: ColumnType | None = None
+    known_type: ColumnType | None = None
+    convert: Callable[[str], bytes | None] | None = None
 
 
 KeyMeaning = Literal["property", "reserved", "defer"] | KeyPlan
@@ -147,8 +151,20 @@ class ColumnPlan(NamedTuple):
     part: int = -1
 
 
-CellPlan = Callable[[ColumnType], tuple[ColumnType, Callable[[str], bytes | None]]]
-"""Returns the type of cells as it stands in a `ColumnPlan`, and its ``encode``."""
+ValuePlan = Callable[[ColumnType], tuple[ColumnType, Callable[[str], bytes | None]]]
+"""Returns as what compiled code may read values of a type, and what it asks for all other ones."""
+
+
+class ValuePlans(NamedTuple):
+    """How values are read.
+
+    Attributes:
+        of_cell: As ``type`` and ``encode`` of a `ColumnPlan`.
+        of_json: As ``known_type`` and ``convert`` of a `KeyPlan`.
+    """
+
+    of_cell: ValuePlan
+    of_json: ValuePlan
 
 
 class ConstantPlan(NamedTuple):
@@ -242,6 +258,9 @@ class MappingPlan:
         has_note: Returns whether the text of a field gets a note; asked for an odd id, and for an ip that is
             no address of four numbers.
         has_part_note: The same for a value that a template puts into the field.
+        other_id: Returns the id that is sent for one that gets a note or that Mixpanel refuses, and the note.
+        number_notes: The notes on a user and an ``$insert_id`` that are numbers: what stands ahead of these
+            and behind.
         note_no_user: The note on an event without a user.
         note_finer_time: The note on a time that is finer than milliseconds.
         tail: JSON that stands behind the ``$insert_id`` of an event without an ip.
@@ -270,6 +289,8 @@ class MappingPlan:
     odd_texts: OddTexts
     has_note: Callable[[Field, str], bool]
     has_part_note: Callable[[Field, str], bool]
+    other_id: Callable[[str], tuple[bytes, bytes] | None]
+    number_notes: Mapping[Field, tuple[str, str]]
     note_no_user: str
     note_finer_time: str
     tail: bytes

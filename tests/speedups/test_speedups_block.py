@@ -34,6 +34,7 @@ from speedups_helpers import (
     typed,
 )
 
+from importer.events import insert_id
 from importer.events.fast_layout import make_layout
 from importer.events.fast_mapper import make_block_mapper, make_fast_times
 from importer.events.layout import LateKeys
@@ -428,7 +429,9 @@ def test_ids_that_records_have_are_found():
     hashed = map_block(block_mapper_of(reading), found)[0]
     assert hashed is not None
     plain = hashed.insert_id
-    assert ids == [plain, "id-1", plain, plain, plain, None, plain, None, plain, "x" * 36, plain, None, plain]
+    others = [insert_id.of_text(own) for own in ("not legal!", "null", "x" * 37)]
+    assert ids[1::2] == ["id-1", plain, others[0], others[1], "x" * 36, others[2]]
+    assert ids[::2] == [plain] * 7
 
 
 def test_ids_are_those_of_the_events():

@@ -86,6 +86,17 @@ LINES: dict[str, Reading] = {
     "types and fallbacks": replace(
         FLAT, types={"user": "skip", "n": "integer", "device": "string"}, alternatives=USERS, null=("NULL",)
     ),
+    "types of texts": replace(
+        FLAT, types={"plan": "time", "n": "integer", "device": "number", "user": "boolean", "id": "string", "z": "json"}
+    ),
+    "types of texts in templates": replace(FLAT, types={"n": "number", "user": "string"}, templates={"both": "{n} {user}"}),
+    "types of numbers with a comma": replace(
+        FLAT, types={"n": "number", "device": "integer"}, decimal=",", fields={**FLAT.fields, "distinct_id": "user"}
+    ),
+    "ids of any kind": replace(FLAT, fields={**FLAT.fields, "distinct_id": "n", "insert_id": "device"}),
+    "ids deeper of any kind": replace(
+        FLAT, alternatives={"distinct_id": ("context.n", "user"), "insert_id": ("context.id", "n")}, null=("5",)
+    ),
     "fields deeper": replace(
         FLAT, fields={**FLAT.fields, "ip": "context.ip", "distinct_id": "context.traits.id", "insert_id": "context.id"}
     ),
@@ -281,6 +292,17 @@ def lines_of(*records: dict[str, Any]) -> str:
         ("names", PLAIN, {"device": "x"}),
         ("names and fallbacks", PLAIN, {"user": None}),
         ("types", {**PLAIN, "user": True}, {"n": 1.5}),
+        (
+            "types of texts",
+            {**PLAIN, "user": "TRUE", "device": "1.50", "plan": TIME, "n": "12", "id": 5, "z": "[1]"},
+            {"user": "trUE", "device": "1e3", "plan": 1714557600, "n": "-0", "id": -9007199254740993, "z": "null"},
+        ),
+        ("types of texts", {**PLAIN, "user": None, "device": 5, "plan": None}, {"n": 7}),
+        ("types of numbers with a comma", {**PLAIN, "n": "1,5", "device": "7"}, {"n": 1.5, "device": 8}),
+        ("ids of any kind", PLAIN, {"device": "not legal", "n": 12345678}),
+        ("ids of any kind", {**PLAIN, "device": "x" * 60}, {"device": 4600001, "n": 9007199254740993}),
+        ("ids deeper of any kind", {**DEEP, "context": {"n": 7, "id": "a_b"}}, {"context": {"n": 5, "id": 99}}),
+        ("the cell wins", {**IN_BAG, "properties": {**IN_BAG["properties"], "distinct_id": "u1"}}, {"device": None}),
         ("fields deeper", DEEP, {"context": {"ip": "1.1.1.1"}}),
         ("times deeper", {"event": "e", "context": {"n": 1714557600}}, {"context": {"n": TIME}}),
         ("words for no value", DEEP, {"user": "NULL"}),

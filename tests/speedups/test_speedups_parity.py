@@ -48,7 +48,7 @@ from speedups_helpers import (
 )
 
 from importer import speedups
-from importer.events import fast_mapper
+from importer.events import fast_mapper, fast_values
 from importer.model import Event
 from importer.reading import Field, Reading
 
@@ -819,7 +819,7 @@ def asked_for(content: str, reading: Reading) -> tuple[list[bool], list[Any]]:
     """Return whether each record takes the fast path, and the texts that Python is asked for on it."""
     asked: list[Any] = []
     names = {
-        fast_mapper._encode_cell: "cell",
+        fast_values._json_of: "text",
         fast_mapper._encode_number: "text",
         fast_mapper._read_event_name: "name",
     }
