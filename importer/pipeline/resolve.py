@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from importer.errors import BadValue, EmptySourceError, MappingError, SourceError, UsageError
-from importer.events.columns import Openable, path_to, value_at
+from importer.events.columns import Openable
 from importer.events.declared_reading import DeclaredReading
 from importer.events.event_names import find_labels
 from importer.events.field_names import well_known
@@ -32,6 +32,7 @@ from importer.pipeline.declared_shape import declared_shape
 from importer.pipeline.given_names import check_properties, named_strictly
 from importer.pipeline.given_values import GivenValues, given_values
 from importer.pipeline.headerless import headerless_remedy, is_snowplow
+from importer.pipeline.preset_fields import has_column, lacking_fields
 from importer.pipeline.shaping import openable_columns, shaped
 from importer.reading import Attention, ColumnType, Reading
 from importer.source.detect import DetectedSource, detect_source
@@ -77,8 +78,9 @@ def detect_declared(
     padded = [name for name in found.columns if name != name.strip()] if found.dialect.has_cells else []
     if padded and declared.trim:
         found = replace(found, columns=column_names(path, [name.strip() for name in found.columns]))
-    found = shaped(found, declared)
-    found = replace(found, attention=(*found.attention, *_preset_attention(found, declared)))
+    before, found = found, shaped(found, declared)
+    of_preset = (*_preset_attention(found, declared), *lacking_fields(before, found, declared))
+    found = replace(found, attention=(*found.attention, *of_preset))
     if not padded or declared.trim:
         return found
     who = "1 column has" if len(padded) == 1 else f"{len(padded):,} columns have"
@@ -127,15 +129,15 @@ def _check_preset(path: SourcePath, declared: DeclaredReading, found: DetectedSo
     if declared.preset is None or (found is not None and found.is_empty):
         return
     vendor, columns = recognized_by(declared.preset.name)
-    if found is not None and (not columns or any(_has_column(found, name) for name in columns)):
+    if found is not None and (not columns or any(has_column(found, name) for name in columns)):
         return
     try:
         plain = _detect(path, declared.preset.own, with_cells=True)
     except (SourceError, UsageError):
         return
-    if not plain.columns or any(_has_column(plain, name) for name in columns):
+    if not plain.columns or any(has_column(plain, name) for name in columns):
         return
-    other, whose = recognize(partial(_has_column, plain))
+    other, whose = recognize(partial(has_column, plain))
     lacks = f"it has none of {listed(list(map(quoted, columns)), _MOST_NAMES)}"
     names = declared.preset.declared.columns
     if not columns:
@@ -158,19 +160,11 @@ def _is_snowplow_alone(path: SourcePath, declared: DeclaredReading) -> bool:
     return found.dialect.has_cells and is_snowplow(found.columns, found.sample, header=False)
 
 
-def _has_column(found: DetectedSource, name: str) -> bool:
-    """Return whether a source has a column, or something at a path in one of its first records."""
-    if name in found.columns or found.dialect.has_cells:
-        return name in found.columns
-    path = path_to(name, found.columns)
-    return len(path) > 1 and any(value_at(path, record.values) is not None for record in found.like)
-
-
 def _preset_attention(found: DetectedSource, declared: DeclaredReading) -> Iterator[Attention]:
     """Yield that a source looks like the export of another tool, if nobody has said how to read it."""
     if declared.preset is not None or not {"event", "time"}.isdisjoint(declared.fields):
         return
-    name, vendor = recognize(partial(_has_column, found))
+    name, vendor = recognize(partial(has_column, found))
     if (
         not name
         and found.dialect.has_cells
@@ -225,7 +219,7 @@ def draft_reading(
     columns, jsonl = detected.columns, not detected.dialect.has_cells
     if jsonl:
         check_marks_meant(declared, declared.types, detected.dialect)
-    _check_has_columns(detected)
+    _checkhas_columns(detected)
     paths = openable_columns(detected, declared)
     said = given_values(declared, columns, paths)
     check_properties(named_strictly(declared), said.names, columns, paths)
@@ -291,7 +285,7 @@ def _chosen_fields(
     )
 
 
-def _check_has_columns(detected: DetectedSource) -> None:
+def _checkhas_columns(detected: DetectedSource) -> None:
     if not detected.columns and not detected.dialect.has_cells and not detected.is_empty:
         is_lines = detected.dialect.format == "jsonl"
         raise SourceError(

@@ -306,6 +306,50 @@ def test_a_new_mask_of_nothing_stops_a_retry(tmp_path: Path) -> None:
     assert redeclare(reading, lenient, 0).shape.mask == {"emial": "redact"}
 
 
+# ── the columns of a preset ──────────────────────────────────────────────────────────────────────
+
+OTHERS = {
+    "heap": (
+        '{"event":"A","user_id":"u","time":1}',
+        ["event ('event_table_name', 'event_name', 'type')", "no export of Heap"],
+        "--map event=event",
+    ),
+    "segment": ('{"type":"track","user":"u","created_at":1}', ["distinct_id ('userId', 'anonymousId')", "time ('timestamp')"], "--map distinct_id=user --map time=created_at"),
+    "plausible": ('{"name":"A","timestamp":1}', ["its distinct_id ('user_id')"], ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_a_preset_takes_fields_from_and_is_not_there_is_said(tmp_path: Path, name: str) -> None:
+    line, texts, remedy = OTHERS[name]
+    (tmp_path / "a.jsonl").write_text(f"{line}\n" * 2)
+    declared = DeclaredReading().over_preset(name, load_preset(name))
+    found = detect_declared(tmp_path / "a.jsonl", declared)
+    (said,) = (each for each in found.attention if each.code == "unknown-names")
+    assert said.text.startswith(f"--preset {name}: no record at the beginning has a column of its ")
+    assert all(text in said.text for text in texts), said.text
+    assert said.remedy == remedy
+    own = DeclaredReading(
+        fields={"event": "event", "distinct_id": "user"}, constants={"time": 1}
+    ).over_preset(name, load_preset(name))
+    found = detect_declared(tmp_path / "a.jsonl", own)
+    assert not [each for each in found.attention if "has a column of its" in each.text]
+
+
+def test_a_table_without_the_columns_of_a_field_may_be_of_the_preset(tmp_path: Path) -> None:
+    columns = [
+        "event_id",
+        "user_id",
+        "session_id",
+        "time",
+        "library",
+        "device_type",
+    ]  # as of Heap's pageviews
+    (tmp_path / "a.csv").write_text(f"{','.join(columns)}\n1,u,s,1714550400,web,x\n")
+    declared = DeclaredReading().over_preset("heap", load_preset("heap"))
+    assert not detect_declared(tmp_path / "a.csv", declared).attention
+
+
 # ── a retry ──────────────────────────────────────────────────────────────────────────────────────
 
 
