@@ -90,7 +90,7 @@ CHANGES: dict[str, Any] = {
 }  # fmt: skip
 ADDING = {"fields", "names", "types", "constants", "deep_columns", "defaults", "mask", "key_value", "flatten"}
 """Tables: what they add stands beside what was there."""
-REFUSED = {"decimal", "escape", "format", "sheet"}
+REFUSED = {"decimal", "escape", "sheet"}
 """Changes that make no sense beside the rest."""
 KEYS = sorted({each.name for each in fields(DeclaredReading)} - {"preset"})
 
@@ -161,4 +161,5 @@ def test_what_is_changed_or_added_is_a_difference_and_the_rest_stays(tmp_path: P
         made = again(reading, said)
         differences = find_reading_differences(reading, made)
         assert len(differences) == 1, (key, differences)
-        assert again(made, said) == made
+        if key != "format":  # whose other options mean nothing then: a retry refuses it
+            assert again(made, said) == made
