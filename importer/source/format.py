@@ -124,6 +124,9 @@ class RecordReader(Protocol):
         That is how it stands in the decompressed file, or the line that it is in the format `Format.copies`.
         """
 
+    def keep_lines(self) -> None:
+        """Keep what is made of the file, so that it can be read again with less: before a record is read."""
+
     def share_read(self) -> float | None:
         """Return how much of the file has been read, from 0 to 1; None if the place in its bytes tells."""
 

@@ -100,6 +100,9 @@ class ItemReader(ABC):
         """Return the header as it stands in the file, with the byte order mark; empty without a header."""
         return b""
 
+    def keep_lines(self) -> None:  # noqa: B027 - most formats need nothing
+        """As in `RecordReader`: nothing, where reading costs little."""
+
     def share_read(self) -> float | None:
         """Return None: the place in the bytes of the file tells how much of it has been read."""
         return None

@@ -13,21 +13,23 @@ _PATIENCE: Final = 0.1  # seconds after which the thread looks whether anybody w
 
 
 class ReadAhead(io.BufferedIOBase):
-    """A stream of pieces of bytes that a thread makes. What is raised there is raised to who reads them.
+    """A stream of pieces of bytes that a thread makes, but for the first.
+
+    What is raised there is raised to who reads them.
 
     Args:
-        batches: Pieces that are made at once; used by the thread alone.
+        batches: Pieces that are made at once; used by the thread alone once it runs.
     """
 
     def __init__(self, batches: Iterator[Sequence[bytes]]) -> None:
         self._batches = batches
         self._queue: Queue[Sequence[bytes] | Exception | None] = Queue(_MOST_BATCHES)
         self._wanted = True
+        self._has_begun = False
         self._pieces: Iterator[bytes] = iter(())
         self._end: Exception | None = None
         self._at_end = False
         self._thread = threading.Thread(target=self._make, daemon=True)
-        self._thread.start()
 
     def readable(self) -> bool:
         """True."""
@@ -45,7 +47,7 @@ class ReadAhead(io.BufferedIOBase):
                     return piece
             if self._at_end:
                 break
-            found = self._queue.get()
+            found = self._next()
             if found is None or isinstance(found, Exception):
                 self._at_end, self._end = True, found
             else:
@@ -63,6 +65,19 @@ class ReadAhead(io.BufferedIOBase):
             except Empty:
                 continue
         super().close()
+
+    def _next(self) -> Sequence[bytes] | Exception | None:
+        """Return the next batch, the first of which is made here: who wants no more needs no thread."""
+        if self._thread.ident is not None:
+            return self._queue.get()
+        if not self._has_begun:
+            self._has_begun = True
+            try:
+                return next(self._batches, None)
+            except Exception as error:  # noqa: BLE001 - raised at each further read, as of the thread
+                return error
+        self._thread.start()
+        return self._queue.get()
 
     def _make(self) -> None:
         try:

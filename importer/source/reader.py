@@ -94,6 +94,8 @@ class Source:
         try:
             with self._errors_explained():
                 self._reader = format_.open_reader(self._file, dialect, columns, oversized)
+                if hashed:  # to be sent later
+                    self._reader.keep_lines()
             self._check_header(columns)
         except BaseException:
             self.close()

@@ -56,10 +56,38 @@ cdef extern from *:
         ArrowArray** children
         ArrowArray* dictionary
 
+cdef extern from *:
+    """
+    #ifdef __SSE2__
+    /* Copy 32 bytes; return whether none of the first `size` is a quote, a backslash or a control character. */
+    static inline int copy_plain(char* out, const char* text, Py_ssize_t size) {
+        const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\\\'), last = _mm_set1_epi8(31);
+        __m128i half = _mm_loadu_si128((const __m128i*) text), rest = _mm_loadu_si128((const __m128i*) text + 1);
+        uint64_t odd;
+        _mm_storeu_si128((__m128i*) out, half);
+        _mm_storeu_si128((__m128i*) out + 1, rest);
+    #define ODD_BYTES(part) (uint64_t) (unsigned) _mm_movemask_epi8(_mm_or_si128( \\
+        _mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, escape)), \\
+        _mm_cmpeq_epi8(_mm_min_epu8(part, last), part)))
+        odd = ODD_BYTES(half) | ODD_BYTES(rest) << 16;
+        return !(odd & (((uint64_t) 1 << size) - 1));
+    }
+    #else
+    static inline int copy_plain(char* out, const char* text, Py_ssize_t size) {
+        memcpy(out, text, 32);
+        return end_of_plain(text, text + size) == text + size;
+    }
+    #endif
+    static inline void copy_wide(char* out, const char* text) { memcpy(out, text, 32); }
+    """
+    bint copy_plain(char* out, const char* text, Py_ssize_t size) noexcept
+    void copy_wide(char* out, const char* text) noexcept
+
 cdef enum:
     NOTHING = 256  # no quote is doubled in a text: see `canonical`
     DEEPEST = 64  # values inside one another
     SCALAR = 96  # bytes that any value takes but a text, at most
+    WIDE = 32  # bytes that are copied at once
     DECIMALS = 6  # digits behind the point of a double that is written without Python
 
 cdef double LARGEST = 9007199254740992.0  # up to which a double holds every integer
@@ -83,15 +111,15 @@ def arrow_lines(schema, array, Py_ssize_t size):
     cdef ArrowSchema* types = <ArrowSchema*> PyCapsule_GetPointer(schema, "arrow_schema")
     cdef ArrowArray* values = <ArrowArray*> PyCapsule_GetPointer(array, "arrow_array")
     cdef Buffer out = Buffer()
-    cdef Keys keys
+    cdef Columns columns
     cdef list pieces = []
     cdef int64_t n
     if types.format[0] != c"+" or types.format[1] != c"s" or not is_known(types, 0):
         return None
-    keys = keys_of(types)
+    columns = columns_of(types, values)
     out.reserve(size)
     for n in range(values.length):
-        put_record(out, types, values, values.offset + n, keys)
+        put_record(out, columns, values.offset + n)
         if out.used() >= size:
             pieces.append(out.base[: out.used()])
             out.at = out.base
@@ -100,64 +128,139 @@ def arrow_lines(schema, array, Py_ssize_t size):
     return pieces
 
 
-cdef class Keys:
-    """The names of columns, each as a string of JSON with a colon, one after another."""
+cdef struct Column:
+    ArrowSchema* types
+    ArrowArray* values
+    const uint8_t* valid  # a bit for each value; NULL if none is null
+    const char* data_end  # of its texts
+    char kind  # the first letter of its format; 0 if it is written by `put_value`
+    const char* key  # a comma, its name as a string of JSON, and a colon
+    Py_ssize_t key_size
 
-    cdef Buffer text
-    cdef Py_ssize_t* ends
+
+cdef class Columns:
+    """The columns of a batch that are not all null."""
+
+    cdef Buffer keys
+    cdef Column* each
+    cdef int64_t count
 
     def __dealloc__(self):
-        PyMem_Free(self.ends)
+        PyMem_Free(self.each)
 
 
-cdef Keys keys_of(ArrowSchema* types):
-    cdef Keys keys = Keys()
+cdef Columns columns_of(ArrowSchema* types, ArrowArray* values):
+    cdef Columns columns = Columns()
+    cdef Column* column
+    cdef ArrowArray* array
     cdef Py_ssize_t size
     cdef int64_t child
-    keys.text = Buffer()
-    keys.ends = <Py_ssize_t*> PyMem_Malloc(max(1, types.n_children) * sizeof(Py_ssize_t))
-    if keys.ends == NULL:
+    columns.keys = Buffer()
+    columns.each = <Column*> PyMem_Malloc(max(1, types.n_children) * sizeof(Column))
+    if columns.each == NULL:
         raise MemoryError
     for child in range(types.n_children):
-        size = strlen(types.children[child].name)
-        keys.text.reserve(6 * size + 3)
-        put_quoted(keys.text, types.children[child].name, size)
-        keys.text.put(":", 1)
-        keys.ends[child] = keys.text.used()
-    return keys
-
-
-cdef int put_record(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n, Keys keys) except -1:
-    """Write the line of a record without the columns that are null in it, given its place in the array."""
-    cdef ArrowArray* column
-    cdef int64_t child
-    cdef Py_ssize_t start, stop = 0, before, value
-    cdef bint is_first = True
-    out.reserve(SCALAR)
-    out.put("{", 1)
-    for child in range(types.n_children):
-        start, stop = stop, keys.ends[child]
-        column = values.children[child]
-        if types.children[child].format[0] == c"n" or is_null(column, column.offset + n):
+        array = values.children[child]
+        if types.children[child].format[0] == c"n":
             continue
-        out.reserve(stop - start + 1)
-        before = out.used()
-        if not is_first:
-            out.put(",", 1)
-        out.put(keys.text.base + start, stop - start)
-        value = out.used()
-        put_value(out, types.children[child], column, n)
-        if (
-            types.children[child].dictionary != NULL  # what it stands for may be null
-            and out.used() == value + 4
-            and not memcmp(out.base + value, NULL_TEXT, 4)
-        ):
-            out.at = out.base + before
+        column = columns.each + columns.count
+        columns.count += 1
+        column.types, column.values = types.children[child], array
+        column.valid = <const uint8_t*> array.buffers[0] if array.n_buffers else NULL
+        column.kind, column.data_end = 0, NULL
+        if column.types.dictionary == NULL and strchr("uglib", column.types.format[0]) != NULL:
+            column.kind = column.types.format[0]
+        if column.kind == c"u" and array.buffers[2] != NULL:
+            column.data_end = <const char*> array.buffers[2] + (
+                (<const int32_t*> array.buffers[1])[array.offset + array.length] if array.length else 0
+            )
+        size = strlen(column.types.name)
+        columns.keys.reserve(6 * size + 4)
+        column.key_size = columns.keys.used()
+        columns.keys.put(",", 1)
+        put_quoted(columns.keys, column.types.name, size)
+        columns.keys.put(":", 1)
+        column.key_size = columns.keys.used() - column.key_size
+    columns.keys.reserve(WIDE)  # so that it can be read on from any key
+    size = 0
+    for child in range(columns.count):  # now that they move no more
+        columns.each[child].key = columns.keys.base + size
+        size += columns.each[child].key_size
+    return columns
+
+
+cdef inline int make_room(Buffer out, Py_ssize_t size) except -1:
+    """As `Buffer.reserve`, without a call where there is space."""
+    if out.used() + size > out.size:
+        out.reserve(size)
+    return 0
+
+
+cdef int put_record(Buffer out, Columns columns, int64_t place) except -1:
+    """Write the line of a record without the columns that are null in it, given its place in the array."""
+    cdef Column* column
+    cdef int64_t child, n
+    cdef Py_ssize_t start = out.used(), before, value
+    for child in range(columns.count):
+        column = columns.each + child
+        n = column.values.offset + place
+        if column.valid != NULL and not (column.valid[n >> 3] >> (n & 7)) & 1:
+            continue
+        make_room(out, column.key_size + WIDE + SCALAR)
+        if column.key_size <= WIDE:
+            copy_wide(out.at, column.key)
+            out.at += column.key_size
         else:
-            is_first = False
-    out.reserve(2)
+            out.put(column.key, column.key_size)
+        if column.kind == c"u":
+            put_text_of(out, column, n)
+        elif column.kind == c"g":
+            put_double(out, (<const double*> column.values.buffers[1])[n])
+        elif column.kind == c"l":
+            put_integer(out, (<const int64_t*> column.values.buffers[1])[n])
+        elif column.kind == c"i":
+            put_integer(out, (<const int32_t*> column.values.buffers[1])[n])
+        elif column.kind == c"b":
+            put_boolean(out, <const uint8_t*> column.values.buffers[1], n)
+        else:
+            value = out.used()
+            before = value - column.key_size
+            put_value(out, column.types, column.values, place)
+            if (
+                column.types.dictionary != NULL  # what it stands for may be null
+                and out.used() == value + 4
+                and not memcmp(out.base + value, NULL_TEXT, 4)
+            ):
+                out.at = out.base + before
+    make_room(out, 3)
+    if out.used() == start:
+        out.put("{", 1)
+    out.base[start] = c"{"  # in the place of a comma
     out.put("}\n", 2)
     return 0
+
+
+cdef inline int put_text_of(Buffer out, Column* column, int64_t n) except -1:
+    """Write a text of a column, most of which are short and need no escapes."""
+    cdef const int32_t* ends = <const int32_t*> column.values.buffers[1] + n
+    cdef Py_ssize_t size = ends[1] - ends[0]
+    cdef const char* text = <const char*> column.values.buffers[2]
+    if text != NULL:
+        text += ends[0]
+        if size <= WIDE and column.data_end - text >= WIDE and copy_plain(out.at + 1, text, size):
+            out.at[0] = out.at[size + 1] = c'"'
+            out.at += size + 2
+            return 0
+    make_room(out, 6 * size + 2)
+    put_quoted(out, text, size)
+    return 0
+
+
+cdef inline void put_boolean(Buffer out, const uint8_t* bits, int64_t n) noexcept:
+    if (bits[n >> 3] >> (n & 7)) & 1:
+        out.put("true", 4)
+    else:
+        out.put("false", 5)
 
 
 cdef bint is_known(ArrowSchema* types, int depth) noexcept:
@@ -212,7 +315,7 @@ cdef int put_value(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t p
     cdef int64_t n = values.offset + place
     cdef const char* format = types.format
     cdef char kind = format[0]
-    out.reserve(SCALAR)
+    make_room(out, SCALAR)
     if kind == c"n" or is_null(values, n):
         out.put("null", 4)
     elif types.dictionary != NULL:
@@ -220,10 +323,7 @@ cdef int put_value(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t p
     elif kind == c"u" or kind == c"U":
         put_string(out, values, n, kind == c"U")
     elif kind == c"b":
-        if ((<const uint8_t*> values.buffers[1])[n >> 3] >> (n & 7)) & 1:
-            out.put("true", 4)
-        else:
-            out.put("false", 5)
+        put_boolean(out, <const uint8_t*> values.buffers[1], n)
     elif kind == c"L":
         put_unsigned(out, (<const uint64_t*> values.buffers[1])[n])
     elif kind == c"g":
@@ -271,7 +371,7 @@ cdef int put_string(Buffer out, ArrowArray* values, int64_t n, bint is_large) ex
         start, stop = (<const int64_t*> values.buffers[1])[n], (<const int64_t*> values.buffers[1])[n + 1]
     else:
         start, stop = (<const int32_t*> values.buffers[1])[n], (<const int32_t*> values.buffers[1])[n + 1]
-    out.reserve(6 * (stop - start) + 2)
+    make_room(out, 6 * (stop - start) + 2)
     if text != NULL:
         text += start
     put_quoted(out, text, stop - start)
@@ -293,17 +393,17 @@ cdef int put_struct(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t 
     """Write an object, given its place in the array."""
     cdef int64_t child
     cdef Py_ssize_t size
-    out.reserve(2)
+    make_room(out, 2)
     out.put("{", 1)
     for child in range(types.n_children):
         size = strlen(types.children[child].name)
-        out.reserve(6 * size + 4)
+        make_room(out, 6 * size + 4)
         if child:
             out.put(",", 1)
         put_quoted(out, types.children[child].name, size)
         out.put(":", 1)
         put_value(out, types.children[child], values.children[child], n)
-    out.reserve(1)
+    make_room(out, 1)
     out.put("}", 1)
     return 0
 
@@ -321,10 +421,10 @@ cdef int put_list(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n)
     out.put("[", 1)
     for each in range(start, stop):
         if each > start:
-            out.reserve(1)
+            make_room(out, 1)
             out.put(",", 1)
         put_value(out, types.children[0], values.children[0], each)
-    out.reserve(1)
+    make_room(out, 1)
     out.put("]", 1)
     return 0
 
@@ -338,12 +438,12 @@ cdef int put_map(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n) 
     cdef Py_ssize_t before
     out.put("{", 1)
     for each in range(offsets[n], offsets[n + 1]):
-        out.reserve(1)
+        make_room(out, 1)
         if each > offsets[n]:
             out.put(",", 1)
         before = out.used()
         put_value(out, entry_types.children[0], entries.children[0], entries.offset + each)
-        out.reserve(4)
+        make_room(out, 4)
         if out.base[before] != c'"':
             memmove(out.base + before + 1, out.base + before, out.used() - before)
             out.base[before] = c'"'
@@ -351,7 +451,7 @@ cdef int put_map(Buffer out, ArrowSchema* types, ArrowArray* values, int64_t n) 
             out.put('"', 1)
         out.put(":", 1)
         put_value(out, entry_types.children[1], entries.children[1], entries.offset + each)
-    out.reserve(1)
+    make_room(out, 1)
     out.put("}", 1)
     return 0
 
@@ -368,6 +468,7 @@ cdef void put_unsigned(Buffer out, uint64_t number) noexcept:
 cdef int put_double(Buffer out, double number) except -1:
     """Write a double with the fewest digits that make it; NaN and Infinity as Python writes them."""
     cdef double size = -number if number < 0 else number, whole
+    cdef int64_t scaled
     cdef int digits
     cdef char* text
     if number != number:
@@ -378,7 +479,18 @@ cdef int put_double(Buffer out, double number) except -1:
             out.put("-", 1)
         out.put("Infinity", 8)
         return 0
-    if size < 1e15 and (size >= 1e-4):
+    if 1e-4 <= size < 1e9:  # so that no two decimals of so few digits are the same double
+        whole = rint(size * POWERS[DECIMALS])
+        if whole / POWERS[DECIMALS] == size:
+            if number < 0:
+                out.put("-", 1)
+            scaled, digits = <int64_t> whole, DECIMALS
+            while digits and scaled % 10 == 0:
+                scaled //= 10
+                digits -= 1
+            put_scaled(out, scaled, digits)
+            return 0
+    elif 1e9 <= size < 1e15:
         for digits in range(DECIMALS + 1):
             whole = size * POWERS[digits]
             if whole >= LARGEST:
@@ -545,7 +657,7 @@ cdef int put_binary(Buffer out, const char* format, ArrowArray* values, int64_t 
         start = (<const int32_t*> values.buffers[1])[n]
         size = (<const int32_t*> values.buffers[1])[n + 1] - start
         data = <const uint8_t*> values.buffers[2]
-    out.reserve(size // 3 * 4 + 8)
+    make_room(out, size // 3 * 4 + 8)
     out.put('"', 1)
     left = size
     data += start

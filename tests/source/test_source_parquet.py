@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import random
+import subprocess
+import sys
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,9 +27,12 @@ from importer.model import Record, Rejection
 from importer.reading import Attention, Dialect
 from importer.source.copy import copy_records
 from importer.source.detect import detect_source
-from importer.source.formats.parquet import _batches
+from importer.source.formats.parquet import ParquetReader, _batches
 from importer.source.formats.parquet_values import json_lines, json_lines_in_python
+from importer.source.kept_lines import KEPT_LINES
 from importer.source.members import Member
+from importer.source.oversized import discard
+from importer.source.raw import DiskFile
 from importer.source.reader import open_source
 
 HOSTILE: dict[str, tuple[pa.Array, list[Any]]] = {
@@ -164,7 +171,13 @@ def test_nan_and_the_infinities_are_null_with_a_note(tmp_path):
 @given(
     name=st.sampled_from([name for name in HOSTILE if name != "float16"]),
     start=st.integers(0, 3),
-    doubles=st.lists(st.floats() | st.floats(-1e6, 1e6).map(lambda each: round(each, 3)), max_size=9),
+    doubles=st.lists(
+        st.floats()
+        | st.floats(-1e6, 1e6).map(lambda each: round(each, 3))
+        | st.builds(round, st.floats(-2e15, 2e15), st.integers(0, 7))
+        | st.builds(lambda each, power: each / 10**power, st.integers(0, 2**54), st.integers(0, 12)),
+        max_size=9,
+    ),
     instants=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=9),
     unit=st.sampled_from(["s", "ms", "us", "ns"]),
 )
@@ -178,6 +191,21 @@ def test_compiled_and_python_write_the_same_lines(name, start, doubles, instants
         pa.record_batch(
             {"x": pa.array([Decimal(each).scaleb(-9) for each in instants], pa.decimal128(38, 9))}
         ),
+    ):
+        compiled = b"".join(speedups.arrow_lines(*batch.__arrow_c_array__(), 1 << 16))
+        assert compiled == json_lines_in_python(batch)
+
+
+@pytest.mark.skipif(not speedups.COMPILED, reason="nothing is compiled")
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("odd", ["x", '"', "\\", "\n", "\x1f", " ", "\x7f", "é"])
+def test_texts_of_every_size_are_escaped_wherever_it_is_needed(odd, kind):
+    texts = [f"{'a' * place}{odd}{'b' * (size - place)}" for size in range(40) for place in range(size + 1)]
+    for batch in (
+        pa.record_batch(
+            {"x": pa.array([*texts, None, ""], kind), 'a name of more than 32 bytes "': [1] * 822}
+        ),
+        pa.record_batch({"x": pa.array(texts, kind)}).slice(700, 99),
     ):
         compiled = b"".join(speedups.arrow_lines(*batch.__arrow_c_array__(), 1 << 16))
         assert compiled == json_lines_in_python(batch)
@@ -266,6 +294,82 @@ def test_its_fingerprint_is_that_of_its_bytes_and_its_position_reaches_its_size(
         fingerprint = source.fingerprint()
     with open_source(write(tmp_path, path.read_bytes(), "x.csv"), Dialect("csv"), (), hashed=True) as same:
         assert same.fingerprint().digest == fingerprint.digest
+
+
+def test_pyarrow_takes_its_memory_from_the_system():
+    words = (
+        "from importer.source.registry import check_installed, find_format\n"
+        "check_installed(find_format('parquet'), '')\n"
+        "import pyarrow\n"
+        "print(pyarrow.default_memory_pool().backend_name)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    found = subprocess.run(
+        [sys.executable, "-c", words], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "system\n"
+
+
+def test_what_was_looked_at_to_its_end_is_not_decoded_again(tmp_path):
+    path = parquet(tmp_path, {"n": list(range(20_000)), "t": [None, 'a"\n'] * 10_000}, row_group_size=3_000)
+    with DiskFile(path) as file:
+        version = file.version
+    with open_source(path, Dialect("parquet"), ("n", "t")) as source:
+        first = list(source.items())
+        assert KEPT_LINES.get(version) is None
+    with open_source(path, Dialect("parquet"), ("n", "t"), hashed=True) as source:
+        assert [item for chunk in source.chunks() for item in chunk] == first
+    found = KEPT_LINES.get(version)
+    assert found is not None
+    assert found.rows == 20_000
+    file = io.BufferedReader(NotToBeRead(path))
+    reader = ParquetReader(file, discard)
+    shares = [reader.share_read()]
+    again = []
+    for chunk in reader.chunks():
+        again += list(chunk)
+        shares.append(reader.share_read())
+    assert again == first
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    reader.close()
+    file.close()
+
+
+class NotToBeRead(DiskFile):
+    """A file whose bytes nobody wants."""
+
+    def readinto(self, _buffer: Any) -> int:
+        raise AssertionError("it is read")
+
+
+def test_a_file_that_was_changed_is_decoded_again(tmp_path):
+    path = parquet(tmp_path, {"n": [1, 2]})
+    for expected in ([{"n": 1}, {"n": 2}], [{"n": 3}]):
+        for _ in range(2):
+            with open_source(path, Dialect("parquet"), ("n",), hashed=True) as source:
+                assert [item.values for item in source.items()] == expected
+        parquet(tmp_path, {"n": [3]})
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_was_not_read_to_its_end_is_not_kept(tmp_path, damaged):
+    path = parquet(tmp_path, {"n": list(range(50_000))}, row_group_size=10_000, compression="gzip")
+    if damaged:
+        data = bytearray(path.read_bytes())
+        place = pq.ParquetFile(path).metadata.row_group(3).column(0).data_page_offset
+        data[place : place + 9_000] = bytes(9_000)
+        path.write_bytes(data)
+    with DiskFile(path) as file:
+        version = file.version
+    with (
+        open_source(path, Dialect("parquet"), ("n",), hashed=True) as source,
+        pytest.raises(SourceError) if damaged else nullcontext(),
+    ):
+        for number, _ in enumerate(source.items()):
+            if number == 10 and not damaged:
+                break
+    assert KEPT_LINES.get(version) is None
 
 
 def test_copies_are_json_lines(tmp_path):

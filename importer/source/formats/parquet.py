@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from importlib import import_module
 from itertools import islice
@@ -20,21 +20,28 @@ from importer.source.files import open_seekable
 from importer.source.format import BrokenSourceError, DetectedFormat, DialectOptions, Format, SourceHead
 from importer.source.formats.json_rows import RowsReader
 from importer.source.formats.parquet_values import json_lines
+from importer.source.kept_lines import KEPT_LINES, PieceStream, keeping
 from importer.source.oversized import OversizedSink
+from importer.source.raw import DiskFile
 from importer.source.read_ahead import ReadAhead
 from importer.text import counted, quoted
 
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
-_BATCH_SIZE: Final = 1 << 18  # bytes of rows that are made at once, about
-_MOST_ROWS: Final = 4096
-_MOST_MADE: Final = 1 << 22  # bytes of lines that are made at once, about
+_BATCH_SIZE: Final = 1 << 20  # bytes of rows that are decoded at once, about
+_MOST_TOGETHER: Final = 1 << 18  # bytes of row groups that are decoded together, which a damage may cost
+_MOST_ROWS: Final = 1 << 13
+_MOST_MADE: Final = 1 << 22  # bytes that they are as lines, about
+_ROWS_OF_LINES: Final = 1 << 12  # rows of which lines are made at once
 _MOST_TRIED: Final = 16  # rows that are read to see how long they are
 _LARGE_CHUNK: Final = 1 << 16  # bytes of a column in a row group
 _BUFFER_SIZE: Final = 1 << 16  # bytes of a column that are read at once
 _MOST_NAMED: Final = 5
 _COPY_AGAIN: Final = "Copy or download the file again."
 _CONTROLS: Final = frozenset({*range(9), *range(14, 27)})
+
+# Of pyarrow's own pools, one keeps 60 MB that are not needed any more, even where another is set later.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 class ParquetReader(RowsReader):
@@ -49,23 +56,40 @@ class ParquetReader(RowsReader):
     """
 
     def __init__(self, file: io.BufferedIOBase, oversized: OversizedSink) -> None:
-        parquet = _open(file)
-        self._rows = parquet.metadata.num_rows
-        self._ahead = ReadAhead(_batches(parquet))
-        super().__init__(self._ahead, oversized=oversized)
+        raw = getattr(file, "raw", None)
+        self._version = raw.version if isinstance(raw, DiskFile) else None
+        self._batches: Iterator[Sequence[bytes]] = iter(())
+        self._pieces: io.BufferedIOBase
+        found = KEPT_LINES.get(self._version)
+        if found is not None:
+            self._rows = found.rows
+            self._pieces = PieceStream(found.pieces())
+        else:
+            parquet = _open(file)
+            self._rows = parquet.metadata.num_rows
+            self._batches = _batches(parquet)
+            self._pieces = ReadAhead(self._made())
+        super().__init__(self._pieces, oversized=oversized)
+
+    def keep_lines(self) -> None:
+        """As in `RecordReader`."""
+        if self._version is not None:
+            self._batches = keeping(self._batches, self._version, self._rows)
+
+    def _made(self) -> Iterator[Sequence[bytes]]:
+        yield from self._batches
 
     def share_read(self) -> float:
         """Return how many of the rows have been read, from 0 to 1."""
         return self.row / self._rows if self._rows else 1.0
 
     def close(self) -> None:
-        """End the thread that reads ahead."""
-        self._ahead.close()
+        """End the thread that reads ahead, if there is one."""
+        self._pieces.close()
 
 
 def _arrow() -> Any:
-    """Return pyarrow, whose own pools of memory keep 40 MB that are not needed any more."""
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # what it takes without asking Python
+    """Return pyarrow, which takes memory from the system even if it was imported by others before."""
     arrow = import_module("pyarrow")
     arrow.set_memory_pool(arrow.system_memory_pool())
     return arrow
@@ -95,12 +119,14 @@ def _batches(parquet: Any) -> Iterator[list[bytes]]:
     sizes = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
     size = max(1, sum(sizes) // max(1, metadata.num_rows))  # of a row
     row, rows = 0, max(1, min(_MOST_ROWS, _BATCH_SIZE // size))
-    for groups in _read_together(metadata, rows):
+    for groups in _read_together(metadata, max(1, min(_ROWS_OF_LINES, _MOST_TOGETHER // size))):
         try:
             at_once = _rows_at_once(parquet, groups, rows)
             for batch in parquet.iter_batches(batch_size=at_once, row_groups=groups, use_threads=False):
-                yield json_lines(batch)
-                row += batch.num_rows
+                for start in range(0, batch.num_rows, _ROWS_OF_LINES):
+                    part = batch.slice(start, _ROWS_OF_LINES)
+                    yield json_lines(part)
+                    row += part.num_rows
         except (arrow.ArrowException, OSError, ValueError) as error:
             which = (
                 f"row group {groups[0] + 1:,}"
