@@ -16,6 +16,7 @@ from waiting import wait_until
 
 from importer.errors import RefusedError
 from importer.pipeline.workers.task import Context
+from importer.source.spool_room import current_room  # noqa: F401 - likewise
 
 
 @dataclass(frozen=True)

@@ -333,7 +333,7 @@ def retry(
         return retry_set(folder, scope, work, reading, delivery, output, stop_requests=stop_requests)
     from importer.cli.commands.retry import retry_results  # noqa: PLC0415
 
-    return retry_results(parent, scope, reading, delivery, output, stop_requests=stop_requests)
+    return retry_results(parent, scope, work, reading, delivery, output, stop_requests=stop_requests)
 
 
 @_command(_RESULTS)

@@ -94,7 +94,8 @@ def run_options(
     check_codes(scope.accept)
     # In a folder of copies of failed records, each has a mapping file of its own.
     of_copies = is_run and reading.mapping is not None and reading.mapping.is_dir()
-    sources = work if isinstance(work, SetOptions) else SetOptions(None if work is None else work.workers)
+    work = work or WorkOptions()
+    sources = work if isinstance(work, SetOptions) else SetOptions(work.workers, work.spool_space)
     return _convert(
         RunOptions,
         output,

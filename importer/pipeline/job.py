@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from importer.errors import ImporterError
 from importer.events.declared_reading import DeclaredReading
@@ -17,10 +17,8 @@ from importer.results.counts import Counts, ResultsState
 from importer.results.manifest import READER_VERSION, Manifest, credential_digest, salt_for
 from importer.results.recorded import Selection
 from importer.source.members import SourcePath
+from importer.source.spool_room import MOST_SPOOLED
 from importer.text import VERSION, counted
-
-SPOOL_SPACE: Final = 20 * 10**9
-"""Bytes that a compressed tar may need where it is unpacked, if no option says otherwise."""
 
 _MIN_FOR_PERCENT = 1_000
 """A percentage of fewer outcomes stops no run before its end."""
@@ -70,7 +68,7 @@ class RunOptions:
         exclude: Of a set, the patterns of sources that are left out.
         skip_unfit: Leave out sources that can't be read like the others.
         workers: Processes that do the work; None for one where there is one source, else as many as cores.
-        spool_space: Most bytes that a compressed tar may need where it is unpacked.
+        spool_space: Most bytes that compressed tars may need where they are unpacked, and copies of sources.
         results_format: Format of the results of each source of a set.
     """
 
@@ -94,7 +92,7 @@ class RunOptions:
     exclude: tuple[str, ...] = ()
     skip_unfit: bool = False
     workers: int | None = None
-    spool_space: int = SPOOL_SPACE
+    spool_space: int = MOST_SPOOLED
     results_format: Literal["csv", "jsonl"] = "csv"
 
 

@@ -13,7 +13,7 @@ from importer.reading import Attention, Dialect
 from importer.source.encoding import BOM, error_handler
 from importer.source.files import open_binary, read_start
 from importer.source.foreign_formats import refuse_foreign_formats, refuse_foreign_text
-from importer.source.format import Format, SourceHead
+from importer.source.format import BrokenSourceError, Format, SourceHead
 from importer.source.formats.json_layout import read_leniently
 from importer.source.members import SourcePath
 from importer.source.options import dialect_options
@@ -101,7 +101,10 @@ def detect_source(
         found = find_format("json")  # an object with an empty list, or with several, may stand on one line
     check_options(found, options)
     check_installed(found, path)
-    dialect, columns, attention = found.detect(head, options)
+    try:
+        dialect, columns, attention = found.detect(head, options)
+    except BrokenSourceError as error:
+        raise error.named(path) from error
     if found.has_cells:
         records = _sample(path, dialect, columns).records if with_cells else ()
         return DetectedSource(dialect, columns, records, attention)

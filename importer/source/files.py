@@ -19,12 +19,10 @@ from importer.model import Fingerprint
 from importer.source.archives import MemberFile, has_member
 from importer.source.members import SourcePath
 from importer.source.raw import DecompressedFile, DiskFile, RawSource, open_disk_file, source_error
+from importer.source.spool_room import SpoolRoom, current_room
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-MOST_COPIED: Final = 20 * 10**9
-"""Most bytes of a temporary copy of a source that is read at any place."""
 
 _HASHED_READ_SIZE: Final = 1 << 20  # bytes
 _BUFFER_SIZE: Final = 1 << 18  # decompressed bytes
@@ -203,7 +201,8 @@ def open_seekable(
         hashed: True if the digest of what was decompressed is asked for.
 
     Raises:
-        SourceError: It can't be read, or is too large to be copied.
+        SourceError: It can't be read.
+        UsageError: It is larger than there is room for copies.
         StorageError: It can't be copied.
     """
     raw = open_raw(path)
@@ -216,33 +215,53 @@ def open_seekable(
         return copy, StoredSource(stored.size, stored.content_digest())
 
 
+class _Copy(io.BufferedReader):
+    """A temporary file, which gives back the room that it takes once it is closed."""
+
+    def __init__(self, file: io.RawIOBase, room: SpoolRoom) -> None:
+        super().__init__(file)
+        self._copy, self._room, self._size = file, room, 0
+
+    def fill(self, path: SourcePath, binary: io.BufferedReader) -> None:
+        """Write a stream to it, and go back to its beginning.
+
+        Raises:
+            SourceError: The stream can't be read.
+            UsageError: It is longer than there is room.
+            StorageError: It can't be written.
+        """
+        while piece := binary.read(_PIECE_SIZE):
+            self._room.take(path, len(piece), self._size)
+            self._size += len(piece)
+            _write(path, self._copy, piece)
+        self.seek(0)
+
+    def close(self) -> None:
+        """Close it, more than once if need be."""
+        super().close()
+        self._room.give_back(self._size)
+        self._size = 0
+
+
 def _copied(path: SourcePath, binary: io.BufferedReader) -> io.BufferedReader:
     """Return a temporary file with the bytes of a stream.
 
     Raises:
-        SourceError: They can't be read, or are too many.
+        SourceError: They can't be read.
+        UsageError: They are more than there is room for.
         StorageError: They can't be written.
     """
     try:
-        file = cast(io.RawIOBase, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - the caller closes it
+        raw = cast(io.RawIOBase, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - the caller closes it
     except OSError as error:
         raise _storage_error(path, error) from error
+    copy = _Copy(raw, current_room())
     try:
-        size = 0
-        while size <= MOST_COPIED and (piece := binary.read(_PIECE_SIZE)):
-            _write(path, file, piece)
-            size += len(piece)
-        file.seek(0)
+        copy.fill(path, binary)
     except BaseException:
-        file.close()
+        copy.close()
         raise
-    if size > MOST_COPIED:
-        file.close()
-        raise SourceError(
-            f"{path} takes too much space unpacked: more than {MOST_COPIED:,} bytes.",
-            "Unpack it by hand, and give the file.",
-        )
-    return io.BufferedReader(file)
+    return copy
 
 
 def _write(path: SourcePath, file: io.RawIOBase, piece: bytes) -> None:

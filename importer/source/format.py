@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypedDict
 
+from importer.errors import SourceError
 from importer.model import Record, Rejection
 from importer.reading import Attention, Dialect, FormatName, LineEnd
 from importer.source.members import SourcePath
@@ -30,6 +31,10 @@ class BrokenSourceError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy
+
+    def named(self, path: SourcePath) -> SourceError:
+        """Return it as the error of a file."""
+        return SourceError(f"{path}: {self.problem}.", self.remedy)
 
 
 class DialectOptions(TypedDict, total=False):
@@ -147,7 +152,8 @@ class Format:
         recognizes: Return whether a file is of this format, by its head and by the formats that use the
             extension of its name.
         detect: Return what a file of this format is. What is declared is taken as it is. Raises
-            `SourceError` if it can't be read in this format; its remedy says how to convert it.
+            `SourceError`, or `BrokenSourceError`, if it can't be read in this format; its remedy says how to
+            convert it.
         open_reader: Return what reads the records of a file: of its decompressed bytes, in a dialect, with
             these columns. Oversized records are handed on in pieces.
         order: Formats are asked in this order whether they recognize a file. What any text can be comes last.

@@ -202,7 +202,7 @@ class Source:
             yield
         except (SourceError, BrokenSourceError, UnicodeError) as error:
             if isinstance(error, BrokenSourceError):
-                cause = SourceError(f"{self._path}: {error.problem}.", error.remedy)
+                cause = error.named(self._path)
             else:
                 cause = error if isinstance(error, SourceError) else source_error(self._path, error)
             row = 0 if self._reader is None else max(self._reader.row, 0)

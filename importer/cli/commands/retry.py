@@ -21,6 +21,7 @@ from importer.cli.phrases import attention_lines
 from importer.cli.plan import destination_line
 from importer.cli.process import StopRequests, no_stop_requests
 from importer.cli.progress_bar import progress_for
+from importer.cli.sets.options import WorkOptions
 from importer.cli.summary import print_manifests
 from importer.cli.target import open_target, with_destination_of
 from importer.delivery.protocols import system_now
@@ -36,12 +37,14 @@ from importer.results.manifest import read_manifest
 from importer.results.paths import manifest_path, retry_path
 from importer.results.set_status import set_of
 from importer.results.status import NotRetriableError
+from importer.source.spool_room import spool_room
 from importer.text import counted, file_command
 
 
 def retry_results(
     results: Path,
     scope: RetryScopeOptions,
+    work: WorkOptions,
     reading: ReadingOptions,
     delivery: DeliveryOptions,
     output: OutputOptions,
@@ -53,6 +56,7 @@ def retry_results(
     Args:
         results: The results of a run or of a retry.
         scope: Which of its records.
+        work: How much room it has for copies of the source.
         reading: How the source is read, as far as that differs from the run.
         delivery: Where events go, if not where that run sent them.
         output: What is written.
@@ -64,7 +68,7 @@ def retry_results(
     Raises:
         ImporterError: Nothing was sent: options, results, source or credentials don't allow it.
     """
-    options = run_options("real", reading, delivery, output)
+    options = run_options("real", reading, delivery, output, work=work)
     selected = retry_scope(scope)
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
@@ -76,7 +80,8 @@ def retry_results(
     options = replace(options, kind=parent.kind)
     allow_connections(parent.kind, options.delivery.concurrency)
     child = known_manifest(options.results or retry_path(results)) if options.resume else None
-    with open_target(parent.kind, with_destination_of(child or parent, command)) as opened:
+    sent_to = with_destination_of(child or parent, command)
+    with spool_room(options.spool_space), open_target(parent.kind, sent_to) as opened:
         job = _prepare(results, options, opened.target, selected)
         if not job.records and not job.state.records:
             console.say(f"Nothing to retry: {results} has no such record.")

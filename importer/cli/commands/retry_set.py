@@ -41,6 +41,7 @@ from importer.pipeline.workers.pool import Workers
 from importer.results.paths import named_folder
 from importer.results.set_manifest import is_set_folder, read_set
 from importer.results.set_status import retry_folder
+from importer.source.spool_room import spool_room
 from importer.text import counted
 
 
@@ -72,8 +73,7 @@ def retry_set(
         ImporterError: Nothing was sent: options, results, sources or credentials don't allow it.
     """
     options = run_options("real", reading, delivery, output, work=work)
-    selected = retry_scope(scope)
-    choice = RetryChoice(selected.statuses, selected.error, selected.source_changed)
+    choice = _choice_of(scope)
     command = command_options(delivery, output)
     console = Console(quiet=command.quiet)
     parent = read_set(folder)
@@ -86,7 +86,8 @@ def retry_set(
     allow_connections(parent.kind, options.delivery.concurrency, count)
     stop = threading.Event()  # nobody sets it before the retry begins: a signal ends the command
     watch = SetWatch(progress_for(quiet=command.quiet), stop, options.max_errors)
-    with open_target(parent.kind, with_destination_of(earlier, command)) as opened:
+    sent_to = with_destination_of(earlier, command)
+    with spool_room(options.spool_space), open_target(parent.kind, sent_to) as opened:
         prepared = _prepare(folder, options, opened, choice, watch)
         if not prepared.manifest.scope:
             console.say(f"Nothing to retry: {folder} has no such record.")
@@ -104,6 +105,11 @@ def retry_set(
             report = run_set(prepared, workers, watch, partial(JobTask, may_send=consent.send))
             code = finish_set(report, opened, command, console)
         return stopped_code(code, event, console)
+
+
+def _choice_of(scope: RetryScopeOptions) -> RetryChoice:
+    selected = retry_scope(scope)
+    return RetryChoice(selected.statuses, selected.error, selected.source_changed)
 
 
 def _print_plan(folder: Path, prepared: PreparedSet, console: Console) -> None:

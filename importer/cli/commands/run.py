@@ -26,6 +26,7 @@ from importer.pipeline.run import run_job
 from importer.source.find import FoundSource
 from importer.source.members import file_of
 from importer.source.spool import spool_pipe, spool_stream
+from importer.source.spool_room import spool_room
 
 
 def run_source(
@@ -54,7 +55,7 @@ def run_source(
     if not goes_on:
         check_can_ask([found.name], kind, command)
     allow_connections(kind, options.delivery.concurrency)
-    with open_target(kind, command) as opened:
+    with spool_room(options.spool_space), open_target(kind, command) as opened:
         if name == "-" and not goes_on:
             _copy_stream(found, source, console)
         job = prepare_job(source, options, opened.target, now_ms=system_now(), progress=progress)

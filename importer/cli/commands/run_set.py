@@ -46,6 +46,7 @@ from importer.progress import Progress
 from importer.results.set_manifest import read_set
 from importer.results.storage import storage_error
 from importer.source.found import Found
+from importer.source.spool_room import spool_room
 
 _SCRATCH: Final = ".mixpanel-importer-"
 _SECONDS_LEFT_BEHIND: Final = 2 * 86_400
@@ -81,6 +82,7 @@ def run_set_of_sources(
     stop = threading.Event()  # while sources are surveyed, nobody sets it: a signal ends the command
     watch = SetWatch(progress_for(quiet=command.quiet), stop, options.max_errors)
     with (
+        spool_room(options.spool_space),
         open_target(options.kind, command) as opened,
         held_copies(found, output.folder),
         Workers(

@@ -10,7 +10,7 @@ from importer.cli.declared import Option
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """How many processes do the work."""
+    """How many processes do the work, and how much room they have for it."""
 
     workers: Annotated[
         int | None,
@@ -23,6 +23,13 @@ class WorkOptions:
             max=256,
         ),
     ] = None
+    spool_space: Annotated[
+        str,
+        Option(
+            "Disk space that compressed tars, and copies of files that are read at any place, may take.",
+            metavar="SIZE",
+        ),
+    ] = "20GB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,6 @@ class SetOptions(WorkOptions):
     skip_unfit: Annotated[
         bool, Option("Leave out sources that lack a mapped column, or are of another format.")
     ] = False
-    spool_space: Annotated[
-        str,
-        Option("Disk space that a compressed tar may take where it is unpacked.", metavar="SIZE"),
-    ] = "20GB"
     results_format: Annotated[
         Literal["csv", "jsonl"],
         Option("Format of the results of a set of sources.", heading="Results", default="csv"),

@@ -18,6 +18,7 @@ from importer.source.archives import is_read_in_place
 from importer.source.found import Found, FoundSource, LeftOut
 from importer.source.members import Member, SourcePath
 from importer.source.spool import spool_pipe, spool_stream
+from importer.source.spool_room import current_room
 from importer.source.unpack import unpack_tar
 
 
@@ -95,7 +96,9 @@ class SourceCopies:
             _make(self.folder)
             place = self.folder / f"tar-{number}"
             unpacked = unpack_tar(archive, place, space, self.progress, wanted=of_tar.__contains__)
-            space -= sum(file.stat().st_size for file in unpacked.files.values())
+            size = sum(file.stat().st_size for file in unpacked.files.values())
+            space -= size
+            current_room().set_aside(size)  # other copies have that much less
             there = {each.name: each for each in unpacked.members(archive)}
             paths |= {path: there.get(path.name) for path in wanted if isinstance(path, Member)}
             known = {each.name for each in left_out}

@@ -46,11 +46,12 @@ class WorkerHandle:
         recalled: True from the question for its last task back until the answer.
     """
 
-    def __init__(self, *, limited: bool) -> None:
+    def __init__(self, *, limited: bool, room: int) -> None:
         """Start the process.
 
         Args:
             limited: True if it is to ask before it sends.
+            room: Bytes that its copies of sources may take.
 
         Raises:
             OSError: The system lets no more processes start.
@@ -66,7 +67,7 @@ class WorkerHandle:
         self.ready = self.quick = self.recalled = False
         self._since = time.monotonic()
         self._process: SpawnProcess = spawn.Process(
-            target=work, args=(theirs, words), kwargs={"limited": limited}, daemon=True
+            target=work, args=(theirs, words), kwargs={"limited": limited, "room": room}, daemon=True
         )
         try:
             _start(self._process)

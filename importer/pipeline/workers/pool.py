@@ -21,6 +21,7 @@ from importer.pipeline.workers.process import Message
 from importer.pipeline.workers.shared_progress import AtWork, SharedProgress
 from importer.pipeline.workers.task import Context, Done, Task, TaskDefect, TaskProgress, kept_error
 from importer.progress import Progress, stage
+from importer.source.spool_room import current_room
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -241,7 +242,7 @@ class _Run(Generic[T]):
         if len(self._processes) >= self._count:
             return None
         try:
-            worker = WorkerHandle(limited=self._keeper is not None)
+            worker = WorkerHandle(limited=self._keeper is not None, room=current_room().left // self._count)
         except OSError as error:
             self._do_with_fewer(error.strerror or str(error))
             return None

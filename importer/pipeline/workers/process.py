@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from importer.delivery.connections import Connections
 from importer.pipeline.workers.task import Context, TaskDefect, TaskProgress, kept_error
+from importer.source.spool_room import spool_room
 
 if TYPE_CHECKING:
     from importer.delivery.quota import LeasedQuota
@@ -48,7 +49,7 @@ Message = tuple[Any, ...]
 """The kind, and what belongs to it."""
 
 
-def work(connection: Connection, words: Connection | None, *, limited: bool) -> None:
+def work(connection: Connection, words: Connection | None, *, limited: bool, room: int) -> None:
     """Run tasks until the parent says that there are no more.
 
     Args:
@@ -56,6 +57,7 @@ def work(connection: Connection, words: Connection | None, *, limited: bool) -> 
         words: Takes what would go to the terminal: the parent shows it if the process dies of what it says.
             None to leave the two streams as they are.
         limited: True if the parent keeps a quota of what may be sent.
+        room: Bytes that copies of sources may take: the share of this process.
     """
     if sys.platform == "win32":  # pragma: no cover - elsewhere it is held back from the start
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -64,7 +66,8 @@ def work(connection: Connection, words: Connection | None, *, limited: bool) -> 
             os.dup2(words.fileno(), number)
         words.close()
         faulthandler.enable(2)
-    _Worker(connection, limited=limited).run()
+    with spool_room(room):
+        _Worker(connection, limited=limited).run()
 
 
 class _Worker:

@@ -147,11 +147,8 @@ def _detect(head: SourceHead, _options: DialectOptions) -> DetectedFormat:
             f"{head.path} is no Avro file: one begins with Obj and the byte 0x01.",
             "Leave --format out, or name another.",
         )
-    try:
-        with open_binary(head.path, head.compression)[0] as file:
-            schema = _open(file).writer_schema
-    except BrokenSourceError as error:
-        raise SourceError(f"{head.path}: {error.problem}.", error.remedy) from error
+    with open_binary(head.path, head.compression)[0] as file:
+        schema = _open(file).writer_schema
     fields = schema.get("fields", []) if isinstance(schema, dict) else []
     return DetectedFormat(Dialect("avro", head.compression), tuple(field["name"] for field in fields))
 

@@ -110,15 +110,12 @@ def _recognizes(head: SourceHead, named: AbstractSet[FormatName]) -> bool:
 
 def _detect(head: SourceHead, options: DialectOptions) -> DetectedFormat:
     path = head.path
-    try:
-        with open_seekable(path, head.compression)[0] as file:
-            workbook = Workbook(file)
-            name, attention = _choose_sheet(path, workbook.sheets, options.get("sheet"))
-            sheet = workbook.sheet(name)
-            header = next((cells for _, cells in numbered_rows(sheet) if not is_blank(cells)), None)
-            odd = attention_to_cells(workbook.package.odd_cells(name), sheet.merged_cell_ranges or ())
-    except BrokenSourceError as error:
-        raise SourceError(f"{path}: {error.problem}.", error.remedy) from error
+    with open_seekable(path, head.compression)[0] as file:
+        workbook = Workbook(file)
+        name, attention = _choose_sheet(path, workbook.sheets, options.get("sheet"))
+        sheet = workbook.sheet(name)
+        header = next((cells for _, cells in numbered_rows(sheet) if not is_blank(cells)), None)
+        odd = attention_to_cells(workbook.package.odd_cells(name), sheet.merged_cell_ranges or ())
     if header is None:
         others = [each for each in workbook.sheets if each != name]
         remedy = f"Name another: --sheet {shell_word(others[0])}" if others else "Check the export."

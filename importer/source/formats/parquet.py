@@ -201,10 +201,7 @@ def _detect(head: SourceHead, _options: DialectOptions) -> DetectedFormat:
                 f"{path} is cut short: a Parquet file ends with its footer, and PAR1 behind it.", _COPY_AGAIN
             )
         file.seek(0)
-        try:
-            schema = _open(file).schema_arrow
-        except BrokenSourceError as error:
-            raise SourceError(f"{path}: {error.problem}.", error.remedy) from error
+        schema = _open(file).schema_arrow
     return DetectedFormat(Dialect("parquet", head.compression), tuple(schema.names), _attention(schema))
 
 
