@@ -245,6 +245,13 @@ def test_compiled_and_python_agree_on_nested_values(seed):
     ] == batch.to_pydict()["x"]
 
 
+def test_an_empty_dictionary_within_what_is_null_is_no_error():
+    values = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), pa.array([], pa.string()), safe=False)
+    nothing = pa.StructArray.from_arrays([values], ["a"], mask=pa.array([True]))
+    batch = pa.record_batch({"s": nothing, "n": [1]})
+    assert json_lines_in_python(batch) == b"".join(json_lines(batch)) == b'{"n":1}\n'
+
+
 def test_rows_keep_the_order_of_the_file_over_its_row_groups(tmp_path):
     path = parquet(tmp_path, {"n": list(range(10_000))}, row_group_size=700)
     items = read_file(path)

@@ -68,6 +68,8 @@ def _texts(array: Any) -> list[str]:
             return [_string(None if value is None else str(value)) for value in array.to_pylist()]
         return _texts(array.storage)
     if pa.types.is_dictionary(kind):
+        if not len(array.dictionary):  # whose indexes may be anything where what holds them is null
+            return ["null"] * len(array)
         return _texts(array.dictionary_decode())
     is_valid = array.is_valid().to_pylist()
     texts = _filled(array, kind)
