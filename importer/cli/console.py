@@ -80,7 +80,7 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Write what went wrong without stopping the command; also where little is written."""
-        self._write(escape_controls(text))
+        self._write(fold(escape_controls(text), self.columns, _INDENT, 0))
 
     def advise(self, text: str) -> None:
         """Write what belongs to the command to type next; also where little is written."""

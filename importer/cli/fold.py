@@ -12,7 +12,9 @@ NARROWEST: Final = 20
 """Columns that are used at least, however narrow the terminal says it is."""
 
 _PARTS: Final = re.compile(r" +|[^ ]+")
-_COMMAND: Final = re.compile(r"(?:^|(?<= ))(?:… \| )?mixpanel-importer .*$|^(?:rm|mkdir) .*$")
+_COMMAND: Final = re.compile(
+    r"(?:^|(?<= ))(?:(?:… \| )?mixpanel-importer (?=[a-z-])|pip install |chmod ).*$|^(?:rm|mkdir) .*$"
+)
 """A command to type: it goes to the end of its line, and is never folded."""
 
 

@@ -258,8 +258,9 @@ class _Writer:
         yield Attention.of(
             "decimal-mark",
             f"{self._name} is read with {marks.options}: {_shown(grouped.example)} is"
-            f" {_meaning(marks, grouped.example)}, where it would be {grouped.example} without",
-            self._with_nulls(self._typed("json")),
+            f" {_meaning(marks, grouped.example)}, where it would be {grouped.example} without; as json it"
+            " has decimal points; as string it stays as it is written",
+            " or ".join(self._with_nulls(self._typed(kind)) for kind in ("json", "string")),
             count=self._count(),
             rows=grouped.rows,
         )
