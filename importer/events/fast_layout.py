@@ -31,6 +31,7 @@ from importer.events.layout import (
     Paths,
     field_columns,
     field_paths,
+    path_in_record,
     property_columns,
     set_fields,
 )
@@ -230,7 +231,7 @@ class _Spots:
         self._bag = None if bag is None else path_to(bag, reading.columns)
         self.columns = columns_of_parts(reading)
         self.numbers = {column: number for number, column in enumerate(self.columns)}
-        self.paths = frozenset(c for c in self.columns if len(path_to(c, reading.columns)) > 1)
+        self.paths = frozenset(c for c in self.columns if len(path_in_record(c, reading)) > 1)
         alternatives = alternative_columns(reading)
         left_out = field_columns(reading) - {*reading.fields.values()}
         for column, number in self.numbers.items():
@@ -245,12 +246,12 @@ class _Spots:
 
     def is_inside(self, column: str) -> bool:
         """Return whether a column stands in the object of the properties column."""
-        path, bag = path_to(column, self.reading.columns), self._bag
+        path, bag = path_in_record(column, self.reading), self._bag
         return bag is not None and len(path) > len(bag) and path[: len(bag)] == bag
 
     def path(self, column: str) -> Path:
         """Return the keys that lead to a column, from the line or from the properties' object."""
-        path = path_to(column, self.reading.columns)
+        path = path_in_record(column, self.reading)
         return path[len(self._bag or ()) :] if self.is_inside(column) else path
 
     def place_of(self, column: str) -> _Spot:

@@ -39,11 +39,12 @@ def columns_of_parts(reading: Reading) -> tuple[str, ...]:
     named = [each for each in entries if isinstance(each, str)]
     named += [column for each in templates_in(reading) for column in each.columns]
     conditions = [text for texts in reading.conditions.values() for text in texts if text]
-    return tuple(dict.fromkeys([*named, *(column for text in conditions for column in _compared_in(text))]))
+    return tuple(dict.fromkeys([*named, *(column for text in conditions for column in compared_in(text))]))
 
 
 @cache
-def _compared_in(condition: str) -> tuple[str, ...]:
+def compared_in(condition: str) -> tuple[str, ...]:
+    """Return the columns whose values a condition compares."""
     from importer.events.where import compile_where  # noqa: PLC0415 - a parser that few readings need
 
     return compile_where(condition).columns

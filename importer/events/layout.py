@@ -107,6 +107,19 @@ def property_columns(reading: Reading) -> tuple[PropertyColumn, ...]:
     return tuple(planned)
 
 
+def path_in_record(column: str, reading: Reading) -> Path:
+    """Return the keys and places that lead to a column in an object of JSONL.
+
+    Where an object is flattened, a path into it is one key, though the first records may have had none there.
+    """
+    path = path_to(column, reading.columns)
+    depth = reading.shape.flatten.get(str(path[0]), 0)
+    bags = (reading.fields.get("properties"), *reading.alternatives.get("properties", ()))
+    if 1 < len(path) <= depth + 1 and path[0] not in bags and column == ".".join(map(str, path)):
+        return (column,)
+    return path
+
+
 class FieldPaths(NamedTuple):
     """Where the mapped fields stand in an object of JSONL.
 

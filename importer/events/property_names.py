@@ -10,21 +10,21 @@ from importer.events.canonical import clash
 from importer.reading import Reading
 from importer.text import Remembered
 
-_STAR: Final = "*"
+STAR: Final = "*"
 _UNPREFIXED: Final = frozenset({"distinct_id", "time", "ip", "token"})
 """Names that are no properties to Mixpanel, beside those that begin with ``$``."""
 
 
 def is_pattern(name: str) -> bool:
     """Return whether a name stands for several, with a ``*`` for any characters."""
-    return _STAR in name
+    return STAR in name
 
 
 def pattern_fault(pattern: str, new: str = "") -> str:
     """Return what is wrong with a pattern, and with the name that it becomes; empty if nothing is."""
-    if pattern.count(_STAR) > 1:
+    if pattern.count(STAR) > 1:
         return "found more than one *"
-    if new and new.count(_STAR) != pattern.count(_STAR):
+    if new and new.count(STAR) != pattern.count(STAR):
         return "found a * on one side only"
     return ""
 
@@ -43,7 +43,7 @@ def name_fault(new: str) -> str:
 
 def fits(pattern: str, name: str) -> str | None:
     """Return what the ``*`` of a pattern stands for in a name; None if the name is none of these."""
-    begin, _, end = pattern.partition(_STAR)
+    begin, _, end = pattern.partition(STAR)
     if len(name) >= len(begin) + len(end) and name.startswith(begin) and name.endswith(end):
         return name[len(begin) : len(name) - len(end)]
     return None
@@ -118,7 +118,7 @@ class PropertyNames:
         for pattern, new in self._patterns:
             part = fits(pattern, name)
             if part is not None:
-                return new.replace(_STAR, part)
+                return new.replace(STAR, part)
         if not reading.prefix or name.startswith("$") or name in _UNPREFIXED:
             return name
         return reading.prefix + name

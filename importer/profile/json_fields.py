@@ -7,9 +7,10 @@ from typing import Final
 
 from importer import speedups
 from importer.events.columns import path_to
+from importer.events.fast_parts import compared_in
 from importer.events.field_names import FIELD_CALLED
-from importer.events.layout import set_fields
-from importer.events.property_names import fits_any, is_pattern
+from importer.events.layout import path_in_record, set_fields
+from importer.events.property_names import STAR, fits, is_pattern
 from importer.events.templates import columns_in
 from importer.model import Record, Rejection
 from importer.profile.chunk import ColumnarChunk
@@ -52,22 +53,26 @@ class LineParts:
         bag = reading.fields.get("properties")
         if not paths or len(inside) > 1 or any(len(path) > 2 for path in paths.values()):  # noqa: PLR2004
             return
-        if bag is not None and inside and path_to(bag, reading.columns) != (*inside,):
+        around = () if bag is None else path_to(bag, reading.columns)
+        if around and inside and around != (*inside,):
             return
+        is_beside = not inside and len(around) == 1  # the properties may hold a user, but no mapped field
+        inside = {str(around[0])} if is_beside else inside
         if inside == {_BAG}:
             paths[f"{_BAG}.{PROCESSED}"] = _BAG, PROCESSED
         else:
             paths[PROCESSED] = (PROCESSED,)
-        keys = _keys(reading, paths)
+        keys = _keys(reading, paths, "".join(inside))
         if len(keys) > _MOST_KEYS:
             return
         self.columns = tuple(paths)
         # Where such an object stands beside the fields, it tells what is in it: see `project_zone`. A key
         # that is called like a path is another value.
-        objects = {_BAG, *([] if bag is None else [str(path_to(bag, reading.columns)[0])])}
+        objects = {_BAG, *map(str, around[:1]), *([PROCESSED] if is_beside and inside == {_BAG} else [])}
         dotted = {column for column, path in paths.items() if len(path) > 1}
         refused = tuple(key.encode() for key in sorted((objects | dotted) - inside))
-        self._finder = speedups.FieldFinder(keys, "".join(inside).encode(), refused)
+        renamed = tuple(sorted(key.encode() for key in _keys_renamed(reading)))
+        self._finder = speedups.FieldFinder(keys, "".join(inside).encode(), refused + renamed, renamed)
 
     def chunks(self, items: Sequence[Record | Rejection], source: str) -> Iterator[ColumnarChunk]:
         """Yield the items of a source in chunks.
@@ -86,29 +91,52 @@ class LineParts:
             yield ColumnarChunk(lines, has_cells=has_cells, source=source, cells=cells)
 
 
-def _keys(reading: Reading, paths: dict[str, tuple[str, ...]]) -> list[tuple[bytes, bool, bool, int, int]]:
-    """Return what `speedups.FieldFinder` must know of the keys at the end of some paths."""
+def _keys(
+    reading: Reading, paths: dict[str, tuple[str, ...]], inside: str
+) -> list[tuple[bytes, bool, bool, int, int]]:
+    """Return what `speedups.FieldFinder` must know of the keys at the end of some paths.
+
+    Args:
+        reading: How the source is read.
+        paths: Those paths, by column.
+        inside: The key of the object in which some of them lie, or in which the properties stand; or empty.
+    """
     given = {column: field for field, column in reading.fields.items()}
     # What is a number in one field may be refused in another that takes the same column.
-    numbers = {column for field in _NUMBERS for column in _columns_of(field, reading)}
-    numbers -= {column for field in _TEXTS for column in _columns_of(field, reading)}
+    numbers = {column for field in _NUMBERS for column in _columns_of(field, reading)} | {*_compared(reading)}
+    numbers -= {column for field in _TEXTS for column in _entries(field, reading)}
     keys = []
     for column, path in paths.items():
         is_number = column in numbers or (column not in given and path[-1] == PROCESSED)
         keys.append((path[-1].encode(), len(path) > 1, given.get(column) in _REQUIRED, int(is_number), -1))
     users = [paths[column] for column in _columns_of(_USER, reading)]
-    others = {(_USER,), *((*path[:-1], _USER) for path in paths.values())} - {*users}
+    others = {
+        (_USER,),
+        *((*path[:-1], _USER) for path in paths.values()),
+        *([(inside, _USER)] if inside else []),
+    }
+    others -= {*users}
     first = [*paths.values()].index(users[0])
     keys += [(_USER.encode(), len(path) > 1, False, 1, first) for path in sorted(others)]
     return keys
 
 
 def _columns_of(field: Field, reading: Reading) -> list[str]:
-    """Return the columns that may give a field, or a part of it; each once."""
+    """Return the columns that may give a field, or a part of it, or on which that depends; each once."""
+    return list(dict.fromkeys([*_entries(field, reading), *_compared(reading, field)]))
+
+
+def _entries(field: Field, reading: Reading) -> list[str]:
     if field in reading.fields:
         return [reading.fields[field]]
     entries = reading.alternatives.get(field, ())
-    return list(dict.fromkeys(column for entry in entries for column in columns_in(entry, reading.columns)))
+    return [column for entry in entries for column in columns_in(entry, reading.columns)]
+
+
+def _compared(reading: Reading, *fields: Field) -> list[str]:
+    """Return the columns that the conditions of some fields compare; those of all, if none is named."""
+    texts = [text for field in fields or reading.conditions for text in reading.conditions.get(field, ())]
+    return [column for text in texts if text for column in compared_in(text)]
 
 
 def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
@@ -118,14 +146,14 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
     given = set_fields(reading).keys()
     if "properties" in reading.alternatives or not given <= {"event"} or not _keep_apart(reading):
         return {}
-    if reading.time_offset or reading.conditions or not reading.mapped >= {*_REQUIRED, _USER} - given:
+    if reading.time_offset or not reading.mapped >= {*_REQUIRED, _USER} - given:
         return {}
     wanted = [field for field in _FOUND if field in reading.mapped and field not in given]
     single = [reading.fields[field] for field in wanted if field in reading.fields]
     if len({*single}) < len(single):  # one gives two fields
         return {}
     columns = dict.fromkeys(column for field in wanted for column in _columns_of(field, reading))
-    paths = {column: path_to(column, reading.columns) for column in columns}
+    paths = {column: path_in_record(column, reading) for column in columns}
     found = {column: tuple(key for key in path if isinstance(key, str)) for column, path in paths.items()}
     return {} if any(len(found[column]) < len(path) for column, path in paths.items()) else found
 
@@ -133,5 +161,15 @@ def _paths(reading: Reading) -> dict[str, tuple[str, ...]]:
 def _keep_apart(reading: Reading) -> bool:
     """Return whether no property becomes a field under another name than that it has."""
     new = {*reading.names.values(), *reading.renames.values(), *reading.templates}
-    patterns = [*filter(is_pattern, new), *([f"{reading.prefix}*"] if reading.prefix else [])]
-    return new.isdisjoint(FIELD_CALLED) and not any(fits_any(patterns, name) for name in FIELD_CALLED)
+    begins = (name.startswith(reading.prefix) for name in FIELD_CALLED if reading.prefix)
+    return new.isdisjoint(FIELD_CALLED) and not any(begins)
+
+
+def _keys_renamed(reading: Reading) -> set[str]:
+    """Return the keys that would be called as a field is, by a pattern of new names."""
+    return {
+        old.replace(STAR, part)
+        for old, new in reading.renames.items()
+        for name in FIELD_CALLED
+        if is_pattern(old) and (part := fits(new, name)) is not None
+    }

@@ -1036,13 +1036,18 @@ cdef class BlockMapper:
             self.limits.has_long, self.has_notes = False, True
 
     cdef int collect_names(self) except -1:
-        """Write the names of properties that notes are about, in the order in which they were read."""
+        """Write the names of properties that notes are about: first those in the properties' object (JSONL)."""
         cdef Py_ssize_t n
-        for n in range(self.count):
-            if self.notes[n] & RESERVED_NAME:
-                put_name(self.reserved, &self.properties[n])
-            if self.notes[n] & LONG_TEXT:
-                put_name(self.long_ones, &self.properties[n])
+        cdef bint is_beside
+        for is_beside in range(2):
+            for n in range(self.count):
+                if self.notes[n] and is_beside != (
+                    self.inside_start <= self.properties[n].start < self.inside_end
+                ):
+                    if self.notes[n] & RESERVED_NAME:
+                        put_name(self.reserved, &self.properties[n])
+                    if self.notes[n] & LONG_TEXT:
+                        put_name(self.long_ones, &self.properties[n])
         return 0
 
     cdef bint event(self, EventBlock made, int64_t row, int64_t line, int64_t clock) except -1:

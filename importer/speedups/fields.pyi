@@ -7,7 +7,11 @@ class Fields(Block):
 
 class FieldFinder:
     def __init__(
-        self, keys: Sequence[tuple[bytes, bool, bool, int, int]], inside: bytes, refused: tuple[bytes, ...]
+        self,
+        keys: Sequence[tuple[bytes, bool, bool, int, int]],
+        inside: bytes,
+        refused: tuple[bytes, ...],
+        refused_inside: tuple[bytes, ...] = (),
     ) -> None: ...
     def parts(self, block: Block, least: int = 1) -> list[tuple[Block, Fields | None]]: ...
 

@@ -75,6 +75,7 @@ cdef class FieldFinder:
             for none: a line that has its value, and not that one, is left to Python.
         inside: The key of the object in which the other keys stand; empty if there are none.
         refused: Keys of a line, each of which leaves it to Python.
+        refused_inside: The same in the object ``inside``.
     """
 
     cdef Key[MOST_KEYS] keys
@@ -82,19 +83,19 @@ cdef class FieldFinder:
     cdef uint64_t outside_sizes, inside_sizes  # of the keys that matter: a bit for each size
     cdef uint32_t required
     cdef bytes inside
-    cdef tuple refused
+    cdef tuple refused, refused_inside
     cdef list kept
     cdef Py_ssize_t lines_end  # of the block at hand
     cdef Buffer unescaped  # texts of the block at hand, each with a quote ahead of it
 
-    def __cinit__(self, keys, bytes inside, tuple refused):
+    def __cinit__(self, keys, bytes inside, tuple refused, tuple refused_inside=()):
         cdef int n
         cdef bytes text
         self.count, self.required, self.kept = len(keys), 0, []
         if len(keys) > MOST_KEYS:
             raise ValueError("too many keys")
         self.outside_sizes = self.inside_sizes = 0
-        self.inside, self.refused, self.unescaped = inside, refused, Buffer()
+        self.inside, self.refused, self.refused_inside, self.unescaped = inside, refused, refused_inside, Buffer()
         for n, (text, is_inside, is_required, others, instead_of) in enumerate(keys):
             if not -1 <= instead_of < self.count:
                 raise IndexError(instead_of)
@@ -110,6 +111,8 @@ cdef class FieldFinder:
                 self.outside_sizes |= bit_of(len(text))
         for text in (*refused, *((inside,) if inside else ())):
             self.outside_sizes |= bit_of(len(text))
+        for text in refused_inside:
+            self.inside_sizes |= bit_of(len(text))
 
     def parts(self, Block block not None, Py_ssize_t least=1):
         """Return the lines of a block in parts of one kind, in order.
@@ -267,11 +270,9 @@ cdef class FieldFinder:
                 memcmp(self.keys[n].text, text, size) == 0
             ):
                 return n
-        if is_inside:
-            return NO_KEY
-        if is_text(self.inside, text, size) and size:
+        if not is_inside and size and is_text(self.inside, text, size):
             return INSIDE
-        for each in self.refused:
+        for each in self.refused_inside if is_inside else self.refused:
             if is_text(each, text, size):
                 return REFUSED
         return NO_KEY

@@ -19,9 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
 from scans import scan_difference
 
+from importer import speedups
 from importer.events.templates import constant_entry
 from importer.profile.json_fields import LineParts
-from importer.reading import Dialect, Field, Reading
+from importer.reading import Dialect, Field, Reading, Shape
+from importer.source.formats.json_item import read_item
 
 LONG = "x" * 256
 
@@ -478,8 +480,98 @@ def test_a_pass_over_rows_finds_the_same(name: str, seed: int):
         assert scan_difference(path, ROWS[name]) == ""
 
 
-@pytest.mark.parametrize(
-    "name", ["a fallback", "templates of fields", "bare templates", "properties by templates"]
+# Lines with an object of properties beside the fields.
+WITH_BAG = replace(
+    FLAT, columns=(*FLAT.columns, "properties"), fields={**FLAT.fields, "properties": "properties"}
 )
-def test_a_pass_needs_no_objects_for_such_mappings(name: str):
-    assert LineParts(LINES[name]).columns
+BESIDE: dict[str, Reading] = {
+    "properties": replace(WITH_BAG, fields={**WITH_BAG.fields, "distinct_id": "user", "insert_id": "device"}),
+    "properties and fallbacks": replace(WITH_BAG, alternatives=USERS, prefer="cell"),
+    "other properties": replace(WITH_BAG, fields={**FLAT.fields, "properties": "context"}, alternatives=USERS),
+    "conditions": replace(
+        WITH_BAG,
+        fields={"time": "time", "properties": "properties"},
+        alternatives={"event": ("event", constant_entry("A plan"), "{plan} {n}"), "distinct_id": ("user", "device")},
+        conditions={"event": ("plan = 'pro'", "n > 1 or plan is null", ""), "distinct_id": ("", "n is not null")},
+    ),
+    "patterns": replace(
+        WITH_BAG, alternatives=USERS, renames={"g.*": "*", "x*d": "distinct_i*d"}, templates={"who": "{user}"}
+    ),
+    "flattened": replace(
+        WITH_BAG, shape=Shape(flatten={"context": 2}),
+        alternatives={"distinct_id": ("context.traits.id", "user"), "ip": ("context.ip",), "insert_id": ("context.id", "device")},
+        templates={"who": "{context.z}"},
+    ),
+}  # fmt: skip
+INNER = ["", "", '"u1"', '"1.2.3.4"', "1714557600000", "null", "{}", '""', "true"]
+INNER_KEYS = ["distinct_id", "time", "ip", "$insert_id", "g.ip", "g.distinct_id", "xd", "a", "b"]
+PROCESSED = "mp_processing_time_ms"
+
+
+def lines_beside(seed: int, most: int) -> str:
+    """Up to so many lines, of which most have properties beside their fields, and some are a raw export."""
+    chance = Random(seed)
+    place = chance.choice(["", "", "inside", "outside"])
+    processed = {PROCESSED: str(1714557600000 + chance.randint(-(10**8), 10**8))}
+    lines = []
+    for _ in range(chance.randint(1, most)):
+        inner = {key: chance.choice(INNER) for key in chance.sample(INNER_KEYS, 3)}
+        bag = _object({**inner, **(processed if place == "inside" else {})}, chance)
+        none = "null" if place != "inside" and chance.random() < 0.2 else ""
+        outer = {chance.choice(INNER_KEYS): chance.choice(INNER), "properties": none or bag}
+        beside = _object({**outer, **(processed if place == "outside" else {})}, chance)
+        lines.append(f"{usual_line(chance, False)[:-1]},{beside[1:]}\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@given(seed=seeds)
+@settings(deadline=None, max_examples=20)
+def test_properties_beside_the_fields_are_found_and_mapped_the_same(name: str, seed: int):
+    text = lines_beside(seed, 8)
+    flat = text.replace('"context"', '"context.ip"').replace('"device"', '"context.id"')
+    assert_same(flat if BESIDE[name].shape else text, BESIDE[name])
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "events.jsonl")
+        path.write_text("{}\n" + text, "utf-8", "surrogatepass")
+        assert scan_difference(path, BESIDE[name]) == ""
+
+
+def test_names_in_notes_stand_in_one_order_wherever_the_properties_do():
+    record = {**PLAIN, "$device_id": "d", "properties": {"$user_id": LONG, "$os": "iOS"}, "$browser": LONG}
+    note = (
+        "Mixpanel keeps 255 characters of a text and will cut $user_id, $browser;"
+        " Mixpanel gives reserved names its own meaning: $user_id, $os, $device_id, $browser"
+    )
+    found = assert_same(lines_of(record, dict(reversed(record.items()))), BESIDE["properties"])[1:]
+    assert [note in str(item) for item in found] == [True, False], "outer names stand as the record has them"
+    assert takes_fast_path(lines_of(record), BESIDE["properties"]) == [True]
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_path_that_was_flattened_is_a_key(name: str):
+    record = {
+        **PLAIN,
+        "plan": "pro",
+        "context.ip": "1.2.3.4",
+        "context.id": "i-1",
+        "properties": {"a": 1, "distinct_id": "u1"},
+    }
+    assert takes_fast_path(lines_of(record, {**record, "device": "d2"}), BESIDE[name]) == [True] * 2
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        LINES[name]
+        for name in ("a fallback", "templates of fields", "bare templates", "properties by templates")
+    ]
+    + [*BESIDE.values()],
+)
+def test_a_pass_needs_no_objects_for_such_mappings(reading: Reading):
+    assert LineParts(reading).columns
+    bag = reading.fields.get("properties", "more")
+    record = {**PLAIN, "n": "5", bag: {"a": [1]}}
+    block, *_ = speedups.cut_lines(lines_of(*[record] * 9).encode(), 1, 1, read_item)
+    (chunk,) = LineParts(reading).chunks(block, "")
+    assert chunk.cells
