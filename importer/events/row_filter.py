@@ -15,6 +15,7 @@ from importer.events.unmasked import NO_JSON, NOT_EXACT
 from importer.events.where import Condition, Kind, compile_where
 from importer.model import Record, Rejection, Status
 from importer.reading import Reading
+from importer.text import Remembered
 
 LEFT_OUT: Final = "left out by where"
 """What is said of a record for which the condition does not hold."""
@@ -51,6 +52,7 @@ class RowFilter:
         self._hides = bool(reading.shape.mask)
         has_cells = reading.dialect.has_cells
         self._ask = condition.ask
+        self._faults_of_texts: Remembered[tuple[str, ...], _Fault | None] = Remembered(self._fault)
         self._clean = make_cleaned(reading)
         self._changes = reading.trim or bool(reading.null)
         self._cells = [_cell_of(path, reading.columns) for path in condition.columns] if has_cells else None
@@ -131,17 +133,17 @@ class RowFilter:
         return faults
 
     def _faults_of_cells(self, block: speedups.Block, cells: Sequence[_Cell | None]) -> list[_Fault | None]:
-        columns = [[None] * block.records if cell is None else self._column(block, cell) for cell in cells]
+        columns = [[""] * block.records if cell is None else self._column(block, cell) for cell in cells]
         rows = zip(*columns, strict=True)
         if any(cell is not None and cell.inside for cell in cells):
             return [self._fault(_readable(values)) for values in rows]
-        return list(map(self._fault, rows))
+        return [self._faults_of_texts[values] for values in rows]
 
     def _column(self, block: speedups.Block, cell: _Cell) -> Sequence[Any]:
         texts = block.column(cell.at)
         if cell.inside:
             return [self._value_in(cell, text) for text in texts]
-        return list(map(self._clean, texts)) if self._changes else texts
+        return [self._clean(text) or "" for text in texts] if self._changes else texts
 
 
 class _Unreadable(list[Any]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from importer.errors import MappingError
@@ -86,6 +86,7 @@ _WORDS: Final = {
 """The terminals of the words that mean something; in any case."""
 
 
+@lru_cache(64)  # a command asks for the same few again and again
 def parse_where(text: str) -> Node:
     """Return the tree of a condition.
 

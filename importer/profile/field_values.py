@@ -16,7 +16,7 @@ from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
 from importer.events.null_words import make_cleaned
 from importer.events.property_names import PropertyNames, is_pattern
-from importer.events.templates import Look
+from importer.events.templates import Look, Template
 from importer.events.unmasked import make_unmasked
 from importer.profile.chunk import (
     CellFinder,
@@ -26,6 +26,7 @@ from importer.profile.chunk import (
     make_value_finder,
 )
 from importer.reading import Field, Reading
+from importer.text import Remembered
 
 PlaceFinder = Callable[[ColumnarChunk, list[int]], Iterable[int]]
 """Returns which of some records of a chunk, given by their places, have something."""
@@ -186,6 +187,9 @@ class ChoiceCounter:
         self.entries = entries
         self._choice = next(each for each in choices_of(reading) if each.field == field)
         self.columns = self._choice.columns
+        compared = {column for each in self._choice.conditions if each is not None for column in each.columns}
+        self._compared = [at for at, column in enumerate(self.columns) if column in compared]
+        self._holding: Remembered[tuple[str, ...], Sequence[int]] = Remembered(self._entries_that_hold)
         self._nulls = frozenset({"", None, *reading.null})
         # Cells are trimmed before.
         self._cleaned = make_cleaned(reading) if reading.trim and not reading.dialect.has_cells else None
@@ -199,12 +203,15 @@ class ChoiceCounter:
         """
         if self._cleaned is not None:
             columns = [list(map(self._cleaned, values)) for values in columns]
+        are_texts = all(set(map(type, values)) <= _TEXTS for values in columns)
         if self._choice.conditions:
-            return self._one_by_one(columns, asked)
+            return (
+                self._by_conditions(columns) if are_texts and not asked else self._one_by_one(columns, asked)
+            )
         if self.columns == self.entries:
             return self._first_filled(columns)
         has_parts = all(isinstance(entry, str) or entry.columns for entry in self._choice.entries)
-        if has_parts and all(set(map(type, values)) <= _TEXTS for values in columns):
+        if has_parts and are_texts:
             return self._first_of_texts(columns)
         return self._one_by_one(columns)
 
@@ -212,6 +219,51 @@ class ChoiceCounter:
         """Return the values, record by record."""
         rows = zip(zip(*columns, strict=True), chain(asked, repeat(None)), strict=False)
         return [self._value(dict(zip(self.columns, row, strict=True)), look) for row, look in rows]
+
+    def _by_conditions(self, columns: Sequence[Sequence[str | None]]) -> list[Any]:
+        """Return the values where all columns hold texts: what conditions say of some is asked once."""
+        compared = zip(*([text or "" for text in columns[at]] for at in self._compared), strict=True)
+        texts = [self._texts_of(entry, columns) for entry in self._choice.entries]
+        found: list[Any] = []
+        for at, key in enumerate(compared):
+            found.append(None)
+            for number in self._holding[key]:
+                text = texts[number][at]
+                if text is not None:
+                    found[at] = text
+                    self.taken[self.entries[number]] += 1
+                    break
+        return found
+
+    def _entries_that_hold(self, texts: tuple[str, ...]) -> Sequence[int]:
+        """Return the places of the entries that are tried, given the texts that conditions compare.
+
+        None is tried behind one whose condition can't be asked.
+        """
+        known = {self.columns[at]: text for at, text in zip(self._compared, texts, strict=True)}
+        values = {column: None if text in self._nulls else text for column, text in known.items()}
+        found = []
+        for number, condition in enumerate(self._choice.conditions):
+            try:
+                if condition is None or condition(values.__getitem__) is True:
+                    found.append(number)
+            except BadValue:
+                break
+        return found
+
+    def _texts_of(
+        self, entry: str | Template, columns: Sequence[Sequence[str | None]]
+    ) -> Sequence[str | None]:
+        """Return what an entry gives in each record, where all columns hold texts."""
+        if isinstance(entry, str):
+            is_missing = self._nulls.__contains__
+            return [None if is_missing(text) else text for text in columns[self.columns.index(entry)]]
+        if not entry.columns:
+            return ["".join(entry.texts)] * len(columns[0])
+        form = "%s".join(text.replace("%", "%%") for text in entry.texts)
+        rows = zip(*(columns[self.columns.index(column)] for column in entry.columns), strict=True)
+        are_filled = self._nulls.isdisjoint
+        return [form % row if are_filled(row) else None for row in rows]
 
     def _first_filled(self, columns: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the values where all entries are columns: column by column, for speed."""
@@ -232,16 +284,8 @@ class ChoiceCounter:
         """Return the values where all columns hold texts: entry by entry, for speed."""
         found: list[Any] = [None] * len(columns[0])
         left: Sequence[int] = range(len(found))
-        is_missing = self._nulls.__contains__
         for entry, each in zip(self.entries, self._choice.entries, strict=True):
-            if isinstance(each, str):
-                chosen = columns[self.columns.index(each)]
-                texts = [None if is_missing(text) else text for text in chosen]
-            else:
-                form = "%s".join(text.replace("%", "%%") for text in each.texts)
-                rows = zip(*(columns[self.columns.index(column)] for column in each.columns), strict=True)
-                are_filled = self._nulls.isdisjoint
-                texts = [form % row if are_filled(row) else None for row in rows]
+            texts = self._texts_of(each, columns)
             for at in left:
                 found[at] = texts[at]
             still = [at for at in left if found[at] is None]
