@@ -33,6 +33,7 @@ def masks(mask: dict[str, MaskKind], columns: tuple[str, ...], *, cells: bool = 
         (" ann", " ann"),
         ("Ä\ud800", "Ä\ud800"),
         (17, "17"),
+        (10**29, "1" + "0" * 29),
         ("17", "17"),
         (17.0, "17"),
         (0.1, "0.1"),
@@ -105,6 +106,11 @@ def test_values_of_an_object_are_masked(
         ({"user.mail": "redact"}, ["a", "no object", ""], ["a", "no object", ""]),
         ({"mail": "redact"}, ["a", "u", '{"mail":"b"}'], [REDACTED, "u", '{"mail":"[redacted]"}']),
         ({"phone": "redact"}, ["a", "u", '{"mail":"b", "n":1.50}'], ["a", "u", '{"mail":"b", "n":1.50}']),
+        (
+            {"mail": "redact"},
+            ["a", "u", f'{{"mail":{10**29},"n":{10**29}}}'],
+            [REDACTED, "u", f'{{"mail": "[redacted]", "n": {10**29}}}'],
+        ),
     ],
 )
 def test_cells_are_masked(mask: dict[str, MaskKind], cells: list[str], made: list[str]) -> None:
