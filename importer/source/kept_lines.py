@@ -18,12 +18,10 @@ from weakref import finalize
 
 from importer.errors import StorageError
 from importer.source.raw import FileVersion
-
-MOST_KEPT: Final = 4 << 30
-"""Most bytes of lines that are kept of a file."""
+from importer.source.spool_room import SpoolRoom
 
 _MOST_FILES: Final = 16
-_LEFT_FREE: Final = 2  # one part in so many of what is free may be taken
+_PARTS: Final = 2  # one in so many of what is free, and of the room for copies, may be taken
 
 
 class KeptLines:
@@ -31,17 +29,19 @@ class KeptLines:
 
     Args:
         file: Where they are written, unbuffered; closed with this.
+        room: What they take their room of, as long as this is there.
 
     Attributes:
         rows: How many records the file has.
         size: Bytes of the lines.
     """
 
-    def __init__(self, file: io.RawIOBase) -> None:
+    def __init__(self, file: io.RawIOBase, room: SpoolRoom) -> None:
         self._file = file
-        finalize(self, file.close)
+        self._room = room
         self._sizes = array("Q")
         self._lock = threading.Lock()
+        finalize(self, _close, file, room, self._sizes)
         self.rows = 0
         self.size = 0
 
@@ -51,11 +51,12 @@ class KeptLines:
         Raises:
             OSError: There is no room for it.
         """
+        self._room.set_aside(len(piece))
+        self._sizes.append(len(piece))
+        self.size += len(piece)
         rest = memoryview(piece)
         while rest:
             rest = rest[self._file.write(rest) or 0 :]
-        self._sizes.append(len(piece))
-        self.size += len(piece)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the pieces, to several readers at a time.
@@ -80,6 +81,11 @@ class KeptLines:
                 )
             yield piece
             at += size
+
+
+def _close(file: io.RawIOBase, room: SpoolRoom, sizes: array[int]) -> None:
+    room.give_back(sum(sizes))
+    file.close()
 
 
 class _Store:
@@ -114,8 +120,8 @@ def keeping(
     batches: Iterator[Sequence[bytes]],
     version: FileVersion,
     rows: int,
+    room: SpoolRoom,
     *,
-    most: int = MOST_KEPT,
     make: Callable[[], io.RawIOBase] = _temporary_file,
 ) -> Iterator[Sequence[bytes]]:
     """Yield pieces of whole lines as they are given, and keep them if they come to their end.
@@ -124,15 +130,16 @@ def keeping(
         batches: All pieces of a file.
         version: What the file was when it was opened.
         rows: How many records it has.
-        most: Bytes that are kept; of what is free where they go, half at most.
+        room: What they take their room of: half of it is left to copies.
         make: Makes the file where they go; raises an OSError if that can't be.
     """
     lines: KeptLines | None = None
+    free = 0
     with suppress(OSError):
-        most = min(most, shutil.disk_usage(tempfile.gettempdir()).free // _LEFT_FREE)
-        lines = KeptLines(make())
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+        lines = KeptLines(make(), room)
     for batch in batches:
-        if lines is not None and not _keep(lines, batch, most):
+        if lines is not None and not _keep(lines, batch, min(free, room.most) // _PARTS, room):
             lines = None
         yield batch
     if lines is not None:
@@ -140,9 +147,10 @@ def keeping(
         KEPT_LINES.put(version, lines)
 
 
-def _keep(lines: KeptLines, batch: Sequence[bytes], most: int) -> bool:
+def _keep(lines: KeptLines, batch: Sequence[bytes], most: int, room: SpoolRoom) -> bool:
     """Add pieces; False if there is no room for them."""
-    if lines.size + sum(map(len, batch)) > most:
+    size = sum(map(len, batch))
+    if lines.size + size > most or room.left - size < room.most // _PARTS:
         return False
     try:
         for piece in batch:

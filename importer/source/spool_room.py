@@ -26,11 +26,12 @@ class SpoolRoom:
         remedy: What to do if these are too few.
 
     Attributes:
+        most: As given.
         left: Those of them that are left.
     """
 
     def __init__(self, most: int, remedy: str) -> None:
-        self.left = most
+        self.most = self.left = most
         self._remedy = remedy
 
     def take(self, name: object, size: int, before: int = 0) -> None:

@@ -10,7 +10,9 @@ from importer.errors import StorageError
 from importer.source.kept_lines import KEPT_LINES, KeptLines, PieceStream, keeping
 from importer.source.raw import FileVersion
 from importer.source.read_ahead import ReadAhead
+from importer.source.spool_room import SpoolRoom
 
+ROOM = SpoolRoom(1_000_000, "")
 BATCHES = [[b"a\n", b"b\nc\n"], [], [b"d\n"]]
 
 
@@ -19,7 +21,7 @@ def version(number: int) -> FileVersion:
 
 
 def test_several_read_the_same_lines_at_a_time():
-    assert list(keeping(iter(BATCHES), version(1), 4)) == BATCHES
+    assert list(keeping(iter(BATCHES), version(1), 4, ROOM)) == BATCHES
     found = KEPT_LINES.get(version(1))
     assert found is not None
     assert (found.rows, found.size) == (4, 8)
@@ -37,23 +39,33 @@ def test_nothing_is_kept_of_a_file_without_a_version():
 
 def test_the_first_files_make_room_for_others():
     for number in range(100, 130):
-        list(keeping(iter(BATCHES), version(number), 4))
+        list(keeping(iter(BATCHES), version(number), 4, ROOM))
     kept = [number for number in range(100, 130) if KEPT_LINES.get(version(number))]
     assert kept == list(range(114, 130))
 
 
 def test_more_than_the_most_is_not_kept_but_read():
-    assert list(keeping(iter(BATCHES), version(2), 4, most=7)) == BATCHES
+    assert list(keeping(iter(BATCHES), version(2), 4, SpoolRoom(14, ""))) == BATCHES
     assert KEPT_LINES.get(version(2)) is None
-    assert list(keeping(iter(BATCHES), version(3), 4, most=8)) == BATCHES
+    assert list(keeping(iter(BATCHES), version(3), 4, SpoolRoom(16, ""))) == BATCHES
     assert KEPT_LINES.get(version(3)) is not None
+
+
+def test_they_take_half_of_the_room_at_most_and_give_it_back():
+    room = SpoolRoom(30, "")
+    for number, left in ((200, 22), (201, 22)):  # the second would leave less than 15
+        list(keeping(iter(BATCHES), version(number), 4, room))
+        assert (KEPT_LINES.get(version(number)) is not None, room.left) == (number == 200, left)
+    for number in range(202, 218):
+        list(keeping(iter(BATCHES), version(number), 4, ROOM))
+    assert room.left == 30
 
 
 def test_where_no_file_can_be_made_nothing_is_kept(tmp_path):
     def make() -> io.RawIOBase:
         return io.FileIO(tmp_path / "gone" / "kept", "w")
 
-    assert list(keeping(iter(BATCHES), version(4), 4, make=make)) == BATCHES
+    assert list(keeping(iter(BATCHES), version(4), 4, ROOM, make=make)) == BATCHES
     assert KEPT_LINES.get(version(4)) is None
 
 
@@ -61,19 +73,19 @@ def test_where_the_disk_is_full_nothing_is_kept():
     def make() -> io.RawIOBase:
         return io.FileIO("/dev/full", "w")
 
-    assert list(keeping(iter(BATCHES), version(5), 4, make=make)) == BATCHES
+    assert list(keeping(iter(BATCHES), version(5), 4, ROOM, make=make)) == BATCHES
     assert KEPT_LINES.get(version(5)) is None
 
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_lines_that_are_lost_are_an_error(tmp_path, closed):
     file = (tmp_path / "kept").open("w+b", buffering=0)
-    lines = KeptLines(file)
+    lines = KeptLines(file, ROOM)
     lines.write(b"a\n")
     lines.write(b"b\n")
     file.truncate(3)
     if closed:
-        lines = KeptLines((tmp_path / "kept").open("wb", buffering=0))
+        lines = KeptLines((tmp_path / "kept").open("wb", buffering=0), ROOM)
         lines.write(b"a\n")
     with pytest.raises(StorageError, match=r"can't be read again from .*: "):
         list(lines.pieces())

@@ -24,6 +24,7 @@ from importer.source.kept_lines import KEPT_LINES, PieceStream, keeping
 from importer.source.oversized import OversizedSink
 from importer.source.raw import DiskFile
 from importer.source.read_ahead import ReadAhead
+from importer.source.spool_room import current_room
 from importer.text import counted, quoted
 
 _MAGIC: Final = b"PAR1"
@@ -74,7 +75,7 @@ class ParquetReader(RowsReader):
     def keep_lines(self) -> None:
         """As in `RecordReader`."""
         if self._version is not None:
-            self._batches = keeping(self._batches, self._version, self._rows)
+            self._batches = keeping(self._batches, self._version, self._rows, current_room())
 
     def _made(self) -> Iterator[Sequence[bytes]]:
         yield from self._batches
