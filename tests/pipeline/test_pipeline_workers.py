@@ -342,7 +342,7 @@ def connection() -> Iterator[Connection]:
     """Yield the parent's end of the connection to a worker that runs in a thread of this process."""
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs:
-        thread = threading.Thread(target=work, args=(theirs, None), kwargs={"limited": False})
+        thread = threading.Thread(target=work, args=(theirs, None), kwargs={"limited": False, "room": 0})
         thread.start()
         try:
             assert ours.recv() == ("ready",)
