@@ -71,10 +71,14 @@ class PropertyNames:
         self._drop = tuple(filter(is_pattern, reading.drop))
         self._patterns = tuple((old, new) for old, new in reading.renames.items() if is_pattern(old))
         self._known: Remembered[str, str | None] = Remembered(self._find)
+        self._given: Remembered[str, bool] = Remembered(self._is_given)
         self.changes = bool(reading.only or reading.drop or reading.renames or reading.prefix)
 
     def is_given(self, name: str) -> bool:
         """Return whether the mapping itself gives a property this name: then it is meant."""
+        return self._given[name]
+
+    def _is_given(self, name: str) -> bool:
         reading = self._reading
         exact = (reading.names.values(), reading.renames.values(), reading.constants, reading.templates)
         if any(name in names for names in exact):

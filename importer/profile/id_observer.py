@@ -17,6 +17,7 @@ from importer.profile.records import of_first_records
 from importer.profile.unique import UniqueCheck
 from importer.reading import Reading
 
+_MANY: Final = 16  # times as long as in a block takes an id that is made of a record by itself
 _REFUSED: Final = tuple(word.encode() for word in sorted(REFUSED_IDS))
 
 
@@ -93,6 +94,8 @@ class IdObserver:
         hashes, others = speedups.hash_own_ids(
             block, cell, INSERT_ID_CHARACTERS, MAX_INSERT_ID_BYTES, _REFUSED
         )
+        if len(others) * _MANY > chunk.records:
+            return hash_texts(self._mapper.insert_ids(chunk.items))
         if others:
             made = hash_texts(self._mapper.insert_ids([chunk.items[at] for at in others]))
             hashes = array("Q", filter(None, array("Q", hashes))).tobytes() + made
