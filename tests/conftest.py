@@ -21,11 +21,19 @@ REPEATING = frozenset({"crash", "speedups"})
 nothing here that the tests of the parts do not run as well."""
 
 
+WITH_MANY_CASES = "end_to_end"
+"""The folder of tests that type whole commands. Of those with many cases, the first is measured."""
+
+
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     here = Path(__file__).parent
+    measured = set()
     for item in items:
-        if REPEATING.intersection(item.path.relative_to(here).parts):
+        folders = item.path.relative_to(here).parts
+        test, has_cases, _ = item.nodeid.partition("[")
+        if REPEATING.intersection(folders) or (has_cases and WITH_MANY_CASES in folders and test in measured):
             item.add_marker("no_cover")
+        measured.add(test)
 
 
 @pytest.fixture(autouse=True)
