@@ -26,11 +26,11 @@ _TABLE: Final = f"[{RECOGNIZE}]"
 
 
 class _Recognition(NamedTuple):
-    """A preset, its vendor, and the columns that a file of that has."""
+    """A preset, its vendor, and of each kind of files of that the columns that they have."""
 
     name: str
     vendor: str
-    columns: tuple[str, ...]
+    kinds: tuple[tuple[str, ...], ...]
 
 
 def preset_text(name: str) -> str:
@@ -66,17 +66,22 @@ def recognize(has_column: Callable[[str], bool]) -> tuple[str, str]:
     Returns:
         Empty texts if none fits.
     """
-    fitting = [each for each in _recognitions() if each.columns and all(map(has_column, each.columns))]
+    fitting = [
+        (len(columns), each.name, each.vendor)
+        for each in _recognitions()
+        for columns in each.kinds
+        if columns and all(map(has_column, columns))
+    ]
     if not fitting:
         return "", ""
-    best = max(fitting, key=lambda each: len(each.columns))
-    return best.name, best.vendor
+    _, name, vendor = max(fitting, key=lambda each: each[0])
+    return name, vendor
 
 
-def recognized_by(name: str) -> tuple[str, tuple[str, ...]]:
-    """Return whose export a preset is for, and by which columns a file of it is known, if by any."""
+def recognized_by(name: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """Return whose export a preset is for, and by which columns each kind of its files is known, if by any."""
     return next(
-        ((each.vendor, each.columns) for each in _recognitions() if each.name == name),
+        ((each.vendor, each.kinds) for each in _recognitions() if each.name == name),
         (name.capitalize(), ()),
     )
 
@@ -92,7 +97,9 @@ def _recognitions() -> tuple[_Recognition, ...]:
             vendor = _ENDS.split(text.removeprefix("#").partition("\n")[0])[0].strip()
             if vendor.startswith(_UNSETTLED):
                 vendor = name.capitalize()
-            found.append(_Recognition(name, vendor, tuple(table["columns"])))
+            columns = table["columns"]
+            kinds = columns if isinstance(columns[0], list) else [columns]
+            found.append(_Recognition(name, vendor, tuple(map(tuple, kinds))))
     return tuple(found)
 
 

@@ -41,8 +41,8 @@ def lacking_fields(
     preset = declared.preset
     if preset is None or not (before.like or before.sample):
         return
-    vendor, known = recognized_by(preset.name)
-    if all(has_column(before, name) for name in known):
+    vendor, kinds = recognized_by(preset.name)
+    if not kinds or any(all(has_column(before, name) for name in known) for known in kinds):
         return
     settled = {*preset.own.fields, *(FIELD_CALLED.get(name, name) for name in preset.own.constants)}
     lacking = [

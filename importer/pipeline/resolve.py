@@ -128,7 +128,8 @@ def _check_preset(path: SourcePath, declared: DeclaredReading, found: DetectedSo
     """
     if declared.preset is None or (found is not None and found.is_empty):
         return
-    vendor, columns = recognized_by(declared.preset.name)
+    vendor, kinds = recognized_by(declared.preset.name)
+    columns = tuple(dict.fromkeys(name for kind in kinds for name in kind))
     if found is not None and (not columns or any(has_column(found, name) for name in columns)):
         return
     try:
