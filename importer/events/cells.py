@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from importer.events.field_choices import choices_of
 from importer.events.field_notes import notes_on_template
 from importer.events.layout import property_columns
 from importer.events.nested import make_nested, nested_columns_of
-from importer.events.property_names import PropertyNames, given_twice
+from importer.events.property_names import Named, PropertyNames, together
 from importer.events.templates import Look, fill_templates, set_templates
 from importer.events.unmasked import make_unmasked
 from importer.events.values import ValueReader
@@ -69,12 +69,15 @@ class CellReader:
             properties = self._values.object(nested.pop(self._bag, found) if self._bag else found)
             inside = [path[1:] for path in inner if path[0] == self._bag]
             properties = self._without(properties, inside)
-            properties = self._names.of_keys(properties)
-        self._put_columns(cells, taken, inner, properties)
+            properties = self._names.of_keys(properties, self._values.notes)
+        beside: Iterable[Named] = self._of_columns(cells, taken, inner)
         if nested:
             for path in inner:  # what gave a field may have been flattened
                 nested.pop(".".join(map(str, path)), None)
-            self._put_nested(self._without(nested, inner), properties)
+            beside = [*beside, *self._of_nested(self._without(nested, inner))]
+            beside = [(name, name, value) for name, value in together(beside, self._values.notes).items()]
+        for _, name, value in beside:
+            self._put(name, value, properties)
         if self._templates:
             self._values.put_set(properties, fill_templates(self._templates, partial(self.look, cells)))
         return properties
@@ -131,10 +134,8 @@ class CellReader:
             take_at(path, left)
         return left
 
-    def _put_columns(
-        self, cells: Any, taken: Sequence[int], inner: Sequence[Path], properties: dict[str, Any]
-    ) -> None:
-        """Put the values of the columns that are properties into these, but for those that gave a field."""
+    def _of_columns(self, cells: Any, taken: Sequence[int], inner: Sequence[Path]) -> Iterator[Named]:
+        """Yield the values of the columns that are properties, but for those that gave a field."""
         null = self._null
         for index, name, column, convert in self._columns:
             text = cells[index]
@@ -149,11 +150,10 @@ class CellReader:
                     raise BadValue(f"{column}: {error}") from None
                 if inner and isinstance(value, dict):
                     value = self._without(value, [path[1:] for path in inner if path[0] == column])
-            self._put(name, value, properties)
+            yield column, name, value
 
-    def _put_nested(self, nested: dict[str, Any], properties: dict[str, Any]) -> None:
-        """Put what has become of objects in cells into the properties."""
-        beside: dict[str, Any] = {}
+    def _of_nested(self, nested: dict[str, Any]) -> Iterator[Named]:
+        """Yield what has become of objects in cells, as far as it is a property."""
         for column, found in nested.items():
             kind, name = self._reading.types.get(column), self._names.of_column(column)
             if kind == "skip" or name is None or found is None:
@@ -161,11 +161,7 @@ class CellReader:
             value = found
             if kind not in (None, "json") and column not in self._index:
                 value = self._values.declared(column, kind, found)
-            if name in beside and clash(beside[name], value):
-                raise given_twice(name)
-            beside[name] = value
-        for name, value in beside.items():
-            self._put(name, value, properties)
+            yield column, name, value
 
     def _put(self, name: str, value: Any, properties: dict[str, Any]) -> None:
         """Put the value of a column into the properties, where the cell of these may have another."""

@@ -270,7 +270,9 @@ class Checker:
     def _recognized(self, where: tuple[str, ...], value: Any) -> tuple[str, ...]:
         if where[1] != "columns":
             raise self._error(where, f"unknown key{nearest(where[1], ['columns'])}", "Known is: columns")
-        kinds = value if isinstance(value, list) and any(isinstance(each, list) for each in value) else [value]
+        kinds = (
+            value if isinstance(value, list) and any(isinstance(each, list) for each in value) else [value]
+        )
         return tuple(name for kind in kinds for name in self._texts(where, kind))
 
     _CHECKS: ClassVar[Mapping[str, Callable[[Checker, tuple[str, ...], Any], Any]]] = {

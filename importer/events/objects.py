@@ -12,7 +12,7 @@ from importer.events.field_notes import notes_on_template
 from importer.events.layout import LateKeys, Paths, field_columns, field_paths
 from importer.events.null_words import make_cleaned
 from importer.events.object_columns import ObjectColumns
-from importer.events.property_names import PropertyNames, given_twice
+from importer.events.property_names import Named, PropertyNames, together
 from importer.events.templates import Look, fill_templates, set_templates
 from importer.events.unmasked import make_unmasked
 from importer.events.values import ValueReader
@@ -58,7 +58,7 @@ class ObjectReader:
             self._choose(choice, places, asked, left, properties, known)
         for column in self._parts:
             places.remove(column, left, properties)
-        properties = self._names.of_keys(properties)
+        properties = self._names.of_keys(properties, self._values.notes)
         if self._changes_fields:
             cleaned = {field: self._cleaned(value) for field, value in known.items()}
             known.clear()
@@ -72,18 +72,14 @@ class ObjectReader:
         """Put what is left of the object beside its properties into these."""
         reading = self._reading
         self._late_keys.check(left.keys())
-        beside: dict[str, Any] = {}
+        beside: list[Named] = []
         for column, found in left.items():
             kind, name = reading.types.get(column), self._names.of_column(column)
             if kind == "skip" or name is None:
                 continue
             value = found if kind is None else self._values.declared(column, kind, found)
-            if name in beside:
-                if value is None or value == "":
-                    continue
-                if clash(beside[name], value):
-                    raise given_twice(name)
-            beside[name] = value
+            beside.append((column, name, value))
+        for name, value in together(beside, self._values.notes).items():
             if name in properties:
                 if value is None or value == "":
                     continue

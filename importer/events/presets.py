@@ -79,7 +79,7 @@ def recognize(has_column: Callable[[str], bool]) -> tuple[str, str]:
 
 
 def recognized_by(name: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """Return whose export a preset is for, and by which columns each kind of its files is known, if by any."""
+    """Return whose export a preset is for, and by which columns each kind of its files is known, if any."""
     return next(
         ((each.vendor, each.kinds) for each in _recognitions() if each.name == name),
         (name.capitalize(), ()),

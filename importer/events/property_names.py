@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from importer.errors import BadValue
 from importer.events.canonical import clash
+from importer.events.field_names import PROPERTY_OF
 from importer.reading import Reading
 from importer.text import Remembered
 
@@ -54,6 +55,10 @@ def fits_any(patterns: Iterable[str], name: str) -> bool:
     return any(fits(pattern, name) is not None for pattern in patterns)
 
 
+_FIELDS: Final = frozenset({*PROPERTY_OF.values(), "token"})
+"""Names of what is no property, or gives a field."""
+
+
 class PropertyNames:
     """What becomes of the properties of a source: what ``only``, ``drop``, ``rename`` and ``prefix`` say.
 
@@ -95,23 +100,23 @@ class PropertyNames:
         """Return what the property of a key within the properties is called; None if it is left out."""
         return self._known[name] if self.changes else name
 
-    def of_keys(self, properties: dict[str, Any]) -> dict[str, Any]:
+    def of_keys(self, properties: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         """Return properties under their new names, without those that are left out.
 
+        Args:
+            properties: The properties by their keys.
+            notes: As for `together`.
+
         Raises:
-            BadValue: Two that differ would have one name.
+            BadValue: As for `together`.
         """
         if not self.changes:
             return properties
-        named: dict[str, Any] = {}
-        for key, value in properties.items():
-            name = self._known[key]
-            if name is None or (name in named and (value is None or value == "")):
-                continue
-            if name in named and clash(named[name], value):
-                raise given_twice(name)
-            named[name] = value
-        return named
+        known = self._known
+        return together(
+            [(key, name, value) for key, value in properties.items() if (name := known[key]) is not None],
+            notes,
+        )
 
     def _find(self, name: str) -> str | None:
         reading = self._reading
@@ -139,6 +144,44 @@ class PropertyNames:
         return not fits_any(self._drop, name)
 
 
-def given_twice(name: str) -> BadValue:
-    """Return the error of a record of which two values would be one property."""
-    return BadValue(f"{name}: two properties with different values would have this name")
+Named = tuple[str, str, Any]
+"""A value: its name in the source, its name as a property, and what it is."""
+
+
+def together(items: Sequence[Named], notes: list[str]) -> dict[str, Any]:
+    """Return values by their names as properties; an empty one gives way to another of its name.
+
+    Where two that differ would have one name, the one that got it by a mapping keeps its old name.
+
+    Args:
+        items: The values.
+        notes: Gets a note on each that keeps its old name.
+
+    Raises:
+        BadValue: The old name is that of another one, too, or that of a field.
+    """
+    named: dict[str, Any] = {}
+    for _, name, value in items:
+        if name in named:
+            if value is None or value == "":
+                continue
+            if clash(named[name], value):
+                return _apart(items, notes)
+        named[name] = value
+    return named
+
+
+def _apart(items: Sequence[Named], notes: list[str]) -> dict[str, Any]:
+    """Return the same for values of which two would have one name."""
+    named = {name: value for old, name, value in items if name == old}
+    for old, name, value in items:
+        if name == old or (name in named and (value is None or value == "")):
+            continue
+        if name not in named or not clash(named[name], value):
+            named[name] = value
+        elif old in named or old in _FIELDS:
+            raise BadValue(f"{name}: two properties with different values would have this name")
+        else:
+            named[old] = value
+            notes.append(f"{old}: keeps its name, as {name} is another property")
+    return named

@@ -88,3 +88,120 @@ def test_an_export_that_is_much_like_another_is_told_apart(shell: Shell, name: s
     shutil.copy(SAMPLES / f"{name}.jsonl", shell.folder)
     ended = shell.type("run", f"{name}.jsonl", "--dry-run")
     assert set(re.findall(r"--preset (\S+)", ended.err)) == {name}, ended.err
+
+
+ONE = {
+    "posthog": "2024-05-01 10:00:00+00,e-1,u-1,Opened,{}",
+    "heap": "e-1,u-1,1e5,2024-05-01 10:00:00,Web,1.10,0501,Opened",
+}
+HEAP = "event_id,user_id,session_id,time,library,app_version,utm_campaign,event_table_name,device_type"
+
+
+@pytest.mark.parametrize(
+    ("preset", "header", "line"),
+    [
+        (
+            "posthog",
+            "timestamp,uuid,distinct_id,event,properties,person_id,elements,created_at,team_id",
+            "posthog,,[],,5",
+        ),
+        ("posthog", "timestamp,uuid,distinct_id,event,properties,elements_chain", "posthog,"),
+        (
+            "posthog",
+            "timestamp,uuid,distinct_id,event,properties,elements,set,team_id,ip,site_url",
+            "posthog,,,5,,",
+        ),
+        ("heap", HEAP, "heap,Desktop"),
+        ("heap", HEAP.upper(), "heap,Desktop"),
+    ],
+)
+def test_a_table_of_an_export_is_known_and_its_texts_stay_texts(
+    shell: Shell, server: Server, preset: str, header: str, line: str
+) -> None:
+    name, _, rest = line.partition(",")
+    (shell.folder / "table.csv").write_text(f"{header}\n{ONE[name]},{rest}\n")
+    ended = shell.type("run", "table.csv", "--dry-run")
+    assert f"--preset {preset}" in ended.err, ended.err
+    ended = shell.type("run", "table.csv", "--preset", preset, "--yes")
+    assert ended.code == 0, ended.err
+    (event,) = server.events()
+    properties = event["properties"]
+    assert (event["event"], properties["distinct_id"], properties["$insert_id"]) == ("Opened", "u-1", "e-1")
+    if preset == "heap":
+        landed = {name.lower(): value for name, value in properties.items()}
+        assert (landed["session_id"], landed["$app_version_string"], landed["utm_campaign"]) == (
+            "1e5",
+            "1.10",
+            "0501",
+        )
+
+
+LINES = {
+    "amplitude": {
+        "event_type": "Opened", "event_time": "2024-05-01 10:00:00", "user_id": "u-1", "uuid": "e-1", "amplitude_id": 1,
+        "platform": "Web", "groups": {"platform": ["P"], "company": ["C"]}, "event_properties": {}, "$insert_key": "k",
+    },
+    "posthog": {
+        "event": "Opened", "timestamp": "2024-05-01T10:00:00Z", "distinct_id": "u-1", "uuid": "e-1", "person_id": "p",
+        "elements_chain": "",
+        "properties": {"$os": "Windows", "$os_name": "Other", "$geoip_city_name": "Berlin", "$city": "Rome"},
+    },
+    "segment": {
+        "type": "page", "event": None, "messageId": "e-1", "timestamp": "2024-05-01T10:00:00Z", "userId": "u-1",
+        "originalTimestamp": "", "receivedAt": "", "context": {"ip": ""}, "version": 2, "properties": {},
+        "_metadata": {"unbundled": []}, "projectId": "p",
+    },
+    "rudderstack": {
+        "type": "page", "event": "Home", "messageId": "e-1", "originalTimestamp": "", "sentAt": "", "channel": "web",
+        "timestamp": "2024-05-01T10:00:00Z", "userId": "u-1", "context": {"ip": ""}, "properties": {"name": "Home"},
+    },
+    "mixpanel": {
+        "event": "Opened",
+        "properties": {
+            "time": 1714557600, "distinct_id": "u-1", "$insert_id": "e-1", "mp_processing_time_ms": 1,
+            "deep": {"a": {"b": {"c": {"d": 1}}}},
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("preset", "properties"),
+    [
+        (
+            "amplitude",
+            {
+                "$user_id": "u-1",
+                "amplitude_id": 1,
+                "platform": "Web",
+                "groups.platform": ["P"],
+                "company": ["C"],
+            },
+        ),
+        (
+            "posthog",
+            {
+                "person_id": "p",
+                "$os": "Windows",
+                "$os_name": "Other",
+                "$geoip_city_name": "Berlin",
+                "$city": "Rome",
+            },
+        ),
+        ("segment", {"$user_id": "u-1"}),
+        ("rudderstack", {"$user_id": "u-1", "name": "Home"}),
+        ("mixpanel", {"deep": {"a": {"b": {"c": '{"d":1}'}}}}),
+    ],
+)
+def test_what_an_export_has_beside_its_documentation_is_no_property_and_none_is_lost(
+    shell: Shell, server: Server, preset: str, properties: Row
+) -> None:
+    (shell.folder / "lines.jsonl").write_text(json.dumps(LINES[preset]) + "\n")
+    ended = shell.type("run", "lines.jsonl", "--preset", preset, "--yes")
+    assert ended.code == 0, ended.err
+    (event,) = server.events()
+    left = {name: value for name, value in event["properties"].items() if name not in FIELDS}
+    assert left == properties
+
+
+FIELDS = ("time", "distinct_id", "$insert_id", "ip")

@@ -80,7 +80,7 @@ def test_a_property_is_kept_and_called(mapping: dict[str, Any], name: str, becom
     made = names(**mapping)
     assert made.of_key(name) == becomes
     assert made.of_column(name) == becomes
-    assert made.of_keys({name: 1}) == ({} if becomes is None else {becomes: 1})
+    assert made.of_keys({name: 1}, []) == ({} if becomes is None else {becomes: 1})
 
 
 def test_names_of_columns_are_of_columns_alone_and_go_first() -> None:
@@ -103,26 +103,46 @@ def test_names_of_columns_are_of_columns_alone_and_go_first() -> None:
 def test_two_of_one_name_are_one_if_they_are_the_same_or_one_is_nothing(
     properties: dict[str, Any], made: dict[str, Any]
 ) -> None:
-    assert names(renames={"a": "b"}).of_keys(properties) == made
+    assert names(renames={"a": "b"}).of_keys(properties, []) == made
 
 
 @pytest.mark.parametrize(
-    ("mapping", "properties"),
+    ("mapping", "properties", "kept", "name"),
     [
-        ({"renames": {"a": "b"}}, {"a": 1, "b": 2}),
-        ({"renames": {"a": "b"}}, {"a": "1", "b": 1}),
-        ({"renames": {"a*": "b*"}}, {"ax": 1, "bx": 2}),
-        ({"prefix": "p_", "renames": {"a": "p_x"}}, {"a": 1, "x": 2}),
+        ({"renames": {"a": "b"}}, {"a": 1, "b": 2}, "a", "b"),
+        ({"renames": {"a": "b"}}, {"a": "1", "b": 1}, "a", "b"),
+        ({"renames": {"a": "b"}}, {"a": {"c": 1}, "b": 1}, "a", "b"),
+        ({"renames": {"a*": "b*"}}, {"ax": 1, "bx": 2}, "ax", "bx"),
+        ({"renames": {"a": "x", "b": "x"}}, {"a": 1, "b": 2}, "b", "x"),  # the first one has the name
     ],
 )
-def test_two_that_differ_and_would_have_one_name_make_the_record_invalid(
-    mapping: dict[str, Any], properties: dict[str, Any]
+def test_where_two_that_differ_would_have_one_name_the_renamed_one_keeps_its_own(
+    mapping: dict[str, Any], properties: dict[str, Any], kept: str, name: str
+) -> None:
+    for given in (properties, dict(reversed(properties.items()))):
+        notes: list[str] = []
+        made = names(**mapping).of_keys(given, notes)
+        if given is properties or name in properties:
+            assert made[kept] == properties[kept]
+            assert notes == [f"{kept}: keeps its name, as {name} is another property"]
+        assert len(made) == 2
+        assert sorted(map(str, made.values())) == sorted(map(str, properties.values()))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "properties", "name"),
+    [
+        ({"renames": {"a": "b", "c": "a"}}, {"a": 1, "b": 2, "c": 3}, "b"),  # c has become a
+        ({"renames": {"time": "b"}}, {"time": 1, "b": 2}, "b"),  # as time it would be that of the event
+        ({"renames": {"$insert_id": "b"}}, {"$insert_id": 1, "b": 2}, "b"),
+    ],
+)
+def test_two_that_differ_and_would_have_one_name_make_the_record_invalid_where_none_is_free(
+    mapping: dict[str, Any], properties: dict[str, Any], name: str
 ) -> None:
     made = names(**mapping)
-    with pytest.raises(
-        BadValue, match=r"^(?:bx?|p_x): two properties with different values would have this name"
-    ):
-        made.of_keys(properties)
+    with pytest.raises(BadValue, match=f"^{name}: two properties with different values would have this name"):
+        made.of_keys(dict(reversed(properties.items())), [])
 
 
 def test_a_name_that_the_mapping_gives_is_meant() -> None:
