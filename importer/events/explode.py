@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
+from importer.errors import BadValue
 from importer.events.columns import kind_of, path_to, value_at, with_value
+from importer.events.json_texts import opened
 from importer.model import Record, Rejection, Status
 
 MOST_ITEMS: Final = 1_000_000
@@ -30,7 +32,12 @@ def make_explode(column: str, columns: Collection[str]) -> Callable[[Record], It
 
     def explode(record: Record) -> Iterator[Record | Rejection]:
         values: Any = record.values
-        found = find(values)
+        notes = [record.note] if record.note else []
+        try:
+            found = opened(column, find(values), notes)
+        except BadValue as bad:
+            yield Rejection(record.row, record.line, str(bad), note=record.note)
+            return
         if found is None or found == []:
             yield Rejection(record.row, record.line, NO_ITEMS, item=1, status=Status.SKIPPED)
         elif not isinstance(found, list):
@@ -41,7 +48,8 @@ def make_explode(column: str, columns: Collection[str]) -> Callable[[Record], It
             yield Rejection(record.row, record.line, error)
         else:
             for item, element in enumerate(found, 1):
-                yield record._replace(values=with_value(path, values, element), item=item)
+                made = with_value(path, values, element)
+                yield record._replace(values=made, note="; ".join(notes), item=item)
 
     return explode
 

@@ -14,7 +14,8 @@ import orjson
 from importer import exact_json
 from importer.errors import BadValue
 from importer.events.columns import Path, kind_of, path_to, value_at, with_value
-from importer.events.nested import bags_of, json_text
+from importer.events.json_texts import bags_of, begins_json
+from importer.events.nested import json_text
 from importer.events.property_names import fits, is_pattern
 from importer.events.unmasked import NOT_EXACT, masked_values
 from importer.reading import MaskKind, Reading
@@ -49,6 +50,9 @@ def pseudonym(salt: bytes, value: Any) -> str:
 class Masks:
     """Masks values by the names of their columns, or of keys within the properties.
 
+    What stands in the way of a path is masked as a whole: a text that is no JSON, a number, or a list where
+    an object is expected, and the other way round. So is what was flattened out of a masked object.
+
     Args:
         reading: How the source is read; its shape says what is masked.
         salt: Of pseudonyms; empty if there are none.
@@ -59,6 +63,7 @@ class Masks:
         self._null = frozenset({"", *reading.null})
         self._trim = reading.trim
         self._kinds = reading.shape.mask
+        self._is_flat = bool(reading.shape.flatten)
         self._patterns = [(name, kind) for name, kind in self._kinds.items() if is_pattern(name)]
         self._bags = [(bag, path_to(bag, reading.columns)) for bag in bags_of(reading)]
         paths = ((path_to(name, reading.columns), kind) for name, kind in self._kinds.items())
@@ -95,9 +100,8 @@ class Masks:
         """
         made = self._in_keys(values)
         for path, kind in self._inner:
-            value = value_at(path, made)
-            if value is not None and self._kind(str(path[0])) is None:
-                made = dict(with_value(path, made, self._masked(kind, value)))
+            if self._kind(str(path[0])) is None:
+                made = self._at(path, made, kind, notes)
         for text, path in self._bags:
             bag: Path = (text,) if text in made else path
             inner = value_at(bag, made)
@@ -117,14 +121,17 @@ class Masks:
             if self._kind(name) is not None or not text.strip() or text in self._null:
                 continue
             is_bag = any(path == (name,) for _, path in self._bags)
-            if not is_bag and text.strip()[0] not in "{[":
-                continue  # no path leads into it
+            if not is_bag and not begins_json(text):
+                kinds = [kind for path, kind in self._inner if path[0] == name]
+                made[at] = self._masked(kinds[0], text) if kinds else text
+                continue
             before = {name: _opened(name, text, notes)}
             after = self.in_object(before, notes)
             if is_bag and not isinstance(before[name], dict):
                 raise BadValue(f"{name}: expected a JSON object, found {kind_of(before[name])}")
             if after != before:
-                made[at] = _written(after[name])
+                masked = after[name]
+                made[at] = masked if isinstance(masked, str) else _written(masked)
         for at, _, kind in self._cells:
             made[at] = self._masked(kind, made[at])
         return made
@@ -133,7 +140,52 @@ class Masks:
         """Return what stands for the values of a column; None if they stay."""
         if name in self._kinds:
             return self._kinds[name]
-        return next((kind for pattern, kind in self._patterns if fits(pattern, name) is not None), None)
+        found = next((kind for pattern, kind in self._patterns if fits(pattern, name) is not None), None)
+        if found is None and self._is_flat and "." in name:  # a part of an object that was flattened
+            return self._kind(name.rpartition(".")[0])
+        return found
+
+    def _at(self, path: Path, value: Any, kind: MaskKind, notes: list[str], name: str = "") -> Any:
+        """Return a value with what stands at a path in it masked, or all that stands in the way.
+
+        Args:
+            path: The path.
+            value: An object, or what should be one; it is not changed.
+            kind: What stands for what is masked.
+            notes: Gets a note on what could not be kept.
+            name: The column, for errors.
+        """
+        if not path:
+            return self._masked(kind, value)
+        if value is None or value in ([], {}, REDACTED):
+            return value
+        if isinstance(value, dict) and isinstance(path[0], str):
+            return self._in_members(path, value, kind, notes)
+        if isinstance(value, list) and isinstance(path[0], int):
+            return [
+                self._at(path[1:], each, kind, notes, name) if place == path[0] else each
+                for place, each in enumerate(value)
+            ]
+        if begins_json(value) and value not in self._null:
+            before = _opened(name, value, notes)
+            after = self._at(path, before, kind, notes, name)
+            if after == before:
+                return value
+            return after if isinstance(after, str) else _written(after)
+        return self._masked(kind, value)
+
+    def _in_members(self, path: Path, value: dict[str, Any], kind: MaskKind, notes: list[str]) -> Any:
+        """Return an object with what stands at a path masked; several steps may be the name of one key."""
+        made = dict(value)
+        for end in range(1, len(path) + 1):
+            key = ".".join(map(str, path[:end]))
+            if key in made:
+                made[key] = self._at(path[end:], made[key], kind, notes, key)
+        if self._is_flat:
+            inside = f"{'.'.join(map(str, path))}."
+            flat = {key: each for key, each in made.items() if key.startswith(inside)}
+            made |= {key: self._masked(kind, each) for key, each in flat.items()}
+        return made
 
     def _masked(self, kind: MaskKind, value: Any) -> Any:
         """Return what stands for a value; what is no value stays as it is."""

@@ -14,6 +14,7 @@ import orjson
 from importer.errors import BadValue
 from importer.events.canonical import canonical
 from importer.events.columns import Path, kind_of, parse_path, path_to, take_at, value_at, with_value
+from importer.events.json_texts import bags_of, make_bag_opener, opened
 from importer.events.types import is_number, rounding, to_number
 from importer.reading import KeyValue, Reading
 from importer.text import quoted
@@ -43,6 +44,9 @@ def make_nested(reading: Reading) -> Nested | None:
     steps += [_make_stringify(column, path_within(column, columns)) for column in shape.stringify]
     if not steps:
         return None
+    open_bags = None if reading.dialect.has_cells else make_bag_opener(reading)
+    if open_bags is not None:
+        steps.insert(0, open_bags)
 
     def change(values: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         for step in steps:
@@ -73,12 +77,6 @@ def nested_columns_of(reading: Reading) -> frozenset[str]:
     return frozenset(found.intersection(reading.columns))
 
 
-def bags_of(reading: Reading) -> tuple[str, ...]:
-    """Return the columns that may give the properties."""
-    bag = reading.fields.get("properties")
-    return (*([] if bag is None else [bag]), *reading.alternatives.get("properties", ()))
-
-
 # ── key_value ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -88,9 +86,11 @@ def _make_pairs(column: str, path: Path, pairs: KeyValue) -> Nested:
 
     def change(record: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         here = (column,) if column in record else path
-        found = value_at(here, record)
-        if found is None or isinstance(found, dict):
+        found = opened(column, value_at(here, record), notes)
+        if found is None:
             return record
+        if isinstance(found, dict):
+            return dict(with_value(here, record, found))
         if not isinstance(found, list):
             raise BadValue(f"{column}: expected a list of pairs, found {kind_of(found)}")
         made: dict[str, Any] = {}
@@ -153,9 +153,12 @@ def _make_flatten(column: str, path: Path, depth: int, bags: Sequence[Path]) -> 
     outer: Path = next((bag for bag in bags if len(path) > len(bag) and path[: len(bag)] == bag), ())
     inside = ".".join(map(str, path[len(outer) :]))
 
-    def change(record: dict[str, Any], _notes: list[str]) -> dict[str, Any]:
+    def change(record: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         here, bag, name = ((column,), (), column) if column in record else (path, outer, inside)
-        found = value_at(here, record)
+        try:
+            found = opened(column, value_at(here, record), notes)
+        except BadValue:
+            return record  # any text may begin with a bracket
         if not isinstance(found, dict):
             return record if found is not None else _without_null(record, here)
         left = dict(record)

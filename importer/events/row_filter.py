@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from importer import exact_json, speedups
 from importer.errors import BadValue
 from importer.events.columns import Openable, Path, parse_path, path_to, value_at
+from importer.events.json_texts import make_opened_at
 from importer.events.null_words import make_cleaned
 from importer.events.number_marks import marks_of
 from importer.events.types import BOOLEANS, is_number
@@ -56,7 +57,8 @@ class RowFilter:
         self._clean = make_cleaned(reading)
         self._changes = reading.trim or bool(reading.null)
         self._cells = [_cell_of(path, reading.columns) for path in condition.columns] if has_cells else None
-        self._finders = [_make_finder(path) for path in condition.columns]
+        opened_at = make_opened_at(reading)
+        self._finders = [_make_finder(path, opened_at) for path in condition.columns]
         self._fields = None if has_cells else _make_field_finder(condition, reading)
 
     def __call__(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -88,7 +90,7 @@ class RowFilter:
             return _readable(
                 [None if cell is None else self._value_in(cell, values[cell.at]) for cell in self._cells]
             )
-        return [self._clean(find(values)) for find in self._finders]
+        return _readable([self._clean(find(values)) for find in self._finders])
 
     def _value_in(self, cell: _Cell, text: str) -> Any:
         """Return the value of a cell, or of what it holds; the error if that should be JSON and is none."""
@@ -237,14 +239,17 @@ def _beginnings(path: str) -> list[tuple[str, Path]]:
     return [(".".join(map(str, parsed[:end])), parsed[end:]) for end in range(most, 0, -1)]
 
 
-def _make_finder(path: str) -> Callable[[Mapping[str, Any]], Any]:
-    """Return what finds the value at a path in an object."""
+def _make_finder(path: str, opened_at: Callable[[Path, Any], Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what finds the value at a path in an object; the error if its text can't be read."""
     beginnings = _beginnings(path)
 
     def find(values: Mapping[str, Any]) -> Any:
         for first, rest in beginnings:
             if first in values:
-                return value_at(rest, values[first])
+                try:
+                    return opened_at((first, *rest), values)
+                except BadValue as error:
+                    return error
         return None
 
     return find

@@ -11,6 +11,7 @@ from importer import speedups
 from importer.errors import BadValue, MappingError
 from importer.events.explode import make_explode
 from importer.events.fast_nested import make_nested_lines
+from importer.events.json_texts import make_bag_opener
 from importer.events.mask import Masks
 from importer.events.nested import Nested, make_nested
 from importer.events.unfit import UnfitRecord, make_fit
@@ -122,6 +123,10 @@ def make_shaper(reading: Reading, salt: bytes = b"") -> Shaper | None:
                 f"explode = {shape.explode!r}: a row of CSV holds no list of events",
                 "Export the records as JSON, or leave explode out.",
             )
+        opened = make_bag_opener(reading)
+        if opened is not None:
+            open_bags = _step(opened)
+            steps.append(lambda record: (open_bags(record),))
         steps.append(make_explode(shape.explode, reading.columns))
     # What stands in the cells of CSV is no object yet: see `cells.CellReader`.
     nested = None if has_cells else make_nested(reading)

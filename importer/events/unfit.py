@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from importer.events.columns import Path, path_to
-from importer.events.nested import bags_of
+from importer.events.json_texts import bags_of
 from importer.events.property_names import PropertyNames
 from importer.events.templates import columns_in, set_templates
 from importer.exact_json import unfit_error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importer.events.columns import Openable, path_to
 from importer.events.declared_reading import DeclaredReading
+from importer.events.json_texts import bags_of
 from importer.events.mask import salt_digest
-from importer.events.nested import bags_of
 from importer.profile.mask_salt import has_pseudonyms
 from importer.reading import Reading, Shape
 from importer.settings import find_mask_salt

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from importer.errors import MappingError
-from importer.events.columns import Openable, Path, exists, path_to, value_at
+from importer.events.columns import Openable, Path, exists, path_to
 from importer.events.declared_reading import DeclaredReading
 from importer.events.field_names import well_known
+from importer.events.json_texts import bags_of, make_bag_opener, value_through
 from importer.events.mapping import nested_columns
-from importer.events.nested import ALL, bags_of
+from importer.events.nested import ALL
 from importer.events.property_names import fits, is_pattern
 from importer.exact_json import BadJSON, loads
 from importer.model import Record
@@ -152,18 +153,20 @@ class _Known:
 def _leads(path: Path, source: Beginning) -> bool:
     """Return whether a path leads to something in one of the first records of a source."""
     if not source.dialect.has_cells:
-        return any(value_at(path, record.values) is not None for record in source.like)
+        return any(value_through(path, record.values) is not None for record in source.like)
     if path[0] not in source.columns:
         return False
     at = source.columns.index(str(path[0]))
-    return any(value_at(path[1:], value) is not None for value in _values_of(source.sample, at))
+    return any(value_through(path[1:], value) is not None for value in _values_of(source.sample, at))
 
 
 def _keys_of_bags(found: Beginning, reading: Reading) -> Iterator[str]:
     """Yield the keys within the properties of the first records."""
+    opened = make_bag_opener(reading) or (lambda values, _: values)
     for bag in bags_of(reading):
         if not found.dialect.has_cells:
-            yield from (path.removeprefix(f"{bag}.") for path in nested_columns(found.like, bag))
+            like = [record._replace(values=opened(record.values, [])) for record in found.like]
+            yield from (path.removeprefix(f"{bag}.") for path in nested_columns(like, bag))
         elif bag in found.columns:
             for value in _values_of(found.sample, found.columns.index(bag)):
                 if isinstance(value, dict):

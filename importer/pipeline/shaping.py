@@ -11,6 +11,7 @@ from importer.events.columns import Openable, kind_of
 from importer.events.declared_reading import DeclaredReading
 from importer.events.explode import make_list_finder
 from importer.events.field_names import well_known
+from importer.events.json_texts import make_bag_opener, value_through
 from importer.events.shape import make_shaper, without_quotes
 from importer.model import Record, Rejection, Status
 from importer.pipeline.declared_shape import declared_shape
@@ -68,7 +69,7 @@ def _as_shaped(found: DetectedSource, reading: Reading) -> DetectedSource:
     if shaper is None:
         return found
     if reading.shape.explode:
-        _check_lists(found, reading.shape.explode)
+        _check_lists(found, reading)
     items = [item for part in shaper(found.sample) for item in part]
     sample = tuple(item for item in items if isinstance(item, Record))
     skipped = sum(isinstance(item, Rejection) and item.status is Status.SKIPPED for item in items)
@@ -81,14 +82,17 @@ def _as_shaped(found: DetectedSource, reading: Reading) -> DetectedSource:
     return replace(made, like=like, columns=columns or _columns_of_all(found, reading), is_empty=is_empty)
 
 
-def _check_lists(found: DetectedSource, path: str) -> None:
+def _check_lists(found: DetectedSource, reading: Reading) -> None:
     """Check that what is to become several events is a list, unless none of the first records has it.
 
     Raises:
         MappingError: None of them has a list, and one has something else.
     """
-    find = make_list_finder(path, found.columns)
-    others = [(record.row, value) for record in found.sample if (value := find(record.values)) is not None]
+    path = reading.shape.explode
+    find = make_list_finder(path, reading.columns)
+    open_bags = make_bag_opener(reading) or (lambda values, _: values)
+    values = ((record.row, find(open_bags(record.values, []))) for record in found.sample)
+    others = [(row, value_through((), value)) for row, value in values if value is not None]
     if others and not any(isinstance(value, list) for _, value in others):
         row, value = others[0]
         raise MappingError(

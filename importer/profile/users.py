@@ -39,8 +39,8 @@ _HAS_USER: Final = f'"{_NAME}"'
 
 
 def make_user_observer(reading: Reading) -> UserObserver | None:
-    """Return what looks for records without a user; None where ``--set`` gives one to all."""
-    return None if "distinct_id" in reading.constants else UserObserver(reading)
+    """Return what looks for records without a user; None where ``--set`` or a default gives one to all."""
+    return None if "distinct_id" in {*reading.constants, *reading.defaults} else UserObserver(reading)
 
 
 class UserObserver(Portable):

@@ -212,7 +212,9 @@ cdef class NestedLines:
                 self.set_path(&key)
                 p = self.read_object(p + 1, end, column, column.depth)
             elif column is not None and column.has_pairs and p[0] != c"{" and p[0] != c"n":
-                return NULL  # an error
+                return NULL  # an error, or the text of a list
+            elif column is not None and column.is_flat and may_begin_json(p, end):
+                return NULL  # the text of an object
             else:
                 p = self.check(p, end)
                 if p == NULL:
@@ -478,6 +480,13 @@ cdef class NestedLines:
         for n in range(2 * MOST_NAMES):
             self.rounds[n] = 0
         self.round = 1
+
+
+cdef bint may_begin_json(const char* p, const char* end) noexcept:
+    """Return whether a value is a text whose first character, but for white space, may be a brace or a bracket."""
+    if p[0] != c'"' or end - p < 2:
+        return False
+    return p[1] == c"{" or p[1] == c"[" or p[1] == c" " or p[1] == c"\\" or p[1] & 0x80
 
 
 cdef bint is_sure_integer(const char* text, const char* end) noexcept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from typing import Any
 
 import pytest
@@ -75,7 +76,25 @@ def test_the_digest_of_a_salt_tells_it_from_another_and_not_what_it_is() -> None
         ({"m*": "sha256", "*l": "redact"}, {"mail": "a", "l": "b"}, {"mail": hashed("a"), "l": REDACTED}),
         ({"*": "redact"}, {"a": 1, "b": "x"}, {"a": REDACTED, "b": REDACTED}),
         ({"user.mail": "redact"}, {"user": {"mail": "a", "n": 1}}, {"user": {"mail": REDACTED, "n": 1}}),
-        ({"user.mail": "redact"}, {"user": "a"}, {"user": "a"}),
+        ({"user.mail": "redact"}, {"user": '{"mail":"a","n":1}'}, {"user": '{"mail":"[redacted]","n":1}'}),
+        ({"user.mail": "redact"}, {"user": '{ "n": 1.50 }'}, {"user": '{ "n": 1.50 }'}),
+        ({"user[0].mail": "redact"}, {"user": ' [{"mail":"a"}]'}, {"user": '[{"mail":"[redacted]"}]'}),
+        # what stands in the way of a path
+        ({"user.mail": "redact"}, {"user": "a"}, {"user": REDACTED}),
+        ({"user.mail": "sha256"}, {"user": "a"}, {"user": hashed("a")}),
+        ({"user.mail": "redact", "user.n": "redact"}, {"user": "a"}, {"user": REDACTED}),
+        ({"user.mail": "redact"}, {"user": 17}, {"user": REDACTED}),
+        ({"user.mail": "redact"}, {"user": [{"mail": "a"}]}, {"user": REDACTED}),
+        ({"user.mail": "redact"}, {"user": '"a"'}, {"user": REDACTED}),
+        ({"user[0]": "redact"}, {"user": {"mail": "a"}}, {"user": REDACTED}),
+        ({"user.mail": "redact"}, {"user": []}, {"user": []}),
+        ({"user.mail": "redact"}, {"user": ""}, {"user": ""}),
+        ({"user.mail": "redact"}, {"user": None}, {"user": None}),
+        ({"user.mail": "redact"}, {"user": "NULL"}, {"user": "NULL"}),
+        ({"user.x.mail": "redact"}, {"user": {"x": "a", "y": "b"}}, {"user": {"x": REDACTED, "y": "b"}}),
+        ({"properties.mail": "redact"}, {"properties": '{"mail":"a"}'}, {"properties": {"mail": REDACTED}}),
+        ({"properties.x.mail": "redact"}, {"properties": '{"x":"a"}'}, {"properties": {"x": REDACTED}}),
+        ({"properties.x.mail": "redact"}, {"properties": {"x.mail": "a"}}, {"properties": {"x.mail": REDACTED}}),
         ({"user.mail": "redact"}, {"user.mail": "a"}, {"user.mail": REDACTED}),
         ({"user[1].mail": "redact"}, {"user": [{}, {"mail": "a"}]}, {"user": [{}, {"mail": REDACTED}]}),
         ({"user": "redact", "user.mail": "sha256"}, {"user": {"mail": "a"}}, {"user": REDACTED}),
@@ -103,7 +122,12 @@ def test_values_of_an_object_are_masked(
         ({"mail": "redact"}, ["NULL", "u", ""], ["NULL", "u", ""]),
         ({"m*": "sha256"}, ["17", "u", ""], [hashed("17"), "u", ""]),
         ({"user.mail": "redact"}, ["a", '{"mail":"b","n":1}', ""], ["a", '{"mail":"[redacted]","n":1}', ""]),
-        ({"user.mail": "redact"}, ["a", "no object", ""], ["a", "no object", ""]),
+        ({"user.mail": "redact"}, ["a", "no object", ""], ["a", REDACTED, ""]),
+        ({"user.mail": "sha256"}, ["a", "no object", ""], ["a", hashed("no object"), ""]),
+        ({"user.mail": "redact"}, ["a", '[{"mail":"b"}]', ""], ["a", REDACTED, ""]),
+        ({"user.mail": "redact"}, ["a", "NULL", ""], ["a", "NULL", ""]),
+        ({"user.x.y": "redact"}, ["a", '{"x":"b"}', ""], ["a", '{"x":"[redacted]"}', ""]),
+        ({"properties.x.y": "redact"}, ["a", "u", '{"x":"b"}'], ["a", "u", '{"x":"[redacted]"}']),
         ({"mail": "redact"}, ["a", "u", '{"mail":"b"}'], [REDACTED, "u", '{"mail":"[redacted]"}']),
         ({"phone": "redact"}, ["a", "u", '{"mail":"b", "n":1.50}'], ["a", "u", '{"mail":"b", "n":1.50}']),
         (
@@ -139,3 +163,40 @@ def test_what_is_not_exact_is_noted_without_the_value() -> None:
     notes: list[str] = []
     masks({"mail": "redact"}, ("properties",), cells=True).in_cells(['{"mail":"a","mail":"secret"}'], notes)
     assert notes == [f"properties: {NOT_EXACT}"]
+
+
+@pytest.mark.parametrize("text", ['{"mail": secret}', '["secret"'])
+def test_a_text_that_begins_as_json_and_is_none_is_an_error_that_holds_nothing_of_it(text: str) -> None:
+    found = masks({"user.mail": "redact"}, ("user",), cells=True)
+    with pytest.raises(BadValue, match=r"^user: expected JSON") as caught:
+        found.in_cells([text], [])
+    assert "secret" not in str(caught.value)
+    with pytest.raises(BadValue, match=r"^user: expected JSON") as caught:
+        masks({"user.mail": "redact"}, ("user",)).in_object({"user": text}, [])
+    assert "secret" not in str(caught.value)
+
+
+def test_a_text_within_a_text_is_opened_too() -> None:
+    text = json.dumps({"x": json.dumps({"mail": "a", "n": 1})})
+    made = masks({"user.x.mail": "sha256"}, ("user",)).in_object({"user": text}, [])
+    assert json.loads(json.loads(made["user"])["x"]) == {"mail": hashed("a"), "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("mask", "values", "made"),
+    [
+        ("geo", {"geo.city": "a", "geo.at.x": 1, "geography": "b"}, {"geo.city": 0, "geo.at.x": 0}),
+        ("geo.at", {"geo.city": "a", "geo.at.x": 1}, {"geo.at.x": 0}),
+        ("geo.at.x", {"geo.at": {"x": 1, "y": 2}}, {"geo.at": {"x": REDACTED, "y": 2}}),
+        ("g*o", {"geo.city": "a", "b": "b"}, {"geo.city": 0}),
+        ("geo", {"properties": {"geo.city": "a"}}, {"properties": {"geo.city": REDACTED}}),
+        ("properties.geo", {"properties": {"geo.city": "a"}}, {"properties": {"geo.city": REDACTED}}),
+    ],
+)
+def test_what_was_flattened_out_of_a_masked_object_is_masked(
+    mask: str, values: dict[str, Any], made: dict[str, Any]
+) -> None:
+    shape = Shape(mask={mask: "redact"}, flatten={"geo": 2})
+    reading = Reading(Dialect("jsonl"), ("geo.city",), {"properties": "properties"}, shape=shape)
+    after = {key: REDACTED if value == 0 else value for key, value in made.items()}
+    assert Masks(reading, SALT).in_object(values, []) == {**values, **after}

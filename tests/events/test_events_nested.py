@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from importer.errors import BadValue
 from importer.events.nested import make_nested, nested_columns_of
+from importer.events.shape import make_shaper
+from importer.model import Record, Rejection
 from importer.reading import Dialect, KeyValue, Reading, Shape
 
 
@@ -46,6 +49,13 @@ def test_nothing_is_made_of_an_empty_shape() -> None:
         ({"*": 2}, {"properties": {"a": {"b": {"c": 1}}}}, {"properties": {"a.b.c": 1}}),
         ({"*": 1}, {"a": None, "b": [{"c": 1}]}, {"a": None, "b": [{"c": 1}]}),
         ({"a": 1}, {"a": {"b": 1}, "a.b": None}, {"a.b": 1}),
+        # objects that are text
+        ({"a": 1}, {"a": '{"b": {"c": 1}}'}, {"a.b": {"c": 1}}),
+        ({"a": 1}, {"a": "[1]", "b": "{1"}, {"a": "[1]", "b": "{1"}),
+        ({"b": 1}, {"a": "[1]", "b": "{1"}, {"a": "[1]", "b": "{1"}),
+        ({"properties.a": 1}, {"properties": '{"a": {"b": 1}, "c": 2}'}, {"properties": {"c": 2, "a.b": 1}}),
+        ({"properties.a": 1}, {"properties": "{no"}, {"properties": "{no"}),
+        ({"*": 1}, {"properties": '{"a": {"b": 1}}', "c": '{"d":1}'}, {"properties": {"a.b": 1}, "c": '{"d":1}'}),
     ],
 )  # fmt: skip
 def test_keys_of_objects_become_columns(
@@ -147,3 +157,45 @@ def test_the_cells_that_are_looked_into_are_those_of_the_shape() -> None:
         shape=Shape(flatten={"*": 1}),
     )  # fmt: skip
     assert nested_columns_of(whole) == {"d", "properties"}
+
+
+# ── texts that are JSON ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("column", ["a", "properties.a"])
+def test_lists_of_pairs_that_are_text_become_objects(column: str) -> None:
+    pairs = Shape(key_value={column: KeyValue()})
+    text = json.dumps([{"key": "k", "value": 1}])
+    if column == "a":
+        assert nested({"a": text}, pairs) == {"a": {"k": 1}}
+        assert nested({"a": '{"k": 1}'}, pairs) == {"a": {"k": 1}}
+        with pytest.raises(BadValue, match=r"^a: expected JSON$"):
+            nested({"a": "[secret"}, pairs)
+    else:
+        for bag in ({"a": json.loads(text)}, {"a": text}):
+            for held in (bag, json.dumps(bag)):
+                assert nested({"properties": held}, pairs) == {"properties": {"a": {"k": 1}}}
+
+
+def test_keys_of_properties_that_are_text_become_text() -> None:
+    made = nested({"properties": '{"a": {"b": 1}}'}, Shape(stringify=("properties.a",)))
+    assert made == {"properties": {"a": '{"b":1}'}}
+
+
+@pytest.mark.parametrize("path", ["properties.a", "a"])
+def test_lists_that_are_text_become_several_events(path: str) -> None:
+    reading = Reading(
+        Dialect("jsonl"), ("properties", "a"), {"properties": "properties"}, shape=Shape(explode=path)
+    )
+    shaper = make_shaper(reading)
+    assert shaper is not None
+    held = [{"a": [1, 2]}, '{"a": [1, 2]}', {"a": "[1, 2]"}, '{"a": "[1, 2]"}']
+    for bag in held:
+        values = {"properties": bag} if path != "a" else {"a": bag["a"] if isinstance(bag, dict) else "[1,2]"}
+        made = [item for part in shaper([Record(7, 8, values)]) for item in part]
+        wanted = [{"properties": {"a": n}} if path != "a" else {"a": n} for n in (1, 2)]
+        assert [item.values for item in made if isinstance(item, Record)] == wanted
+    broken = {"properties": {"a": "[secret"}} if path != "a" else {"a": "[secret"}
+    (refused,) = [item for part in shaper([Record(7, 8, broken)]) for item in part]
+    assert isinstance(refused, Rejection)
+    assert refused.error == f"{path}: expected JSON"

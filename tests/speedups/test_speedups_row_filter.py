@@ -224,3 +224,20 @@ def test_the_observers_of_a_source_see_the_records_that_stay() -> None:
         assert chunk.skipped == 10
     rows = [item.row for item in items if isinstance(item, Record)]
     assert seen == [(row, f"u{row - block.row}") for row in rows]
+
+
+@pytest.mark.parametrize("bag", ["properties", "data.properties"])
+def test_conditions_look_into_properties_that_are_text_as_into_objects(bag: str) -> None:
+    held = [{"os": "Mac", "n": 1}, {"os": "Windows"}, {"n": 2}, {}]
+    bags = [*held, *(json.dumps(each) for each in held), "{no", "text", None]
+    lines = [
+        json.dumps({"properties": each} if bag == "properties" else {"data": {"properties": each}})
+        for each in bags
+    ]
+    columns = (bag.partition(".")[0],)
+    reading = where(replace(JSONL, columns=columns, fields={"properties": bag}), f"{bag}.os = 'Mac'")
+    items = [item for block in filtered("\n".join(lines), reading) for item in block]
+    first = items[0].row
+    assert [item.row - first for item in items if isinstance(item, Record)] == [0, 4]
+    faults = [item for item in items if isinstance(item, Rejection) and item.error != LEFT_OUT]
+    assert [(item.row - first, item.error) for item in faults] == [(8, f"{bag}: expected JSON")]
