@@ -222,7 +222,8 @@ class ChoiceCounter:
 
     def _by_conditions(self, columns: Sequence[Sequence[str | None]]) -> list[Any]:
         """Return the values where all columns hold texts: what conditions say of some is asked once."""
-        compared = zip(*([text or "" for text in columns[at]] for at in self._compared), strict=True)
+        rows = zip(*([text or "" for text in columns[at]] for at in self._compared), strict=True)
+        compared: Iterable[tuple[str, ...]] = rows if self._compared else repeat((), len(columns[0]))
         texts = [self._texts_of(entry, columns) for entry in self._choice.entries]
         found: list[Any] = []
         for at, key in enumerate(compared):

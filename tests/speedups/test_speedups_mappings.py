@@ -56,6 +56,12 @@ LINES: dict[str, Reading] = {
     "a fallback deeper": replace(FLAT, alternatives={"distinct_id": ("context.id", "context.traits.id", "user")}),
     "a fallback that is a part of another": replace(FLAT, alternatives={"distinct_id": ("context", "context.id", "user")}),
     "a fallback that is a field": replace(FLAT, alternatives={"distinct_id": ("user", "event")}),
+    "a name that is the user of others": replace(
+        BAG,
+        fields={"time": "properties.time", "properties": "properties", "distinct_id": "properties.distinct_id"},
+        alternatives={"event": ("distinct_id", "properties.plan")},
+    ),
+    "conditions that always hold": replace(FLAT, alternatives=USERS, conditions={"distinct_id": ("", "", "")}),
     "one column for all fields": replace(
         FLAT,
         fields={},
@@ -468,6 +474,19 @@ def test_a_pass_over_lines_finds_the_same(name: str, seed: int):
         path = Path(folder, "events.jsonl")
         path.write_bytes(b"{}\n" + lines_for(LINES[name], seed, 8))
         assert scan_difference(path, LINES[name]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("a fallback that is a field", '{"event":1714557600,"time":1714557600}'),
+        ("conditions that always hold", f'{{"event":"View","time":"{TIME}","user":"u"}}'),
+    ],
+)
+def test_a_pass_over_such_lines_finds_the_same(name: str, line: str, tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    path.write_text("{}\n" + f"{line}\n" * 40, "utf-8")
+    assert scan_difference(path, LINES[name]) == ""
 
 
 @pytest.mark.parametrize("name", ROWS)
