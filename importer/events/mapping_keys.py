@@ -147,7 +147,7 @@ class Checker:
             )
         if isinstance(columns, str):
             return columns
-        if not isinstance(columns, list) or not columns:
+        if not isinstance(columns, list):
             raise self._error(where, f"found {quoted(columns)}", _USE_TEXTS)
         return tuple(self._entry(where, each) for each in columns)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from importer.events.field_names import PROPERTY_OF
 from importer.events.layout import field_columns
 from importer.events.mapping_keys import CHOICES, OPTIONS, RECOGNIZE, TABLES
 from importer.events.templates import constant_of, set_text, template_of
@@ -95,7 +96,10 @@ def _holds_null(value: JSON) -> bool:
 
 
 def _all_fields(reading: Reading) -> dict[str, Any]:
-    """Return the columns of each field; empty if it has none, so that none is inferred."""
+    """Return the columns of each field; an empty list if none gives it, so that none is inferred.
+
+    An empty text stands for more: not even a property of Mixpanel's own name for the field gives it.
+    """
     found: dict[str, Any] = {}
     for name in FIELDS:
         column = reading.fields.get(name, "")
@@ -103,6 +107,8 @@ def _all_fields(reading: Reading) -> dict[str, Any]:
         has_comma = "," in column and column not in reading.columns
         may_lack = column and reading.missing_columns == "ignore"  # and a list may name what is not there
         found[name] = [column] if has_comma or may_lack else column
+        if not column and name in PROPERTY_OF and PROPERTY_OF[name] not in reading.drop:
+            found[name] = []
         if name in reading.alternatives:
             entries = reading.alternatives[name]
             conditions = reading.conditions.get(name) or ("",) * len(entries)

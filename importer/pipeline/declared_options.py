@@ -54,8 +54,21 @@ def same_options(declared: DeclaredReading) -> dict[str, Any]:
 
 def skipped_columns(declared: DeclaredReading, columns: Sequence[str]) -> dict[str, ColumnType]:
     """Return the type ``skip`` for columns named like a field that is declared to have no column."""
-    names = [PROPERTY_OF.get(field_, "") for field_, column in declared.fields.items() if not column]
+    names = [PROPERTY_OF.get(field_, "") for field_, column in declared.fields.items() if column == ""]
     return {name: "skip" for name in names if name in columns and name not in declared.types}
+
+
+def dropped_names(declared: DeclaredReading, before: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return which properties are left out: the declared ones, and what would give a field without a column.
+
+    Args:
+        declared: What is declared: an empty text for a field that nothing gives, whose name in the properties
+            would give it.
+        before: The names that an earlier run left out.
+    """
+    given = {PROPERTY_OF.get(field) for field, columns in declared.fields.items() if columns}
+    unset = [name for field, name in PROPERTY_OF.items() if declared.fields.get(field) == ""]
+    return tuple(dict.fromkeys([*(n for n in before if n not in given), *declared.drop, *unset]))
 
 
 def known_columns(declared: DeclaredReading, table: Mapping[str, _T], reading: Reading) -> Mapping[str, _T]:

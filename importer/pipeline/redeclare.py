@@ -14,7 +14,13 @@ from importer.events.mapping import ChosenFields, entries_of_field, put_field
 from importer.events.number_marks import check_marks, marks_of
 from importer.events.row_filter import check_where, columns_of_where
 from importer.pipeline.declared_dialect import redeclare_dialect
-from importer.pipeline.declared_options import check_marks_meant, known_columns, same_options, skipped_columns
+from importer.pipeline.declared_options import (
+    check_marks_meant,
+    dropped_names,
+    known_columns,
+    same_options,
+    skipped_columns,
+)
 from importer.pipeline.declared_shape import openable_anew, redeclared_shape
 from importer.pipeline.given_names import check_masks_anew
 from importer.pipeline.given_values import GivenValues, given_values
@@ -113,7 +119,7 @@ def redeclare(reading: Reading, declared: DeclaredReading, now_ms: int) -> Readi
         defaults={**reading.defaults, **declared.defaults},
         shape=redeclared_shape(reading.shape, declared),
         only=declared.only or reading.only,
-        drop=tuple(dict.fromkeys((*reading.drop, *declared.drop))),
+        drop=dropped_names(declared, reading.drop),
         renames=_renames_anew(reading.renames, declared.renames),
         preset=declared.preset.name if declared.preset is not None else reading.preset,
         constants={n: v for n, v in reading.constants.items() if n not in said.names} | said.constants,

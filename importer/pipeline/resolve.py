@@ -24,6 +24,7 @@ from importer.events.times import TimeReader
 from importer.pipeline.declared_dialect import declared_dialect
 from importer.pipeline.declared_options import (
     check_marks_meant,
+    dropped_names,
     known_columns,
     same_options,
     skipped_columns,
@@ -252,7 +253,7 @@ def draft_reading(
         defaults=dict(declared.defaults),
         shape=declared_shape(declared),
         only=declared.only,
-        drop=declared.drop,
+        drop=dropped_names(declared),
         renames=dict(declared.renames),
         source_name=source_name,
         preset=declared.preset.name if declared.preset is not None else "",

@@ -433,11 +433,49 @@ def test_a_mapping_file_may_list_columns(tmp_path: Path):
         assert users(prepared([path], f"--mapping {saved} --map distinct_id=user_id")[0]) == ["", "u2"]
 
 
-@pytest.mark.parametrize("columns", ["[]", "[1]", '["a", ""]', "5"])
+@pytest.mark.parametrize("columns", ["[1]", '["a", ""]', "5"])
 def test_columns_of_a_mapping_file_that_are_none_stop(tmp_path: Path, columns: str):
     saved = file(tmp_path, "m.toml", f"[fields]\ndistinct_id = {columns}\n")
     with pytest.raises(MappingError, match=r"line 2: fields\.distinct_id: found"):
         load(saved)
+
+
+IN_PROPERTIES = """\
+{"event":"A","properties":{"time":1714557973,"distinct_id":"u","$insert_id":"same","ip":"203.0.113.7","n":1}}
+{"event":"B","properties":{"time":1714557974,"distinct_id":"u","$insert_id":"same","ip":"203.0.113.7","n":2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "of_none"),
+    [("insert_id", "$insert_id", None), ("ip", "ip", 0), ("distinct_id", "distinct_id", "")],
+)
+def test_a_field_that_nothing_gives_is_not_given_by_its_name_in_the_properties(
+    tmp_path: Path, field: str, name: str, of_none: object
+):
+    path = file(tmp_path, "a.jsonl", IN_PROPERTIES)
+    job = prepared([path], f"--map {field}=")[0]
+    found = [event["properties"] for event in events(job)]
+    assert len({"same", *(each["$insert_id"] for each in found)}) == (3 if field == "insert_id" else 1)
+    assert field == "insert_id" or [each[name] for each in found] == [of_none, of_none]
+    assert [each["n"] for each in found] == [1, 2]
+    saved = file(tmp_path, "m.toml", render(job.manifest.reading))
+    assert events(prepared([path], f"--mapping {saved}")[0]) == events(job)
+    again = redeclare(job.manifest.reading, declared(f"--map {field}=properties.{name}"), NOW_MS)
+    assert name not in again.drop
+    assert field in again.fields
+
+
+def test_a_saved_mapping_leaves_what_gave_a_field_as_it_was(tmp_path: Path):
+    first = '{"event":"A","time":1714557973,"user_id":"u","more":{"a":1}}\n'
+    path = file(tmp_path, "a.jsonl", first * 3)
+    saved = file(tmp_path, "m.toml", render(prepared([path])[0].manifest.reading))
+    assert "insert_id = []" in saved.read_text("utf-8")
+    other = file(
+        tmp_path, "b.jsonl", first + '{"event":"A","time":1714557973,"user_id":"u","$insert_id":"i-1"}\n'
+    )
+    ids = [event["properties"]["$insert_id"] for event in events(prepared([other], f"--mapping {saved}")[0])]
+    assert ids[1] == "i-1"
 
 
 def test_a_template_of_set_is_text(tmp_path: Path):
