@@ -22,7 +22,7 @@ _parts_of: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[^{}]+").match
 _CONSTANT: Final = "= "
 """What an entry begins with that is neither a column nor a template, but a value."""
 
-_is_name: Final = re.compile(r"[\w$][\w$ .-]*").fullmatch
+_is_name: Final = re.compile(r"[\w$][\w$ .\[\]\"-]*").fullmatch
 
 
 class Template(NamedTuple):

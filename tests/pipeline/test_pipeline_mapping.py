@@ -478,6 +478,13 @@ def test_a_saved_mapping_leaves_what_gave_a_field_as_it_was(tmp_path: Path):
     assert ids[1] == "i-1"
 
 
+@pytest.mark.parametrize("column", ["items[-1].id", "items[x].id", "item"])
+def test_a_template_of_set_names_columns_that_are_there(tmp_path: Path, column: str):
+    path = file(tmp_path, "a.jsonl", '{"event":"A","time":1714557973,"items":[{"id":5}]}\n')
+    with pytest.raises(MappingError, match="there is no column"):
+        prepared([path], f"--set 'n={{{column}}}'")
+
+
 def test_a_template_of_set_is_text(tmp_path: Path):
     path = file(tmp_path, "a.csv", SHOP)
     with pytest.raises(UsageError, match="a value made of columns is text"):
