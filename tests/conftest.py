@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,24 +17,23 @@ settings.register_profile("searching", deadline=None, suppress_health_check=[Hea
 settings.register_profile("patient", settings.get_profile("searching"), derandomize=True)
 settings.load_profile("patient")
 
-REPEATING = frozenset({"crash", "speedups"})
+REPEATING = frozenset({"speedups"})
 """Folders of tests that run the same lines thousands of times. Coverage makes a test take twice as long, and finds
 nothing here that the tests of the parts do not run as well."""
 
-
-WITH_MANY_CASES = "end_to_end"
-"""The folder of tests that type whole commands. Of those with many cases, the first is measured."""
+WITH_COMMANDS = frozenset({"crash", "end_to_end"})
+"""Folders of tests that type whole commands. Of those with many cases, the first two are measured."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     here = Path(__file__).parent
-    measured = set()
+    cases: Counter[str] = Counter()
     for item in items:
         folders = item.path.relative_to(here).parts
-        test, has_cases, _ = item.nodeid.partition("[")
-        if REPEATING.intersection(folders) or (has_cases and WITH_MANY_CASES in folders and test in measured):
+        test = item.nodeid.partition("[")[0]
+        cases[test] += 1
+        if REPEATING.intersection(folders) or (cases[test] > 2 and WITH_COMMANDS.intersection(folders)):
             item.add_marker("no_cover")
-        measured.add(test)
 
 
 @pytest.fixture(autouse=True)
