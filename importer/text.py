@@ -160,10 +160,15 @@ def one_line(value: object) -> str:
     return cut(escape_controls(" ".join(text[: 4 * MAX_LINE].split())), MAX_LINE)
 
 
+_LIKE: Final = 0.51
+"""From which likeness, up to 1, a name is taken for another one mistyped."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ``; did you mean …?`` for the most similar of ``names``, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``; did you mean …?`` for the most similar of ``names`` in any case, or nothing."""
+    known = {each.casefold(): each for each in reversed(list(names))}
+    close = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=_LIKE)
+    return f"; did you mean {known[close[0]]!r}?" if close else ""
 
 
 def kind_flags(kind: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.text import shell_word, shell_words
+from importer.text import nearest, shell_word, shell_words
 
 
 def read_back(shell: str, words: str) -> list[str]:
@@ -52,3 +52,12 @@ def test_bash_reads_back_any_words(texts: list[str]) -> None:
 )
 def test_a_word_is_quoted_only_where_it_must_be(text: str, word: str) -> None:
     assert shell_word(text) == word
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("EVENT", "event"), ("plattform", "platform"), ("src", ""), ("zz", "")],  # src and c share a letter
+)
+def test_the_name_that_was_meant_is_looked_for_in_any_case(name: str, near: str) -> None:
+    said = f"; did you mean {near!r}?" if near else ""
+    assert nearest(name, ["time", "event", "platform", "c"]) == said

@@ -254,7 +254,7 @@ def _say_if_slow(*, quiet: bool = False) -> None:
 @_command(
     Argument(
         "SOURCE...",
-        "CSV or JSONL files, folders and archives of such; - is standard input.",
+        "CSV, JSON, Parquet, Excel or Avro files, folders and archives of such; - is standard input.",
         several=True,
         optional=True,
     ),
@@ -345,16 +345,17 @@ def status(results: Path, options: StatusOptions) -> int:
 
 
 @_command(
-    Argument("SOURCE", "A CSV or JSONL file."),
+    Argument("[SOURCE]", "A file or a member of an archive; --preset NAME --save needs none.", optional=True),
     [
         Example(f"{PROGRAM} preview events.csv", "Show it as it would be read and sent."),
         Example(
             f"{PROGRAM} preview events.csv --save mapping.toml",
             "Write that down, to be reviewed and used: run events.csv --mapping mapping.toml",
         ),
+        Example(f"{PROGRAM} preview --preset amplitude --save mapping.toml", "Copy a preset, to be changed."),
     ],
 )
-def preview(source: str, options: PreviewOptions, reading: ReadingOptions) -> int:
+def preview(source: str | None, options: PreviewOptions, reading: ReadingOptions) -> int:
     """Show columns, types, mapping, times, and the first events as they would be sent. Sends nothing."""
     from importer.cli.commands.preview import preview_source  # noqa: PLC0415
 

@@ -156,7 +156,7 @@ def _after_rehearsal(ended: Ended) -> Next:
     if cure := cure_of_run(report.job.results):
         return Next((*_copied_text(mended), cure.advice), (_again(report, cure.options),))
     if not counts.succeeded:
-        advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
+        advice = "Mend the data, or read it differently (--map, --type, --where, …), then check again:"
         return Next((*_copied_text(mended), advice), (_again(report),))
     copied = "" if mended is None else f" ({mended} is a copy of {_them(wrong)})"
     records = counted(wrong, "record")

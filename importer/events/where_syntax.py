@@ -276,7 +276,9 @@ def _odd_token(text: str, error: UnexpectedToken) -> WrongPlace:
 
 def _hints(token: Token, accepted: set[str]) -> Iterator[str]:
     """Yield what to write in place of a word or a sign that stands where it may not."""
-    if "TEXT" in accepted:
+    if "TEXT" in accepted and str(token) == "=":
+        yield "Equality is one sign: =."
+    elif "TEXT" in accepted:
         yield _VALUES
         if token.type == "_NULL":
             yield "For what has no value, write COLUMN is null."

@@ -25,6 +25,12 @@ from importer.text import file_command, shell_word
 _NAMES: dict[RunKind, str] = {"real": "run", "dry-run": "dry run", "sandbox": "run into the sandbox"}
 
 
+def holds_several(name: str) -> bool:
+    """Return whether a source, as typed, is a folder or an archive."""
+    path = parse_source_path(name)
+    return isinstance(path, Path) and (path.is_dir() or bool(archive_kind(path)))
+
+
 def check_source(name: str) -> SourcePath:
     """Return a single source, checked to be there: a file, or a member of an archive.
 
@@ -37,7 +43,7 @@ def check_source(name: str) -> SourcePath:
     """
     check_no_address(name)
     path = parse_source_path(name)
-    if isinstance(path, Path) and (path.is_dir() or archive_kind(path)):
+    if holds_several(name):
         first = find_sources([name]).sources[0].name
         raise UsageError(f"{name} holds several sources", f"Name one of them: {shell_word(first)}")
     open_raw(path).close()

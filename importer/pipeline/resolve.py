@@ -359,8 +359,8 @@ def _is_time(reader: TimeReader, value: object) -> bool:
 def _check_local_epochs(declared: DeclaredReading) -> None:
     if declared.local_epochs and not declared.timezone:
         raise UsageError(
-            "--local-epochs needs the zone in which the epochs were made",
-            "Add --timezone ZONE: that of the project or website when it was exported.",
+            "the epochs in it are of a zone that it does not name (local_epochs)",
+            "Say which: --timezone ZONE, that of the project or website when it was exported.",
         )
 
 

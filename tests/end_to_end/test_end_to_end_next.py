@@ -277,7 +277,7 @@ def test_what_to_mend_before_the_same_command_is_typed_again_is_said_on_a_quiet_
     result = shell.type("run", "events.csv", "--dry-run", "-q")
     assert result.err == (
         "2 invalid: see events.dry-run.csv\n"
-        "Mend the data, or read it differently (--map, --type, …), then check again:\n"
+        "Mend the data, or read it differently (--map, --type, --where, …), then check again:\n"
         "Next: mixpanel-importer run events.csv --dry-run -q\n"
     )
 

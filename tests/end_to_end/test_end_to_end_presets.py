@@ -205,3 +205,45 @@ def test_what_an_export_has_beside_its_documentation_is_no_property_and_none_is_
 
 
 FIELDS = ("time", "distinct_id", "$insert_id", "ip")
+
+
+def test_a_preset_is_copied_without_a_source_and_for_an_archive_of_several(shell: Shell) -> None:
+    shutil.copy(SAMPLES / "amplitude.zip", shell.folder)
+    text = (PRESETS / "amplitude.toml").read_text("utf-8")
+    for source in ((), ("amplitude.zip",)):
+        ended = shell.type("preview", *source, "--preset", "amplitude", "--save", "own.toml")
+        assert ended.code == 0, ended.err
+        assert (shell.folder / "own.toml").read_text("utf-8") == text
+        again = shell.type("preview", *source, "--preset", "amplitude", "--save", "own.toml")
+        assert (again.code, again.err.splitlines()[0]) == (
+            2,
+            "Stopped: --save own.toml: there is such a file",
+        )
+        (shell.folder / "own.toml").unlink()
+    assert "run amplitude.zip --mapping own.toml --dry-run" in ended.out.replace("\n  ", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "no source is named"),
+        (("--preset", "amplitude"), "no source is named"),
+        (("--save", "own.toml"), "no source is named"),
+        (("--preset", "amplitude", "--save", "own.toml", "--map", "ip="), "copies the preset as it is"),
+        (("--preset", "amplitud", "--save", "own.toml"), "did you mean 'amplitude'?"),
+        (("--preset", "amplitude", "--save", "none/own.toml"), "expected a file in a folder that exists"),
+    ],
+)
+def test_nothing_else_is_previewed_without_a_source(shell: Shell, words: tuple[str, ...], said: str) -> None:
+    ended = shell.type("preview", *words)
+    assert ended.code == 2
+    assert said in ended.err.replace("\n", " ")
+    assert list(shell.folder.glob("*.toml")) == []
+
+
+def test_matomo_without_a_zone_names_the_option_to_type(shell: Shell) -> None:
+    shutil.copy(SAMPLES / "matomo.json", shell.folder)
+    ended = shell.type("run", "matomo.json", "--preset", "matomo", "--dry-run")
+    assert ended.code == 2
+    assert "--timezone ZONE" in ended.err
+    assert "--local-epochs" not in ended.err

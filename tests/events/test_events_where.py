@@ -349,7 +349,7 @@ NAME = 'A column with the name of a number, or of a word such as in, stands in d
         ("type = ", 7, "expected a value, found the end", (VALUE,)),
         ('type = "page"', 8, "expected a value, found '\"page\"'", (VALUE,)),
         ("type = null", 8, "expected a value, found 'null'", (VALUE, "For what has no value, write COLUMN is null.")),
-        ("type == 'a'", 7, "expected a value, found '='", (VALUE,)),
+        ("type == 'a'", 7, "expected a value, found '='", ("Equality is one sign: =.",)),
         ("type = 'a", 8, "the quote that opens here is never closed", ("A quote within is doubled.",)),
         ("a = 1 && b = 2", 7, "found &&", ("Write and.",)),
         ("a = 1 || b = 2", 7, "found ||", ("Write or.",)),

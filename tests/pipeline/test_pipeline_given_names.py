@@ -311,7 +311,7 @@ def test_a_new_mask_of_nothing_stops_a_retry(tmp_path: Path) -> None:
 OTHERS = {
     "heap": (
         '{"event":"A","user_id":"u","time":1}',
-        ["event ('event_table_name', 'event_name', 'type')", "no export of Heap"],
+        ["event ('event_table_name', 'event_name', 'type' and 3 more)", "no export of Heap"],
         "--map event=event",
     ),
     "segment": ('{"type":"track","user":"u","created_at":1}', ["distinct_id ('userId', 'anonymousId')", "time ('timestamp')"], "--map distinct_id=user --map time=created_at"),

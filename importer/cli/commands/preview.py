@@ -21,6 +21,7 @@ from importer.cli.table import table_text
 from importer.delivery.protocols import system_now
 from importer.errors import UsageError
 from importer.events import mapping_file
+from importer.events.declared_reading import DeclaredReading
 from importer.events.layout import replaced_columns, set_fields
 from importer.events.mapper import Mapper
 from importer.events.presets import preset_text
@@ -29,7 +30,7 @@ from importer.model import Event, Record, Rejection, Status
 from importer.pipeline.attention import with_attention
 from importer.pipeline.job import Survey
 from importer.pipeline.mapping_attention import with_mapping_attention
-from importer.pipeline.outputs import check_source
+from importer.pipeline.outputs import check_source, holds_several
 from importer.pipeline.paths import free_path
 from importer.pipeline.resolve import detect_declared, draft_reading, settle_reading
 from importer.pipeline.survey import scan_source
@@ -46,11 +47,11 @@ _MOST_EXAMPLE: Final = 24
 """Most columns of the terminal for an example in the table."""
 
 
-def preview_source(source: str, options: PreviewOptions, reading_options: ReadingOptions) -> int:
+def preview_source(source: str | None, options: PreviewOptions, reading_options: ReadingOptions) -> int:
     """Print how a source would be read, and its first events as they would be sent. Nothing is sent.
 
     Args:
-        source: The path of the source, as typed.
+        source: The path of the source, as typed; None to copy a preset.
         options: Where the mapping file is written.
         reading_options: How the source is read.
 
@@ -60,6 +61,14 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
     Raises:
         ImporterError: Options, source and mapping don't fit, or the mapping file can't be written.
     """
+    if _copies_preset(source, options, reading_options):
+        return 0
+    if source is None:
+        raise UsageError(
+            "preview: no source is named",
+            f"Name a file: {PROGRAM} preview events.csv",
+            f"Or copy a preset, to be changed: {PROGRAM} preview --preset amplitude --save mapping.toml",
+        )
     if source == "-":
         kept = free_path(lambda number: Path("events.csv" if number == 1 else f"events-{number}.csv"))
         raise UsageError(
@@ -93,6 +102,31 @@ def preview_source(source: str, options: PreviewOptions, reading_options: Readin
     console.say(f"Saved: {options.save}")
     console.next(file_command("run", source, "--mapping", str(options.save), "--dry-run"))
     return 0
+
+
+def _copies_preset(source: str | None, options: PreviewOptions, reading_options: ReadingOptions) -> bool:
+    """Write the text of a preset as a mapping file, if there is no single source to be read; return whether.
+
+    Raises:
+        ImporterError: There is no such preset, something else is said of the reading, or there is a file.
+    """
+    several = source not in (None, "-") and holds_several(str(source))
+    if options.save is None or reading_options.preset is None or not (source is None or several):
+        return False
+    declared = declared_reading(reading_options)
+    if declared.preset is None or declared.preset.own != DeclaredReading():
+        raise UsageError(
+            "preview --preset NAME --save FILE without a single source copies the preset as it is",
+            "Leave out the other options, or name a file that is read by them.",
+        )
+    if options.save.exists():
+        raise UsageError(f"--save {options.save}: there is such a file", "Name another file.")
+    _check_save(options.save, options.save)
+    options.save.write_text(preset_text(declared.preset.name), "utf-8")
+    console = Console(stream=sys.stdout)
+    console.say(f"Saved: {options.save}, the preset {declared.preset.name} as it is")
+    console.next(file_command("run", source or "SOURCE", "--mapping", str(options.save), "--dry-run"))
+    return True
 
 
 def _check_save(save: Path, source: Path) -> None:

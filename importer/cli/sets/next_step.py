@@ -364,7 +364,7 @@ def _after_rehearsal(report: SetReport, mended: Path | None) -> Next:
     if cure := next((each for each in cures if each is not None), None):
         return Next((*copied, cure.advice), (again(add=cure.options),))
     if not counts.succeeded:
-        advice = "Mend the data, or read it differently (--map, --type, …), then check again:"
+        advice = "Mend the data, or read it differently (--map, --type, --where, …), then check again:"
         return Next((*copied, advice), (again(),))
     records, them = counted(counts.unsuccessful, "record"), "it" if counts.unsuccessful == 1 else "them"
     copy = "" if mended is None else f" ({mended}/ has a copy of {them})"
