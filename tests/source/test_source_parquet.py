@@ -432,15 +432,43 @@ def test_a_damaged_page_ends_the_records_that_stand_ahead_of_it(tmp_path):
     assert f"{path}: the rows from 30,001 on can't be read (row group 2 of 3): " in caught.value.message
 
 
-def test_small_row_groups_are_read_together_and_named_so(tmp_path):
+@pytest.mark.parametrize(("group", "ahead"), [(0, 0), (4, 40), (9, 90)])
+def test_of_small_row_groups_which_are_read_together_the_damaged_one_is_found(tmp_path, group, ahead):
     whole = parquet(tmp_path, {"n": list(range(100))}, row_group_size=10, compression="snappy")
     data = bytearray(whole.read_bytes())
-    at = pq.ParquetFile(whole).metadata.row_group(4).column(0).data_page_offset
+    at = pq.ParquetFile(whole).metadata.row_group(group).column(0).data_page_offset
     data[at : at + 20] = b"\xff" * 20
     path = write(tmp_path, bytes(data), "x.parquet")
+    got: list[Any] = []
     with open_source(path, Dialect("parquet"), ("n",)) as source, pytest.raises(SourceError) as caught:
-        list(source.items())
-    assert "can't be read (row groups 1 to 10 of 10): " in caught.value.message
+        got.extend(item for chunk in source.chunks() for item in chunk)
+    named = f"the rows from {ahead + 1} on can't be read (row group {group + 1} of 10): "
+    assert named in caught.value.message
+    assert caught.value.message.endswith(f"{ahead} records were read before.")
+    assert [item.values["n"] for item in got] == list(range(ahead))
+
+
+def test_of_a_row_group_the_rows_ahead_of_its_damaged_page_are_read(tmp_path):
+    rows = 3_000
+    whole = parquet(
+        tmp_path,
+        {"n": list(range(rows)), "text": [f"{n:0200}" for n in range(rows)]},
+        use_dictionary=False,
+        compression="snappy",
+        data_page_size=1,
+        write_batch_size=100,
+        write_page_index=True,
+    )
+    data = bytearray(whole.read_bytes())
+    at = data.index(f"{2_000:0200}".encode()[-4:], len(data) // 3)
+    data[at - 40 : at + 2_000] = b"\xff" * 2_040
+    path = write(tmp_path, bytes(data), "x.parquet")
+    got: list[Any] = []
+    with open_source(path, Dialect("parquet"), ("n", "text")) as source, pytest.raises(SourceError) as caught:
+        got.extend(item for chunk in source.chunks() for item in chunk)
+    assert 1_000 < len(got) < rows
+    assert [item.values["n"] for item in got] == list(range(len(got)))
+    assert f"the rows from {len(got) + 1:,} on can't be read (row group 1 of 1): " in caught.value.message
 
 
 @pytest.mark.parametrize("columns", [{}, {"n": pa.array([], pa.int64())}])

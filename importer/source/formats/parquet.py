@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from importlib import import_module
 from itertools import islice
@@ -30,10 +30,11 @@ from importer.text import counted, quoted
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
 _BATCH_SIZE: Final = 1 << 20  # bytes of rows that are decoded at once, about
-_MOST_TOGETHER: Final = 1 << 18  # bytes of row groups that are decoded together, which a damage may cost
+_MOST_TOGETHER: Final = 1 << 18  # bytes of row groups that are decoded together, and again if one is damaged
 _MOST_ROWS: Final = 1 << 13
 _MOST_MADE: Final = 1 << 22  # bytes that they are as lines, about
 _ROWS_OF_LINES: Final = 1 << 12  # rows of which lines are made at once
+_MOST_SOUGHT: Final = 128  # rows that are read at once where one is damaged
 _MOST_TRIED: Final = 16  # rows that are read to see how long they are
 _LARGE_CHUNK: Final = 1 << 16  # bytes of a column in a row group
 _BUFFER_SIZE: Final = 1 << 16  # bytes of a column that are read at once
@@ -117,28 +118,70 @@ def _batches(parquet: Any) -> Iterator[list[bytes]]:
         BrokenSourceError: The file is damaged.
     """
     arrow, metadata = _arrow(), parquet.metadata
+    damage = (arrow.ArrowException, OSError, ValueError)
     sizes = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
     size = max(1, sum(sizes) // max(1, metadata.num_rows))  # of a row
-    row, rows = 0, max(1, min(_MOST_ROWS, _BATCH_SIZE // size))
+    rows = max(1, min(_MOST_ROWS, _BATCH_SIZE // size))
+    row = 0
     for groups in _read_together(metadata, max(1, min(_ROWS_OF_LINES, _MOST_TOGETHER // size))):
+        first, at_once = row, min(rows, _MOST_TRIED)
         try:
             at_once = _rows_at_once(parquet, groups, rows)
-            for batch in parquet.iter_batches(batch_size=at_once, row_groups=groups, use_threads=False):
-                for start in range(0, batch.num_rows, _ROWS_OF_LINES):
-                    part = batch.slice(start, _ROWS_OF_LINES)
-                    yield json_lines(part)
-                    row += part.num_rows
-        except (arrow.ArrowException, OSError, ValueError) as error:
-            which = (
-                f"row group {groups[0] + 1:,}"
-                if len(groups) == 1
-                else (f"row groups {groups[0] + 1:,} to {groups[-1] + 1:,}")
-            )
+            for lines, count in _lines_of(parquet, groups, at_once):
+                yield lines
+                row += count
+        except damage:
+            at_once = min(at_once, _MOST_SOUGHT)
+            row = yield from _lines_to_damage(parquet, groups, at_once, (first, row), damage)
+
+
+def _lines_of(
+    parquet: Any, groups: Sequence[int], at_once: int, skipped: int = 0
+) -> Iterator[tuple[list[bytes], int]]:
+    """Yield the lines of row groups, from a row of them on, and of how many rows each of these lists is."""
+    for batch in parquet.iter_batches(batch_size=at_once, row_groups=groups, use_threads=False):
+        for start in range(min(skipped, batch.num_rows), batch.num_rows, _ROWS_OF_LINES):
+            part = batch.slice(start, _ROWS_OF_LINES)
+            yield json_lines(part), part.num_rows
+        skipped = max(0, skipped - batch.num_rows)
+
+
+def _lines_to_damage(
+    parquet: Any,
+    groups: Sequence[int],
+    at_once: int,
+    rows: tuple[int, int],
+    damage: tuple[type[Exception], ...],
+) -> Generator[list[bytes], None, int]:
+    """Yield what can be read of row groups that can't be read together: one by one, in short steps.
+
+    Returns:
+        How many rows of the file were yielded by then, if all of them can be read so.
+
+    Args:
+        parquet: The file.
+        groups: The row groups.
+        at_once: How many rows are read at once, which are lost if one of them is damaged.
+        rows: How many rows stand ahead of the groups; and how many of the file were yielded.
+        damage: What pyarrow raises.
+
+    Raises:
+        BrokenSourceError: A row group is damaged: the first one is named.
+    """
+    begin, row = rows
+    for group in groups:
+        try:
+            for lines, count in _lines_of(parquet, [group], at_once, max(0, row - begin)):
+                yield lines
+                row += count
+        except damage as error:
             raise BrokenSourceError(
-                f"the rows from {row + 1:,} on can't be read ({which} of {metadata.num_row_groups:,}): "
-                f"{_first_line(error)}",
+                f"the rows from {row + 1:,} on can't be read (row group {group + 1:,} of "
+                f"{parquet.metadata.num_row_groups:,}): {_first_line(error)}",
                 _COPY_AGAIN,
             ) from error
+        begin += parquet.metadata.row_group(group).num_rows
+    return row
 
 
 def _read_together(metadata: Any, rows: int) -> Iterator[list[int]]:
