@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Sequence
@@ -11,12 +12,15 @@ from importer.cli.options import CommandOptions
 from importer.errors import ImporterError, TooManyErrors
 from importer.mixpanel.hosts import region_of
 from importer.pipeline.job import MaxErrors
-from importer.pipeline.paths import default_results, free_beside, free_path
+from importer.pipeline.paths import default_folder, default_results, free_beside, free_path
+from importer.reading import Reading, Shape
 from importer.results.manifest import Manifest
 from importer.results.paths import failed_rows_mapping_path, retry_path
 from importer.results.recorded import RecordedRun
 from importer.results.status import NextStep
 from importer.settings import BASE_URL
+from importer.source.archives import is_read_in_place
+from importer.source.members import parse_source_path
 from importer.text import PROGRAM, file_word, kind_flags, shell_words
 
 
@@ -54,6 +58,53 @@ def run_words(sources: Sequence[str], manifest: Manifest) -> list[str]:
     """Return ``run`` with its sources, and the flags of its kind and destination."""
     kind = kind_flags(manifest.kind)
     return ["run", *map(file_word, sources), *kind, *destination_flags(manifest)]
+
+
+def reading_flags(reading: Reading) -> list[str]:
+    """Return the options by which another source is read as one was read, as far as options can say it."""
+    named = {
+        "--preset": (reading.preset,),
+        "--timezone": (reading.timezone,),
+        "--time-format": reading.time_format,
+        "--null": reading.null,
+        "--tag": (reading.tag,),
+        "--missing-time": () if reading.missing_time is None else ("now",),
+        "--insert-id": () if reading.insert_id == "content" else (reading.insert_id,),
+        "--geoip": () if reading.geoip == "off" else (reading.geoip,),
+    }
+    flags = [word for flag, values in named.items() for value in values if value for word in (flag, value)]
+    if reading.local_epochs:
+        flags.append("--local-epochs")
+    if reading.preset:  # which says the rest
+        return flags
+    for field, column in reading.fields.items():
+        if column != field and column.strip('"') != field:
+            flags += ["--map", f"{field}={column}"]
+    for name, value in reading.constants.items():
+        if isinstance(value, str):
+            flags += ["--set", f"{name}={value}"]
+    return flags
+
+
+def is_said_by_flags(reading: Reading) -> bool:
+    """Return whether `reading_flags` say all of a reading, but for types that may have been declared."""
+    others = (reading.templates, reading.names, reading.only, reading.drop, reading.renames, reading.prefix)
+    return bool(reading.preset) or not any((*others, reading.alternatives, reading.shape != Shape()))
+
+
+def import_command(name: str, manifest: Manifest) -> str:
+    """Return the command that imports a source of a set by itself, to where the set went."""
+    path = parse_source_path(name)
+    if isinstance(path, Path) or is_read_in_place(path.archive):
+        words, usual = run_words([name], manifest), default_results(name, "real")
+        words, ending = [*words, *reading_flags(manifest.reading)], usual.suffix
+    else:  # its archive is unpacked only as a set
+        words = [*run_words([str(path.archive)], manifest), "--include", glob.escape(path.name)]
+        words += reading_flags(manifest.reading)
+        usual, ending = default_folder(str(path.archive), "real"), ""
+    if usual.exists():
+        words += ["--results", str(free_beside(usual, ending))]
+    return command_line(words)
 
 
 def limit_flags(manifest: Manifest) -> list[str]:

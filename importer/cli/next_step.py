@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from importer.cli.command_lines import (
+    command_line,
     copy_path,
     credential_flags,
     flags_to_repeat,
+    is_said_by_flags,
     mended_command,
+    reading_flags,
     repeat_command,
     resume_command,
     retry_command,
+    run_words,
 )
 from importer.cli.cures import cure_by_preset, cure_of_history, cure_of_run
 from importer.cli.options import CommandOptions
@@ -230,7 +234,18 @@ def after_status(status: HistoryStatus) -> Next:
     if status.next_step is None and last.kind == "sandbox":
         command = "the same command" if len(status.runs) == 1 else "the command of the first run"
         return Next((f"Nothing reached Mixpanel: {command} without --sandbox (and --faults) imports it.",))
-    return _left_of(status, CommandOptions())
+    left = _left_of(status, CommandOptions())
+    return left if left.commands else replace(left, commands=_import_of_mended(status.runs[0].manifest))
+
+
+def _import_of_mended(manifest: Manifest) -> tuple[str, ...]:
+    """Return the command that imports a source that breaks off, once it is mended; none for others."""
+    source = manifest.source
+    if not manifest.breaks_off or source == "-" or not is_said_by_flags(manifest.reading):
+        return ()
+    usual = default_results(source, "real")
+    elsewhere = ["--results", str(free_beside(usual, usual.suffix))] if usual.exists() else []
+    return (command_line(run_words([source], manifest), reading_flags(manifest.reading), elsewhere),)
 
 
 def _left_of(

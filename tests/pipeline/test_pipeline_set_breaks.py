@@ -314,7 +314,8 @@ def test_the_status_names_a_break_for_the_set_and_for_the_source(capsys: pytest.
     assert show_status(Path("out"), StatusOptions()) == 1
     said = capsys.readouterr().out
     assert "Broken off   in/1.json: the file ends on line" in said
-    assert said.endswith("so nothing is doubled.\n")
+    offered = f"Next: mixpanel-importer run in/1.json --base-url {server.target.destination.base_url}\n"
+    assert said.endswith(f"so nothing is doubled.\n{offered}")
     assert show_status(Path("out"), StatusOptions(json=True)) == 1
     (broken,) = json.loads(capsys.readouterr().out)["broken_off"]
     assert broken["source"] == "in/1.json"
@@ -323,3 +324,64 @@ def test_the_status_names_a_break_for_the_set_and_for_the_source(capsys: pytest.
     assert "Attention    in/1.json: the file ends on line" in said
     assert "Next: mixpanel-importer status out" in said
     assert show_status(Path("out/2.json.csv"), StatusOptions()) == 0
+
+
+def test_what_the_status_offers_keeps_what_was_declared_of_the_reading(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put("in/1.json", as_json(records(1, host="8.8.8.8")))
+    put("in/2.jsonl.gz", gzip.compress(b""))
+    declared = DeclaredReading(timezone="Europe/Berlin", tag="t", fields={"ip": "host"}, null=("x",))
+    with refusing() as server:
+        run(server, "in", declared=declared)
+    assert show_status(Path("out"), StatusOptions()) == 0
+    said = capsys.readouterr().out
+    assert "changed" not in said  # the member is as empty as it was
+    assert said.endswith("Nothing is left to do.\n")
+    put("in/2.jsonl.gz", gzip.compress(as_json_object(records(7, host="8.8.8.8")[0]).replace(b"\n", b"")))
+    assert show_status(Path("out"), StatusOptions()) == 0
+    flags = "--timezone Europe/Berlin --null x --tag t --map ip=host"
+    said = capsys.readouterr().out
+    assert "Since then   1 source changed: in/2.jsonl.gz" in said
+    where = f"--base-url {server.target.destination.base_url}"
+    assert said.endswith(
+        f"To import it by itself:\nNext: mixpanel-importer run in/2.jsonl.gz {where} {flags}\n"
+    )
+
+
+def test_no_line_is_offered_for_what_appeared_without_a_record(capsys: pytest.CaptureFixture[str]) -> None:
+    put("in/1.json", as_json(records(1)))
+    put("in/2.json", as_json(records(2)))
+    with refusing() as server:
+        run(server, "in")
+    put("in/3.jsonl.gz", gzip.compress(b""))
+    assert show_status(Path("out"), StatusOptions()) == 0
+    said = capsys.readouterr().out
+    assert "1 source appeared: in/3.jsonl.gz" in said
+    assert said.endswith("Nothing is left to do.\n")
+
+
+def test_a_sentence_without_its_line_announces_none(capsys: pytest.CaptureFixture[str]) -> None:
+    put("in/1.json", as_json(records(1, time="soon")))
+    put("in/2.json", as_json(records(2)))
+    with refusing() as server:
+        run(server, "in")
+    put("in/3.json", as_json(records(3)))
+    assert show_status(Path("out"), StatusOptions()) == 1
+    said = capsys.readouterr().out
+    assert "Import it by its own name, with another --results." in said
+    assert "by itself:" not in said
+
+
+def test_the_status_of_a_source_that_breaks_off_offers_the_import_of_the_mended_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put("1.json", as_json(records(1, 2, 3))[:-30])
+    with refusing() as server:
+        options = options_of(results=Path("1.results.csv"), delivery=FAST)
+        source = SourceFile("1.json", Path("1.json"), Path("1.results.csv"))
+        job = prepare_job(source, options, server.target, now_ms=NOW_MS, progress=NullProgress())
+        run_job(job, NullProgress(), threading.Event())
+    assert show_status(Path("1.results.csv"), StatusOptions()) == 1
+    offered = f"run 1.json --base-url {server.target.destination.base_url} --results 1.results-2.csv"
+    assert capsys.readouterr().out.endswith(f"Next: mixpanel-importer {offered}\n")

@@ -14,7 +14,8 @@ from typing import Any, Final
 from importer.cli.console import Console, LabeledLine
 from importer.cli.options import StatusOptions
 from importer.cli.phrases import attention_lines, counts_text, exploded_of, outcomes_text
-from importer.cli.sets.next_step import after_set_status, import_of_new
+from importer.cli.sets.import_alone import import_of_new
+from importer.cli.sets.next_step import after_set_status
 from importer.cli.source_folder import missing_text
 from importer.cli.steps import Next, print_next
 from importer.model import Status
@@ -47,7 +48,7 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
     source_set = _source_set(status)
     changes = _changes_of(source_set)
     step = _next_step(status, changes)
-    more = import_of_new(status, source_set.manifest, changes)
+    more = import_of_new(status, source_set.manifest, changes, later=step != Next())
     if options.json:
         sys.stdout.write(_json_text(status, changes, step) + "\n")
     else:
@@ -58,7 +59,7 @@ def show_set_status(folder: Path, options: StatusOptions) -> int:
         else:
             if step == Next():
                 console.say(f"Nothing is left to do{' of this set' if more.advice else ''}.")
-            print_next([step, more if step == Next() else replace(more, commands=())], console)
+            print_next([step, more], console)
     if not status.reconciles:
         return 6
     if status.action is not None or status.of_state("damaged", "unfit") or status.broken_off:

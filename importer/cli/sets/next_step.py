@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,12 +13,13 @@ from importer.cli.command_lines import (
     credential_flags,
     destination_flags,
     flags_to_repeat,
+    import_command,
     is_pipe,
+    is_said_by_flags,
     limit_flags,
     new_retry,
     repeat_command,
     resumed_retry,
-    run_words,
 )
 from importer.cli.cures import Cure, cure_by_preset, cure_of_history, cure_of_run
 from importer.cli.options import CommandOptions
@@ -36,11 +36,7 @@ from importer.cli.steps import (
 from importer.pipeline.collision_text import COLLISION_REMEDY
 from importer.pipeline.paths import (
     default_folder,
-    default_results,
-    free_beside,
     free_path,
-    is_of_source,
-    known_manifest,
 )
 from importer.pipeline.sets.found import NO_CHANGES, SetChanges
 from importer.pipeline.sets.job import SetReport
@@ -54,8 +50,6 @@ from importer.results.set_status import (
     source_histories,
 )
 from importer.results.status import HistoryStatus
-from importer.source.archives import is_read_in_place
-from importer.source.members import parse_source_path
 from importer.text import counted, file_command, file_word, kind_flags, listed
 
 _MOST_NAMED: Final = 3
@@ -153,49 +147,6 @@ def after_set_status(status: SetStatus, changes: SetChanges) -> Next:
         command = "the same command" if len(status.runs) == 1 else "the command of the first run"
         return Next((f"Nothing reached Mixpanel: {command} without --sandbox (and --faults) imports it.",))
     return _left_of(status, CommandOptions(), changes)
-
-
-def import_of_new(status: SetStatus, source_set: SetManifest, changes: SetChanges) -> Next:
-    """Return how to import what is in the sources of a set by now, and is not imported with it.
-
-    Args:
-        status: Where the set stands.
-        source_set: The manifest of the run that found the sources.
-        changes: How they differ from those.
-    """
-    if source_set.kind != "real" or not status.reconciles:  # before a real run, all that is new comes with it
-        return Next()
-    appeared = [name for name in changes.appeared if not _has_own_results(name)]
-    others = [] if source_set.mended else [name for name in changes.changed if name not in status.read_from]
-    changed = [name for name in others if not _has_own_results(name)]
-    is_one = len(appeared) + len(changed) == 1
-    how = "To import it by itself:" if is_one else "Import each by its own name, with another --results."
-    advice = []
-    for names, verb in ((appeared, "appeared"), (changed, "changed")):
-        if names:
-            what = names[0] if len(names) == 1 else f"{len(names):,} sources ({listed(names, _MOST_NAMED)})"
-            advice.append(f"{what} {verb} since: what is new there is not imported with this set. {how}")
-    return Next(tuple(advice), (_import_command((appeared or changed)[0], source_set),) if is_one else ())
-
-
-def _has_own_results(name: str) -> bool:
-    """Return whether a source was imported by itself."""
-    manifest = known_manifest(default_results(name, "real"))
-    return manifest is not None and is_of_source(manifest, name)
-
-
-def _import_command(name: str, manifest: SetManifest) -> str:
-    """Return the command that imports a source of a set by itself, to where the set went."""
-    path = parse_source_path(name)
-    if isinstance(path, Path) or is_read_in_place(path.archive):
-        words, usual = run_words([name], manifest), default_results(name, "real")
-        ending = usual.suffix
-    else:  # its archive is unpacked only as a set
-        words = [*run_words([str(path.archive)], manifest), "--include", glob.escape(path.name)]
-        usual, ending = default_folder(str(path.archive), "real"), ""
-    if usual.exists():
-        words += ["--results", str(free_beside(usual, ending))]
-    return command_line(words)
 
 
 def _left_of(
@@ -320,12 +271,24 @@ def _in_the_way(status: SetStatus, changes: SetChanges) -> tuple[tuple[str, ...]
     return (), ()
 
 
+def _import_of_broken(status: SetStatus) -> tuple[str, ...]:
+    """Return the command that imports the only source that breaks off, once it is mended; none for others."""
+    broken, manifest = status.broken_off, status.runs[0].manifest
+    is_alone = len(broken) == 1 and not status.of_state("damaged", "unfit")
+    if not is_alone or manifest.kind != "real" or not is_said_by_flags(manifest.reading):
+        return ()
+    (source,) = broken
+    if manifest.reading.insert_id == "row" and source.id_name != PurePosixPath(source.relative).name:
+        return ()
+    return () if source.pipe else (import_command(source.name, manifest),)
+
+
 def _beyond_limit(status: SetStatus, left_out: tuple[str, ...], flags: Sequence[str]) -> Next:
     """Return how to import what ``--limit`` left out, if nothing else is left to do."""
     manifest = status.runs[0].manifest
     records = sum(each.records for each in manifest.sources if each.state == "ready")
     if manifest.limit is None or records <= status.scope or len(status.runs) > 1 or manifest.kind != "real":
-        return Next(left_out)
+        return Next(left_out, _import_of_broken(status))
     whole = replace(status.runs[0], manifest=replace(manifest, limit=None))
     what = (
         f"--limit left out what follows the first {counted(manifest.limit, 'record')}. To import that, too:"

@@ -32,6 +32,7 @@ from importer.progress import stage
 from importer.reading import Reading
 from importer.results.set_manifest import SetSource, SourceShape
 from importer.source.detect import DetectedSource
+from importer.source.fingerprint import take_fingerprint
 from importer.source.found import Found
 from importer.source.members import SourcePath
 from importer.text import counted
@@ -196,7 +197,7 @@ def _find_shapes(
             if isinstance(one, FoundShape):
                 shapes[at] = alike.setdefault(one, one)
             elif isinstance(one, EmptySourceError):
-                states[at] = replace(states[at], state="empty", fingerprint=Fingerprint(0, 0, ""))
+                states[at] = replace(states[at], state="empty", fingerprint=_of_empty(sources[at].path))
             else:
                 states[at] = left_out(states[at], "damaged", one, sources[at].path)
     if not shapes:
@@ -207,6 +208,14 @@ def _find_shapes(
             f"no source can be read; {damaged.name}: {damaged.why}", "Mend them, or name others."
         )
     return dict(sorted(shapes.items()))
+
+
+def _of_empty(path: SourcePath) -> Fingerprint:
+    """Return the fingerprint of a source without a record, which may have bytes all the same."""
+    try:
+        return take_fingerprint(path)
+    except SourceError:
+        return Fingerprint(0, 0, "")
 
 
 def _check_fit(states: Sequence[SetSource], fitting: Sequence[int], options: RunOptions) -> None:
