@@ -6,14 +6,17 @@ import glob
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from importer.cli.options import CommandOptions
 from importer.errors import ImporterError, TooManyErrors
+from importer.events.field_names import PROPERTY_OF
 from importer.mixpanel.hosts import region_of
 from importer.pipeline.job import MaxErrors
 from importer.pipeline.paths import default_folder, default_results, free_beside, free_path
-from importer.reading import Reading, Shape
+from importer.reading import Dialect, Reading
 from importer.results.manifest import Manifest
 from importer.results.paths import failed_rows_mapping_path, retry_path
 from importer.results.recorded import RecordedRun
@@ -60,36 +63,54 @@ def run_words(sources: Sequence[str], manifest: Manifest) -> list[str]:
     return ["run", *map(file_word, sources), *kind, *destination_flags(manifest)]
 
 
+_SAID_BY_FLAGS: Final = (
+    "fields", "constants", "types", "timezone", "time_format", "null", "tag", "insert_id", "geoip",
+    "local_epochs", "source_name",
+)  # fmt: skip
+
+_MOST_TYPES: Final = 8
+"""Most columns whose types are typed: of more, nobody could read the line."""
+
+
 def reading_flags(reading: Reading) -> list[str]:
-    """Return the options by which another source is read as one was read, as far as options can say it."""
+    """Return the options by which another source is read as one was read, if `is_said_by_flags`."""
     named = {
-        "--preset": (reading.preset,),
         "--timezone": (reading.timezone,),
         "--time-format": reading.time_format,
         "--null": reading.null,
         "--tag": (reading.tag,),
-        "--missing-time": () if reading.missing_time is None else ("now",),
         "--insert-id": () if reading.insert_id == "content" else (reading.insert_id,),
         "--geoip": () if reading.geoip == "off" else (reading.geoip,),
     }
     flags = [word for flag, values in named.items() for value in values if value for word in (flag, value)]
     if reading.local_epochs:
         flags.append("--local-epochs")
-    if reading.preset:  # which says the rest
-        return flags
     for field, column in reading.fields.items():
-        if column != field and column.strip('"') != field:
+        if column.strip('"') not in (field, PROPERTY_OF.get(field)):
             flags += ["--map", f"{field}={column}"]
-    for name, value in reading.constants.items():
-        if isinstance(value, str):
-            flags += ["--set", f"{name}={value}"]
+    for flag, values in (("--set", reading.constants), ("--type", _property_types(reading))):
+        for name, value in values.items():
+            flags += [flag, f"{name}={value}"]
     return flags
 
 
 def is_said_by_flags(reading: Reading) -> bool:
-    """Return whether `reading_flags` say all of a reading, but for types that may have been declared."""
-    others = (reading.templates, reading.names, reading.only, reading.drop, reading.renames, reading.prefix)
-    return bool(reading.preset) or not any((*others, reading.alternatives, reading.shape != Shape()))
+    """Return whether `reading_flags` say all of a reading: else a line of them would send other events."""
+    plain = Reading(Dialect(reading.dialect.format), reading.columns, {})
+    said = replace(plain, **{name: getattr(reading, name) for name in _SAID_BY_FLAGS})
+    constants = reading.constants.values()
+    is_found = reading.dialect.header and not (reading.dialect.skip_lines or reading.dialect.comment)
+    return (
+        replace(said, dialect=reading.dialect) == reading
+        and is_found
+        and all(isinstance(value, str) for value in constants)
+        and len(_property_types(reading)) <= _MOST_TYPES
+    )
+
+
+def _property_types(reading: Reading) -> dict[str, str]:
+    """Return the types of the columns that are no fields, which have none of their own."""
+    return {name: kind for name, kind in reading.types.items() if name not in reading.fields.values()}
 
 
 def import_command(name: str, manifest: Manifest) -> str:

@@ -95,6 +95,8 @@ def _after_break(ended: Ended, options: CommandOptions) -> Next:
     left = Next() if ended.status is None else _left_of(ended.status, options, ended.mended, report)
     if left.commands or report.job.parent is not None or ended.status is None:
         return left
+    if report.job.options.resume:  # as after a rehearsal
+        return replace(left, commands=_import_of_mended(report.manifest))
     results = default_results(report.manifest.source, "real")
     elsewhere = ["--results", str(free_beside(results, results.suffix))]
     again = repeat_command("run", without=("--resume", "--overwrite"), drop=("--results",), add=elsewhere)
@@ -151,6 +153,12 @@ def _after_rehearsal(ended: Ended) -> Next:
     if _is_piped(report) and sys.stdin.isatty():
         keep = "Put the records into a file, and run that: what was typed can't be read again."
         return Next((*_copied_text(mended), keep))
+    if (
+        report.job.options.resume
+    ):  # the first run's options are not all typed again: what they said still holds
+        flag = f"--{report.manifest.kind}"
+        whole = f"Nothing reached Mixpanel: the command of the first run without {flag} imports it."
+        return Next((*_copied_text(mended), whole))
     if cure := cure_by_preset(report.manifest.attention, report.job.options.accept):
         return Next((*_copied_text(mended), cure.advice), (_again(report, cure.options),))
     counts = report.manifest.counts

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import xxhash
 from results_helpers import manifest, outcome, outcomes, write_results, write_retry
 
-from importer.cli.command_lines import destination_flags
+from importer.cli.command_lines import destination_flags, is_said_by_flags, reading_flags
 from importer.cli.next_step import after_status, not_retriable_remedy
 from importer.model import Fingerprint, Status
+from importer.reading import Dialect, Reading, Shape
 from importer.results.status import NotRetriableError, check_retriable, read_status
 
 F, I = Status.FAILED, Status.IMPORTED  # noqa: E741 - short, for a row of them is a file
@@ -159,3 +161,41 @@ def test_a_run_that_was_retried_to_the_end_has_nothing_left():
 )
 def test_the_flags_of_a_destination_are_those_that_are_not_the_default(changes, options):
     assert destination_flags(manifest(**changes)) == options
+
+
+READ = Reading(
+    Dialect("csv"),
+    ("event", "time", "user", "zip"),
+    {"event": "event", "time": "time", "distinct_id": "user"},
+    types={"zip": "string"},
+    timezone="Europe/Berlin",
+    constants={"plan": "a b"},
+)
+
+
+def test_a_reading_is_said_by_flags_of_all_that_was_declared():
+    assert is_said_by_flags(READ)
+    assert " ".join(reading_flags(READ)) == (
+        "--timezone Europe/Berlin --map distinct_id=user --set plan=a b --type zip=string"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "segment"},
+        {"shape": Shape(mask={"user": "redact"})},
+        {"shape": Shape(where="zip = '1'")},
+        {"drop": ("zip",)},
+        {"renames": {"zip": "Zip"}},
+        {"alternatives": {"ip": ("zip", "user")}},
+        {"defaults": {"event": "A"}},
+        {"constants": {"n": 1}},
+        {"types": {f"c{n}": "string" for n in range(9)}},
+        {"dialect": Dialect("csv", header=False)},
+        {"decimal": ","},
+        {"missing_time": 5},
+    ],
+)
+def test_no_line_is_offered_that_would_read_a_source_otherwise(changes):
+    assert not is_said_by_flags(replace(READ, **changes))

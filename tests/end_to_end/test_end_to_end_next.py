@@ -749,3 +749,14 @@ def test_status_of_a_rehearsal_does_not_say_that_all_is_done(shell: Shell, serve
     assert shell.type(*words[:2], "--yes").code == 0
     assert server.counts()["raw_count"] == 3
     assert "Nothing is left to do." in shell.type("status", "events.results.csv").out
+
+
+@pytest.mark.parametrize("kind", ["--dry-run", "--sandbox"])
+def test_after_a_resumed_rehearsal_no_line_leaves_out_what_its_first_part_declared(shell: Shell, kind: str):
+    shell.write("events.csv", HEADER + GOOD * 2)
+    shell.write("m.toml", '[mask]\nn = "redact"\n')
+    first = shell.type("run", "events.csv", "--mapping", "m.toml", kind, "--limit", "1")
+    assert first.next_command.startswith("mixpanel-importer run events.csv --mapping m.toml")
+    result = shell.type("run", "events.csv", kind, "--resume")
+    assert (result.code, result.next_command) == (0, "")
+    assert f"the command of the first run without {kind} imports it" in result.err.replace("\n", " ")
