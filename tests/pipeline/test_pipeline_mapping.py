@@ -478,6 +478,19 @@ def test_a_saved_mapping_leaves_what_gave_a_field_as_it_was(tmp_path: Path):
     assert ids[1] == "i-1"
 
 
+def test_what_lies_beside_the_files_of_a_vendor_is_left_out_alone(tmp_path: Path):
+    call = '{"type":"track","event":"A","userId":"u","timestamp":"2024-05-01T10:00:00Z","messageId":"m"}\n'
+    path, beside = file(tmp_path, "a.jsonl", call), file(tmp_path, "manifest.jsonl", '{"files":["a"]}\n')
+    with pytest.raises(UsageError, match="1 source can't be read like the others") as stopped:
+        prepared([path, beside], "--preset segment")
+    assert f"{beside}: --preset segment: this is no export of Segment" in str(stopped.value.remedy)
+    (job,) = prepared([path, beside], "--preset segment --skip-unfit")
+    assert job.path == path
+    other = file(tmp_path, "other.jsonl", '{"files":["b"]}\n')
+    with pytest.raises(MappingError, match="this is no export of Segment"):
+        prepared([beside, other], "--preset segment --skip-unfit")
+
+
 @pytest.mark.parametrize("column", ["items[-1].id", "items[x].id", "item"])
 def test_a_template_of_set_names_columns_that_are_there(tmp_path: Path, column: str):
     path = file(tmp_path, "a.jsonl", '{"event":"A","time":1714557973,"items":[{"id":5}]}\n')

@@ -48,6 +48,7 @@ def find_shape(path: SourcePath, declared: DeclaredReading) -> FoundShape:
 
     Raises:
         SourceError: It can't be read, has no known format, or is empty.
+        MappingError: It is no export of the preset's vendor.
     """
     found = detect_declared(path, declared, with_cells=False)
     if found.is_empty and not found.skipped:
@@ -70,16 +71,16 @@ class ShapesTask:
     paths: tuple[SourcePath, ...]
     declared: DeclaredReading
 
-    def run(self, context: Context) -> list[FoundShape | SourceError]:
-        """Return what each source is, or why it can't be read."""
-        found: list[FoundShape | SourceError] = []
+    def run(self, context: Context) -> list[FoundShape | SourceError | MappingError]:
+        """Return what each source is, or why it can't be read, or not so."""
+        found: list[FoundShape | SourceError | MappingError] = []
         known: dict[FoundShape, FoundShape] = {}  # most are equal, and each is sent back
         with stage(context.progress, "", len(self.paths)):
             for path in self.paths:
                 try:
                     shape = find_shape(path, self.declared)
                     found.append(known.setdefault(shape, shape))
-                except SourceError as error:
+                except (SourceError, MappingError) as error:
                     found.append(error)
                 context.progress.update(len(found))
         return found
@@ -183,8 +184,10 @@ def _find_shapes(
 
     Raises:
         SourceError: There is none.
+        MappingError: All are exports of another vendor than the preset's.
     """
     sources = found.sources
+    other: MappingError | None = None
     size = max(1, min(_MOST_AT_ONCE, -(-len(sources) // (workers.count * _TASKS_PER_WORKER))))
     parts = [sources[start : start + size] for start in range(0, len(sources), size)]
     tasks = [ShapesTask(part[0].name, tuple(each.path for each in part), declared) for part in parts]
@@ -198,8 +201,13 @@ def _find_shapes(
                 shapes[at] = alike.setdefault(one, one)
             elif isinstance(one, EmptySourceError):
                 states[at] = replace(states[at], state="empty", fingerprint=_of_empty(sources[at].path))
+            elif isinstance(one, MappingError):
+                other = other or one
+                states[at] = left_out(states[at], "unfit", one)
             else:
                 states[at] = left_out(states[at], "damaged", one, sources[at].path)
+    if not shapes and other is not None:
+        raise other
     if not shapes:
         damaged = next((state for state in states if state.state == "damaged"), None)
         if damaged is None:

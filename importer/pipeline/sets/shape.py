@@ -82,7 +82,7 @@ def misfit(found: FoundShape, draft: Reading, declared: DeclaredReading) -> str:
 def _is_needed(field: Field, draft: Reading, declared: DeclaredReading) -> bool:
     """Return whether a source must have what gives a field."""
     said = declared.fields.get(field)
-    if declared.missing_columns == "ignore" and isinstance(said, tuple):
+    if declared.missing_columns == "ignore" and (isinstance(said, tuple) or field == "properties"):
         return field in _NEVER_MISSING and field not in draft.defaults
     return field in _NEEDED or bool(said)
 
