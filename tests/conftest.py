@@ -22,7 +22,7 @@ REPEATING = frozenset({"speedups"})
 nothing here that the tests of the parts do not run as well."""
 
 WITH_COMMANDS = frozenset({"crash", "end_to_end"})
-"""Folders of tests that type whole commands. Of those with many cases, the first two are measured."""
+"""Folders of tests that type whole commands. Of those with many cases, the first four are measured."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         folders = item.path.relative_to(here).parts
         test = item.nodeid.partition("[")[0]
         cases[test] += 1
-        if REPEATING.intersection(folders) or (cases[test] > 2 and WITH_COMMANDS.intersection(folders)):
+        if REPEATING.intersection(folders) or (cases[test] > 4 and WITH_COMMANDS.intersection(folders)):
             item.add_marker("no_cover")
 
 

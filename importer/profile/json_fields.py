@@ -63,7 +63,7 @@ class LineParts:
         else:
             paths[PROCESSED] = (PROCESSED,)
         keys = _keys(reading, paths, "".join(inside))
-        if len(keys) > _MOST_KEYS:
+        if not 0 < len(keys) <= _MOST_KEYS:
             return
         self.columns = tuple(paths)
         # Where such an object stands beside the fields, it tells what is in it: see `project_zone`. A key
@@ -94,7 +94,7 @@ class LineParts:
 def _keys(
     reading: Reading, paths: dict[str, tuple[str, ...]], inside: str
 ) -> list[tuple[bytes, bool, bool, int, int]]:
-    """Return what `speedups.FieldFinder` must know of the keys at the end of some paths.
+    """Return what `speedups.FieldFinder` must know of the keys at the end of some paths; none if it can't.
 
     Args:
         reading: How the source is read.
@@ -116,6 +116,8 @@ def _keys(
         *([(inside, _USER)] if inside else []),
     }
     others -= {*users}
+    if not others.isdisjoint(paths.values()):  # a value would be of two fields
+        return []
     first = [*paths.values()].index(users[0])
     keys += [(_USER.encode(), len(path) > 1, False, 1, first) for path in sorted(others)]
     return keys

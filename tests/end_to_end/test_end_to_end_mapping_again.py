@@ -126,9 +126,9 @@ CURES = {
     ),
     "another name": (
         '[rename]\n"plan" = "tariff"\n',
-        '[rename]\n"plan" = "rate"\n',
-        {"tariff": 2},
-        {"tariff": 2, "rate": "pro"},
+        'drop = ["big"]\n[rename]\n"plan" = "rate"\n',
+        {"big": DEEP},
+        {"rate": "pro"},
     ),
     "a dropped property": ("", 'drop = ["big"]\n', {"big": DEEP}, {"n": 1}),
     "a mask": ("", '[mask]\nbig = "redact"\n', {"big": DEEP}, {"big": "[redacted]"}),
