@@ -480,7 +480,10 @@ def test_a_pass_over_lines_finds_the_same(name: str, seed: int):
     ("name", "line"),
     [
         ("a fallback that is a field", '{"event":1714557600,"time":1714557600}'),
-        ("a name that is the user of others", '{"distinct_id":"View","properties":{"time":1714557600,"user":"u"}}'),
+        (
+            "a name that is the user of others",
+            '{"distinct_id":"View","properties":{"time":1714557600,"user":"u"}}',
+        ),
         ("conditions that always hold", f'{{"event":"View","time":"{TIME}","user":"u"}}'),
     ],
 )
